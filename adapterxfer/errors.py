@@ -1,0 +1,97 @@
+"""Every error a user can cause or meet, as one small tree.
+
+Each error names the place, says what is wrong, and carries a line that says how to fix it. The command line prints
+`str(error)` without a traceback and exits with `error.exit_code`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class AdapterxferError(Exception):
+    """Base of all errors raised on purpose.
+
+    Args:
+        what: the problem, with its place: ``where: what; expected``.
+        fix: one line that says how to fix it; printed below the problem.
+    """
+
+    exit_code = 2
+
+    def __init__(self, what: str, *, fix: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.fix = fix
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  fix: {self.fix}" if self.fix else self.what
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.what, self.fix)
+
+
+def _rebuild(kind: type[AdapterxferError], what: str, fix: str) -> AdapterxferError:
+    """Recreate an error that crossed a process border (keyword-only arguments do not survive the default way)."""
+    error = kind.__new__(kind)
+    AdapterxferError.__init__(error, what, fix=fix)
+    return error
+
+
+class Problem(NamedTuple):
+    """One mistake in a recipe file, with its position (1-based)."""
+
+    line: int
+    column: int
+    message: str
+
+
+class RecipeError(AdapterxferError):
+    """A recipe cannot be read or understood; lists every problem found in it at once."""
+
+    def __init__(self, source: str, problems: list[Problem], *, fix: str = "") -> None:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = [f"  {source}:{p.line}:{p.column}: {p.message}" for p in sorted(problems)]
+        super().__init__("\n".join([f"{source}: {count}", *lines]), fix=fix)
+        self.source = source
+        self.problems = tuple(sorted(problems))
+
+
+class DataError(AdapterxferError):
+    """Data are missing, damaged, or not what the catalogue says they are."""
+
+
+class BackboneError(AdapterxferError):
+    """A backbone cannot be found, loaded, or does not match its fingerprint."""
+
+
+class VariantError(AdapterxferError):
+    """A transfer variant cannot be built, or an assertion about a built one does not hold."""
+
+
+class StatisticsError(AdapterxferError):
+    """The numbers given cannot answer the question asked of them."""
+
+
+class StageError(AdapterxferError):
+    """A stage failed while running."""
+
+    exit_code = 1
+
+
+class StoreError(AdapterxferError):
+    """The store is in use by another run, read-only, or damaged."""
+
+    exit_code = 3
+
+
+class MissingDependency(AdapterxferError):
+    """An optional library is needed for the requested feature.
+
+    Args:
+        feature: what was asked for.
+        extra: the extra of this package that installs it.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs the extra '{extra}'", fix=f"pip install 'adapterxfer[{extra}]'")
