@@ -1,0 +1,33 @@
+"""What an executor sees of the world: its stage, its inputs, a scratch folder, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.store.keys import Stage
+
+Log = Callable[[Mapping[str, Any]], None]
+Executor = Callable[["StageContext"], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class StageContext:
+    """Everything one execution of one stage may use, so that any engine, machine or debugger can run it.
+
+    Attributes:
+        stage: the unit of work; only its identity and inputs may change the numbers.
+        inputs: role -> committed folder of the input stage, to be read only.
+        scratch: an empty folder; whatever is written here becomes the artefacts of the stage.
+        log: takes one JSON object: appended to ``log.jsonl`` and shown as progress. The keys ``step``, ``steps`` and
+            ``loss`` are understood by the progress display; all others are only kept.
+        settings: what does not change the numbers: ``data_root``, ``eval_batch_tokens``, ``device``.
+    """
+
+    stage: Stage
+    inputs: Mapping[str, Path]
+    scratch: Path
+    log: Log
+    settings: Mapping[str, Any]

@@ -1,0 +1,37 @@
+"""Which function executes which kind of stage. A literal, so that listing the kinds imports no executor and no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import cast
+
+from adapterxfer.errors import StageError
+from adapterxfer.stages.context import Executor
+
+EXECUTORS: Mapping[str, str] = {
+    "prepare": "adapterxfer.stages.prepare:execute",
+    "pretrain": "adapterxfer.stages.pretrain:execute",
+    "train_intermediate": "adapterxfer.stages.train:execute",
+    "train_target": "adapterxfer.stages.train:execute",
+    "train_fusion": "adapterxfer.stages.train:execute",
+    "predict": "adapterxfer.stages.predict:execute",
+    "report": "adapterxfer.stages.report:execute",
+}
+"""Stage kind -> ``module:function``; the module is imported when a stage of that kind runs."""
+
+
+def load_executor(kind: str, registry: Mapping[str, str] = EXECUTORS) -> Executor:
+    """Import the executor of one stage kind.
+
+    Raises:
+        StageError: no executor is registered for this kind.
+    """
+    place = registry.get(kind)
+    if place is None:
+        raise StageError(
+            f"stage kind '{kind}': no executor; expected one of {', '.join(sorted(registry))}",
+            fix="the plan was made by another version of adapterxfer: plan the recipe again with this one",
+        )
+    module, _, function = place.partition(":")
+    return cast("Executor", getattr(import_module(module), function))
