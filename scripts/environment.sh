@@ -1,0 +1,43 @@
+# Sourced by scripts/quickstart and scripts/test: makes .venv from constraints.txt, once, and again when these files change.
+# Usage: source scripts/environment.sh; prepare_environment EXTRAS   (EXTRAS is empty or e.g. "dev,oracle")
+
+root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+venv="${ADAPTERXFER_VENV:-$root/.venv}"
+
+find_python() {
+  local candidate
+  for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3 python; do
+    if [ -n "$candidate" ] && command -v "$candidate" >/dev/null 2>&1 &&
+      "$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+      command -v "$candidate"
+      return 0
+    fi
+  done
+  echo "adapterxfer needs Python 3.11 or newer with the venv module; fix: install it, or set PYTHON=/path/to/python" >&2
+  return 2
+}
+
+prepare_environment() {
+  local extras="$1" python stamp wanted target
+  stamp="$venv/.adapterxfer-installed${extras:+-${extras//,/-}}"
+  wanted="$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum) $root"
+  if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+    return 0
+  fi
+  python="$(find_python)" || return 2
+  [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+  target="$root${extras:+[$extras]}"
+  echo "installing into $venv (a few minutes the first time; log: $venv/install.log)"
+  # torch first and pinned: left to a dependency it would pull the much larger GPU build.
+  if ! { "$venv/bin/python" -m pip install --disable-pip-version-check -c "$root/constraints.txt" "torch==$(pinned torch)" &&
+    "$venv/bin/python" -m pip install --disable-pip-version-check -c "$root/constraints.txt" -e "$target"; } >"$venv/install.log" 2>&1; then
+    tail -n 20 "$venv/install.log" >&2
+    echo "installation failed; fix: read $venv/install.log, then run this script again" >&2
+    return 1
+  fi
+  echo "$wanted" >"$stamp"
+}
+
+pinned() {
+  sed -n "s/^$1==//p" "$root/constraints.txt"
+}
