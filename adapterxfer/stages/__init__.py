@@ -1,1 +1,1 @@
-""""""
+"""Executors of the stage kinds; ``registry`` names them without importing them."""

@@ -1,4 +1,4 @@
-"""Which function executes which kind of stage. A literal, so that listing the kinds imports no executor and no torch."""
+"""Which function executes which kind of stage. A literal: listing the kinds imports no executor, no torch."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-""""""
+"""The content-addressed store of stage results: keys, atomic commits, locks, failure records. Imports no torch."""

@@ -1,0 +1,106 @@
+"""Records of stages that failed: kept beside the results until the stage succeeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.errors import StageError
+from adapterxfer.store.files import write_json
+from adapterxfer.store.keys import SHORT_KEY, Stage
+from adapterxfer.store.record import SCHEMA
+
+LOG_LINES = 50
+"""Last lines of a stage's log that its failure record keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a stage has no result.
+
+    Attributes:
+        stage: the stage that failed.
+        error: class name of the error, e.g. ``DataError``, or ``WorkerDied``.
+        what: its text without the fix.
+        fix: one line that says how to fix it; may be empty.
+        attempts: how often this run tried.
+        log: the last lines of the stage's log and of the worker's own output.
+        traceback: where it was raised; empty when a worker died.
+    """
+
+    stage: Stage
+    error: str
+    what: str
+    fix: str = ""
+    attempts: int = 1
+    log: Sequence[str] = ()
+    traceback: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.stage.kind} {self.stage.folder_name}: {self.error}: {self.what}"
+        return f"{text}\n  fix: {self.fix}" if self.fix else text
+
+    def as_json(self) -> dict[str, Any]:
+        """The content of ``failed/<key16>.json``."""
+        return {
+            "schema": SCHEMA,
+            "stage": self.stage.as_json(),
+            "error": self.error,
+            "what": self.what,
+            "fix": self.fix,
+            "attempts": self.attempts,
+            "log": list(self.log)[-LOG_LINES:],
+            "traceback": self.traceback,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Failure:
+        """Rebuild a record read from the store."""
+        return cls(
+            stage=Stage.from_json(value["stage"]),
+            error=value["error"],
+            what=value["what"],
+            fix=value["fix"],
+            attempts=value["attempts"],
+            log=tuple(value["log"]),
+            traceback=value["traceback"],
+        )
+
+    def as_error(self) -> StageError:
+        """The failure as an exception for callers that stop at the first one."""
+        return StageError(f"{self.stage.kind} {self.stage.folder_name}: {self.error}: {self.what}", fix=self.fix)
+
+
+class FailureRecords:
+    """The folder ``failed/`` of a store."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def path(self, key: str) -> Path:
+        """Where the record of this stage is, if it failed."""
+        return self.folder / f"{key[:SHORT_KEY]}.json"
+
+    def write(self, failure: Failure) -> None:
+        """Keep this failure; replaces an older one of the same stage."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.path(failure.stage.key), failure.as_json())
+
+    def clear(self, key: str) -> None:
+        """Forget the failure of a stage that succeeded."""
+        self.path(key).unlink(missing_ok=True)
+
+    def read(self) -> dict[str, Failure]:
+        """All records by short key; unreadable ones are left out, since they only inform."""
+        found: dict[str, Failure] = {}
+        if not self.folder.is_dir():
+            return found
+        for path in sorted(self.folder.glob("*.json")):
+            try:
+                found[path.stem] = Failure.from_json(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        return found

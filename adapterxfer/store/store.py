@@ -1,0 +1,255 @@
+"""The store: one folder per stage, committed by a rename, looked up by key.
+
+    ROOT/store.json                            schema version of the layout
+    ROOT/<kind>/<slug>-<key16>/stage.json      a committed stage; written last, beside its artefacts and log.jsonl
+    ROOT/failed/<key16>.json                   why a stage has no result
+    ROOT/resolved/                             recipes as they were run
+    ROOT/damaged/                              folders that did not match their record; never used
+    ROOT/.scratch/<key16>-<random>/            stages being made; same file system, so that a rename commits them
+    ROOT/.locks/<key16>.lock                   held by the process that makes the stage
+
+A folder in its final place is complete, because the rename is the last step and everything was flushed before it. Locks
+are the kernel's: they vanish with their process, so a free lock beside a scratch folder means that its maker is dead.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from adapterxfer.errors import StoreError
+from adapterxfer.store.failures import Failure, FailureRecords
+from adapterxfer.store.files import flush_folder, seal, write_json
+from adapterxfer.store.keys import SHORT_KEY, Stage
+from adapterxfer.store.record import SCHEMA, STAGE_FILE, NewerSchemaError, StageRecord, check_schema, read_record
+
+LOG_FILE = "log.jsonl"
+RESERVED = frozenset({"failed", "resolved", "damaged"})
+_COMMITTED = re.compile(rf"(?:.+-)?([0-9a-f]{{{SHORT_KEY}}})\Z")
+_PLAIN_NAME = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,199}\Z")
+
+
+class StageBusyError(StoreError):
+    """Another process is making this stage right now."""
+
+
+class Store:
+    """Results of stages below one folder; reading needs no write permission and creates nothing.
+
+    Args:
+        root: the folder; made when the first stage begins.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root).absolute()
+        self.failures = FailureRecords(self.root / "failed")
+        self._scratch = self.root / ".scratch"
+        self._locks = self.root / ".locks"
+
+    # Reading
+
+    def completed(self) -> dict[str, Path]:
+        """Short key -> folder of every committed stage: one folder listing per kind, no file is opened."""
+        found: dict[str, Path] = {}
+        for kind in self._kinds():
+            found.update(_committed(kind))
+        return found
+
+    def find(self, stage: Stage) -> Path | None:
+        """Folder of a committed stage whatever its slug was then, or None; the record is not checked."""
+        kind = self.root / stage.kind
+        folder = kind / stage.folder_name
+        if folder.is_dir():
+            return folder
+        return next((path for key, path in _committed(kind) if key == stage.short_key), None)
+
+    def folder(self, stage: Stage | str) -> Path:
+        """Folder of a committed stage, by stage or by key (at least 16 digits).
+
+        Raises:
+            StoreError: it is not in the store.
+        """
+        found = self.find(stage) if isinstance(stage, Stage) else self.completed().get(stage[:SHORT_KEY])
+        if found is None:
+            name = f"{stage.kind} {stage.folder_name}" if isinstance(stage, Stage) else stage[:SHORT_KEY]
+            raise StoreError(f"stage {name}: not in the store {self.root}", fix="run the recipe that makes it")
+        return found
+
+    def read(self, stage: Stage | Path | str) -> StageRecord:
+        """The record of a committed stage, by stage, key or folder.
+
+        Raises:
+            StoreError: it is not there, damaged, or of a newer schema.
+        """
+        record = read_record(stage if isinstance(stage, Path) else self.folder(stage))
+        if isinstance(stage, Stage) and record.stage.key != stage.key:
+            raise StoreError(f"{record.folder}: holds another stage", fix="run the recipe again")
+        return record
+
+    def intact(self, folder: Path, stage: Stage, *, rehash: bool = False) -> str:
+        """What is wrong with a committed folder, or an empty text; with ``rehash`` every byte is compared.
+
+        Raises:
+            NewerSchemaError: a newer version wrote it.
+        """
+        try:
+            record = read_record(folder)
+        except NewerSchemaError:
+            raise
+        except StoreError as error:
+            return error.what
+        if record.stage.key != stage.key:
+            return f"{folder.name}: holds stage {record.stage.short_key}"
+        return "; ".join(record.damage(rehash=rehash))
+
+    # Writing
+
+    def open(self) -> None:
+        """Make the store ready for writing and remove what dead processes left behind.
+
+        Raises:
+            StoreError: the folder cannot be written, or a newer version made it.
+        """
+        version = self.root / "store.json"
+        try:
+            for folder in (self.root, self._scratch, self._locks):
+                folder.mkdir(parents=True, exist_ok=True)
+            if version.exists():
+                self.check_version()
+            else:
+                write_json(version, {"schema": SCHEMA})
+            self.clean()
+        except OSError as error:
+            raise StoreError(
+                f"store {self.root}: cannot be written ({error.strerror or error})",
+                fix="choose a writable folder with --store; plan, status and report also work on a read-only store",
+            ) from error
+
+    def check_version(self) -> None:
+        """Refuse a store whose layout a newer version made."""
+        version = self.root / "store.json"
+        try:
+            value = json.loads(version.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StoreError(f"{version}: not JSON ({error})", fix='write {"schema": 1} into it') from error
+        check_schema(version, value)
+
+    @contextmanager
+    def locked(self, stage: Stage | str, *, wait_s: float = -1.0) -> Iterator[None]:
+        """Hold the lock of one stage across processes; ``wait_s`` 0 tries once, negative waits without end.
+
+        Raises:
+            StageBusyError: another process holds it for longer than ``wait_s``.
+        """
+        key = (stage.key if isinstance(stage, Stage) else stage)[:SHORT_KEY]
+        self._locks.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self._locks / f"{key}.lock", timeout=wait_s)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise StageBusyError(f"stage {key}: another process is making it", fix="wait for it to end") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextmanager
+    def scratch(self, stage: Stage) -> Iterator[Path]:
+        """An empty folder to make one stage in; removed at the end unless it was committed. Needs the stage's lock."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        # Not tempfile.mkdtemp: its folders are private, and results are meant to be read as the umask allows.
+        folder = self._scratch / f"{stage.short_key}-{secrets.token_hex(4)}"
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def commit(self, stage: Stage, scratch: Path, *, result: Mapping[str, Any], provenance: Mapping[str, Any]) -> Path:
+        """Make a finished scratch folder the stage's result: checksums, stage.json, flush, rename. Needs the lock.
+
+        Raises:
+            StoreError: the folder holds links, or the stage's kind or slug is no folder name.
+        """
+        if stage.kind in RESERVED or not _PLAIN_NAME.match(stage.kind) or not _PLAIN_NAME.match(stage.folder_name):
+            raise StoreError(
+                f"stage {stage.kind!r} {stage.folder_name!r}: not a plain folder name", fix="change the slug"
+            )
+        final = self.root / stage.kind / stage.folder_name
+        record = StageRecord(final, stage, result, provenance, seal(scratch))
+        write_json(scratch / STAGE_FILE, record.as_json())
+        if not final.parent.is_dir():
+            final.parent.mkdir(parents=True, exist_ok=True)
+            flush_folder(self.root)
+        old = self.find(stage)
+        if old is not None:
+            self.set_aside(old)
+        scratch.rename(final)
+        flush_folder(final.parent)
+        self.failures.clear(stage.key)
+        return final
+
+    def set_aside(self, folder: Path) -> Path:
+        """Move a damaged folder out of the way, so that it is never used and can still be looked at."""
+        target = self.root / "damaged" / folder.parent.name
+        target.mkdir(parents=True, exist_ok=True)
+        place = target / f"{folder.name}.{secrets.token_hex(4)}"
+        folder.rename(place)
+        flush_folder(folder.parent)
+        return place
+
+    def forget_lock(self, stage: Stage) -> None:
+        """Remove the lock file of a committed stage while holding it: whoever waits for it finds the result."""
+        with suppress(OSError):
+            (self._locks / f"{stage.short_key}.lock").unlink()
+
+    def clean(self) -> int:
+        """Remove scratch folders whose makers are dead; returns how many."""
+        removed = 0
+        for folder in list(self._scratch.iterdir()) if self._scratch.is_dir() else []:
+            with suppress(StageBusyError), self.locked(folder.name[:SHORT_KEY], wait_s=0):
+                shutil.rmtree(folder, ignore_errors=True)
+                removed += 1
+        return removed
+
+    def scratch_log(self, stage: Stage, lines: int) -> list[str]:
+        """Last lines of the log of a stage whose maker died and left its scratch folder."""
+        found: list[str] = []
+        if self._scratch.is_dir():
+            for path in sorted(self._scratch.glob(f"{stage.short_key}-*/{LOG_FILE}")):
+                found += path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return found[-lines:]
+
+    def record_failure(self, failure: Failure) -> None:
+        """Keep a failure; a store that cannot be written (full disk) must not hide the failure itself."""
+        with suppress(OSError):
+            self.failures.write(failure)
+
+    def _kinds(self) -> list[Path]:
+        try:
+            with os.scandir(self.root) as entries:
+                return sorted(
+                    Path(entry.path)
+                    for entry in entries
+                    if entry.is_dir() and entry.name not in RESERVED and not entry.name.startswith(".")
+                )
+        except FileNotFoundError:
+            return []
+
+
+def _committed(kind: Path) -> Iterator[tuple[str, Path]]:
+    """Short key and folder of every stage of one kind."""
+    with suppress(FileNotFoundError), os.scandir(kind) as entries:
+        for entry in entries:
+            match = _COMMITTED.match(entry.name)
+            if match:
+                yield match[1], kind / entry.name
