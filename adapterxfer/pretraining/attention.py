@@ -1,0 +1,50 @@
+"""Self-attention whose product runs in fp32 inside bf16 autocast: on CPU the bf16 backward of that product is slow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from transformers import XLMRobertaForMaskedLM
+from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaSdpaSelfAttention
+
+
+class Fp32ProductAttention(XLMRobertaSdpaSelfAttention):  # type: ignore[misc]
+    """XLM-R's encoder self-attention with the scaled dot product outside autocast; same weights, same function."""
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        head_mask: Tensor | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> tuple[Tensor, None]:
+        """Attend.
+
+        Args:
+            hidden_states: shape ``(batch, seq, hidden)``.
+            attention_mask: additive, shape ``(batch, 1, seq, seq)``, or ``None`` where nothing is padded.
+            head_mask: must be ``None``: this module trains encoders from scratch and never prunes heads.
+            args: decoder arguments of the replaced module, all empty in an encoder.
+            kwargs: the same.
+        """
+        batch, length, _ = hidden_states.shape
+        shape = (batch, length, self.num_attention_heads, self.attention_head_size)
+        query, key, value = (
+            layer(hidden_states).view(shape).transpose(1, 2).float() for layer in (self.query, self.key, self.value)
+        )
+        with torch.autocast(hidden_states.device.type, enabled=False):
+            mask = None if attention_mask is None else attention_mask.float()
+            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return mixed.transpose(1, 2).reshape(batch, length, self.all_head_size), None
+
+
+def use_fp32_product(model: XLMRobertaForMaskedLM) -> None:
+    """Replace every self-attention of a freshly built model; parameter names stay the same."""
+    for index, layer in enumerate(model.roberta.encoder.layer):
+        replacement = Fp32ProductAttention(model.config, layer_idx=index)
+        replacement.load_state_dict(layer.attention.self.state_dict())
+        layer.attention.self = replacement.to(next(layer.parameters()).device)

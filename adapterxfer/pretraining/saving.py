@@ -1,0 +1,59 @@
+"""Write a pretrained backbone as a folder that `transformers` opens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from transformers import XLMRobertaForMaskedLM
+
+_DTYPES = {"fp16": torch.float16, "fp32": torch.float32}
+
+
+def save_backbone(
+    folder: Path,
+    model: XLMRobertaForMaskedLM,
+    tokenizer: Tokenizer | None,
+    record: Mapping[str, Any],
+    dtype: Literal["fp16", "fp32"] = "fp32",
+) -> None:
+    """Write ``config.json``, ``model.safetensors``, ``tokenizer.json`` and ``pretraining.json``.
+
+    The output matrix is the embedding table and is not written twice; the small rest of the output head is kept, so
+    that the folder opens as an encoder and as a masked language model. Names are those of ``XLMRobertaForMaskedLM``.
+
+    Args:
+        folder: must exist.
+        model: diagnostics belong before this call: ``fp16`` rounds.
+        tokenizer: ``None`` leaves it out (several backbones share one).
+        record: `Pretrained.record`.
+        dtype: of the stored weights.
+    """
+    kept = {
+        name: tensor.detach().to("cpu", _DTYPES[dtype]).contiguous()
+        for name, tensor in model.state_dict().items()
+        if not name.startswith("lm_head.decoder.")
+    }
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    config = {name: value for name, value in model.config.to_diff_dict().items() if not name.startswith("_")}
+    config |= {"architectures": ["XLMRobertaForMaskedLM"], "torch_dtype": str(_DTYPES[dtype]).removeprefix("torch.")}
+    _write_json(folder / "config.json", config)
+    _write_json(folder / "pretraining.json", record)
+    if tokenizer is not None:
+        tokenizer.save(str(folder / "tokenizer.json"))
+        tokens = {"bos": "<s>", "eos": "</s>", "cls": "<s>", "sep": "</s>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"}
+        settings = {f"{name}_token": token for name, token in tokens.items()}
+        limit = model.config.max_position_embeddings - model.config.pad_token_id - 1
+        _write_json(
+            folder / "tokenizer_config.json",
+            {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": limit, **settings},
+        )
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True) + "\n", encoding="utf-8")
