@@ -1,0 +1,82 @@
+"""What an engine tells its listener while a plan runs, and what it returns at the end."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from adapterxfer.store.failures import Failure
+from adapterxfer.store.keys import Stage
+
+EventKind = Literal["reused", "started", "progress", "waiting", "retried", "finished", "failed", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to one stage.
+
+    Attributes:
+        kind: `reused` (found in the store, or made by another run meanwhile), `started`, `progress` (``detail`` is the
+            logged line: ``step``, ``steps``, ``loss``...), `waiting` (another run is making it), `retried` (its worker
+            died; ``attempt``, ``cause``), `finished`, `failed` (``error``, ``what``, ``fix``), `blocked` (``by``: the
+            key of the failed stage).
+        stage: the stage.
+        worker: number of the worker from 0, or -1 where none is involved.
+        seconds: wall time of the stage where it ended.
+        detail: what the kind says above.
+    """
+
+    kind: EventKind
+    stage: Stage
+    worker: int = -1
+    seconds: float = 0.0
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+Listener = Callable[[Event], None]
+
+
+def silent(_event: Event) -> None:
+    """A listener that does nothing."""
+
+
+class PlanLike(Protocol):
+    """What an engine needs of a plan: its stages by key, every stage after its inputs."""
+
+    @property
+    def stages(self) -> Mapping[str, Stage]:
+        """Key -> stage in topological order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended; keys are full stage keys.
+
+    Attributes:
+        finished: stages made by this run, in the order they ended.
+        reused: stages found in the store, or made by another run meanwhile.
+        failed: stages without a result, with the reason.
+        blocked: stages not tried -> the failed stage that blocks them.
+        folders: key -> committed folder of every stage that has a result.
+        interrupted: the signal that ended the run early, or 0.
+        seconds: wall time.
+    """
+
+    finished: tuple[str, ...]
+    reused: tuple[str, ...]
+    failed: Mapping[str, Failure]
+    blocked: Mapping[str, str]
+    folders: Mapping[str, Path]
+    interrupted: int
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        """0 all stages have results, 1 some failed, 130 interrupted, 75 asked to stop: run again to continue."""
+        if self.interrupted:
+            return 130 if self.interrupted == signal.SIGINT else 75
+        return 1 if self.failed else 0

@@ -1,0 +1,192 @@
+"""Running stages: one alone (`run_stage`), or one after the other in a worker process that an engine feeds (`serve`).
+
+A worker reads one JSON message per line from standard input and answers on what was standard output. It ends when its
+input ends, even in the middle of a stage: a driver that dies leaves no worker behind. Libraries are imported by the
+first stage that needs them and stay, as do the backbones that executors keep.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from queue import SimpleQueue
+from typing import IO, Any, Literal
+
+from adapterxfer.engines.wire import error_as_json
+from adapterxfer.stages.context import StageContext
+from adapterxfer.stages.registry import EXECUTORS, load_executor
+from adapterxfer.store.failures import LOG_LINES
+from adapterxfer.store.keys import Stage
+from adapterxfer.store.provenance import provenance
+from adapterxfer.store.store import LOG_FILE, StageBusyError, Store
+
+PROGRESS_INTERVAL_S = 0.1
+"""A worker sends at most one progress line in this time; log.jsonl gets all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageEnd:
+    """A stage that has a result: made now (`finished`) or found in the store (`reused`)."""
+
+    status: Literal["finished", "reused"]
+    folder: Path
+    seconds: float
+
+
+def run_stage(
+    stage: Stage,
+    *,
+    store: Store,
+    settings: Mapping[str, Any],
+    inputs: Mapping[str, Path] | None = None,
+    registry: Mapping[str, str] = EXECUTORS,
+    report: Callable[[Mapping[str, Any]], None] | None = None,
+    attempt: int = 1,
+    wait_s: float = -1.0,
+) -> StageEnd:
+    """Run one stage in this process, alone under its lock, and commit it.
+
+    Args:
+        stage: what to run.
+        store: where its inputs are and where it is committed.
+        settings: what executors may use and what does not change the numbers.
+        inputs: role -> committed folder; looked up in the store when absent.
+        registry: kind -> ``module:function``.
+        report: gets every logged line.
+        attempt: kept in the provenance.
+        wait_s: how long to wait for another process that makes the same stage; negative: until it ends.
+
+    Raises:
+        StageBusyError: another process was still making it after ``wait_s``.
+        Exception: whatever the executor raised; nothing is committed then.
+    """
+    if inputs is None:
+        inputs = {role: store.folder(key) for role, key in stage.inputs.items()}
+    with store.locked(stage, wait_s=wait_s):
+        found = store.find(stage)
+        if found is not None:
+            if not store.intact(found, stage):
+                return StageEnd("reused", found, 0.0)
+            store.set_aside(found)
+        with store.scratch(stage) as scratch, ExitStack() as files:
+            log_file: IO[str] | None = None
+
+            def log(line: Mapping[str, Any]) -> None:
+                nonlocal log_file
+                if log_file is None:
+                    log_file = files.enter_context((scratch / LOG_FILE).open("a", encoding="utf-8"))
+                log_file.write(json.dumps(dict(line), ensure_ascii=False) + "\n")
+                log_file.flush()
+                if report is not None:
+                    report(line)
+
+            execute = load_executor(stage.kind, registry)
+            use_one_thread()
+            started = time.perf_counter()
+            result = execute(StageContext(stage, dict(inputs), scratch, log, dict(settings)))
+            seconds = time.perf_counter() - started
+            files.close()
+            facts = provenance(seconds=seconds, attempt=attempt, device=str(settings.get("device") or "cpu"))
+            folder = store.commit(stage, scratch, result=result, provenance=facts)
+        store.forget_lock(stage)
+    return StageEnd("finished", folder, seconds)
+
+
+def use_one_thread() -> None:
+    """One torch thread: sums depend on the number of threads, and processes are what fills the cores."""
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
+class _Wire:
+    """The worker's side of the pipe: answers, and progress thinned out to what a display can show."""
+
+    def __init__(self, pipe: IO[str]) -> None:
+        self._pipe = pipe
+        self._lock = threading.Lock()
+        self._last_progress = 0.0
+        self.tail: deque[str] = deque(maxlen=LOG_LINES)
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._pipe.write(json.dumps(message) + "\n")
+            self._pipe.flush()
+
+    def report(self, line: Mapping[str, Any]) -> None:
+        self.tail.append(json.dumps(dict(line), ensure_ascii=False))
+        now = time.monotonic()
+        if now - self._last_progress >= PROGRESS_INTERVAL_S:
+            self._last_progress = now
+            self.send({"event": "progress", "line": dict(line)})
+
+
+def serve() -> None:
+    """Work off the messages of an engine until its pipe closes."""
+    # The driver decides what an interrupt means; a terminal sends it to the whole group at once.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints must not end up between the messages
+    messages: SimpleQueue[dict[str, Any]] = SimpleQueue()
+    threading.Thread(target=_listen, args=(messages,), daemon=True).start()
+    stores: dict[str, Store] = {}
+    while True:
+        message = messages.get()
+        wire = _Wire(pipe)
+        try:
+            answer = _call(message) if "call" in message else _run(message, wire, stores)
+        except StageBusyError:
+            answer = {"event": "busy"}
+        except BaseException as error:  # SystemExit of a library must not end the worker without a word
+            answer = {"event": "failed", **error_as_json(error), "log": list(wire.tail)}
+        try:
+            wire.send(answer)
+        except OSError:
+            os._exit(1)
+
+
+def _listen(messages: SimpleQueue[dict[str, Any]]) -> None:
+    for line in sys.stdin:
+        messages.put(json.loads(line))
+    # The driver is gone or wants no more. Its end is the only stop signal, so a stage in flight is given up here; its
+    # lock falls with this process and the next run removes its scratch folder. The group holds what it started itself.
+    if os.name == "posix" and os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(0)
+
+
+def _run(message: Mapping[str, Any], wire: _Wire, stores: dict[str, Store]) -> dict[str, Any]:
+    store = stores.setdefault(message["store"], Store(message["store"]))
+    end = run_stage(
+        Stage.from_json(message["stage"]),
+        store=store,
+        settings=message["settings"],
+        inputs={role: Path(folder) for role, folder in message["inputs"].items()},
+        registry=message["registry"],
+        report=wire.report,
+        attempt=message["attempt"],
+        wait_s=0.0,
+    )
+    return {"event": end.status, "folder": str(end.folder), "seconds": end.seconds}
+
+
+def _call(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Call ``module:function`` with keyword arguments; without arguments only import it."""
+    module, _, function = str(message["call"]).partition(":")
+    target = getattr(import_module(module), function)
+    use_one_thread()
+    if message.get("arguments") is None:
+        return {"event": "finished", "value": None}
+    return {"event": "finished", "value": target(**message["arguments"])}
