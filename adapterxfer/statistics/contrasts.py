@@ -1,0 +1,173 @@
+"""Questions as weighted sums of cells: differences, gains, macro means, interactions and slopes.
+
+A `Contrast` maps cells to weights. Contrasts add, subtract and scale, so every question of the study is built from
+`score` by arithmetic and all of them are answered from the same replicates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics.table import Cell, Label, System
+from adapterxfer.statistics.vocabulary import Scale
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A linear combination of cell scores.
+
+    Attributes:
+        terms: cell -> weight.
+        name: for tables and messages.
+        labels: what the row is about (backbone, variant, family, ...), carried to the estimate untouched.
+        scale: transform of every run's score before it is weighted.
+        flags: warnings that belong to the question, not to the data.
+    """
+
+    terms: Mapping[Cell, float]
+    name: str = ""
+    labels: Mapping[str, Label] = field(default_factory=dict)
+    scale: Scale = "points"
+    flags: tuple[str, ...] = ()
+
+    def __add__(self, other: Contrast) -> Contrast:
+        return self._combine(other, 1.0)
+
+    def __sub__(self, other: Contrast) -> Contrast:
+        return self._combine(other, -1.0)
+
+    def __mul__(self, factor: float) -> Contrast:
+        return replace(self, terms={cell: factor * weight for cell, weight in self.terms.items()})
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> Contrast:
+        return self * -1.0
+
+    def named(self, name: str, **labels: Label) -> Contrast:
+        """The same question under another name, with more labels."""
+        return replace(self, name=name, labels={**self.labels, **labels})
+
+    def on(self, scale: Scale) -> Contrast:
+        """The same question on another scale."""
+        return replace(self, scale=scale)
+
+    def _combine(self, other: Contrast, factor: float) -> Contrast:
+        if self.scale != other.scale:
+            raise StatisticsError(
+                f"contrasts on different scales: {self.name} in {self.scale}, {other.name} in {other.scale}",
+                fix="put both on one scale with .on(scale) first",
+            )
+        terms = dict(self.terms)
+        for cell, weight in other.terms.items():
+            terms[cell] = terms.get(cell, 0.0) + factor * weight
+        shared = {name: value for name, value in self.labels.items() if other.labels.get(name) == value}
+        flags = tuple(dict.fromkeys(self.flags + other.flags))
+        return Contrast(
+            {cell: weight for cell, weight in terms.items() if weight != 0.0}, "", shared, self.scale, flags
+        )
+
+
+def score(system: System, target: str, language: str) -> Contrast:
+    """The score of one cell, the mean over its runs."""
+    cell = Cell(system, target, language)
+    labels: dict[str, Label] = {**dict(system.labels), "target": target, "language": language}
+    return Contrast({cell: 1.0}, str(cell), labels)
+
+
+def macro(contrasts: Sequence[Contrast], name: str = "", **labels: Label) -> Contrast:
+    """The plain mean of contrasts: over languages, families, targets. Every one counts the same.
+
+    Raises:
+        StatisticsError: nothing to average.
+    """
+    if not contrasts:
+        raise StatisticsError(f"mean {name or 'of contrasts'}: nothing to average", fix="leave an empty group out")
+    return linear(contrasts, [1.0 / len(contrasts)] * len(contrasts)).named(name, **labels)
+
+
+def difference(first: Contrast, second: Contrast, name: str = "", **labels: Label) -> Contrast:
+    """``first - second``, paired: both are computed on the same items in every replicate."""
+    return (first - second).named(name or f"{first.name} - {second.name}", **labels)
+
+
+def gain(
+    treated: System, baseline: System, target: str, languages: Sequence[str], name: str = "", **labels: Label
+) -> Contrast:
+    """Score with the intermediate task minus score without it, in points, averaged over languages.
+
+    Args:
+        treated: the system with intermediate training.
+        baseline: the same with intermediate `none`.
+        languages: one for the gain in a language, several for their macro mean.
+    """
+    parts = [score(treated, target, language) - score(baseline, target, language) for language in languages]
+    result = macro(parts, name or f"gain {treated} {target}", target=target, **dict(treated.labels))
+    return result.named(result.name, **labels)
+
+
+def did(
+    first_treated: Contrast,
+    first_baseline: Contrast,
+    second_treated: Contrast,
+    second_baseline: Contrast,
+    name: str = "",
+    **labels: Label,
+) -> Contrast:
+    """Difference in differences: (first treated - first baseline) - (second treated - second baseline)."""
+    first, second = first_treated - first_baseline, second_treated - second_baseline
+    return (first - second).named(name or "difference in differences", **labels)
+
+
+def slope_weights(parameters: Sequence[float]) -> tuple[float, ...]:
+    """Weights ``(x - mean x) / Sxx`` with x = log10(parameters): the least-squares slope per tenfold parameters.
+
+    Raises:
+        StatisticsError: fewer than two different sizes, or a size that is not positive.
+    """
+    if any(not value > 0 for value in parameters):
+        raise StatisticsError("slope: a parameter count that is not positive", fix="give the total parameters")
+    logs = [math.log10(value) for value in parameters]
+    if len(set(logs)) < 2:
+        raise StatisticsError("slope: fewer than two different sizes", fix="a slope needs at least two sizes")
+    mean = math.fsum(logs) / len(logs)
+    spread = math.fsum((value - mean) ** 2 for value in logs)
+    return tuple((value - mean) / spread for value in logs)
+
+
+def slope(contrasts: Sequence[Contrast], parameters: Sequence[float], name: str = "", **labels: Label) -> Contrast:
+    """Change per tenfold parameters of a quantity measured at several sizes; of gains, the marginal gain.
+
+    Args:
+        contrasts: one per size.
+        parameters: parameter counts in the same order; several backbones may have the same size.
+    """
+    if len(contrasts) != len(parameters):
+        raise StatisticsError(
+            f"slope: {len(contrasts)} contrasts for {len(parameters)} sizes", fix="give one parameter count each"
+        )
+    result = linear(contrasts, slope_weights(parameters)).named(name or "slope on log10 parameters", **labels)
+    return replace(result, flags=(*result.flags, "two-points")) if len(set(parameters)) == 2 else result
+
+
+def linear(contrasts: Sequence[Contrast], weights: Sequence[float]) -> Contrast:
+    """``sum of weight * contrast``; keeps the labels on which all agree."""
+    if len(contrasts) != len(weights):
+        raise StatisticsError(f"{len(contrasts)} contrasts for {len(weights)} weights", fix="give one weight each")
+    terms: dict[Cell, float] = {}
+    for contrast, weight in zip(contrasts, weights, strict=True):
+        if contrast.scale != contrasts[0].scale:
+            raise StatisticsError(
+                f"contrasts on different scales: {contrast.scale} and {contrasts[0].scale}",
+                fix="put all on one scale with .on(scale) first",
+            )
+        for cell, value in contrast.terms.items():
+            terms[cell] = terms.get(cell, 0.0) + weight * value
+    first = contrasts[0].labels
+    shared = {key: value for key, value in first.items() if all(c.labels.get(key) == value for c in contrasts)}
+    flags = tuple(dict.fromkeys(flag for contrast in contrasts for flag in contrast.flags))
+    kept = {cell: value for cell, value in terms.items() if value != 0.0}
+    return Contrast(kept, "", shared, contrasts[0].scale, flags)

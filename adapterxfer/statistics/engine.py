@@ -1,0 +1,134 @@
+"""The resampling kernel: cluster weights times cluster sums, then the metric, then the contrasts.
+
+One block of 256 replicates of one domain is one matrix product ``(replicates, clusters) @ (clusters, columns)``.
+Counts and multiples are integers, so the product is exact in float32 below 2**24 and in float64 below 2**53, and the
+sums do not depend on the library, the number of threads or the other columns in the product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics.contrasts import Contrast
+from adapterxfer.statistics.design import Design, build_design
+from adapterxfer.statistics.metric import Floats
+from adapterxfer.statistics.table import Domain, ScoreTable
+from adapterxfer.statistics.variance import Components, components
+from adapterxfer.statistics.vocabulary import WeightKind
+from adapterxfer.statistics.weights import BLOCK, Weights, draw, stream
+
+
+@dataclass(frozen=True, slots=True)
+class Replicates:
+    """Contrasts in every replicate of the test items, models held fixed.
+
+    Attributes:
+        contrasts: the questions, in the order of the columns.
+        values: shape ``(contrasts,)``, on the full data.
+        replicates: shape ``(resamples, contrasts)``; NaN where a metric was undefined.
+        components: analytic variances of the same contrasts by source.
+        resamples, seed, weights: how it was made.
+    """
+
+    contrasts: tuple[Contrast, ...]
+    values: Floats
+    replicates: Floats
+    components: Components
+    resamples: int
+    seed: int
+    weights: WeightKind
+
+
+def resample(
+    table: ScoreTable,
+    contrasts: Sequence[Contrast],
+    *,
+    resamples: int = 10_000,
+    seed: int,
+    weights: WeightKind = "multinomial",
+) -> Replicates:
+    """Reweight the test items of every domain and recompute all contrasts each time.
+
+    A cluster has the same weight in every system, run, target and language of its domain, which makes every contrast
+    a paired one. The draws of a domain depend on its name, its clusters and `seed` only: adding a system, a language
+    with known ids or another domain changes no number.
+
+    Args:
+        contrasts: what to estimate; memory is ``resamples * len(contrasts)`` floats plus one block.
+        resamples: 10_000 gives a p-value step of 1e-4 and a Monte Carlo error of 0.002 at p = 0.05.
+        seed: any non-negative integer.
+
+    Raises:
+        StatisticsError: fewer than 2 resamples, or a contrast that the table cannot answer.
+
+    Source: Efron and Tibshirani 1993, chapter 6 (bootstrap); Rubin-style weights give the same coverage.
+    """
+    if resamples < 2:
+        raise StatisticsError(f"{resamples} resamples; at least 2 are needed", fix="set statistics.resamples to 10000")
+    design = build_design(table, contrasts)
+    values = design.apply(table.scores[None, :], 0, len(table.rows))[0]
+    replicates = np.zeros((resamples, len(contrasts)))
+    for domain in table.domains:
+        if not _used(design, domain):
+            continue
+        for start, block in _blocks(domain, weights, seed, resamples):
+            scores = block_scores(table, domain, block)
+            stop = min(start + BLOCK, resamples)
+            replicates[start:stop] += design.apply(scores[: stop - start], domain.first, domain.last)
+    return Replicates(
+        tuple(contrasts), values, replicates, components(table, contrasts, design), resamples, seed, weights
+    )
+
+
+def _used(design: Design, domain: Domain) -> bool:
+    return any(matrix[:, domain.first : domain.last].nnz for matrix in design.matrices.values())
+
+
+def _blocks(domain: Domain, weights: WeightKind, seed: int, resamples: int) -> Iterator[tuple[int, Weights]]:
+    for number, start in enumerate(range(0, resamples, BLOCK)):
+        yield start, draw(weights, stream(seed, domain.name, number), clusters=len(domain.clusters))
+
+
+def block_scores(table: ScoreTable, domain: Domain, weights: Weights) -> Floats:
+    """Points of a domain's rows under some weights, shape ``(replicates, rows of the domain)``."""
+    sums = weighted_sums(weights, domain.sums)
+    result = np.empty((len(sums), domain.last - domain.first))
+    offset = 0
+    for block in domain.blocks:
+        width = (block.last - block.first) * block.columns
+        part = sums[:, offset : offset + width].reshape(len(sums), -1, block.columns)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scored = table.metrics[block.target].score(part)
+        result[:, block.first - domain.first : block.last - domain.first] = scored
+        offset += width
+    return result
+
+
+def weighted_sums(weights: Weights, counts: Floats) -> Floats:
+    """``weights @ counts``, exact for integer counts and for counts on a grid of 2**-30.
+
+    Args:
+        counts: float64 ``(clusters, columns)``.
+
+    Returns:
+        float64 ``(replicates, columns)``.
+    """
+    sums = exact_product(weights.multiples, counts)
+    if weights.offset == 0.0 and weights.step == 1.0:
+        return sums
+    return np.asarray(weights.offset * counts.sum(axis=0) + weights.step * sums)
+
+
+def exact_product(multiples: np.typing.NDArray[np.integer], counts: Floats) -> Floats:
+    """``multiples @ counts`` in the cheapest floating-point type in which every partial sum is exact.
+
+    A partial sum is at most (largest row total of the multiples) * (largest count). The type follows from the counts
+    alone, so splitting the replicates differently cannot change a bit.
+    """
+    bound = float(multiples.sum(axis=1).max()) * float(counts.max(initial=0.0))
+    kind = np.float32 if bound < 2**24 and np.array_equal(counts, np.rint(counts)) else np.float64
+    return np.asarray(multiples.astype(kind) @ counts.astype(kind), dtype=np.float64)

@@ -1,0 +1,204 @@
+"""From replicates to statements: value, standard error, interval, p-value, and what all of it generalises over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics.design import clipped
+from adapterxfer.statistics.engine import Replicates
+from adapterxfer.statistics.intervals import Bounds, interval, shift_p, t_interval, t_p
+from adapterxfer.statistics.table import Label, ScoreTable
+from adapterxfer.statistics.vocabulary import FLAG_TEXT, Alternative, IntervalKind, Scale, Scope
+
+FEW_CLUSTERS = 40
+SPARSE_DISCORDANCE = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One answered question.
+
+    Attributes:
+        name, labels: from the contrast.
+        value: in points, or on the contrast's scale.
+        standard_error: in the same unit.
+        low, high: ends of the interval.
+        p: p-value of "the true value is 0"; None where the data cannot give one.
+        level: coverage of the interval.
+        interval: how the interval and the p-value were made; ``t`` for t intervals and t tests.
+        alternative: which p-value.
+        scale: unit of the values.
+        scope: what the statement generalises over.
+        requested: the scope that was asked for; differs from `scope` where it cannot be had (a single run).
+        resampled: the scope in words, with numbers.
+        df: degrees of freedom of a t interval, else infinity.
+        clusters: clusters of test items behind it.
+        discordant: clusters in which the systems differ.
+        runs: smallest number of training runs among the systems; 0 when nothing was trained.
+        flags: keys of `FLAG_TEXT`.
+        p_adjusted: p-value adjusted for the family of tests it belongs to.
+        adjustment: how: `holm`, `romano-wolf`, ...
+    """
+
+    name: str
+    labels: Mapping[str, Label]
+    value: float
+    standard_error: float
+    low: float
+    high: float
+    p: float | None
+    level: float
+    interval: IntervalKind
+    alternative: Alternative
+    scale: Scale
+    scope: Scope
+    requested: Scope
+    resampled: str
+    df: float
+    clusters: int
+    discordant: int
+    runs: int
+    flags: tuple[str, ...] = ()
+    p_adjusted: float | None = None
+    adjustment: str = field(default="")
+
+    @property
+    def flag_texts(self) -> tuple[str, ...]:
+        """The sentences of the flags."""
+        return tuple(FLAG_TEXT[flag] for flag in self.flags)
+
+    @property
+    def excludes_zero(self) -> bool:
+        """True if 0 lies outside the interval."""
+        return self.low > 0.0 or self.high < 0.0
+
+
+def estimates(
+    table: ScoreTable,
+    replicates: Replicates,
+    *,
+    scope: Scope = "items",
+    kind: IntervalKind = "symmetric",
+    level: float = 0.95,
+    alternative: Alternative = "two-sided",
+) -> tuple[Estimate, ...]:
+    """Statements about all contrasts, in their order.
+
+    Scope `items` uses the replicates: standard error, the interval of the kind asked for, and the null-shift p-value;
+    with fewer than 40 clusters, a t interval and t test on the analytic standard error instead. Scope `items+runs`
+    uses the two-way variance with Satterthwaite's degrees of freedom; where a system has a single run it falls back to
+    `items` and flags it.
+
+    Raises:
+        StatisticsError: level outside (0, 1).
+    """
+    if not 0.0 < level < 1.0:
+        raise StatisticsError(f"interval level {level}; expected between 0 and 1", fix="0.95 is usual")
+    ceiling = {cell for cell, rows in table.cells.items() if clipped(table.scores[list(rows)]).any()}
+    result = []
+    for number, contrast in enumerate(replicates.contrasts):
+        at_end = contrast.scale != "points" and any(cell in ceiling for cell in contrast.terms)
+        result.append(_one(replicates, number, scope, kind, level, alternative, at_end))
+    return tuple(result)
+
+
+def _one(
+    replicates: Replicates,
+    number: int,
+    requested: Scope,
+    kind: IntervalKind,
+    level: float,
+    alternative: Alternative,
+    at_end: bool,
+) -> Estimate:
+    parts, contrast = replicates.components, replicates.contrasts[number]
+    value, column = float(replicates.values[number]), replicates.replicates[:, number]
+    clusters, runs = int(parts.clusters[number]), int(parts.fewest_runs[number])
+    flags = [*contrast.flags, *(["ceiling"] if at_end else []), *_item_flags(replicates, number)]
+    scope: Scope = requested
+    if requested == "items+runs" and runs == 1:
+        scope = "items"
+        flags.append("one-seed")
+    df, used = np.inf, kind
+    if scope == "items+runs" and runs > 0:
+        error, df, used = float(np.sqrt(parts.total[number])), float(parts.total_df[number]), "t"
+        flags += ["two-seeds"] if runs == 2 else []
+        flags += ["unequal-seeds"] if parts.unequal_seeds[number] else []
+    elif clusters < FEW_CLUSTERS or kind == "t":
+        error, df, used = float(np.sqrt(parts.items[number])), float(parts.items_df[number]), "t"
+    else:
+        error = bootstrap_error(replicates, number)
+    if used == "t":
+        bounds: Bounds = t_interval(value, error, df, level=level)
+        p = t_p(value, error, df, alternative=alternative)
+    else:
+        bounds = interval(column, value, kind=used, level=level)
+        p = shift_p(column, value, alternative=alternative)
+    return Estimate(
+        contrast.name,
+        contrast.labels,
+        value,
+        error,
+        bounds.low,
+        bounds.high,
+        p,
+        level,
+        used,
+        alternative,
+        contrast.scale,
+        scope,
+        requested,
+        _words(replicates, number, scope, used),
+        df,
+        clusters,
+        int(parts.discordant[number]),
+        runs,
+        tuple(dict.fromkeys(flags)),
+    )
+
+
+def bootstrap_error(replicates: Replicates, number: int) -> float:
+    """Standard deviation of a contrast's defined replicates."""
+    column = replicates.replicates[:, number]
+    defined = column[~np.isnan(column)]
+    if len(defined) < 2:
+        return float("nan")
+    error = float(defined.std(ddof=1))
+    return 0.0 if error < 1e-10 * max(1.0, abs(float(replicates.values[number]))) else error
+
+
+def _item_flags(replicates: Replicates, number: int) -> list[str]:
+    """Warnings about the test items behind a contrast."""
+    parts = replicates.components
+    flags = []
+    clusters = int(parts.clusters[number])
+    if clusters < FEW_CLUSTERS:
+        flags.append("few-clusters")
+    if parts.items[number] == 0.0:
+        flags.append("no-variation")
+    if int(parts.discordant[number]) < min(SPARSE_DISCORDANCE, clusters):
+        flags.append("sparse-discordance")
+    if np.isnan(replicates.replicates[:, number]).any():
+        flags.append("undefined-replicates")
+    analytic, bootstrap = float(np.sqrt(parts.items[number])), bootstrap_error(replicates, number)
+    slack = 0.05 + 4.0 / np.sqrt(2.0 * (replicates.resamples - 1))
+    if clusters >= 100 and analytic > 0.0 and not abs(bootstrap / analytic - 1.0) <= slack:
+        flags.append("standard-errors-differ")
+    return flags
+
+
+def _words(replicates: Replicates, number: int, scope: Scope, kind: IntervalKind) -> str:
+    parts = replicates.components
+    items = f"{int(parts.clusters[number])} clusters of test items"
+    fewest, most = int(parts.fewest_runs[number]), int(parts.most_runs[number])
+    runs = f"{fewest} training runs" if fewest == most else f"{fewest} to {most} training runs"
+    if scope == "items+runs" and fewest > 0:
+        return f"{items} and {runs} per system (two-way variance, t interval)"
+    held = "no trained model" if most == 0 else f"the {runs} per system held fixed"
+    held = held.replace("1 training runs", "single training run")
+    how = "analytic variance, t interval" if kind == "t" else f"{replicates.resamples} {replicates.weights} resamples"
+    return f"{items} ({how}); {held}"

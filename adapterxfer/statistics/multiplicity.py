@@ -1,0 +1,109 @@
+"""p-values adjusted for a family of tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics.engine import Replicates
+from adapterxfer.statistics.estimates import Estimate, bootstrap_error
+from adapterxfer.statistics.metric import Floats
+
+Adjustment = Literal["holm", "bh", "by"]
+_TIE = 1e-12
+
+
+def adjust(p_values: Sequence[float] | Floats, method: Adjustment) -> Floats:
+    """Adjusted p-values, in the order given.
+
+    `holm` controls the family-wise error under any dependence; `bh` the false discovery rate under independence or
+    positive dependence; `by` under any dependence.
+
+    Raises:
+        StatisticsError: a value outside [0, 1], or an unknown method.
+
+    Source: Holm 1979; Benjamini and Hochberg 1995; Benjamini and Yekutieli 2001.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    if values.ndim != 1 or not ((values >= 0.0) & (values <= 1.0)).all():
+        raise StatisticsError("p-values outside [0, 1]", fix="withhold rows without a p-value before adjusting")
+    count = len(values)
+    order = np.argsort(values, kind="stable")
+    result = np.empty(count)
+    if method == "holm":
+        result[order] = np.maximum.accumulate(np.minimum(1.0, values[order] * (count - np.arange(count))))
+        return result
+    if method not in ("bh", "by"):
+        raise StatisticsError(f"adjustment '{method}' is not one of: holm, bh, by", fix="use holm")
+    dependence = float(np.sum(1.0 / np.arange(1, count + 1))) if method == "by" else 1.0
+    scaled = values[order] * count * dependence / np.arange(1, count + 1)
+    result[order] = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
+    return result
+
+
+def with_adjusted(family: Sequence[Estimate], method: Adjustment = "holm") -> tuple[Estimate, ...]:
+    """The same estimates with `p_adjusted`; rows without a p-value stay as they are and do not count."""
+    chosen = [number for number, row in enumerate(family) if row.p is not None]
+    adjusted = adjust([p for row in family if (p := row.p) is not None], method)
+    result = list(family)
+    for number, value in zip(chosen, adjusted.tolist(), strict=True):
+        result[number] = replace(family[number], p_adjusted=value, adjustment=method)
+    return tuple(result)
+
+
+def step_down(replicates: Replicates, columns: Sequence[int] | None = None) -> Floats:
+    """Romano-Wolf step-down p-values of some contrasts, over new test items.
+
+    The largest studentised deviation over the contrasts not yet rejected, in the same replicates, is the reference
+    distribution: dependence between contrasts (a shared baseline, parallel languages) is used, not assumed away.
+
+    Args:
+        columns: the family; all contrasts when None.
+
+    Returns:
+        Adjusted p-values in the order of ``columns``; never below the unadjusted ones.
+
+    Source: Romano and Wolf 2005, algorithm 4.1, with p-values as in Romano and Wolf 2016.
+    """
+    chosen = list(range(len(replicates.contrasts))) if columns is None else list(columns)
+    errors = np.array([bootstrap_error(replicates, number) for number in chosen])
+    values = replicates.values[chosen]
+    deviations = np.abs(np.nan_to_num(replicates.replicates[:, chosen] - values, nan=np.inf))
+    safe = np.where(errors > 0.0, errors, 1.0)
+    observed = np.where(errors > 0.0, np.abs(values) / safe, np.where(np.abs(values) > 1e-12, np.inf, 0.0))
+    deviations = np.where(errors > 0.0, deviations / safe, 0.0)
+    return step_down_p(observed, deviations)
+
+
+def step_down_p(observed: Floats, null: Floats) -> Floats:
+    """Step-down max-T p-values from observed statistics ``(m,)`` and null draws ``(draws, m)``, larger is stronger."""
+    order = np.argsort(-observed, kind="stable")
+    maxima = np.maximum.accumulate(null[:, order][:, ::-1], axis=1)[:, ::-1]
+    slack = _TIE * np.maximum(1.0, np.where(np.isfinite(observed), observed, 1.0))[order]
+    counts = (maxima >= observed[order] - slack).sum(axis=0)
+    result = np.empty(len(observed))
+    result[order] = np.maximum.accumulate((1.0 + counts) / (len(null) + 1.0))
+    return result
+
+
+def simultaneous_distances(
+    replicates: Replicates, columns: Sequence[int] | None = None, *, level: float = 0.95
+) -> Floats:
+    """Half widths of intervals that cover all contrasts of a family together with probability `level`.
+
+    Single-step max-T: a common multiple of each bootstrap standard error.
+
+    Returns:
+        One half width per column; the intervals are ``value -/+ half width``.
+    """
+    chosen = list(range(len(replicates.contrasts))) if columns is None else list(columns)
+    errors = np.array([bootstrap_error(replicates, number) for number in chosen])
+    safe = np.where(errors > 0.0, errors, 1.0)
+    deviations = np.abs(np.nan_to_num(replicates.replicates[:, chosen] - replicates.values[chosen], nan=np.inf))
+    largest = np.sort(np.where(errors > 0.0, deviations / safe, 0.0).max(axis=1))
+    allowed = int(np.floor((1.0 - level) * (len(largest) + 1) + 1e-9)) - 1
+    return np.asarray(errors * largest[len(largest) - 1 - max(allowed, 0)])
