@@ -1,0 +1,273 @@
+"""Natural language inference with a semantics: premises are made by edits whose label a judge then confirms.
+
+The hypothesis is drawn first and in the same way for the three labels, so it gives nothing away. Premises of the three
+labels are negated equally often and gain or lose equally many modifiers, so their form gives little away either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from adapterxfer.world.concepts import (
+    ADJECTIVES_FOR,
+    ADVERBS,
+    ANTONYM,
+    CITY_NAMES,
+    COLOURS,
+    HYPERNYMS,
+    NOUNS,
+    PERSON_NAMES,
+    PREPOSITIONS,
+    VERBS,
+)
+from adapterxfer.world.draws import Draws
+from adapterxfer.world.events import Rates, event, phrase, place_phrase
+from adapterxfer.world.grammar import Event, Phrase
+
+LABELS = ("entailment", "neutral", "contradiction")
+_STEPS = (0, 1, 1, 2)
+_TRANSITIVE = tuple(verb for verb, (frame, _, _) in VERBS.items() if frame == "transitive")
+_HYPOTHESIS = Rates(adjective=0.55, negated=0.2, adverb=0.0, place_of_transitive=0.5, place_of_intransitive=0.75)
+_NEGATED_PREMISE = 0.25
+"""Share of contradictions of a plain hypothesis made by negation: then a fifth of the premises of each label is
+negated, as a fifth of the hypotheses is."""
+
+
+def _phrase_entails(specific: Phrase, general: Phrase) -> bool:
+    same_head = specific.noun == general.noun or (general.noun in HYPERNYMS and general.noun == specific.kind)
+    adjective = general.adjective in (None, specific.adjective)
+    return same_head and adjective and general.numeral in (None, specific.numeral)
+
+
+def _phrase_conflicts(a: Phrase, b: Phrase) -> bool:
+    """The same head with an antonym, another colour or another number."""
+    if a.noun != b.noun:
+        return False
+    if a.numeral and b.numeral and a.numeral != b.numeral:
+        return True
+    if a.adjective is None or b.adjective is None:
+        return False
+    return ANTONYM.get(a.adjective) == b.adjective or (
+        a.adjective != b.adjective and a.adjective in COLOURS and b.adjective in COLOURS
+    )
+
+
+def _core(meaning: Event) -> dict[str, Phrase]:
+    return {role: found for role, found in meaning.phrases().items() if role != "place"}
+
+
+def _entails(premise: Event, hypothesis: Event) -> bool:
+    """Whether every situation of the premise is one of the hypothesis; negation is ignored."""
+    if premise.verb != hypothesis.verb or premise.future != hypothesis.future:
+        return False
+    mine, theirs = premise.phrases(), hypothesis.phrases()
+    if "place" in theirs and premise.preposition != hypothesis.preposition:
+        return False
+    return all(role in mine and _phrase_entails(mine[role], found) for role, found in theirs.items())
+
+
+def _conflicts(premise: Event, hypothesis: Event) -> bool:
+    """Whether both describe the same event in ways that exclude each other; negation is ignored."""
+    if premise.verb != hypothesis.verb or premise.future != hypothesis.future:
+        return False
+    mine, theirs = _core(premise), _core(hypothesis)
+    clash = False
+    for role, found in theirs.items():
+        if _phrase_conflicts(mine[role], found):
+            clash = True
+        elif found.noun not in (mine[role].noun, mine[role].kind):
+            return False
+    here, there = premise.place, hypothesis.place
+    if here is not None and there is not None:
+        if here.kind == there.kind == "city" and here.noun != there.noun:
+            clash = clash or premise.preposition == hypothesis.preposition == "in"
+        elif _phrase_conflicts(here, there):
+            clash = True
+    return clash
+
+
+def judge(premise: Event, hypothesis: Event) -> str:
+    """The label that follows from the meanings (one event per verb and participants, no exact numbers implied)."""
+    if not premise.negated and not hypothesis.negated:
+        if _conflicts(premise, hypothesis):
+            return "contradiction"
+        return "entailment" if _entails(premise, hypothesis) else "neutral"
+    if not premise.negated:
+        return "contradiction" if _entails(premise, hypothesis) else "neutral"
+    if not hypothesis.negated:
+        return "contradiction" if _entails(hypothesis, premise) else "neutral"
+    return "entailment" if _entails(hypothesis, premise) else "neutral"
+
+
+def hypothesis(rng: Draws) -> Event:
+    """An event to be judged; a plain one has at least one modifier that a premise can contradict."""
+    while True:
+        made = event(rng, verb=rng.pick(_TRANSITIVE) if rng.chance(0.6) else None, rates=_HYPOTHESIS)
+        if made.place is not None:
+            made = replace(made, preposition="in" if rng.chance(0.6) else rng.pick(PREPOSITIONS))
+        roles = [role for role, found in _core(made).items() if not found.is_name]
+        if roles and rng.chance(0.2):
+            role = rng.pick(roles)
+            made = _with(made, role, replace(made.phrases()[role], noun=made.phrases()[role].kind))
+        if _contradictable(made):
+            return made
+
+
+def premise(label: str, claim: Event, rng: Draws) -> Event:
+    """An event that stands in this relation to the hypothesis ``claim``, confirmed by `judge`."""
+    while True:
+        made = _edited(label, claim, rng)
+        if made is not None and judge(made, claim) == label:
+            adverb = rng.pick(ADVERBS) if rng.chance(0.2) else None
+            fronted = made.place is not None and (made.fronted if claim.place else rng.chance(0.4))
+            inverted = fronted and made.frame == "intransitive" and rng.chance(0.5)
+            return replace(made, adverb=adverb, fronted=fronted, inverted=inverted)
+
+
+def _edited(label: str, claim: Event, rng: Draws) -> Event | None:
+    if claim.negated:
+        if label == "contradiction":
+            return _strengthened(replace(claim, negated=False), rng.pick(_STEPS), rng)
+        return _weakened_or_other(label, claim, rng)
+    steps = rng.pick(_STEPS)
+    if label == "entailment":
+        return _strengthened(claim, steps, rng)
+    if label == "contradiction":
+        if rng.chance(_NEGATED_PREMISE):
+            return _weakened(replace(claim, negated=True), rng.below(2), rng)
+        changed, slot = _contradicted(claim, rng)
+        return _strengthened(changed, steps, rng, keep=slot)
+    if rng.chance(0.5):
+        weaker = _weakened(claim, 1, rng)
+        return None if weaker is None else _strengthened(weaker, steps + 1, rng)
+    return _strengthened(_other(claim, rng), steps, rng)
+
+
+def _weakened_or_other(label: str, claim: Event, rng: Draws) -> Event | None:
+    """A negated premise for a negated hypothesis: weaker premises deny more, so they entail it."""
+    steps = rng.below(2)
+    if label == "entailment":
+        return _weakened(claim, steps, rng)
+    if rng.chance(0.5):
+        return _weakened(_other(claim, rng), steps, rng)
+    stronger = _strengthened(claim, 1, rng)
+    return None if stronger is None else _weakened(stronger, steps + 1, rng)
+
+
+def _with(meaning: Event, role: str, found: Phrase | None) -> Event:
+    if role == "subject" and found is not None:
+        return replace(meaning, subject=found)
+    if role == "object":
+        return replace(meaning, object=found)
+    if role == "recipient":
+        return replace(meaning, recipient=found)
+    if role == "goal":
+        return replace(meaning, goal=found)
+    return replace(meaning, place=found, fronted=meaning.fronted and found is not None)
+
+
+def _contradictable(meaning: Event) -> bool:
+    return bool(_slots(meaning))
+
+
+def _slots(meaning: Event) -> list[tuple[str, str]]:
+    """(role, kind of change) for everything a premise can contradict."""
+    slots = []
+    for role, found in meaning.phrases().items():
+        if found.adjective:
+            slots.append((role, "adjective"))
+        if found.numeral:
+            slots.append((role, "numeral"))
+    if meaning.place is not None and meaning.place.kind == "city" and meaning.preposition == "in":
+        slots.append(("place", "city"))
+    return slots
+
+
+def _contradicted(claim: Event, rng: Draws) -> tuple[Event, str]:
+    """The claim with one modifier changed to one that excludes it, and the role that was changed."""
+    role, change = rng.pick(_slots(claim))
+    found = claim.phrases()[role]
+    if change == "city":
+        changed = _another(found, claim, rng)
+    elif change == "numeral":
+        changed = replace(found, numeral=rng.pick([str(n) for n in range(2, 10) if str(n) != found.numeral]))
+    elif found.adjective in ANTONYM:
+        changed = replace(found, adjective=ANTONYM[found.adjective])
+    else:
+        allowed = [c for c in COLOURS if c != found.adjective and c in ADJECTIVES_FOR[found.kind]]
+        changed = replace(found, adjective=rng.pick(allowed or [c for c in COLOURS if c != found.adjective]))
+    return _with(claim, role, changed), role
+
+
+def _another(found: Phrase, meaning: Event, rng: Draws) -> Phrase:
+    """Another head of the same class, not used in the event."""
+    used = {other.noun for other in meaning.phrases().values()}
+    while True:
+        if found.is_name:
+            names = CITY_NAMES if found.kind == "city" else PERSON_NAMES
+            other = phrase(found.kind, rng).noun if rng.chance(0.7) else rng.pick(names)
+            candidate = Phrase(other, found.kind)
+            if not candidate.is_name:
+                continue
+        else:
+            candidate = replace(found, noun=rng.pick(NOUNS[found.kind]))
+        if candidate.noun not in used:
+            return candidate
+
+
+def _other(claim: Event, rng: Draws) -> Event:
+    """The claim about another subject, or with another verb of the same frame and classes."""
+    if claim.frame in ("transitive", "intransitive") and rng.chance(0.5):
+        kind = claim.object.kind if claim.object is not None else ""
+        verbs = [
+            verb
+            for verb, (frame, subjects, objects) in VERBS.items()
+            if verb != claim.verb
+            and frame == claim.frame
+            and claim.subject.kind in subjects
+            and (not kind or kind in objects)
+        ]
+        if verbs:
+            return replace(claim, verb=rng.pick(verbs))
+    return replace(claim, subject=_another(claim.subject, claim, rng))
+
+
+def _strengthened(meaning: Event, steps: int, rng: Draws, keep: str = "") -> Event | None:
+    """The event with this many additions (adjective, numeral, place, a noun for its class), none in role ``keep``."""
+    for _ in range(steps):
+        options: list[tuple[str, Phrase]] = []
+        for role, found in meaning.phrases().items():
+            if role == keep or found.is_name:
+                continue
+            if found.adjective is None:
+                options.append((role, replace(found, adjective=rng.pick(ADJECTIVES_FOR[found.kind]))))
+            if found.noun in HYPERNYMS:
+                options.append((role, replace(found, noun=rng.pick(NOUNS[found.kind]))))
+        if meaning.place is None and meaning.frame in ("transitive", "intransitive"):
+            options.append(("place", place_phrase(rng)))
+        if not options:
+            return None
+        meaning = _with(meaning, *rng.pick(options))
+    nouns = [found.noun for found in meaning.phrases().values()]
+    return meaning if len(set(nouns)) == len(nouns) else None
+
+
+def _weakened(meaning: Event | None, steps: int, rng: Draws) -> Event | None:
+    """The event with this many parts dropped (adjective, numeral, place) or replaced by their class."""
+    if meaning is None:
+        return None
+    for _ in range(steps):
+        options: list[tuple[str, Phrase | None]] = []
+        for role, found in meaning.phrases().items():
+            if found.adjective is not None:
+                options.append((role, replace(found, adjective=None)))
+            if found.numeral is not None:
+                options.append((role, replace(found, numeral=None)))
+            if not found.is_name and found.noun not in HYPERNYMS and role != "place":
+                options.append((role, replace(found, noun=found.kind)))
+        if meaning.place is not None:
+            options.append(("place", None))
+        if not options:
+            return None
+        meaning = _with(meaning, *rng.pick(options))
+    return meaning

@@ -1,0 +1,82 @@
+"""Task data: records of every format, said in English for training and in all languages for the test.
+
+A test item is one meaning said in every language, so its ids are the same everywhere. Training data depend on the
+seed; the test does not, and no training or development item says what a test item says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from adapterxfer.data.examples import Example, TaskData
+from adapterxfer.errors import DataError
+from adapterxfer.world.draws import Draws, generator
+from adapterxfer.world.languages import LANGUAGES, ZERO_SHOT
+from adapterxfer.world.task_list import TASKS, WorldTask
+from adapterxfer.world.task_makers import MAKERS, Item
+
+__all__ = ["TASKS", "load_task"]
+
+
+def load_task(
+    name: str,
+    *,
+    train_examples: int | None = None,
+    dev_examples: int | None = None,
+    test_examples: int | None = None,
+    languages: Sequence[str] | None = None,
+    seed: int = 0,
+) -> TaskData:
+    """Make one task.
+
+    Args:
+        name: a name in `TASKS`.
+        train_examples: English training examples; None means the task's default.
+        dev_examples: English development examples, likewise.
+        test_examples: test examples in each language, likewise; a smaller number gives the first of them.
+        languages: test languages; None means all (all but English for retrieval).
+        seed: of training and development data.
+
+    Raises:
+        DataError: the world has no such task or language.
+    """
+    if name not in TASKS:
+        raise DataError(f"world: no task {name!r}; tasks: {', '.join(TASKS)}", fix="use one of these names")
+    task = TASKS[name]
+    codes = tuple(languages) if languages is not None else _default_languages(task)
+    unknown = [code for code in codes if code not in LANGUAGES]
+    if unknown:
+        raise DataError(f"world: no language {', '.join(unknown)}; languages: {', '.join(LANGUAGES)}", fix="use these")
+    wanted = {
+        "train": task.train_examples if train_examples is None else train_examples,
+        "dev": task.dev_examples if dev_examples is None else dev_examples,
+        "test": task.test_examples if test_examples is None else test_examples,
+    }
+    if task.role == "intermediate":
+        wanted["test"] = 0
+    seen: set[str] = set()
+    test = list(islice(_items(name, "test", 0, seen), max(wanted["test"], task.test_examples)))[: wanted["test"]]
+    made = {"test": test}
+    for split in ("dev", "train"):
+        made[split] = list(islice(_items(name, split, seed, seen), wanted[split]))
+    splits: dict[tuple[str, str], list[Example]] = {}
+    for split in ("train", "dev", "test"):
+        for code in codes if split == "test" else ("en",):
+            if made[split]:
+                splits[split, code] = [item.said(code) for item in made[split]]
+    return TaskData(name, task.format, task.labels, splits)
+
+
+def _default_languages(task: WorldTask) -> tuple[str, ...]:
+    return ZERO_SHOT if task.format == "retrieval" else tuple(LANGUAGES)
+
+
+def _items(name: str, split: str, seed: int, seen: set[str]) -> Iterator[Item]:
+    """Items of one split, without those already seen in another split or in this one."""
+    rng = Draws(generator("task", name, split, seed))
+    make: Callable[[Draws, str], Iterator[Item]] = MAKERS[name]
+    for item in make(rng, f"{name}-{split}"):
+        if item.fingerprint not in seen:
+            seen.add(item.fingerprint)
+            yield item
