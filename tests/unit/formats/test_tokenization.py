@@ -14,7 +14,7 @@ def test_template_is_learnt_and_truncation_takes_from_the_longer_text(tokenizer)
     long, short = list(range(10, 30)), [50, 51]
     assert encoder.build_pair(long, short, 10) == [0, 10, 11, 12, 13, 2, 2, 50, 51, 2]
     assert encoder.build_pair(short, long, 10) == [0, 50, 51, 2, 2, 10, 11, 12, 13, 2]
-    assert encoder.build_pair(long, long, 11) == [0, 10, 11, 12, 13, 2, 2, 10, 11, 12, 2]
+    assert encoder.build_pair(long, long, 11) == [0, 10, 11, 12, 2, 2, 10, 11, 12, 13, 2]
     with pytest.raises(BackboneError, match="max_length 7"):
         encoder.build_pair(long, short, 7)
 
