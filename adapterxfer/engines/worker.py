@@ -183,10 +183,8 @@ def _run(message: Mapping[str, Any], wire: _Wire, stores: dict[str, Store]) -> d
 
 
 def _call(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Call ``module:function`` with keyword arguments; without arguments only import it."""
+    """Call ``module:function`` with keyword arguments."""
     module, _, function = str(message["call"]).partition(":")
     target = getattr(import_module(module), function)
     use_one_thread()
-    if message.get("arguments") is None:
-        return {"event": "finished", "value": None}
     return {"event": "finished", "value": target(**message["arguments"])}

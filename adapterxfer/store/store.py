@@ -3,7 +3,7 @@
     ROOT/store.json                            schema version of the layout
     ROOT/<kind>/<slug>-<key16>/stage.json      a committed stage; written last, beside its artefacts and log.jsonl
     ROOT/failed/<key16>.json                   why a stage has no result
-    ROOT/resolved/                             recipes as they were run
+    ROOT/recipes/                              measured parts of recipes
     ROOT/damaged/                              folders that did not match their record; never used
     ROOT/.scratch/<key16>-<random>/            stages being made; same file system, so that a rename commits them
     ROOT/.locks/<key16>.lock                   held by the process that makes the stage
@@ -33,7 +33,7 @@ from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.record import SCHEMA, STAGE_FILE, NewerSchemaError, StageRecord, check_schema, read_record
 
 LOG_FILE = "log.jsonl"
-RESERVED = frozenset({"failed", "resolved", "damaged"})
+RESERVED = frozenset({"failed", "recipes", "damaged"})
 _COMMITTED = re.compile(rf"(?:.+-)?([0-9a-f]{{{SHORT_KEY}}})\Z")
 _PLAIN_NAME = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,199}\Z")
 

@@ -1,0 +1,44 @@
+"""The worker's side of the speed probe: not a stage, since its answer belongs to the machine and not to the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+
+def facts() -> dict[str, Any]:
+    """What decides the number format; called first, so that imports are over before the clock runs."""
+    from adapterxfer.pretraining.speed import has_fast_bf16
+
+    return {"fast_bf16": has_fast_bf16()}
+
+
+def speed(
+    *,
+    shape: Mapping[str, int],
+    vocabulary: int,
+    sequence_length: int,
+    batch_sequences: int,
+    mask: float,
+    dtype: Literal["fp32", "bf16"],
+    seconds: float,
+    device: str,
+) -> float:
+    """Tokens per second of pretraining one shape (``hidden``, ``layers``, ``heads``) in this process."""
+    from adapterxfer.pretraining.batches import Masking
+    from adapterxfer.pretraining.mlm import PretrainingSettings
+    from adapterxfer.pretraining.speed import tokens_per_second
+
+    settings = PretrainingSettings(
+        hidden=shape["hidden"],
+        layers=shape["layers"],
+        heads=shape["heads"],
+        tokens=1,
+        batch_sequences=batch_sequences,
+        learning_rate=1e-3,
+        masking=Masking(share=mask),
+        dtype=dtype,
+    )
+    return tokens_per_second(
+        settings, vocabulary=vocabulary, sequence_length=sequence_length, seconds=seconds, device=device
+    )
