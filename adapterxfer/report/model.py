@@ -1,0 +1,190 @@
+"""What a report says, as data: the content of report.json, from which every other file is written."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+SCHEMA = 1
+"""Version of report.json; raised when a field changes its meaning."""
+
+Verdict = Literal["difference found", "inconclusive", "not enough data"]
+EffectKind = Literal["gain", "trend", "variant difference", "gain kept", "tier difference", "above control"]
+GroupKind = Literal["zero-shot", "source", "family", "resource", "language"]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One estimated difference, in points, with its interval.
+
+    ``low``, ``high``, ``p`` and ``verdict`` generalise over new test items and, where there are at least two seeds, new
+    training runs. ``items_low``, ``items_high`` and ``items_p`` are the paired bootstrap over test items with the trained
+    models held fixed.
+
+    Attributes:
+        kind: ``gain``: with an intermediate task minus without; ``trend``: change of the gain per tenfold
+            parameters; ``variant difference``: score of ``variant`` minus score of ``against``; ``gain kept``: gain of
+            ``variant`` minus gain of ``against``; ``tier difference``: high minus low resource languages;
+            ``above control``: score of ``variant`` minus score of the control ``against``.
+        hypotheses: the declared family of hypotheses in which p-values are adjusted together.
+        backbone, intermediate, target: empty where the effect is a mean over all of them.
+        group: which languages: ``zero-shot`` (all but the source language), a family, a tier or a code.
+        p_adjusted, items_p_adjusted: the same after Holm's correction within ``hypotheses``.
+        pairs: how many (intermediate, target) pairs are averaged.
+        seeds: smallest number of training runs behind one score.
+        flags: caveats of the statistics, as full sentences.
+    """
+
+    kind: EffectKind
+    hypotheses: str
+    backbone: str
+    variant: str
+    against: str
+    intermediate: str
+    target: str
+    group_kind: GroupKind
+    group: str
+    estimate: float
+    standard_error: float
+    low: float
+    high: float
+    p: float | None
+    p_adjusted: float | None
+    items_low: float
+    items_high: float
+    items_p: float | None
+    items_p_adjusted: float | None
+    verdict: Verdict
+    pairs: int
+    seeds: int
+    clusters: int
+    resampled: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Mean score of one system over the languages of a group and over seeds, in points.
+
+    Attributes:
+        standard_deviation: over seeds, of the group's mean; None with one seed.
+        control: name of the control this row is, or empty.
+    """
+
+    backbone: str
+    variant: str
+    intermediate: str
+    target: str
+    control: str
+    group_kind: GroupKind
+    group: str
+    score: float
+    standard_deviation: float | None
+    seeds: int
+    languages: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One of the questions a study asks, answered in plain sentences.
+
+    Attributes:
+        verdict: fixed vocabulary; "not significant" is never rendered as "no difference".
+        effects: the rows the sentences are about, as positions in `Findings.effects`.
+    """
+
+    question: str
+    verdict: Verdict
+    sentences: tuple[str, ...]
+    effects: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """A named check of the data that found something a reader should know."""
+
+    check: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackboneFacts:
+    """One backbone with its sizes and, where known, what its pretraining reached.
+
+    Attributes:
+        diagnostics: losses in nats per masked token (``heldout_mlm``, ``unigram``, ``shuffled``), ``marker_cloze`` in
+            percent, and whatever else its pretraining recorded as a number.
+    """
+
+    name: str
+    parameters: int
+    non_embedding_parameters: int
+    untrained: bool
+    diagnostics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFacts:
+    """One target task as it was evaluated."""
+
+    name: str
+    metric: str
+    protocol: Any
+    languages: tuple[str, ...]
+    examples: int
+    clusters: int
+    parallel: bool
+    gold_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything a report shows.
+
+    Attributes:
+        title: one line.
+        synthetic: whether the data are made up, which every output says first.
+        stage_keys: target -> sorted short keys of the predict stages behind it.
+        planned, finished: numbers of cells.
+        missing: one line per unfinished cell.
+        libraries: library -> versions that made the predictions.
+    """
+
+    title: str
+    recipe: str
+    synthetic: bool
+    question: str
+    answers: tuple[Answer, ...]
+    effects: tuple[Effect, ...]
+    scores: tuple[Score, ...]
+    cautions: tuple[Caution, ...]
+    backbones: tuple[BackboneFacts, ...]
+    targets: tuple[TargetFacts, ...]
+    languages: tuple[dict[str, str], ...]
+    variants: tuple[str, ...]
+    intermediates: tuple[str, ...]
+    seeds: tuple[int, ...]
+    source_language: str
+    method: tuple[str, ...]
+    settings: dict[str, Any]
+    planned: int
+    finished: int
+    missing: tuple[str, ...]
+    stage_keys: dict[str, tuple[str, ...]]
+    libraries: dict[str, tuple[str, ...]]
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values with the schema version; floats rounded to 6 digits after the point."""
+        rounded = _rounded(asdict(self))
+        assert isinstance(rounded, dict)
+        return {"schema": SCHEMA, **rounded}
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6) + 0.0  # no negative zero
+    if isinstance(value, dict):
+        return {str(key): _rounded(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_rounded(item) for item in value]
+    return value

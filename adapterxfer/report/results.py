@@ -1,0 +1,305 @@
+"""`Results`: the cells of a study joined with their predictions, checked, and scored.
+
+Nothing here trains or resamples. A study whose stages are not all finished gives partial results that know what is
+missing, so a report can be made at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from adapterxfer.errors import DataError
+from adapterxfer.metrics import METRICS, Metric
+from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell, Language
+from adapterxfer.report.languages import describe_languages
+from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, read_counts, read_frame
+from adapterxfer.store.keys import SHORT_KEY
+
+
+class ScoreRow(NamedTuple):
+    """One score: a cell in one language, in points."""
+
+    backbone: str
+    parameters: int
+    non_embedding_parameters: int
+    variant: str
+    adapter: str
+    intermediate: str
+    target: str
+    control: str
+    language: str
+    family: str
+    resource: str
+    seed: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResults:
+    """All systems on one target: the same rows in the same order for every one of them.
+
+    Attributes:
+        cells: the cells of this target that have predictions.
+        counts: ``cell.predict`` -> counts of shape (rows, columns of the metric).
+        zero_shot: the languages without labelled target data in training: all but the source language.
+    """
+
+    target: str
+    metric: Metric
+    protocol: Any
+    frame: Frame
+    gold_fingerprint: str
+    cells: tuple[Cell, ...]
+    counts: Mapping[str, npt.NDArray[np.float64]]
+    zero_shot: tuple[str, ...]
+
+    def scores_by_language(self, predict: str) -> dict[str, float]:
+        """Score in points of one prediction file in every language."""
+        table = np.zeros((len(self.frame.languages), self.counts[predict].shape[1]))
+        np.add.at(table, self.frame.language, self.counts[predict])
+        values = np.asarray(self.metric.score(table), dtype=np.float64)
+        return {code: float(value) for code, value in zip(self.frame.languages, values, strict=True)}
+
+
+class _Plan(Protocol):
+    """What `Results.from_plan` needs of a plan: its cells, as objects or mappings."""
+
+    @property
+    def cells(self) -> Sequence[Any]: ...
+
+
+class _Store(Protocol):
+    """What `Results.from_plan` needs of a store: short key -> folder of every finished stage."""
+
+    def completed(self) -> Mapping[str, Path]: ...
+
+
+@dataclass(frozen=True)
+class Results:
+    """Cells of a study with predictions, and the cells that still lack them.
+
+    Attributes:
+        cells: the cells that have predictions, in plan order.
+        missing: the cells that do not.
+        folders: ``cell.predict`` -> folder of its predict stage.
+        languages: family and resource tier of every language that occurs.
+    """
+
+    cells: tuple[Cell, ...]
+    missing: tuple[Cell, ...]
+    folders: Mapping[str, Path]
+    languages: Mapping[str, Language]
+    source_language: str = SOURCE_LANGUAGE
+    _files: dict[str, PredictionFile] = field(default_factory=dict, repr=False)
+    _targets: dict[str, TargetResults] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def from_folders(
+        cls,
+        cells: Iterable[Cell],
+        folders: Mapping[str, Path],
+        *,
+        languages: Mapping[str, Mapping[str, Any]] | None = None,
+        source_language: str = SOURCE_LANGUAGE,
+    ) -> Results:
+        """Join cells with the folders of their predict stages.
+
+        Args:
+            folders: ``cell.predict`` -> folder; cells without a folder, or with one that holds no predictions yet,
+                are `missing`.
+            languages: code -> ``{name, family, resource}``; what is not given is looked up in the catalogue.
+
+        Raises:
+            DataError: two systems of one target were not evaluated on the same gold data, or with different metrics.
+        """
+        present: list[Cell] = []
+        missing: list[Cell] = []
+        files: dict[str, PredictionFile] = {}
+        for cell in cells:
+            folder = folders.get(cell.predict)
+            if folder is None or not (folder / FILE_NAME).is_file():
+                missing.append(cell)
+                continue
+            present.append(cell)
+            if cell.predict not in files:
+                files[cell.predict] = read_counts(folder)
+        _check_same_gold(present, files)
+        codes: dict[str, None] = {}
+        for target in dict.fromkeys(cell.target for cell in present):
+            first = next(cell for cell in present if cell.target == target)
+            codes.update(dict.fromkeys(read_frame(folders[first.predict]).languages))
+        return cls(
+            cells=tuple(present),
+            missing=tuple(missing),
+            folders=dict(folders),
+            languages=describe_languages(codes, languages or {}),
+            source_language=source_language,
+            _files=files,
+        )
+
+    @classmethod
+    def from_plan(cls, plan: _Plan, store: _Store) -> Results:
+        """Results of a plan, complete or not.
+
+        Args:
+            plan: what `build_plan` returns.
+            store: where its stages are.
+
+        Raises:
+            DataError: systems of one target were evaluated on different gold data.
+        """
+        cells = [cell_of(item) for item in plan.cells]
+        done = store.completed()
+        keys = dict.fromkeys(cell.predict for cell in cells)
+        folders = {key: done[key[:SHORT_KEY]] for key in keys if key[:SHORT_KEY] in done}
+        return cls.from_folders(cells, folders)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Targets with at least one prediction, in plan order."""
+        return tuple(dict.fromkeys(cell.target for cell in self.cells))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned cell has predictions."""
+        return not self.missing
+
+    def select(self, **labels: Any) -> Results:
+        """Keep the cells whose labels have the given value, or one of the given values.
+
+        Example: ``results.select(variant=["stack", "full-ft"], target="xnli")``.
+
+        Raises:
+            DataError: a label no cell has.
+        """
+        unknown = sorted(set(labels) - set(Cell.__dataclass_fields__))
+        if unknown:
+            raise DataError(
+                f"Results.select: no label named {', '.join(unknown)}",
+                fix=f"use one of: {', '.join(Cell.__dataclass_fields__)}",
+            )
+
+        def keep(cell: Cell) -> bool:
+            for name, wanted in labels.items():
+                allowed = wanted if isinstance(wanted, (list, tuple, set, frozenset)) else (wanted,)
+                if getattr(cell, name) not in allowed:
+                    return False
+            return True
+
+        return Results(
+            cells=tuple(filter(keep, self.cells)),
+            missing=tuple(filter(keep, self.missing)),
+            folders=self.folders,
+            languages=self.languages,
+            source_language=self.source_language,
+            _files=self._files,
+        )
+
+    def target(self, name: str) -> TargetResults:
+        """Everything needed to score and compare the systems of one target.
+
+        Raises:
+            DataError: no finished cell has this target.
+        """
+        if name not in self._targets:
+            self._targets[name] = self._load_target(name)
+        return self._targets[name]
+
+    def scores(self) -> list[ScoreRow]:
+        """One tidy row per finished cell and language, in plan and file order."""
+        rows: list[ScoreRow] = []
+        cache: dict[str, dict[str, float]] = {}
+        for cell in self.cells:
+            if cell.predict not in cache:
+                cache[cell.predict] = self.target(cell.target).scores_by_language(cell.predict)
+            for code, score in cache[cell.predict].items():
+                language = self.languages[code]
+                rows.append(
+                    ScoreRow(
+                        backbone=cell.backbone,
+                        parameters=cell.parameters,
+                        non_embedding_parameters=cell.non_embedding_parameters,
+                        variant=cell.variant,
+                        adapter=cell.adapter,
+                        intermediate=cell.intermediate,
+                        target=cell.target,
+                        control=cell.control,
+                        language=code,
+                        family=language.family,
+                        resource=language.resource,
+                        seed=cell.seed,
+                        score=score,
+                    )
+                )
+        return rows
+
+    def _load_target(self, name: str) -> TargetResults:
+        cells = tuple(cell for cell in self.cells if cell.target == name)
+        if not cells:
+            have = ", ".join(self.targets) or "nothing yet"
+            raise DataError(f"target '{name}': no predictions in these results", fix=f"targets with predictions: {have}")
+        first = self._files[cells[0].predict]
+        frame = read_frame(self.folders[cells[0].predict])
+        return TargetResults(
+            target=name,
+            metric=metric_of(first),
+            protocol=first.metadata.get("protocol"),
+            frame=frame,
+            gold_fingerprint=first.gold_fingerprint,
+            cells=cells,
+            counts={cell.predict: self._files[cell.predict].counts for cell in cells},
+            zero_shot=tuple(code for code in frame.languages if code != self.source_language),
+        )
+
+
+def cell_of(item: Any) -> Cell:
+    """A cell of the report from a cell of a plan: a mapping, or an object with the same names as attributes."""
+    if isinstance(item, Mapping):
+        return Cell.from_labels(item)
+    return Cell.from_labels({name: getattr(item, name, None) for name in Cell.__dataclass_fields__})
+
+
+def metric_of(file: PredictionFile) -> Metric:
+    """The metric a prediction file names, with its columns checked.
+
+    Raises:
+        DataError: the metric is unknown, or the file lacks one of its columns.
+    """
+    name = str(file.metadata.get("metric"))
+    if name not in METRICS:
+        raise DataError(f"{file.path}: unknown metric '{name}'", fix=f"known metrics: {', '.join(sorted(METRICS))}")
+    metric = METRICS[name]
+    if tuple(metric.columns) != file.columns:
+        raise DataError(
+            f"{file.path}: metric '{name}' needs the columns {', '.join(metric.columns)}, "
+            f"the file has {', '.join(file.columns)}",
+            fix="the file is from another version: delete the folder of this stage and run the recipe again",
+        )
+    return metric
+
+
+def _check_same_gold(cells: Sequence[Cell], files: Mapping[str, PredictionFile]) -> None:
+    first: dict[str, PredictionFile] = {}
+    for cell in cells:
+        file = files[cell.predict]
+        other = first.setdefault(cell.target, file)
+        for what in ("gold_fingerprint", "metric", "protocol"):
+            if file.metadata.get(what) != other.metadata.get(what):
+                raise DataError(
+                    f"target '{cell.target}': two systems cannot be compared because their {what} differs\n"
+                    f"  {other.path}: {other.metadata.get(what)}\n"
+                    f"  {file.path}: {file.metadata.get(what)}",
+                    fix="predictions of different data or settings share a target name: plan the recipe again, "
+                    "and delete predict folders of other versions of the data",
+                )
+        if file.counts.shape != other.counts.shape:
+            raise DataError(
+                f"{file.path}: {len(file.counts)} rows, but {other.path} has {len(other.counts)} with the same gold",
+                fix="one of the files is damaged: delete its folder and run the recipe again",
+            )

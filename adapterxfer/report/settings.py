@@ -1,0 +1,48 @@
+"""What a reader of a report may choose; all of it is part of the report stage's identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSettings:
+    """Title, honesty and resampling of one report.
+
+    Attributes:
+        recipe: name of the recipe.
+        synthetic: the data are made up: every output says so first.
+        resamples: bootstrap replicates; 10,000 give p-values a step of 1e-4.
+        seed: of the resampling; every domain of every target draws from its own stream.
+        level: of the intervals; verdicts use the same error rate.
+        overlaps: (target, intermediate) pairs that share text, whose gain is therefore no transfer.
+        diagnostics: backbone -> what its pretraining reached, for backbones that are package data.
+    """
+
+    title: str = ""
+    recipe: str = ""
+    synthetic: bool = False
+    resamples: int = 10_000
+    seed: int = 0
+    level: float = 0.95
+    overlaps: frozenset[tuple[str, str]] = frozenset()
+    diagnostics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def from_identity(cls, identity: Mapping[str, Any]) -> ReportSettings:
+        """Settings from the identity of a report stage (docs/design/contracts.md)."""
+        statistics = identity.get("statistics") or {}
+        defaults = cls()
+        recipe = str(identity.get("recipe", ""))
+        return cls(
+            title=str(identity.get("title") or recipe),
+            recipe=recipe,
+            synthetic=bool(identity.get("synthetic", False)),
+            resamples=int(statistics.get("resamples", defaults.resamples)),
+            seed=int(statistics.get("seed", defaults.seed)),
+            level=float(statistics.get("level", defaults.level)),
+            overlaps=frozenset((str(target), str(task)) for target, task in identity.get("overlaps") or ()),
+            diagnostics=dict(identity.get("diagnostics") or {}),
+        )

@@ -1,0 +1,256 @@
+"""The finished part of a study as the statistics see it: a table of scores, and which systems may be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from adapterxfer.report.cells import NONE, RESOURCE_ORDER, Cell, Language, resource_key, variant_key
+from adapterxfer.report.model import GroupKind
+from adapterxfer.report.reading import Frame
+from adapterxfer.report.results import Results, TargetResults
+from adapterxfer.statistics.metric import Metric
+from adapterxfer.statistics.table import CellCounts, ScoreTable, System, build_table
+
+GOLD_COLUMNS = ("total", "gold_spans")
+"""Count columns that depend on the gold data only: they must agree between systems."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Languages whose scores are averaged with equal weights."""
+
+    kind: GroupKind
+    name: str
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """A transfer variant with its adapter: what is compared at every size."""
+
+    variant: str
+    adapter: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Backbone:
+    """A backbone that was trained, with its sizes."""
+
+    name: str
+    parameters: int
+    non_embedding_parameters: int
+
+    @property
+    def size(self) -> int:
+        """The size axis of the study: non-embedding parameters, or all where these are unknown."""
+        return self.non_embedding_parameters or self.parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """Scores of all finished systems and the axes they vary on.
+
+    Attributes:
+        systems: (backbone, arm label, intermediate, target) -> system in the table. Cells that are the same trained
+            models (the adapter baseline of sequential, stack and fuse) share one system.
+        controls: (control label, backbone, target) -> system.
+        backbones: by size, smallest first; untrained twins and controls are not among them.
+    """
+
+    table: ScoreTable
+    systems: Mapping[tuple[str, str, str, str], System]
+    controls: Mapping[tuple[str, str, str], System]
+    backbones: tuple[Backbone, ...]
+    arms: tuple[Arm, ...]
+    intermediates: tuple[str, ...]
+    targets: tuple[str, ...]
+    languages: Mapping[str, Language]
+    groups: Mapping[str, tuple[Group, ...]]
+
+    def baseline(self, backbone: str, arm: Arm, target: str) -> System | None:
+        """The system without intermediate training that a gain of this arm is measured against."""
+        own = self.systems.get((backbone, arm.label, NONE, target))
+        if own is not None:
+            return own
+        # A target that is not trained has one baseline for all variants: the backbone as it is.
+        others = {
+            system
+            for (name, label, intermediate, task), system in self.systems.items()
+            if (name, intermediate, task) == (backbone, NONE, target)
+            and self._same_adapter(label, arm)
+        }
+        return next(iter(others)) if len(others) == 1 else None
+
+    def _same_adapter(self, label: str, arm: Arm) -> bool:
+        other = next(item for item in self.arms if item.label == label)
+        return other.adapter in ("", arm.adapter)
+
+    def group(self, target: str, kind: GroupKind, name: str) -> Group | None:
+        """One group of languages of a target, if it has such languages."""
+        return next((g for g in self.groups[target] if (g.kind, g.name) == (kind, name)), None)
+
+    def group_names(self, kind: GroupKind) -> tuple[str, ...]:
+        """All groups of a kind over all targets: tiers from high to low, others by name."""
+        names = {group.name for groups in self.groups.values() for group in groups if group.kind == kind}
+        return tuple(sorted(names, key=resource_key if kind == "resource" else str))
+
+
+def build_study(results: Results) -> Study:
+    """Join all finished predictions into one table.
+
+    Raises:
+        StatisticsError: systems of one target were scored on different examples.
+    """
+    labels = _arm_labels(results.cells)
+    systems: dict[tuple[str, str, str, str], System] = {}
+    controls: dict[tuple[str, str, str], System] = {}
+    counts: list[CellCounts] = []
+    metrics: dict[str, Metric] = {}
+    groups: dict[str, tuple[Group, ...]] = {}
+    for target in results.targets:
+        data = results.target(target)
+        gold = tuple(index for index, name in enumerate(data.metric.columns) if name in GOLD_COLUMNS)
+        metrics[target] = Metric(target, data.metric.score, gold_columns=gold)
+        groups[target] = tuple(language_groups(data.frame.languages, results.languages, results.source_language))
+        known: dict[tuple[str, ...], System] = {}
+        for cells in _by_system(data).values():
+            files = tuple(sorted({cell.predict for cell in cells}))
+            first = cells[0]
+            arm = labels[first.variant, first.adapter]
+            if files in known:
+                system = known[files]
+            else:
+                system = known[files] = _system(first, arm)
+                counts.extend(_counts(data, cells, system))
+            if first.is_control:
+                controls[control_label(first), first.backbone if not first.control else "", target] = system
+            else:
+                systems[first.backbone, arm, first.intermediate, target] = system
+    trained = [cell for cell in results.cells if not cell.is_control]
+    return Study(
+        table=build_table(counts, metrics),
+        systems=systems,
+        controls=controls,
+        backbones=_backbones(trained),
+        arms=_arms(trained, labels),
+        intermediates=tuple(dict.fromkeys(cell.intermediate for cell in trained if cell.intermediate != NONE)),
+        targets=results.targets,
+        languages=results.languages,
+        groups=groups,
+    )
+
+
+def control_label(cell: Cell) -> str:
+    """How a control is called in tables: its name, or the untrained twin with what was trained on it."""
+    if cell.control:
+        return cell.control
+    return f"untrained, {cell.variant}" if cell.variant else "untrained"
+
+
+def language_groups(
+    codes: tuple[str, ...], languages: Mapping[str, Language], source: str
+) -> Iterator[Group]:
+    """Zero-shot mean, source language, families, tiers and single languages of a target."""
+    zero_shot = tuple(code for code in codes if code != source)
+    if zero_shot:
+        yield Group("zero-shot", "zero-shot", zero_shot)
+    if source in codes:
+        yield Group("source", source, (source,))
+    for family in sorted({languages[code].family for code in zero_shot}):
+        yield Group("family", family, tuple(c for c in zero_shot if languages[c].family == family))
+    for tier in sorted({languages[code].resource for code in zero_shot}, key=resource_key):
+        yield Group("resource", tier, tuple(c for c in zero_shot if languages[c].resource == tier))
+    for code in zero_shot:
+        yield Group("language", code, (code,))
+
+
+def is_parallel(frame: Frame) -> bool:
+    """Whether languages share clusters, so that they have to be resampled together."""
+    seen: set[str] = set()
+    for index in range(len(frame.languages)):
+        own = set(frame.cluster[frame.language == index].tolist())
+        if seen & own:
+            return True
+        seen |= own
+    return False
+
+
+def tiers_to_compare(names: tuple[str, ...]) -> tuple[str, str] | None:
+    """The richest and the poorest tier, if there are two."""
+    known = [name for name in names if name in RESOURCE_ORDER]
+    return (known[0], known[-1]) if len(known) >= 2 else None
+
+
+def _by_system(data: TargetResults) -> dict[tuple[str, str, str, str, str], list[Cell]]:
+    table: dict[tuple[str, str, str, str, str], list[Cell]] = {}
+    for cell in data.cells:
+        table.setdefault(cell.system, []).append(cell)
+    return table
+
+
+def _system(cell: Cell, arm: str) -> System:
+    return System.of(
+        {
+            "backbone": cell.backbone,
+            "variant": arm,
+            "intermediate": cell.intermediate,
+            "control": cell.control,
+        }
+    )
+
+
+def _counts(data: TargetResults, cells: list[Cell], system: System) -> Iterator[CellCounts]:
+    parallel = is_parallel(data.frame)
+    runs = {cell.predict: cell.seed for cell in cells}
+    # A rule, or one file for several seeds: nothing was trained, so nothing varies between runs.
+    fixed = bool(cells[0].control) or (len(runs) == 1 and len(cells) > 1)
+    for predict, seed in runs.items():
+        for index, language in enumerate(data.frame.languages):
+            rows = data.frame.language == index
+            yield CellCounts(
+                system=dict(system.labels),
+                seed=None if fixed and len(runs) == 1 else seed,
+                target=data.target,
+                language=language,
+                domain=data.target if parallel else f"{data.target}/{language}",
+                cluster_ids=np.asarray(data.frame.cluster[rows], dtype=np.str_),
+                counts=data.counts[predict][rows],
+            )
+
+
+def _backbones(cells: list[Cell]) -> tuple[Backbone, ...]:
+    found = {
+        cell.backbone: Backbone(cell.backbone, cell.parameters, cell.non_embedding_parameters)
+        for cell in cells
+        if cell.backbone
+    }
+    return tuple(sorted(found.values(), key=lambda item: (item.size, item.name)))
+
+
+def _arm_labels(cells: tuple[Cell, ...]) -> dict[tuple[str, str], str]:
+    """The variant alone where it has one adapter in this study, else with the adapter.
+
+    Cells without an adapter (a target that is not trained) belong to the arm of their variant.
+    """
+    adapters: dict[str, set[str]] = {}
+    for cell in cells:
+        adapters.setdefault(cell.variant, set()).update({cell.adapter} - {""})
+    return {
+        (cell.variant, cell.adapter): (
+            f"{cell.variant} {cell.adapter}".strip() if len(adapters[cell.variant]) > 1 else cell.variant
+        )
+        for cell in cells
+    }
+
+
+def _arms(cells: list[Cell], labels: Mapping[tuple[str, str], str]) -> tuple[Arm, ...]:
+    arms: dict[str, Arm] = {}
+    for cell in cells:
+        label = labels[cell.variant, cell.adapter]
+        if label not in arms or not arms[label].adapter:
+            arms[label] = Arm(cell.variant, cell.adapter, label)
+    return tuple(sorted(arms.values(), key=lambda arm: (*variant_key(arm.variant), arm.adapter)))
