@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.data.examples import EXAMPLE_TYPES, Example, FormatName, TaskData
 from adapterxfer.errors import DataError
-from adapterxfer.store.keys import canonical_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -146,13 +145,17 @@ def read_split(folder: Path, split: str, language: str) -> list[Example]:
 
 def task_fingerprint(data: TaskData) -> str:
     """sha256 over format, labels and every example, independent of how the files are compressed."""
-    state = hashlib.sha256(canonical_json([SCHEMA_VERSION, data.task, data.format, list(data.labels)]).encode())
+    state = hashlib.sha256(_canonical([SCHEMA_VERSION, data.task, data.format, list(data.labels)]).encode())
     names = [f.name for f in fields(EXAMPLE_TYPES[data.format])]
     for (split, language), examples in data.splits.items():
-        state.update(canonical_json([split, language, len(examples)]).encode())
+        state.update(_canonical([split, language, len(examples)]).encode())
         for example in examples:
-            state.update(canonical_json([getattr(example, name) for name in names]).encode())
+            state.update(_canonical([getattr(example, name) for name in names]).encode())
     return state.hexdigest()
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def check_task(data: TaskData) -> None:

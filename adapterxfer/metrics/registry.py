@@ -1,0 +1,149 @@
+"""Metrics by name: which counts each example gives, and how sums of counts become points.
+
+A score never sees strings: it is a function of summed counts, so resampling examples means adding rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from adapterxfer.errors import DataError
+from adapterxfer.metrics.answers import answer_counts
+from adapterxfer.metrics.spans import span_counts
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Score = Callable[[ArrayLike], NDArray[np.float64]]
+    Count = Callable[[str, str], tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One score.
+
+    Attributes:
+        name: its name in the catalogue.
+        columns: count columns of a prediction file, in order.
+        protocol: what exactly is computed; stored with every prediction file.
+        score: sums of shape ``(..., columns)`` -> points in [0, 100] of shape ``(...)``.
+        count: prediction and gold text of one example -> its counts.
+        float_columns: columns that are fractions; all others are integers.
+        extra_scores: scores of secondary interest from the same counts, e.g. exact match.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    protocol: str
+    score: Score
+    count: Count
+    float_columns: tuple[str, ...] = ()
+    extra_scores: dict[str, Score] = field(default_factory=dict)
+
+
+def _ratio(top: Sequence[float], bottom: Sequence[float], *, undefined: float) -> Score:
+    """``100 * (sums . top) / (sums . bottom)``, ``undefined`` where the denominator is zero."""
+    above_weights, below_weights = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
+
+    def score(sums: ArrayLike) -> NDArray[np.float64]:
+        values = np.asarray(sums, dtype=np.float64)
+        above, below = values @ above_weights, values @ below_weights
+        empty = below == 0
+        result: NDArray[np.float64] = np.where(empty, undefined, 100.0 * above / np.where(empty, 1.0, below))
+        return result
+
+    return score
+
+
+def _equal(prediction: str, gold: str) -> tuple[float, ...]:
+    return float(prediction == gold), 1.0
+
+
+def _tokens(prediction: str, gold: str) -> tuple[float, ...]:
+    predicted, expected = prediction.split(" "), gold.split(" ")
+    return float(sum(p == g for p, g in zip(predicted, expected, strict=True))), float(len(expected))
+
+
+_SHARE = _ratio((1, 0), (0, 1), undefined=float("nan"))
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", ("correct", "total"), "accuracy", _SHARE, _equal),
+        Metric("token_accuracy", ("correct", "total"), "token-accuracy/first-piece", _SHARE, _tokens),
+        Metric(
+            "span_f1",
+            ("tp", "predicted", "gold_spans"),
+            "spans/lenient-bio/micro-f1",
+            _ratio((2, 0, 0), (0, 1, 1), undefined=0.0),  # nothing to find and nothing found: 0, as conlleval prints
+            span_counts,
+        ),
+        Metric(
+            "qa_f1",
+            ("f1", "em", "total"),
+            "qa/squad-v1.1/english-normaliser/max-over-answers",
+            _ratio((1, 0, 0), (0, 0, 1), undefined=float("nan")),
+            answer_counts,
+            float_columns=("f1",),
+            extra_scores={"em": _ratio((0, 1, 0), (0, 0, 1), undefined=float("nan"))},
+        ),
+        Metric("retrieval_accuracy", ("correct", "total"), "accuracy-at-1/to-english", _SHARE, _equal),
+    )
+}
+"""Every metric by name. An empty set of examples has no accuracy: the score is NaN."""
+
+DEFAULT_METRIC: dict[str, str] = {
+    "sequence_classification": "accuracy",
+    "tagging": "span_f1",
+    "span_qa": "qa_f1",
+    "multiple_choice": "accuracy",
+    "retrieval": "retrieval_accuracy",
+}
+"""Metric of a format where the catalogue names none. Tags without ``B-`` are scored by `token_accuracy` instead."""
+
+
+def get_metric(name: str | None, *, format_name: str, labels: Sequence[str] = ()) -> Metric:
+    """The named metric, or the default of the format.
+
+    Args:
+        name: name in `METRICS`, or None.
+        labels: decide between spans and tokens where ``name`` is None.
+
+    Raises:
+        DataError: there is no such metric.
+    """
+    if name is None:
+        name = DEFAULT_METRIC[format_name]
+        if name == "span_f1" and not any(label.startswith("B-") for label in labels):
+            name = "token_accuracy"
+    if name not in METRICS:
+        raise DataError(f"metric '{name}' does not exist", fix=f"use one of: {', '.join(METRICS)}")
+    return METRICS[name]
+
+
+def count_predictions(metric: Metric, predictions: Sequence[str], golds: Sequence[str]) -> NDArray[Any]:
+    """Counts of each example, shape ``(examples, columns)``, float64.
+
+    Args:
+        predictions: as stored in a prediction file.
+        golds: as stored in a prediction file (`adapterxfer.data.gold.gold_text`).
+
+    Raises:
+        DataError: the lengths differ, or a tag sequence has another length than its gold.
+    """
+    if len(predictions) != len(golds):
+        raise DataError(f"{len(predictions)} predictions for {len(golds)} examples", fix="predict every example once")
+    counts = np.zeros((len(golds), len(metric.columns)))
+    for row, (prediction, gold) in enumerate(zip(predictions, golds, strict=True)):
+        try:
+            counts[row] = metric.count(prediction, gold)
+        except ValueError as error:
+            raise DataError(
+                f"example {row}: prediction {prediction[:60]!r} cannot be compared with {gold[:60]!r} ({error})",
+                fix="predict one tag per word",
+            ) from None
+    return counts
