@@ -1,1 +1,1 @@
-""""""
+"""Pinned multilingual encoders: load them, count their parameters, fingerprint their weights."""

@@ -1,0 +1,187 @@
+"""Load the backbone that an identity names, once per process.
+
+A worker trains thousands of small models on few backbones. The pristine weights stay in memory; whoever trains them
+gets a copy, whoever leaves them frozen shares them, and every hand-out checks that they are still what was loaded.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
+from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_json, read_weights
+from adapterxfer.backbones.tokenizer import load_tokenizer
+from adapterxfer.errors import BackboneError
+from adapterxfer.store.keys import canonical_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+
+KEPT = 8
+"""Pristine backbones kept per process; the least recently used goes first."""
+
+EMBEDDED_FOLDER = Path(__file__).parent.parent / "world" / "backbones"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBackbone:
+    """A bare encoder with its tokenizer.
+
+    Attributes:
+        model: `XLMRobertaModel` without pooling layer, in evaluation mode, frozen.
+        tokenizer: fast, with character offsets.
+        config: of the model.
+        identity: what was asked for, as in the stage.
+        fingerprint: `state_fingerprint` of the weights as loaded.
+        parameters: total and without embedding tables.
+    """
+
+    model: XLMRobertaModel
+    tokenizer: PreTrainedTokenizerFast
+    config: XLMRobertaConfig
+    identity: Mapping[str, Any]
+    fingerprint: str
+    parameters: ParameterCount
+
+    @property
+    def name(self) -> str:
+        """Name in the recipe."""
+        return str(self.identity["name"])
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the hidden states."""
+        return int(self.config.hidden_size)
+
+    @property
+    def layers(self) -> int:
+        """Number of transformer layers."""
+        return int(self.config.num_hidden_layers)
+
+    @property
+    def max_length(self) -> int:
+        """Longest input in tokens, special tokens included; XLM-R counts positions from the padding id plus 1."""
+        return int(self.config.max_position_embeddings - self.config.pad_token_id - 1)
+
+
+_pristine: OrderedDict[str, LoadedBackbone] = OrderedDict()
+
+
+def load_backbone(identity: Mapping[str, Any], folder: Path | None = None, *, own: bool = False) -> LoadedBackbone:
+    """The backbone of a stage identity.
+
+    Args:
+        identity: ``{name, kind, dtype, attention, ...}``; kind is ``embedded``, ``stage``, ``untrained`` or ``folder``.
+        folder: the committed pretrain stage (kind ``stage``) or the local folder (kind ``folder``); for the other kinds
+            it replaces the place inside the package.
+        own: give the caller weights of its own, to be trained. Otherwise the weights are shared and frozen.
+
+    Raises:
+        BackboneError: the folder is absent or damaged, the architecture or kind is unknown, or shared weights were
+            changed since they were loaded.
+    """
+    place = _place(identity, folder)
+    key = canonical_json([dict(identity), str(place.resolve())])
+    loaded = _pristine.get(key)
+    if loaded is None:
+        loaded = _load(identity, place)
+        _pristine[key] = loaded
+        while len(_pristine) > KEPT:
+            _pristine.popitem(last=False)
+    _pristine.move_to_end(key)
+    if state_fingerprint(loaded.model.state_dict()) != loaded.fingerprint:
+        del _pristine[key]
+        raise BackboneError(
+            f"backbone '{loaded.name}': its shared weights were changed in this process",
+            fix="load with own=True to train the weights",
+        )
+    return with_own_weights(loaded) if own else loaded
+
+
+def with_own_weights(loaded: LoadedBackbone) -> LoadedBackbone:
+    """The same backbone with a copy of the weights that may be trained."""
+    import copy
+
+    return LoadedBackbone(
+        model=copy.deepcopy(loaded.model),
+        tokenizer=loaded.tokenizer,
+        config=loaded.config,
+        identity=loaded.identity,
+        fingerprint=loaded.fingerprint,
+        parameters=loaded.parameters,
+    )
+
+
+def forget_backbones() -> None:
+    """Empty the cache of this process."""
+    _pristine.clear()
+
+
+def _place(identity: Mapping[str, Any], folder: Path | None) -> Path:
+    if folder is not None:
+        return folder
+    match identity.get("kind"):
+        case "embedded":
+            return EMBEDDED_FOLDER / str(identity["name"])
+        case "untrained":
+            return EMBEDDED_FOLDER / str(identity["of"])
+        case "folder" if "path" in identity:
+            return Path(str(identity["path"])).expanduser()
+        case "stage" | "folder":
+            raise BackboneError(
+                f"backbone '{identity.get('name')}': no folder given for kind '{identity['kind']}'",
+                fix="run its pretrain stage first, or give the folder of the backbone",
+            )
+        case kind:
+            raise BackboneError(
+                f"backbone '{identity.get('name')}': kind {kind!r} cannot be loaded; expected embedded, stage, "
+                "untrained or folder",
+                fix="download the backbone and name its folder in the recipe (kind: folder)",
+            )
+
+
+def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
+    import torch
+
+    dtype = str(identity.get("dtype", "float32"))
+    if dtype not in DTYPES:
+        raise BackboneError(f"backbone dtype {dtype!r}; expected one of {', '.join(DTYPES)}", fix="change the recipe")
+    config = read_config(folder, attention=str(identity.get("attention", "sdpa")))
+    if identity["kind"] == "untrained":
+        model = _untrained(config, folder, seed=int(identity.get("seed", 1)))
+    else:
+        model = empty_model(config)
+        fill(model, read_weights(folder), str(folder))
+    model = model.to(getattr(torch, dtype)).requires_grad_(False).eval()
+    beside = folder / "tokenizer.json"
+    # The embedded backbones share one tokenizer, which lies beside their folders.
+    path = beside if beside.is_file() else folder.parent / "tokenizer.json"
+    tokenizer = load_tokenizer(path, max_length=config.max_position_embeddings - config.pad_token_id - 1)
+    if len(tokenizer) > config.vocab_size:
+        raise BackboneError(
+            f"{path}: {len(tokenizer)} tokens, but {folder / 'config.json'} has room for {config.vocab_size}",
+            fix="put the backbone's own tokenizer beside it",
+        )
+    fingerprint = state_fingerprint(model.state_dict())
+    return LoadedBackbone(model, tokenizer, config, dict(identity), fingerprint, count_parameters(model))
+
+
+def _untrained(config: XLMRobertaConfig, folder: Path, *, seed: int) -> XLMRobertaModel:
+    """A twin with the start values that pretraining would have given it: same rule, own seed."""
+    from adapterxfer.pretraining.initialisation import Initialisation, build_model
+
+    record = read_json(folder / "pretraining.json")
+    try:
+        rule = Initialisation(**record["settings"]["initialisation"])
+    except (KeyError, TypeError) as error:
+        raise BackboneError(
+            f"{folder / 'pretraining.json'}: no initialisation rule ({error})", fix="pretrain with this version"
+        ) from None
+    model = empty_model(config)
+    start = build_model(config, rule, seed=seed).roberta.state_dict()
+    fill(model, {name: tensor for name, tensor in start.items() if not name.startswith("pooler.")}, str(folder))
+    return model

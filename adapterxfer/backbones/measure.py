@@ -1,0 +1,49 @@
+"""What identifies a backbone and how large it is: fingerprint and parameter counts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+class ParameterCount(NamedTuple):
+    """Sizes of one backbone, in parameters.
+
+    Attributes:
+        total: all parameters.
+        non_embedding: without the tables of `nn.Embedding` (tokens, positions, types), which grow with the vocabulary
+            and not with the network.
+    """
+
+    total: int
+    non_embedding: int
+
+
+def count_parameters(model: nn.Module) -> ParameterCount:
+    """Count each parameter once, shared ones included."""
+    from torch import nn
+
+    sizes = {id(p): p.numel() for p in model.parameters()}
+    tables = {id(p): p.numel() for m in model.modules() if isinstance(m, nn.Embedding) for p in m.parameters()}
+    total = sum(sizes.values())
+    return ParameterCount(total, total - sum(tables.values()))
+
+
+def state_fingerprint(state: Mapping[str, torch.Tensor]) -> str:
+    """sha256 over names, dtypes, shapes and bytes of all tensors, in the order of their names.
+
+    Equal weights give equal fingerprints on any machine of the same byte order; one changed bit changes it.
+    """
+    import torch
+
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        tensor = state[name].detach().to("cpu").contiguous()
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

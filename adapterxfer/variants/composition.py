@@ -1,0 +1,153 @@
+"""Which modules a variant has, in which order, and which of them train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any, Literal, get_args
+
+from adapterxfer.data.examples import FormatName
+from adapterxfer.errors import VariantError
+
+VariantName = Literal["full-ft", "head-only", "adapter", "sequential", "stack", "fuse"]
+"""``adapter`` is a fresh adapter alone: the baseline of the three adapter variants, and every intermediate adapter."""
+
+Role = Literal["intermediate", "target"]
+
+TARGET_ID = "t00"
+"""The adapter of the task at hand. Ids have one width each, so no name in a file is the beginning of another."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterPart:
+    """One adapter of a model.
+
+    Attributes:
+        id: name of the module: `TARGET_ID`, or ``i00``, ``i01``... for adapters of intermediate tasks.
+        role: what it was trained for.
+        name: the task or intermediate, for people.
+        method: adapter method.
+        bottleneck_size: width of the bottleneck.
+    """
+
+    id: str
+    role: Role
+    name: str
+    method: str
+    bottleneck_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeadPart:
+    """One head of a model.
+
+    Attributes:
+        id: name of the module, ``h00``...
+        task: the task it answers.
+        format: the task's format.
+        labels: in the order of the outputs.
+    """
+
+    id: str
+    task: str
+    format: FormatName
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """The parts of a model.
+
+    Attributes:
+        variant: how weights are reused.
+        adapters: bottom first in a stack; intermediates first, then the target, in a fusion.
+        heads: one per task.
+        intermediate: name of what was trained before, also where its weights went into the target's (``sequential``,
+            ``full-ft``); empty for none.
+    """
+
+    variant: VariantName
+    adapters: tuple[AdapterPart, ...]
+    heads: tuple[HeadPart, ...]
+    intermediate: str = ""
+
+    def __post_init__(self) -> None:
+        roles = tuple(part.role for part in self.adapters)
+        expected: dict[str, bool] = {
+            "full-ft": roles == (),
+            "head-only": roles == (),
+            "adapter": roles == ("target",),
+            "sequential": roles == ("target",) and bool(self.intermediate),
+            "stack": roles == ("intermediate", "target"),
+            "fuse": len(roles) >= 2 and roles == ("intermediate",) * (len(roles) - 1) + ("target",),
+        }
+        if not expected.get(self.variant, False):
+            raise VariantError(
+                f"variant '{self.variant}' with adapters ({', '.join(roles) or 'none'}) and intermediate "
+                f"'{self.intermediate or 'none'}' is not one that can be built",
+                fix=f"one of {', '.join(get_args(VariantName))}; stack needs one intermediate, fuse one or more",
+            )
+        if not self.heads:
+            raise VariantError(f"variant '{self.variant}' has no head", fix="give at least one task")
+        if clash := colliding_names([part.id for part in self.adapters] + [part.id for part in self.heads]):
+            raise VariantError(
+                f"variant '{self.variant}': names {clash} collide", fix="give each part an id of its own"
+            )
+
+    @property
+    def fused(self) -> bool:
+        """Whether the adapters are mixed by a fusion instead of stacked."""
+        return self.variant == "fuse"
+
+    @property
+    def trains_backbone(self) -> bool:
+        """Whether the backbone's own weights train."""
+        return self.variant == "full-ft"
+
+    @property
+    def trainable_prefixes(self) -> tuple[str, ...]:
+        """Beginnings of the names of exactly the tensors that train."""
+        inside: dict[str, tuple[str, ...]] = {
+            "full-ft": ("backbone.",),
+            "head-only": (),
+            "adapter": (f"adapters.{TARGET_ID}.",),
+            "sequential": (f"adapters.{TARGET_ID}.",),
+            "stack": (f"adapters.{TARGET_ID}.",),
+            "fuse": ("fusion.",),
+        }
+        return (*inside[self.variant], *(f"heads.{head.id}." for head in self.heads))
+
+    def head(self, task: str) -> HeadPart:
+        """The head of a task.
+
+        Raises:
+            VariantError: the model was not trained on it.
+        """
+        for part in self.heads:
+            if part.task == task:
+                return part
+        raise VariantError(
+            f"the model has no head for task '{task}'; it has {', '.join(part.task for part in self.heads)}",
+            fix="predict a task it was trained on",
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values; see `from_json`."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Composition:
+        """Rebuild from JSON values."""
+        return cls(
+            variant=value["variant"],
+            adapters=tuple(AdapterPart(**part) for part in value["adapters"]),
+            heads=tuple(HeadPart(**{**part, "labels": tuple(part["labels"])}) for part in value["heads"]),
+            intermediate=value["intermediate"],
+        )
+
+
+def colliding_names(names: Iterable[str]) -> list[str]:
+    """Names that are equal to or the beginning of another one: tools that select tensors by prefix would mix them."""
+    ordered = sorted(names)
+    return [second for first, second in pairwise(ordered) if second.startswith(first)]

@@ -1,0 +1,109 @@
+"""The forward pass of an XLM-R encoder with a place for adapters in every layer.
+
+It reads the weights of the bare `transformers` model by reference and leaves that model as it is, so many variants can
+share one frozen backbone in memory. Without adapters it computes the same numbers as the model's own forward (a test
+compares them bit for bit), with less overhead per layer, which counts for tiny backbones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Adapt = Callable[[int, Tensor, nn.LayerNorm], Tensor]
+"""``(layer, sum of shape (batch, seq, hidden), the layer's norm) -> changed sum``."""
+
+
+def encode(
+    backbone: Any,
+    input_ids: Tensor,
+    attention_mask: Tensor | None,
+    adapt: Adapt | None = None,
+    *,
+    until: int | None = None,
+    training: bool = False,
+) -> Tensor:
+    """Hidden states after ``until`` layers.
+
+    Args:
+        backbone: `XLMRobertaModel`.
+        input_ids: shape ``(batch, seq)``; padding must be the backbone's padding id, which positions skip.
+        attention_mask: the same shape, 1 at real tokens; ``None`` means no padding.
+        adapt: called for every layer before its last norm; ``None`` is the backbone alone.
+        until: number of layers to run; 0 returns the embeddings, ``None`` runs all.
+        training: apply the dropout of the backbone's configuration.
+
+    Returns:
+        Shape ``(batch, seq, hidden)``.
+    """
+    config = backbone.config
+    hidden_dropout = config.hidden_dropout_prob if training else 0.0
+    attention_dropout = config.attention_probs_dropout_prob if training else 0.0
+    states = _embed(backbone.embeddings, input_ids, config.pad_token_id, hidden_dropout)
+    mask = _additive_mask(attention_mask, states.dtype)
+    eager = config._attn_implementation == "eager"
+    for index, layer in enumerate(backbone.encoder.layer[:until]):
+        mixed = _attend(layer.attention.self, states, mask, dropout=attention_dropout, eager=eager)
+        output = layer.attention.output
+        mixed = functional.linear(mixed, output.dense.weight, output.dense.bias)
+        states = output.LayerNorm(_drop(mixed, hidden_dropout) + states)
+        output = layer.output
+        inner = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(states))
+        inner = functional.linear(inner, output.dense.weight, output.dense.bias)
+        total = _drop(inner, hidden_dropout) + states
+        if adapt is not None:
+            total = adapt(index, total, output.LayerNorm)
+        states = output.LayerNorm(total)
+    return states
+
+
+def _embed(embeddings: Any, input_ids: Tensor, pad_id: int, dropout: float) -> Tensor:
+    real = input_ids.ne(pad_id).int()
+    positions = (torch.cumsum(real, dim=1, dtype=torch.int32) * real).long() + pad_id
+    states = embeddings.word_embeddings(input_ids) + embeddings.token_type_embeddings.weight[0]
+    states = states + embeddings.position_embeddings(positions)
+    return _drop(embeddings.LayerNorm(states), dropout)
+
+
+def _additive_mask(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    """Shape ``(batch, 1, 1, seq)``: 0 at real tokens, the most negative number at padding; ``None`` if nothing is."""
+    if attention_mask is None:
+        return None
+    padding = attention_mask.eq(0)
+    # Looking costs nothing on CPU; on an accelerator it would wait for the device in every step.
+    if padding.device.type == "cpu" and not bool(padding.any()):
+        return None
+    empty = torch.zeros(padding.shape, dtype=dtype, device=padding.device)
+    return empty.masked_fill_(padding, torch.finfo(dtype).min)[:, None, None, :]
+
+
+def _attend(attention: Any, states: Tensor, mask: Tensor | None, *, dropout: float, eager: bool) -> Tensor:
+    rows, width, _ = states.shape
+    shape = (rows, width, attention.num_attention_heads, attention.attention_head_size)
+    query, key, value = (
+        functional.linear(states, part.weight, part.bias).view(shape).transpose(1, 2)
+        for part in (attention.query, attention.key, attention.value)
+    )
+    if eager:
+        scores = torch.matmul(query, key.transpose(-1, -2)) / attention.attention_head_size**0.5
+        if mask is not None:
+            scores = scores + mask
+        mixed = torch.matmul(_drop(functional.softmax(scores, dim=-1), dropout), value)
+    elif query.dtype != states.dtype and query.device.type == "cpu":
+        # Inside bf16 autocast: the bf16 backward of this product is slow on CPU, so it runs in the states' dtype.
+        with torch.autocast("cpu", enabled=False):
+            query, key, value = (part.to(states.dtype) for part in (query, key, value))
+            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+    else:
+        if mask is not None:
+            mask = mask.to(query.dtype)
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+    return mixed.transpose(1, 2).reshape(rows, width, -1)
+
+
+def _drop(states: Tensor, dropout: float) -> Tensor:
+    return functional.dropout(states, dropout) if dropout else states

@@ -1,0 +1,101 @@
+"""AdapterFusion without materialising the outputs of the fused adapters.
+
+With ``u_i = U_i z_i + c_i`` the output of adapter i without residual and ``q`` the query of the layer's normed sum,
+fusion is
+
+    p = softmax_i(q . (K u_i + k)),      s' = s + V sum_i p_i u_i
+
+Both sums are linear in ``u_i``, so they need ``z_i`` only: ``q . K u_i = (U_i' K'q) . z_i + c_i . K'q`` (``q . k`` is
+the same for all i and cancels), and ``V sum_i p_i u_i = V (U [p_i z_i] + sum_i p_i c_i)``. That replaces ``2 N``
+products with ``hidden x hidden`` matrices per token by three, whatever N.
+
+Source: Pfeiffer et al. 2021, section 3.2.2; the `adapters` library, BertFusion with the "dynamic" configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from adapterxfer.variants.bottleneck import Bottleneck, normal_linear
+
+VALUE_OFF_DIAGONAL = 1e-6
+"""The library starts the value matrix as the identity plus this, everywhere off the diagonal."""
+
+
+class FusionLayer(nn.Module):
+    """The fusion of one layer.
+
+    Args:
+        hidden_size: width of the backbone.
+        dropout: on the scores, as the library takes it from the attention dropout of the backbone.
+        generator: source of the start values.
+    """
+
+    def __init__(self, hidden_size: int, *, dropout: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.query = normal_linear(hidden_size, hidden_size, generator=generator)
+        self.key = normal_linear(hidden_size, hidden_size, generator=generator)
+        self.value = normal_linear(hidden_size, hidden_size, generator=generator, bias=False)
+        with torch.no_grad():
+            self.value.weight.fill_(VALUE_OFF_DIAGONAL).fill_diagonal_(1.0)
+        self.dropout = dropout
+
+    def forward(self, total: Tensor, norm: nn.LayerNorm, fused: Sequence[Bottleneck]) -> Tensor:
+        """Add the mixture of adapters to a layer's sum.
+
+        Args:
+            total: feed-forward output plus residual, shape ``(batch, seq, hidden)``.
+            norm: the layer's output norm; the caller applies it to the result.
+            fused: the adapters of this layer, at least one.
+        """
+        states = norm(total)
+        sizes = [adapter.down.out_features for adapter in fused]
+        down = torch.cat([adapter.down.weight for adapter in fused])
+        down_bias = torch.cat([adapter.down.bias for adapter in fused])
+        up = torch.cat([adapter.up.weight for adapter in fused], dim=1)
+        up_bias = torch.stack([adapter.up.bias for adapter in fused])
+
+        inner = functional.relu(functional.linear(states, down, down_bias))
+        query = functional.linear(states, self.query.weight, self.query.bias)
+        folded = functional.linear(query, self.key.weight.t())
+        products = inner * functional.linear(folded, up.t())
+        scores = _sum_groups(products, sizes) + functional.linear(folded, up_bias)
+        if self.training and self.dropout:
+            # A dropped score loses its constant too, which then no longer cancels.
+            scores = scores + (query * self.key.bias).sum(-1, keepdim=True)
+            scores = functional.dropout(scores, self.dropout)
+        shares = functional.softmax(scores, dim=-1).to(inner.dtype)
+        mixed = functional.linear(inner * _spread_groups(shares, sizes), up) + functional.linear(shares, up_bias.t())
+        return total + functional.linear(mixed, self.value.weight)
+
+
+class Fusion(nn.ModuleList):
+    """One `FusionLayer` for every layer of a backbone, bottom first.
+
+    Args:
+        layers: number of layers.
+        hidden_size: width of the backbone.
+        dropout: on the scores.
+        generator: source of the start values.
+    """
+
+    def __init__(self, layers: int, hidden_size: int, *, dropout: float, generator: torch.Generator) -> None:
+        super().__init__(FusionLayer(hidden_size, dropout=dropout, generator=generator) for _ in range(layers))
+
+
+def _sum_groups(values: Tensor, sizes: list[int]) -> Tensor:
+    """Sums over consecutive groups of the last dimension, shape ``(..., groups)``."""
+    if len(set(sizes)) == 1:
+        return values.view(*values.shape[:-1], len(sizes), sizes[0]).sum(-1)
+    return torch.stack([part.sum(-1) for part in torch.split(values, sizes, dim=-1)], dim=-1)
+
+
+def _spread_groups(values: Tensor, sizes: list[int]) -> Tensor:
+    """Each value repeated over its group, shape ``(..., sum of sizes)``."""
+    if len(set(sizes)) == 1:
+        return values.unsqueeze(-1).expand(*values.shape, sizes[0]).flatten(-2)
+    return values.repeat_interleave(torch.tensor(sizes, device=values.device), dim=-1)

@@ -1,0 +1,145 @@
+"""A transfer model: one backbone, the adapters around it, perhaps a fusion of them, and one head per task."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.errors import VariantError
+from adapterxfer.variants.bottleneck import Adapter
+from adapterxfer.variants.composition import Composition
+from adapterxfer.variants.encoder import Adapt, encode
+from adapterxfer.variants.fusion import Fusion
+
+
+class TransferModel(nn.Module):
+    """Backbone, adapters, fusion and heads as one module with the freeze rule of its variant applied.
+
+    The backbone module is shared with other models of the process unless the variant trains it; nothing here changes
+    it. Parameters that do not train carry no gradient, so the backward pass ends at the lowest part that trains.
+
+    Args:
+        loaded: the backbone; loaded with ``own=True`` where the variant trains it.
+        composition: which parts there are.
+        adapters: by id, exactly those of the composition.
+        fusion: present exactly if the composition fuses.
+        heads: by id, exactly those of the composition; each is called as ``head(hidden_states, batch)``.
+
+    Raises:
+        VariantError: the parts do not agree with the composition.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedBackbone,
+        composition: Composition,
+        *,
+        adapters: Mapping[str, Adapter],
+        fusion: Fusion | None,
+        heads: Mapping[str, nn.Module],
+    ) -> None:
+        super().__init__()
+        ids = [part.id for part in composition.adapters]
+        head_ids = [part.id for part in composition.heads]
+        if list(adapters) != ids or list(heads) != head_ids or (fusion is not None) != composition.fused:
+            raise VariantError(
+                f"variant '{composition.variant}': got adapters {list(adapters)}, heads {list(heads)}, "
+                f"{'a' if fusion is not None else 'no'} fusion; expected adapters {ids}, heads {head_ids}",
+                fix="build the parts from the composition",
+            )
+        for part in composition.adapters:
+            if len(adapters[part.id]) != loaded.layers:
+                raise VariantError(
+                    f"adapter '{part.name}' has {len(adapters[part.id])} layers, backbone '{loaded.name}' has "
+                    f"{loaded.layers}",
+                    fix="use an adapter trained on this backbone",
+                )
+        self.loaded = loaded
+        self.composition = composition
+        self.backbone = loaded.model
+        self.adapters = nn.ModuleDict(adapters)
+        self.fusion = fusion
+        self.heads = nn.ModuleDict(heads)
+        self._left_out: frozenset[str] = frozenset()
+        self.freeze()
+
+    def freeze(self) -> None:
+        """Let exactly the parameters train that the composition names."""
+        prefixes = self.composition.trainable_prefixes
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(name.startswith(prefixes))
+
+    def train(self, mode: bool = True) -> TransferModel:
+        """Switch dropout; the shared backbone module keeps its mode, the encoder applies its dropout."""
+        super().train(mode)
+        self.backbone.eval()  # type: ignore[no-untyped-call]
+        return self
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
+        """Last hidden states, shape ``(batch, seq, hidden)``, for token ids and mask of shape ``(batch, seq)``."""
+        return encode(self.backbone, input_ids, attention_mask, self._adapt(), training=self.training)
+
+    def hidden_states(self, input_ids: Tensor, attention_mask: Tensor | None = None, *, layer: int) -> Tensor:
+        """Hidden states after ``layer`` layers, adapters included; 0 is the embeddings. Higher layers do not run.
+
+        Raises:
+            VariantError: the backbone has no such layer.
+        """
+        if not 0 <= layer <= self.loaded.layers:
+            raise VariantError(
+                f"layer {layer} of backbone '{self.loaded.name}'; it has 0 (embeddings) to {self.loaded.layers}",
+                fix="choose another layer",
+            )
+        adapt = self._adapt()
+        return encode(self.backbone, input_ids, attention_mask, adapt, until=layer, training=self.training)
+
+    def head(self, task: str) -> nn.Module:
+        """The head of a task, to be called as ``head(hidden_states, batch)``."""
+        return self.heads[self.composition.head(task).id]
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """Parameters that train, by name."""
+        return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+    def own_state(self) -> dict[str, Tensor]:
+        """Everything beside the backbone, and the backbone too where the variant trains it; what a model file holds."""
+        keep = self.composition.trains_backbone
+        return {n: t for n, t in self.state_dict().items() if keep or not n.startswith("backbone.")}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.parameters()).device
+
+    @contextmanager
+    def without(self, *ids: str) -> Iterator[None]:
+        """Run as if these adapters were not there (a fusion mixes the others)."""
+        before = self._left_out
+        self._left_out = before | frozenset(ids)
+        try:
+            yield
+        finally:
+            self._left_out = before
+
+    def _adapt(self) -> Adapt | None:
+        active: list[Any] = [self.adapters[p.id] for p in self.composition.adapters if p.id not in self._left_out]
+        if not active:
+            return None
+        fusion: Any = self.fusion
+        if fusion is not None:
+            return lambda index, total, norm: fusion[index](total, norm, [adapter[index] for adapter in active])
+        if len(active) == 1:
+            (only,) = active
+            return lambda index, total, norm: only[index](total, norm)
+
+        def stacked(index: int, total: Tensor, norm: nn.LayerNorm) -> Tensor:
+            for adapter in active:
+                total = adapter[index](total, norm)
+            return total
+
+        return stacked
