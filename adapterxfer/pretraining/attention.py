@@ -11,27 +11,26 @@ from transformers import XLMRobertaForMaskedLM
 from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaSdpaSelfAttention
 
 
-class Fp32ProductAttention(XLMRobertaSdpaSelfAttention):  # type: ignore[misc]
+class Fp32ProductAttention(XLMRobertaSdpaSelfAttention):
     """XLM-R's encoder self-attention with the scaled dot product outside autocast; same weights, same function."""
 
     def forward(
         self,
         hidden_states: Tensor,
         attention_mask: Tensor | None = None,
-        head_mask: Tensor | None = None,
-        *args: Any,
-        **kwargs: Any,
+        *_: Any,
+        **unused: Any,  # noqa: ARG002
     ) -> tuple[Tensor, None]:
         """Attend.
 
         Args:
             hidden_states: shape ``(batch, seq, hidden)``.
             attention_mask: additive, shape ``(batch, 1, seq, seq)``, or ``None`` where nothing is padded.
-            head_mask: must be ``None``: this module trains encoders from scratch and never prunes heads.
-            args: decoder arguments of the replaced module, all empty in an encoder.
-            kwargs: the same.
+
+        The unused arguments of the replaced module serve decoders and pruned heads; an encoder trained from scratch
+        leaves them empty.
         """
-        batch, length, _ = hidden_states.shape
+        batch, length = hidden_states.shape[:2]
         shape = (batch, length, self.num_attention_heads, self.attention_head_size)
         query, key, value = (
             layer(hidden_states).view(shape).transpose(1, 2).float() for layer in (self.query, self.key, self.value)
@@ -44,7 +43,8 @@ class Fp32ProductAttention(XLMRobertaSdpaSelfAttention):  # type: ignore[misc]
 
 def use_fp32_product(model: XLMRobertaForMaskedLM) -> None:
     """Replace every self-attention of a freshly built model; parameter names stay the same."""
-    for index, layer in enumerate(model.roberta.encoder.layer):
-        replacement = Fp32ProductAttention(model.config, layer_idx=index)
+    layers: Any = model.roberta.encoder.layer
+    for index, layer in enumerate(layers):
+        replacement = Fp32ProductAttention(model.config, layer_idx=index)  # type: ignore[no-untyped-call]
         replacement.load_state_dict(layer.attention.self.state_dict())
         layer.attention.self = replacement.to(next(layer.parameters()).device)

@@ -126,12 +126,16 @@ class Corpus:
 
     def __post_init__(self) -> None:
         if not self.streams or all(stream.weight <= 0 or not len(stream.sequences) for stream in self.streams):
-            raise DataError("corpus: no stream with a positive weight and at least one sequence", fix="check the text files")
+            raise DataError(
+                "corpus: no stream with a positive weight and at least one sequence", fix="check the text files"
+            )
         if not len(self.heldout) or (self.heldout.languages < 0).any():
             raise DataError("corpus: every held-out sequence needs a language", fix="hold out monolingual sequences")
         top = max(int(part.tokens.max(initial=0)) for part in [self.heldout, *(s.sequences for s in self.streams)])
         if top >= self.vocabulary:
-            raise DataError(f"corpus: token id {top} but a vocabulary of {self.vocabulary}", fix="encode with the same tokenizer")
+            raise DataError(
+                f"corpus: token id {top} but a vocabulary of {self.vocabulary}", fix="encode with the same tokenizer"
+            )
 
     @property
     def longest(self) -> int:
@@ -167,18 +171,20 @@ class Corpus:
         return log_shares(counts, self.special)
 
     def mixture_unigram(self) -> NDArray[np.float64]:
-        """Log share of every ordinary token in what training draws, shape ``(vocabulary,)``: a start for the output bias."""
+        """Log share of every ordinary token in what training draws, shape ``(vocabulary,)``."""
         total = np.zeros(self.vocabulary)
         for stream in self.streams:
             if stream.weight > 0 and len(stream.sequences):
                 counts = np.bincount(stream.sequences.tokens, minlength=self.vocabulary).astype(float)
                 total += stream.weight * counts / counts.sum() * 1e6
-        return log_shares(total[None, :], self.special)[0]
+        return log_shares(total[None, :], self.special).reshape(-1)
 
     def save(self, folder: Path) -> None:
         """Write ``corpus.json`` and the token arrays (``.npy``)."""
         for name, part in self._parts():
-            np.save(folder / f"{name}.tokens.npy", part.tokens.astype(np.uint16 if self.vocabulary < 65536 else np.int32))
+            np.save(
+                folder / f"{name}.tokens.npy", part.tokens.astype(np.uint16 if self.vocabulary < 65536 else np.int32)
+            )
             np.save(folder / f"{name}.lengths.npy", part.lengths.astype(np.int32))
             np.save(folder / f"{name}.languages.npy", part.languages)
         for stream in self.streams:

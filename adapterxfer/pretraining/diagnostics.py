@@ -151,7 +151,7 @@ def diagnose(
         device: where the model is.
     """
     training = model.training
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
     found: list[NDArray[np.float64]] = []
     for batch in heldout.batches:
         rows = batch.masked.positions // batch.masked.inputs.shape[1]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -74,7 +74,7 @@ def build_config(
             f"backbone shape {hidden}x{layers}: {heads} heads need a width that is a multiple of {2 * heads}",
             fix="change hidden or heads",
         )
-    return XLMRobertaConfig(
+    return XLMRobertaConfig(  # type: ignore[no-untyped-call]
         vocab_size=vocabulary,
         hidden_size=hidden,
         num_hidden_layers=layers,
@@ -109,7 +109,7 @@ def build_model(
             spares the model the first steps, in which it would learn only frequencies.
     """
     with torch.random.fork_rng(devices=[]):
-        model = XLMRobertaForMaskedLM(config)
+        model = XLMRobertaForMaskedLM(config)  # type: ignore[no-untyped-call]
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         _plain(model, initialisation.std, generator)
@@ -143,8 +143,8 @@ def _plain(model: XLMRobertaForMaskedLM, std: float, generator: torch.Generator)
 def _relative_offset(model: XLMRobertaForMaskedLM, start: Initialisation, generator: torch.Generator) -> None:
     """Write sinusoids into the position table and offset-seeking queries and keys into layer 1.
 
-    With position ``p`` encoded as ``(sin wp, cos wp)`` for several ``w``, a key that copies these dimensions and a query
-    that rotates them by ``w o`` have the product ``sum_w cos(w (p_key - p_query - o))``, largest at offset ``o``.
+    With position ``p`` encoded as ``(sin wp, cos wp)`` for several ``w``, a key that copies these dimensions and a
+    query that rotates them by ``w o`` have the product ``sum_w cos(w (p_key - p_query - o))``, largest at offset ``o``.
     """
     config = model.config
     width = config.hidden_size // config.num_attention_heads
@@ -162,7 +162,7 @@ def _relative_offset(model: XLMRobertaForMaskedLM, start: Initialisation, genera
     amplitude = start.amplitude / math.sqrt(variance)
     gain = math.sqrt(start.peak_logit * math.sqrt(width) / (pairs * amplitude**2))
 
-    attention = model.roberta.encoder.layer[0].attention
+    attention: Any = model.roberta.encoder.layer[0].attention
     query, key = attention.self.query.weight, attention.self.key.weight
     for head, offset in enumerate(OFFSETS[: config.num_attention_heads]):
         rows = slice(head * width, (head + 1) * width)

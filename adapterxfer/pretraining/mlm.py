@@ -99,7 +99,8 @@ def pretrain(corpus: Corpus, settings: PretrainingSettings, log: Log, *, device:
         DataError: the budget does not fill one batch, or a named stream is empty.
     """
     corpus = corpus.with_shares(settings.shares)
-    model = initial_model(corpus, settings).to(device)
+    model: Any = initial_model(corpus, settings)
+    model.to(device)
     heldout = Heldout.build(corpus, share=settings.masking.share)
     unigrams = corpus.unigrams()
 
@@ -229,9 +230,7 @@ def train_step(
 def predict_hidden(model: XLMRobertaForMaskedLM, masked: MaskedBatch, *, device: str) -> Tensor:
     """Logits at the hidden positions only, shape ``(predicted, vocabulary)``: the output layer is most of the cost."""
     inputs = torch.from_numpy(masked.inputs).to(device)
-    attention = None if masked.tokens == masked.inputs.size else torch.from_numpy(masked.attention).to(device)
-    if attention is None:
-        attention = torch.ones_like(inputs)
+    attention = torch.from_numpy(masked.attention).to(device)
     states = model.roberta(input_ids=inputs, attention_mask=attention, return_dict=False)[0]
     picked = states.reshape(-1, states.shape[-1]).index_select(0, torch.from_numpy(masked.positions).to(device))
     logits: Tensor = model.lm_head(picked)

@@ -46,7 +46,15 @@ def save_backbone(
     _write_json(folder / "pretraining.json", record)
     if tokenizer is not None:
         tokenizer.save(str(folder / "tokenizer.json"))
-        tokens = {"bos": "<s>", "eos": "</s>", "cls": "<s>", "sep": "</s>", "unk": "<unk>", "pad": "<pad>", "mask": "<mask>"}
+        tokens = {
+            "bos": "<s>",
+            "eos": "</s>",
+            "cls": "<s>",
+            "sep": "</s>",
+            "unk": "<unk>",
+            "pad": "<pad>",
+            "mask": "<mask>",
+        }
         settings = {f"{name}_token": token for name, token in tokens.items()}
         limit = model.config.max_position_embeddings - model.config.pad_token_id - 1
         _write_json(

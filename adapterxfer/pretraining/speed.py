@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,8 @@ def tokens_per_second(
     rows = rng.integers(special.first_ordinary, vocabulary, size=(settings.batch_sequences, sequence_length))
     part = Sequences.build(list(rows), [0] * len(rows))
     corpus = Corpus(("en",), vocabulary, special, (Stream("mono", 1.0, part),), part)
-    model = initial_model(corpus, replace(settings, shares={})).to(device)
+    model: Any = initial_model(corpus, replace(settings, shares={}))
+    model.to(device)
     optimiser = build_optimiser(model, settings)
     batch = part.padded(np.arange(len(part)), special.pad)
     steps = 0
