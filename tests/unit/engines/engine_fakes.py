@@ -1,0 +1,124 @@
+"""A tiny study for engine tests: executors that workers import, a plan, and a driver that can be killed.
+
+Run as a script: ``python engine_fakes.py STORE RUNS JOBS`` runs the plan with signals and kills from outside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.errors import DataError
+from adapterxfer.stages.context import StageContext
+from adapterxfer.store.keys import Stage
+
+REGISTRY = {
+    name: f"engine_fakes:{name}"
+    for name in ("work", "refuse", "crash", "die", "die_once", "abort", "leave", "environment")
+}
+
+
+class FakePlan:
+    def __init__(self, stages: Iterable[Stage]) -> None:
+        self.stages = {stage.key: stage for stage in stages}
+
+
+def stage(kind: str, name: str, *inputs: Stage, **identity: Any) -> Stage:
+    roles = {f"input.{number}": other.key for number, other in enumerate(inputs)}
+    return Stage(kind, 1, {"name": name, **identity}, roles, slug=name)
+
+
+def diamonds(count: int, sleep_s: float = 0.0) -> FakePlan:
+    """``count`` times: a root, two middles, one end."""
+    stages: list[Stage] = []
+    for number in range(count):
+        root = stage("work", f"root{number}", sleep_s=sleep_s)
+        left, right = (stage("work", f"{side}{number}", root, sleep_s=sleep_s) for side in ("left", "right"))
+        stages += [root, left, right, stage("work", f"end{number}", left, right, sleep_s=sleep_s)]
+    return FakePlan(stages)
+
+
+def note(context: StageContext) -> None:
+    """One line for each execution, in a file beside the store; short appends are atomic."""
+    with Path(context.settings["runs"]).open("a", encoding="utf-8") as file:
+        file.write(f"{context.stage.identity['name']}\n")
+
+
+def work(context: StageContext) -> dict[str, Any]:
+    parts = [(context.inputs[role] / "value.txt").read_text() for role in sorted(context.inputs)]
+    value = hashlib.sha256(json.dumps([context.stage.identity["name"], parts]).encode()).hexdigest()
+    (context.scratch / "half.txt").write_text("first")
+    for step in range(3):
+        context.log({"step": step, "steps": 3, "loss": 1.0 / (step + 1)})
+        time.sleep(context.stage.identity.get("sleep_s", 0.0) / 3)
+    print("a library that prints between the messages")  # noqa: T201
+    (context.scratch / "value.txt").write_text(value)
+    note(context)
+    return {"value": value[:8]}
+
+
+def refuse(context: StageContext) -> dict[str, Any]:
+    if context.settings.get("mended"):
+        return work(context)
+    for step in range(60):
+        context.log({"step": step})
+    raise DataError("data/x.txt: not there", fix="put it there")
+
+
+def crash(context: StageContext) -> dict[str, Any]:
+    raise ZeroDivisionError("division by zero")
+
+
+def die(context: StageContext) -> dict[str, Any]:
+    context.log({"step": 7})
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def die_once(context: StageContext) -> dict[str, Any]:
+    marker = Path(context.settings["runs"]).with_name("died")
+    if not marker.exists():
+        marker.touch()
+        die(context)
+    return work(context)
+
+
+def abort(context: StageContext) -> dict[str, Any]:
+    print("last words", flush=True)  # noqa: T201
+    os.abort()
+
+
+def leave(context: StageContext) -> dict[str, Any]:
+    sys.exit(4)
+
+
+def environment(context: StageContext) -> dict[str, Any]:
+    return {"threads": os.environ["OMP_NUM_THREADS"], "torch": "torch" in sys.modules, "process": os.getpid()}
+
+
+def main() -> int:
+    from adapterxfer.engines.inline import run_plan
+    from adapterxfer.store.store import Store
+
+    store, runs, jobs = sys.argv[1:]
+    outcome = run_plan(
+        diamonds(3, sleep_s=0.06),
+        Store(store),
+        jobs=int(jobs),
+        listener=lambda event: print(event.kind, event.stage.slug, flush=True),  # noqa: T201
+        settings={"runs": runs},
+        registry=REGISTRY,
+    )
+    assert "torch" not in sys.modules
+    return outcome.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""Drivers that are killed or interrupted, and drivers that share a store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engine_fakes import diamonds
+
+from adapterxfer.store.store import Store
+
+DRIVER = Path(__file__).with_name("engine_fakes.py")
+STAGES = 12
+
+
+def start(folder: Path, jobs: int = 2) -> subprocess.Popen[str]:
+    command = [sys.executable, str(DRIVER), str(folder / "store"), str(folder / "runs"), str(jobs)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def finish(driver: subprocess.Popen[str]) -> tuple[int, str]:
+    output, errors = driver.communicate(timeout=30)
+    assert "Traceback" not in errors, errors
+    return driver.returncode, output
+
+
+def wait_for(driver: subprocess.Popen[str], kind: str, times: int) -> None:
+    assert driver.stdout is not None
+    while times:
+        line = driver.stdout.readline()
+        assert line, "the driver ended too early"
+        times -= line.startswith(kind)
+
+
+def workers_of(store: Path) -> list[int]:
+    """Processes that have a lock of this store open."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            links = [str(entry.readlink()) for entry in (process / "fd").iterdir()]
+        except OSError:
+            continue
+        if any(link.startswith(str(store / ".locks")) for link in links):
+            found.append(int(process.name))
+    return found
+
+
+def values(folder: Path) -> dict[str, bytes]:
+    return {key: (path / "value.txt").read_bytes() for key, path in Store(folder / "store").completed().items()}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    code, output = finish(start(folder))
+    assert code == 0, output
+    found = values(folder)
+    assert len(found) == STAGES
+    return found
+
+
+def check_complete(folder: Path, undisturbed: dict[str, bytes]) -> None:
+    store = Store(folder / "store")
+    assert values(folder) == undisturbed
+    for stage in diamonds(3, sleep_s=0.06).stages.values():
+        assert store.intact(store.folder(stage), stage, rehash=True) == ""
+    assert list((store.root / ".scratch").iterdir()) == []
+    assert not (store.root / "damaged").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks for processes in /proc")
+def test_killed_driver_leaves_no_worker_and_the_next_run_continues(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    driver = start(tmp_path)
+    wait_for(driver, "finished", 3)
+    driver.kill()
+    driver.communicate()
+    deadline = time.monotonic() + 5
+    while workers_of(tmp_path / "store") and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert workers_of(tmp_path / "store") == []
+    kept = values(tmp_path)
+    assert 3 <= len(kept) < STAGES
+    code, output = finish(start(tmp_path))
+    assert code == 0
+    assert output.count("reused ") == len(kept)
+    check_complete(tmp_path, undisturbed)
+
+
+def test_random_kills_lose_nothing(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(8):
+        driver = start(tmp_path)
+        time.sleep(rng.uniform(0.05, 0.6))
+        driver.kill()
+        driver.communicate()
+    assert finish(start(tmp_path))[0] == 0
+    check_complete(tmp_path, undisturbed)
+    # A killed run may have executed a stage without committing it; a committed one is never executed again.
+    runs = Counter((tmp_path / "runs").read_text().split())
+    assert len(runs) == STAGES
+    assert max(runs.values()) <= 9
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_signal_ends_the_run_and_keeps_what_is_done(
+    tmp_path: Path, undisturbed: dict[str, bytes], number: signal.Signals, code: int
+) -> None:
+    driver = start(tmp_path)
+    wait_for(driver, "finished", 2)
+    sent = time.monotonic()
+    driver.send_signal(number)
+    ended, output = finish(driver)
+    assert time.monotonic() - sent < 3
+    assert ended == code
+    assert "failed" not in output
+    assert list((tmp_path / "store" / ".scratch").iterdir()) == []
+    assert 2 <= len(values(tmp_path)) < STAGES
+    assert finish(start(tmp_path))[0] == 0
+    check_complete(tmp_path, undisturbed)
+
+
+def test_drivers_that_share_a_store_never_do_the_same_stage_twice(
+    tmp_path: Path, undisturbed: dict[str, bytes]
+) -> None:
+    drivers = [start(tmp_path) for _ in range(3)]
+    outputs = [finish(driver) for driver in drivers]
+    assert [code for code, _ in outputs] == [0, 0, 0]
+    runs = Counter((tmp_path / "runs").read_text().split())
+    assert len(runs) == STAGES
+    assert set(runs.values()) == {1}
+    for _, output in outputs:
+        ended = [line for line in output.splitlines() if line.startswith(("finished", "reused"))]
+        assert len(ended) == STAGES
+    check_complete(tmp_path, undisturbed)
