@@ -1,0 +1,92 @@
+"""From features to predictions: sorted by length, cut into batches by tokens, decoded in the original order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adapterxfer.formats.base import Feature, Format
+from adapterxfer.formats.encoded import Encoded
+
+Forward = Callable[[Tensor, Tensor], Tensor]
+"""Token ids and attention mask, each ``(rows, width)``, to hidden states ``(rows, width, hidden)``."""
+
+BATCH_TOKENS = 4096
+"""Default padded tokens per batch; on CPU the activations of a small model then stay in the cache."""
+
+
+def token_batches(features: Sequence[Feature], batch_tokens: int) -> Iterator[list[int]]:
+    """Indices of features in batches of at most ``batch_tokens`` padded tokens (at least one feature), longest first.
+
+    Equal lengths keep their order, so the batches depend on nothing but the features.
+    """
+    order = sorted(range(len(features)), key=lambda i: -features[i].length)
+    batch: list[int] = []
+    rows = width = 0
+    for index in order:
+        feature = features[index]
+        if batch and (rows + feature.rows) * width > batch_tokens:
+            yield batch
+            batch, rows = [], 0
+        if not batch:
+            width = feature.length
+        batch.append(index)
+        rows += feature.rows
+    if batch:
+        yield batch
+
+
+def predict_encoded(
+    forward: Forward,
+    head: nn.Module,
+    fmt: Format,
+    encoded: Encoded,
+    labels: Sequence[str],
+    *,
+    batch_tokens: int = BATCH_TOKENS,
+    device: torch.device | str = "cpu",
+) -> list[str]:
+    """One prediction per example, in the order of ``encoded.examples``.
+
+    Args:
+        forward: the model up to the hidden states the head reads; in evaluation mode.
+        head: called as ``head(hidden_states, batch)``.
+        labels: of the task, in official order.
+        batch_tokens: padded tokens per batch; changes speed, and results at most by rounding.
+    """
+    if fmt.trainable:
+        results = _results(forward, head, fmt, encoded.features, encoded.pad_id, batch_tokens, device)
+        return fmt.decode(results, encoded.features, encoded.examples, labels)
+    # Retrieval: the English side repeats in every language of a parallel test, so each different sequence runs once.
+    unique: dict[tuple[int, ...], Feature] = {}
+    for feature in encoded.features:
+        for sequence, bounds in zip(feature.sequences, feature.target, strict=True):
+            unique.setdefault(tuple(sequence), Feature([sequence], [bounds], len(unique)))
+    rows = _results(forward, head, fmt, list(unique.values()), encoded.pad_id, batch_tokens, device)
+    results = [
+        torch.cat([torch.from_numpy(rows[unique[tuple(sequence)].example]) for sequence in feature.sequences]).numpy()
+        for feature in encoded.features
+    ]
+    return fmt.decode(results, encoded.features, encoded.examples, labels)
+
+
+def _results(
+    forward: Forward,
+    head: nn.Module,
+    fmt: Format,
+    features: Sequence[Feature],
+    pad_id: int,
+    batch_tokens: int,
+    device: torch.device | str,
+) -> list[Any]:
+    results: list[Any] = [None] * len(features)
+    with torch.inference_mode():
+        for indices in token_batches(features, batch_tokens):
+            batch = fmt.collate([features[i] for i in indices], pad_id=pad_id).to(device)
+            outputs = head(forward(batch.input_ids, batch.attention_mask), batch)
+            for index, result in zip(indices, fmt.results(outputs, batch), strict=True):
+                results[index] = result
+    return results
