@@ -224,6 +224,6 @@ def _copula(copula: Copula, family: Family, lexicon: Words) -> list[Word]:
 
 
 def span(words: list[Word], role: str) -> tuple[int, int]:
-    """First word and end (exclusive) of the noun phrase with this role, without adposition or case particle."""
-    inside = [i for i, word in enumerate(words) if word.role == role and word.pos not in ("ADP", "CASE")]
+    """First word and end (exclusive) of the noun phrase with this role, without article, adposition and particle."""
+    inside = [i for i, word in enumerate(words) if word.role == role and word.pos not in ("DET", "ADP", "CASE")]
     return inside[0], inside[-1] + 1
