@@ -1,1 +1,43 @@
-"""A placeholder replaced below."""
+"""How does a backbone's size change the gain of English intermediate training for zero-shot cross-lingual transfer?
+
+The public names are imported on first use, so ``import adapterxfer`` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from adapterxfer.api import compare, run
+    from adapterxfer.plan import Plan, build_plan
+    from adapterxfer.recipe import Recipe, load_recipe
+    from adapterxfer.report.results import Results
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "Plan": "adapterxfer.plan",
+    "Recipe": "adapterxfer.recipe",
+    "Results": "adapterxfer.report.results",
+    "build_plan": "adapterxfer.plan",
+    "compare": "adapterxfer.api",
+    "load_recipe": "adapterxfer.recipe",
+    "run": "adapterxfer.api",
+}
+
+__all__ = ["Plan", "Recipe", "Results", "__version__", "build_plan", "compare", "load_recipe", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for (PEP 562)."""
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module 'adapterxfer' has no attribute '{name}'")
+    value = getattr(import_module(place), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,99 @@
+"""Backbones: the public encoders of the study, and the tiny ones of the embedded world.
+
+Shapes of public encoders serve cost estimates only. Parameter counts stand here only where they were read at the source;
+all others are counted when a backbone is loaded. The world's entries come from the index that ships with their weights.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.catalog.records import Backbone
+
+UNTRAINED = "-untrained"
+WORLD_NAMES = ("world-nano", "world-micro", "world-mini", "world-small")
+WORLD_INDEX = Path(__file__).parent.parent / "world" / "backbones" / "index.json"
+
+# name | series | Hub repository | hidden | layers | vocabulary | parameters, where verified | note
+_HUB = """
+xlm-r-base         | xlm-r    | FacebookAI/xlm-roberta-base  | 768  | 12 | 250002 |             |
+xlm-r-large        | xlm-r    | FacebookAI/xlm-roberta-large | 1024 | 24 | 250002 |             |
+xlm-r-xl           | xlm-r    | facebook/xlm-roberta-xl      | 2560 | 36 | 250880 | 3500000000  | rounded, from the abstract of arXiv 2105.00572
+xlm-r-xxl          | xlm-r    | facebook/xlm-roberta-xxl     | 4096 | 48 | 250880 | 10700000000 | rounded, from the abstract of arXiv 2105.00572
+mdeberta-v3-base   | mdeberta | microsoft/mdeberta-v3-base   | 768  | 12 | 251000 |             |
+mmbert-small       | mmbert   | jhu-clsp/mmBERT-small        | 384  | 22 | 256000 |             |
+mmbert-base        | mmbert   | jhu-clsp/mmBERT-base         | 768  | 22 | 256000 |             |
+rembert            | rembert  | google/rembert               | 1152 | 32 | 250300 |             |
+mt5-small-encoder  | mt5      | google/mt5-small             | 512  | 8  | 250112 |             |
+mt5-base-encoder   | mt5      | google/mt5-base              | 768  | 12 | 250112 |             |
+mt5-large-encoder  | mt5      | google/mt5-large             | 1024 | 24 | 250112 |             |
+mt5-xl-encoder     | mt5      | google/mt5-xl                | 2048 | 24 | 250112 |             |
+mt5-xxl-encoder    | mt5      | google/mt5-xxl               | 4096 | 24 | 250112 |             |
+"""
+
+
+def _hub() -> list[Backbone]:
+    entries = []
+    for line in _HUB.strip().splitlines():
+        name, series, hub, hidden, layers, vocabulary, parameters, note = (cell.strip() for cell in line.split("|"))
+        entries.append(
+            Backbone(
+                name=name,
+                kind="hub",
+                series=series,
+                hub=hub,
+                hidden=int(hidden),
+                layers=int(layers),
+                vocabulary=int(vocabulary),
+                parameters=int(parameters) if parameters else None,
+                note=note,
+            )
+        )
+    return entries
+
+
+def _world(index: dict[str, Any]) -> list[Backbone]:
+    entries = []
+    for record in index["backbones"]:
+        shape = record.get("config", record)
+        trained = Backbone(
+            name=record["name"],
+            kind="embedded",
+            series="world",
+            hidden=shape.get("hidden"),
+            layers=shape.get("layers"),
+            vocabulary=shape.get("vocabulary"),
+            parameters=record["parameters"],
+            non_embedding_parameters=record["non_embedding_parameters"],
+            available=True,
+            verified=True,
+            fingerprint=record["fingerprint"],
+            seed=record.get("seed", 0),
+            note="synthetic",
+        )
+        entries.append(trained)
+        entries.append(
+            replace(
+                trained,
+                name=trained.name + UNTRAINED,
+                kind="untrained",
+                of=trained.name,
+                fingerprint=record["config_fingerprint"],
+                note="synthetic; random weights",
+            )
+        )
+    return entries
+
+
+@cache
+def backbones() -> dict[str, Backbone]:
+    """All backbones by name; the world's first. Reads the index of the world's weights once."""
+    table = {name: Backbone(name, "embedded", "world", note="weights not installed") for name in WORLD_NAMES}
+    table |= {name + UNTRAINED: replace(entry, name=name + UNTRAINED, of=name) for name, entry in table.items()}
+    if WORLD_INDEX.is_file():
+        table |= {entry.name: entry for entry in _world(json.loads(WORLD_INDEX.read_text(encoding="utf-8")))}
+    return table | {entry.name: entry for entry in _hub()}

@@ -1,0 +1,96 @@
+"""What a plan is: stages in an order in which they can run, and the cells of the study that they fill."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.store.keys import Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One trained and evaluated system of the study, and the key of its predictions.
+
+    Attributes:
+        parameters: all parameters of the backbone; 0 where unknown or for a control without backbone.
+        adapter: method and size, e.g. ``seq_bn/2``; empty for variants without adapters.
+        control: name of the control; empty for trained systems.
+        overlap: whether the intermediate task shares text with the target, so its gain is not transfer.
+        predict: key of the predict stage; several cells may share one.
+    """
+
+    backbone: str
+    parameters: int
+    non_embedding_parameters: int
+    variant: str
+    adapter: str
+    intermediate: str
+    target: str
+    seed: int
+    predict: str
+    control: str = ""
+    overlap: bool = False
+
+    def labels(self) -> dict[str, Any]:
+        """The cell as JSON values, without the key of its predictions."""
+        found: dict[str, Any] = {
+            "backbone": self.backbone,
+            "parameters": self.parameters,
+            "non_embedding_parameters": self.non_embedding_parameters,
+            "variant": self.variant,
+            "adapter": self.adapter,
+            "intermediate": self.intermediate,
+            "target": self.target,
+            "seed": self.seed,
+        }
+        if self.control:
+            found["control"] = self.control
+        if self.overlap:
+            found["overlap"] = True
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Cells that are in the grid but cannot exist, with the reason."""
+
+    variant: str
+    target: str
+    intermediate: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A recipe unfolded.
+
+    Attributes:
+        stages: key -> stage, every stage after its inputs; the report is the last one.
+        cells: the systems to compare, in recipe order.
+        unavailable: (kind, name) of what this version cannot run -> number of cells that need it.
+        refused: cells of the grid that cannot exist, with the reason.
+        excluded: reason of a recipe's exclusion -> number of cells it removed.
+        needs_measurement: the token budget is unknown until a probe has run on this machine.
+    """
+
+    recipe: Recipe
+    stages: Mapping[str, Stage]
+    cells: tuple[Cell, ...]
+    unavailable: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    refused: tuple[Refusal, ...] = ()
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    needs_measurement: bool = False
+
+    def counts(self) -> dict[str, int]:
+        """Kind -> number of stages, in order of first appearance."""
+        return dict(Counter(stage.kind for stage in self.stages.values()))
+
+    @property
+    def report(self) -> Stage | None:
+        """The stage that writes the report."""
+        stage = next(reversed(list(self.stages.values())), None)
+        return stage if stage is not None and stage.kind == "report" else None

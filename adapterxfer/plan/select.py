@@ -1,0 +1,82 @@
+"""Which cells a command is about: the recipe's exclusions and `--only`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from adapterxfer.errors import Problem, RecipeError
+from adapterxfer.recipe.messages import one_of
+from adapterxfer.recipe.recipe import Recipe
+
+AXES = ("backbone", "variant", "adapter", "intermediate", "target", "seed")
+
+
+class Selection:
+    """Decides about a cell.
+
+    Args:
+        only: entries such as ``variant=stack,fuse``; entries of one axis add up, different axes narrow down.
+
+    Raises:
+        RecipeError: an unknown axis, or a value that the recipe does not have.
+    """
+
+    def __init__(self, recipe: Recipe, only: Sequence[str] = ()) -> None:
+        self.excluded: Counter[str] = Counter()
+        self._rules = [(rule.axes(), rule.because) for rule in recipe.exclude]
+        self._wanted = _parse(recipe, only)
+
+    def wants(self, axis: str, value: str | int) -> bool:
+        """Whether `--only` keeps this value of an axis."""
+        wanted = self._wanted.get(axis)
+        return wanted is None or value in wanted
+
+    def wants_adapter(self, method: str, label: str) -> bool:
+        """Whether `--only` keeps this adapter, named by method or with its size."""
+        wanted = self._wanted.get("adapter")
+        return wanted is None or method in wanted or label in wanted
+
+    def keeps(self, backbone: str, variant: str, method: str, intermediate: str, target: str, seed: int) -> bool:
+        """Whether no exclusion of the recipe removes this cell; counts what is removed, by reason."""
+        if not self._rules:
+            return True
+        cell = {
+            "backbone": backbone, "variant": variant, "adapter": method, "intermediate": intermediate,
+            "target": target, "seed": seed,
+        }  # fmt: skip
+        for axes, because in self._rules:
+            if all(cell[axis] in values for axis, values in axes.items()):
+                self.excluded[because] += 1
+                return False
+        return True
+
+
+def _parse(recipe: Recipe, only: Sequence[str]) -> dict[str, set[str | int]]:
+    known: dict[str, tuple[str | int, ...]] = {
+        "backbone": recipe.backbones,
+        "variant": recipe.variants,
+        "adapter": tuple(name for spec in recipe.adapters for name in (spec.method, spec.label)),
+        "intermediate": recipe.intermediate_tasks,
+        "target": recipe.target_tasks,
+        "seed": recipe.seeds,
+    }
+    wanted: dict[str, set[str | int]] = {}
+    wrong: list[Problem] = []
+    for number, entry in enumerate(only, start=1):
+        axis, equals, values = entry.partition("=")
+        axis = axis.strip()
+        if not equals or axis not in AXES:
+            wrong.append(Problem(number, 1, f"axis '{axis}' {one_of(axis, AXES)}"))
+            continue
+        for text in values.split(","):
+            value: str | int = text.strip()
+            if axis == "seed" and text.strip().lstrip("-").isdecimal():
+                value = int(text)
+            if value not in known[axis]:
+                message = f"{axis} '{value}' {one_of(value, [str(name) for name in known[axis]])}"
+                wrong.append(Problem(number, 1, message))
+            wanted.setdefault(axis, set()).add(value)
+    if wrong:
+        raise RecipeError("--only", wrong, fix="write --only AXIS=VALUE[,VALUE] with values of the recipe")
+    return wanted

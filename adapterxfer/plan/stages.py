@@ -1,0 +1,305 @@
+"""Makes the stages of a plan, each one once: the same question always gives the same stage.
+
+Every dictionary of an identity lists its keys here, one by one. A new option is added where it changes
+numbers, and only there: adding it everywhere would send every stored result of every user out of date.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapterxfer.catalog import UNTRAINED, Task, backbones, tasks
+from adapterxfer.plan.cost import CostModel
+from adapterxfer.plan.sources import Sources, backbone_identity
+from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.recipe.schema import AdapterSpec, Corpus
+from adapterxfer.recipe.settings import training_settings
+from adapterxfer.store.keys import Stage
+
+VERSIONS = {
+    "prepare": 1,
+    "pretrain": 1,
+    "train_intermediate": 1,
+    "train_target": 1,
+    "train_fusion": 1,
+    "predict": 1,
+    "report": 1,
+}
+"""Raised when the code of a kind changes what the same identity computes."""
+
+DATA_SEED = 0
+"""Every system of a study sees the same examples; seeds of the study move initialisation and order."""
+
+
+class StageMaker:
+    """Builds and remembers stages.
+
+    Attributes:
+        stages: key -> stage in the order of first use, inputs first.
+    """
+
+    def __init__(self, recipe: Recipe, sources: Sources) -> None:
+        self.recipe = recipe
+        self.sources = sources
+        self.stages: dict[str, Stage] = {}
+        self.cost = CostModel(recipe)
+        self._memo: dict[tuple[Any, ...], Any] = {}
+
+    def _add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
+             resources: dict[str, Any]) -> str:  # fmt: skip
+        stage = Stage(kind, VERSIONS[kind], identity, inputs, slug, labels, resources)
+        self.stages.setdefault(stage.key, stage)
+        return stage.key
+
+    def prepare_task(self, name: str) -> str:
+        """The examples of one task."""
+        memo = ("prepare", name)
+        if memo not in self._memo:
+            task = tasks()[name]
+            options = self.recipe.tasks.get(name)
+            languages = list((options and options.languages) or task.languages)
+            sizes = {
+                key: (options and getattr(options, key)) or getattr(task, key)
+                for key in ("train_examples", "dev_examples", "test_examples")
+            }
+            identity = {
+                "what": "task",
+                "task": name,
+                "format": task.format,
+                "source": self.sources.of_task(task, languages),
+                "languages": languages,
+                **sizes,
+                "seed": DATA_SEED,
+                "protocol": task.protocol,
+            }
+            self.cost.sizes[name] = (sizes["train_examples"], sizes["test_examples"], len(languages))
+            self._memo[memo] = self._add("prepare", identity, {}, name, {"task": name}, {})
+        return str(self._memo[memo])
+
+    def languages(self, name: str) -> list[str]:
+        """Test languages of a target task in this recipe."""
+        options = self.recipe.tasks.get(name)
+        return list((options and options.languages) or tasks()[name].languages)
+
+    def prepare_corpus(self, corpus: Corpus, *, pairs: bool) -> str:
+        """Tokenizer and token arrays of the pretraining text."""
+        identity = {
+            "what": "corpus",
+            "source": self.sources.of_text(corpus.languages),
+            "languages": list(corpus.languages),
+            "vocabulary": corpus.vocabulary,
+            "alphabet": corpus.alphabet,
+            "holdout": corpus.holdout,
+            "sequence_length": corpus.sequence_length,
+            "pairs": pairs,
+            "seed": corpus.seed,
+        }
+        return self._add("prepare", identity, {}, "corpus", {"task": "corpus"}, {})
+
+    def pretrain(self, name: str) -> str:
+        """One backbone of the recipe's own series, or its untrained twin."""
+        memo = ("pretrain", name)
+        if memo in self._memo:
+            return str(self._memo[memo])
+        setup = self.recipe.pretrain
+        assert setup is not None
+        size = name.removesuffix(UNTRAINED)
+        tokens = setup.tokens[size] if isinstance(setup.tokens, dict) else setup.tokens
+        rate = setup.learning_rate[size] if isinstance(setup.learning_rate, dict) else setup.learning_rate
+        trained = size == name
+        identity = {
+            "shape": setup.series[size].model_dump(),
+            "tokens": tokens if trained else 0,
+            "batch_sequences": setup.batch_sequences,
+            "learning_rate": rate,
+            "warmup_fraction": setup.warmup_fraction,
+            "weight_decay": setup.weight_decay,
+            "mask": setup.mask,
+            "tlm_share": setup.tlm_share,
+            "initialisation": setup.initialisation,
+            "dtype": setup.dtype if trained else "fp32",
+            "seed": setup.seed,
+        }
+        resources: dict[str, Any] = {"cost": self.cost.pretrain(setup, size, tokens if trained else 0)}
+        unknown = [key for key in ("tokens", "dtype") if identity[key] == "auto"]
+        if unknown:
+            resources["measure"] = unknown
+        corpus = self.prepare_corpus(setup.corpus, pairs=setup.tlm_share > 0)
+        labels = {"backbone": name, "seed": setup.seed}
+        self._memo[memo] = self._add("pretrain", identity, {"corpus": corpus}, name, labels, resources)
+        return str(self._memo[memo])
+
+    def backbone(self, name: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """Identity of a backbone, and the input that provides it if a stage does."""
+        memo = ("backbone", name)
+        if memo not in self._memo:
+            self._memo[memo] = self._backbone(name)
+        found: tuple[dict[str, Any], dict[str, str]] = self._memo[memo]
+        return found
+
+    def _backbone(self, name: str) -> tuple[dict[str, Any], dict[str, str]]:
+        if self.recipe.is_own(name):
+            return backbone_identity({"name": name, "kind": "stage"}), {"backbone": self.pretrain(name)}
+        entry = backbones()[name]
+        if entry.kind == "embedded":
+            return backbone_identity({"name": name, "kind": "embedded", "fingerprint": entry.fingerprint}), {}
+        if entry.kind == "untrained":
+            facts = {"kind": "untrained", "of": entry.of, "fingerprint": entry.fingerprint, "seed": entry.seed}
+            return backbone_identity({"name": name, **facts}), {}
+        return backbone_identity({"name": name, "kind": "hub", "repo": entry.hub, "revision": None}), {}
+
+    def _settings(self, phase: str, mode: str, task: str, backbone: str) -> dict[str, Any]:
+        memo = ("settings", phase, mode, task, backbone)
+        if memo not in self._memo:
+            self._memo[memo] = training_settings(self.recipe, phase=phase, mode=mode, task=task, backbone=backbone)
+        found: dict[str, Any] = self._memo[memo]
+        return found
+
+    def _resources(self, backbone: str, mode: str, cost: float) -> dict[str, Any]:
+        wanted = self.recipe.resources.get(backbone, {}).get(mode)
+        return {"cost": cost, **(wanted.model_dump(exclude_none=True) if wanted else {})}
+
+    def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> str:
+        """One intermediate training; an adapter is shared by sequential, stack and fuse."""
+        label = adapter.label if adapter else ""
+        memo = ("intermediate", backbone, label, name, seed)
+        if memo not in self._memo:
+            parts = self.recipe.multi_tasks() if name == "multi" else (name,)
+            who, inputs = self.backbone(backbone)
+            mode = "adapters" if adapter else "full-ft"
+            settings = self._settings("intermediate", mode, name, backbone)
+            identity = {
+                "backbone": who,
+                "mode": "adapter" if adapter else "full",
+                "adapter": adapter.identity() if adapter else None,
+                "tasks": [{"task": part, "format": tasks()[part].format} for part in parts],
+                "sampling": self.recipe.multi.sampling.model_dump(exclude_none=True) if name == "multi" else None,
+                "settings": settings,
+                "seed": seed,
+            }
+            inputs = {f"data.{part}": self.prepare_task(part) for part in parts} | inputs
+            labels = {
+                "backbone": backbone,
+                "variant": "adapter" if adapter else "full-ft",
+                "adapter": label,
+                "intermediate": name,
+                "target": "",
+                "seed": seed,
+            }
+            cost = self.cost.training(backbone, settings, parts, frozen=adapter is not None)
+            slug = f"{backbone}-{mode}-{name}-s{seed}"
+            resources = self._resources(backbone, mode, cost)
+            self._memo[memo] = self._add("train_intermediate", identity, inputs, slug, labels, resources)
+        return str(self._memo[memo])
+
+    def target(self, backbone: str, adapter: AdapterSpec | None, composition: str, intermediate: str, task: str,
+               seed: int) -> str:  # fmt: skip
+        """One target training.
+
+        Args:
+            composition: ``fresh``, ``sequential`` or ``stack``; full fine-tuning after an intermediate task is
+                ``sequential``.
+        """
+        label = adapter.label if adapter else ""
+        memo = ("target", backbone, label, composition, intermediate, task, seed)
+        if memo not in self._memo:
+            entry = tasks()[task]
+            who, inputs = self.backbone(backbone)
+            mode = "adapters" if adapter else "full-ft"
+            settings = self._settings("target", mode, task, backbone)
+            identity = {
+                "backbone": who,
+                "mode": "adapter" if adapter else "full",
+                "adapter": adapter.identity() if adapter else None,
+                "composition": composition,
+                "task": task,
+                "format": entry.format,
+                "settings": settings,
+                "seed": seed,
+            }
+            inputs = {"data": self.prepare_task(task), **inputs}
+            if composition != "fresh":
+                inputs["intermediate"] = self.intermediate(backbone, adapter, intermediate, seed)
+            variant = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
+            labels = self._labels(backbone, variant, label, intermediate, task, seed)
+            cost = self.cost.training(backbone, settings, (task,), frozen=adapter is not None)
+            slug = f"{backbone}-{variant}-{intermediate}-{task}-s{seed}"
+            resources = self._resources(backbone, mode, cost)
+            self._memo[memo] = self._add("train_target", identity, inputs, slug, labels, resources)
+        return str(self._memo[memo])
+
+    def fusion(self, backbone: str, adapter: AdapterSpec, name: str, fused: tuple[str, ...], task: str, seed: int,
+               *, with_target: bool = True) -> str:  # fmt: skip
+        """AdapterFusion over intermediate adapters and the fresh target adapter, trained on ``task``."""
+        memo = ("fusion", backbone, adapter.label, name, task, seed)
+        if memo not in self._memo:
+            who, inputs = self.backbone(backbone)
+            settings = self._settings("fusion", "fuse", task, backbone)
+            identity = {
+                "backbone": who,
+                "adapter": adapter.identity(),
+                "task": task,
+                "format": tasks()[task].format,
+                "fused": list(fused),
+                "settings": settings,
+                "seed": seed,
+            }
+            inputs = {"data": self.prepare_task(task), **inputs}
+            if with_target:
+                inputs["target"] = self.target(backbone, adapter, "fresh", "none", task, seed)
+            for part in fused:
+                inputs[f"intermediate.{part}"] = self.intermediate(backbone, adapter, part, seed)
+            labels = self._labels(backbone, "fuse", adapter.label, name, task, seed)
+            cost = self.cost.training(backbone, settings, (task,), frozen=True, width=len(fused) + 1)
+            slug = f"{backbone}-fuse-{name}-{task}-s{seed}"
+            resources = self._resources(backbone, "fuse", cost)
+            self._memo[memo] = self._add("train_fusion", identity, inputs, slug, labels, resources)
+        return str(self._memo[memo])
+
+    def _labels(
+        self, backbone: str, variant: str, adapter: str, intermediate: str, target: str, seed: int
+    ) -> dict[str, Any]:
+        return {
+            "backbone": backbone,
+            "variant": variant,
+            "adapter": adapter,
+            "intermediate": intermediate,
+            "target": target,
+            "seed": seed,
+        }
+
+    def predict(self, backbone: str, task: str, *, model: str = "", control: str = "") -> str:
+        """Predictions of a trained model, of an untouched backbone, or of a control (where ``backbone`` may be empty)."""
+        memo = ("predict", backbone, task, model, control)
+        if memo not in self._memo:
+            entry = tasks()[task]
+            who, inputs = self.backbone(backbone) if backbone else (None, {})
+            if control:
+                system: dict[str, Any] = {"kind": "control", "control": control}
+            else:
+                system = {"kind": "trained"} if model else {"kind": "backbone", "layer": "middle"}
+            identity = {
+                "backbone": who,
+                "task": task,
+                "format": entry.format,
+                "protocol": entry.protocol,
+                "system": system,
+                "split": "test",
+                "languages": self.languages(task),
+            }
+            inputs = {"data": self.prepare_task(task), **inputs}
+            if model:
+                inputs["model"] = model
+                trained = self.stages[model]
+                labels = {**trained.labels, "target": task}
+                slug = trained.slug if trained.labels["target"] == task else f"{trained.slug}-{task}"
+            else:
+                labels = self._labels(backbone, "control" if control else "", "", "none", task, 0)
+                slug = "-".join(part for part in (backbone, control, task) if part)
+            cost = self.cost.prediction(backbone, task)
+            self._memo[memo] = self._add("predict", identity, inputs, slug, labels, {"cost": cost})
+        return str(self._memo[memo])
+
+    def task(self, name: str) -> Task:
+        """Catalogue entry of a task."""
+        return tasks()[name]

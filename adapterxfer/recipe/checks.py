@@ -1,0 +1,114 @@
+"""Checks that need more than one part of a recipe, run once each part is valid by itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapterxfer.catalog import METHODS, VARIANTS, tasks, world_languages
+from adapterxfer.catalog import languages as known_languages
+from adapterxfer.errors import Problem
+from adapterxfer.recipe.fields import MULTI, NONE, POOL
+from adapterxfer.recipe.messages import one_of
+from adapterxfer.recipe.settings import missing_settings
+from adapterxfer.recipe.yaml_core import Document, Path
+
+if TYPE_CHECKING:
+    from adapterxfer.recipe.recipe import Recipe
+
+
+def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
+    """All contradictions between parts of a recipe."""
+    found: list[tuple[Path, str]] = []
+    found += _adapters(recipe)
+    found += _intermediates(recipe)
+    found += _fusion(recipe)
+    found += _languages(recipe)
+    found += _exclusions(recipe)
+    found += [(("train",), message) for message in missing_settings(recipe)]
+    if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
+        found.append((("pretrain", "corpus", "languages"), "translation pairs need English first among the languages"))
+    return [Problem(*_place(document, path), message) for path, message in found]
+
+
+def _place(document: Document, path: Path) -> tuple[int, int]:
+    while path not in document.values and path not in document.keys and path:
+        path = path[:-1]
+    return document.values.get(path) or document.keys.get(path) or (1, 1)
+
+
+def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
+    wanting = [name for name in recipe.variants if VARIANTS[name].adapters]
+    if wanting and not recipe.adapters:
+        example = "adapters: [{method: seq_bn, reduction_factor: 16}]"
+        return [(("variants",), f"variant '{wanting[0]}' needs adapters, e.g. {example}")]
+    if "fuse" not in recipe.variants:
+        return []
+    left_out = [rule.axes() for rule in recipe.exclude]
+    found: list[tuple[Path, str]] = []
+    for index, spec in enumerate(recipe.adapters):
+        covered = any(
+            axes.keys() == {"variant", "adapter"} and "fuse" in axes["variant"] and spec.method in axes["adapter"]
+            for axes in left_out
+        )
+        if not METHODS[spec.method].fusible and not covered:
+            fix = f"add to exclude: {{variant: fuse, adapter: {spec.method}, because: ...}}"
+            found.append(
+                (("adapters", index), f"AdapterFusion is not defined for adapter method '{spec.method}'; {fix}")
+            )
+    return found
+
+
+def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
+    singles = recipe.single_intermediates()
+    found: list[tuple[Path, str]] = []
+    if POOL in recipe.intermediate_tasks and len(singles) < 2:
+        message = "intermediate task 'pool' fuses all single intermediate tasks: name at least two of them"
+        found.append((("intermediate_tasks",), message))
+    if POOL in recipe.intermediate_tasks and "fuse" not in recipe.variants:
+        found.append((("intermediate_tasks",), "intermediate task 'pool' needs the variant 'fuse'"))
+    if MULTI in recipe.intermediate_tasks and len(recipe.multi.tasks or singles) < 2:
+        message = "intermediate task 'multi' trains on several tasks: name them in multi.tasks"
+        found.append((("intermediate_tasks",), message))
+    if recipe.intermediate_tasks != (NONE,) and NONE not in recipe.intermediate_tasks:
+        message = "without intermediate task 'none' no gain can be computed: add it"
+        found.append((("intermediate_tasks",), message))
+    return found
+
+
+def _fusion(recipe: Recipe) -> list[tuple[Path, str]]:
+    if recipe.fusion_task and not tasks()[recipe.fusion_task].trained:
+        return [(("fusion_task",), f"fusion_task '{recipe.fusion_task}' has no training data")]
+    return []
+
+
+def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
+    found: list[tuple[Path, str]] = []
+    used = recipe.used_tasks()
+    for name, options in recipe.tasks.items():
+        if name not in used:
+            found.append((("tasks", name), f"task '{name}' has options but is not used by this recipe"))
+            continue
+        known = tuple(world_languages()) if used[name].synthetic else tuple(known_languages())
+        allowed = tuple(used[name].languages) or known
+        for index, code in enumerate(options.languages or ()):
+            if code not in allowed:
+                found.append((("tasks", name, "languages", index), f"language '{code}' {one_of(code, allowed)}"))
+    return found
+
+
+def _exclusions(recipe: Recipe) -> list[tuple[Path, str]]:
+    """A rule about a value that the recipe does not have is a slip; seeds are free, since `--set` often cuts them."""
+    present = {
+        "backbone": recipe.backbones,
+        "variant": recipe.variants,
+        "adapter": tuple(spec.method for spec in recipe.adapters),
+        "intermediate": recipe.intermediate_tasks,
+        "target": recipe.target_tasks,
+    }
+    found: list[tuple[Path, str]] = []
+    for index, rule in enumerate(recipe.exclude):
+        for axis, values in rule.axes().items():
+            if axis in present and not values & set(present[axis]):
+                text = ", ".join(sorted(values))
+                found.append((("exclude", index, axis), f"the rule never applies: no {axis} of the recipe is {text}"))
+    return found

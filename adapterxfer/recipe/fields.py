@@ -1,0 +1,109 @@
+"""Field types of the schema whose messages name what is allowed, with the closest known word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
+from pydantic_core import PydanticCustomError
+
+from adapterxfer.catalog import CONTROLS, METHODS, VARIANTS, languages, task_names
+from adapterxfer.recipe.messages import one_of
+
+MULTI = "multi"
+NONE = "none"
+POOL = "pool"
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._+-]{0,63}\Z", re.ASCII)
+
+
+def unknown(value: object, known: Sequence[str]) -> PydanticCustomError:
+    """The error of a name that is not in the catalogue."""
+    return PydanticCustomError("unknown_name", "{text}", {"text": one_of(value, known)})
+
+
+def problem(text: str, *, key: bool = False) -> PydanticCustomError:
+    """A schema error with a ready message; ``key`` places it at the key instead of the value."""
+    return PydanticCustomError("recipe", "{text}", {"text": text, "key": key})
+
+
+def _named(known: Callable[[ValidationInfo], Sequence[str]]) -> AfterValidator:
+    def check(value: str, info: ValidationInfo) -> str:
+        names = known(info)
+        if value not in names:
+            raise unknown(value, names)
+        return value
+
+    return AfterValidator(check)
+
+
+def _from_context(name: str) -> Callable[[ValidationInfo], Sequence[str]]:
+    def known(info: ValidationInfo) -> Sequence[str]:
+        names: Sequence[str] = (info.context or {}).get(name, ())
+        return names
+
+    return known
+
+
+def _plain_name(value: str) -> str:
+    if not _NAME.match(value):
+        raise problem("should be a short name of lower-case letters, digits and . _ + -")
+    return value
+
+
+def _tokens(value: Any) -> Any:
+    """A number, ``auto``, or a number for each size."""
+    if value == "auto":
+        return value
+    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 10**15:
+        return value
+    if isinstance(value, Mapping) and value and all(isinstance(n, int) and 0 < n <= 10**15 for n in value.values()):
+        return dict(value)
+    raise problem("should be a number of tokens, 'auto', or a block {size: tokens}")
+
+
+def _per_size(value: Any) -> Any:
+    """A positive number, or one for each size."""
+    values = value.values() if isinstance(value, Mapping) and value else (value,)
+    if all(isinstance(n, int | float) and not isinstance(n, bool) and 0 < n < 1 for n in values):
+        return dict(value) if isinstance(value, Mapping) else value
+    raise problem("should be a number between 0 and 1, or a block {size: number}")
+
+
+def _controls(value: Any) -> Any:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, tuple):
+        for name in value:
+            if name not in CONTROLS:
+                raise PydanticCustomError(
+                    "unknown_name", "{text}", {"text": f"'{name}' {one_of(name, list(CONTROLS))}"}
+                )
+        return value
+    raise problem("should be true, false or a list of controls")
+
+
+def _as_tuple(value: Any) -> Any:
+    return value if isinstance(value, tuple) else (value,)
+
+
+OneOrMany = BeforeValidator(_as_tuple)
+"""Accepts a single value where a list is meant."""
+PlainName = Annotated[str, AfterValidator(_plain_name)]
+BackboneName = Annotated[str, _named(_from_context("backbones"))]
+IntermediateName = Annotated[str, _named(lambda _: (NONE, MULTI, POOL, *task_names("intermediate")))]
+SingleIntermediateName = Annotated[str, _named(lambda _: task_names("intermediate"))]
+TargetName = Annotated[str, _named(lambda _: task_names("target"))]
+TaskName = Annotated[str, _named(lambda _: (*task_names("intermediate"), *task_names("target")))]
+VariantName = Annotated[str, _named(lambda _: tuple(VARIANTS))]
+MethodName = Annotated[str, _named(lambda _: tuple(METHODS))]
+LanguageCode = Annotated[str, _named(lambda _: tuple(languages()))]
+TokenCount = Annotated[Any, PlainValidator(_tokens)]
+RatePerSize = Annotated[Any, PlainValidator(_per_size)]
+Controls = Annotated[Any, PlainValidator(_controls)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Count = Annotated[int, Field(gt=0, le=10**9)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]

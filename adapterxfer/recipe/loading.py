@@ -1,0 +1,121 @@
+"""Read a recipe file: YAML, `--set` changes, schema and cross checks, with every problem in one error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.errors import Problem, RecipeError
+from adapterxfer.recipe.checks import cross_problems
+from adapterxfer.recipe.messages import problems_of
+from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.recipe.yaml_core import Document, parse_yaml
+from adapterxfer.recipe.yaml_core import Path as KeyPath
+
+
+def load_recipe(path: str | Path, set_: Sequence[str] = ()) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        path: the YAML file.
+        set_: changes such as ``train.default.steps=50`` or ``seeds=[1, 2]``, read by the same YAML rules.
+
+    Raises:
+        RecipeError: the file cannot be read, or anything in it is wrong; all problems are listed with their positions.
+    """
+    source = str(path)
+    try:
+        text = Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RecipeError(
+            source, [Problem(1, 1, f"cannot be read: {reason}")], fix="give the path of a recipe file"
+        ) from None
+    return parse_recipe(text, source, set_)
+
+
+def parse_recipe(text: str | bytes, source: str = "recipe", set_: Sequence[str] = ()) -> Recipe:
+    """As `load_recipe`, from text."""
+    document = parse_yaml(text, source)
+    for change in set_:
+        _apply(document, change, source)
+    if not isinstance(document.value, dict):
+        problem = Problem(1, 1, "a recipe is a block of keys: recipe: 1, name: ..., backbones: [...], ...")
+        raise RecipeError(source, [*document.problems, problem])
+    problems = list(document.problems)
+    recipe: Recipe | None = None
+    try:
+        recipe = Recipe.model_validate(_freeze(document.value), context=_context(document.value))
+    except ValidationError as error:
+        problems += problems_of(error.errors(include_url=False), document, Recipe)
+    if recipe is not None:
+        problems += cross_problems(recipe, document)
+    if problems or recipe is None:
+        raise RecipeError(source, sorted(set(problems)))
+    return recipe
+
+
+def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
+    """Names that depend on the file: backbones of its own series, and the blocks that `train` may have."""
+    pretrain = value.get("pretrain")
+    series = pretrain.get("series") if isinstance(pretrain, dict) else None
+    own = [name for name in series if isinstance(name, str)] if isinstance(series, dict) else []
+    names = (*own, *(name + UNTRAINED for name in own), *backbones())
+    lists = (value.get(key) for key in ("backbones", "intermediate_tasks", "target_tasks"))
+    used = [name for entry in lists if isinstance(entry, list) for name in entry if isinstance(name, str)]
+    multi = value.get("multi")
+    more = multi.get("tasks") if isinstance(multi, dict) else None
+    used += [name for name in more if isinstance(name, str)] if isinstance(more, list) else []
+    fusion = value.get("fusion_task")
+    used += [fusion] if isinstance(fusion, str) else []
+    return {"backbones": names, "train": tuple(name for name in used if name != "none")}
+
+
+def _freeze(value: Any) -> Any:
+    """Lists become tuples: the schema is frozen through and through."""
+    if isinstance(value, dict):
+        return {key: _freeze(entry) for key, entry in value.items()}
+    return tuple(_freeze(entry) for entry in value) if isinstance(value, list) else value
+
+
+def _apply(document: Document, change: str, source: str) -> None:
+    """Write one ``a.b=c`` into the document."""
+    name, equals, text = change.partition("=")
+    label = f"--set {change if len(change) <= 60 else change[:57] + '...'}"
+    parts = name.strip().split(".")
+    if not equals or not all(parts):
+        raise RecipeError(source, [Problem(1, 1, f"{label}: expected key=value, e.g. train.default.steps=50")])
+    try:
+        parsed = parse_yaml(text, source)
+    except RecipeError as error:
+        raise RecipeError(source, [Problem(1, 1, f"{label}: {p.message}") for p in error.problems]) from None
+    document.problems += [Problem(1, 1, f"{label}: {p.message}") for p in parsed.problems]
+    if document.value is None:
+        document.value = {}
+    here: Any = document.value
+    path: KeyPath = ()
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        if isinstance(here, list) and part.isdecimal() and len(part) < 6 and int(part) < len(here):
+            key: str | int = int(part)
+        elif isinstance(here, dict):
+            key = part
+            if not last and not isinstance(here.get(part), dict | list):
+                here[part] = {}
+        else:
+            raise RecipeError(
+                source, [Problem(1, 1, f"{label}: nothing can be set at '{'.'.join(parts[: index + 1])}'")]
+            )
+        path = (*path, key)
+        if last:
+            here[key] = parsed.value
+        else:
+            here = here[key]
+    stale = [known for known in document.values if known[: len(path)] == path and len(known) > len(path)]
+    for known in stale:
+        document.values.pop(known, None)
+        document.keys.pop(known, None)

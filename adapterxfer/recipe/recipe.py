@@ -1,0 +1,75 @@
+"""A checked recipe, and what follows from it alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapterxfer.catalog import UNTRAINED, Task, tasks
+from adapterxfer.recipe.schema import Pretrain, RecipeModel
+from adapterxfer.store.keys import digest
+
+
+class Recipe(RecipeModel):
+    """A recipe whose every name is known and whose every value is in range; made by `load_recipe`."""
+
+    def resolved(self) -> dict[str, Any]:
+        """The recipe with all defaults written out, as JSON values."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @property
+    def digest(self) -> str:
+        """sha256 of the resolved recipe without the places of files."""
+        return digest({key: value for key, value in self.resolved().items() if key != "data_root"})
+
+    @property
+    def measurement_digest(self) -> str:
+        """sha256 of the part of the recipe that a measured token budget depends on."""
+        assert self.pretrain is not None
+        return digest(self.pretrain.model_dump(mode="json"))
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Names of the backbones that this recipe pretrains."""
+        return tuple(self.pretrain.series) if self.pretrain else ()
+
+    @property
+    def needs_measurement(self) -> bool:
+        """Whether a backbone in use waits for a token budget or number format measured on this machine."""
+        return self.pretrain is not None and self.pretrain.needs_measurement and any(map(self.is_own, self.backbones))
+
+    def is_own(self, backbone: str) -> bool:
+        """Whether the backbone, or its untrained twin, belongs to the recipe's own series."""
+        return backbone.removesuffix(UNTRAINED) in self.series
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether any task of the recipe belongs to the synthetic world."""
+        return any(task.synthetic for task in self.used_tasks().values())
+
+    def used_tasks(self) -> dict[str, Task]:
+        """Catalogue entries of all tasks that the recipe names, `multi` unfolded."""
+        names = [*self.single_intermediates(), *self.multi_tasks(), *self.target_tasks]
+        names += [self.fusion_task] if self.fusion_task else []
+        return {name: tasks()[name] for name in names}
+
+    def multi_tasks(self) -> tuple[str, ...]:
+        """The tasks of intermediate `multi`, or nothing if the recipe does not use it."""
+        if "multi" not in self.intermediate_tasks:
+            return ()
+        return self.multi.tasks or self.single_intermediates()
+
+    def with_tokens(self, tokens: Mapping[str, int], dtype: str | None = None) -> Recipe:
+        """The recipe with a measured token budget for each size, and the number format used to reach it.
+
+        Raises:
+            ValueError: a size of the series is missing.
+        """
+        if self.pretrain is None:
+            raise ValueError("the recipe pretrains nothing")
+        values = self.pretrain.model_dump(by_alias=True)
+        if self.pretrain.tokens == "auto":
+            values["tokens"] = {size: tokens[size] for size in self.pretrain.series}
+        if self.pretrain.dtype == "auto" and dtype is not None:
+            values["dtype"] = dtype
+        return self.model_copy(update={"pretrain": Pretrain.model_validate(values, context={})})

@@ -1,0 +1,70 @@
+"""The measured part of a recipe, kept in the store so that every later command sees the same numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.errors import StoreError
+from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.store.keys import SHORT_KEY
+
+
+def resolved_path(store: str | Path, recipe: Recipe) -> Path:
+    """``store/recipes/<name>-<digest16>.json``; the digest covers what the measurement depends on."""
+    return Path(store) / "recipes" / f"{recipe.name}-{recipe.measurement_digest[:SHORT_KEY]}.json"
+
+
+def read_resolved(store: str | Path, recipe: Recipe) -> dict[str, Any] | None:
+    """The stored measurement of this recipe, or None.
+
+    Raises:
+        StoreError: the record is damaged.
+    """
+    if recipe.pretrain is None:
+        return None
+    path = resolved_path(store, recipe)
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(record["tokens"], dict) or set(record["tokens"]) != set(recipe.series):
+            raise ValueError
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise StoreError(f"{path}: damaged record", fix="delete the file; the speed is measured again") from None
+    return dict(record)
+
+
+def write_resolved(
+    store: str | Path, recipe: Recipe, tokens: Mapping[str, int], *, dtype: str, probe: Mapping[str, Any]
+) -> Path:
+    """Store a measurement; an existing record stays, so that running again trains nothing new.
+
+    Args:
+        tokens: tokens for each size of the series.
+        dtype: ``bf16`` or ``fp32``, the number format of the pretraining.
+        probe: what was measured, e.g. tokens per second of each size.
+    """
+    path = resolved_path(store, recipe)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    record = {"name": recipe.name, "tokens": dict(tokens), "dtype": dtype, "probe": dict(probe)}
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+    return path
+
+
+def resolve_recipe(recipe: Recipe, store: str | Path) -> Recipe:
+    """The recipe with its stored measurement, or unchanged where there is none or none is needed."""
+    if not recipe.needs_measurement:
+        return recipe
+    record = read_resolved(store, recipe)
+    return recipe if record is None else recipe.with_tokens(record["tokens"], record.get("dtype"))

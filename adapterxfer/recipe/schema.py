@@ -1,0 +1,298 @@
+"""What a recipe may say. Frozen and strict: text is never turned into a number, and unknown keys are errors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from adapterxfer.catalog import METHODS
+from adapterxfer.recipe.fields import (
+    MULTI,
+    NONE,
+    POOL,
+    BackboneName,
+    Controls,
+    Count,
+    IntermediateName,
+    LanguageCode,
+    MethodName,
+    OneOrMany,
+    PlainName,
+    Rate,
+    RatePerSize,
+    Seed,
+    Share,
+    SingleIntermediateName,
+    TargetName,
+    TaskName,
+    TokenCount,
+    VariantName,
+    problem,
+    unknown,
+)
+
+PHASES = ("intermediate", "target", "fusion")
+MODES = ("full-ft", "adapters", "fuse")
+
+
+def _train_key(value: str, info: ValidationInfo) -> str:
+    known = ("default", *PHASES, *MODES, *(info.context or {}).get("train", ()))
+    if value not in known:
+        raise unknown(value, known)
+    return value
+
+
+TrainKey = Annotated[str, AfterValidator(_train_key)]
+
+
+class Section(BaseModel):
+    """Base of all parts of a recipe."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
+    )
+
+
+class TrainSettings(Section):
+    """Settings of one training; an absent key leaves the value of a more general block."""
+
+    learning_rate: Rate | None = None
+    batch_size: Count | None = None
+    steps: Count | None = None
+    epochs: Annotated[float, Field(gt=0, le=1000)] | None = None
+    warmup_fraction: Share | None = None
+    schedule: Literal["linear", "cosine", "constant"] | None = None
+    weight_decay: Share | None = None
+    clip: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    dtype: Literal["fp32", "bf16"] | None = None
+    max_length: Annotated[int, Field(ge=8, le=8192)] | None = None
+    selection: Literal["last", "dev"] | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainSettings:
+        if self.steps is not None and self.epochs is not None:
+            raise problem("steps and epochs both set the length of a training; keep one", key=True)
+        return self
+
+
+class TrainBlock(TrainSettings):
+    """Settings of a task or backbone, with blocks for single modes inside."""
+
+    full_ft: TrainSettings | None = Field(default=None, alias="full-ft")
+    adapters: TrainSettings | None = None
+    fuse: TrainSettings | None = None
+
+
+class AdapterSpec(Section):
+    """One adapter method with its size."""
+
+    method: MethodName
+    reduction_factor: Annotated[int, Field(ge=1, le=4096)] | None = None
+    bottleneck_size: Annotated[int, Field(ge=1, le=65536)] | None = None
+    rank: Annotated[int, Field(ge=1, le=4096)] | None = None
+    prefix_length: Annotated[int, Field(ge=1, le=4096)] | None = None
+
+    @model_validator(mode="after")
+    def _sizes(self) -> AdapterSpec:
+        given = [
+            name for name in ("reduction_factor", "bottleneck_size", "rank", "prefix_length") if getattr(self, name)
+        ]
+        allowed = METHODS[self.method].sizes
+        for name in given:
+            if name not in allowed:
+                raise problem(
+                    f"adapter method '{self.method}' has no {name}; it has: {', '.join(allowed) or 'no size'}"
+                )
+        if len(given) > 1:
+            raise problem(f"{' and '.join(given)} both set the size of the adapter; keep one")
+        if allowed and not given:
+            raise problem(f"adapter method '{self.method}' needs its size: {' or '.join(allowed)}")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """The method and its size, nothing else."""
+        return self.model_dump(exclude_none=True)
+
+    @property
+    def label(self) -> str:
+        """``seq_bn/2``: the method and its size."""
+        return "/".join(str(value) for value in self.identity().values())
+
+
+class TaskOptions(Section):
+    """Sizes and languages of one task in this recipe; an absent key leaves the task's own default."""
+
+    train_examples: Count | None = None
+    dev_examples: Count | None = None
+    test_examples: Count | None = None
+    languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+
+
+class Shape(Section):
+    """Shape of one backbone of a pretrained series."""
+
+    hidden: Annotated[int, Field(ge=8, le=16384)]
+    layers: Annotated[int, Field(ge=1, le=128)]
+    heads: Annotated[int, Field(ge=1, le=256)]
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Shape:
+        if self.hidden % self.heads:
+            raise problem(f"hidden ({self.hidden}) is not a multiple of heads ({self.heads})")
+        return self
+
+
+class Corpus(Section):
+    """The text a series is pretrained on."""
+
+    languages: Annotated[tuple[LanguageCode, ...], Field(min_length=1)]
+    vocabulary: Annotated[int, Field(ge=300, le=300_000)] = 8000
+    alphabet: Annotated[int, Field(ge=50, le=50_000)] = 3000
+    holdout: Rate = 0.02
+    sequence_length: Annotated[int, Field(ge=16, le=512)] = 64
+    seed: Seed = 0
+
+
+class Pretrain(Section):
+    """A controlled series of backbones: one corpus, one recipe, several sizes."""
+
+    corpus: Corpus
+    series: Annotated[dict[PlainName, Shape], Field(min_length=1)]
+    tokens: TokenCount = "auto"
+    minutes: Annotated[float, Field(gt=0, le=100_000)] = 45.0
+    batch_sequences: Count = 32
+    learning_rate: RatePerSize = 2.5e-3
+    warmup_fraction: Share = 0.08
+    weight_decay: Share = 0.01
+    mask: Rate = 0.2
+    tlm_share: Share = 0.0
+    initialisation: Literal["relative-offset", "plain"] = "relative-offset"
+    dtype: Literal["auto", "bf16", "fp32"] = "auto"
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _sizes_exist(self) -> Pretrain:
+        for name in ("tokens", "learning_rate"):
+            value = getattr(self, name)
+            if isinstance(value, dict) and set(value) != set(self.series):
+                raise problem(f"{name} must name exactly the sizes of the series: {', '.join(self.series)}")
+        return self
+
+    @property
+    def needs_measurement(self) -> bool:
+        """Whether the token budget or the number format is still to be found by a probe on this machine."""
+        return self.tokens == "auto" or self.dtype == "auto"
+
+
+class Exclusion(Section):
+    """Cells that are left out, and why."""
+
+    backbone: Annotated[tuple[BackboneName, ...], OneOrMany] | None = None
+    variant: Annotated[tuple[VariantName, ...], OneOrMany] | None = None
+    adapter: Annotated[tuple[MethodName, ...], OneOrMany] | None = None
+    intermediate: Annotated[tuple[IntermediateName, ...], OneOrMany] | None = None
+    target: Annotated[tuple[TargetName, ...], OneOrMany] | None = None
+    seed: Annotated[tuple[Seed, ...], OneOrMany] | None = None
+    because: Annotated[str, Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _has_axis(self) -> Exclusion:
+        if not self.axes():
+            raise problem("an exclusion names at least one of: backbone, variant, adapter, intermediate, target, seed")
+        return self
+
+    def axes(self) -> dict[str, frozenset[Any]]:
+        """Axis -> the excluded values."""
+        found = {}
+        for axis in ("backbone", "variant", "adapter", "intermediate", "target", "seed"):
+            value = getattr(self, axis)
+            if value is not None:
+                found[axis] = frozenset(value)
+        return found
+
+
+class Sampling(Section):
+    """How `multi` draws its tasks: by size, by size to the power 1/temperature, or by size up to a cap."""
+
+    kind: Literal["proportional", "uniform", "temperature", "capped"] = "proportional"
+    temperature: Annotated[float, Field(ge=1, le=1000)] | None = None
+    cap: Count | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Sampling:
+        for kind, name in (("temperature", "temperature"), ("capped", "cap")):
+            if (self.kind == kind) != (getattr(self, name) is not None):
+                raise problem(f"sampling kind '{kind}' and the key '{name}' belong together")
+        return self
+
+
+class Multi(Section):
+    """One intermediate training on several tasks; without ``tasks``: all single intermediate tasks of the recipe."""
+
+    tasks: Annotated[tuple[SingleIntermediateName, ...], Field(min_length=2)] | None = None
+    sampling: Sampling = Sampling()
+
+
+class Statistics(Section):
+    """Resampling; hypotheses are kept as written."""
+
+    resamples: Annotated[int, Field(ge=100, le=10_000_000)] = 2000
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    seed: Seed = 0
+    hypotheses: tuple[dict[str, Any], ...] = ()
+    multiplicity: dict[str, Any] = {}
+
+    @field_validator("hypotheses")
+    @classmethod
+    def _have_ids(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+        names = [entry.get("id") for entry in value]
+        if any(not isinstance(name, str) or not name for name in names) or len(set(names)) < len(names):
+            raise problem("every hypothesis needs its own id")
+        return value
+
+
+class Resources(Section):
+    """What one training needs of a machine."""
+
+    gpus: Annotated[int, Field(ge=0, le=1024)] = 0
+    gpu_memory_gb: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    sharding: Literal["ddp", "fsdp"] | None = None
+
+
+class RecipeModel(Section):
+    """The whole file."""
+
+    recipe: Literal[1]
+    name: PlainName
+    title: str = ""
+    backbones: Annotated[tuple[BackboneName, ...], Field(min_length=1)]
+    intermediate_tasks: Annotated[tuple[IntermediateName, ...], Field(min_length=1)]
+    target_tasks: Annotated[tuple[TargetName, ...], Field(min_length=1)]
+    variants: Annotated[tuple[VariantName, ...], Field(min_length=1)]
+    adapters: tuple[AdapterSpec, ...] = ()
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
+    exclude: tuple[Exclusion, ...] = ()
+    train: dict[TrainKey, TrainBlock]
+    tasks: dict[TaskName, TaskOptions] = {}
+    controls: Controls = True
+    multi: Multi = Multi()
+    fusion_task: TaskName | None = None
+    pretrain: Pretrain | None = None
+    resources: dict[BackboneName, dict[str, Resources]] = {}
+    tokens_per_second: dict[BackboneName, Annotated[float, Field(gt=0)]] = {}
+    data_root: str | None = None
+    statistics: Statistics = Statistics()
+
+    @field_validator("backbones", "intermediate_tasks", "target_tasks", "variants", "adapters", "seeds")
+    @classmethod
+    def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
+        for index, entry in enumerate(value):
+            if entry in value[:index]:
+                text = entry.label if isinstance(entry, AdapterSpec) else entry
+                raise problem(f"'{text}' appears twice")
+        return value
+
+    def single_intermediates(self) -> tuple[str, ...]:
+        """The single intermediate tasks of the recipe."""
+        return tuple(name for name in self.intermediate_tasks if name not in (NONE, POOL, MULTI))

@@ -1,0 +1,89 @@
+"""Which settings one training has: blocks of `train` from general to particular, the later ones win."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from adapterxfer.catalog import VARIANTS
+from adapterxfer.recipe.fields import NONE, POOL
+from adapterxfer.recipe.schema import TrainBlock, TrainSettings
+
+if TYPE_CHECKING:
+    from adapterxfer.recipe.recipe import Recipe
+
+DEFAULTS: dict[str, Any] = {
+    "batch_size": 32,
+    "warmup_fraction": 0.1,
+    "schedule": "linear",
+    "weight_decay": 0.0,
+    "clip": 1.0,
+    "dtype": "fp32",
+    "max_length": 128,
+    "selection": "last",
+}
+"""Values for keys that a recipe leaves out; learning rate and length have no default on purpose."""
+
+_LENGTHS = ("steps", "epochs")
+_KEYS = ("learning_rate", "batch_size", *_LENGTHS, "warmup_fraction", "schedule", "weight_decay", "clip", "dtype",
+         "max_length", "selection")  # fmt: skip
+
+
+def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backbone: str) -> dict[str, Any]:
+    """Settings of one training: default, then phase, mode, task and backbone; inside a block, its own mode block wins.
+
+    Args:
+        phase: ``intermediate``, ``target`` or ``fusion``.
+        mode: ``full-ft``, ``adapters`` or ``fuse``.
+    """
+    merged = dict(DEFAULTS)
+    for name in ("default", phase, mode, task, backbone):
+        block = recipe.train.get(name)
+        if block is None:
+            continue
+        _merge(merged, block)
+        special = _mode_block(block, mode)
+        if special is not None:
+            _merge(merged, special)
+    return merged
+
+
+def _mode_block(block: TrainBlock, mode: str) -> TrainSettings | None:
+    return {"full-ft": block.full_ft, "adapters": block.adapters, "fuse": block.fuse}[mode]
+
+
+def _merge(merged: dict[str, Any], block: TrainSettings) -> None:
+    for key in _KEYS:
+        value = getattr(block, key)
+        if value is None:
+            continue
+        if key in _LENGTHS:
+            for other in _LENGTHS:
+                merged.pop(other, None)
+        merged[key] = value
+
+
+def missing_settings(recipe: Recipe) -> Iterator[str]:
+    """One message per phase and mode in use that has no learning rate or no length."""
+    for phase, mode, task in _trainings(recipe):
+        for backbone in recipe.backbones:
+            settings = training_settings(recipe, phase=phase, mode=mode, task=task, backbone=backbone)
+            what = [] if "learning_rate" in settings else ["learning_rate"]
+            what += [] if any(key in settings for key in _LENGTHS) else ["steps or epochs"]
+            if what:
+                yield f"no {' and no '.join(what)} for {mode} on {task} ({phase} phase) of {backbone}"
+                break
+
+
+def _trainings(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
+    """Phase, mode and task of the trainings of this recipe, the first task of each phase and mode standing for all."""
+    modes = ["full-ft"] if "full-ft" in recipe.variants else []
+    modes += ["adapters"] if any(VARIANTS[name].adapters for name in recipe.variants) else []
+    intermediates = [name for name in recipe.intermediate_tasks if name not in (NONE, POOL)]
+    used = recipe.used_tasks()
+    targets = [name for name in recipe.target_tasks if used[name].trained]
+    for mode in modes:
+        yield from (("intermediate", mode, name) for name in intermediates)
+        yield from (("target", mode, name) for name in targets)
+    if "fuse" in recipe.variants:
+        yield from (("fusion", "fuse", name) for name in targets)
