@@ -4,6 +4,7 @@ Receives counts, cluster ids and a metric as a function of sums; returns frozen 
 file. See docs/statistics.md.
 """
 
+from adapterxfer.statistics.accelerated import bca_interval, bootstrap_t_interval
 from adapterxfer.statistics.contrasts import (
     Contrast,
     did,
@@ -16,9 +17,34 @@ from adapterxfer.statistics.contrasts import (
     slope_weights,
 )
 from adapterxfer.statistics.engine import Replicates, resample
-from adapterxfer.statistics.estimates import Estimate, estimates
+from adapterxfer.statistics.estimate import Estimate, estimates
+from adapterxfer.statistics.exact import (
+    ExactTest,
+    PairedCounts,
+    agresti_min_interval,
+    exact_sign_flip,
+    mcnemar,
+    paired_counts,
+    randomization_test,
+)
+from adapterxfer.statistics.families import adjust_family
+from adapterxfer.statistics.margins import Equivalence, Verdict, equivalence, verdict
 from adapterxfer.statistics.metric import Metric, ratio_metric
 from adapterxfer.statistics.multiplicity import adjust, simultaneous_distances, step_down, with_adjusted
+from adapterxfer.statistics.power import (
+    minimum_detectable_effect,
+    paired_standard_error,
+    power_mcnemar,
+    power_paired,
+)
+from adapterxfer.statistics.ranks import RankInterval, rank_intervals
+from adapterxfer.statistics.replicability import (
+    Improvement,
+    PartialConjunction,
+    partial_conjunction,
+    probability_of_improvement,
+)
+from adapterxfer.statistics.rungs import Rung, ladder
 from adapterxfer.statistics.table import Cell, CellCounts, ScoreTable, System, build_table
 from adapterxfer.statistics.variance import Components
 from adapterxfer.statistics.vocabulary import FLAG_TEXT
@@ -29,19 +55,44 @@ __all__ = [
     "CellCounts",
     "Components",
     "Contrast",
+    "Equivalence",
     "Estimate",
+    "ExactTest",
+    "Improvement",
     "Metric",
+    "PairedCounts",
+    "PartialConjunction",
+    "RankInterval",
     "Replicates",
+    "Rung",
     "ScoreTable",
     "System",
+    "Verdict",
     "adjust",
+    "adjust_family",
+    "agresti_min_interval",
+    "bca_interval",
+    "bootstrap_t_interval",
     "build_table",
     "did",
     "difference",
+    "equivalence",
     "estimates",
+    "exact_sign_flip",
     "gain",
+    "ladder",
     "linear",
     "macro",
+    "mcnemar",
+    "minimum_detectable_effect",
+    "paired_counts",
+    "paired_standard_error",
+    "partial_conjunction",
+    "power_mcnemar",
+    "power_paired",
+    "probability_of_improvement",
+    "randomization_test",
+    "rank_intervals",
     "ratio_metric",
     "resample",
     "score",
@@ -49,5 +100,6 @@ __all__ = [
     "slope",
     "slope_weights",
     "step_down",
+    "verdict",
     "with_adjusted",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.engine import Replicates
-from adapterxfer.statistics.estimates import Estimate, bootstrap_error
+from adapterxfer.statistics.estimate import Estimate, bootstrap_error
 from adapterxfer.statistics.metric import Floats
 
 Adjustment = Literal["holm", "bh", "by"]

@@ -1,0 +1,181 @@
+"""Tests of a paired comparison without a bootstrap: exact sign flips, McNemar, randomisation, Agresti-Min.
+
+These test "the two systems are exchangeable item by item". For interactions (differences in differences, slopes) that
+is a stronger statement than "the contrast is 0", so they are offered for paired comparisons only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics.intervals import Bounds, t_quantile
+from adapterxfer.statistics.metric import Floats, Metric
+from adapterxfer.statistics.table import Cell, ScoreTable
+from adapterxfer.statistics.weights import BLOCK, draw_signs, stream
+
+_TIE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class ExactTest:
+    """Result of an exact two-sided test.
+
+    Attributes:
+        p: exact p-value, conservative because the statistic is discrete.
+        mid_p: counts only half of the observed value's probability in each tail; closer to the nominal level.
+        discordant: items (or clusters) that differ.
+    """
+
+    p: float
+    mid_p: float
+    discordant: int
+
+
+@dataclass(frozen=True, slots=True)
+class PairedCounts:
+    """Cluster sums of two systems on the same clusters, runs added up; both of shape ``(clusters, k)``."""
+
+    first: Floats
+    second: Floats
+    metric: Metric
+
+
+def paired_counts(table: ScoreTable, first: Cell, second: Cell) -> PairedCounts:
+    """Cluster sums of two cells of the same target and language, for the tests of this module.
+
+    Runs of the same seed are compared on the same items; the sums of all runs are flipped together, so the tests
+    generalise over items only.
+
+    Raises:
+        StatisticsError: cells of different targets or languages, an unknown cell, or different numbers of runs.
+    """
+    if (first.target, first.language) != (second.target, second.language):
+        raise StatisticsError(f"{first} and {second}: not the same items", fix="compare two systems on one language")
+    for cell in (first, second):
+        if cell not in table.cells:
+            raise StatisticsError(f"no scores of {cell}", fix="leave it out, or add this system's runs")
+    if len(table.cells[first]) != len(table.cells[second]):
+        raise StatisticsError(
+            f"{first} has {len(table.cells[first])} runs, {second} has {len(table.cells[second])}",
+            fix="compare systems with the same seeds",
+        )
+    return PairedCounts(_cell_sums(table, first), _cell_sums(table, second), table.metrics[first.target])
+
+
+def _cell_sums(table: ScoreTable, cell: Cell) -> Floats:
+    rows = table.cells[cell]
+    domain = next(d for d in table.domains if d.first <= rows[0] < d.last)
+    offset = 0
+    for block in domain.blocks:
+        if block.first <= rows[0] < block.last:
+            starts = [offset + (row - block.first) * block.columns for row in rows]
+            parts = [domain.sums[:, start : start + block.columns] for start in starts]
+            return np.asarray(np.sum(parts, axis=0))
+        offset += (block.last - block.first) * block.columns
+    raise AssertionError("a row lies in one block of its domain")
+
+
+def exact_sign_flip(differences: npt.NDArray[np.integer]) -> ExactTest:
+    """Two-sided p-value of "the sum of differences is 0", over all assignments of signs.
+
+    The sum is made of one binomial block per absolute value; their distributions are convolved directly, which keeps
+    the relative precision of tiny p-values (an FFT would end at 1e-15).
+
+    Args:
+        differences: integers, one per item or cluster, shape ``(n,)``.
+
+    Raises:
+        StatisticsError: not integers.
+    """
+    values = np.asarray(differences)
+    if not np.issubdtype(values.dtype, np.integer):
+        raise StatisticsError(f"sign flips of {values.dtype} values; expected integers", fix="use randomization_test")
+    sizes, counts = np.unique(np.abs(values[values != 0]), return_counts=True)
+    law = np.ones(1)
+    for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
+        block = np.zeros(2 * count * size + 1)
+        block[:: 2 * size] = _fair_binomial(count)
+        law = np.convolve(law, block)
+    observed = int(abs(values.sum()))
+    centre = len(law) // 2
+    if observed == 0:
+        return ExactTest(1.0, 1.0, int(counts.sum()))
+    tail = law[centre + observed :]
+    total = 2.0 * math.fsum(tail.tolist())
+    return ExactTest(min(1.0, total), min(1.0, total - float(tail[0])), int(counts.sum()))
+
+
+def _fair_binomial(count: int) -> Floats:
+    """Probabilities of 0..count heads, from the exact centre outwards so that the tails keep relative precision."""
+    centre = count // 2
+    steps = np.arange(centre + 1, count + 1, dtype=np.float64)
+    start = math.comb(count, centre) / 2**count
+    upper = start * np.concatenate([[1.0], np.cumprod((count - steps + 1.0) / steps)])
+    return np.concatenate([upper[::-1][: count - centre], upper[(count - centre) - centre :]]) if count else upper
+
+
+def mcnemar(only_first: int, only_second: int) -> ExactTest:
+    """Exact McNemar test from the two discordant counts; the sign-flip test of a difference in accuracy.
+
+    Raises:
+        StatisticsError: a negative count.
+    """
+    if min(only_first, only_second) < 0:
+        raise StatisticsError(
+            "McNemar: a negative count", fix="give how often only the first, only the second is right"
+        )
+    law = _fair_binomial(only_first + only_second)
+    smaller = min(only_first, only_second)
+    total = 2.0 * math.fsum(law[: smaller + 1].tolist())
+    return ExactTest(min(1.0, total), min(1.0, total - float(law[smaller])), only_first + only_second)
+
+
+def randomization_test(first: Floats, second: Floats, metric: Metric, *, resamples: int = 10_000, seed: int) -> float:
+    """p-value of "swapping the systems on any cluster changes nothing", for any metric of summed counts.
+
+    Args:
+        first: cluster sums of one system, shape ``(clusters, k)``.
+        second: the other system on the same clusters.
+
+    Raises:
+        StatisticsError: different shapes.
+
+    Source: Noreen 1989, approximate randomisation; ties count as extreme and the observed assignment is one of them.
+    """
+    if first.shape != second.shape or first.ndim != 2:
+        raise StatisticsError(f"randomisation of {first.shape} against {second.shape} counts", fix="pair the clusters")
+    totals = first.sum(axis=0), second.sum(axis=0)
+    observed = abs(float(metric.score(totals[0]) - metric.score(totals[1])))
+    extreme = 0
+    for number, start in enumerate(range(0, resamples, BLOCK)):
+        flips = draw_signs(stream(seed, "randomization", number), clusters=len(first)).astype(np.float64)
+        moved = flips @ (second - first)
+        changed = np.abs(metric.score(totals[0] + moved) - metric.score(totals[1] - moved))
+        extreme += int((changed[: resamples - start] >= observed - _TIE * max(1.0, observed)).sum())
+    return (1.0 + extreme) / (resamples + 1.0)
+
+
+def agresti_min_interval(only_first: int, only_second: int, items: int, *, level: float = 0.95) -> Bounds:
+    """Interval in points for the difference of two paired accuracies, good with few discordant items.
+
+    Half an item is added to each cell of the paired 2 x 2 table before the ordinary (Wald) interval.
+
+    Raises:
+        StatisticsError: counts that are negative or exceed the items.
+
+    Source: Agresti and Min 2005.
+    """
+    if min(only_first, only_second) < 0 or only_first + only_second > items:
+        raise StatisticsError(
+            f"{only_first} and {only_second} discordant of {items} items", fix="give counts of the same items"
+        )
+    above, below, size = only_first + 0.5, only_second + 0.5, items + 2.0
+    centre = (above - below) / size
+    error = math.sqrt(above + below - (above - below) ** 2 / size) / size
+    distance = t_quantile(1.0 - (1.0 - level) / 2.0, math.inf) * error
+    return Bounds(100.0 * max(-1.0, centre - distance), 100.0 * min(1.0, centre + distance))

@@ -1,0 +1,134 @@
+"""The ladder: one question, four scopes of inference, from these items and models to other backbones.
+
+1. items: new test items, same models. 2. items and runs: trained again as well. 3. languages: other languages of the
+same kind, a t interval over the effects by language. 4. backbones: a trend beyond these checkpoints, a regression with
+residual variance. A rung that cannot be computed says why.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics.contrasts import Contrast, slope_weights
+from adapterxfer.statistics.engine import resample
+from adapterxfer.statistics.estimate import estimates
+from adapterxfer.statistics.intervals import t_interval, t_p
+from adapterxfer.statistics.table import ScoreTable
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One scope of inference for one question.
+
+    Attributes:
+        scope: `items`, `items+runs`, `languages` or `backbones`.
+        value, standard_error, df, low, high, p: None throughout where the rung is missing.
+        assumes: what has to hold for the numbers to mean what they say.
+        missing: why the rung cannot be computed; empty where it can.
+    """
+
+    scope: str
+    value: float | None
+    standard_error: float | None
+    df: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    assumes: str
+    missing: str = ""
+
+
+def ladder(
+    table: ScoreTable,
+    question: Contrast,
+    *,
+    languages: Sequence[Contrast] = (),
+    sizes: Sequence[Contrast] = (),
+    parameters: Sequence[float] = (),
+    resamples: int = 10_000,
+    seed: int,
+    level: float = 0.95,
+) -> tuple[Rung, Rung, Rung, Rung]:
+    """All four rungs of one question.
+
+    Args:
+        question: the contrast.
+        languages: the same question in each language, whose plain mean is the question; empty where it is not a mean.
+        sizes: the quantity at each backbone, whose slope is the question; empty where it is not a slope.
+        parameters: parameter counts of `sizes`.
+
+    Raises:
+        StatisticsError: parts that do not make up the question.
+    """
+    if len(sizes) != len(parameters):
+        raise StatisticsError(f"{len(sizes)} sizes with {len(parameters)} parameter counts", fix="give one each")
+    replicates = resample(table, [question, *languages, *sizes], resamples=resamples, seed=seed)
+    items = estimates(table, replicates, scope="items", level=level)[0]
+    both = estimates(table, replicates, scope="items+runs", level=level)[0]
+    first = Rung(
+        "items",
+        items.value,
+        items.standard_error,
+        items.df,
+        items.low,
+        items.high,
+        items.p,
+        "these models, languages and backbones; test items are a random sample",
+    )
+    assumes = "and training runs are a random sample"
+    if both.scope == "items+runs" and both.runs > 0:
+        second = Rung("items+runs", both.value, both.standard_error, both.df, both.low, both.high, both.p, assumes)
+    elif both.runs == 0:
+        second = _missing("items+runs", assumes, "nothing was trained, so there are no runs to repeat")
+    else:
+        second = _missing("items+runs", assumes, "a single training run per system: repeat with more seeds")
+    by_language = replicates.values[1 : 1 + len(languages)]
+    by_size = replicates.values[1 + len(languages) :]
+    value = float(replicates.values[0])
+    return first, second, _languages(by_language, value, level), _backbones(by_size, parameters, value, level)
+
+
+def _languages(effects: np.typing.NDArray[np.float64], value: float, level: float) -> Rung:
+    assumes = "and languages are a random sample of their kind; effects by language are about normal"
+    if len(effects) < 2:
+        reason = "the question is not a mean over languages" if not len(effects) else "a single language"
+        return _missing("languages", assumes, reason)
+    _check_parts(float(effects.mean()), value, "the mean over languages")
+    error, df = float(effects.std(ddof=1)) / math.sqrt(len(effects)), float(len(effects) - 1)
+    return _t_rung("languages", value, error, df, level, assumes)
+
+
+def _backbones(effects: np.typing.NDArray[np.float64], parameters: Sequence[float], value: float, level: float) -> Rung:
+    assumes = "and backbones scatter about a straight line on log10 parameters with one variance"
+    if len(effects) < 3:
+        reason = "the question is not a slope over sizes" if not len(effects) else "fewer than three sizes"
+        return _missing("backbones", assumes, reason)
+    weights = np.array(slope_weights(parameters))
+    _check_parts(float(weights @ effects), value, "the slope over sizes")
+    logs = np.log10(np.asarray(parameters, dtype=np.float64))
+    fitted = effects.mean() + value * (logs - logs.mean())
+    df = float(len(effects) - 2)
+    residual = float(((effects - fitted) ** 2).sum()) / df
+    return _t_rung("backbones", value, math.sqrt(residual * float((weights**2).sum())), df, level, assumes)
+
+
+def _t_rung(scope: str, value: float, error: float, df: float, level: float, assumes: str) -> Rung:
+    bounds = t_interval(value, error, df, level=level)
+    return Rung(scope, value, error, df, bounds.low, bounds.high, t_p(value, error, df), assumes)
+
+
+def _missing(scope: str, assumes: str, reason: str) -> Rung:
+    return Rung(scope, None, None, None, None, None, None, assumes, reason)
+
+
+def _check_parts(made: float, value: float, what: str) -> None:
+    if not math.isclose(made, value, rel_tol=1e-9, abs_tol=1e-9):
+        raise StatisticsError(
+            f"ladder: {what} is {made:.6g} but the question's value is {value:.6g}",
+            fix="build the question from the same parts with macro or slope",
+        )
