@@ -70,7 +70,12 @@ class Store:
         folder = kind / stage.folder_name
         if folder.is_dir():
             return folder
-        return next((path for key, path in _committed(kind) if key == stage.short_key), None)
+        # One comparison per name: a study has thousands of stages of a kind, and each of them looks.
+        with suppress(FileNotFoundError), os.scandir(kind) as entries:
+            for entry in entries:
+                if entry.name.endswith(stage.short_key) and _COMMITTED.match(entry.name):
+                    return kind / entry.name
+        return None
 
     def folder(self, stage: Stage | str) -> Path:
         """Folder of a committed stage, by stage or by key (at least 16 digits).
@@ -175,7 +180,9 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def commit(self, stage: Stage, scratch: Path, *, result: Mapping[str, Any], provenance: Mapping[str, Any]) -> Path:
-        """Make a finished scratch folder the stage's result: checksums, stage.json, flush, rename. Needs the lock.
+        """Make a finished scratch folder the stage's result: checksums, stage.json, flush, rename.
+
+        The caller holds the stage's lock and found no intact result; a damaged one in the same place is set aside.
 
         Raises:
             StoreError: the folder holds links, or the stage's kind or slug is no folder name.
@@ -190,9 +197,8 @@ class Store:
         if not final.parent.is_dir():
             final.parent.mkdir(parents=True, exist_ok=True)
             flush_folder(self.root)
-        old = self.find(stage)
-        if old is not None:
-            self.set_aside(old)
+        if final.exists():
+            self.set_aside(final)
         scratch.rename(final)
         flush_folder(final.parent)
         self.failures.clear(stage.key)
