@@ -1,4 +1,4 @@
-"""How does a backbone's size change the gain of English intermediate training for zero-shot cross-lingual transfer?
+"""Size of a backbone, English intermediate training, and the gain in zero-shot cross-lingual transfer.
 
 The public names are imported on first use, so ``import adapterxfer`` costs next to nothing.
 """

@@ -1,7 +1,7 @@
 """Backbones: the public encoders of the study, and the tiny ones of the embedded world.
 
-Shapes of public encoders serve cost estimates only. Parameter counts stand here only where they were read at the source;
-all others are counted when a backbone is loaded. The world's entries come from the index that ships with their weights.
+Shapes of public encoders serve cost estimates only, and parameter counts stand here only where they were read at the
+source. The world's entries come from the index that ships with their weights.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ WORLD_INDEX = Path(__file__).parent.parent / "world" / "backbones" / "index.json
 
 # name | series | Hub repository | hidden | layers | vocabulary | parameters, where verified | note
 _HUB = """
-xlm-r-base         | xlm-r    | FacebookAI/xlm-roberta-base  | 768  | 12 | 250002 |             |
-xlm-r-large        | xlm-r    | FacebookAI/xlm-roberta-large | 1024 | 24 | 250002 |             |
-xlm-r-xl           | xlm-r    | facebook/xlm-roberta-xl      | 2560 | 36 | 250880 | 3500000000  | rounded, from the abstract of arXiv 2105.00572
-xlm-r-xxl          | xlm-r    | facebook/xlm-roberta-xxl     | 4096 | 48 | 250880 | 10700000000 | rounded, from the abstract of arXiv 2105.00572
-mdeberta-v3-base   | mdeberta | microsoft/mdeberta-v3-base   | 768  | 12 | 251000 |             |
-mmbert-small       | mmbert   | jhu-clsp/mmBERT-small        | 384  | 22 | 256000 |             |
-mmbert-base        | mmbert   | jhu-clsp/mmBERT-base         | 768  | 22 | 256000 |             |
-rembert            | rembert  | google/rembert               | 1152 | 32 | 250300 |             |
-mt5-small-encoder  | mt5      | google/mt5-small             | 512  | 8  | 250112 |             |
-mt5-base-encoder   | mt5      | google/mt5-base              | 768  | 12 | 250112 |             |
-mt5-large-encoder  | mt5      | google/mt5-large             | 1024 | 24 | 250112 |             |
-mt5-xl-encoder     | mt5      | google/mt5-xl                | 2048 | 24 | 250112 |             |
-mt5-xxl-encoder    | mt5      | google/mt5-xxl               | 4096 | 24 | 250112 |             |
+xlm-r-base | xlm-r | FacebookAI/xlm-roberta-base | 768 | 12 | 250002 | |
+xlm-r-large | xlm-r | FacebookAI/xlm-roberta-large | 1024 | 24 | 250002 | |
+xlm-r-xl | xlm-r | facebook/xlm-roberta-xl | 2560 | 36 | 250880 | 3500000000 | rounded in arXiv 2105.00572
+xlm-r-xxl | xlm-r | facebook/xlm-roberta-xxl | 4096 | 48 | 250880 | 10700000000 | rounded in arXiv 2105.00572
+mdeberta-v3-base | mdeberta | microsoft/mdeberta-v3-base | 768 | 12 | 251000 | |
+mmbert-small | mmbert | jhu-clsp/mmBERT-small | 384 | 22 | 256000 | |
+mmbert-base | mmbert | jhu-clsp/mmBERT-base | 768 | 22 | 256000 | |
+rembert | rembert | google/rembert | 1152 | 32 | 250300 | |
+mt5-small-encoder | mt5 | google/mt5-small | 512 | 8 | 250112 | |
+mt5-base-encoder | mt5 | google/mt5-base | 768 | 12 | 250112 | |
+mt5-large-encoder | mt5 | google/mt5-large | 1024 | 24 | 250112 | |
+mt5-xl-encoder | mt5 | google/mt5-xl | 2048 | 24 | 250112 | |
+mt5-xxl-encoder | mt5 | google/mt5-xxl | 4096 | 24 | 250112 | |
 """
 
 
@@ -58,10 +58,10 @@ def _hub() -> list[Backbone]:
 
 def _world(index: dict[str, Any]) -> list[Backbone]:
     entries = []
-    for record in index["backbones"]:
-        shape = record.get("config", record)
+    for name, record in index["backbones"].items():
+        shape = record.get("shape", record)
         trained = Backbone(
-            name=record["name"],
+            name=name,
             kind="embedded",
             series="world",
             hidden=shape.get("hidden"),
@@ -82,7 +82,7 @@ def _world(index: dict[str, Any]) -> list[Backbone]:
                 name=trained.name + UNTRAINED,
                 kind="untrained",
                 of=trained.name,
-                fingerprint=record["config_fingerprint"],
+                fingerprint=record.get("config_fingerprint", record["fingerprint"]),
                 note="synthetic; random weights",
             )
         )

@@ -19,10 +19,38 @@ VARIANTS: dict[str, Variant] = {
 METHODS: dict[str, Method] = {
     entry.name: entry
     for entry in (
-        Method("seq_bn", "adapters", ("reduction_factor", "bottleneck_size"), True, True, "bottleneck after the feed-forward block"),
-        Method("double_seq_bn", "adapters", ("reduction_factor", "bottleneck_size"), False, True, "bottlenecks after both blocks"),
-        Method("par_bn", "adapters", ("reduction_factor", "bottleneck_size"), False, True, "bottleneck beside the feed-forward block"),
-        Method("seq_bn_inv", "adapters", ("reduction_factor", "bottleneck_size"), False, True, "bottleneck with invertible embeddings"),
+        Method(
+            "seq_bn",
+            "adapters",
+            ("reduction_factor", "bottleneck_size"),
+            True,
+            True,
+            "bottleneck after the feed-forward block",
+        ),
+        Method(
+            "double_seq_bn",
+            "adapters",
+            ("reduction_factor", "bottleneck_size"),
+            False,
+            True,
+            "bottlenecks after both blocks",
+        ),
+        Method(
+            "par_bn",
+            "adapters",
+            ("reduction_factor", "bottleneck_size"),
+            False,
+            True,
+            "bottleneck beside the feed-forward block",
+        ),
+        Method(
+            "seq_bn_inv",
+            "adapters",
+            ("reduction_factor", "bottleneck_size"),
+            False,
+            True,
+            "bottleneck with invertible embeddings",
+        ),
         Method("compacter", "adapters", ("reduction_factor",), False, True, "bottleneck of hypercomplex layers"),
         Method("prefix", "adapters", ("prefix_length",), False, False, "trained keys and values before the input"),
         Method("loreft", "adapters", ("rank",), False, False, "low-rank edits of representations"),
@@ -32,20 +60,33 @@ METHODS: dict[str, Method] = {
         Method("ia3", "peft", (), False, False, "trained rescaling of activations"),
         Method("vera", "peft", ("rank",), False, False, "shared random projections with trained scales"),
     )
-}  # fmt: skip
+}
 
 CONTROLS: dict[str, Control] = {
     entry.name: entry
     for entry in (
-        Control("majority", ("sequence_classification", "tagging", "multiple_choice"), "none", "the most frequent training label"),
+        Control(
+            "majority",
+            ("sequence_classification", "tagging", "multiple_choice"),
+            "none",
+            "the most frequent training label",
+        ),
         Control("lookup", ("tagging",), "none", "the most frequent training tag of the same word"),
-        Control("hypothesis-only", ("sequence_classification",), "none", "a classifier that sees only the second text", kin="nli"),
+        Control(
+            "hypothesis-only",
+            ("sequence_classification",),
+            "none",
+            "a classifier that sees only the second text",
+            kin="nli",
+        ),
         Control("random-span", ("span_qa",), "none", "a random span of the context"),
-        Control("informed-guess", ("span_qa",), "none", "a random phrase of the context that the question does not name"),
+        Control(
+            "informed-guess", ("span_qa",), "none", "a random phrase of the context that the question does not name"
+        ),
         Control("whole-sentence", ("span_qa",), "none", "the whole context as the answer"),
         Control("embedding-layer", ("retrieval",), "backbone", "retrieval with the embedding layer alone"),
     )
-}  # fmt: skip
+}
 
 
 def controls_of(task: Task) -> tuple[str, ...]:

@@ -47,8 +47,8 @@ mewslix | retrieval | retrieval | map_at_20 | izhx/mewsli-x | apache-2.0 | | no
 lareqa | retrieval | retrieval | map_at_20 | | cc-by-sa-4.0 | | yes
 masakhaner2 | tagging | ner | span_f1 | masakhane/masakhaner2 | stated twice, differently | {african} | no
 masakhapos | tagging | pos | token_accuracy | | stated twice, differently | {african} | no
-americasnli | sequence_classification | nli | accuracy | nala-cub/americas_nli | cc-by-sa-4.0 | aym bzd cni gn hch nah oto quy shp tar | yes
-xstorycloze | multiple_choice | choice | accuracy | juletxara/xstory_cloze | cc-by-sa-4.0 | ar en es eu hi id my ru sw te zh | no
+americasnli | sequence_classification | nli | accuracy | nala-cub/americas_nli | cc-by-sa-4.0 | {american} | yes
+xstorycloze | multiple_choice | choice | accuracy | juletxara/xstory_cloze | cc-by-sa-4.0 | {story} | no
 belebele | multiple_choice | choice | accuracy | facebook/belebele | cc-by-sa-4.0 | * | yes
 sib200 | sequence_classification | topic | accuracy | Davlan/sib200 | cc-by-sa-4.0 | * | yes
 """
@@ -69,8 +69,10 @@ _REAL_TEXT = (
         protocol="pos/token-accuracy/first-piece", kin="pos", available=True, verified=False,
     ),
     Task(
-        "tydiqa-gold-sentence", "target", "span_qa", "qa_f1", ("ar", "bn", "en", "fi", "id", "ko", "ru", "sw", "te"), "files",
-        hub="google-research-datasets/tydiqa", licence="apache-2.0", protocol="qa/squad-normaliser/gold-sentence", kin="qa",
+        "tydiqa-gold-sentence", "target", "span_qa", "qa_f1",
+        ("ar", "bn", "en", "fi", "id", "ko", "ru", "sw", "te"), "files",
+        hub="google-research-datasets/tydiqa", licence="apache-2.0",
+        protocol="qa/squad-normaliser/gold-sentence", kin="qa",
         available=True, note=GOLD_SENTENCE,
     ),
     Task(
@@ -108,10 +110,13 @@ _OVERLAPS = {
 _AFRICAN = "bam bbj ewe fon hau ibo kin lug luo mos nya pcm sna swa tsn twi wol xho yor zul"
 
 
+_AMERICAN = "aym bzd cni gn hch nah oto quy shp tar"
+_STORY = "ar en es eu hi id my ru sw te zh"
+
+
 def _rows(table: str) -> list[list[str]]:
-    return [
-        [cell.strip() for cell in line.replace("{african}", _AFRICAN).split("|")] for line in table.strip().splitlines()
-    ]
+    text = table.strip().format(african=_AFRICAN, american=_AMERICAN, story=_STORY)
+    return [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
 
 
 @cache
@@ -121,7 +126,8 @@ def tasks() -> dict[str, Task]:
     for name, form, kin, metric, hub, licence, train, verified in _rows(_INTERMEDIATE):
         table[name] = Task(
             name, "intermediate", form, metric, ("en",), "hub" if hub else "local", hub or None, licence,
-            protocol=_PROTOCOLS[metric], kin=kin, train_examples=int(train) if train else None, verified=verified == "yes",
+            protocol=_PROTOCOLS[metric], kin=kin, train_examples=int(train) if train else None,
+            verified=verified == "yes",
         )  # fmt: skip
     for name, form, kin, metric, hub, licence, codes, verified in _rows(_TARGETS):
         listed = tuple(code for code, entry in languages().items() if name in entry.tasks)

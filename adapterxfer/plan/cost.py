@@ -1,8 +1,9 @@
 """How much work a stage is, in floating-point operations; an estimate for ordering and for `plan`, never for results.
 
 Per token a transformer layer stack of N parameters costs 2 N forward and 4 N backward; with frozen weights the backward
-pass computes no weight gradients, which halves it. Attention adds 4 L h S forward per token. Source: Kaplan et al. 2020,
-section 2.1.
+pass computes no weight gradients, which halves it. Attention adds 4 L h S forward per token.
+
+Source: Kaplan et al. 2020, section 2.1.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapterxfer.errors import DataError, Problem, RecipeError
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import Stage
 
@@ -75,6 +76,7 @@ class Plan:
         refused: cells of the grid that cannot exist, with the reason.
         excluded: reason of a recipe's exclusion -> number of cells it removed.
         needs_measurement: the token budget is unknown until a probe has run on this machine.
+        missing_data: lists original files that are not there; the keys of the plan are then provisional.
     """
 
     recipe: Recipe
@@ -84,10 +86,31 @@ class Plan:
     refused: tuple[Refusal, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     needs_measurement: bool = False
+    missing_data: DataError | None = None
 
     def counts(self) -> dict[str, int]:
         """Kind -> number of stages, in order of first appearance."""
         return dict(Counter(stage.kind for stage in self.stages.values()))
+
+    def require_runnable(self) -> None:
+        """Refuse a plan that this version cannot run, before anything is trained.
+
+        Raises:
+            RecipeError: backbones, tasks, variants or adapter methods are not available; names all of them.
+            DataError: original files are missing; lists all of them.
+        """
+        if self.unavailable:
+            problems = [
+                Problem(
+                    1,
+                    1,
+                    f"{kind} '{name}' is not available yet: {count} {'cell needs' if count == 1 else 'cells need'} it",
+                )
+                for (kind, name), count in self.unavailable.items()
+            ]
+            raise RecipeError(self.recipe.name, problems, fix="leave them out, or narrow the run with --only")
+        if self.missing_data is not None:
+            raise self.missing_data
 
     @property
     def report(self) -> Stage | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib import resources
 from typing import Any
 
 from adapterxfer.catalog import Task
@@ -10,82 +13,76 @@ from adapterxfer.errors import DataError
 from adapterxfer.recipe.recipe import Recipe
 
 Source = dict[str, Any]
-DescribeFiles = Callable[[str, str | None, Sequence[str]], Source]
-DescribeWorld = Callable[[], str]
+Requests = Sequence[tuple[str, Sequence[str]]]
+DescribeFiles = Callable[[Requests, str | None], Mapping[str, Source]]
 
-TEXT = "text"
-"""The name under which the plain text of a corpus is described."""
-
-
-def describe_files(task: str, data_root: str | None, languages: Sequence[str]) -> Source:
-    """Names and checksums of the original files of a task under ``data_root``."""
-    from adapterxfer.data.sources import describe_source
-
-    return dict(describe_source(task, data_root, languages))
+CORPUS = "corpus"
+"""The name under which the plain text of a recipe's own series is described."""
 
 
+def describe_files(requests: Requests, data_root: str | None) -> Mapping[str, Source]:
+    """Names and checksums of original files; missing ones of all tasks are one error."""
+    from adapterxfer.data.sources import describe_sources
+
+    return describe_sources(requests, data_root)
+
+
+@cache
 def world_fingerprint() -> str:
-    """Fingerprint of the generator of the world's data."""
-    from adapterxfer.world import generator_fingerprint
-
-    return generator_fingerprint()
+    """Fingerprint of the generator of the world's data, as stored with the package."""
+    text = resources.files("adapterxfer.world").joinpath("generator.json").read_text(encoding="utf-8")
+    return str(json.loads(text)["fingerprint"])
 
 
 class Sources:
-    """Describes each task of a recipe once, and collects what is missing."""
+    """Describes each task of a recipe; all original files are looked up together, when the first one is asked for.
+
+    Missing files do not stop the planning, so that a study can be counted before its data are there; ``missing`` then
+    holds the error that lists all of them.
+
+    Args:
+        files: describes original files; replaced in tests.
+        world: gives the fingerprint of the world's generator; replaced in tests.
+    """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        files: DescribeFiles = describe_files,
-        world: DescribeWorld = world_fingerprint,
+        self, recipe: Recipe, *, files: DescribeFiles = describe_files, world: Callable[[], str] = world_fingerprint
     ) -> None:
         self._recipe = recipe
         self._files = files
         self._world = world
-        self._known: dict[str, Source] = {}
-        self._missing: list[DataError] = []
+        self._described: Mapping[str, Source] | None = None
+        self.missing: DataError | None = None
 
-    def of_task(self, task: Task, languages: Sequence[str]) -> Source:
+    def of_task(self, task: Task) -> Source:
         """The ``source`` of a task's prepare stage."""
-        if task.name not in self._known:
-            self._known[task.name] = self._describe(task, languages)
-        return self._known[task.name]
-
-    def of_text(self, languages: Sequence[str]) -> Source:
-        """The ``source`` of the corpus."""
-        if TEXT not in self._known:
-            self._known[TEXT] = self._describe_files(TEXT, languages)
-        return self._known[TEXT]
-
-    def check(self) -> None:
-        """Raise one error that lists everything that is missing, if anything is.
-
-        Raises:
-            DataError: files of at least one task are missing or unreadable.
-        """
-        if not self._missing:
-            return
-        if len(self._missing) == 1:
-            raise self._missing[0]
-        text = "\n".join(error.what for error in self._missing)
-        fixes = dict.fromkeys(error.fix for error in self._missing if error.fix)
-        raise DataError(text, fix="; ".join(fixes))
-
-    def _describe(self, task: Task, languages: Sequence[str]) -> Source:
         if task.source == "world":
             return {"kind": "world", "generator": self._world()}
         if task.source == "files":
-            return self._describe_files(task.name, languages)
+            return self._from_files(task.name)
         # Not runnable yet, only counted: what would pin the data is not known before it is read.
         return {"kind": task.source, "repo": task.hub, "revision": None}
 
-    def _describe_files(self, name: str, languages: Sequence[str]) -> Source:
-        try:
-            return self._files(name, self._recipe.data_root, languages)
-        except DataError as error:
-            self._missing.append(error)
-            return {"kind": "files", "files": {}}
+    def of_corpus(self) -> Source:
+        """The ``source`` of the pretraining text."""
+        return self._from_files(CORPUS)
+
+    def _from_files(self, name: str) -> Source:
+        if self._described is None:
+            recipe = self._recipe
+            requests = [
+                (task.name, recipe.languages_of(task.name))
+                for task in recipe.used_tasks().values()
+                if task.source == "files"
+            ]
+            if recipe.pretrain is not None:
+                requests.append((CORPUS, recipe.pretrain.corpus.languages))
+            try:
+                self._described = self._files(requests, recipe.data_root)
+            except DataError as error:
+                self.missing = error
+                self._described = {task: {"kind": "files", "files": None} for task, _ in requests}
+        return self._described[name]
 
 
 def backbone_identity(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapterxfer.catalog import UNTRAINED, Task, backbones, tasks
+from adapterxfer.catalog import UNTRAINED, backbones, tasks
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.sources import Sources, backbone_identity
 from adapterxfer.recipe.recipe import Recipe
@@ -57,7 +57,7 @@ class StageMaker:
         if memo not in self._memo:
             task = tasks()[name]
             options = self.recipe.tasks.get(name)
-            languages = list((options and options.languages) or task.languages)
+            languages = list(self.recipe.languages_of(name))
             sizes = {
                 key: (options and getattr(options, key)) or getattr(task, key)
                 for key in ("train_examples", "dev_examples", "test_examples")
@@ -66,7 +66,7 @@ class StageMaker:
                 "what": "task",
                 "task": name,
                 "format": task.format,
-                "source": self.sources.of_task(task, languages),
+                "source": self.sources.of_task(task),
                 "languages": languages,
                 **sizes,
                 "seed": DATA_SEED,
@@ -76,16 +76,11 @@ class StageMaker:
             self._memo[memo] = self._add("prepare", identity, {}, name, {"task": name}, {})
         return str(self._memo[memo])
 
-    def languages(self, name: str) -> list[str]:
-        """Test languages of a target task in this recipe."""
-        options = self.recipe.tasks.get(name)
-        return list((options and options.languages) or tasks()[name].languages)
-
     def prepare_corpus(self, corpus: Corpus, *, pairs: bool) -> str:
         """Tokenizer and token arrays of the pretraining text."""
         identity = {
             "what": "corpus",
-            "source": self.sources.of_text(corpus.languages),
+            "source": self.sources.of_corpus(),
             "languages": list(corpus.languages),
             "vocabulary": corpus.vocabulary,
             "alphabet": corpus.alphabet,
@@ -269,7 +264,7 @@ class StageMaker:
         }
 
     def predict(self, backbone: str, task: str, *, model: str = "", control: str = "") -> str:
-        """Predictions of a trained model, of an untouched backbone, or of a control (where ``backbone`` may be empty)."""
+        """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty)."""
         memo = ("predict", backbone, task, model, control)
         if memo not in self._memo:
             entry = tasks()[task]
@@ -285,7 +280,7 @@ class StageMaker:
                 "protocol": entry.protocol,
                 "system": system,
                 "split": "test",
-                "languages": self.languages(task),
+                "languages": list(self.recipe.languages_of(task)),
             }
             inputs = {"data": self.prepare_task(task), **inputs}
             if model:
@@ -299,7 +294,3 @@ class StageMaker:
             cost = self.cost.prediction(backbone, task)
             self._memo[memo] = self._add("predict", identity, inputs, slug, labels, {"cost": cost})
         return str(self._memo[memo])
-
-    def task(self, name: str) -> Task:
-        """Catalogue entry of a task."""
-        return tasks()[name]

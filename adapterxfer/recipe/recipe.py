@@ -53,6 +53,11 @@ class Recipe(RecipeModel):
         names += [self.fusion_task] if self.fusion_task else []
         return {name: tasks()[name] for name in names}
 
+    def languages_of(self, task: str) -> tuple[str, ...]:
+        """Languages of a task in this recipe: those it names, else all that the task has."""
+        options = self.tasks.get(task)
+        return (options and options.languages) or tasks()[task].languages
+
     def multi_tasks(self) -> tuple[str, ...]:
         """The tasks of intermediate `multi`, or nothing if the recipe does not use it."""
         if "multi" not in self.intermediate_tasks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -114,7 +115,7 @@ class AdapterSpec(Section):
         """The method and its size, nothing else."""
         return self.model_dump(exclude_none=True)
 
-    @property
+    @cached_property
     def label(self) -> str:
         """``seq_bn/2``: the method and its size."""
         return "/".join(str(value) for value in self.identity().values())

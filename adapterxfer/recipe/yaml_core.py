@@ -1,8 +1,8 @@
 """Read one YAML document by the YAML 1.2 core schema, keeping the position of every value.
 
 PyYAML follows YAML 1.1, where ``1e-4`` is text, ``no`` is False and the last of two equal keys silently wins. Here only
-its event parser is used; values are resolved by the core schema, equal keys are errors, and aliases, tags and deep nesting
-are refused, so a small file cannot expand into a large one.
+its event parser is used; values are resolved by the core schema, equal keys are errors, and aliases, tags and deep
+nesting are refused, so a small file cannot expand into a large one.
 
 Source: YAML 1.2.2 specification, section 10.3 (core schema).
 """

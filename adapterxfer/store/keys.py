@@ -16,10 +16,12 @@ from typing import Any
 SHORT_KEY = 16
 """Hexadecimal digits of a key that appear in folder names (64 bits)."""
 
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no spaces; refuses NaN and infinities, which have no JSON form."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def digest(value: Any) -> str:
