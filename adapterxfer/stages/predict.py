@@ -1,0 +1,109 @@
+"""Executor of `predict` stages: any system, one task, all its languages, one prediction file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from adapterxfer.catalog import tasks
+from adapterxfer.data.examples import Example
+from adapterxfer.data.storage import StoredTask, read_task
+from adapterxfer.errors import StageError
+from adapterxfer.metrics import Metric, get_metric
+from adapterxfer.predict.controls import CONTROLS, EMBEDDING_LAYER, ControlResult, run_control
+from adapterxfer.predict.controls.base import ControlInput
+from adapterxfer.predict.table import read_predictions, write_predictions
+from adapterxfer.stages.context import StageContext
+
+DEFAULT_SPLIT = "test"
+
+
+def execute(context: StageContext) -> dict[str, Any]:
+    """Predict, count, write `predictions.parquet`.
+
+    Returns:
+        ``examples``, ``metric``, ``scores`` (language -> points), and ``untokenized_words`` for tagging tasks.
+
+    Raises:
+        StageError: the identity names an unknown kind of system.
+    """
+    identity = context.stage.identity
+    task = read_task(context.inputs["data"])
+    split = str(identity.get("split", DEFAULT_SPLIT))
+    languages = list(identity.get("languages") or task.languages(split))
+    entry = tasks().get(task.task)
+    metric = get_metric(
+        identity.get("metric") or (entry.metric if entry else None), format_name=task.format, labels=task.labels
+    )
+    system = identity["system"]
+    notes: dict[str, Any] = {}
+    if system["kind"] == "control" and system["control"] != EMBEDDING_LAYER:
+        examples: Sequence[Example] = [e for language in languages for e in task.split(split, language)]
+        # The draws follow from the key of the stage, so they are the same on every machine and in every run.
+        rng = np.random.default_rng(int(context.stage.key, 16))
+        result = run_control(system["control"], ControlInput(task, examples, metric, rng))
+        notes["control"] = CONTROLS[system["control"]].description
+    else:
+        examples, result, notes = _ask_model(context, task, split, languages)
+    metadata = {
+        "stage_key": context.stage.key,
+        "task": task.task,
+        "format": task.format,
+        "protocol": "/".join(part for part in (str(identity.get("protocol", "")), metric.protocol) if part),
+        "split": split,
+        "system": dict(system),
+        "data_fingerprint": task.fingerprint,
+        **notes,
+    }
+    write_predictions(context.scratch, examples, result.predictions, metric, metadata=metadata, counts=result.counts)
+    return _summary(context, metric, notes)
+
+
+def _ask_model(
+    context: StageContext, task: StoredTask, split: str, languages: Sequence[str]
+) -> tuple[Sequence[Example], ControlResult, dict[str, Any]]:
+    """Predictions of everything that needs a backbone."""
+    from adapterxfer.backbones.loading import load_backbone
+    from adapterxfer.formats.inference import BATCH_TOKENS
+    from adapterxfer.formats.registry import get_format
+    from adapterxfer.formats.tagging import untokenized_words
+    from adapterxfer.predict.systems import encode_test, predict_backbone, predict_trained
+
+    identity, system = context.stage.identity, context.stage.identity["system"]
+    backbone = load_backbone(identity["backbone"], context.inputs.get("backbone"))
+    fmt = get_format(task.format, str(identity.get("protocol", "")))
+    encoded = encode_test(task, fmt, split, languages, backbone)
+    batch_tokens = int(context.settings.get("eval_batch_tokens") or BATCH_TOKENS)
+    device = str(context.settings.get("device") or "cpu")
+    notes: dict[str, Any] = {}
+    match system["kind"]:
+        case "trained":
+            folder = context.inputs["model"]
+            predictions = predict_trained(
+                folder, backbone, task, fmt, encoded, batch_tokens=batch_tokens, device=device
+            )
+        case "backbone":
+            predictions = predict_backbone(
+                backbone, system.get("layer", "middle"), fmt, encoded, batch_tokens=batch_tokens, device=device
+            )
+        case "control":
+            predictions = predict_backbone(backbone, 0, fmt, encoded, batch_tokens=batch_tokens, device=device)
+            notes["control"] = "retrieval with the embedding layer of the backbone"
+        case kind:
+            raise StageError(
+                f"predict stage {context.stage.short_key}: system kind {kind!r}; expected trained, backbone or control",
+                fix="plan the recipe again with this version",
+            )
+    if task.format == "tagging":
+        notes["untokenized_words"] = untokenized_words(encoded.examples, encoded.features)
+    return encoded.examples, ControlResult(predictions), notes
+
+
+def _summary(context: StageContext, metric: Metric, notes: dict[str, Any]) -> dict[str, Any]:
+    """Scores by language, read back from the file: what is reported is what was written."""
+    written = read_predictions(context.scratch)
+    scores = {language: round(float(metric.score(sums)), 4) for language, sums in written.sums().items()}
+    context.log({"scores": scores})
+    return {"examples": len(written.gold), "metric": metric.name, "scores": scores, **notes}
