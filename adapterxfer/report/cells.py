@@ -34,6 +34,7 @@ class Cell:
         adapter: adapter method with its size, or empty for variants without adapters.
         intermediate: name of the intermediate task, ``none``, ``multi`` or ``pool``.
         control: name of the control, or empty.
+        overlap: whether the intermediate task shares text with the target, so its gain is no transfer.
         predict: where its predictions are: an input role or a stage key.
     """
 
@@ -47,6 +48,7 @@ class Cell:
     seed: int
     predict: str
     control: str = ""
+    overlap: bool = False
 
     @property
     def is_control(self) -> bool:
@@ -66,6 +68,8 @@ class Cell:
             value = labels.get(field.name)
             if field.name in ("parameters", "non_embedding_parameters", "seed"):
                 values[field.name] = int(value or 0)
+            elif field.name == "overlap":
+                values[field.name] = bool(value)
             else:
                 values[field.name] = adapter_name(value) if field.name == "adapter" else str(value or "")
         values["intermediate"] = values["intermediate"] or NONE

@@ -11,17 +11,22 @@ from adapterxfer.report.model import Effect, Score, Verdict
 from adapterxfer.report.questions import Question
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study
-from adapterxfer.statistics.engine import resample
-from adapterxfer.statistics.estimates import Estimate, estimates
-from adapterxfer.statistics.multiplicity import with_adjusted
-from adapterxfer.statistics.table import Cell, System
+from adapterxfer.statistics import (
+    Cell,
+    Estimate,
+    System,
+    estimates,
+    minimum_detectable_effect,
+    resample,
+    with_adjusted,
+)
 
 
 def answer(study: Study, questions: Sequence[Question], settings: ReportSettings) -> list[Effect]:
     """Estimate every question in two scopes, in the order asked.
 
-    The main scope is new test items and new training runs (two-way variance, t interval); where a system has one seed it
-    is test items only. Beside it stands the paired bootstrap over test items with the trained models held fixed.
+    The main scope is new test items and new training runs (two-way variance, t interval); where a system has one seed
+    it is test items only. Beside it stands the paired bootstrap over test items with the trained models held fixed.
     """
     if not questions:
         return []
@@ -32,7 +37,8 @@ def answer(study: Study, questions: Sequence[Question], settings: ReportSettings
     items = estimates(study.table, replicates, scope="items", level=settings.level)
     runs, items = _adjusted(questions, runs), _adjusted(questions, items)
     return [
-        _effect(question, main, fixed, settings.level) for question, main, fixed in zip(questions, runs, items, strict=True)
+        _effect(question, main, fixed, settings.level)
+        for question, main, fixed in zip(questions, runs, items, strict=True)
     ]
 
 
@@ -106,14 +112,21 @@ def _effect(question: Question, main: Estimate, items: Estimate, level: float) -
         pairs=question.pairs,
         seeds=main.runs,
         clusters=main.clusters,
+        detectable=minimum_detectable_effect(main.standard_error, main.df, alpha=1.0 - level),
         resampled=main.resampled,
         flags=main.flag_texts,
     )
-    return replace(effect, verdict=verdict_of(effect.p_adjusted, level))
+    return replace(effect, verdict=verdict_of(effect, level))
 
 
-def verdict_of(p_adjusted: float | None, level: float) -> Verdict:
-    """The fixed vocabulary: what the adjusted p-value allows to say."""
-    if p_adjusted is None:
+def verdict_of(effect: Effect, level: float) -> Verdict:
+    """The fixed vocabulary: what the adjusted p-values of the two scopes allow to say."""
+    if effect.p_adjusted is None:
         return "not enough data"
-    return "difference found" if p_adjusted <= 1.0 - level + 1e-12 else "inconclusive"
+    limit = 1.0 - level + 1e-12
+    items = effect.items_p_adjusted is not None and effect.items_p_adjusted <= limit
+    if effect.seeds == 1:
+        return "found for these models" if items else "inconclusive"
+    if effect.p_adjusted <= limit:
+        return "difference found"
+    return "found for these models" if items else "inconclusive"

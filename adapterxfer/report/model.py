@@ -8,7 +8,11 @@ from typing import Any, Literal
 SCHEMA = 1
 """Version of report.json; raised when a field changes its meaning."""
 
-Verdict = Literal["difference found", "inconclusive", "not enough data"]
+Verdict = Literal["difference found", "found for these models", "inconclusive", "not enough data"]
+"""``difference found``: it would hold for new test items and new training runs. ``found for these models``: it holds
+for new test items; the seeds do not show that it would survive retraining. "Not significant" is never "no difference".
+"""
+
 EffectKind = Literal["gain", "trend", "variant difference", "gain kept", "tier difference", "above control"]
 GroupKind = Literal["zero-shot", "source", "family", "resource", "language"]
 
@@ -17,9 +21,9 @@ GroupKind = Literal["zero-shot", "source", "family", "resource", "language"]
 class Effect:
     """One estimated difference, in points, with its interval.
 
-    ``low``, ``high``, ``p`` and ``verdict`` generalise over new test items and, where there are at least two seeds, new
-    training runs. ``items_low``, ``items_high`` and ``items_p`` are the paired bootstrap over test items with the trained
-    models held fixed.
+    ``low``, ``high`` and ``p`` generalise over new test items and, where there are at least two seeds, new training
+    runs. ``items_low``, ``items_high`` and ``items_p`` are the paired bootstrap over test items with the trained models
+    held fixed.
 
     Attributes:
         kind: ``gain``: with an intermediate task minus without; ``trend``: change of the gain per tenfold
@@ -30,6 +34,7 @@ class Effect:
         backbone, intermediate, target: empty where the effect is a mean over all of them.
         group: which languages: ``zero-shot`` (all but the source language), a family, a tier or a code.
         p_adjusted, items_p_adjusted: the same after Holm's correction within ``hypotheses``.
+        detectable: smallest true difference that would have been found with probability 0.8, in points.
         pairs: how many (intermediate, target) pairs are averaged.
         seeds: smallest number of training runs behind one score.
         flags: caveats of the statistics, as full sentences.
@@ -58,6 +63,7 @@ class Effect:
     pairs: int
     seeds: int
     clusters: int
+    detectable: float
     resampled: str
     flags: tuple[str, ...] = ()
 
@@ -85,18 +91,26 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One of the questions a study asks, answered in plain sentences.
+class Statement:
+    """One plain sentence with its verdict.
 
     Attributes:
-        verdict: fixed vocabulary; "not significant" is never rendered as "no difference".
-        effects: the rows the sentences are about, as positions in `Findings.effects`.
+        effect: position in `Findings.effects` of the row the sentence is about.
     """
 
-    question: str
+    subject: str
     verdict: Verdict
-    sentences: tuple[str, ...]
-    effects: tuple[int, ...]
+    text: str
+    effect: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One of the questions a study asks, answered in plain sentences; ``remark`` adds counts over single cells."""
+
+    question: str
+    statements: tuple[Statement, ...]
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from itertools import combinations, product
 from adapterxfer.report.cells import FULL, NONE
 from adapterxfer.report.model import EffectKind, GroupKind
 from adapterxfer.report.study import Arm, Group, Study, tiers_to_compare
-from adapterxfer.statistics.contrasts import Contrast, macro, score, slope
-from adapterxfer.statistics.table import System
+from adapterxfer.statistics import Contrast, System, macro, score, slope
 
 Pair = tuple[str, str]
 """(intermediate, target)."""
@@ -35,13 +34,12 @@ class Question:
     pairs: int = 1
 
 
-def ask(study: Study, *, overlaps: frozenset[tuple[str, str]] = frozenset()) -> list[Question]:
+def ask(study: Study) -> list[Question]:
     """All questions that the finished cells can answer.
 
-    Args:
-        overlaps: (target, intermediate) pairs that share text; asked one by one, but left out of every mean.
+    Pairs whose data overlap are asked one by one, but left out of every mean: their gain is not transfer.
     """
-    asker = _Asker(study, overlaps)
+    asker = _Asker(study)
     return [
         *asker.mean_gains(),
         *asker.mean_trends(),
@@ -58,7 +56,6 @@ def ask(study: Study, *, overlaps: frozenset[tuple[str, str]] = frozenset()) -> 
 @dataclass(frozen=True, slots=True)
 class _Asker:
     study: Study
-    overlaps: frozenset[tuple[str, str]]
 
     # Means over (intermediate, target) pairs: the primary questions
 
@@ -67,20 +64,13 @@ class _Asker:
         for arm in self.study.arms:
             for kind, name in self._mean_groups():
                 pairs = self.balanced_pairs((arm,), kind, name)
-                for backbone in self._sized_backbones(arm) if pairs else ():
-                    gains = [self._gain(backbone, arm, pair, kind, name) for pair in pairs]
+                if not pairs:
+                    continue
+                by_size = {backbone: self._mean_gain(backbone, arm, pairs, kind, name) for backbone in self._sized(arm)}
+                for backbone, contrast in _with_mean(by_size):
+                    hypotheses = _hypotheses("gain at each size" if backbone else "mean gain", kind)
                     yield Question(
-                        macro([gain for gain in gains if gain is not None]),
-                        "gain",
-                        _hypotheses("gain at each size", kind),
-                        backbone,
-                        arm.label,
-                        "",
-                        "",
-                        "",
-                        kind,
-                        name,
-                        len(pairs),
+                        contrast, "gain", hypotheses, backbone, arm.label, "", "", "", kind, name, len(pairs)
                     )
 
     def mean_trends(self) -> Iterator[Question]:
@@ -90,16 +80,11 @@ class _Asker:
                 pairs = self.balanced_pairs((arm,), kind, name)
                 if not pairs:
                     continue
-                by_size = {
-                    backbone: macro([g for pair in pairs if (g := self._gain(backbone, arm, pair, kind, name))])
-                    for backbone in self._sized_backbones(arm)
-                }
+                by_size = {backbone: self._mean_gain(backbone, arm, pairs, kind, name) for backbone in self._sized(arm)}
                 contrast = self._slope(by_size)
                 if contrast is not None:
                     hypotheses = _hypotheses("trend of the gain with size", kind)
-                    yield Question(
-                        contrast, "trend", hypotheses, "", arm.label, "", "", "", kind, name, len(pairs)
-                    )
+                    yield Question(contrast, "trend", hypotheses, "", arm.label, "", "", "", kind, name, len(pairs))
 
     def gains_kept(self) -> Iterator[Question]:
         """Gain of each adapter variant minus the gain of full fine-tuning, at every size, on the pairs both have."""
@@ -108,48 +93,57 @@ class _Asker:
             if arm == full or full is None:
                 continue
             pairs = self.balanced_pairs((arm, full), *ZERO_SHOT)
-            for backbone in self._common_backbones((arm, full)) if pairs else ():
-                parts = []
-                for pair in pairs:
-                    own, other = self._gain(backbone, arm, pair, *ZERO_SHOT), self._gain(backbone, full, pair, *ZERO_SHOT)
-                    if own is not None and other is not None:
-                        parts.append(own - other)
+            if not pairs:
+                continue
+            by_size = {
+                backbone: self._mean_gain(backbone, arm, pairs, *ZERO_SHOT)
+                - self._mean_gain(backbone, full, pairs, *ZERO_SHOT)
+                for backbone in self._common((arm, full))
+            }
+            for backbone, contrast in _with_mean(by_size):
+                hypotheses = "gain of adapters against full fine-tuning" + ("" if backbone else ", mean over sizes")
                 yield Question(
-                    macro(parts),
-                    "gain kept",
-                    "gain of adapters against full fine-tuning",
-                    backbone,
-                    arm.label,
-                    full.label,
-                    "",
-                    "",
-                    *ZERO_SHOT,
-                    len(pairs),
+                    contrast, "gain kept", hypotheses, backbone, arm.label, full.label, "", "", *ZERO_SHOT, len(pairs)
                 )
 
     def variant_means(self) -> Iterator[Question]:
         """Score of one variant minus another with an intermediate task, mean over the pairs both have."""
         for first, second in combinations(self.study.arms, 2):
-            pairs = self.balanced_pairs((first, second), *ZERO_SHOT)
-            for backbone in self._common_backbones((first, second)) if pairs else ():
-                parts = []
-                for intermediate, target in pairs:
-                    own, other = (self.study.systems.get((backbone, a.label, intermediate, target)) for a in (second, first))
-                    if own is not None and other is not None and own != other:
-                        parts.append(self._difference(own, other, target, *ZERO_SHOT))
-                if parts:
-                    yield Question(
-                        macro(parts),
-                        "variant difference",
-                        "variants at each size",
-                        backbone,
-                        second.label,
-                        first.label,
-                        "",
-                        "",
-                        *ZERO_SHOT,
-                        len(parts),
-                    )
+            pairs = [
+                pair
+                for pair in self.balanced_pairs((first, second), *ZERO_SHOT)
+                if all(self._differ(backbone, first, second, pair) for backbone in self._common((first, second)))
+            ]
+            if not pairs:
+                continue
+            by_size = {
+                backbone: macro(
+                    [
+                        self._difference(
+                            self.study.systems[backbone, second.label, *pair],
+                            self.study.systems[backbone, first.label, *pair],
+                            pair[1],
+                            *ZERO_SHOT,
+                        )
+                        for pair in pairs
+                    ]
+                )
+                for backbone in self._common((first, second))
+            }
+            for backbone, contrast in _with_mean(by_size):
+                hypotheses = "variants at each size" if backbone else "variants, mean over sizes"
+                yield Question(
+                    contrast,
+                    "variant difference",
+                    hypotheses,
+                    backbone,
+                    second.label,
+                    first.label,
+                    "",
+                    "",
+                    *ZERO_SHOT,
+                    len(pairs),
+                )
 
     # One (intermediate, target) pair at a time
 
@@ -194,7 +188,8 @@ class _Asker:
             for intermediate in (NONE, *self.study.intermediates):
                 for first, second in combinations(self.study.arms, 2):
                     own, other = (
-                        self.study.systems.get((backbone.name, arm.label, intermediate, target)) for arm in (second, first)
+                        self.study.systems.get((backbone.name, arm.label, intermediate, target))
+                        for arm in (second, first)
                     )
                     if own is None or other is None or own == other:
                         continue
@@ -261,11 +256,11 @@ class _Asker:
 
     def balanced_pairs(self, arms: tuple[Arm, ...], kind: GroupKind, name: str) -> list[Pair]:
         """Pairs that every backbone of these arms has, so that sizes and arms are compared on the same tasks."""
-        backbones = self._common_backbones(arms)
+        backbones = self._common(arms)
         return [
             pair
             for pair in self._pairs()
-            if (pair[1], pair[0]) not in self.overlaps
+            if pair not in self.study.overlaps
             and backbones
             and all(self._has_gain(backbone, arm, pair, kind, name) for backbone in backbones for arm in arms)
         ]
@@ -279,7 +274,7 @@ class _Asker:
         tiers = [("resource", name) for name in self.study.group_names("resource")]
         return [ZERO_SHOT, *[("source", name) for name in source], *families, *tiers]  # type: ignore[list-item]
 
-    def _sized_backbones(self, arm: Arm) -> list[str]:
+    def _sized(self, arm: Arm) -> list[str]:
         """Backbones on which this arm has any gain."""
         return [
             backbone.name
@@ -287,8 +282,8 @@ class _Asker:
             if any(self._has_gain(backbone.name, arm, pair, *ZERO_SHOT) for pair in self._pairs())
         ]
 
-    def _common_backbones(self, arms: Iterable[Arm]) -> list[str]:
-        lists = [self._sized_backbones(arm) for arm in arms]
+    def _common(self, arms: Iterable[Arm]) -> list[str]:
+        lists = [self._sized(arm) for arm in arms]
         return [name for name in lists[0] if all(name in other for other in lists[1:])]
 
     def _has_gain(self, backbone: str, arm: Arm, pair: Pair, kind: GroupKind, name: str) -> bool:
@@ -299,7 +294,15 @@ class _Asker:
             and self.study.baseline(backbone, arm, target) is not None
         )
 
+    def _differ(self, backbone: str, first: Arm, second: Arm, pair: Pair) -> bool:
+        """Whether two arms are different systems on this pair (without target training some coincide)."""
+        return self.study.systems[backbone, first.label, *pair] != self.study.systems[backbone, second.label, *pair]
+
     # Contrasts
+
+    def _mean_gain(self, backbone: str, arm: Arm, pairs: list[Pair], kind: GroupKind, name: str) -> Contrast:
+        gains = (self._gain(backbone, arm, pair, kind, name) for pair in pairs)
+        return macro([gain for gain in gains if gain is not None])
 
     def _gain(self, backbone: str, arm: Arm, pair: Pair, kind: GroupKind, name: str) -> Contrast | None:
         if not self._has_gain(backbone, arm, pair, kind, name):
@@ -321,6 +324,12 @@ class _Asker:
         if len({sizes[name] for name in by_size}) < 2:
             return None
         return slope(list(by_size.values()), [sizes[name] for name in by_size])
+
+
+def _with_mean(by_size: dict[str, Contrast]) -> Iterator[tuple[str, Contrast]]:
+    """Every size, then the mean over all of them under an empty backbone name."""
+    yield from by_size.items()
+    yield "", macro(list(by_size.values()))
 
 
 def _hypotheses(name: str, kind: GroupKind) -> str:

@@ -1,21 +1,18 @@
-"""Read one `predictions.parquet` as arrays: who was asked, and the counts the metric needs."""
+"""What the report keeps of one `predictions.parquet`: who was asked, and the counts the metric needs."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
-from adapterxfer.errors import DataError
+from adapterxfer.predict.table import FILE_NAME, read_predictions
 
-FILE_NAME = "predictions.parquet"
-METADATA_KEY = b"adapterxfer"
-TEXT_COLUMNS = ("language", "example_id", "cluster_id", "prediction", "gold")
+__all__ = ["FILE_NAME", "Frame", "PredictionFile", "read_counts", "read_frame"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class Frame:
     """
 
     languages: tuple[str, ...]
-    language: npt.NDArray[np.int64]
+    language: npt.NDArray[np.int32]
     example: npt.NDArray[np.object_]
     cluster: npt.NDArray[np.object_]
 
@@ -47,7 +44,7 @@ class PredictionFile:
     path: Path
     columns: tuple[str, ...]
     counts: npt.NDArray[np.float64]
-    metadata: dict[str, Any]
+    metadata: Mapping[str, Any]
 
     @property
     def gold_fingerprint(self) -> str:
@@ -56,46 +53,20 @@ class PredictionFile:
 
 
 def read_counts(folder: Path) -> PredictionFile:
-    """Read metadata and count columns of the predictions in a stage folder.
+    """Metadata and counts; the texts are dropped, so a whole study fits in memory.
 
     Raises:
         DataError: the file is missing, or was not written by a predict stage.
     """
-    path, metadata, names = _open(folder)
-    columns = tuple(name for name in names if name not in TEXT_COLUMNS)
-    table = pq.read_table(path, columns=list(columns))
-    arrays = [table.column(name).to_numpy().astype(np.float64) for name in columns]
-    return PredictionFile(path=path, columns=columns, counts=np.stack(arrays, axis=1), metadata=metadata)
+    table = read_predictions(folder)
+    return PredictionFile(folder / FILE_NAME, table.columns, table.counts, table.metadata)
 
 
 def read_frame(folder: Path) -> Frame:
-    """Read which (language, example, cluster) each row of the predictions is about.
+    """Which (language, example, cluster) each row is about.
 
     Raises:
         DataError: the file is missing, or was not written by a predict stage.
     """
-    path, _, _ = _open(folder)
-    table = pq.read_table(path, columns=["language", "example_id", "cluster_id"])
-    names = np.asarray(table.column("language").to_pylist(), dtype=object)
-    languages = tuple(dict.fromkeys(names.tolist()))
-    position = {code: index for index, code in enumerate(languages)}
-    return Frame(
-        languages=languages,
-        language=np.fromiter((position[name] for name in names), dtype=np.int64, count=len(names)),
-        example=np.asarray(table.column("example_id").to_pylist(), dtype=object),
-        cluster=np.asarray(table.column("cluster_id").to_pylist(), dtype=object),
-    )
-
-
-def _open(folder: Path) -> tuple[Path, dict[str, Any], list[str]]:
-    path = folder / FILE_NAME
-    if not path.is_file():
-        raise DataError(f"{path}: no predictions here", fix="run the recipe again; finished stages are not repeated")
-    schema = pq.read_schema(path)
-    raw = (schema.metadata or {}).get(METADATA_KEY)
-    if raw is None:
-        raise DataError(
-            f"{path}: not a prediction file of adapterxfer (its metadata has no '{METADATA_KEY.decode()}')",
-            fix="delete the folder of this stage and run the recipe again",
-        )
-    return path, dict(json.loads(raw)), list(schema.names)
+    table = read_predictions(folder)
+    return Frame(table.languages, table.language, table.example_id, table.cluster_id)

@@ -170,6 +170,10 @@ class Results:
         """Whether every planned cell has predictions."""
         return not self.missing
 
+    def file(self, cell: Cell) -> PredictionFile:
+        """Metadata and counts of a finished cell."""
+        return self._files[cell.predict]
+
     def select(self, **labels: Any) -> Results:
         """Keep the cells whose labels have the given value, or one of the given values.
 
@@ -243,7 +247,9 @@ class Results:
         cells = tuple(cell for cell in self.cells if cell.target == name)
         if not cells:
             have = ", ".join(self.targets) or "nothing yet"
-            raise DataError(f"target '{name}': no predictions in these results", fix=f"targets with predictions: {have}")
+            raise DataError(
+                f"target '{name}': no predictions in these results", fix=f"targets with predictions: {have}"
+            )
         first = self._files[cells[0].predict]
         frame = read_frame(self.folders[cells[0].predict])
         return TargetResults(

@@ -17,7 +17,6 @@ class ReportSettings:
         resamples: bootstrap replicates; 10,000 give p-values a step of 1e-4.
         seed: of the resampling; every domain of every target draws from its own stream.
         level: of the intervals; verdicts use the same error rate.
-        overlaps: (target, intermediate) pairs that share text, whose gain is therefore no transfer.
         diagnostics: backbone -> what its pretraining reached, for backbones that are package data.
     """
 
@@ -27,7 +26,6 @@ class ReportSettings:
     resamples: int = 10_000
     seed: int = 0
     level: float = 0.95
-    overlaps: frozenset[tuple[str, str]] = frozenset()
     diagnostics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
@@ -42,7 +40,6 @@ class ReportSettings:
             synthetic=bool(identity.get("synthetic", False)),
             resamples=int(statistics.get("resamples", defaults.resamples)),
             seed=int(statistics.get("seed", defaults.seed)),
-            level=float(statistics.get("level", defaults.level)),
-            overlaps=frozenset((str(target), str(task)) for target, task in identity.get("overlaps") or ()),
+            level=float(statistics.get("confidence", defaults.level)),
             diagnostics=dict(identity.get("diagnostics") or {}),
         )

@@ -11,8 +11,7 @@ from adapterxfer.report.cells import NONE, RESOURCE_ORDER, Cell, Language, resou
 from adapterxfer.report.model import GroupKind
 from adapterxfer.report.reading import Frame
 from adapterxfer.report.results import Results, TargetResults
-from adapterxfer.statistics.metric import Metric
-from adapterxfer.statistics.table import CellCounts, ScoreTable, System, build_table
+from adapterxfer.statistics import CellCounts, Metric, ScoreTable, System, build_table
 
 GOLD_COLUMNS = ("total", "gold_spans")
 """Count columns that depend on the gold data only: they must agree between systems."""
@@ -59,6 +58,10 @@ class Study:
             models (the adapter baseline of sequential, stack and fuse) share one system.
         controls: (control label, backbone, target) -> system.
         backbones: by size, smallest first; untrained twins and controls are not among them.
+        targets: the targets, each with its main metric; only these are compared.
+        secondary: ``<target> (<score>)`` for scores of secondary interest, such as exact match; they are shown, and set
+            against controls, but never averaged with others.
+        overlaps: (intermediate, target) pairs that share text, so that a gain is no transfer.
     """
 
     table: ScoreTable
@@ -68,6 +71,8 @@ class Study:
     arms: tuple[Arm, ...]
     intermediates: tuple[str, ...]
     targets: tuple[str, ...]
+    secondary: tuple[str, ...]
+    overlaps: frozenset[tuple[str, str]]
     languages: Mapping[str, Language]
     groups: Mapping[str, tuple[Group, ...]]
 
@@ -80,8 +85,7 @@ class Study:
         others = {
             system
             for (name, label, intermediate, task), system in self.systems.items()
-            if (name, intermediate, task) == (backbone, NONE, target)
-            and self._same_adapter(label, arm)
+            if (name, intermediate, task) == (backbone, NONE, target) and self._same_adapter(label, arm)
         }
         return next(iter(others)) if len(others) == 1 else None
 
@@ -111,10 +115,8 @@ def build_study(results: Results) -> Study:
     counts: list[CellCounts] = []
     metrics: dict[str, Metric] = {}
     groups: dict[str, tuple[Group, ...]] = {}
-    for target in results.targets:
-        data = results.target(target)
-        gold = tuple(index for index, name in enumerate(data.metric.columns) if name in GOLD_COLUMNS)
-        metrics[target] = Metric(target, data.metric.score, gold_columns=gold)
+    for target, data, metric in _measures(results):
+        metrics[target] = metric
         groups[target] = tuple(language_groups(data.frame.languages, results.languages, results.source_language))
         known: dict[tuple[str, ...], System] = {}
         for cells in _by_system(data).values():
@@ -125,7 +127,7 @@ def build_study(results: Results) -> Study:
                 system = known[files]
             else:
                 system = known[files] = _system(first, arm)
-                counts.extend(_counts(data, cells, system))
+                counts.extend(_counts(data, target, cells, system))
             if first.is_control:
                 controls[control_label(first), first.backbone if not first.control else "", target] = system
             else:
@@ -139,6 +141,8 @@ def build_study(results: Results) -> Study:
         arms=_arms(trained, labels),
         intermediates=tuple(dict.fromkeys(cell.intermediate for cell in trained if cell.intermediate != NONE)),
         targets=results.targets,
+        secondary=tuple(name for name in metrics if name not in results.targets),
+        overlaps=frozenset((cell.intermediate, cell.target) for cell in trained if cell.overlap),
         languages=results.languages,
         groups=groups,
     )
@@ -151,9 +155,7 @@ def control_label(cell: Cell) -> str:
     return f"untrained, {cell.variant}" if cell.variant else "untrained"
 
 
-def language_groups(
-    codes: tuple[str, ...], languages: Mapping[str, Language], source: str
-) -> Iterator[Group]:
+def language_groups(codes: tuple[str, ...], languages: Mapping[str, Language], source: str) -> Iterator[Group]:
     """Zero-shot mean, source language, families, tiers and single languages of a target."""
     zero_shot = tuple(code for code in codes if code != source)
     if zero_shot:
@@ -185,6 +187,16 @@ def tiers_to_compare(names: tuple[str, ...]) -> tuple[str, str] | None:
     return (known[0], known[-1]) if len(known) >= 2 else None
 
 
+def _measures(results: Results) -> Iterator[tuple[str, TargetResults, Metric]]:
+    """Every target with its metric, then again with each score of secondary interest."""
+    for target in results.targets:
+        data = results.target(target)
+        gold = tuple(index for index, name in enumerate(data.metric.columns) if name in GOLD_COLUMNS)
+        yield target, data, Metric(target, data.metric.score, gold_columns=gold)
+        for name, score in data.metric.extra_scores.items():
+            yield f"{target} ({name})", data, Metric(name, score, gold_columns=gold)
+
+
 def _by_system(data: TargetResults) -> dict[tuple[str, str, str, str, str], list[Cell]]:
     table: dict[tuple[str, str, str, str, str], list[Cell]] = {}
     for cell in data.cells:
@@ -203,7 +215,7 @@ def _system(cell: Cell, arm: str) -> System:
     )
 
 
-def _counts(data: TargetResults, cells: list[Cell], system: System) -> Iterator[CellCounts]:
+def _counts(data: TargetResults, target: str, cells: list[Cell], system: System) -> Iterator[CellCounts]:
     parallel = is_parallel(data.frame)
     runs = {cell.predict: cell.seed for cell in cells}
     # A rule, or one file for several seeds: nothing was trained, so nothing varies between runs.
@@ -214,7 +226,7 @@ def _counts(data: TargetResults, cells: list[Cell], system: System) -> Iterator[
             yield CellCounts(
                 system=dict(system.labels),
                 seed=None if fixed and len(runs) == 1 else seed,
-                target=data.target,
+                target=target,
                 language=language,
                 domain=data.target if parallel else f"{data.target}/{language}",
                 cluster_ids=np.asarray(data.frame.cluster[rows], dtype=np.str_),

@@ -50,7 +50,9 @@ def write_accuracy(
     stage_key: str = "0" * 64,
 ) -> None:
     """Write one predictions.parquet with a count of 0 or 1 per example and language."""
-    columns: dict[str, list[Any]] = {name: [] for name in ("language", "example_id", "cluster_id", "prediction", "gold")}
+    columns: dict[str, list[Any]] = {
+        name: [] for name in ("language", "example_id", "cluster_id", "prediction", "gold")
+    }
     counts: list[int] = []
     for language in sorted(correct):
         values = correct[language]
@@ -127,7 +129,9 @@ def plant(
                             continue
                         correct = {}
                         for code in languages:
-                            extra = 0.0 if intermediate == "none" else gain(backbone, variant, intermediate, target, code)
+                            extra = (
+                                0.0 if intermediate == "none" else gain(backbone, variant, intermediate, target, code)
+                            )
                             share = (55 + 5 * step + extra) / 100
                             latent = 0.8 * difficulty[code] + 0.6 * rng.standard_normal(examples)
                             correct[code] = latent < _normal_quantile(share)

@@ -1,0 +1,143 @@
+"""Named checks of the data: what a reader should know before believing a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from adapterxfer.report.model import BackboneFacts, Caution, Effect, Score
+from adapterxfer.report.study import Study
+
+CONTEXT_GAP_NATS = 0.1
+"""A gain from context below this counts as none."""
+
+CEILING_POINTS = 98.5
+"""Source-language scores from here on leave no room for a gain."""
+
+FEW_SEEDS = 3
+LISTED = 6
+
+
+def find_cautions(
+    study: Study,
+    effects: Sequence[Effect],
+    scores: Sequence[Score],
+    backbones: Sequence[BackboneFacts],
+    libraries: dict[str, tuple[str, ...]],
+    missing: Sequence[str],
+) -> tuple[Caution, ...]:
+    """All checks that found something, the most general first."""
+    return (
+        *_missing(missing, len(study.systems)),
+        *_seeds(effects),
+        *_controls(effects),
+        *_context(backbones),
+        *_overlaps(study),
+        *_ceiling(scores, study),
+        *_flags(effects),
+        *_libraries(libraries),
+    )
+
+
+def _missing(missing: Sequence[str], finished: int) -> Iterator[Caution]:
+    if missing:
+        text = (
+            f"{len(missing)} cells of the plan have no predictions yet, so means are over the cells that are finished: "
+            + _listed(missing)
+        )
+        yield Caution("unfinished study", text)
+    if not finished:
+        yield Caution("unfinished study", "No trained system has predictions yet: there is nothing to compare.")
+
+
+def _seeds(effects: Sequence[Effect]) -> Iterator[Caution]:
+    seeds = [effect.seeds for effect in effects if effect.seeds > 0]
+    if not seeds or min(seeds) >= FEW_SEEDS:
+        return
+    if min(seeds) == 1:
+        text = (
+            "Some systems were trained once. Their intervals are about new test items for these very models; "
+            "nothing is known about training again."
+        )
+    else:
+        text = (
+            "Two training runs per system: the spread between runs is estimated from one difference per system, so "
+            "intervals of single cells are wide. Means over many cells are better founded; five seeds are advisable."
+        )
+    yield Caution("few seeds", text)
+
+
+def _controls(effects: Sequence[Effect]) -> Iterator[Caution]:
+    below = [
+        f"{e.variant} {e.backbone} on {e.target} ({e.estimate:+.1f} against {e.against})"
+        for e in effects
+        if e.kind == "above control" and (e.low <= 0.0 or e.verdict == "not enough data")
+    ]
+    if below:
+        yield Caution(
+            "not above a control",
+            f"{len(below)} scores without intermediate training are not clearly above a control that needs no "
+            f"transfer, so differences there may mean little: {_listed(below)}",
+        )
+
+
+def _context(backbones: Sequence[BackboneFacts]) -> Iterator[Caution]:
+    for facts in backbones:
+        values = facts.diagnostics
+        if facts.untrained or not {"mlm", "unigram", "shuffled"} <= set(values):
+            continue
+        below_unigram = values["unigram"] - values["mlm"]
+        shuffled_gap = values["shuffled"] - values["mlm"]
+        if min(below_unigram, shuffled_gap) < CONTEXT_GAP_NATS:
+            yield Caution(
+                "backbone uses no context",
+                f"{facts.name}: held-out loss {values['mlm']:.2f} nats, unigram level {values['unigram']:.2f}, with "
+                f"shuffled context {values['shuffled']:.2f}. It learned word frequencies only.",
+            )
+
+
+def _overlaps(study: Study) -> Iterator[Caution]:
+    if study.overlaps:
+        pairs = _listed([f"{intermediate} with {target}" for intermediate, target in sorted(study.overlaps)])
+        yield Caution(
+            "overlapping data",
+            f"These intermediate tasks share text with the target, so their gain is not transfer and is left out of "
+            f"every mean: {pairs}",
+        )
+
+
+def _ceiling(scores: Sequence[Score], study: Study) -> Iterator[Caution]:
+    high = sorted(
+        {s.target for s in scores if s.group_kind == "source" and not s.control and s.score >= CEILING_POINTS}
+    )
+    high = [name for name in high if name in study.targets]
+    if high:
+        yield Caution(
+            "ceiling",
+            f"Source-language scores reach {CEILING_POINTS} points on {', '.join(high)}: a falling gain may only mean "
+            "that there is no room left.",
+        )
+
+
+def _flags(effects: Sequence[Effect]) -> Iterator[Caution]:
+    counted: dict[str, int] = {}
+    for effect in effects:
+        for flag in effect.flags:
+            counted[flag] = counted.get(flag, 0) + 1
+    for flag, number in counted.items():
+        if "training run" not in flag and "slope through" not in flag:
+            yield Caution("statistics", f"{number} of {len(effects)} comparisons: {flag}.")
+
+
+def _libraries(libraries: dict[str, tuple[str, ...]]) -> Iterator[Caution]:
+    mixed = [f"{name} {' and '.join(versions)}" for name, versions in libraries.items() if len(versions) > 1]
+    if mixed:
+        yield Caution(
+            "library versions differ",
+            f"The compared predictions were made with different versions of {_listed(mixed)}; small differences "
+            "may come from the libraries.",
+        )
+
+
+def _listed(items: Sequence[str]) -> str:
+    more = f"; and {len(items) - LISTED} more" if len(items) > LISTED else ""
+    return "; ".join(items[:LISTED]) + more + "."

@@ -1,0 +1,140 @@
+"""Everything a report says, computed from results: the only place where scores turn into statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from adapterxfer.report.answers import write_answers
+from adapterxfer.report.cautions import find_cautions
+from adapterxfer.report.cells import Cell, resource_key
+from adapterxfer.report.estimation import answer, scores
+from adapterxfer.report.model import Effect, Findings, Score, TargetFacts
+from adapterxfer.report.provenance import backbone_facts, library_versions
+from adapterxfer.report.questions import ask
+from adapterxfer.report.results import Results
+from adapterxfer.report.settings import ReportSettings
+from adapterxfer.report.study import Study, build_study, is_parallel
+from adapterxfer.store.keys import SHORT_KEY
+
+
+def find(
+    results: Results, settings: ReportSettings, *, pretraining: Mapping[str, Mapping[str, Any]] | None = None
+) -> Findings:
+    """Score, compare and explain the finished part of a study.
+
+    Args:
+        pretraining: backbone -> content of its ``pretraining.json``; added to `ReportSettings.diagnostics`.
+
+    Raises:
+        StatisticsError: systems of one target were scored on different examples.
+    """
+    study = build_study(results) if results.cells else None
+    effects: list[Effect] = []
+    score_rows: list[Score] = []
+    if study is not None:
+        effects = answer(study, ask(study), settings)
+        score_rows = list(scores(study))
+    libraries = library_versions({cell.predict: results.folders[cell.predict] for cell in results.cells})
+    facts = backbone_facts(results.cells, {**settings.diagnostics, **(pretraining or {})})
+    missing = tuple(dict.fromkeys(describe(cell) for cell in results.missing))
+    return Findings(
+        title=settings.title or settings.recipe,
+        recipe=settings.recipe,
+        synthetic=settings.synthetic,
+        question=_question(study),
+        answers=write_answers(study, effects, settings.level) if study else (),
+        effects=tuple(effects),
+        scores=tuple(score_rows),
+        cautions=find_cautions(study, effects, score_rows, facts, libraries, missing) if study else (),
+        backbones=facts,
+        targets=tuple(_target_facts(results, name) for name in results.targets),
+        languages=_languages(results),
+        variants=tuple(arm.label for arm in study.arms) if study else (),
+        intermediates=study.intermediates if study else (),
+        seeds=tuple(sorted({cell.seed for cell in results.cells if not cell.control})),
+        source_language=results.source_language,
+        method=_method(settings),
+        settings={"resamples": settings.resamples, "seed": settings.seed, "level": settings.level},
+        planned=len(results.cells) + len(results.missing),
+        finished=len(results.cells),
+        missing=missing,
+        stage_keys=_stage_keys(results),
+        libraries=libraries,
+    )
+
+
+def describe(cell: Cell) -> str:
+    """``stack nli > xnli on tiny-2, seed 1``."""
+    if cell.control:
+        place = f" on {cell.backbone}" if cell.backbone else ""
+        return f"control {cell.control} for {cell.target}{place}"
+    return f"{cell.variant} {cell.intermediate} > {cell.target} on {cell.backbone}, seed {cell.seed}"
+
+
+def _question(study: Study | None) -> str:
+    if study is None:
+        return "Nothing is finished yet."
+    sizes = len({backbone.size for backbone in study.backbones})
+    shrink = "Does the gain shrink as backbones grow, and do adapters keep it?" if sizes > 1 else "Do adapters keep it?"
+    return (
+        "Does training on an English intermediate task first help a multilingual model in languages it has no labelled "
+        f"data for? {shrink}"
+    )
+
+
+def _method(settings: ReportSettings) -> tuple[str, ...]:
+    level = f"{settings.level:.0%}"
+    return (
+        "A score is the official metric of a target in one language, in points from 0 to 100. A zero-shot score is the "
+        "plain mean over the languages without labelled training data; family and tier scores are plain means over "
+        "their languages.",
+        "A gain is the score with the intermediate task minus the score of the same variant without it, on the same "
+        "test items. Mean gains average all (intermediate, target) pairs that every backbone has, with equal weights.",
+        "The trend is the least-squares slope of the gain on log10 of the non-embedding parameters: points per tenfold "
+        "parameters. It is about these backbones; a claim about other backbones would need more sizes.",
+        f"Intervals ({level}) and verdicts are about new test items and new training runs: they come from "
+        "the two-way variance over clusters of test items and over seeds, with a t interval whose degrees of freedom "
+        "follow Satterthwaite. Languages, tasks and backbones are the fixed ones of this study.",
+        f"Beside them stands the paired bootstrap ({settings.resamples} resamples of clusters of test items, the same "
+        "for all systems and for all languages of a parallel test set, trained models held fixed), with two-sided "
+        "p-values from the bootstrap distribution shifted to the null.",
+        "p-values are corrected by Holm's method within each declared family of hypotheses, named in the tables. "
+        f"'Difference found' means a corrected p-value of at most {1 - settings.level:.2g}; 'found for these models' "
+        "means that only the paired bootstrap reaches it; 'inconclusive' never means that there is no difference.",
+    )
+
+
+def _target_facts(results: Results, name: str) -> TargetFacts:
+    data = results.target(name)
+    frame = data.frame
+    return TargetFacts(
+        name=name,
+        metric=data.metric.name,
+        protocol=data.protocol,
+        languages=frame.languages,
+        examples=len(frame.language),
+        clusters=len(np.unique(frame.cluster)),
+        parallel=is_parallel(frame),
+        gold_fingerprint=data.gold_fingerprint,
+    )
+
+
+def _languages(results: Results) -> tuple[dict[str, str], ...]:
+    rows = [
+        {"code": code, "name": entry.name, "family": entry.family, "resource": entry.resource}
+        for code, entry in results.languages.items()
+    ]
+    source = results.source_language
+    rows.sort(key=lambda row: (row["code"] != source, row["family"], resource_key(row["resource"]), row["code"]))
+    return tuple(rows)
+
+
+def _stage_keys(results: Results) -> dict[str, tuple[str, ...]]:
+    table: dict[str, set[str]] = {}
+    for cell in results.cells:
+        key = str(results.file(cell).metadata.get("stage_key", cell.predict))
+        table.setdefault(cell.target, set()).add(key[:SHORT_KEY])
+    return {target: tuple(sorted(keys)) for target, keys in table.items()}

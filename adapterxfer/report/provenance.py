@@ -1,0 +1,61 @@
+"""Where the numbers come from: library versions of the stages behind them, and what pretraining reached."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.report.cells import UNTRAINED_SUFFIX, Cell
+from adapterxfer.report.model import BackboneFacts
+from adapterxfer.store.record import STAGE_FILE, read_record
+
+PRETRAINING_FILE = "pretraining.json"
+
+
+def library_versions(folders: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
+    """Library -> versions that made the predictions in these folders; more than one is a reason for caution."""
+    found: dict[str, set[str]] = {}
+    for folder in folders.values():
+        if not (folder / STAGE_FILE).is_file():
+            continue
+        for name, version in dict(read_record(folder).provenance.get("libraries", {})).items():
+            found.setdefault(str(name), set()).add(str(version))
+    return {name: tuple(sorted(versions)) for name, versions in sorted(found.items())}
+
+
+def pretraining_diagnostics(folders: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
+    """Backbone -> content of its ``pretraining.json``, for backbones that this study pretrained."""
+    return {
+        name: json.loads((folder / PRETRAINING_FILE).read_text(encoding="utf-8"))
+        for name, folder in folders.items()
+        if (folder / PRETRAINING_FILE).is_file()
+    }
+
+
+def backbone_facts(cells: tuple[Cell, ...], diagnostics: Mapping[str, Mapping[str, Any]]) -> tuple[BackboneFacts, ...]:
+    """Every backbone of the study by size, each with its untrained twin after it."""
+    facts = {}
+    for cell in cells:
+        if cell.backbone and cell.backbone not in facts:
+            facts[cell.backbone] = BackboneFacts(
+                name=cell.backbone,
+                parameters=cell.parameters,
+                non_embedding_parameters=cell.non_embedding_parameters,
+                untrained=cell.backbone.endswith(UNTRAINED_SUFFIX),
+                diagnostics=_numbers(diagnostics.get(cell.backbone, {})),
+            )
+    order = sorted(facts.values(), key=lambda f: (f.non_embedding_parameters or f.parameters, f.untrained, f.name))
+    return tuple(order)
+
+
+def _numbers(record: Mapping[str, Any]) -> dict[str, float]:
+    """Top-level numbers, those of ``heldout`` and of ``final``; nested tables and texts are left out."""
+    flat: dict[str, float] = {}
+    for source in (record, record.get("heldout"), record.get("health")):
+        if isinstance(source, Mapping):
+            for name, value in source.items():
+                if isinstance(value, (int, float)):
+                    flat[str(name)] = float(value)
+    return dict(sorted(flat.items()))
