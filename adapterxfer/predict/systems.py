@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -89,7 +89,8 @@ def predict_backbone(
             f"layer {layer} of backbone '{backbone.name}'; it has 0 (embeddings) to {backbone.layers}",
             fix="choose another layer",
         )
-    module = backbone.model.to(device)
+    module: Any = backbone.model
+    module.to(device)
 
     def forward(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         return encode(module, input_ids, attention_mask, until=until)
