@@ -105,8 +105,8 @@ def gain(
         languages: one for the gain in a language, several for their macro mean.
     """
     parts = [score(treated, target, language) - score(baseline, target, language) for language in languages]
-    result = macro(parts, name or f"gain {treated} {target}", target=target, **dict(treated.labels))
-    return result.named(result.name, **labels)
+    about: dict[str, Label] = {**dict(treated.labels), "target": target, **labels}
+    return replace(macro(parts, name or f"gain {treated} {target}"), labels=about)
 
 
 def did(

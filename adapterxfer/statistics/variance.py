@@ -25,6 +25,7 @@ from adapterxfer.statistics.vocabulary import Scale
 
 _CHUNK = 512
 _NOISE = 1e-10
+"""Standard errors below this share of the value are rounding errors of a quantity that does not vary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,9 @@ def components(table: ScoreTable, contrasts: Sequence[Contrast], design: Design)
         deviation += part.deviation
     centred = np.array([abs(sum(c.terms.values())) < 1e-9 for c in contrasts])
     scale = np.maximum(1.0, np.abs(design.apply(table.scores[None, :], 0, len(table.rows))[0])) ** 2
-    items = np.where(items < (_NOISE**2) * scale, 0.0, items)
     by_group = runs.variances(deviation, residual)
     total = np.maximum(items + by_group.runs - by_group.residual, items)
+    items, total = (np.where(part < _NOISE**2 * scale, 0.0, part) for part in (items, total))
     with np.errstate(divide="ignore", invalid="ignore"):
         items_df = np.where(items_squared > 0, items**2 / items_squared, np.inf)
         spread = items_squared + by_group.runs_squared

@@ -38,9 +38,7 @@ def test_replicates_equal_scipy_when_given_its_draws() -> None:
 
     common = {"paired": True, "vectorized": True, "n_resamples": 4000, "batch": 4000}
     for kind in ("percentile", "basic"):
-        theirs = stats.bootstrap(
-            (tp, predicted, gold), f1, method=kind, rng=np.random.default_rng(11), **common
-        )
+        theirs = stats.bootstrap((tp, predicted, gold), f1, method=kind, rng=np.random.default_rng(11), **common)
         np.testing.assert_array_equal(ours, theirs.bootstrap_distribution)
         low, high = interval(ours, float(table.scores[0]), kind=kind)
         assert low == pytest.approx(theirs.confidence_interval.low, abs=1e-12)
@@ -72,9 +70,10 @@ def test_resample_of_f1_agrees_with_all_27_resamples() -> None:
     assert exact.mean() == pytest.approx(0.5646908646908646, abs=1e-15)
     assert exact.std() == pytest.approx(0.18434541411976985, abs=1e-15)
     table = single(counts, F1)
-    replicates = st.resample(
-        table, [st.score(table.systems[0], "task", "en")], resamples=20_000, seed=5
-    ).replicates[:, 0] / 100.0
+    replicates = (
+        st.resample(table, [st.score(table.systems[0], "task", "en")], resamples=20_000, seed=5).replicates[:, 0]
+        / 100.0
+    )
     error = exact.std() / np.sqrt(20_000)
     assert abs(replicates.mean() - exact.mean()) < 4 * error
     assert abs(replicates.std() - exact.std()) < 4 * error
