@@ -53,7 +53,7 @@ class Sequences:
     languages: NDArray[np.int16]
 
     @classmethod
-    def build(cls, sequences: Iterable[Sequence[int]], languages: Iterable[int]) -> Sequences:
+    def build(cls, sequences: Iterable[Sequence[int] | NDArray[Any]], languages: Iterable[int]) -> Sequences:
         """Pack lists of token ids with one language index each."""
         rows = [np.asarray(row, dtype=np.int32) for row in sequences]
         marks = np.fromiter(languages, dtype=np.int16)

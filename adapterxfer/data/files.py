@@ -1,0 +1,111 @@
+"""Original data files under a folder: found by their official names, read through gzip or bzip2, hashed once.
+
+Torch-free and cheap: `plan` calls this to learn the identity of the data before anything runs.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from adapterxfer.errors import DataError
+
+COMPRESSED = ("", ".gz", ".bz2")
+"""Endings under which a file may lie; the content is the same."""
+
+
+@contextmanager
+def open_text(path: Path) -> Iterator[TextIO]:
+    """Open a UTF-8 text file, decompressing ``.gz`` and ``.bz2``; all line ends become line feeds.
+
+    Raises:
+        DataError: the file cannot be read or decompressed, or is not UTF-8.
+    """
+    openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}
+    try:
+        with openers.get(path.suffix, open)(path, "rt", encoding="utf-8") as file:
+            yield file
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}: cannot be read ({error})", fix="download the file again; expected UTF-8 text"
+        ) from None
+
+
+def plain_name(path: str) -> str:
+    """The last part of a relative path without its compression ending."""
+    name = path.rsplit("/", 1)[-1]
+    return name.removesuffix(".gz").removesuffix(".bz2")
+
+
+def list_files(root: Path) -> list[str]:
+    """Relative paths (with ``/``) of all files below ``root``, sorted; hidden folders are skipped.
+
+    Raises:
+        DataError: there is no such folder.
+    """
+    if not root.is_dir():
+        raise DataError(
+            f"data_root: no folder '{root}'", fix="give the folder of the original files: --set data_root=PATH"
+        )
+    found: list[str] = []
+    for folder, below, names in os.walk(root):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        place = Path(folder).relative_to(root).as_posix()
+        found += [name if place == "." else f"{place}/{name}" for name in names]
+    return sorted(found)
+
+
+class HashCache:
+    """sha256 of files, remembered by path, size and modification time.
+
+    The cache only saves time: a missing, damaged or read-only cache file means hashing again.
+
+    Args:
+        path: JSON file; default ``$XDG_CACHE_HOME/adapterxfer/hashes.json`` (``~/.cache`` where that is unset).
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        self._path = path or Path(base) / "adapterxfer" / "hashes.json"
+        self._known: dict[str, list[object]] = {}
+        self._changed = False
+        with suppress(OSError, ValueError):
+            loaded = json.loads(self._path.read_text(encoding="utf-8"))
+            self._known = loaded if isinstance(loaded, dict) else {}
+
+    def sha256(self, path: Path) -> str:
+        """Hash of the bytes on disk (of the packed file where it is packed)."""
+        state = path.stat()
+        stamp = [state.st_size, state.st_mtime_ns]
+        name = str(path.resolve())
+        entry = self._known.get(name)
+        if isinstance(entry, list) and len(entry) == 3 and entry[:2] == stamp:
+            return str(entry[2])
+        value = file_sha256(path)
+        self._known[name] = [*stamp, value]
+        self._changed = True
+        return value
+
+    def save(self) -> None:
+        """Write what was learnt; silently skipped where the place is not writable."""
+        if not self._changed:
+            return
+        with suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self._path.parent, delete=False, encoding="utf-8") as file:
+                json.dump(self._known, file)
+            Path(file.name).replace(self._path)
+
+
+def file_sha256(path: Path) -> str:
+    """sha256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

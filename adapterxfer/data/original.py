@@ -1,0 +1,113 @@
+"""Tasks read from their original files: which reader, which split, which examples when a recipe asks for fewer.
+
+Choosing examples is a matter of hashes, not of draws: an example is kept or left out for its id and the seed alone, so
+the languages of a parallel test set keep the same examples, and more examples always include the fewer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from adapterxfer.data.conllu import UPOS, read_conllu
+from adapterxfer.data.examples import Example, FormatName, TaskData
+from adapterxfer.data.sources import TYDIQA_LANGUAGES, Located, locate
+from adapterxfer.data.squad import read_squad
+from adapterxfer.errors import DataError
+
+CARVED_DEV = 500
+"""English development examples cut from the training file when the recipe names no number."""
+
+
+def read_original(
+    task: str,
+    root: Path,
+    files: Iterable[str],
+    languages: Sequence[str],
+    *,
+    train_examples: int | None,
+    dev_examples: int | None,
+    test_examples: int | None,
+    seed: int,
+) -> TaskData:
+    """Read a task.
+
+    Udpos has its own English development file. The question-answering tasks have none beside what is tested, so whole
+    paragraphs are cut from the English training file; they serve for selection only and are not trained on.
+
+    Args:
+        task: a name that `wanted_files` knows.
+        root: the data root.
+        files: relative paths to choose from, normally those of the stage's identity.
+        languages: test languages, in the order wanted; empty for an intermediate task.
+        train_examples: how many to keep; ``None`` keeps all.
+        dev_examples: the same; where the set is cut from the training file, ``None`` means `CARVED_DEV`.
+        test_examples: the same, per language.
+        seed: chooses which are kept.
+
+    Raises:
+        DataError: files are missing or damaged, or a split would be empty.
+    """
+    located, problems = locate(task, files, languages)
+    if problems:
+        raise DataError(f"{root}: {task}: {'; '.join(problems)}", fix="plan the recipe again with these files")
+    notes: Counter[str] = Counter()
+    read: dict[tuple[str, str], list[Example]] = {}
+    for entry in located:
+        read.setdefault((entry.role, entry.language), []).extend(_read(task, root, entry, notes))
+    form: FormatName = "tagging" if task == "udpos" else "span_qa"
+    train = read[("train", "en")]
+    if ("dev", "en") in read:
+        dev = keep(read[("dev", "en")], dev_examples, seed)
+    else:
+        train, dev = carve(train, CARVED_DEV if dev_examples is None else dev_examples, seed)
+        notes["development examples cut from the training file"] = len(dev)
+    splits = {("train", "en"): keep(train, train_examples, seed), ("dev", "en"): dev}
+    for language in languages if task != "squad-gold-sentence" else ():
+        splits[("test", language)] = keep(read[("test", language)], test_examples, seed)
+    labels = UPOS if task == "udpos" else ()
+    return TaskData(task, form, labels, splits, {name: count for name, count in sorted(notes.items()) if count})
+
+
+def _read(task: str, root: Path, entry: Located, notes: Counter[str]) -> list[Example]:
+    path = root / entry.path
+    if task == "udpos":
+        return read_conllu(path, entry.language, notes)
+    # The official TyDi QA files hold all languages; those per language may number their ids otherwise.
+    several = task == "tydiqa-gold-sentence" and path.name.startswith("tydiqa-goldp-v1.1")
+    prefix = TYDIQA_LANGUAGES[entry.language] + "-" if several else ""
+    return read_squad(path, entry.language, notes, id_prefix=prefix)
+
+
+def rank(name: str, seed: int) -> bytes:
+    """A number that orders names at random but the same way everywhere."""
+    return hashlib.sha256(f"{seed}/{name}".encode()).digest()
+
+
+def keep(examples: list[Example], count: int | None, seed: int) -> list[Example]:
+    """``count`` examples chosen by the hash of their ids, in the order of the file."""
+    if count is None or count >= len(examples):
+        return examples
+    chosen = {example.example_id for example in sorted(examples, key=lambda e: rank(e.example_id, seed))[:count]}
+    return [example for example in examples if example.example_id in chosen]
+
+
+def carve(examples: list[Example], count: int, seed: int) -> tuple[list[Example], list[Example]]:
+    """Cut about ``count`` examples off in whole clusters, so no paragraph is in both parts."""
+    sizes = Counter(example.cluster_id for example in examples)
+    chosen: set[str] = set()
+    reached = 0
+    for cluster in sorted(sizes, key=lambda name: rank(f"dev/{name}", seed)):
+        if reached >= count:
+            break
+        chosen.add(cluster)
+        reached += sizes[cluster]
+    if len(chosen) == len(sizes):
+        raise DataError(
+            f"{len(examples)} training examples cannot give {count} development examples and leave any",
+            fix="lower dev_examples",
+        )
+    rest = [example for example in examples if example.cluster_id not in chosen]
+    return rest, keep([example for example in examples if example.cluster_id in chosen], count, seed)

@@ -1,0 +1,139 @@
+"""Files in SQuAD's JSON format (SQuAD, XQuAD, TyDi QA GoldP), reduced to the sentence that holds the answer.
+
+The reduced task is easier than the official one and never carries its name. Offsets count characters (code points).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.data.examples import Example, SpanExample
+from adapterxfer.data.files import open_text
+from adapterxfer.errors import DataError
+
+MINIMUM_WORDS = 4
+"""A shorter sentence is joined to its neighbour: most are abbreviations, and a lone answer would be no question."""
+
+# A terminator, closing quotes or brackets and reference marks such as [8], then space; or one of the full-width
+# terminators, which need no space; or a line break.
+_BREAK = re.compile(
+    r"[.!?\u0964\u0965\u061f\u06d4\u2026][\"'\u201d\u2019\u00bb)\]]*(?:\[\d+\](?::\d+)?)*\s+|[\u3002\uff01\uff1f]|\n+"
+)
+_ABBREVIATION = re.compile(
+    r"(?:^|[\s(\"'])(?:[^\W\d_]|[^\W\d_]{1,3}\.(?:[^\W\d_]{1,3}))\.$|\b(?:St|Dr|Mr|Mrs|Ms|Prof|vs|No|ca|z\.B|Jr|Sr)\.$"
+)
+
+
+def read_squad(path: Path, language: str, notes: Counter[str], *, id_prefix: str = "") -> list[Example]:
+    """Questions of a file with their gold sentence as context.
+
+    Args:
+        path: ``.json``, packed or not.
+        language: stored in the examples.
+        notes: counts of repaired and left-out questions are added.
+        id_prefix: keep only questions whose id begins so (files that hold several languages).
+
+    Raises:
+        DataError: the file is not in this format, or its answers are hidden (empty), as in some released test files.
+    """
+    examples: list[Example] = []
+    hidden = 0
+    for cluster, context, entry in _questions(path, id_prefix):
+        spans = []
+        for answer in entry["answers"]:
+            text, start = str(answer["text"]), int(answer["answer_start"])
+            if not text.strip():
+                hidden += 1
+                continue
+            found = locate_answer(context, text, start)
+            if found is None:
+                notes["answers not in their context left out"] += 1
+                continue
+            notes["answer offsets repaired"] += found != start
+            if (found, text) not in spans:
+                spans.append((found, text))
+        if not spans:
+            notes["questions without an answer left out"] += 1
+            continue
+        first, last = gold_sentence(context, spans[0][0], spans[0][0] + len(spans[0][1]))
+        inside = [(start, text) for start, text in spans if first <= start and start + len(text) <= last]
+        notes["answers outside the gold sentence left out"] += len(spans) - len(inside)
+        notes["contexts without a sentence break"] += (first, last) == (0, len(context.rstrip())) and len(context) > 400
+        examples.append(
+            SpanExample(
+                example_id=str(entry["id"]),
+                cluster_id=cluster,
+                language=language,
+                question=entry["question"].strip(),
+                context=context[first:last],
+                answers=tuple(text for _, text in inside),
+                answer_starts=tuple(start - first for start, _ in inside),
+            )
+        )
+    if hidden and not examples:
+        raise DataError(
+            f"{path}: all {hidden} answers are empty: the gold was removed from this copy",
+            fix="get the file with answers from the task's own site, or leave this task or language out",
+        )
+    return examples
+
+
+def _questions(path: Path, id_prefix: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Cluster (paragraph), context and entry of every question."""
+    with open_text(path) as file:
+        try:
+            articles = json.load(file)["data"]
+            clusters: dict[str, str] = {}  # TyDi QA repeats a passage for each of its questions
+            for place, article in enumerate(articles):
+                for row, paragraph in enumerate(article["paragraphs"]):
+                    for entry in paragraph["qas"]:
+                        if str(entry["id"]).startswith(id_prefix):
+                            context = str(paragraph["context"])
+                            yield clusters.setdefault(context, f"{place}/{row}"), context, entry
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: not in SQuAD's JSON format ({error!r})", fix="download the file again") from None
+
+
+def locate_answer(context: str, answer: str, start: int) -> int | None:
+    """Where the answer is: at ``start``, else at the occurrence nearest to it, else nowhere."""
+    if context[start : start + len(answer)] == answer:
+        return start
+    places = [match.start() for match in re.finditer(re.escape(answer), context)]
+    return min(places, key=lambda place: (abs(place - start), place)) if places else None
+
+
+def gold_sentence(context: str, start: int, end: int) -> tuple[int, int]:
+    """Borders of the sentence, or the joined sentences, around ``context[start:end]``, spaces trimmed.
+
+    Breaks inside the span do not count, nor do those after an abbreviation, before a lower-case letter, or that would
+    leave fewer than `MINIMUM_WORDS` words.
+    """
+    breaks = [0, *(place for place in _breaks(context) if not start < place < end), len(context)]
+    left = max(place for place in breaks if place <= start)
+    right = min(place for place in breaks if place >= end)
+    while len(context[left:right].split()) < MINIMUM_WORDS and (left, right) != (0, len(context)):
+        if right < len(context):
+            right = min(place for place in breaks if place > right)
+        else:
+            left = max(place for place in breaks if place < left)
+    text = context[left:right]
+    # Never trim into the answer: some answers begin or end with a space.
+    left = min(left + len(text) - len(text.lstrip()), start)
+    right = max(right - len(text) + len(text.rstrip()), end)
+    return left, right
+
+
+def _breaks(context: str) -> Iterator[int]:
+    """Positions where a new sentence begins."""
+    for match in _BREAK.finditer(context):
+        place = match.end()
+        following = context[place : place + 1]
+        before = context[: match.start() + 1]
+        if following.islower() or (before.endswith(".") and _ABBREVIATION.search(before[-12:])):
+            continue
+        yield place

@@ -1,0 +1,110 @@
+"""Make the examples of a task, or a tokenizer and token arrays from plain text, from an identity and the data root."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.data.examples import TaskData
+from adapterxfer.data.original import read_original
+from adapterxfer.data.sources import CORPUS, check_source, locate
+from adapterxfer.data.storage import write_task
+from adapterxfer.errors import StageError
+from adapterxfer.stages.context import StageContext
+
+
+def execute(context: StageContext) -> dict[str, Any]:
+    """Run a `prepare` stage.
+
+    Artefacts of ``what: "task"``: ``task.json`` and ``examples/``. Of ``what: "corpus"``: ``tokenizer.json``,
+    ``corpus.json``, token arrays and ``corpus-notes.json``.
+
+    Returns:
+        Counts for ``stage.json``.
+
+    Raises:
+        DataError: files are missing, damaged or not those of the identity.
+        StageError: the identity asks for something this version cannot make.
+    """
+    what = context.stage.identity["what"]
+    if what == "task":
+        return _prepare_task(context)
+    if what == "corpus":
+        return _prepare_corpus(context)
+    raise StageError(f"prepare stage: what = '{what}'; expected task or corpus", fix="plan the recipe again")
+
+
+def _prepare_task(context: StageContext) -> dict[str, Any]:
+    identity = context.stage.identity
+    source = identity["source"]
+    if source["kind"] == "files":
+        root = check_source(context.settings.get("data_root"), source)
+        data = _read_files(root, identity)
+    elif source["kind"] == "world":
+        from adapterxfer.world.tasks import load_task
+
+        data = load_task(
+            identity["task"],
+            languages=identity["languages"],
+            train_examples=identity["train_examples"],
+            dev_examples=identity["dev_examples"],
+            test_examples=identity["test_examples"],
+            seed=identity["seed"],
+        )
+    else:
+        raise StageError(f"prepare stage: source kind '{source['kind']}'; expected world or files", fix="plan again")
+    content = write_task(context.scratch, data, extra={"source": dict(source), "protocol": identity["protocol"]})
+    for note, count in data.notes.items():
+        context.log({"note": note, "count": count})
+    counts = {f"{split}.{language}": len(examples) for (split, language), examples in data.splits.items()}
+    return {"examples": counts, "fingerprint": content["fingerprint"], "notes": dict(data.notes)}
+
+
+def _read_files(root: Path, identity: Any) -> TaskData:
+    return read_original(
+        identity["task"],
+        root,
+        identity["source"]["files"],
+        identity["languages"],
+        train_examples=identity["train_examples"],
+        dev_examples=identity["dev_examples"],
+        test_examples=identity["test_examples"],
+        seed=identity["seed"],
+    )
+
+
+def _prepare_corpus(context: StageContext) -> dict[str, Any]:
+    from adapterxfer.data.pairs import read_parts
+    from adapterxfer.data.text import CorpusSettings, build_text_corpus, read_lines
+
+    identity = context.stage.identity
+    root = check_source(context.settings.get("data_root"), identity["source"])
+    located, problems = locate(CORPUS, identity["source"]["files"], identity["languages"])
+    if problems:
+        raise StageError(f"prepare stage of the corpus: {'; '.join(problems)}", fix="plan the recipe again")
+    texts = {entry.language: read_lines(root / entry.path) for entry in located if entry.language}
+    parts = next((read_parts(root / entry.path) for entry in located if not entry.language), None)
+    context.log({"note": "lines", "count": sum(map(len, texts.values()))})
+    built = build_text_corpus(
+        texts,
+        CorpusSettings(
+            vocabulary=identity["vocabulary"],
+            alphabet=identity["alphabet"],
+            holdout=identity["holdout"],
+            sequence_length=identity["sequence_length"],
+            pairs=identity["pairs"],
+            seed=identity["seed"],
+        ),
+        parts=parts,
+    )
+    built.tokenizer.save(str(context.scratch / "tokenizer.json"))
+    built.corpus.save(context.scratch)
+    notes = json.dumps(built.notes, indent=1, sort_keys=True, ensure_ascii=False)
+    (context.scratch / "corpus-notes.json").write_text(notes + "\n", encoding="utf-8")
+    context.log({"corpus": built.notes})
+    return {
+        "vocabulary": built.corpus.vocabulary,
+        "tokens": {stream.name: len(stream.sequences.tokens) for stream in built.corpus.streams},
+        "heldout_tokens": len(built.corpus.heldout.tokens),
+    }

@@ -1,0 +1,65 @@
+"""Pretrain one backbone of a series, or save its start values as the untrained twin (``tokens: 0``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+
+from adapterxfer.pretraining.batches import Masking
+from adapterxfer.pretraining.corpus import Corpus
+from adapterxfer.pretraining.initialisation import Initialisation
+from adapterxfer.pretraining.mlm import PretrainingSettings, pretrain
+from adapterxfer.pretraining.saving import save_backbone
+from adapterxfer.stages.context import StageContext
+
+POSITIONS = 256
+"""Tokens every backbone can read, also where the corpus is shorter: tasks have longer inputs."""
+
+
+def settings_of(identity: Any) -> PretrainingSettings:
+    """The settings that a stage identity spells out."""
+    shape = identity["shape"]
+    share = float(identity["tlm_share"])
+    return PretrainingSettings(
+        hidden=shape["hidden"],
+        layers=shape["layers"],
+        heads=shape["heads"],
+        tokens=identity["tokens"],
+        batch_sequences=identity["batch_sequences"],
+        learning_rate=float(identity["learning_rate"]),
+        warmup_fraction=float(identity["warmup_fraction"]),
+        weight_decay=float(identity["weight_decay"]),
+        masking=Masking(share=float(identity["mask"])),
+        initialisation=Initialisation(identity["initialisation"]),
+        shares={"mono": 1.0 - share, "parallel": share},
+        dtype=identity["dtype"],
+        position_limit=POSITIONS,
+        seed=identity["seed"],
+    )
+
+
+def execute(context: StageContext) -> dict[str, Any]:
+    """Run a `pretrain` stage.
+
+    Artefacts: ``config.json``, ``model.safetensors``, ``tokenizer.json``, ``tokenizer_config.json`` and
+    ``pretraining.json``.
+
+    Returns:
+        The held-out losses, parameter counts and speed for ``stage.json``.
+
+    Raises:
+        DataError: the corpus is damaged, or has no translation pairs although a share of them is asked for.
+        BackboneError: the training diverged.
+    """
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)  # the number of threads changes sums
+    folder = context.inputs["corpus"]
+    device = str(context.settings.get("device") or "cpu")
+    done = pretrain(Corpus.load(folder), settings_of(context.stage.identity), context.log, device=device)
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    save_backbone(context.scratch, done.model, tokenizer, done.record)
+    keys = ("steps", "tokens", "parameters", "heldout")
+    result = {key: done.record[key] for key in keys}
+    return {**result, "tokens_per_second": done.record["provenance"]["tokens_per_second"]}
