@@ -25,9 +25,12 @@ from adapterxfer.world.events import Rates, event, phrase, place_phrase
 from adapterxfer.world.grammar import Event, Phrase
 
 LABELS = ("entailment", "neutral", "contradiction")
-_STEPS = (0, 1, 1, 2)
+STEPS = (0, 0, 1, 1)
+"""Additions to a premise beside the edit that makes its label; one is drawn."""
+PLAIN_STEPS = (0,)
+"""For premises that differ from the hypothesis only in what makes their label."""
 _TRANSITIVE = tuple(verb for verb, (frame, _, _) in VERBS.items() if frame == "transitive")
-_HYPOTHESIS = Rates(adjective=0.55, negated=0.2, adverb=0.0, place_of_transitive=0.5, place_of_intransitive=0.75)
+_HYPOTHESIS = Rates(adjective=0.5, negated=0.2, adverb=0.0, place_of_transitive=0.4, place_of_intransitive=0.7)
 _NEGATED_PREMISE = 0.25
 """Share of contradictions of a plain hypothesis made by negation: then a fifth of the premises of each label is
 negated, as a fifth of the hypotheses is."""
@@ -113,10 +116,10 @@ def hypothesis(rng: Draws) -> Event:
             return made
 
 
-def premise(label: str, claim: Event, rng: Draws) -> Event:
+def premise(label: str, claim: Event, rng: Draws, *, spread: tuple[int, ...] = STEPS) -> Event:
     """An event that stands in this relation to the hypothesis ``claim``, confirmed by `judge`."""
     while True:
-        made = _edited(label, claim, rng)
+        made = _edited(label, claim, rng.pick(spread), rng)
         if made is not None and judge(made, claim) == label:
             adverb = rng.pick(ADVERBS) if rng.chance(0.2) else None
             fronted = made.place is not None and (made.fronted if claim.place else rng.chance(0.4))
@@ -124,34 +127,32 @@ def premise(label: str, claim: Event, rng: Draws) -> Event:
             return replace(made, adverb=adverb, fronted=fronted, inverted=inverted)
 
 
-def _edited(label: str, claim: Event, rng: Draws) -> Event | None:
+def _edited(label: str, claim: Event, steps: int, rng: Draws) -> Event | None:
     if claim.negated:
         if label == "contradiction":
-            return _strengthened(replace(claim, negated=False), rng.pick(_STEPS), rng)
-        return _weakened_or_other(label, claim, rng)
-    steps = rng.pick(_STEPS)
+            return _strengthened(replace(claim, negated=False), steps, rng)
+        return _weakened_or_other(label, claim, steps, rng)
     if label == "entailment":
         return _strengthened(claim, steps, rng)
     if label == "contradiction":
         if rng.chance(_NEGATED_PREMISE):
-            return _weakened(replace(claim, negated=True), rng.below(2), rng)
+            return _weakened(replace(claim, negated=True), steps, rng)
         changed, slot = _contradicted(claim, rng)
         return _strengthened(changed, steps, rng, keep=slot)
     if rng.chance(0.5):
         weaker = _weakened(claim, 1, rng)
-        return None if weaker is None else _strengthened(weaker, steps + 1, rng)
+        return None if weaker is None else _strengthened(weaker, 2 * steps, rng)
     return _strengthened(_other(claim, rng), steps, rng)
 
 
-def _weakened_or_other(label: str, claim: Event, rng: Draws) -> Event | None:
+def _weakened_or_other(label: str, claim: Event, steps: int, rng: Draws) -> Event | None:
     """A negated premise for a negated hypothesis: weaker premises deny more, so they entail it."""
-    steps = rng.below(2)
     if label == "entailment":
         return _weakened(claim, steps, rng)
     if rng.chance(0.5):
         return _weakened(_other(claim, rng), steps, rng)
     stronger = _strengthened(claim, 1, rng)
-    return None if stronger is None else _weakened(stronger, steps + 1, rng)
+    return None if stronger is None else _weakened(stronger, 2 * steps, rng)
 
 
 def _with(meaning: Event, role: str, found: Phrase | None) -> Event:

@@ -21,7 +21,7 @@ from adapterxfer.world.grammar import Event, Utterance, Word, span
 from adapterxfer.world.nli import LABELS, hypothesis, premise
 
 QUESTIONS_PER_PARAGRAPH = 2
-SAME_VERB_IN_TASKS = 0.6
+SAME_VERB_IN_TASKS = 0.4
 CHOICES = 3
 _CHAINS = tuple((verb, follower, roles) for verb, follows in SCRIPT.items() for follower, roles in follows)
 
