@@ -1,0 +1,150 @@
+"""Executor of the three training kinds: build a model, prove it, train it, prove it again, store it.
+
+Artefacts: ``model.json``, ``model.safetensors`` and ``train.jsonl``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.errors import StageError
+from adapterxfer.stages.context import StageContext
+from adapterxfer.training.building import build_fusion, build_single
+from adapterxfer.training.device import use_one_thread
+from adapterxfer.training.loop import TOKEN_BUDGET, train
+from adapterxfer.training.settings import TrainSettings
+from adapterxfer.training.tasks import TrainTask, read_train_task
+from adapterxfer.variants.assertions import as_json, check
+from adapterxfer.variants.measures import Evidence, snapshot
+from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.storage import read_weights, write_description, write_weights
+
+PROBE_FEATURES = 4
+"""Inputs on which the assertions are measured."""
+
+
+def execute(context: StageContext) -> dict[str, Any]:
+    """Run one training stage.
+
+    Raises:
+        AdapterxferError: inputs that do not fit together, an assertion that does not hold, or a failed training.
+    """
+    use_one_thread()
+    identity = context.stage.identity
+    settings = TrainSettings.of(identity["settings"])
+    backbone = load_backbone(identity["backbone"], context.inputs.get("backbone"))
+    tasks = _tasks(context, backbone, settings)
+    model = _build(context, backbone, tasks)
+    evidence = Evidence(
+        model=model,
+        batch=tasks[0].format.collate(tasks[0].features[:PROBE_FEATURES], pad_id=tasks[0].pad_id),
+        task=tasks[0].name,
+        start=snapshot(model),
+        start_backbone=_fingerprint(model),
+        stored=lambda: read_weights(context.scratch),
+        pristine=backbone.model,
+    )
+    verdicts = check("built", evidence)
+    device = str(context.settings.get("device") or "cpu")
+    with _TrainLog(context.scratch / "train.jsonl", context.log) as log:
+        result = train(
+            model,
+            tasks,
+            settings,
+            seed=int(identity["seed"]),
+            log=log,
+            sampling=str(identity.get("sampling") or "proportional"),
+            device=device,
+            token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
+        )
+    model.to("cpu")
+    write_weights(context.scratch, model)
+    verdicts += check("trained", evidence)
+    outcome = result.as_json()
+    seconds = outcome.pop("seconds")
+    # Wall time stays out of the artefacts: the same stage gives the same bytes.
+    content = write_description(
+        context.scratch,
+        model,
+        training={"stage": context.stage.key, "settings": dict(identity["settings"]), **outcome},
+        assertions=as_json(verdicts),
+    )
+    return {
+        "variant": model.composition.variant,
+        "trainable_parameters": content["trainable_parameters"],
+        "seconds": round(seconds, 3),
+        "tokens_per_second": round(result.tokens / seconds) if seconds else 0,
+        **outcome,
+    }
+
+
+def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSettings) -> list[TrainTask]:
+    identity = context.stage.identity
+    if context.stage.kind == "train_intermediate":
+        wanted = [(f"data.{entry['task']}", entry["task"], entry["format"]) for entry in identity["tasks"]]
+    else:
+        wanted = [("data", identity["task"], identity["format"])]
+    dev = settings.selection == "dev"
+    return [
+        read_train_task(_input(context, role), task, fmt, backbone, max_length=settings.max_length, dev=dev)
+        for role, task, fmt in wanted
+    ]
+
+
+def _build(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask]) -> TransferModel:
+    identity = context.stage.identity
+    seed = int(identity["seed"])
+    if context.stage.kind == "train_fusion":
+        folders = {name: _input(context, f"intermediate.{name}") for name in identity["fused"]}
+        return build_fusion(backbone, tasks[0], intermediates=folders, target=_input(context, "target"), seed=seed)
+    return build_single(
+        backbone,
+        tasks,
+        mode=identity["mode"],
+        composition=identity.get("composition", "fresh"),
+        adapter=identity.get("adapter"),
+        intermediate=context.inputs.get("intermediate"),
+        seed=seed,
+    )
+
+
+def _input(context: StageContext, role: str) -> Path:
+    folder = context.inputs.get(role)
+    if folder is None:
+        raise StageError(
+            f"stage {context.stage.kind} {context.stage.short_key}: input '{role}' is missing; it has "
+            f"{', '.join(sorted(context.inputs)) or 'none'}",
+            fix="the plan was made by another version of adapterxfer: plan the recipe again with this one",
+        )
+    return folder
+
+
+def _fingerprint(model: TransferModel) -> str:
+    """Of the backbone as training starts; for a frozen one loading has just checked it."""
+    from adapterxfer.backbones.measure import state_fingerprint
+
+    if model.composition.trains_backbone:
+        return state_fingerprint(model.backbone.state_dict())
+    return model.loaded.fingerprint
+
+
+class _TrainLog:
+    """Sends every line to the stage's log and to ``train.jsonl``."""
+
+    def __init__(self, path: Path, log: Callable[[Mapping[str, Any]], None]) -> None:
+        self._path, self._log = path, log
+
+    def __enter__(self) -> _TrainLog:
+        self._file = self._path.open("w", encoding="utf-8")
+        return self
+
+    def __call__(self, line: Mapping[str, Any]) -> None:
+        self._file.write(json.dumps(dict(line), sort_keys=True) + "\n")
+        self._log(line)
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()

@@ -1,0 +1,87 @@
+"""Which features an optimiser step sees, and how they are cut into what fits into memory.
+
+The effective batch is a fixed number of features. Lengths order features only inside a seeded window of batches, so
+most padding is saved while every window is a random sample. A token budget splits an effective batch into
+micro-batches; it changes no more than the order of additions, since the loop normalises by the whole batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapterxfer.errors import StageError
+from adapterxfer.formats.base import Feature
+
+WINDOW_BATCHES = 50
+"""Batches whose features are sorted by length together."""
+
+Sampling = Literal["proportional", "equal"]
+"""How `multi` chooses the task of a step: by the number of training features, or all alike."""
+
+
+def feature_batches(
+    lengths: Sequence[int], *, batch_size: int, rng: np.random.Generator, window: int = WINDOW_BATCHES
+) -> Iterator[NDArray[np.int64]]:
+    """Endless batches of feature indices, each of ``batch_size``; every feature once per pass over the data.
+
+    Args:
+        lengths: tokens of each feature.
+        batch_size: features per batch; passes join inside a batch where the data do not divide.
+        rng: decides the order; equal states give equal batches.
+        window: batches sorted together; 1 leaves the order purely random.
+    """
+    sizes = np.asarray(lengths, dtype=np.int64)
+    wanted = batch_size * window
+    waiting: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+    # A window no longer than one pass keeps each feature once per pass and short data sets random.
+    wanted = min(wanted, max(batch_size, len(sizes) // batch_size * batch_size))
+    while True:
+        while len(waiting) < wanted:
+            waiting = np.concatenate([waiting, rng.permutation(len(sizes))])
+        chosen, waiting = waiting[:wanted], waiting[wanted:]
+        chosen = chosen[np.argsort(sizes[chosen], kind="stable")]
+        batches = chosen.reshape(-1, batch_size)
+        yield from batches[rng.permutation(len(batches))]
+
+
+def task_choices(counts: Sequence[int], sampling: str, rng: np.random.Generator) -> Iterator[int]:
+    """Endless choices of a task; with one task it is always 0 and draws nothing.
+
+    Raises:
+        StageError: the way of sampling does not exist.
+    """
+    if sampling not in get_args(Sampling):
+        raise StageError(
+            f"sampling {sampling!r}; expected one of {', '.join(get_args(Sampling))}", fix="correct it in the recipe"
+        )
+    weights = np.asarray(counts, dtype=np.float64) if sampling == "proportional" else np.ones(len(counts))
+    bounds = np.cumsum(weights / weights.sum())[:-1]
+    while True:
+        yield int(np.searchsorted(bounds, rng.random(), side="right")) if len(counts) > 1 else 0
+
+
+def micro_batches(features: Sequence[Feature], *, token_budget: int) -> list[Sequence[Feature]]:
+    """Split an effective batch so that no part has more than ``token_budget`` tokens with padding.
+
+    Args:
+        features: in any order; parts are contiguous once they are sorted by length.
+        token_budget: rows times width; a single feature may exceed it.
+    """
+    width = max(feature.length for feature in features)
+    if width * sum(feature.rows for feature in features) <= token_budget:
+        return [features]
+    parts: list[Sequence[Feature]] = []
+    part: list[Feature] = []
+    rows = 0
+    for feature in sorted(features, key=lambda feature: feature.length):
+        if part and (rows + feature.rows) * feature.length > token_budget:
+            parts.append(part)
+            part, rows = [], 0
+        part.append(feature)
+        rows += feature.rows
+    parts.append(part)
+    return parts

@@ -1,0 +1,175 @@
+"""Build the model of a training: a backbone, what earlier trainings left, and what is new."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.errors import VariantError
+from adapterxfer.training.seeds import torch_generator
+from adapterxfer.training.tasks import TrainTask
+from adapterxfer.variants.bottleneck import Adapter, AdapterShape
+from adapterxfer.variants.composition import TARGET_ID, AdapterPart, Composition, HeadPart, Role
+from adapterxfer.variants.fusion import Fusion
+from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.storage import StoredModel, load_adapter, load_backbone_weights, read_description
+
+
+def build_single(
+    backbone: LoadedBackbone,
+    tasks: Sequence[TrainTask],
+    *,
+    mode: str,
+    composition: str,
+    adapter: Mapping[str, Any] | None,
+    intermediate: Path | None,
+    seed: int,
+) -> TransferModel:
+    """The model of an intermediate or target training.
+
+    Args:
+        backbone: frozen and shared; copied here where its weights train.
+        tasks: one head each.
+        mode: ``full``, ``adapter`` or ``head``.
+        composition: ``fresh``, ``sequential`` or ``stack``; what becomes of the intermediate's adapter.
+        adapter: as in the recipe, where the mode has one.
+        intermediate: model folder to start from; None for none.
+        seed: of all start values.
+
+    Raises:
+        VariantError: the parts cannot be put together.
+    """
+    before = None if intermediate is None else read_description(intermediate)
+    name = "" if before is None else _trained_on(before)
+    if (before is None) != (composition == "fresh"):
+        raise VariantError(
+            f"composition '{composition}' {'without' if before is None else 'with'} an intermediate model",
+            fix="use fresh exactly where the intermediate task is 'none'",
+        )
+    heads = _head_parts(tasks)
+    adapters: dict[str, Adapter] = {}
+    parts: tuple[AdapterPart, ...] = ()
+    match (mode, composition):
+        case ("full", "fresh" | "sequential"):
+            variant: Any = "full-ft"
+            backbone = with_own_weights(backbone) if before is None else load_backbone_weights(before, backbone)
+        case ("head", "fresh"):
+            variant = "head-only"
+        case ("adapter", "fresh" | "sequential" | "stack"):
+            variant = "adapter" if composition == "fresh" else composition
+            shape = AdapterShape.of(adapter or {}, backbone.hidden_size)
+            if composition == "stack" and before is not None:
+                adapters["i00"] = load_adapter(before, TARGET_ID, backbone)
+            if composition == "sequential" and before is not None:
+                adapters[TARGET_ID] = load_adapter(before, TARGET_ID, backbone)
+                if adapters[TARGET_ID].shape != shape:
+                    raise VariantError(
+                        f"{before.folder}: adapter {adapters[TARGET_ID].shape}; the recipe asks to continue {shape}",
+                        fix="use one adapter for both phases of 'sequential'",
+                    )
+            else:
+                adapters[TARGET_ID] = new_adapter(backbone, shape, seed=seed)
+            names = {"i00": name, TARGET_ID: _joined(tasks)}
+            parts = tuple(_part(part_id, names[part_id], made) for part_id, made in adapters.items())
+        case _:
+            raise VariantError(f"mode '{mode}' cannot be combined with '{composition}'", fix="plan the recipe again")
+    return TransferModel(
+        backbone,
+        Composition(variant, parts, heads, intermediate=name),
+        adapters=adapters,
+        fusion=None,
+        heads=new_heads(backbone, tasks, heads, seed=seed),
+    )
+
+
+def build_fusion(
+    backbone: LoadedBackbone,
+    task: TrainTask,
+    *,
+    intermediates: Mapping[str, Path],
+    target: Path,
+    seed: int,
+) -> TransferModel:
+    """The model of a fusion training: trained adapters frozen, a fresh fusion and a fresh head.
+
+    The head is new, as in AdapterFusion: the fusion's output is not what the head of the target adapter was trained on.
+
+    Args:
+        backbone: frozen and shared.
+        task: the target task.
+        intermediates: name -> model folder, in the order of the fusion; each holds one adapter.
+        target: model folder of the target adapter, trained alone.
+        seed: of the start values of fusion and head.
+
+    Raises:
+        VariantError: a folder holds no adapter of this backbone.
+    """
+    adapters: dict[str, Adapter] = {}
+    parts = []
+    for index, (name, folder) in enumerate(intermediates.items()):
+        part_id = f"i{index:02d}"
+        adapters[part_id] = load_adapter(read_description(folder), TARGET_ID, backbone)
+        parts.append(_part(part_id, name, adapters[part_id]))
+    stored = read_description(target)
+    if stored.composition.variant != "adapter":
+        raise VariantError(
+            f"{target}: variant '{stored.composition.variant}'; a fusion takes the target adapter trained alone",
+            fix="plan the recipe again",
+        )
+    adapters[TARGET_ID] = load_adapter(stored, TARGET_ID, backbone)
+    parts.append(_part(TARGET_ID, task.name, adapters[TARGET_ID]))
+    heads = _head_parts([task])
+    return TransferModel(
+        backbone,
+        Composition("fuse", tuple(parts), heads, intermediate="+".join(intermediates)),
+        adapters=adapters,
+        fusion=new_fusion(backbone, seed=seed),
+        heads=new_heads(backbone, [task], heads, seed=seed),
+    )
+
+
+def new_adapter(backbone: LoadedBackbone, shape: AdapterShape, *, seed: int) -> Adapter:
+    """A fresh adapter; equal seeds give equal start values whatever else the model has."""
+    return Adapter(backbone.layers, backbone.hidden_size, shape, generator=torch_generator(seed, "adapter"))
+
+
+def new_fusion(backbone: LoadedBackbone, *, seed: int) -> Fusion:
+    """A fresh fusion; score dropout is the attention dropout of the backbone, as in the library."""
+    dropout = float(backbone.config.attention_probs_dropout_prob)
+    return Fusion(backbone.layers, backbone.hidden_size, dropout=dropout, generator=torch_generator(seed, "fusion"))
+
+
+def new_heads(
+    backbone: LoadedBackbone, tasks: Sequence[TrainTask], parts: Sequence[HeadPart], *, seed: int
+) -> dict[str, nn.Module]:
+    """Fresh heads by id, with the deviation of the backbone's own start values."""
+    return {
+        part.id: task.format.make_head(
+            backbone.hidden_size,
+            task.labels,
+            generator=torch_generator(seed, "head", task.name),
+            std=float(backbone.config.initializer_range),
+        )
+        for part, task in zip(parts, tasks, strict=True)
+    }
+
+
+def _head_parts(tasks: Sequence[TrainTask]) -> tuple[HeadPart, ...]:
+    return tuple(HeadPart(f"h{i:02d}", task.name, task.format.name, task.labels) for i, task in enumerate(tasks))
+
+
+def _part(part_id: str, name: str, adapter: Adapter) -> AdapterPart:
+    role: Role = "target" if part_id == TARGET_ID else "intermediate"
+    return AdapterPart(part_id, role, name, adapter.shape.method, adapter.shape.bottleneck_size)
+
+
+def _joined(tasks: Sequence[TrainTask]) -> str:
+    return "+".join(task.name for task in tasks)
+
+
+def _trained_on(stored: StoredModel) -> str:
+    return "+".join(head.task for head in stored.composition.heads)

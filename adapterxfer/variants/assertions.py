@@ -1,0 +1,247 @@
+"""What must hold of every variant: a table assertion x variant, checked on each model that is built and trained.
+
+A wrong composition trains without complaint and gives plausible numbers, so nothing is trained before the assertions on
+the built model hold, and nothing is stored before those on the trained one do. Each result goes into ``model.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from adapterxfer.errors import VariantError
+from adapterxfer.variants import measures
+from adapterxfer.variants.composition import VariantName
+from adapterxfer.variants.measures import Evidence
+
+Kind = Literal["exact", "at most", "at least", "not applicable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One field of the table.
+
+    Attributes:
+        kind: how the measured number is judged; ``exact`` means 0.
+        limit: bound of ``at most`` and ``at least``.
+        because: why an assertion does not apply.
+    """
+
+    kind: Kind
+    limit: float = 0.0
+    because: str = ""
+
+    def holds(self, value: float) -> bool:
+        """Whether a measured number satisfies the rule; NaN never does."""
+        match self.kind:
+            case "exact":
+                return value == 0.0
+            case "at most":
+                return value <= self.limit
+            case _:
+                return value >= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """One row of the table.
+
+    Attributes:
+        name: its name in ``model.json``.
+        says: what is measured, in words.
+        when: ``built`` (before the first step) or ``trained`` (after the last).
+        measure: the number that the rule judges.
+        rules: one rule per variant.
+    """
+
+    name: str
+    says: str
+    when: Literal["built", "trained"]
+    measure: Callable[[Evidence], float]
+    rules: Mapping[VariantName, Rule]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Outcome of one assertion on one model; ``value`` is absent where it does not apply."""
+
+    assertion: str
+    kind: Kind
+    limit: float
+    value: float | None
+    because: str
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values for ``model.json``."""
+        return asdict(self)
+
+
+EXACT = Rule("exact")
+TRAINED_BEFORE = "its adapter was trained before"
+NO_ADAPTER = "there is no adapter"
+
+
+def _not(because: str) -> Rule:
+    return Rule("not applicable", because=because)
+
+
+def _row(
+    full: Rule, head: Rule, adapter: Rule, sequential: Rule, stack: Rule, fuse: Rule
+) -> Mapping[VariantName, Rule]:
+    return {
+        "full-ft": full,
+        "head-only": head,
+        "adapter": adapter,
+        "sequential": sequential,
+        "stack": stack,
+        "fuse": fuse,
+    }
+
+
+def _all(rule: Rule) -> Mapping[VariantName, Rule]:
+    return _row(rule, rule, rule, rule, rule, rule)
+
+
+UNFUSED = _not("there is no fusion")
+ALL_TRAINS = _not("everything beside the backbone trains")
+MATTERS = Rule("at least", 1e-4)
+NEAR = Rule("at most", 0.5)
+
+TABLE: tuple[Assertion, ...] = (
+    Assertion(
+        "trainable-names",
+        "names that train and should not, or should and do not",
+        "built",
+        measures.wrong_trainable_names,
+        _all(EXACT),
+    ),
+    Assertion(
+        "prefix-free-names",
+        "module names that are the beginning of another",
+        "built",
+        measures.colliding_module_names,
+        _all(EXACT),
+    ),
+    Assertion(
+        "neutral-when-zero",
+        "largest change of hidden states by the parts that are new, their up-projections set to zero",
+        "built",
+        measures.change_by_zeroed_adapters,
+        _row(_not(NO_ADAPTER), _not(NO_ADAPTER), EXACT, _not(TRAINED_BEFORE), EXACT, EXACT),
+    ),
+    Assertion(
+        "near-neutral-at-start",
+        "relative change of hidden states by the fresh adapter as initialised (small, not zero)",
+        "built",
+        measures.change_by_fresh_adapter,
+        _row(
+            _not(NO_ADAPTER),
+            _not(NO_ADAPTER),
+            NEAR,
+            _not(TRAINED_BEFORE),
+            NEAR,
+            _not("a fresh fusion starts as the mean of its adapters"),
+        ),
+    ),
+    Assertion(
+        "fusion-of-copies",
+        "relative distance between a fresh fusion of one adapter with itself and that adapter",
+        "built",
+        measures.distance_of_fused_copies,
+        _row(UNFUSED, UNFUSED, UNFUSED, UNFUSED, UNFUSED, Rule("at most", 1e-3)),
+    ),
+    Assertion(
+        "intermediate-matters",
+        "smallest relative change of the logits when an intermediate is left out",
+        "built",
+        measures.change_without_intermediate,
+        _row(
+            MATTERS,
+            _not("a head on the backbone reuses no intermediate"),
+            _not("there is no intermediate"),
+            MATTERS,
+            MATTERS,
+            MATTERS,
+        ),
+    ),
+    Assertion(
+        "padding-invariance",
+        "largest relative change of hidden states at real tokens when more padding is appended",
+        "built",
+        measures.change_by_padding,
+        _all(Rule("at most", 1e-4)),
+    ),
+    Assertion(
+        "backbone-weights",
+        "1 if the fingerprint of the backbone's weights changed in training",
+        "trained",
+        measures.backbone_changed,
+        _row(Rule("at least", 1.0), EXACT, EXACT, EXACT, EXACT, EXACT),
+    ),
+    Assertion(
+        "frozen-weights",
+        "1 if the fingerprint of the frozen adapters changed in training",
+        "trained",
+        measures.frozen_parts_changed,
+        _row(ALL_TRAINS, ALL_TRAINS, ALL_TRAINS, ALL_TRAINS, EXACT, EXACT),
+    ),
+    Assertion(
+        "everything-trained",
+        "parts that should train and whose weights are all unchanged",
+        "trained",
+        measures.parts_left_untrained,
+        _all(EXACT),
+    ),
+    Assertion(
+        "complete-on-disk",
+        "tensors missing, unknown or different when the stored file is read again",
+        "trained",
+        measures.differences_on_disk,
+        _all(EXACT),
+    ),
+)
+"""Rows in the order they are checked."""
+
+
+def check(when: Literal["built", "trained"], evidence: Evidence) -> list[Verdict]:
+    """Measure and judge all assertions of one moment.
+
+    Args:
+        when: ``built`` or ``trained``.
+        evidence: the model and what is needed to measure; its parameters, mode and gradients are left as they were.
+
+    Raises:
+        VariantError: an assertion does not hold; all that fail are named.
+    """
+    composition = evidence.model.composition
+    verdicts, failed = [], []
+    for assertion in TABLE:
+        if assertion.when != when:
+            continue
+        rule = _rule(assertion, evidence)
+        value = None if rule.kind == "not applicable" else float(assertion.measure(evidence))
+        verdicts.append(Verdict(assertion.name, rule.kind, rule.limit, value, rule.because))
+        if value is not None and not rule.holds(value):
+            bound = "0" if rule.kind == "exact" else f"{rule.kind} {rule.limit:g}"
+            failed.append(f"{assertion.name}: {assertion.says} is {value:g}; expected {bound}")
+    if failed:
+        raise VariantError(
+            f"variant '{composition.variant}' on backbone '{evidence.model.loaded.name}', {when}:\n  "
+            + "\n  ".join(failed),
+            fix="do not trust this model; the library versions or the adapters it was built from differ from what "
+            "this version was made for",
+        )
+    return verdicts
+
+
+def as_json(verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
+    """Verdicts as JSON values."""
+    return [verdict.as_json() for verdict in verdicts]
+
+
+def _rule(assertion: Assertion, evidence: Evidence) -> Rule:
+    composition = evidence.model.composition
+    if assertion.name == "intermediate-matters" and composition.variant == "full-ft" and not composition.intermediate:
+        return _not("there is no intermediate")
+    return assertion.rules[composition.variant]

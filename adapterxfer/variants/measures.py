@@ -1,0 +1,212 @@
+"""The numbers behind the assertions: each takes a model with some evidence and returns one number."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adapterxfer.backbones.measure import state_fingerprint
+from adapterxfer.variants.composition import TARGET_ID, colliding_names
+from adapterxfer.variants.encoder import encode
+from adapterxfer.variants.model import TransferModel
+
+EXTRA_PADDING = 3
+"""Columns appended by the test of padding."""
+
+
+@dataclass(slots=True)
+class Evidence:
+    """A model and what the measures need beside it.
+
+    Attributes:
+        model: the model to judge.
+        batch: a few real inputs of its (first) task: anything with ``input_ids`` and ``attention_mask``, padded
+            with the backbone's padding id; it is handed on to the head.
+        task: whose head answers the batch.
+        start: weights before training, by name (`snapshot`); needed after training.
+        start_backbone: fingerprint of the backbone's weights before training; needed after training.
+        stored: reads the stored tensors back, by name; needed after training.
+        pristine: the untouched backbone module; needed for ``full-ft`` with an intermediate.
+    """
+
+    model: TransferModel
+    batch: Any
+    task: str
+    start: Mapping[str, Tensor] = field(default_factory=dict)
+    start_backbone: str = ""
+    stored: Callable[[], Mapping[str, Tensor]] | None = None
+    pristine: nn.Module | None = None
+
+    @property
+    def real(self) -> Tensor:
+        """Where tokens are real, boolean, shape ``(batch, seq)``."""
+        found: Tensor = self.batch.attention_mask.bool()
+        return found
+
+
+def snapshot(model: TransferModel) -> dict[str, Tensor]:
+    """A copy of all weights beside a frozen backbone, by name, on the CPU."""
+    return {name: tensor.detach().cpu().clone() for name, tensor in model.own_state().items()}
+
+
+def wrong_trainable_names(evidence: Evidence) -> float:
+    """Names in only one of: what the composition lets train, what requires a gradient."""
+    model = evidence.model
+    prefixes = model.composition.trainable_prefixes
+    expected = {name for name in model.state_dict() if name.startswith(prefixes)}
+    return float(len(expected ^ set(model.trainable())))
+
+
+def colliding_module_names(evidence: Evidence) -> float:
+    """Ids of adapters and heads, as the modules have them, that are the beginning of another."""
+    return float(len(colliding_names([*evidence.model.adapters, *evidence.model.heads])))
+
+
+def change_by_zeroed_adapters(evidence: Evidence) -> float:
+    """Fresh adapter (for a fusion: all adapters) with zero up-projection against the model without it."""
+    model = evidence.model
+    ids = list(model.adapters) if model.composition.fused else [TARGET_ID]
+    with model.without(*ids):
+        expected = _hidden(evidence)
+    with _zeroed(model, ids):
+        found = _hidden(evidence)
+    return (found - expected).abs().max().item()
+
+
+def change_by_fresh_adapter(evidence: Evidence) -> float:
+    """Fresh adapter as initialised against the model without it, relative root mean square."""
+    with evidence.model.without(TARGET_ID):
+        expected = _hidden(evidence)
+    return _distance(_hidden(evidence), expected)
+
+
+def distance_of_fused_copies(evidence: Evidence) -> float:
+    """Fusion of the target adapter with itself against that adapter alone, relative root mean square."""
+    model = evidence.model
+    fusion: Any = model.fusion
+    adapter: Any = model.adapters[TARGET_ID]
+    arguments = (model.backbone, evidence.batch.input_ids, evidence.batch.attention_mask)
+    with _evaluating(model):
+        fused = encode(*arguments, lambda i, total, norm: fusion[i](total, norm, [adapter[i], adapter[i]]))
+        alone = encode(*arguments, lambda i, total, norm: adapter[i](total, norm))
+    return _distance(fused[evidence.real], alone[evidence.real])
+
+
+def change_without_intermediate(evidence: Evidence) -> float:
+    """Smallest relative change of the logits over all intermediates, each left out by itself."""
+    model = evidence.model
+    logits = _logits(evidence)
+    if model.composition.trains_backbone:
+        if evidence.pristine is None:
+            return float("nan")
+        with _evaluating(model):
+            hidden = encode(evidence.pristine, evidence.batch.input_ids, evidence.batch.attention_mask)
+            return _distance(model.head(evidence.task)(hidden, evidence.batch), logits)
+    # The adapter of `sequential` is the intermediate's own, continued.
+    ids = [part.id for part in model.composition.adapters if part.role == "intermediate"] or [TARGET_ID]
+    changes = []
+    for part_id in ids:
+        with model.without(part_id):
+            changes.append(_distance(_logits(evidence), logits))
+    return min(changes)
+
+
+def change_by_padding(evidence: Evidence) -> float:
+    """Hidden states of real tokens with and without more padding, largest difference over the largest value."""
+    model, batch = evidence.model, evidence.batch
+    pad_id = model.loaded.config.pad_token_id
+    ids = nn.functional.pad(batch.input_ids, (0, EXTRA_PADDING), value=pad_id)
+    mask = nn.functional.pad(batch.attention_mask, (0, EXTRA_PADDING), value=0)
+    expected = _hidden(evidence)
+    with _evaluating(model):
+        found = model(ids, mask)[:, :-EXTRA_PADDING][evidence.real]
+    return float((found - expected).abs().max() / expected.abs().max())
+
+
+def backbone_changed(evidence: Evidence) -> float:
+    """1 if the backbone's weights are not those before training."""
+    return float(state_fingerprint(evidence.model.backbone.state_dict()) != evidence.start_backbone)
+
+
+def frozen_parts_changed(evidence: Evidence) -> float:
+    """1 if tensors beside the backbone that should stay are not those before training."""
+    model = evidence.model
+    prefixes = ("backbone.", *model.composition.trainable_prefixes)
+    now = {n: t.detach().cpu() for n, t in model.own_state().items() if not n.startswith(prefixes)}
+    before = {n: t for n, t in evidence.start.items() if not n.startswith(prefixes)}
+    return float(not now or state_fingerprint(now) != state_fingerprint(before))
+
+
+def parts_left_untrained(evidence: Evidence) -> float:
+    """Trainable parts (one adapter, the fusion, one head, the backbone) without any changed tensor."""
+    model = evidence.model
+    state = model.own_state()
+    untrained = 0
+    for prefix in model.composition.trainable_prefixes:
+        names = [name for name in state if name.startswith(prefix)]
+        untrained += all(torch.equal(state[name].detach().cpu(), evidence.start[name]) for name in names)
+    return float(untrained)
+
+
+def differences_on_disk(evidence: Evidence) -> float:
+    """Tensors that are missing in the stored file, extra in it, or not equal."""
+    if evidence.stored is None:
+        return float("nan")
+    stored, state = evidence.stored(), evidence.model.own_state()
+    unequal = sum(not torch.equal(stored[n], state[n].detach().cpu()) for n in stored.keys() & state.keys())
+    return float(len(stored.keys() ^ state.keys()) + unequal)
+
+
+def _hidden(evidence: Evidence) -> Tensor:
+    """Hidden states of real tokens, shape ``(tokens, hidden)``."""
+    with _evaluating(evidence.model):
+        hidden: Tensor = evidence.model(evidence.batch.input_ids, evidence.batch.attention_mask)
+    return hidden[evidence.real].float()
+
+
+def _logits(evidence: Evidence) -> Tensor:
+    model, batch = evidence.model, evidence.batch
+    with _evaluating(model):
+        logits: Tensor = model.head(evidence.task)(model(batch.input_ids, batch.attention_mask), batch)
+    return logits.float()
+
+
+def _distance(found: Tensor, expected: Tensor) -> float:
+    """Root mean square of the difference relative to that of ``expected``, over finite values (heads may mask)."""
+    usable = torch.isfinite(expected) & torch.isfinite(found) & (expected.abs() < 1e6) & (found.abs() < 1e6)
+    found, expected = found[usable].double(), expected[usable].double()
+    return ((found - expected).square().mean() / expected.square().mean()).sqrt().item()
+
+
+@contextmanager
+def _evaluating(model: TransferModel) -> Iterator[None]:
+    before = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(before)
+
+
+@contextmanager
+def _zeroed(model: TransferModel, ids: list[str]) -> Iterator[None]:
+    """Adapters with zero up-projections; the weights come back bit for bit."""
+    modules: list[Any] = [model.adapters[part_id] for part_id in ids]
+    before = [copy.deepcopy(module.state_dict()) for module in modules]
+    try:
+        with torch.no_grad():
+            for module in modules:
+                for layer in module:
+                    layer.up.weight.zero_()
+                    layer.up.bias.zero_()
+        yield
+    finally:
+        for module, state in zip(modules, before, strict=True):
+            module.load_state_dict(state)

@@ -1,0 +1,214 @@
+"""Model folders: everything of a model beside its frozen backbone, as `model.json` and `model.safetensors`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.errors import VariantError
+from adapterxfer.variants.bottleneck import Adapter, AdapterShape
+from adapterxfer.variants.composition import Composition, HeadPart
+from adapterxfer.variants.fusion import Fusion
+from adapterxfer.variants.model import TransferModel
+
+SCHEMA_VERSION = 1
+WEIGHTS = "model.safetensors"
+DESCRIPTION = "model.json"
+
+HeadFactory = Callable[[HeadPart], nn.Module]
+"""Makes an empty head; the formats know how."""
+
+
+class StoredModel(NamedTuple):
+    """What a model folder says of itself; see `read_description`."""
+
+    folder: Path
+    composition: Composition
+    backbone: Mapping[str, Any]
+    content: Mapping[str, Any]
+
+
+def write_weights(folder: Path, model: TransferModel) -> None:
+    """Write the weights; `write_description` comes last and makes the folder complete."""
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.own_state().items()}
+    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+
+
+def write_description(folder: Path, model: TransferModel, **extra: Any) -> dict[str, Any]:
+    """Write ``model.json`` and return its content.
+
+    Args:
+        folder: must hold the weights.
+        model: its composition and backbone are described.
+        extra: further JSON values, e.g. assertions and training settings.
+    """
+    loaded = model.loaded
+    content = {
+        "schema": SCHEMA_VERSION,
+        "composition": model.composition.as_json(),
+        "backbone": {
+            "identity": dict(loaded.identity),
+            "fingerprint": loaded.fingerprint,
+            "hidden_size": loaded.hidden_size,
+            "layers": loaded.layers,
+        },
+        "trainable_parameters": sum(parameter.numel() for parameter in model.trainable().values()),
+        **extra,
+    }
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
+    return content
+
+
+def read_description(folder: Path) -> StoredModel:
+    """What the model in a folder is made of.
+
+    Raises:
+        VariantError: there is no complete model folder, or it was written by an incompatible version.
+    """
+    path = folder / DESCRIPTION
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise VariantError(f"{path}: not found", fix="train the model first; the folder is not complete") from None
+    except ValueError as error:
+        raise VariantError(f"{path}: not valid JSON ({error})", fix="train the model again") from None
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA_VERSION:
+        raise VariantError(f"{path}: not of schema {SCHEMA_VERSION}", fix="train the model again with this version")
+    return StoredModel(folder, Composition.from_json(content["composition"]), content["backbone"], content)
+
+
+def read_weights(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a model folder, by name.
+
+    Raises:
+        VariantError: the file is absent or damaged.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise VariantError(f"{path}: not found", fix="train the model again")
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise VariantError(f"{path}: cannot be read ({error})", fix="train the model again") from None
+
+
+def load_model(folder: Path, backbone: LoadedBackbone, *, make_head: HeadFactory) -> TransferModel:
+    """The model of a folder, in evaluation mode.
+
+    Args:
+        folder: written by `write_weights` and `write_description`.
+        backbone: what the model was trained on; its weights are copied where the folder replaces them (``full-ft``).
+        make_head: makes the empty heads.
+
+    Raises:
+        VariantError: the backbone has another fingerprint, or the weights do not fit the description exactly.
+    """
+    stored = read_description(folder)
+    check_backbone(stored, backbone)
+    composition = stored.composition
+    model = TransferModel(
+        with_own_weights(backbone) if composition.trains_backbone else backbone,
+        composition,
+        adapters={
+            part.id: empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size))
+            for part in composition.adapters
+        },
+        fusion=empty_fusion(backbone) if composition.fused else None,
+        heads={part.id: make_head(part) for part in composition.heads},
+    )
+    fill(model.own_state(), read_weights(folder), str(folder / WEIGHTS))
+    return model.eval()
+
+
+def load_adapter(stored: StoredModel, part_id: str, backbone: LoadedBackbone) -> Adapter:
+    """One trained adapter of a model folder.
+
+    Raises:
+        VariantError: the model has no such adapter, was trained on another backbone, or its weights do not fit.
+    """
+    check_backbone(stored, backbone)
+    for part in stored.composition.adapters:
+        if part.id == part_id:
+            adapter = empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size))
+            prefix = f"adapters.{part_id}."
+            found = {n.removeprefix(prefix): t for n, t in read_weights(stored.folder).items() if n.startswith(prefix)}
+            fill(adapter.state_dict(), found, str(stored.folder / WEIGHTS))
+            return adapter
+    raise VariantError(
+        f"{stored.folder}: the model ('{stored.composition.variant}') has no adapter '{part_id}'",
+        fix="use a model that was trained with an adapter",
+    )
+
+
+def load_backbone_weights(stored: StoredModel, backbone: LoadedBackbone) -> LoadedBackbone:
+    """A copy of the backbone with the fully fine-tuned weights of a model folder.
+
+    Raises:
+        VariantError: the model did not train its backbone, was trained on another one, or its weights do not fit.
+    """
+    check_backbone(stored, backbone)
+    if not stored.composition.trains_backbone:
+        raise VariantError(
+            f"{stored.folder}: the model ('{stored.composition.variant}') holds no backbone weights",
+            fix="use a model trained with mode: full",
+        )
+    own = with_own_weights(backbone)
+    found = {
+        name.removeprefix("backbone."): tensor
+        for name, tensor in read_weights(stored.folder).items()
+        if name.startswith("backbone.")
+    }
+    fill(own.model.state_dict(), found, str(stored.folder / WEIGHTS))
+    return own
+
+
+def check_backbone(stored: StoredModel, backbone: LoadedBackbone) -> None:
+    """Refuse a backbone whose weights are not those the model was trained on."""
+    if stored.backbone["fingerprint"] != backbone.fingerprint:
+        raise VariantError(
+            f"{stored.folder}: trained on backbone '{stored.backbone['identity'].get('name')}' with fingerprint "
+            f"{stored.backbone['fingerprint'][:16]}; backbone '{backbone.name}' has {backbone.fingerprint[:16]}",
+            fix="load the backbone it was trained on",
+        )
+
+
+def fill(own: Mapping[str, Tensor], found: Mapping[str, Tensor], where: str) -> None:
+    """Copy tensors into the tensors of a module; names, shapes and dtypes must be the same on both sides.
+
+    Raises:
+        VariantError: they are not; nothing was copied.
+    """
+    problems = [f"missing {name}" for name in sorted(own.keys() - found.keys())]
+    problems += [f"unknown {name}" for name in sorted(found.keys() - own.keys())]
+    for name in sorted(own.keys() & found.keys()):
+        expected, given = own[name], found[name]
+        if expected.shape != given.shape or expected.dtype != given.dtype:
+            problems.append(
+                f"{name} is {given.dtype} {tuple(given.shape)}, expected {expected.dtype} {tuple(expected.shape)}"
+            )
+    if problems:
+        shown = "; ".join(problems[:4]) + (f"; and {len(problems) - 4} more" if len(problems) > 4 else "")
+        raise VariantError(f"{where}: weights do not fit the model: {shown}", fix="train the model again")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(found[name])
+
+
+def empty_adapter(backbone: LoadedBackbone, shape: AdapterShape) -> Adapter:
+    """An adapter to be filled; its start values do not matter."""
+    return Adapter(backbone.layers, backbone.hidden_size, shape, generator=torch.Generator())
+
+
+def empty_fusion(backbone: LoadedBackbone) -> Fusion:
+    """A fusion to be filled; its start values do not matter."""
+    dropout = float(backbone.config.attention_probs_dropout_prob)
+    return Fusion(backbone.layers, backbone.hidden_size, dropout=dropout, generator=torch.Generator())

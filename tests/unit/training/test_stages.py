@@ -1,0 +1,130 @@
+"""Every variant from backbone to model folder, and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.errors import VariantError
+from adapterxfer.formats.registry import get_format
+from adapterxfer.variants.composition import HeadPart
+from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.storage import load_model, read_weights
+
+FORMATS = {"nli": "sequence_classification", "pos": "tagging", "qa": "span_qa"}
+
+
+def reload(folder: Path, backbone: LoadedBackbone) -> TransferModel:
+    def make_head(part: HeadPart) -> torch.nn.Module:
+        return get_format(part.format).make_head(backbone.hidden_size, part.labels, generator=torch.Generator())
+
+    return load_model(folder, backbone, make_head=make_head)
+
+
+def described(folder: Path) -> dict[str, Any]:
+    return json.loads((folder / "model.json").read_text())
+
+
+def verdicts(folder: Path) -> dict[str, Any]:
+    return {row["assertion"]: row for row in described(folder)["assertions"]}
+
+
+@pytest.fixture
+def nli(run: Any, world: Path) -> Path:
+    return run("train_intermediate", {"data.nli": world / "nli"})
+
+
+def test_every_variant_trains_and_loads(run: Any, world: Path, nli: Path, backbone: LoadedBackbone) -> None:
+    qa = run("train_intermediate", {"data.qa": world / "qa"}, tasks=[{"task": "qa", "format": FORMATS["qa"]}])
+    full = run("train_intermediate", {"data.nli": world / "nli"}, mode="full")
+    data = {"data": world / "pos"}
+    target = run("train_target", data)
+    folders = {
+        "adapter": target,
+        "full-ft": run("train_target", {**data, "intermediate": full}, mode="full", composition="sequential"),
+        "head-only": run("train_target", data, mode="head"),
+        "sequential": run("train_target", {**data, "intermediate": nli}, composition="sequential"),
+        "stack": run("train_target", {**data, "intermediate": nli}, composition="stack"),
+        "fuse": run(
+            "train_fusion",
+            {**data, "target": target, "intermediate.nli": nli, "intermediate.qa": qa},
+            fused=["nli", "qa"],
+        ),
+    }
+    ids, mask = torch.tensor([[0, 7, 8, 9, 2, 1]]), torch.tensor([[1, 1, 1, 1, 1, 0]])
+    outputs = {}
+    for variant, folder in folders.items():
+        assert {path.name for path in folder.iterdir()} == {"model.json", "model.safetensors", "train.jsonl"}
+        model = reload(folder, backbone)
+        assert model.composition.variant == variant
+        assert model.composition.head("pos").labels == ("X", "Y")
+        with torch.no_grad():
+            outputs[variant] = model(ids, mask)[0, :5]
+        rows = verdicts(folder)
+        assert len(rows) == 11
+        assert all((row["value"] is None) == (row["kind"] == "not applicable") for row in rows.values())
+        assert all(row["because"] for row in rows.values() if row["value"] is None)
+    plain = backbone.model(input_ids=ids, attention_mask=mask).last_hidden_state[0, :5]
+    assert torch.allclose(outputs["head-only"], plain, atol=1e-6)
+    distances = [(outputs[v] - plain).abs().max().item() for v in folders if v != "head-only"]
+    assert min(distances) > 1e-3
+    # The frozen parts are the very tensors of the stages they came from.
+    weights, source = read_weights(folders["fuse"]), read_weights(qa)
+    assert torch.equal(weights["adapters.i01.0.up.weight"], source["adapters.t00.0.up.weight"])
+    weights, source = read_weights(folders["stack"]), read_weights(nli)
+    assert torch.equal(weights["adapters.i00.1.down.weight"], source["adapters.t00.1.down.weight"])
+    assert not any(name.startswith("backbone.") for name in weights)
+
+
+def test_several_tasks_share_one_adapter(run: Any, world: Path, backbone: LoadedBackbone) -> None:
+    tasks = [{"task": task, "format": FORMATS[task]} for task in ("nli", "qa", "pos")]
+    inputs = {f"data.{task}": world / task for task in FORMATS}
+    folder = run("train_intermediate", inputs, tasks=tasks)
+    model = reload(folder, backbone)
+    assert [head.task for head in model.composition.heads] == ["nli", "qa", "pos"]
+    assert sum(described(folder)["training"]["steps_by_task"].values()) == 6
+    stacked = run("train_target", {"data": world / "pos", "intermediate": folder}, composition="stack")
+    assert described(stacked)["composition"]["adapters"][0]["name"] == "nli+qa+pos"
+
+
+@pytest.mark.parametrize("mode", ["adapter", "full"])
+def test_same_stage_twice_gives_the_same_bytes(run: Any, world: Path, mode: str) -> None:
+    first, second = (run("train_target", {"data": world / "pos"}, mode=mode) for _ in range(2))
+    for name in ("model.safetensors", "model.json", "train.jsonl"):
+        assert (first / name).read_bytes() == (second / name).read_bytes(), name
+    other = run("train_target", {"data": world / "pos"}, mode=mode, seed=12)
+    assert (first / "model.safetensors").read_bytes() != (other / "model.safetensors").read_bytes()
+
+
+def test_training_leaves_the_shared_backbone_alone(run: Any, world: Path, backbone: LoadedBackbone) -> None:
+    before = {name: tensor.clone() for name, tensor in backbone.model.state_dict().items()}
+    run("train_intermediate", {"data.nli": world / "nli"}, mode="full")
+    run("train_intermediate", {"data.nli": world / "nli"})
+    again = load_backbone(backbone.identity, world / "backbone")
+    assert again.model is backbone.model
+    assert all(torch.equal(before[name], tensor) for name, tensor in again.model.state_dict().items())
+    assert not any(parameter.requires_grad for parameter in again.model.parameters())
+
+
+def test_refuses_parts_that_do_not_fit(run: Any, world: Path, nli: Path, backbone: LoadedBackbone) -> None:
+    data = {"data": world / "pos"}
+    with pytest.raises(VariantError, match="composition 'stack' without an intermediate"):
+        run("train_target", data, composition="stack")
+    with pytest.raises(VariantError, match="composition 'fresh' with an intermediate"):
+        run("train_target", {**data, "intermediate": nli})
+    with pytest.raises(VariantError, match="holds no backbone weights"):
+        run("train_target", {**data, "intermediate": nli}, mode="full", composition="sequential")
+    wider = {"method": "seq_bn", "bottleneck_size": 3}
+    with pytest.raises(VariantError, match="asks to continue"):
+        run("train_target", {**data, "intermediate": nli}, composition="sequential", adapter=wider)
+    full = run("train_intermediate", {"data.nli": world / "nli"}, mode="full")
+    with pytest.raises(VariantError, match="has no adapter 't00'"):
+        run("train_target", {**data, "intermediate": full}, composition="stack")
+    other = load_backbone({"name": "other", "kind": "folder"}, world / "other")
+    with pytest.raises(VariantError, match="trained on backbone 'backbone' with fingerprint"):
+        reload(nli, other)
