@@ -81,9 +81,8 @@ def components(table: ScoreTable, contrasts: Sequence[Contrast], design: Design)
     total = np.maximum(items + by_group.runs - by_group.residual, items)
     items, total = (np.where(part < _NOISE**2 * scale, 0.0, part) for part in (items, total))
     with np.errstate(divide="ignore", invalid="ignore"):
-        items_df = np.where(items_squared > 0, items**2 / items_squared, np.inf)
-        spread = items_squared + by_group.runs_squared
-        total_df = np.where(spread > 0, total**2 / spread, np.inf)
+        items_df = np.where(items > 0, items**2 / items_squared, np.inf)
+        total_df = np.where(total > 0, total**2 / (items_squared + by_group.runs_squared), np.inf)
     return Components(
         items,
         by_group.runs,

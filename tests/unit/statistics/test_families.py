@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from adapterxfer import statistics as st
+from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics.families import WITHHELD
+
+
+@pytest.fixture(scope="module")
+def study(make_table, make_gain):
+    def make(seeds: tuple[int, ...]):
+        table = make_table(("none", "nli", "qa", "mc"), seeds=seeds, lift=0.03)
+        questions = [make_gain(table, t, treated=name) for t in ("xnli", "panx") for name in ("nli", "qa", "mc")]
+        return table, st.resample(table, questions, resamples=1999, seed=3)
+
+    return make
+
+
+def test_over_items_step_down_lies_between_raw_and_holm(study) -> None:
+    table, replicates = study((1, 2))
+    rows = st.estimates(table, replicates)
+    adjusted = st.adjust_family(rows, replicates)
+    assert {row.adjustment for row in adjusted} == {"romano-wolf"}
+    raw = np.array([row.p for row in rows])
+    found = np.array([row.p_adjusted for row in adjusted])
+    assert (found >= raw).all()
+    assert found.sum() < st.adjust(raw, "holm").sum() + 0.05
+    order = np.argsort([-abs(row.value / row.standard_error) for row in rows])
+    assert (np.diff(found[order]) >= 0).all()
+
+
+@pytest.mark.parametrize(("seeds", "adjustment"), [
+    ((1, 2), WITHHELD), ((1, 2, 3), "multivariate t"), ((1, 2, 3, 4, 5), "holm"),
+])  # fmt: skip
+def test_over_runs_the_rule_follows_the_number_of_seeds(study, seeds: tuple[int, ...], adjustment: str) -> None:
+    table, replicates = study(seeds)
+    rows = st.estimates(table, replicates, scope="items+runs")
+    adjusted = st.adjust_family(rows, replicates)
+    assert {row.adjustment for row in adjusted} == {adjustment}
+    for before, after in zip(rows, adjusted, strict=True):
+        assert (after.p_adjusted is None) == (adjustment == WITHHELD)
+        assert after.p_adjusted is None or after.p_adjusted >= before.p
+
+
+def test_multivariate_t_of_one_test_is_the_t_test(study) -> None:
+    table, replicates = study((1, 2, 3))
+    row = st.estimates(table, replicates, scope="items+runs")[4]
+    (adjusted,) = st.adjust_family([row], replicates, [4])
+    assert adjusted.p_adjusted == pytest.approx(row.p, abs=4 * np.sqrt(row.p * (1 - row.p) / 20_480) + 1e-4)
+
+
+def test_simultaneous_intervals_contain_the_pointwise_ones(study) -> None:
+    table, replicates = study((1,))
+    rows = st.estimates(table, replicates)
+    distances = st.simultaneous_distances(replicates)
+    for row, distance in zip(rows, distances, strict=True):
+        assert distance >= row.high - row.value
+    alone = st.simultaneous_distances(replicates, [2])
+    assert alone[0] == pytest.approx(rows[2].high - rows[2].value)
+
+
+def test_rows_without_a_p_value_are_left_out(study) -> None:
+    table, replicates = study((1,))
+    rows = st.estimates(table, replicates)
+    gap = replace(rows[0], p=None)
+    adjusted = st.with_adjusted([gap, *rows[1:3]])
+    assert adjusted[0].p_adjusted is None
+    assert [row.p_adjusted for row in adjusted[1:]] == st.adjust([rows[1].p, rows[2].p], "holm").tolist()
+
+
+def test_mixed_and_mismatched_families_are_refused(study) -> None:
+    table, replicates = study((1, 2, 3))
+    items, both = st.estimates(table, replicates), st.estimates(table, replicates, scope="items+runs")
+    with pytest.raises(StatisticsError, match="mixes scopes"):
+        st.adjust_family([items[0], both[1]], replicates)
+    with pytest.raises(StatisticsError, match="is not contrast"):
+        st.adjust_family([items[1]], replicates)
+    with pytest.raises(StatisticsError, match="without tests"):
+        st.adjust_family([], replicates)
+    with pytest.raises(StatisticsError, match="outside"):
+        st.adjust([0.5, 1.5], "holm")
+
+
+def test_ranks_of_clear_and_of_tied_systems(make_table) -> None:
+    table = make_table(("none", "nli", "qa", "mc"), targets=("xnli",), lift=0.2, items=600)
+    names = ("mc", "nli", "none", "qa")
+    scores = [st.macro([st.score(table.find(name=n)[0], "xnli", lang) for lang in table.languages("xnli")], n)
+              for n in names]  # fmt: skip
+    ranks = {row.name: row for row in st.rank_intervals(st.resample(table, scores, resamples=999, seed=0))}
+    assert (ranks["none"].low, ranks["none"].high, ranks["none"].may_be_best) == (4, 4, False)
+    assert all((ranks[name].low, ranks[name].high) == (1, 3) for name in ("mc", "nli", "qa"))
+    same = st.rank_intervals(st.resample(table, [scores[0], scores[0]], resamples=99, seed=0))
+    assert [(row.rank, row.low, row.high) for row in same] == [(1, 1, 2), (1, 1, 2)]
+    with pytest.raises(StatisticsError, match="fewer than 2"):
+        st.rank_intervals(st.resample(table, scores[:1], resamples=99, seed=0))
