@@ -50,7 +50,7 @@ class CostModel:
                 entry = backbones()[name]
                 self._shapes[name] = (entry.hidden or 0, entry.layers or 0)
 
-    def _forward(self, backbone: str, length: float) -> float:
+    def forward(self, backbone: str, length: float) -> float:
         """Operations per token of one forward pass."""
         hidden, layers = self._shapes.get(backbone, (0, 0))
         return 2 * non_embedding_parameters(hidden, layers) + 4 * layers * hidden * length
@@ -73,7 +73,7 @@ class CostModel:
             examples = float(settings["epochs"]) * sum(size or 0 for size in known)
         length = float(settings["max_length"]) * LENGTH_SHARE
         passes = (2.0 if frozen else 3.0) * (1 + 0.1 * (width - 1))
-        return passes * self._forward(backbone, length) * length * examples / 1e9
+        return passes * self.forward(backbone, length) * length * examples / 1e9
 
     def prediction(self, backbone: str, task: str) -> float:
         """Operations of one prediction over all languages in GFLOP."""
@@ -81,7 +81,7 @@ class CostModel:
             return 0.0
         _, test, languages = self.sizes[task]
         length = 128 * LENGTH_SHARE
-        return self._forward(backbone, length) * length * (test or DEFAULT_TEST_EXAMPLES) * languages / 1e9
+        return self.forward(backbone, length) * length * (test or DEFAULT_TEST_EXAMPLES) * languages / 1e9
 
     @staticmethod
     def pretrain(setup: Pretrain, size: str, tokens: int | str) -> float:

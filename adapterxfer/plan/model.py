@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapterxfer.errors import DataError, Problem, RecipeError
+from adapterxfer.errors import AdapterxferError, DataError
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import Stage
 
@@ -96,19 +96,18 @@ class Plan:
         """Refuse a plan that this version cannot run, before anything is trained.
 
         Raises:
-            RecipeError: backbones, tasks, variants or adapter methods are not available; names all of them.
+            AdapterxferError: backbones, tasks, variants or adapter methods are not available; names all of them.
             DataError: original files are missing; lists all of them.
         """
         if self.unavailable:
-            problems = [
-                Problem(
-                    1,
-                    1,
-                    f"{kind} '{name}' is not available yet: {count} {'cell needs' if count == 1 else 'cells need'} it",
-                )
+            lines = [
+                f"  {kind} {name}: {count} {'cell needs' if count == 1 else 'cells need'} it"
                 for (kind, name), count in self.unavailable.items()
             ]
-            raise RecipeError(self.recipe.name, problems, fix="leave them out, or narrow the run with --only")
+            raise AdapterxferError(
+                "\n".join([f"{self.recipe.name}: not available in this version", *lines]),
+                fix="leave them out, or narrow the run with --only",
+            )
         if self.missing_data is not None:
             raise self.missing_data
 

@@ -162,6 +162,7 @@ class Pretrain(Section):
     series: Annotated[dict[PlainName, Shape], Field(min_length=1)]
     tokens: TokenCount = "auto"
     minutes: Annotated[float, Field(gt=0, le=100_000)] = 45.0
+    minutes_fp32: Annotated[float, Field(gt=0, le=100_000)] | None = None
     batch_sequences: Count = 32
     learning_rate: RatePerSize = 2.5e-3
     warmup_fraction: Share = 0.08

@@ -1,0 +1,182 @@
+"""The Python face of the command line: run a recipe, compare two variants of a finished study."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapterxfer.errors import DataError, Problem, RecipeError
+from adapterxfer.plan import Plan, build_plan
+from adapterxfer.recipe import Recipe, load_recipe, read_resolved, resolve_recipe, write_resolved
+from adapterxfer.recipe.budget import token_budget
+
+if TYPE_CHECKING:
+    from adapterxfer.engines.events import Event, Outcome
+    from adapterxfer.report.model import Effect
+
+DEFAULT_STORE = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A finished, failed or interrupted run.
+
+    Attributes:
+        plan: what was run.
+        outcome: which stages were made, found, failed or blocked.
+        report: folder of the report, or None if it was not made.
+    """
+
+    plan: Plan
+    outcome: Outcome
+    report: Path | None
+
+
+def default_jobs() -> int:
+    """The number of cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def as_recipe(recipe: Recipe | str | Path) -> Recipe:
+    """A recipe from its path, or unchanged."""
+    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+
+
+def measure(recipe: Recipe, store: str | Path, *, jobs: int, device: str = "cpu") -> Recipe:
+    """Find token budget and number format of a recipe that asks for it, and keep them in the store.
+
+    A stored measurement is used again, so running again gives the same stages.
+
+    Raises:
+        StoreError: the stored measurement is damaged.
+    """
+    if not recipe.needs_measurement or recipe.pretrain is None:
+        return recipe
+    if read_resolved(store, recipe) is None:
+        from adapterxfer.engines.probe import measure_tokens_per_second
+
+        setup = recipe.pretrain
+        found = measure_tokens_per_second(
+            {size: shape.model_dump() for size, shape in setup.series.items()},
+            jobs=min(jobs, len(setup.series)),
+            vocabulary=setup.corpus.vocabulary,
+            sequence_length=setup.corpus.sequence_length,
+            batch_sequences=setup.batch_sequences,
+            mask=setup.mask,
+            dtype=setup.dtype,
+            device=device,
+        )
+        tokens = token_budget(setup, found["tokens_per_second"], jobs=jobs, dtype=found["dtype"])
+        write_resolved(store, recipe, tokens, dtype=found["dtype"], probe=found)
+    return resolve_recipe(recipe, store)
+
+
+def run(
+    recipe: Recipe | str | Path,
+    *,
+    store: str | Path = DEFAULT_STORE,
+    only: Sequence[str] = (),
+    jobs: int | None = None,
+    listener: Callable[[Event], None] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    prepared: Callable[[Plan], None] | None = None,
+) -> RunResult:
+    """Run everything a recipe needs that is not in the store yet.
+
+    Args:
+        only: entries such as ``variant=stack,fuse`` that narrow the grid.
+        jobs: worker processes; the number of cores if absent.
+        listener: called for everything that happens to a stage.
+        settings: what does not change the numbers, e.g. ``{"device": "cuda"}``.
+        prepared: called once with the plan, before the first stage starts.
+
+    Raises:
+        RecipeError: the recipe names something that cannot run yet; nothing was trained.
+        DataError: original files are missing; nothing was trained.
+        StoreError: the store cannot be written.
+    """
+    from adapterxfer.engines.events import silent
+    from adapterxfer.engines.inline import run_plan
+    from adapterxfer.store.store import Store
+
+    loaded = as_recipe(recipe)
+    workers = jobs or default_jobs()
+    handed: dict[str, Any] = {"data_root": loaded.data_root, **(settings or {})}
+    # Refuse what cannot run before spending time on measuring speed.
+    build_plan(loaded, only=only).require_runnable()
+    loaded = measure(loaded, store, jobs=workers, device=str(handed.get("device") or "cpu"))
+    plan = build_plan(loaded, only=only)
+    if prepared is not None:
+        prepared(plan)
+    outcome = run_plan(plan, Store(store), jobs=workers, listener=listener or silent, settings=handed)
+    last = plan.report
+    return RunResult(plan, outcome, outcome.folders.get(last.key) if last is not None else None)
+
+
+def compare(
+    recipe: Recipe | str | Path,
+    a: str,
+    b: str,
+    *,
+    store: str | Path = DEFAULT_STORE,
+    targets: Sequence[str] = (),
+    backbones: Sequence[str] = (),
+) -> list[Effect]:
+    """Scores of variant ``a`` minus scores of variant ``b``, from the finished part of a study, in points.
+
+    Args:
+        a, b: transfer variants of the recipe.
+        targets: only these target tasks; all if empty.
+        backbones: only these backbones; all if empty.
+
+    Returns:
+        One effect per backbone, intermediate and target, and means over them, each with interval and p-value.
+
+    Raises:
+        RecipeError: the recipe has no such variant, target or backbone.
+        DataError: nothing to compare is finished.
+    """
+    from adapterxfer.report.findings import find
+    from adapterxfer.report.results import Results
+    from adapterxfer.report.settings import ReportSettings
+    from adapterxfer.store.store import Store
+
+    if a == b:
+        raise RecipeError("compare", [Problem(1, 1, f"'{a}' is compared with itself")], fix="name two variants")
+    only = [f"variant={a},{b}"]
+    only += [f"target={','.join(targets)}"] if targets else []
+    only += [f"backbone={','.join(backbones)}"] if backbones else []
+    plan = build_plan(resolve_recipe(as_recipe(recipe), store), only=only)
+    results = Results.from_plan(plan, Store(store))
+    last = plan.report
+    assert last is not None
+    effects = find(results, ReportSettings.from_identity(last.identity)).effects if results.cells else ()
+    chosen = [_oriented(effect, a) for effect in effects if effect.kind == "variant difference"]
+    if not chosen:
+        raise DataError(
+            f"compare {a} with {b}: no cell of both is finished in the store {store}", fix="run the recipe first"
+        )
+    return chosen
+
+
+def _oriented(effect: Effect, first: str) -> Effect:
+    """The effect as ``first`` minus the other variant."""
+    if effect.variant.split("/")[0].split(" ")[0] == first:
+        return effect
+    return replace(
+        effect,
+        variant=effect.against,
+        against=effect.variant,
+        estimate=-effect.estimate,
+        low=-effect.high,
+        high=-effect.low,
+        items_low=-effect.items_high,
+        items_high=-effect.items_low,
+    )
+
+
+__all__ = ["DEFAULT_STORE", "RunResult", "as_recipe", "compare", "default_jobs", "measure", "run"]

@@ -1,0 +1,58 @@
+"""Check a recipe: every mistake at once, with its place."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from adapterxfer.catalog import METHODS, VARIANTS, backbones
+from adapterxfer.cli.console import say, say_json
+from adapterxfer.cli.options import add_json, add_recipe
+from adapterxfer.recipe import Recipe, load_recipe
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `check`."""
+    add_recipe(parser, only=False)
+    add_json(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print what the recipe asks for, and what of it cannot run yet."""
+    recipe = load_recipe(arguments.recipe, arguments.set_)
+    axes = axes_of(recipe)
+    missing = unavailable(recipe)
+    if arguments.json:
+        say_json({"recipe": recipe.name, "ok": True, "axes": axes, "unavailable": missing})
+        return 0
+    sizes = " x ".join(f"{len(values)} {name.replace('_', ' ')}" for name, values in axes.items())
+    say(f"{arguments.recipe}: ok")
+    say(f"  {recipe.name}: {sizes}")
+    for kind, names in missing.items():
+        say(f"  not available yet: {kind} {', '.join(names)}")
+    return 0
+
+
+def axes_of(recipe: Recipe) -> dict[str, list[Any]]:
+    """Axis -> its values in this recipe."""
+    return {
+        "backbones": list(recipe.backbones),
+        "intermediate_tasks": list(recipe.intermediate_tasks),
+        "target_tasks": list(recipe.target_tasks),
+        "variants": list(recipe.variants),
+        "adapters": [spec.label for spec in recipe.adapters],
+        "seeds": list(recipe.seeds),
+    }
+
+
+def unavailable(recipe: Recipe) -> dict[str, list[str]]:
+    """Kind -> names of the recipe that this version cannot run."""
+    named = [("backbone", name, recipe.is_own(name) or backbones()[name].available) for name in recipe.backbones]
+    named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
+    named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
+    named += [("adapter method", spec.method, METHODS[spec.method].available) for spec in recipe.adapters]
+    found: dict[str, list[str]] = {}
+    for kind, name, available in named:
+        if not available and name not in found.setdefault(kind, []):
+            found[kind].append(name)
+    return {kind: names for kind, names in found.items() if names}

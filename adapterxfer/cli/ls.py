@@ -1,0 +1,110 @@
+"""List what recipes can name: backbones, tasks, variants, methods, languages, controls."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from adapterxfer.catalog import CONTROLS, METHODS, VARIANTS, backbones, languages, tasks, world_languages
+from adapterxfer.cli.console import say_json, say_table
+from adapterxfer.cli.options import add_json
+
+Listing = tuple[Sequence[str], list[list[Any]], list[Any]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `ls`."""
+    parser.add_argument("what", choices=sorted(LISTINGS), help="what to list")
+    parser.add_argument("--available", action="store_true", help="only what this version can run")
+    add_json(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print one row per entry, in the order of the catalogue."""
+    header, rows, entries = LISTINGS[arguments.what]()
+    if arguments.available:
+        chosen = [index for index, entry in enumerate(entries) if getattr(entry, "available", True)]
+        rows, entries = [rows[index] for index in chosen], [entries[index] for index in chosen]
+    if arguments.json:
+        say_json([asdict(entry) for entry in entries])
+    else:
+        say_table(header, rows)
+    return 0
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def parameters(count: int | None, verified: bool) -> str:
+    """A parameter count as people say it; approximate where it was not counted."""
+    if count is None:
+        return "unknown"
+    text = f"{count / 1e9:.1f} B" if count >= 1e9 else f"{count / 1e6:.2f} M"
+    return text if verified else f"about {text}"
+
+
+def _backbones() -> Listing:
+    entries = list(backbones().values())
+    rows = [
+        [e.name, e.series, parameters(e.parameters, e.verified), parameters(e.non_embedding_parameters, e.verified),
+         _yes(e.available), e.hub or "package data", e.note]
+        for e in entries
+    ]  # fmt: skip
+    return ["backbone", "series", "parameters", "non-embedding", "available", "source", "note"], rows, entries
+
+
+def _tasks() -> Listing:
+    entries = list(tasks().values())
+    rows = [
+        [e.name, e.role, e.format, e.metric, len(e.languages) or "-", _yes(e.available), e.hub or e.source, e.licence]
+        for e in entries
+    ]
+    return ["task", "role", "format", "metric", "languages", "available", "source", "licence"], rows, entries
+
+
+def _variants() -> Listing:
+    entries = list(VARIANTS.values())
+    return (
+        ["variant", "available", "what it is"],
+        [[e.name, _yes(e.available), e.description] for e in entries],
+        entries,
+    )
+
+
+def _methods() -> Listing:
+    entries = list(METHODS.values())
+    rows = [[e.name, e.library, " or ".join(e.sizes), _yes(e.available), e.description] for e in entries]
+    return ["adapter method", "library", "size", "available", "what it is"], rows, entries
+
+
+def _languages() -> Listing:
+    entries = [*languages().values(), *world_languages().values()]
+    rows = [
+        [e.code, e.name, e.family, e.genus, e.script, e.joshi_class, e.cc100_gib, e.resource,
+         "synthetic" if e.synthetic else " ".join(e.tasks)]
+        for e in entries
+    ]  # fmt: skip
+    return (
+        ["code", "language", "family", "genus", "script", "Joshi", "CC-100 GiB", "resource", "targets"],
+        rows,
+        entries,
+    )
+
+
+def _controls() -> Listing:
+    entries = list(CONTROLS.values())
+    rows = [[e.name, ", ".join(e.formats), e.kin or "all", e.description] for e in entries]
+    return ["control", "formats", "tasks", "what it is"], rows, entries
+
+
+LISTINGS: dict[str, Callable[[], Listing]] = {
+    "backbones": _backbones,
+    "controls": _controls,
+    "languages": _languages,
+    "methods": _methods,
+    "tasks": _tasks,
+    "variants": _variants,
+}

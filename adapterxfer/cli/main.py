@@ -1,0 +1,66 @@
+"""`adapterxfer COMMAND`: builds the parser, runs one command, and turns errors into one message and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from adapterxfer import __version__
+from adapterxfer.cli import check, compare, explain, ls, plan, run, show, status
+from adapterxfer.cli.console import complain
+from adapterxfer.errors import AdapterxferError
+
+COMMANDS = (check, plan, run, status, explain, ls, show, compare)
+
+_EXIT_CODES = """exit codes:
+  0 ok; 1 some stages failed; 2 the input is wrong; 3 the store is in use or damaged;
+  75 stopped after saving, run again; 130 interrupted"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="adapterxfer",
+        description="Does English intermediate training help zero-shot cross-lingual transfer, at which model size, "
+        "and do adapters keep the gain?",
+        epilog=_EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"adapterxfer {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for module in COMMANDS:
+        name = module.__name__.rpartition(".")[2]
+        summary = (module.__doc__ or "").strip().splitlines()[0]
+        sub = commands.add_parser(name, help=summary, description=summary)
+        sub.add_argument("--debug", action="store_true", help="show tracebacks")
+        module.add_arguments(sub)
+        sub.set_defaults(execute=module.execute)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        code: int = arguments.execute(arguments)
+    except AdapterxferError as error:
+        if arguments.debug:
+            raise
+        complain(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        complain("interrupted: finished stages are kept; run the same command again to continue")
+        return 130
+    except BrokenPipeError:
+        # The reader of our output has gone, as in `adapterxfer ls tasks | head`: nobody is left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    return code
+
+
+def entry() -> None:
+    """The console script."""
+    sys.exit(main())

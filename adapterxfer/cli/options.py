@@ -1,0 +1,56 @@
+"""Arguments that several commands share, and what they mean."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from adapterxfer.plan import Plan, build_plan
+from adapterxfer.recipe import Recipe, load_recipe, resolve_recipe
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 on."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 1 on")
+    return value
+
+
+def add_recipe(parser: argparse.ArgumentParser, *, only: bool = True) -> None:
+    """The recipe file, changes to it, and the part of it that a command is about."""
+    parser.add_argument("recipe", help="recipe file, e.g. recipes/quickstart.yaml")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="set_",
+        help="change the recipe, e.g. --set train.target.steps=50 --set seeds='[1, 2]'",
+    )  # fmt: skip
+    if only:
+        parser.add_argument(
+            "--only", action="append", default=[], metavar="AXIS=VALUE",
+            help="narrow the grid, e.g. --only variant=stack,fuse --only backbone=world-mini",
+        )  # fmt: skip
+
+
+def add_store(parser: argparse.ArgumentParser) -> None:
+    """Where results are."""
+    parser.add_argument("--store", default="store", metavar="DIR", help="folder of results (default: store)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Output for programs."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def read_recipe(arguments: argparse.Namespace) -> Recipe:
+    """The recipe with `--set` applied, and with the stored measurement if the store has one."""
+    recipe = load_recipe(arguments.recipe, arguments.set_)
+    store = getattr(arguments, "store", None)
+    return resolve_recipe(recipe, Path(store)) if store else recipe
+
+
+def read_plan(arguments: argparse.Namespace) -> Plan:
+    """The plan of the recipe, narrowed by `--only`."""
+    return build_plan(read_recipe(arguments), only=arguments.only)

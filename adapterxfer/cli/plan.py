@@ -1,0 +1,86 @@
+"""Count the stages of a recipe, what of it is done, and what the rest may cost."""
+
+from __future__ import annotations
+
+import argparse
+
+from adapterxfer.cli.console import count, duration, say, say_json, say_table
+from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
+from adapterxfer.plan import Plan
+from adapterxfer.plan.estimate import KindEstimate, estimate
+from adapterxfer.store.store import Store
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `plan`."""
+    add_recipe(parser)
+    add_store(parser)
+    add_json(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print one row per stage kind, and everything that stands in the way of a run."""
+    plan = read_plan(arguments)
+    rows = estimate(plan, Store(arguments.store))
+    if arguments.json:
+        say_json(as_json(plan, rows))
+        return 0
+    say(f"{plan.recipe.name}: {count(len(plan.stages), 'stage')}, {count(len(plan.cells), 'cell')}")
+    say_table(
+        ["stage", "count", "done", "ready", "waiting", "estimate", "basis"],
+        [
+            [row.kind, f"{row.count:,}", f"{row.done:,}", f"{row.ready:,}", f"{row.waiting:,}", row.hours, row.basis]
+            for row in rows
+        ],
+        right=(1, 2, 3, 4, 5),
+    )
+    seconds = [row.seconds for row in rows]
+    if all(value is not None for value in seconds):
+        say(f"estimate for what is not done, on one process: {duration(sum(value or 0 for value in seconds))}")
+    else:
+        say("cost in time unknown: give tokens_per_second for the backbones, or run a part first")
+    say_obstacles(plan)
+    return 0
+
+
+def say_obstacles(plan: Plan) -> None:
+    """Print what will not run, and why."""
+    for (kind, name), cells in plan.unavailable.items():
+        say(f"not available yet: {kind} {name} ({count(cells, 'cell')})")
+    reasons: dict[str, list[str]] = {}
+    for refusal in plan.refused:
+        reasons.setdefault(refusal.reason, []).append(f"{refusal.variant} {refusal.intermediate}>{refusal.target}")
+    for reason, cells_ in reasons.items():
+        shown = ", ".join(cells_[:4]) + (f" and {len(cells_) - 4} more" if len(cells_) > 4 else "")
+        say(f"does not exist: {shown}: {reason}")
+    for because, cells in plan.excluded.items():
+        say(f"excluded: {count(cells, 'cell')}: {because}")
+    if plan.needs_measurement:
+        say("the token budget is measured when the run starts; stages that depend on it have provisional keys")
+    if plan.missing_data is not None:
+        say(f"original files are missing; keys are provisional\n{plan.missing_data}")
+
+
+def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
+    """The plan in short, for programs."""
+    return {
+        "recipe": plan.recipe.name,
+        "stages": len(plan.stages),
+        "cells": len(plan.cells),
+        "kinds": [row.as_json() for row in rows],
+        "unavailable": [
+            {"kind": kind, "name": name, "cells": cells} for (kind, name), cells in plan.unavailable.items()
+        ],
+        "refused": [
+            {
+                "variant": entry.variant,
+                "intermediate": entry.intermediate,
+                "target": entry.target,
+                "reason": entry.reason,
+            }
+            for entry in plan.refused
+        ],
+        "excluded": dict(plan.excluded),
+        "needs_measurement": plan.needs_measurement,
+        "missing_data": plan.missing_data.what if plan.missing_data else None,
+    }

@@ -1,0 +1,116 @@
+"""Run everything a recipe needs that is not in the store yet."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+
+from adapterxfer.api import RunResult, default_jobs, run
+from adapterxfer.cli.console import complain, count, duration, say, say_json
+from adapterxfer.cli.options import add_json, add_recipe, add_store, positive
+from adapterxfer.cli.progress import BarProgress, PlainProgress, make_progress
+from adapterxfer.engines.events import Event
+from adapterxfer.plan import Plan
+from adapterxfer.recipe import load_recipe
+from adapterxfer.store.store import Store
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `run`."""
+    add_recipe(parser)
+    add_store(parser)
+    parser.add_argument("--jobs", type=positive, default=None, help="worker processes (default: number of cores)")
+    parser.add_argument("--device", default="cpu", help="where to train: cpu (default), cuda, cuda:0, ...")
+    add_json(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Run, show progress, and say where the report is."""
+    recipe = load_recipe(arguments.recipe, arguments.set_)
+    store = Store(arguments.store)
+    jobs = arguments.jobs or default_jobs()
+    if recipe.needs_measurement and not arguments.json:
+        say("measuring how fast this machine pretrains, unless the store knows it ...")
+    with ExitStack() as stack:
+        display: list[PlainProgress | BarProgress] = []
+
+        def prepared(plan: Plan) -> None:
+            completed = store.completed()
+            done = sum(stage.short_key in completed for stage in plan.stages.values())
+            if not arguments.json:
+                _say_start(plan, done, arguments.store)
+                if done < len(plan.stages):
+                    shown = make_progress(len(plan.stages), done)
+                    stack.enter_context(shown)
+                    display.append(shown)
+
+        def listener(event: Event) -> None:
+            for shown in display:
+                shown(event)
+
+        result = run(
+            recipe,
+            store=store.root,
+            only=arguments.only,
+            jobs=jobs,
+            listener=listener,
+            settings={"device": arguments.device},
+            prepared=prepared,
+        )
+    if arguments.json:
+        say_json(as_json(result, arguments.store))
+    else:
+        _say_end(result, arguments.store)
+    return result.outcome.exit_code
+
+
+def _say_start(plan: Plan, done: int, store: str) -> None:
+    say(f"run {plan.recipe.name}: {count(len(plan.stages), 'stage')}, {done:,} done, store {store}")
+    if plan.recipe.synthetic:
+        say("synthetic demonstration: made-up languages, tasks and tiny backbones")
+    setup = plan.recipe.pretrain
+    if setup is not None and isinstance(setup.tokens, dict):
+        tokens = ", ".join(f"{size} {number:,}" for size, number in setup.tokens.items())
+        say(f"pretraining tokens: {tokens} ({setup.dtype})")
+
+
+def _say_end(result: RunResult, store: str) -> None:
+    outcome, total = result.outcome, len(result.plan.stages)
+    for failure in outcome.failed.values():
+        complain(f"failed: {failure}")
+    if outcome.interrupted:
+        complain("stopped: finished stages are kept; run the same command again to continue")
+        return
+    if not outcome.finished and not outcome.failed:
+        say(f"done: {count(total, 'stage')} already in the store")
+    else:
+        blocked = f", {len(outcome.blocked):,} blocked by them" if outcome.blocked else ""
+        failed = f"{len(outcome.failed):,} failed{blocked}"
+        say(f"done: {count(total, 'stage')}, {failed}, {duration(outcome.seconds)}")
+    if result.report is not None:
+        say(f"Report: {shown_path(result.report / 'report.html', store)}")
+
+
+def shown_path(path: Path, store: str) -> str:
+    """The path as the user wrote the store: relative where the store was given so."""
+    try:
+        return str(Path(store) / path.relative_to(Path(store).absolute()))
+    except ValueError:
+        return str(path)
+
+
+def as_json(result: RunResult, store: str) -> dict[str, object]:
+    """How the run ended, for programs."""
+    outcome = result.outcome
+    return {
+        "recipe": result.plan.recipe.name,
+        "stages": len(result.plan.stages),
+        "finished": len(outcome.finished),
+        "reused": len(outcome.reused),
+        "failed": {key: str(failure) for key, failure in outcome.failed.items()},
+        "blocked": len(outcome.blocked),
+        "interrupted": outcome.interrupted,
+        "seconds": round(outcome.seconds, 2),
+        "report": shown_path(result.report, store) if result.report is not None else None,
+    }
