@@ -1,0 +1,129 @@
+"""Mistakes found in other significance tools; each test fails if we make the same one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from adapterxfer import statistics as st
+from adapterxfer.statistics.intervals import shift_p
+
+ACCURACY = st.ratio_metric("accuracy", (1, 0), (0, 1))
+IDS = [f"{index:04d}" for index in range(60)]
+
+
+def table_of(**systems: np.ndarray) -> st.ScoreTable:
+    cells = [
+        st.CellCounts({"name": name}, 1, "t", "en", "t", IDS[: len(v)], np.stack([v, np.ones_like(v)], axis=1))
+        for name, v in systems.items()
+    ]
+    return st.build_table(cells, {"t": ACCURACY})
+
+
+def cell(name: str) -> st.Contrast:
+    return st.score(st.System.of({"name": name}), "t", "en")
+
+
+def test_both_systems_are_resampled_on_the_same_items() -> None:
+    """deepsig's paired bootstrap draws each side on its own, and sacrebleu's rival scripts half of the items."""
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 2, 60)
+    second = first.copy()
+    second[:3] = 1 - second[:3]
+    table = table_of(a=first, b=second)
+    found = st.resample(table, [cell("a") - cell("b"), cell("a")], resamples=4000, seed=0)
+    gap = (first - second).astype(float)
+    assert found.replicates[:, 0].std() == pytest.approx(100 * gap.std() / np.sqrt(60), rel=0.05)
+    assert found.replicates[:, 0].std() < 0.5 * found.replicates[:, 1].std()
+
+
+def test_deviations_are_centred_before_taking_absolute_values() -> None:
+    """sacrebleu centres |difference|, which makes a two-sided question one-sided: 11.6 % errors at 5 %."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(1.5, 1.0, 20_000)
+    two_sided = shift_p(values, 1.5)
+    assert two_sided == pytest.approx(0.1336, abs=0.01)
+    absolute = np.abs(values)
+    wrong = (1 + np.count_nonzero(absolute - absolute.mean() >= 1.5)) / 20_001
+    assert two_sided > 1.8 * wrong
+
+
+def test_p_is_never_zero() -> None:
+    """deepsig reports r / R, which can be 0 however few resamples were made."""
+    assert shift_p(np.full(9, 3.0), 3.0) == 0.1
+    assert st.randomization_test(np.tile([1.0, 1.0], (40, 1)), np.tile([0.0, 1.0], (40, 1)), ACCURACY,
+                                 resamples=99, seed=0) == 0.01  # fmt: skip
+
+
+def test_ties_count_as_extreme() -> None:
+    """sacrebleu's and compare-mt's counts treat a tie as evidence for a difference."""
+    same = np.tile([1.0, 2.0], (30, 1))
+    assert st.randomization_test(same, same.copy(), ACCURACY, resamples=99, seed=0) == 1.0
+    assert shift_p(np.array([1.0, 1.0, 3.0, -1.0]), 1.0) == (1 + 2) / 5
+
+
+def test_a_real_effect_does_not_get_p_one_and_inputs_stay_untouched() -> None:
+    """testSignificanceNLP counts smaller instead of larger differences, and swaps inside the caller's lists."""
+    rng = np.random.default_rng(2)
+    strong = np.stack([rng.random(60) < 0.9, np.ones(60)], axis=1).astype(float)
+    weak = np.stack([rng.random(60) < 0.4, np.ones(60)], axis=1).astype(float)
+    before = strong.copy(), weak.copy()
+    assert st.randomization_test(strong, weak, ACCURACY, resamples=1999, seed=0) < 0.01
+    np.testing.assert_array_equal(strong, before[0])
+    np.testing.assert_array_equal(weak, before[1])
+
+
+def test_mcnemar_ignores_items_on_which_both_are_wrong() -> None:
+    differences = np.array([1] * 8 + [-1] * 2)
+    padded = np.concatenate([differences, np.zeros(500, dtype=int)])
+    assert st.exact_sign_flip(padded) == st.exact_sign_flip(differences) == st.mcnemar(8, 2)
+
+
+def test_adjusted_values_come_back_in_order_and_never_fall() -> None:
+    """deepsig's Bonferroni returns [.04, .02, .06, .03] for these."""
+    raw = np.array([0.01, 0.04, 0.03, 0.005])
+    for method in ("holm", "bh", "by"):
+        adjusted = st.adjust(raw, method)
+        assert (np.diff(adjusted[np.argsort(raw)]) >= 0).all()
+        assert (adjusted >= raw).all()
+
+
+def test_more_comparisons_are_never_easier() -> None:
+    """deepsig's correction of almost stochastic order relaxes with the number of comparisons."""
+    smallest = [st.adjust([0.01] + [0.9] * others, "holm")[0] for others in range(5)]
+    assert (np.diff(smallest) > 0).all()
+    effects = [st.minimum_detectable_effect(1.0, tests=tests) for tests in (1, 2, 10, 99)]
+    assert (np.diff(effects) > 0).all()
+    assert effects[3] / effects[0] == pytest.approx(1.54, abs=0.01)
+
+
+def test_the_seed_is_used_and_nothing_else_is() -> None:
+    """rliable ignores its random_state and draws from numpy's global state."""
+    table = table_of(a=np.arange(60) % 2, b=np.arange(60) % 3 % 2)
+    question = [cell("a") - cell("b")]
+    np.random.seed(0)  # noqa: NPY002
+    first = st.resample(table, question, resamples=50, seed=5).replicates
+    np.random.seed(1)  # noqa: NPY002
+    np.testing.assert_array_equal(first, st.resample(table, question, resamples=50, seed=5).replicates)
+    assert not np.array_equal(first, st.resample(table, question, resamples=50, seed=6).replicates)
+
+
+def test_bca_of_one_contrast_does_not_depend_on_the_others() -> None:
+    """arch centres every statistic's jackknife on the mean over all statistics."""
+    rng = np.random.default_rng(3)
+    table = table_of(a=rng.integers(0, 2, 60), b=(rng.random(60) < 0.9).astype(int))
+    alone = st.resample(table, [cell("a")], resamples=999, seed=0)
+    joint = st.resample(table, [cell("b"), cell("a")], resamples=999, seed=0)
+    assert st.bca_interval(table, joint, 1) == st.bca_interval(table, alone, 0)
+
+
+def test_a_mean_over_parallel_languages_is_not_pooled_as_if_independent() -> None:
+    """lm-evaluation-harness adds variances over subtasks: too small when they share their items."""
+    right = np.random.default_rng(4).integers(0, 2, 60)
+    counts = np.stack([right, np.ones(60, dtype=int)], axis=1)
+    cells = [st.CellCounts({"name": "a"}, 1, "t", lang, "t", IDS, counts) for lang in ("de", "en", "sw")]
+    table = st.build_table(cells, {"t": ACCURACY})
+    parts = [st.score(table.systems[0], "t", lang) for lang in ("de", "en", "sw")]
+    found = st.resample(table, [st.macro(parts), parts[0]], resamples=500, seed=0)
+    np.testing.assert_allclose(found.replicates[:, 0], found.replicates[:, 1], rtol=1e-12)
+    np.testing.assert_allclose(found.components.items[0], found.components.items[1], rtol=1e-12)
