@@ -11,9 +11,10 @@ from scipy import special
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import build_design, transform_slope
-from adapterxfer.statistics.engine import Replicates, block_scores, exact_product
+from adapterxfer.statistics.engine import Replicates, block_scores
 from adapterxfer.statistics.intervals import Bounds
 from adapterxfer.statistics.metric import Floats
+from adapterxfer.statistics.products import exact_product
 from adapterxfer.statistics.table import Domain, ScoreTable
 from adapterxfer.statistics.weights import BLOCK, Weights, draw, stream
 

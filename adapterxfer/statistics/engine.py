@@ -1,8 +1,8 @@
 """The resampling kernel: cluster weights times cluster sums, then the metric, then the contrasts.
 
 One block of 256 replicates of one domain is one matrix product ``(replicates, clusters) @ (clusters, columns)``.
-Counts and multiples are integers, so the product is exact in float32 below 2**24 and in float64 below 2**53, and the
-sums do not depend on the library, the number of threads or the other columns in the product.
+The product is exact (see products.py), so sums do not depend on the library, the number of threads or the other columns
+in the product.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import Design, build_design
 from adapterxfer.statistics.metric import Floats
+from adapterxfer.statistics.products import CountMatrix
 from adapterxfer.statistics.table import Domain, ScoreTable
 from adapterxfer.statistics.variance import Components, components
 from adapterxfer.statistics.vocabulary import WeightKind
@@ -75,8 +76,9 @@ def resample(
     for domain in table.domains:
         if not _used(design, domain):
             continue
+        counts = CountMatrix.of(domain.sums)
         for start, block in _blocks(domain, weights, seed, resamples):
-            scores = block_scores(table, domain, block)
+            scores = block_scores(table, domain, block, counts)
             stop = min(start + BLOCK, resamples)
             replicates[start:stop] += design.apply(scores[: stop - start], domain.first, domain.last)
     return Replicates(
@@ -93,9 +95,13 @@ def _blocks(domain: Domain, weights: WeightKind, seed: int, resamples: int) -> I
         yield start, draw(weights, stream(seed, domain.name, number), clusters=len(domain.clusters))
 
 
-def block_scores(table: ScoreTable, domain: Domain, weights: Weights) -> Floats:
-    """Points of a domain's rows under some weights, shape ``(replicates, rows of the domain)``."""
-    sums = weighted_sums(weights, domain.sums)
+def block_scores(table: ScoreTable, domain: Domain, weights: Weights, counts: CountMatrix | None = None) -> Floats:
+    """Points of a domain's rows under some weights, shape ``(replicates, rows of the domain)``.
+
+    Args:
+        counts: the domain's sums, prepared for several blocks.
+    """
+    sums = weighted_sums(weights, counts or CountMatrix.of(domain.sums))
     result = np.empty((len(sums), domain.last - domain.first))
     offset = 0
     for block in domain.blocks:
@@ -108,27 +114,9 @@ def block_scores(table: ScoreTable, domain: Domain, weights: Weights) -> Floats:
     return result
 
 
-def weighted_sums(weights: Weights, counts: Floats) -> Floats:
-    """``weights @ counts``, exact for integer counts and for counts on a grid of 2**-30.
-
-    Args:
-        counts: float64 ``(clusters, columns)``.
-
-    Returns:
-        float64 ``(replicates, columns)``.
-    """
-    sums = exact_product(weights.multiples, counts)
+def weighted_sums(weights: Weights, counts: CountMatrix) -> Floats:
+    """``weights @ counts`` as float64 ``(replicates, columns)``: an exact product, then at most one rounding."""
+    sums = counts.product(weights.multiples)
     if weights.offset == 0.0 and weights.step == 1.0:
         return sums
-    return np.asarray(weights.offset * counts.sum(axis=0) + weights.step * sums)
-
-
-def exact_product(multiples: np.typing.NDArray[np.integer], counts: Floats) -> Floats:
-    """``multiples @ counts`` in the cheapest floating-point type in which every partial sum is exact.
-
-    A partial sum is at most (largest row total of the multiples) * (largest count). The type follows from the counts
-    alone, so splitting the replicates differently cannot change a bit.
-    """
-    bound = float(multiples.sum(axis=1).max()) * float(counts.max(initial=0.0))
-    kind = np.float32 if bound < 2**24 and np.array_equal(counts, np.rint(counts)) else np.float64
-    return np.asarray(multiples.astype(kind) @ counts.astype(kind), dtype=np.float64)
+    return np.asarray(weights.offset * counts.counts.sum(axis=0) + weights.step * sums)

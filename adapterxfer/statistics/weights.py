@@ -25,7 +25,7 @@ _MAMMEN_HIGH = (math.sqrt(5.0) - 1.0) / (2.0 * math.sqrt(5.0))
 
 
 class Weights(NamedTuple):
-    """Weights ``offset + step * multiples``, multiples of shape ``(replicates, clusters)``, dtype uint8 or int64."""
+    """Weights ``offset + step * multiples``, multiples of shape ``(replicates, clusters)``."""
 
     multiples: npt.NDArray[np.integer]
     offset: float
@@ -47,11 +47,7 @@ def draw(kind: WeightKind, rng: np.random.Generator, *, clusters: int, replicate
     Source: Mammen 1993 for the two-point law; Poisson weights as in Hanley and MacGibbon 2006.
     """
     if kind == "multinomial":
-        words = np.frombuffer(rng.bytes(4 * replicates * clusters), dtype="<u4").astype(np.uint64)
-        drawn = ((words * np.uint64(clusters)) >> np.uint64(32)).astype(np.int64).reshape(replicates, clusters)
-        drawn += clusters * np.arange(replicates, dtype=np.int64)[:, None]
-        multiples = np.bincount(drawn.ravel(), minlength=replicates * clusters).reshape(replicates, clusters)
-        return Weights(multiples, 0.0, 1.0)
+        return Weights(_multinomial(rng, clusters, replicates), 0.0, 1.0)
     halves = np.frombuffer(rng.bytes(2 * replicates * clusters), dtype="<u2").reshape(replicates, clusters)
     if kind == "poisson":
         return Weights(_POISSON_TABLE[halves], 0.0, 1.0)
@@ -59,6 +55,21 @@ def draw(kind: WeightKind, rng: np.random.Generator, *, clusters: int, replicate
         high = (halves < round(_MAMMEN_HIGH * 65536)).astype(np.uint8)
         return Weights(high, (3.0 - math.sqrt(5.0)) / 2.0, math.sqrt(5.0))
     raise StatisticsError(f"weights '{kind}' are not one of: multinomial, poisson, mammen", fix="use multinomial")
+
+
+def _multinomial(rng: np.random.Generator, clusters: int, replicates: int) -> npt.NDArray[np.uint8]:
+    """How often each cluster is drawn, row by row so that the counters stay in the cache.
+
+    An index is the upper half of ``word * clusters``: off from uniform by less than ``clusters / 2**32``.
+    """
+    words = np.frombuffer(rng.bytes(4 * replicates * clusters), dtype="<u4").reshape(replicates, clusters)
+    multiples = np.empty((replicates, clusters), dtype=np.uint8)
+    drawn = np.empty(clusters, dtype=np.uint64)
+    for row in range(replicates):
+        np.multiply(words[row], np.uint64(clusters), out=drawn, dtype=np.uint64)
+        np.right_shift(drawn, np.uint64(32), out=drawn)
+        multiples[row] = np.bincount(drawn.view(np.int64), minlength=clusters)
+    return multiples
 
 
 def draw_signs(rng: np.random.Generator, *, clusters: int, replicates: int = BLOCK) -> npt.NDArray[np.uint8]:

@@ -9,8 +9,9 @@ import pytest
 from scipy import stats
 
 from adapterxfer import statistics as st
-from adapterxfer.statistics.engine import block_scores, exact_product
+from adapterxfer.statistics.engine import block_scores
 from adapterxfer.statistics.intervals import interval, shift_p
+from adapterxfer.statistics.products import exact_product
 from adapterxfer.statistics.weights import Weights
 
 F1 = st.ratio_metric("span_f1", (2, 0, 0), (0, 1, 1))

@@ -10,7 +10,7 @@ import pytest
 
 from adapterxfer import statistics as st
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.engine import exact_product
+from adapterxfer.statistics.products import CountMatrix, exact_product
 from adapterxfer.statistics.weights import BLOCK, draw, draw_signs, stream
 
 
@@ -82,8 +82,23 @@ def test_other_weights_agree_on_the_standard_error(kind: str, make_table, make_g
 def test_products_of_integers_are_exact(highest: int) -> None:
     rng = np.random.default_rng(0)
     counts = rng.integers(0, highest, (500, 7), endpoint=True)
-    multiples = draw("multinomial", stream(0, "d", 0), clusters=500).multiples
+    multiples = draw("multinomial", stream(0, "d", 0), clusters=500).multiples.astype(int)
     np.testing.assert_array_equal(exact_product(multiples, counts.astype(float)), (multiples @ counts).astype(float))
+
+
+def test_the_int8_path_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    rng = np.random.default_rng(0)
+    counts = rng.integers(0, 100, (701, 133)).astype(float)
+    multiples = draw("multinomial", stream(0, "d", 0), clusters=701).multiples
+    monkeypatch.setattr("adapterxfer.statistics.products._seconds", lambda function, _: hasattr(function, "__self__"))
+    fast = CountMatrix.of(counts)
+    np.testing.assert_array_equal(fast.product(multiples), multiples.astype(int) @ counts.astype(int))
+    assert fast._int8 is not None
+    too_large = CountMatrix.of(counts + 100)
+    np.testing.assert_array_equal(too_large.product(multiples), multiples.astype(int) @ (counts.astype(int) + 100))
+    assert too_large._int8 is None
 
 
 def test_fractional_counts_give_the_same_bits_in_any_company() -> None:
