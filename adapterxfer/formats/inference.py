@@ -14,7 +14,7 @@ from adapterxfer.formats.encoded import Encoded
 Forward = Callable[[Tensor, Tensor], Tensor]
 """Token ids and attention mask, each ``(rows, width)``, to hidden states ``(rows, width, hidden)``."""
 
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 """Default padded tokens per batch; on CPU the activations of a small model then stay in the cache."""
 
 

@@ -1,0 +1,102 @@
+"""Small tasks of every format, with hand-made text in two languages."""
+
+from pathlib import Path
+
+import pytest
+
+from adapterxfer.data.examples import (
+    ChoiceExample,
+    PairExample,
+    RetrievalExample,
+    SpanExample,
+    TaggingExample,
+    TaskData,
+)
+from adapterxfer.data.storage import read_task, write_task
+
+
+def pairs(language, count, word):
+    """Label ``yes`` exactly if the second text has the word; the first text tells nothing."""
+    return [
+        PairExample(
+            str(i), str(i), language, f"tom saw {i % 5}", f"the {word if i % 2 else 'dog'} ran", ("no", "yes")[i % 2]
+        )
+        for i in range(count)
+    ]
+
+
+TASKS = {
+    "nli": TaskData(
+        "nli",
+        "sequence_classification",
+        ("no", "yes"),
+        {
+            ("train", "en"): pairs("en", 40, "cat"),
+            ("test", "xx"): pairs("xx", 9, "katze"),
+            ("test", "en"): pairs("en", 9, "cat"),
+        },
+    ),
+    "ner": TaskData(
+        "ner",
+        "tagging",
+        ("O", "B-PER", "I-PER"),
+        {
+            ("train", "en"): [
+                TaggingExample("0", "0", "en", ("Tom", "saw", "Anna", "now", "."), ("B-PER", "O", "B-PER", "O", "O"))
+            ],
+            ("test", "en"): [
+                TaggingExample("1", "1", "en", ("tom", "ran", "."), ("B-PER", "O", "O")),
+                TaggingExample("2", "2", "en", ("\u200b", "Annabel"), ("O", "B-PER")),
+            ],
+            ("test", "xx"): [TaggingExample("1", "1", "xx", ("Tom", "lief", "weg"), ("B-PER", "O", "O"))],
+        },
+    ),
+    "qa": TaskData(
+        "qa",
+        "span_qa",
+        (),
+        {
+            ("train", "en"): [SpanExample("0", "0", "en", "who?", "a big cat ran", ("big cat",), (2,))],
+            ("test", "en"): [
+                SpanExample("1", "p", "en", "who saw anna?", "Tom, the dog, saw Anna.", ("Tom", "Tom, the dog"), (0, 0))
+            ],
+            ("test", "xx"): [SpanExample("1", "p", "xx", "wer?", "nur", ("nur",), (0,))],
+        },
+    ),
+    "choice": TaskData(
+        "choice",
+        "multiple_choice",
+        (),
+        {
+            ("test", "en"): [
+                ChoiceExample("1", "1", "en", "tom", "who?", ("a", "b"), 1),
+                ChoiceExample("2", "2", "en", "tom", "who?", ("a", "b", "c", "d"), 1),
+            ]
+        },
+    ),
+    "retrieval": TaskData(
+        "retrieval",
+        "retrieval",
+        (),
+        {
+            ("test", language): [
+                RetrievalExample(str(i), str(i), language, f"{language} {word}", word)
+                for i, word in enumerate(("tom", "anna", "dog", "big"))
+            ]
+            for language in ("yy", "xx")
+        },
+    ),
+}
+
+
+@pytest.fixture(scope="session")
+def task_folders(tmp_path_factory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("tasks")
+    for name, data in TASKS.items():
+        write_task(root / name, data)
+    return {name: root / name for name in TASKS}
+
+
+@pytest.fixture
+def stored(task_folders):
+    return lambda name: read_task(task_folders[name])
