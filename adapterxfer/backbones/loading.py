@@ -6,6 +6,7 @@ gets a copy, whoever leaves them frozen shares them, and every hand-out checks t
 
 from __future__ import annotations
 
+import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 KEPT = 8
 """Pristine backbones kept per process; the least recently used goes first."""
 
-EMBEDDED_FOLDER = Path(__file__).parent.parent / "world" / "backbones"
+WORLD_FOLDER = Path(__file__).parent.parent / "world"
+EMBEDDED_FOLDER = WORLD_FOLDER / "backbones"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
     dtype = str(identity.get("dtype", "float32"))
     if dtype not in DTYPES:
         raise BackboneError(f"backbone dtype {dtype!r}; expected one of {', '.join(DTYPES)}", fix="change the recipe")
+    _check_file(identity, folder)
     config = read_config(folder, attention=str(identity.get("attention", "sdpa")))
     if identity["kind"] == "untrained":
         model = _untrained(config, folder, seed=int(identity.get("seed", 1)))
@@ -158,8 +161,9 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
         fill(model, read_weights(folder), str(folder))
     model = model.to(getattr(torch, dtype)).requires_grad_(False).eval()
     beside = folder / "tokenizer.json"
-    # The embedded backbones share one tokenizer, which lies beside their folders.
-    path = beside if beside.is_file() else folder.parent / "tokenizer.json"
+    # The embedded backbones share one tokenizer.
+    shared = identity["kind"] in ("embedded", "untrained") and not beside.is_file()
+    path = WORLD_FOLDER / "tokenizer" / "tokenizer.json" if shared else beside
     tokenizer = load_tokenizer(path, max_length=config.max_position_embeddings - config.pad_token_id - 1)
     if len(tokenizer) > config.vocab_size:
         raise BackboneError(
@@ -168,6 +172,23 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
         )
     fingerprint = state_fingerprint(model.state_dict())
     return LoadedBackbone(model, tokenizer, config, dict(identity), fingerprint, count_parameters(model))
+
+
+def _check_file(identity: Mapping[str, Any], folder: Path) -> None:
+    """Compare the file an identity pins: the weights of an embedded backbone, the configuration of its twin."""
+    pinned = {"embedded": "model.safetensors", "untrained": "config.json"}.get(str(identity["kind"]))
+    expected = identity.get("fingerprint")
+    if pinned is None or not expected:
+        return
+    path = folder / pinned
+    if not path.is_file():
+        raise BackboneError(f"{path}: not found", fix="install the package again, with its data")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != expected:
+        raise BackboneError(
+            f"{path}: sha256 {found[:16]}, but the plan pins {str(expected)[:16]}",
+            fix="plan the recipe again; the package data changed since",
+        )
 
 
 def _untrained(config: XLMRobertaConfig, folder: Path, *, seed: int) -> XLMRobertaModel:

@@ -57,7 +57,7 @@ def execute(context: StageContext) -> dict[str, Any]:
             settings,
             seed=int(identity["seed"]),
             log=log,
-            sampling=str(identity.get("sampling") or "proportional"),
+            sampling=identity.get("sampling"),
             device=device,
             token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
         )
@@ -100,7 +100,7 @@ def _build(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTas
     seed = int(identity["seed"])
     if context.stage.kind == "train_fusion":
         folders = {name: _input(context, f"intermediate.{name}") for name in identity["fused"]}
-        return build_fusion(backbone, tasks[0], intermediates=folders, target=_input(context, "target"), seed=seed)
+        return build_fusion(backbone, tasks[0], intermediates=folders, target=context.inputs.get("target"), seed=seed)
     return build_single(
         backbone,
         tasks,

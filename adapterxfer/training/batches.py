@@ -7,8 +7,8 @@ micro-batches; it changes no more than the order of additions, since the loop no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Literal, get_args
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,6 @@ from adapterxfer.formats.base import Feature
 
 WINDOW_BATCHES = 50
 """Batches whose features are sorted by length together."""
-
-Sampling = Literal["proportional", "equal"]
-"""How `multi` chooses the task of a step: by the number of training features, or all alike."""
 
 
 def feature_batches(
@@ -48,20 +45,42 @@ def feature_batches(
         yield from batches[rng.permutation(len(batches))]
 
 
-def task_choices(counts: Sequence[int], sampling: str, rng: np.random.Generator) -> Iterator[int]:
-    """Endless choices of a task; with one task it is always 0 and draws nothing.
+def task_weights(counts: Sequence[int], sampling: Mapping[str, Any] | None) -> NDArray[np.float64]:
+    """Probability of each task of a `multi` training, shape ``(tasks,)``.
+
+    Args:
+        counts: training features of each task.
+        sampling: ``{kind, temperature?, cap?}``: ``proportional`` to the counts (also for None), ``uniform``,
+            ``temperature`` (counts to the power 1/temperature) or ``capped`` (counts up to a cap).
 
     Raises:
-        StageError: the way of sampling does not exist.
+        StageError: the kind does not exist.
     """
-    if sampling not in get_args(Sampling):
-        raise StageError(
-            f"sampling {sampling!r}; expected one of {', '.join(get_args(Sampling))}", fix="correct it in the recipe"
-        )
-    weights = np.asarray(counts, dtype=np.float64) if sampling == "proportional" else np.ones(len(counts))
-    bounds = np.cumsum(weights / weights.sum())[:-1]
+    sizes = np.asarray(counts, dtype=np.float64)
+    rule = {"kind": "proportional"} if sampling is None else dict(sampling)
+    match rule.get("kind"):
+        case "proportional":
+            weights = sizes
+        case "uniform":
+            weights = np.ones_like(sizes)
+        case "temperature":
+            weights = sizes ** (1.0 / float(rule["temperature"]))
+        case "capped":
+            weights = np.minimum(sizes, float(rule["cap"]))
+        case kind:
+            raise StageError(
+                f"sampling kind {kind!r}; expected proportional, uniform, temperature or capped",
+                fix="correct 'multi: sampling' in the recipe",
+            )
+    shares: NDArray[np.float64] = weights / weights.sum()
+    return shares
+
+
+def task_choices(weights: NDArray[np.float64], rng: np.random.Generator) -> Iterator[int]:
+    """Endless choices of a task by weight; a single task is chosen without drawing."""
+    bounds = np.cumsum(weights)[:-1]
     while True:
-        yield int(np.searchsorted(bounds, rng.random(), side="right")) if len(counts) > 1 else 0
+        yield int(np.searchsorted(bounds, rng.random(), side="right")) if len(bounds) else 0
 
 
 def micro_batches(features: Sequence[Feature], *, token_budget: int) -> list[Sequence[Feature]]:

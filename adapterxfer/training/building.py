@@ -91,7 +91,7 @@ def build_fusion(
     task: TrainTask,
     *,
     intermediates: Mapping[str, Path],
-    target: Path,
+    target: Path | None,
     seed: int,
 ) -> TransferModel:
     """The model of a fusion training: trained adapters frozen, a fresh fusion and a fresh head.
@@ -102,7 +102,8 @@ def build_fusion(
         backbone: frozen and shared.
         task: the target task.
         intermediates: name -> model folder, in the order of the fusion; each holds one adapter.
-        target: model folder of the target adapter, trained alone.
+        target: model folder of the target adapter, trained alone; None where the task's own adapter is among the
+            intermediates (a fusion trained on an intermediate task, for targets without training).
         seed: of the start values of fusion and head.
 
     Raises:
@@ -114,14 +115,15 @@ def build_fusion(
         part_id = f"i{index:02d}"
         adapters[part_id] = load_adapter(read_description(folder), TARGET_ID, backbone)
         parts.append(_part(part_id, name, adapters[part_id]))
-    stored = read_description(target)
-    if stored.composition.variant != "adapter":
-        raise VariantError(
-            f"{target}: variant '{stored.composition.variant}'; a fusion takes the target adapter trained alone",
-            fix="plan the recipe again",
-        )
-    adapters[TARGET_ID] = load_adapter(stored, TARGET_ID, backbone)
-    parts.append(_part(TARGET_ID, task.name, adapters[TARGET_ID]))
+    if target is not None:
+        stored = read_description(target)
+        if stored.composition.variant != "adapter":
+            raise VariantError(
+                f"{target}: variant '{stored.composition.variant}'; a fusion takes the target adapter trained alone",
+                fix="plan the recipe again",
+            )
+        adapters[TARGET_ID] = load_adapter(stored, TARGET_ID, backbone)
+        parts.append(_part(TARGET_ID, task.name, adapters[TARGET_ID]))
     heads = _head_parts([task])
     return TransferModel(
         backbone,

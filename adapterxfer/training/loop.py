@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from adapterxfer.errors import StageError
-from adapterxfer.training.batches import feature_batches, micro_batches, task_choices
+from adapterxfer.training.batches import feature_batches, micro_batches, task_choices, task_weights
 from adapterxfer.training.device import accelerator_for
 from adapterxfer.training.seeds import derive_seed, numpy_generator
 from adapterxfer.training.selection import BestWeights, dev_score, evaluation_steps
@@ -75,7 +75,7 @@ def train(
     *,
     seed: int,
     log: Log,
-    sampling: str = "proportional",
+    sampling: Mapping[str, Any] | None = None,
     device: str = "cpu",
     token_budget: int = TOKEN_BUDGET,
 ) -> TrainResult:
@@ -87,7 +87,7 @@ def train(
         settings: see `TrainSettings`.
         seed: of the order of features, the choice of tasks, and dropout.
         log: takes ``{step, steps, loss, learning_rate}`` every `LOG_EVERY` steps and dev scores.
-        sampling: how the task of a step is chosen where there are several.
+        sampling: how the task of a step is chosen where there are several; see `task_weights`.
         device: ``cpu`` or ``auto``.
         token_budget: rows times width of one forward pass.
 
@@ -105,7 +105,8 @@ def train(
         )
         for task in tasks
     ]
-    choices = task_choices([len(task.features) for task in tasks], sampling, numpy_generator(seed, "tasks"))
+    weights = task_weights([len(task.features) for task in tasks], sampling)
+    choices = task_choices(weights, numpy_generator(seed, "tasks"))
     heads = [model.head(task.name) for task in tasks]
     parameters = list(model.trainable().values())
     optimiser = _optimiser(parameters, settings)
@@ -138,7 +139,7 @@ def train(
             norm = _apply(optimiser, parameters, rate=rate, count=units, clip=settings.clip)
             meter.add(step, total, units, norm, rate)
             if best is not None and step in moments:
-                scores = [dev_score(model, task, token_budget=token_budget) for task in tasks]
+                scores = [dev_score(model, task) for task in tasks]
                 best.offer(sum(scores) / len(scores), step)
                 log({"step": step, "steps": steps, "dev": {t.name: s for t, s in zip(tasks, scores, strict=True)}})
     if best is not None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
 from adapterxfer.data.gold import gold_text
+from adapterxfer.formats.inference import predict_encoded
 from adapterxfer.metrics import count_predictions, get_metric
-from adapterxfer.training.batches import micro_batches
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.model import TransferModel
 
@@ -22,32 +20,19 @@ def evaluation_steps(steps: int) -> frozenset[int]:
     return frozenset(max(1, round(steps * part / EVALUATIONS)) for part in range(1, EVALUATIONS + 1))
 
 
-def dev_score(model: TransferModel, task: TrainTask, *, token_budget: int) -> float:
+def dev_score(model: TransferModel, task: TrainTask) -> float:
     """Score of the task's metric on its English dev data, in points.
 
     Args:
         model: evaluated as it is now; its mode is restored.
         task: with dev data.
-        token_budget: rows times width of one forward pass.
     """
     assert task.dev is not None
-    head, fmt, features = model.head(task.name), task.format, task.dev.features
     before = model.training
     model.eval()
-    # Sorted by length: neighbours in a batch need little padding.
-    order = sorted(range(len(features)), key=lambda index: features[index].length)
-    results: list[Any] = [None] * len(features)
-    position = 0
-    with torch.inference_mode():
-        for part in micro_batches([features[index] for index in order], token_budget=token_budget):
-            batch = fmt.collate(part, pad_id=task.pad_id).to(model.device)
-            outputs = head(model(batch.input_ids, batch.attention_mask), batch)
-            for result in fmt.results(outputs, batch):
-                results[order[position]] = result
-                position += 1
+    predictions = predict_encoded(model, model.head(task.name), task.format, task.dev, task.labels, device=model.device)
     model.train(before)
-    predictions = fmt.decode(results, features, task.dev.examples, task.labels)
-    metric = get_metric(task.metric, format_name=fmt.name, labels=task.labels)
+    metric = get_metric(task.metric, format_name=task.format.name, labels=task.labels)
     counts = count_predictions(metric, predictions, [gold_text(example) for example in task.dev.examples])
     return float(metric.score(counts.sum(axis=0)))
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from adapterxfer.errors import StageError
 
-Schedule = Literal["linear", "constant"]
+Schedule = Literal["linear", "cosine", "constant"]
 Dtype = Literal["fp32", "bf16"]
 Selection = Literal["last", "dev"]
 
@@ -27,7 +27,7 @@ class TrainSettings:
         steps: optimiser steps; exclusive with ``epochs``.
         epochs: passes over the training features, rounded up to whole steps.
         warmup_fraction: share of the steps over which the rate rises linearly from 0.
-        schedule: what follows: ``linear`` fall to 0, or ``constant``.
+        schedule: what follows: ``linear`` or ``cosine`` fall to 0, or ``constant``.
         weight_decay: of AdamW, on matrices only.
         clip: largest gradient norm; 0 for no limit.
         dtype: ``fp32``, or ``bf16`` autocast.
@@ -99,4 +99,7 @@ class TrainSettings:
             return self.learning_rate * (step + 1) / (warmup + 1)
         if self.schedule == "constant":
             return self.learning_rate
-        return self.learning_rate * (steps - step) / (steps - warmup)
+        left = (steps - step) / (steps - warmup)
+        if self.schedule == "cosine":
+            return self.learning_rate * (1 - math.cos(math.pi * left)) / 2
+        return self.learning_rate * left

@@ -61,7 +61,8 @@ class Composition:
 
     Attributes:
         variant: how weights are reused.
-        adapters: bottom first in a stack; intermediates first, then the target, in a fusion.
+        adapters: bottom first in a stack; intermediates first, then the target's, in a fusion
+            (none of its own where the fusion is trained on an intermediate task).
         heads: one per task.
         intermediate: name of what was trained before, also where its weights went into the target's (``sequential``,
             ``full-ft``); empty for none.
@@ -80,13 +81,14 @@ class Composition:
             "adapter": roles == ("target",),
             "sequential": roles == ("target",) and bool(self.intermediate),
             "stack": roles == ("intermediate", "target"),
-            "fuse": len(roles) >= 2 and roles == ("intermediate",) * (len(roles) - 1) + ("target",),
+            "fuse": len(roles) >= 2 and set(roles[:-1]) == {"intermediate"},
         }
         if not expected.get(self.variant, False):
             raise VariantError(
                 f"variant '{self.variant}' with adapters ({', '.join(roles) or 'none'}) and intermediate "
                 f"'{self.intermediate or 'none'}' is not one that can be built",
-                fix=f"one of {', '.join(get_args(VariantName))}; stack needs one intermediate, fuse one or more",
+                fix=f"use one of {', '.join(get_args(VariantName))}; stack takes one intermediate, "
+                "fuse with one needs a target",
             )
         if not self.heads:
             raise VariantError(f"variant '{self.variant}' has no head", fix="give at least one task")

@@ -87,10 +87,10 @@ def change_by_fresh_adapter(evidence: Evidence) -> float:
 
 
 def distance_of_fused_copies(evidence: Evidence) -> float:
-    """Fusion of the target adapter with itself against that adapter alone, relative root mean square."""
+    """Fusion of the last adapter with itself against that adapter alone, relative root mean square."""
     model = evidence.model
     fusion: Any = model.fusion
-    adapter: Any = model.adapters[TARGET_ID]
+    adapter: Any = model.adapters[model.composition.adapters[-1].id]
     arguments = (model.backbone, evidence.batch.input_ids, evidence.batch.attention_mask)
     with _evaluating(model):
         fused = encode(*arguments, lambda i, total, norm: fusion[i](total, norm, [adapter[i], adapter[i]]))

@@ -153,7 +153,7 @@ def run(world: Path, tmp_path: Path) -> Run:
             base |= {
                 "mode": "adapter",
                 "tasks": [{"task": "nli", "format": FORMATS["nli"]}],
-                "sampling": "proportional",
+                "sampling": None,
             }
         elif kind == "train_target":
             base |= {"mode": "adapter", "composition": "fresh", "task": "pos", "format": FORMATS["pos"]}

@@ -111,6 +111,29 @@ def test_training_leaves_the_shared_backbone_alone(run: Any, world: Path, backbo
     assert not any(parameter.requires_grad for parameter in again.model.parameters())
 
 
+def test_fusion_without_a_target_of_its_own(run: Any, world: Path, nli: Path, backbone: LoadedBackbone) -> None:
+    """For targets without training: a fusion of the intermediates, trained on one of their tasks."""
+    qa = run("train_intermediate", {"data.qa": world / "qa"}, tasks=[{"task": "qa", "format": FORMATS["qa"]}])
+    inputs = {"data": world / "qa", "intermediate.nli": nli, "intermediate.qa": qa}
+    folder = run("train_fusion", inputs, task="qa", format=FORMATS["qa"], fused=["nli", "qa"])
+    model = reload(folder, backbone)
+    assert [part.role for part in model.composition.adapters] == ["intermediate", "intermediate"]
+    assert verdicts(folder)["fusion-of-copies"]["value"] < 1e-3
+    with pytest.raises(VariantError, match="fuse with one needs a target"):
+        run("train_fusion", {"data": world / "qa", "intermediate.nli": nli}, task="qa", format=FORMATS["qa"])
+
+
+def test_dev_selection_keeps_the_best_moment(run: Any, world: Path) -> None:
+    settings = {"learning_rate": 2e-2, "batch_size": 8, "steps": 12, "selection": "dev", "max_length": 32}
+    folder = run("train_target", {"data": world / "pos"}, settings=settings)
+    lines = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+    scores = {line["step"]: line["dev"]["pos"] for line in lines if "dev" in line}
+    assert list(scores) == [3, 6, 9, 12]
+    training = described(folder)["training"]
+    assert training["dev_score"] == max(scores.values())
+    assert training["selected_step"] == min(step for step, score in scores.items() if score == max(scores.values()))
+
+
 def test_refuses_parts_that_do_not_fit(run: Any, world: Path, nli: Path, backbone: LoadedBackbone) -> None:
     data = {"data": world / "pos"}
     with pytest.raises(VariantError, match="composition 'stack' without an intermediate"):
