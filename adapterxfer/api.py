@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from adapterxfer.recipe.budget import token_budget
 
 if TYPE_CHECKING:
     from adapterxfer.engines.events import Event, Outcome
-    from adapterxfer.report.model import Effect
+    from adapterxfer.report.model import Effect, Findings
 
 DEFAULT_STORE = "store"
 
@@ -117,6 +118,47 @@ def run(
     return RunResult(plan, outcome, outcome.folders.get(last.key) if last is not None else None)
 
 
+def report(
+    recipe: Recipe | str | Path,
+    folder: str | Path,
+    *,
+    store: str | Path = DEFAULT_STORE,
+    only: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> Findings:
+    """Write a report of what is finished, complete or not, into a folder; trains nothing.
+
+    Args:
+        only: entries such as ``variant=stack,fuse`` that narrow the grid.
+        settings: statistics that differ from the recipe's: ``resamples``, ``seed``, ``confidence``.
+
+    Raises:
+        DataError: no cell is finished, or predictions do not fit together.
+    """
+    from adapterxfer.report.results import Results
+    from adapterxfer.report.settings import ReportSettings
+    from adapterxfer.report.writing import write_report
+    from adapterxfer.store.store import Store
+
+    plan = build_plan(resolve_recipe(as_recipe(recipe), store), only=only)
+    place = Store(store)
+    results = Results.from_plan(plan, place)
+    last = plan.report
+    if last is None or not results.cells:
+        raise DataError(
+            f"report {plan.recipe.name}: no cell is finished in the store {store}", fix="run the recipe first"
+        )
+    identity = {**last.identity, "statistics": {**last.identity["statistics"], **(settings or {})}}
+    completed = place.completed()
+    pretraining = {}
+    for role, key in last.inputs.items():
+        made = completed.get(plan.stages[key].short_key)
+        if role.startswith("pretrain.") and made is not None:
+            pretraining[role.removeprefix("pretrain.")] = json.loads((made / "pretraining.json").read_text("utf-8"))
+    chosen = ReportSettings.from_identity(identity)
+    return write_report(results, Path(folder), settings=chosen, pretraining=pretraining)
+
+
 def compare(
     recipe: Recipe | str | Path,
     a: str,
@@ -179,4 +221,4 @@ def _oriented(effect: Effect, first: str) -> Effect:
     )
 
 
-__all__ = ["DEFAULT_STORE", "RunResult", "as_recipe", "compare", "default_jobs", "measure", "run"]
+__all__ = ["DEFAULT_STORE", "RunResult", "as_recipe", "compare", "default_jobs", "measure", "report", "run"]

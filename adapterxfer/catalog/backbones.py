@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.catalog.records import Backbone
+from adapterxfer.world.recipe import BACKBONES as WORLD
+from adapterxfer.world.recipe import SIZES
 
 UNTRAINED = "-untrained"
-WORLD_NAMES = ("world-nano", "world-micro", "world-mini", "world-small")
 WORLD_INDEX = Path(__file__).parent.parent / "world" / "backbones" / "index.json"
 
 # name | series | Hub repository | hidden | layers | vocabulary | parameters, where verified | note
@@ -92,8 +93,16 @@ def _world(index: dict[str, Any]) -> list[Backbone]:
 @cache
 def backbones() -> dict[str, Backbone]:
     """All backbones by name; the world's first. Reads the index of the world's weights once."""
-    table = {name: Backbone(name, "embedded", "world", note="weights not installed") for name in WORLD_NAMES}
-    table |= {name + UNTRAINED: replace(entry, name=name + UNTRAINED, of=name) for name, entry in table.items()}
+    table = {}
+    for name, (size, seed) in WORLD.items():
+        shape, note = SIZES[size], "weights not installed"
+        table[name] = Backbone(
+            name, "embedded", "world", hidden=shape.hidden, layers=shape.layers, seed=seed, note=note
+        )
+    table |= {
+        name + UNTRAINED: replace(entry, name=name + UNTRAINED, kind="untrained", of=name)
+        for name, entry in table.items()
+    }
     if WORLD_INDEX.is_file():
         table |= {entry.name: entry for entry in _world(json.loads(WORLD_INDEX.read_text(encoding="utf-8")))}
     return table | {entry.name: entry for entry in _hub()}

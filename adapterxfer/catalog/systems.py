@@ -69,9 +69,9 @@ CONTROLS: dict[str, Control] = {
             "majority",
             ("sequence_classification", "tagging", "multiple_choice"),
             "none",
-            "the most frequent training label",
+            "the most frequent gold label of each test language (an oracle)",
         ),
-        Control("lookup", ("tagging",), "none", "the most frequent training tag of the same word"),
+        Control("lookup", ("tagging",), "none", "the most frequent English training tag of the word"),
         Control(
             "hypothesis-only",
             ("sequence_classification",),
@@ -79,6 +79,14 @@ CONTROLS: dict[str, Control] = {
             "a classifier that sees only the second text",
             kin="nli",
         ),
+        Control(
+            "premise-only",
+            ("sequence_classification",),
+            "none",
+            "a classifier that sees only the first text",
+            kin="nli",
+        ),
+        Control("random-choice", ("multiple_choice",), "none", "any choice, in expectation"),
         Control("random-span", ("span_qa",), "none", "a random span of the context"),
         Control(
             "informed-guess", ("span_qa",), "none", "a random phrase of the context that the question does not name"

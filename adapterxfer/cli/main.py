@@ -9,11 +9,11 @@ import sys
 from collections.abc import Sequence
 
 from adapterxfer import __version__
-from adapterxfer.cli import check, compare, explain, ls, plan, run, show, status
+from adapterxfer.cli import check, compare, explain, ls, plan, report, run, show, status
 from adapterxfer.cli.console import complain
 from adapterxfer.errors import AdapterxferError
 
-COMMANDS = (check, plan, run, status, explain, ls, show, compare)
+COMMANDS = (check, plan, run, status, explain, ls, show, report, compare)
 
 _EXIT_CODES = """exit codes:
   0 ok; 1 some stages failed; 2 the input is wrong; 3 the store is in use or damaged;

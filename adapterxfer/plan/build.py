@@ -230,5 +230,7 @@ class _Builder:
             "cells": [{**cell.labels(), "predict": roles[cell.predict]} for cell in cells],
         }
         inputs = {role: key for key, role in roles.items()}
+        trained = dict.fromkeys(cell.backbone for cell in cells if recipe.is_own(cell.backbone))
+        inputs |= {f"pretrain.{name}": self.maker.pretrain(name) for name in trained}
         stage = Stage("report", VERSIONS["report"], identity, inputs, recipe.name, {"recipe": recipe.name}, {})
         self.maker.stages[stage.key] = stage

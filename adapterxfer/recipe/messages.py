@@ -14,10 +14,10 @@ from pydantic_core import ErrorDetails
 from adapterxfer.errors import Problem
 from adapterxfer.recipe.yaml_core import Document, Path
 
+_BLOCK = "should be a block of keys"
 _PLAIN = {
     "Input should be a valid tuple": "should be a list, e.g. [a, b]",
-    "Input should be a valid dictionary": "should be a block of keys",
-    "Input should be a valid dictionary or object to extract fields from": "should be a block of keys",
+    "Input should be a valid dictionary": _BLOCK,
 }
 
 
@@ -59,7 +59,7 @@ def _problem(error: ErrorDetails, document: Document, model: type[BaseModel]) ->
     if kind == "missing":
         return Problem(*_position(document, path[:-1], key=True), f"key '{name}' is missing")
     message = error["msg"]
-    message = _PLAIN.get(message, message[:1].lower() + message[1:])
+    message = _BLOCK if kind == "model_type" else _PLAIN.get(message, message[:1].lower() + message[1:])
     about_key = bool(error.get("ctx", {}).get("key")) or "[key]" in error["loc"]
     position = _position(document, path, key=about_key)
     if "[key]" in error["loc"]:

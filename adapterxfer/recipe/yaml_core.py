@@ -135,7 +135,7 @@ class _Builder:
     def _check_extras(self, event: Any, line: int, column: int) -> None:
         if event.anchor is not None:
             _stop(self.source, line, column, "anchors (&name) are not allowed", "write the value out")
-        if event.tag is not None and event.tag != "!":
+        if event.tag is not None:
             _stop(self.source, line, column, f"tags ({event.tag}) are not allowed", "remove the tag")
 
     def _open(self, event: Any, line: int, column: int) -> None:

@@ -1,0 +1,228 @@
+"""Which stages a recipe needs, which cells they fill, and what they share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from adapterxfer.errors import AdapterxferError, DataError, RecipeError
+from adapterxfer.plan import Plan, Sources, build_plan
+from adapterxfer.recipe import parse_recipe
+from adapterxfer.store.keys import Stage
+
+RECIPES = Path(__file__).parents[3] / "recipes"
+
+BASE = """\
+recipe: 1
+name: study
+backbones: [world-nano, world-mini]
+intermediate_tasks: [none, world-nli, world-qa]
+target_tasks: [world-xnli, world-retrieval]
+variants: [full-ft, sequential, stack, fuse]
+adapters: [{method: seq_bn, reduction_factor: 2}]
+seeds: [1, 2]
+controls: false
+train:
+  default: {learning_rate: 1e-3, steps: 10}
+"""
+
+
+def plan(*set_: str, only: tuple[str, ...] = (), text: str = BASE) -> Plan:
+    recipe = parse_recipe(text, "r", set_)
+    sources = Sources(
+        recipe, files=lambda asked, root: {name: {"kind": "files", "files": {}} for name, _ in asked}, world=lambda: "w"
+    )
+    return build_plan(recipe, only=only, sources=sources)
+
+
+def of(plan: Plan, kind: str, **labels: object) -> list[Stage]:
+    return [
+        stage
+        for stage in plan.stages.values()
+        if stage.kind == kind and all(stage.labels.get(key) == value for key, value in labels.items())
+    ]
+
+
+def cell_keys(plan: Plan, **labels: object) -> set[str]:
+    return {cell.predict for cell in plan.cells if all(getattr(cell, key) == value for key, value in labels.items())}
+
+
+def test_every_stage_stands_after_its_inputs_and_keys_match() -> None:
+    made = plan("intermediate_tasks=[none, world-nli, world-qa, multi, pool]", "controls=true")
+    seen: set[str] = set()
+    for key, stage in made.stages.items():
+        assert seen.issuperset(stage.inputs.values())
+        assert Stage.from_json(stage.as_json()).key == key
+        seen.add(key)
+    assert made.report is not None
+    assert {cell.predict for cell in made.cells} <= set(made.report.inputs.values())
+
+
+def test_counts_follow_from_sharing() -> None:
+    counts = plan().counts()
+    backbones, intermediates, seeds = 2, 2, 2
+    assert counts["prepare"] == 4
+    assert counts["train_intermediate"] == backbones * intermediates * seeds * 2  # one full, one adapter
+    # full-ft: none and two; adapters: one fresh baseline, two sequential, two stacked
+    assert counts["train_target"] == backbones * seeds * (3 + 1 + 2 + 2)
+    assert counts["train_fusion"] == backbones * seeds * intermediates
+    # retrieval: the untouched backbone once, and every intermediate model
+    assert counts["predict"] == counts["train_target"] + counts["train_fusion"] + backbones + backbones * seeds * 4
+
+
+def test_the_adapter_baseline_is_one_stage_of_three_variants() -> None:
+    made = plan()
+    shared = {
+        variant: cell_keys(
+            made, variant=variant, intermediate="none", target="world-xnli", seed=1, backbone="world-nano"
+        )
+        for variant in ("sequential", "stack", "fuse", "full-ft")
+    }
+    assert shared["sequential"] == shared["stack"] == shared["fuse"]
+    assert shared["full-ft"].isdisjoint(shared["stack"])
+
+
+def test_one_intermediate_adapter_serves_sequential_stack_and_fuse() -> None:
+    made = plan()
+    (adapter,) = of(
+        made, "train_intermediate", backbone="world-nano", variant="adapter", intermediate="world-nli", seed=1
+    )
+    users = [stage for stage in made.stages.values() if adapter.key in stage.inputs.values()]
+    assert Counter(stage.labels["variant"] for stage in users if stage.kind != "predict") == {
+        "sequential": 1, "stack": 1, "fuse": 1,
+    }  # fmt: skip
+    fusion = next(stage for stage in users if stage.kind == "train_fusion")
+    assert set(fusion.inputs) == {"data", "target", "intermediate.world-nli"}
+    assert made.stages[fusion.inputs["target"]].identity["composition"] == "fresh"
+
+
+def test_full_fine_tuning_after_an_intermediate_task_is_sequential() -> None:
+    made = plan()
+    stages = of(made, "train_target", variant="full-ft", intermediate="world-nli")
+    assert {stage.identity["composition"] for stage in stages} == {"sequential"}
+    assert all(made.stages[stage.inputs["intermediate"]].identity["mode"] == "full" for stage in stages)
+
+
+def test_retrieval_has_no_target_training() -> None:
+    made = plan()
+    assert not of(made, "train_target", target="world-retrieval")
+    cells = [cell for cell in made.cells if cell.target == "world-retrieval"]
+    assert {cell.variant for cell in cells} == {"full-ft", "stack", "fuse"}, "sequential and stack are one cell"
+    assert {cell.intermediate for cell in cells if cell.variant == "fuse"} == {"none"}
+    untouched = cell_keys(made, backbone="world-nano", target="world-retrieval", intermediate="none")
+    assert len(untouched) == 1, "one prediction for all variants and seeds"
+    assert made.stages[untouched.pop()].identity["system"] == {"kind": "backbone", "layer": "middle"}
+    assert {(r.variant, r.intermediate) for r in made.refused} == {("fuse", "world-nli"), ("fuse", "world-qa")}
+    alone = plan("variants=[full-ft, sequential]")
+    assert cell_keys(alone, target="world-retrieval", variant="sequential")
+
+
+def test_pool_fusion_on_retrieval_needs_a_task_to_train_on() -> None:
+    made = plan("intermediate_tasks=[none, world-nli, world-qa, pool]", "fusion_task=world-xqa")
+    keys = cell_keys(made, target="world-retrieval", intermediate="pool")
+    assert len(keys) == 4
+    model = made.stages[made.stages[keys.pop()].inputs["model"]]
+    assert model.kind == "train_fusion"
+    assert model.identity["task"] == "world-xqa"
+    assert model.identity["fused"] == ["world-nli", "world-qa"]
+
+
+def test_multi_is_one_training_on_several_tasks() -> None:
+    made = plan("intermediate_tasks=[none, world-nli, world-qa, multi]", "multi.sampling={kind: capped, cap: 9}")
+    stage = of(made, "train_intermediate", intermediate="multi", variant="full-ft")[0]
+    assert [part["task"] for part in stage.identity["tasks"]] == ["world-nli", "world-qa"]
+    assert stage.identity["sampling"] == {"kind": "capped", "cap": 9}
+    assert {"data.world-nli", "data.world-qa"} <= set(stage.inputs)
+
+
+def test_exclusions_are_counted_by_reason() -> None:
+    made = plan('exclude=[{variant: stack, seed: 2, because: "too dear"}]')
+    assert made.excluded == {"too dear": 2 * 2 * 3}
+    assert not cell_keys(made, variant="stack", seed=2)
+
+
+def test_only_narrows_cells_and_keeps_keys() -> None:
+    whole = plan()
+    part = plan(only=("variant=stack", "target=world-xnli", "seed=1"))
+    assert {cell.variant for cell in part.cells} == {"stack"}
+    assert {cell.seed for cell in part.cells} == {1}
+    kept = {key for key, stage in part.stages.items() if stage.kind != "report"}
+    assert kept <= set(whole.stages)
+    assert not of(part, "train_intermediate", variant="full-ft")
+
+
+@pytest.mark.parametrize(
+    ("entry", "part"),
+    [
+        ("variant=stak", "did you mean 'stack'"),
+        ("varian=stack", "did you mean 'variant'"),
+        ("seed=3", "seed '3' is not one of: 1, 2"),
+        ("stack", "axis 'stack'"),
+    ],
+)
+def test_wrong_only(entry: str, part: str) -> None:
+    with pytest.raises(RecipeError, match="--only") as caught:
+        plan(only=(entry,))
+    assert part in str(caught.value)
+
+
+def test_controls_by_format_and_by_name() -> None:
+    every = {(cell.control, cell.target, cell.backbone) for cell in plan("controls=true").cells if cell.control}
+    assert ("hypothesis-only", "world-xnli", "") in every
+    assert ("embedding-layer", "world-retrieval", "world-mini") in every
+    assert not any(name == "random-span" for name, _, _ in every)
+    named = {cell.control for cell in plan("controls=[majority]").cells if cell.control}
+    assert named == {"majority"}
+
+
+def test_untrained_twins_and_own_series() -> None:
+    text = (RECIPES / "real-text.yaml").read_text(encoding="utf-8")
+    made = plan("pretrain.tokens=1000", "pretrain.dtype=fp32", text=text)
+    pretrained = {stage.labels["backbone"]: stage.identity["tokens"] for stage in of(made, "pretrain")}
+    assert pretrained == {"small": 1000, "mid": 1000, "small-untrained": 0, "mid-untrained": 0}
+    assert not made.needs_measurement
+    assert plan(text=text).needs_measurement
+    target = of(made, "train_target", backbone="mid-untrained")[0]
+    assert made.stages[target.inputs["backbone"]].identity["tokens"] == 0
+    report = made.report
+    assert report is not None
+    assert {"pretrain.small", "pretrain.mid-untrained"} <= set(report.inputs)
+    twin = of(plan("backbones=[world-mini-untrained]"), "train_target")[0].identity["backbone"]
+    assert (twin["kind"], twin["of"]) == ("untrained", "world-mini")
+
+
+def test_only_what_changes_numbers_changes_keys() -> None:
+    keys = set(plan().stages)
+    assert keys == set(plan("data_root=/elsewhere", "tokens_per_second={world-nano: 5}").stages)
+    changed = set(plan("train.target={batch_size: 16}").stages)
+    stages = plan().stages
+    gone = {stages[key].kind for key in keys - changed}
+    assert gone == {"train_target", "train_fusion", "predict", "report"}
+
+
+def test_overlapping_data_are_flagged() -> None:
+    text = (RECIPES / "real-text.yaml").read_text(encoding="utf-8")
+    flagged = {(cell.intermediate, cell.target) for cell in plan(text=text).cells if cell.overlap}
+    assert flagged == {("squad-gold-sentence", "xquad-gold-sentence")}
+
+
+def test_unavailable_names_are_counted_and_refused() -> None:
+    made = plan("backbones=[xlm-r-base]", "variants=[full-ft, merge]", "target_tasks=[xnli]")
+    assert made.unavailable["backbone", "xlm-r-base"] == len(made.cells) == 12
+    assert made.unavailable["task", "xnli"] == 12
+    assert made.unavailable["variant", "merge"] == 6
+    with pytest.raises(AdapterxferError, match="variant merge: 6 cells need it") as caught:
+        made.require_runnable()
+    assert caught.value.exit_code == 2
+
+
+def test_missing_files_stop_a_run_and_not_a_count() -> None:
+    recipe = parse_recipe((RECIPES / "real-text.yaml").read_text(encoding="utf-8"))
+    made = build_plan(recipe)
+    assert made.counts()["train_target"] > 100
+    with pytest.raises(DataError, match="data_root is not set") as caught:
+        made.require_runnable()
+    assert "en_ewt-ud-train.conllu" in str(caught.value)
+    assert "xquad.de.json" in str(caught.value)

@@ -1,0 +1,91 @@
+"""Which block of `train` wins, and what a measured token budget does to a recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapterxfer.errors import StoreError
+from adapterxfer.recipe import (
+    load_recipe,
+    parse_recipe,
+    read_resolved,
+    resolve_recipe,
+    training_settings,
+    write_resolved,
+)
+from adapterxfer.recipe.budget import token_budget
+from adapterxfer.recipe.resolved import resolved_path
+
+RECIPES = Path(__file__).parents[3] / "recipes"
+
+LAYERS = """\
+recipe: 1
+name: layers
+backbones: [xlm-r-base, xlm-r-large]
+intermediate_tasks: [none, mnli]
+target_tasks: [xnli]
+variants: [full-ft, stack]
+adapters: [{method: seq_bn, bottleneck_size: 8}]
+seeds: [1]
+train:
+  default: {learning_rate: 1e-1, steps: 1, batch_size: 8}
+  intermediate: {steps: 2}
+  target: {epochs: 3, clip: 0.5}
+  adapters: {learning_rate: 1e-2}
+  xnli: {batch_size: 16, adapters: {learning_rate: 1e-3}}
+  xlm-r-large: {batch_size: 4, full-ft: {dtype: bf16}}
+"""
+
+
+def test_particular_blocks_win_and_lengths_replace_each_other() -> None:
+    recipe = parse_recipe(LAYERS)
+    full = training_settings(recipe, phase="target", mode="full-ft", task="xnli", backbone="xlm-r-large")
+    assert full["learning_rate"] == 0.1
+    assert full["epochs"] == 3
+    assert "steps" not in full
+    assert full["batch_size"] == 4
+    assert full["dtype"] == "bf16"
+    adapter = training_settings(recipe, phase="target", mode="adapters", task="xnli", backbone="xlm-r-base")
+    assert adapter["learning_rate"] == 1e-3
+    assert adapter["batch_size"] == 16
+    assert adapter["dtype"] == "fp32"
+    first = training_settings(recipe, phase="intermediate", mode="adapters", task="mnli", backbone="xlm-r-base")
+    assert (first["steps"], first["learning_rate"]) == (2, 1e-2)
+
+
+def test_measured_tokens_are_kept_and_used_again(tmp_path: Path) -> None:
+    recipe = load_recipe(RECIPES / "real-text.yaml")
+    assert recipe.needs_measurement
+    assert resolve_recipe(recipe, tmp_path) is recipe
+    tokens = dict.fromkeys(recipe.series, 1000)
+    write_resolved(tmp_path, recipe, tokens, dtype="fp32", probe={"processes": 2})
+    write_resolved(tmp_path, recipe, dict.fromkeys(recipe.series, 5), dtype="bf16", probe={})
+    found = resolve_recipe(recipe, tmp_path)
+    assert found.pretrain is not None
+    assert found.pretrain.tokens == tokens
+    assert found.pretrain.dtype == "fp32"
+    assert not found.needs_measurement
+    # Seeds or tasks of the study do not change what was measured.
+    assert read_resolved(tmp_path, load_recipe(RECIPES / "real-text.yaml", ["seeds=[1]"])) is not None
+    assert read_resolved(tmp_path, load_recipe(RECIPES / "real-text.yaml", ["pretrain.minutes=1"])) is None
+
+
+def test_damaged_measurement_is_a_store_error(tmp_path: Path) -> None:
+    recipe = load_recipe(RECIPES / "real-text.yaml")
+    path = resolved_path(tmp_path, recipe)
+    path.parent.mkdir()
+    path.write_text('{"tokens": {"small": 1}}', encoding="utf-8")
+    with pytest.raises(StoreError, match="damaged record"):
+        read_resolved(tmp_path, recipe)
+
+
+def test_budget_fills_the_time_of_the_slower_process() -> None:
+    setup = load_recipe(RECIPES / "real-text.yaml", ["pretrain.minutes=10", "pretrain.minutes_fp32=20"]).pretrain
+    assert setup is not None
+    speeds = {"small": 10_000.0, "mid": 4_000.0}
+    assert token_budget(setup, speeds, jobs=2, dtype="bf16") == {"small": 2_400_000, "mid": 2_400_000}
+    assert token_budget(setup, speeds, jobs=2, dtype="fp32")["mid"] == 4_800_000
+    one = token_budget(setup, speeds, jobs=1, dtype="bf16")["mid"]
+    assert one * (1 / 10_000 + 1 / 4_000) == pytest.approx(600, rel=0.05)
