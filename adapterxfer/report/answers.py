@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from adapterxfer.report.cells import resource_key
+from adapterxfer.report.cells import FULL, resource_key
 from adapterxfer.report.model import Answer, Effect, Statement
 from adapterxfer.report.study import Study
 
@@ -14,13 +14,6 @@ def interval_text(effect: Effect, level: float, factor: float = 1.0, unit: str =
     """``+3.2 points (95% interval +1.1 to +5.3)``."""
     ends = sorted((effect.low * factor, effect.high * factor))
     return f"{effect.estimate * factor:+.1f} {unit} ({level:.0%} interval {ends[0]:+.1f} to {ends[1]:+.1f})"
-
-
-def verdict_text(effect: Effect) -> str:
-    """The verdict, with what would have been detected where it is open."""
-    if effect.verdict == "inconclusive" and math.isfinite(effect.detectable):
-        return f"inconclusive (would find {effect.detectable:.1f} points)"
-    return effect.verdict
 
 
 def write_answers(study: Study, effects: Sequence[Effect], level: float) -> tuple[Answer, ...]:
@@ -35,58 +28,70 @@ class _Writer:
         self.study = study
         self.effects = effects
         self.level = level
+        self.sizes = [backbone.size for backbone in study.backbones]
 
     def gain(self) -> Answer:
         """Whether intermediate training helps."""
-        statements = []
-        for number in self._find("gain", intermediate="", backbone="", group_kind="zero-shot"):
-            effect = self.effects[number]
-            text = self._sentence(
-                effect,
-                found="English intermediate training " + ("raises" if effect.estimate > 0 else "lowers"),
-                open_="The data do not show whether English intermediate training raises or lowers",
-                what="the zero-shot score, on average over {pairs}{sizes}",
+        statements = [
+            self._statement(
+                number,
+                up="Raises the zero-shot score",
+                down="Lowers the zero-shot score",
+                open_="Whether it raises or lowers the zero-shot score is open",
             )
-            statements.append(Statement(effect.variant, effect.verdict, text, number))
+            for number in self._find("gain", intermediate="", backbone="", group_kind="zero-shot")
+        ]
         single = [e for e in self.effects if e.hypotheses == "gain of each cell"]
-        return Answer("Does English intermediate training help zero-shot transfer?", tuple(statements), _count(single))
+        remark = _joined(self._averaged(statements), _count(single, "single gains", "are positive", "negative"))
+        return Answer("Does English intermediate training help zero-shot transfer?", tuple(statements), remark)
 
     def trend(self) -> Answer:
         """Whether the gain changes with size."""
-        statements = []
-        sizes = [backbone.size for backbone in self.study.backbones]
-        for number in self._find("trend", intermediate="", group_kind="zero-shot"):
-            effect = self.effects[number]
-            two = len(set(sizes)) == 2
-            factor = math.log10(max(sizes) / min(sizes)) if two else 1.0
-            step = "points from the smaller to the larger backbone" if two else "points per tenfold parameters"
-            shown = interval_text(effect, self.level, factor, step)
-            if effect.verdict == "inconclusive":
-                text = f"The data do not show whether the gain rises or falls as backbones grow: {shown}."
-            elif effect.verdict == "not enough data":
-                text = "There is not enough data for an interval."
-            else:
-                text = f"The gain {'rises' if effect.estimate > 0 else 'falls'} as backbones grow: {shown}."
-            statements.append(Statement(effect.variant, effect.verdict, text + _fixed(effect), number))
-        question = "Does the gain shrink as backbones grow?"
-        remark = "Two sizes give a difference, not a trend." if len(set(sizes)) == 2 else ""
-        return Answer(question, tuple(statements), remark)
+        two = len(set(self.sizes)) == 2
+        # A slope through two sizes is their difference: say it in points between these two.
+        factor = math.log10(max(self.sizes) / min(self.sizes)) if two else 1.0
+        statements = [
+            self._statement(
+                number,
+                up="The gain is larger with the larger backbone" if two else "The gain rises as backbones grow",
+                down="The gain is smaller with the larger backbone" if two else "The gain falls as backbones grow",
+                open_="Whether the gain rises or falls with size is open",
+                factor=factor,
+                unit="points" if two else "points per tenfold parameters",
+            )
+            for number in self._find("trend", intermediate="", group_kind="zero-shot")
+        ]
+        remark = (
+            "Two sizes give a difference, not a trend."
+            if two
+            else f"Slope over {len(set(self.sizes))} sizes, on the logarithm of the non-embedding parameters."
+        )
+        return Answer("Does the gain shrink as backbones grow?", tuple(statements), remark)
 
     def adapters(self) -> Answer:
         """Whether adapters keep the gain of full fine-tuning."""
         statements = []
         for number in self._find("gain kept", backbone=""):
-            effect = self.effects[number]
-            text = self._sentence(
-                effect,
-                found=f"The gain with {effect.variant} is " + ("larger" if effect.estimate > 0 else "smaller"),
-                open_=f"The data do not show whether the gain with {effect.variant} is larger or smaller",
-                what=f"than with {effect.against}, on average over {{pairs}}{{sizes}}",
+            against = self.effects[number].against
+            statements.append(
+                self._statement(
+                    number,
+                    up=f"Its gain is larger than that of {against}",
+                    down=f"Its gain is smaller than that of {against}",
+                    open_=f"Whether its gain is larger or smaller than that of {against} is open",
+                )
             )
-            statements.append(Statement(effect.variant, effect.verdict, text, number))
-        single = [e for e in self.effects if e.hypotheses == "variants on each cell"]
-        remark = _count(single, "pairs of variants", "better", "worse") if single else ""
-        return Answer("Do adapters keep the gain?", tuple(statements), remark)
+        statements += [
+            self._statement(
+                number,
+                up=f"With an intermediate task it scores above {FULL}",
+                down=f"With an intermediate task it scores below {FULL}",
+                open_=f"Whether it scores above or below {FULL} with an intermediate task is open",
+            )
+            for number in self._find("variant difference", intermediate="", backbone="", against=FULL)
+        ]
+        statements.sort(key=lambda statement: self.study.order(statement.subject))
+        return Answer("Do adapters keep the gain?", tuple(statements), self._averaged(statements))
 
     def families(self) -> Answer:
         """Which families gain most and least, by variant."""
@@ -107,7 +112,8 @@ class _Writer:
                 parts = [f"{self.effects[n].group} {self.effects[n].estimate:+.1f}" for n in tiers]
                 text += f" By resource tier: {', '.join(parts)}."
             statements.append(Statement(arm.label, most.verdict, text, numbers[-1]))
-        return Answer("Which languages gain?", tuple(statements), "The verdict is that of the family that gains most.")
+        remark = "The verdict is that of the gain of the first family named; families are not compared with each other."
+        return Answer("Which languages gain?", tuple(statements), remark)
 
     def _find(self, kind: str, **labels: str) -> list[int]:
         return [
@@ -116,33 +122,46 @@ class _Writer:
             if effect.kind == kind and all(getattr(effect, name) == value for name, value in labels.items())
         ]
 
-    def _sentence(self, effect: Effect, *, found: str, open_: str, what: str) -> str:
-        count = len(self.study.backbones)
-        sizes = f" and {count} backbones" if count > 1 else ""
-        pairs = f"{effect.pairs} (intermediate, target) pair" + ("s" if effect.pairs > 1 else "")
-        what = what.format(pairs=pairs, sizes=sizes)
+    def _statement(
+        self, number: int, *, up: str, down: str, open_: str, factor: float = 1.0, unit: str = "points"
+    ) -> Statement:
+        effect = self.effects[number]
+        shown = interval_text(effect, self.level, factor, unit)
         if effect.verdict == "not enough data":
-            return "There is not enough data for an interval."
-        start = open_ if effect.verdict == "inconclusive" else found
-        return f"{start} {what}: {interval_text(effect, self.level)}." + _fixed(effect)
+            text = "There is not enough data for an interval."
+        elif effect.verdict == "inconclusive":
+            text = f"{open_}: {shown}."
+            if math.isfinite(effect.detectable):
+                text += f" Differences from {effect.detectable * factor:.1f} points on would probably be found."
+        else:
+            text = f"{up if effect.estimate > 0 else down}: {shown}."
+            if effect.verdict == "found for these models":
+                text += " Holds for new test items; the seeds do not show that it would survive retraining."
+        return Statement(effect.variant, effect.verdict, text, number)
+
+    def _averaged(self, statements: Sequence[Statement]) -> str:
+        """What the numbers are means of, said once if it is the same for all."""
+        counts = {statement.subject: self.effects[statement.effect].pairs for statement in statements}
+        if not counts:
+            return ""
+        sizes = f" and {len(self.sizes)} backbones" if len(self.sizes) > 1 else ""
+        if len(set(counts.values())) == 1:
+            number = next(iter(counts.values()))
+            return f"Means over {number} (intermediate, target) pair{'s' if number > 1 else ''}{sizes}."
+        listed = ", ".join(f"{number} with {name}" for name, number in counts.items())
+        return f"Means over the (intermediate, target) pairs that exist ({listed}){sizes}."
 
 
-def _fixed(effect: Effect) -> str:
-    if effect.verdict == "found for these models":
-        return " This holds for new test items; the seeds do not show that it would survive retraining."
-    if effect.verdict == "inconclusive" and math.isfinite(effect.detectable):
-        return f" Differences from {effect.detectable:.1f} points on would probably be found."
-    return ""
+def _joined(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _count(effects: Sequence[Effect], what: str = "single cells", up: str = "gain", down: str = "lose") -> str:
+def _count(effects: Sequence[Effect], what: str, up: str, down: str) -> str:
     """How many single rows point up, down, or nowhere after correction."""
     if not effects:
         return ""
-    is_found: Callable[[Effect], bool] = lambda effect: effect.verdict == "difference found"  # noqa: E731
-    higher = sum(is_found(effect) and effect.estimate > 0 for effect in effects)
-    lower = sum(is_found(effect) and effect.estimate < 0 for effect in effects)
-    rest = len(effects) - higher - lower
-    return (
-        f"Of {len(effects)} {what}, {higher} {up}, {lower} {down} and {rest} are open after correction for all of them."
-    )
+    found = [effect for effect in effects if effect.verdict == "difference found"]
+    higher = sum(effect.estimate > 0 for effect in found)
+    lower = len(found) - higher
+    rest = len(effects) - len(found)
+    return f"Of {len(effects)} {what}, {higher} {up}, {lower} {down} and {rest} open, after correction for all of them."

@@ -17,6 +17,7 @@ from adapterxfer.report.questions import ask
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study, build_study, is_parallel
+from adapterxfer.report.summary import summarise
 from adapterxfer.store.keys import SHORT_KEY
 
 
@@ -45,6 +46,7 @@ def find(
         recipe=settings.recipe,
         synthetic=settings.synthetic,
         question=_question(study),
+        summary=summarise(effects),
         answers=write_answers(study, effects, settings.level) if study else (),
         effects=tuple(effects),
         scores=tuple(score_rows),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import math
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
 SCHEMA = 1
@@ -158,6 +159,7 @@ class Findings:
     Attributes:
         title: one line.
         synthetic: whether the data are made up, which every output says first.
+        summary: the answers in one sentence each.
         stage_keys: target -> sorted short keys of the predict stages behind it.
         planned, finished: numbers of cells.
         missing: one line per unfinished cell.
@@ -168,6 +170,7 @@ class Findings:
     recipe: str
     synthetic: bool
     question: str
+    summary: tuple[str, ...]
     answers: tuple[Answer, ...]
     effects: tuple[Effect, ...]
     scores: tuple[Score, ...]
@@ -189,14 +192,19 @@ class Findings:
 
     def as_json(self) -> dict[str, Any]:
         """JSON values with the schema version; floats rounded to 6 digits after the point."""
-        rounded = _rounded(asdict(self))
-        assert isinstance(rounded, dict)
-        return {"schema": SCHEMA, **rounded}
+        return {"schema": SCHEMA, **plain(self)}
+
+
+def plain(record: Any) -> dict[str, Any]:
+    """A dataclass of this module as JSON values; floats have at most 6 digits after the point."""
+    return {field.name: _rounded(getattr(record, field.name)) for field in fields(record)}
 
 
 def _rounded(value: Any) -> Any:
     if isinstance(value, float):
-        return round(value, 6) + 0.0  # no negative zero
+        return round(value, 6) + 0.0 if math.isfinite(value) else None  # no negative zero; JSON has no infinity
+    if is_dataclass(value):
+        return plain(value)
     if isinstance(value, dict):
         return {str(key): _rounded(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

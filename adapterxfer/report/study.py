@@ -93,6 +93,10 @@ class Study:
         other = next(item for item in self.arms if item.label == label)
         return other.adapter in ("", arm.adapter)
 
+    def order(self, label: str) -> int:
+        """Place of an arm in the order in which arms are shown."""
+        return next((index for index, arm in enumerate(self.arms) if arm.label == label), len(self.arms))
+
     def group(self, target: str, kind: GroupKind, name: str) -> Group | None:
         """One group of languages of a target, if it has such languages."""
         return next((g for g in self.groups[target] if (g.kind, g.name) == (kind, name)), None)

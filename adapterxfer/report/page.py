@@ -1,0 +1,85 @@
+"""The page and its Markdown twin, rendered from findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from adapterxfer.report.figures import Figure
+from adapterxfer.report.model import Findings, Verdict
+from adapterxfer.report.tables import Table
+
+SYNTHETIC_NOTE = (
+    "Synthetic demonstration. Languages, texts and backbones of this study are made up: the numbers show how the tool "
+    "works and say nothing about real languages or published models."
+)
+
+
+def render_html(findings: Findings, figures: Sequence[Figure], tables: Sequence[Table]) -> str:
+    """One self-contained page: no script, no outside reference, light and dark."""
+    return _environment(escape=True).get_template("report.html.j2").render(_context(findings, figures, tables))
+
+
+def render_markdown(findings: Findings, figures: Sequence[Figure], tables: Sequence[Table]) -> str:
+    """The same content as Markdown, with figures as files beside it."""
+    return _environment(escape=False).get_template("report.md.j2").render(_context(findings, figures, tables))
+
+
+def _environment(*, escape: bool) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("adapterxfer.report", "templates"),
+        autoescape=escape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["protocol"] = protocol_text
+    return environment
+
+
+def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Table]) -> dict[str, Any]:
+    level = f"{findings.settings['level']:.0%}"
+    return {
+        "f": findings,
+        "figures": figures,
+        "tables": tables,
+        "verdicts": get_args(Verdict),
+        "synthetic_note": SYNTHETIC_NOTE,
+        "facts": facts_line(findings),
+        "scope_note": (
+            f"Intervals ({level}) are about new test items and, with several seeds, new training runs; languages, "
+            "tasks and backbones are the fixed ones of this study. Verdicts use p-values corrected by Holm's method."
+        ),
+    }
+
+
+def facts_line(findings: Findings) -> str:
+    """What was studied, in one line."""
+    trained = [facts for facts in findings.backbones if not facts.untrained]
+    zero_shot = [row for row in findings.languages if row["code"] != findings.source_language]
+    families = {row["family"] for row in zero_shot}
+    parts = [
+        _plural(len(trained), "backbone"),
+        f"variants {', '.join(findings.variants)}" if findings.variants else "",
+        f"intermediate tasks {', '.join(findings.intermediates)}" if findings.intermediates else "no intermediate task",
+        f"targets {', '.join(facts.name for facts in findings.targets)}",
+        f"{_plural(len(zero_shot), 'zero-shot language')} in {_plural(len(families), 'family', 'families')}",
+        _plural(len(findings.seeds), "seed"),
+    ]
+    return "; ".join(part for part in parts if part) + "."
+
+
+def protocol_text(protocol: Any) -> str:
+    """A protocol on one line, whatever JSON it is."""
+    if isinstance(protocol, dict):
+        return ", ".join(f"{name} {value}" for name, value in protocol.items())
+    if isinstance(protocol, (list, tuple)):
+        return ", ".join(map(str, protocol))
+    return "" if protocol is None else str(protocol)
+
+
+def _plural(count: int, word: str, many: str = "") -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {many or word + 's'}"

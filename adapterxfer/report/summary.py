@@ -1,0 +1,59 @@
+"""The answer in three or four short sentences: what a reader in a hurry takes home."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapterxfer.report.model import Effect
+
+
+def summarise(effects: Sequence[Effect]) -> tuple[str, ...]:
+    """One sentence for the gain, one for its trend, one for adapters; those without data are left out."""
+    means = [e for e in effects if not e.intermediate and e.group_kind == "zero-shot"]
+    sentences = (
+        _sentence(
+            [e for e in means if e.kind == "gain" and not e.backbone],
+            up="Training on an English intermediate task first helped zero-shot transfer",
+            down="Training on an English intermediate task first hurt zero-shot transfer",
+            open_="whether it helps",
+        ),
+        _sentence(
+            [e for e in means if e.kind == "trend"],
+            up="The gain rises as backbones grow",
+            down="The gain falls as backbones grow",
+            open_="whether the gain rises or falls with size",
+        ),
+        _sentence(
+            [e for e in means if e.kind == "gain kept" and not e.backbone],
+            up="Adapters gained more than full fine-tuning",
+            down="Adapters gained less than full fine-tuning",
+            open_="whether adapters gain more or less than full fine-tuning",
+        ),
+    )
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def _sentence(effects: Sequence[Effect], *, up: str, down: str, open_: str) -> str:
+    if not effects:
+        return ""
+    is_open = [e.variant for e in effects if e.verdict in ("inconclusive", "not enough data")]
+    higher = [_name(e) for e in effects if e.variant not in is_open and e.estimate > 0]
+    lower = [_name(e) for e in effects if e.variant not in is_open and e.estimate <= 0]
+    parts = []
+    if higher:
+        parts.append(f"{up} with {_and(higher)}")
+    if lower:
+        parts.append(f"{down} with {_and(lower)}")
+    if is_open and not parts:
+        return f"For {_and(is_open)}, this study cannot tell {open_}."
+    if is_open:
+        parts.append(f"for {_and(is_open)} this study cannot tell")
+    return "; ".join(parts[:1] + [part[0].lower() + part[1:] for part in parts[1:]]) + "."
+
+
+def _name(effect: Effect) -> str:
+    return f"{effect.variant} (these models)" if effect.verdict == "found for these models" else effect.variant
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -1,0 +1,318 @@
+"""The tables of a report: one description for the page, the Markdown and the CSV files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from adapterxfer.report.cells import parameter_text, resource_key
+from adapterxfer.report.model import Effect, Findings, Score
+
+Kind = Literal["text", "points", "signed", "interval", "p", "count", "nats", "size"]
+Value = str | float | int | None | tuple[float, float] | tuple[float, float | None]
+
+EMPTY = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A heading and how its values are written."""
+
+    label: str
+    kind: Kind = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as people read it.
+
+    Attributes:
+        open: whether the page shows it unfolded.
+    """
+
+    name: str
+    title: str
+    note: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    open: bool = True
+
+    def texts(self) -> list[list[str]]:
+        """Every value as it is shown."""
+        return [
+            [show(value, column.kind) for value, column in zip(row, self.columns, strict=True)] for row in self.rows
+        ]
+
+
+def show(value: Value, kind: Kind) -> str:
+    """A value as people read it; empty where there is none."""
+    if value is None:
+        return EMPTY
+    if isinstance(value, tuple):
+        first, second = value
+        if kind == "interval":
+            return f"{first:+.1f} to {second:+.1f}" if second is not None else EMPTY
+        return f"{first:.1f}" if second is None else f"{first:.1f} \u00b1 {second:.1f}"
+    if isinstance(value, str):
+        return value
+    if math.isnan(value):
+        return EMPTY
+    formats: dict[Kind, Callable[[float], str]] = {
+        "points": lambda v: f"{v:.1f}",
+        "signed": lambda v: f"{v:+.1f}",
+        "p": lambda v: "< 0.001" if v < 0.001 else f"{v:.3f}",
+        "count": lambda v: f"{v:.0f}",
+        "nats": lambda v: f"{v:.3g}" if abs(v) >= 1e4 else f"{v:.2f}",
+        "size": parameter_text,
+    }
+    return formats.get(kind, str)(float(value))
+
+
+def build_tables(findings: Findings) -> tuple[Table, ...]:
+    """All tables that have rows, in the order of the page."""
+    tables = (
+        _effect_table(
+            findings,
+            "mean-gains",
+            "Mean gain at each size",
+            "Averaged over the (intermediate, target) pairs that all sizes of a variant have; 'mean' is over sizes.",
+            lambda e: e.kind == "gain" and not e.intermediate and e.group_kind in ("zero-shot", "source"),
+        ),
+        _effect_table(
+            findings,
+            "trends",
+            "Change of the gain per tenfold parameters",
+            "Slope of the gain on log10 non-embedding parameters. With two sizes it is a difference, not a trend.",
+            lambda e: e.kind == "trend" and not e.intermediate,
+        ),
+        _effect_table(
+            findings,
+            "variants",
+            "Variants compared at each size",
+            "'Gain kept': gain of the variant minus gain of the other. 'Variant difference': score of the variant "
+            "minus score of the other, both with an intermediate task. Each on the pairs that both have.",
+            lambda e: e.kind in ("variant difference", "gain kept") and not e.intermediate,
+        ),
+        _effect_table(
+            findings,
+            "family-gains",
+            "Mean gain by language family and resource tier",
+            "As the mean gains, over the languages of one family or tier.",
+            lambda e: e.kind == "gain" and not e.intermediate and e.group_kind in ("family", "resource"),
+            unfolded=False,
+        ),
+        _score_table(findings),
+        _language_table(findings),
+        _effect_table(
+            findings,
+            "cell-gains",
+            "Gain of each cell",
+            "Zero-shot score with the intermediate task minus without it, for every single cell.",
+            lambda e: e.kind == "gain" and bool(e.intermediate) and e.group_kind == "zero-shot",
+            unfolded=False,
+        ),
+        _effect_table(
+            findings,
+            "cell-variants",
+            "Variants on each cell",
+            "Zero-shot score of the variant minus that of the other, for every single cell.",
+            lambda e: e.kind == "variant difference" and bool(e.intermediate),
+            unfolded=False,
+        ),
+        _effect_table(
+            findings,
+            "controls",
+            "Scores against controls",
+            "Zero-shot score without an intermediate task minus the control's.",
+            lambda e: e.kind == "above control",
+            unfolded=False,
+        ),
+        _effect_table(
+            findings,
+            "tiers",
+            "High against low resource languages",
+            "Score in the richest tier minus score in the poorest, without an intermediate task.",
+            lambda e: e.kind == "tier difference",
+            unfolded=False,
+        ),
+        _backbone_table(findings),
+    )
+    return tuple(table for table in tables if table.rows)
+
+
+def _effect_table(
+    findings: Findings,
+    name: str,
+    title: str,
+    note: str,
+    chosen: Callable[[Effect], bool],
+    *,
+    unfolded: bool = True,
+) -> Table:
+    effects = [effect for effect in findings.effects if chosen(effect)]
+    sized = any(effect.backbone for effect in effects)
+    axes: list[tuple[str, Callable[[Effect], str]]] = [
+        ("what", lambda e: e.kind),
+        ("variant", lambda e: e.variant),
+        ("against", lambda e: e.against),
+        ("backbone", lambda e: e.backbone or ("mean" if sized else "")),
+        ("intermediate", lambda e: e.intermediate),
+        ("target", lambda e: e.target),
+        ("languages", lambda e: e.group),
+    ]
+    shown = [
+        (label, get) for label, get in axes if len({get(e) for e in effects}) > 1 or (label == "variant" and effects)
+    ]
+    level = f"{findings.settings['level']:.0%}"
+    columns = (
+        *(Column(label) for label, _ in shown),
+        Column("difference", "signed"),
+        Column(f"{level} interval", "interval"),
+        Column("p (Holm)", "p"),
+        Column("paired bootstrap", "interval"),
+        Column("p (Holm)", "p"),
+        Column("verdict"),
+    )
+    rows = tuple(
+        (
+            *(get(e) for _, get in shown),
+            e.estimate,
+            (e.low, e.high),
+            e.p_adjusted,
+            (e.items_low, e.items_high),
+            e.items_p_adjusted,
+            e.verdict,
+        )
+        for e in effects
+    )
+    return Table(name, title, note, columns, rows, unfolded)
+
+
+def _score_table(findings: Findings) -> Table:
+    families = _group_names(findings, "family")
+    tiers = sorted(_group_names(findings, "resource"), key=resource_key)
+    wanted: list[tuple[str, str]] = [("zero-shot", "zero-shot"), ("source", findings.source_language)]
+    wanted += [("family", name) for name in families] + [("resource", name) for name in tiers]
+    systems: dict[tuple[str, str, str, str, str], dict[tuple[str, str], Score]] = {}
+    for score in findings.scores:
+        key = (score.target, score.backbone, score.variant, score.intermediate, score.control)
+        systems.setdefault(key, {})[score.group_kind, score.group] = score
+    targets = list(dict.fromkeys(key[0] for key in systems))
+    sizes = {facts.name: facts.non_embedding_parameters or facts.parameters for facts in findings.backbones}
+    order = sorted(systems, key=lambda key: (targets.index(key[0]), bool(key[4]), sizes.get(key[1], 0)))
+    rows = []
+    for key in order:
+        target, backbone, variant, intermediate, control = key
+        groups = systems[key]
+        values: list[Value] = []
+        for place in wanted:
+            found = groups.get(place)
+            values.append(None if found is None else (found.score, found.standard_deviation))
+        label = f"control: {control}" if control else variant
+        first = next(iter(groups.values()))
+        rows.append((target, backbone, label, "" if control else intermediate, *values, first.seeds))
+    columns = (
+        Column("target"),
+        Column("backbone"),
+        Column("system"),
+        Column("intermediate"),
+        Column("zero-shot", "points"),
+        Column(findings.source_language, "points"),
+        *(Column(f"family {name}", "points") for name in families),
+        *(Column(f"{name} resource", "points") for name in tiers),
+        Column("seeds", "count"),
+    )
+    note = (
+        "Mean \u00b1 standard deviation over seeds, in points. Controls stand below the systems of their target. "
+        f"'zero-shot' is the mean over all languages but {findings.source_language}."
+    )
+    return Table("scores", "Scores and controls", note, columns, tuple(rows))
+
+
+def _language_table(findings: Findings) -> Table:
+    codes = [row["code"] for row in findings.languages]
+    systems: dict[tuple[str, ...], dict[str, float]] = {}
+    for score in findings.scores:
+        if score.group_kind in ("language", "source"):
+            system = f"control: {score.control}" if score.control else score.variant
+            key = (score.target, score.backbone, system, "" if score.control else score.intermediate)
+            systems.setdefault(key, {})[score.group] = score.score
+    columns = (
+        Column("target"),
+        Column("backbone"),
+        Column("system"),
+        Column("intermediate"),
+        *(Column(code, "points") for code in codes),
+    )
+    rows = tuple((*key, *(values.get(code) for code in codes)) for key, values in systems.items())
+    names = ", ".join(f"{row['code']} {row['name']}" for row in findings.languages)
+    return Table("languages", "Scores by language", f"Mean over seeds, in points. {names}.", columns, rows, open=False)
+
+
+def _backbone_table(findings: Findings) -> Table:
+    known = [
+        ("mlm", "held-out loss"),
+        ("unigram", "unigram level"),
+        ("shuffled", "shuffled context"),
+        ("accuracy", "accuracy"),
+        ("marker_cloze", "marker cloze"),
+        ("learning_rate", "peak learning rate"),
+        ("tokens", "training tokens"),
+    ]
+    present = [(key, label) for key, label in known if any(key in f.diagnostics for f in findings.backbones)]
+    columns = (
+        Column("backbone"),
+        Column("parameters", "size"),
+        Column("non-embedding", "size"),
+        *(Column(label, "nats") for _, label in present),
+    )
+    rows = tuple(
+        (f.name, f.parameters, f.non_embedding_parameters, *(f.diagnostics.get(key) for key, _ in present))
+        for f in findings.backbones
+    )
+    note = (
+        "Losses in nats per masked token on held-out text. A backbone that uses context is clearly below the unigram "
+        "level, and worse when its context is shuffled."
+        if present
+        else "Sizes of the backbones."
+    )
+    return Table("backbones", "Backbones and their pretraining", note, columns, rows)
+
+
+def _group_names(findings: Findings, kind: str) -> list[str]:
+    return list(dict.fromkeys(score.group for score in findings.scores if score.group_kind == kind))
+
+
+def csv_files(findings: Findings) -> dict[str, str]:
+    """File name -> text of the full, unrounded-for-reading tables: every score and every effect, 6 digits."""
+    return {"scores.csv": _csv(findings.scores, Score), "effects.csv": _csv(findings.effects, Effect)}
+
+
+def table_csv(table: Table) -> str:
+    """A table of the page as CSV, as it is shown."""
+    return _write_csv([[column.label for column in table.columns], *table.texts()])
+
+
+def _csv(records: Iterable[Any], kind: type) -> str:
+    names = [field.name for field in fields(kind)]
+    rows: list[Sequence[Any]] = [names]
+    rows += [[_plain(getattr(record, name)) for name in names] for record in records]
+    return _write_csv(rows)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".") if math.isfinite(value) else ""
+    if isinstance(value, (tuple, list)):
+        return " | ".join(str(item) for item in value)
+    return "" if value is None else value
+
+
+def _write_csv(rows: Iterable[Sequence[Any]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()

@@ -1,0 +1,65 @@
+"""Write a report: report.json first, and every other file from the same findings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.report.figures import draw_figures
+from adapterxfer.report.findings import find
+from adapterxfer.report.model import Findings
+from adapterxfer.report.page import render_html, render_markdown
+from adapterxfer.report.results import Results
+from adapterxfer.report.settings import ReportSettings
+from adapterxfer.report.tables import build_tables, csv_files, table_csv
+
+
+def write_report(
+    results: Results,
+    folder: Path,
+    *,
+    settings: ReportSettings,
+    pretraining: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Findings:
+    """Write report.json, report.md, report.html, tables/*.csv and figures/*.svg into a folder.
+
+    The same results and settings give the same bytes: nothing carries a date, a path or an unseeded number.
+
+    Args:
+        results: complete or not; a partial report says what is missing.
+        folder: made if it does not exist; files of an earlier report are replaced.
+        pretraining: backbone -> content of its ``pretraining.json``.
+
+    Returns:
+        what the report says.
+
+    Raises:
+        StatisticsError: systems of one target were scored on different examples.
+    """
+    findings = find(results, settings, pretraining=pretraining)
+    write_findings(findings, folder)
+    return findings
+
+
+def write_findings(findings: Findings, folder: Path) -> None:
+    """Write all files of a report from findings that were computed before."""
+    figures = draw_figures(findings)
+    tables = build_tables(findings)
+    text = json.dumps(findings.as_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    _write(folder / "report.json", text + "\n")
+    for figure in figures:
+        for panel in figure.panels:
+            _write(folder / "figures" / f"{panel.name}.svg", panel.svg)
+    for table in tables:
+        _write(folder / "tables" / f"{table.name}.csv", table_csv(table))
+    for name, content in csv_files(findings).items():
+        _write(folder / "tables" / f"all-{name}", content)
+    _write(folder / "report.md", render_markdown(findings, figures, tables))
+    _write(folder / "report.html", render_html(findings, figures, tables))
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", newline="\n")

@@ -1,0 +1,49 @@
+"""Execute a report stage: predictions of all cells in, report.json and everything made from it out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell
+from adapterxfer.report.provenance import pretraining_diagnostics
+from adapterxfer.report.results import Results
+from adapterxfer.report.settings import ReportSettings
+from adapterxfer.report.writing import write_report
+from adapterxfer.stages.context import StageContext
+
+PREDICT, PRETRAIN = "predict.", "pretrain."
+
+
+def execute(context: StageContext) -> dict[str, Any]:
+    """Write the report of a study from the identity and the inputs of its stage.
+
+    Returns:
+        numbers of cells and comparisons, and the answers in one sentence each.
+
+    Raises:
+        DataError: systems of one target were evaluated on different gold data.
+        StatisticsError: the numbers cannot answer the questions.
+    """
+    identity = context.stage.identity
+    results = Results.from_folders(
+        [Cell.from_labels(labels) for labels in identity["cells"]],
+        {role: folder for role, folder in context.inputs.items() if role.startswith(PREDICT)},
+        languages=identity.get("languages"),
+        source_language=str(identity.get("source_language") or SOURCE_LANGUAGE),
+    )
+    pretrained = {
+        role.removeprefix(PRETRAIN): folder for role, folder in context.inputs.items() if role.startswith(PRETRAIN)
+    }
+    findings = write_report(
+        results,
+        context.scratch,
+        settings=ReportSettings.from_identity(identity),
+        pretraining=pretraining_diagnostics(pretrained),
+    )
+    return {
+        "cells": findings.finished,
+        "missing": len(findings.missing),
+        "comparisons": len(findings.effects),
+        "cautions": [caution.check for caution in findings.cautions],
+        "summary": list(findings.summary),
+    }
