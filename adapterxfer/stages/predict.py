@@ -71,6 +71,9 @@ def _ask_model(
     from adapterxfer.formats.registry import get_format
     from adapterxfer.formats.tagging import untokenized_words
     from adapterxfer.predict.systems import encode_test, predict_backbone, predict_trained
+    from adapterxfer.training.device import use_one_thread
+
+    use_one_thread()
 
     identity, system = context.stage.identity, context.stage.identity["system"]
     backbone = load_backbone(identity["backbone"], context.inputs.get("backbone"))
