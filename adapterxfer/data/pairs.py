@@ -30,6 +30,7 @@ MINIMUM_AGREEMENT = 0.5
 
 _SKIP = 1.2
 _NUMBER = re.compile(r"[0-9]+")
+_GROUPING = re.compile(r"(?<=\d)[.,](?=\d)|(?<=\d)[\u00a0\u202f ](?=\d{3}(?!\d))")
 
 
 class Pair(NamedTuple):
@@ -167,4 +168,4 @@ def _numbers(line: str) -> list[str]:
     if not line.isascii():
         line = "".join(str(int(c)) if c.isdecimal() else c for c in line)
     # Languages group thousands and write decimals differently: only the digits count.
-    return _NUMBER.findall(re.sub(r"(?<=\d)[.,\u00a0\u202f ](?=\d)", "", line))
+    return _NUMBER.findall(_GROUPING.sub("", line))

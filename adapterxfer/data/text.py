@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from tokenizers import Tokenizer
 
 from adapterxfer.data.files import open_text
 from adapterxfer.data.pairs import Aligned, Pair, align_language
-from adapterxfer.data.tokenizer_training import train_tokenizer
+from adapterxfer.data.tokenizer_training import SPECIAL_TOKENS, train_tokenizer
 from adapterxfer.errors import DataError
 from adapterxfer.pretraining.corpus import NO_LANGUAGE, Corpus, Sequences, SpecialTokens, Stream
 
@@ -22,6 +23,8 @@ LONGEST_PAIR = 124
 
 HELDOUT_TOKENS = 6000
 """Most held-out tokens kept per language: enough for a loss good to 0.05 nat, few enough to measure often."""
+
+_SPECIAL = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,12 @@ class BuiltCorpus:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Lines of a text file, spaces trimmed; empty lines stay, because pairs go by position."""
+    """Lines of a text file, spaces trimmed; empty lines stay, because pairs go by position.
+
+    Names of special tokens in the text (some corpora spell unknown words ``<unk>``) become spaces.
+    """
     with open_text(path) as file:
-        return [line.strip() for line in file]
+        return [_SPECIAL.sub(" ", line).strip() for line in file]
 
 
 def build_text_corpus(

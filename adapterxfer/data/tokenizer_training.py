@@ -16,9 +16,10 @@ TEMPERATURE = 0.5
 CHARACTERS = 10_000_000
 """Text that training reads; more changes little and takes longer."""
 
-# Punctuation, symbols and digits stand alone but keep a word-start mark before them: were the mark split off, the first
-# piece of every number and of every opening quote would say nothing. The mark itself is a symbol, hence the exclusion.
-_ALONE = "\u2581?(?:(?!\u2581)[\\p{P}\\p{S}\\p{N}])"
+# Punctuation, digits and signs stand alone but keep a word-start mark before them: were the mark split off, the first
+# piece of every number and of every opening quote would say nothing. The mark itself is an "other symbol" (So), hence
+# signs are named by their other classes.
+_ALONE = "\u2581?[\\p{P}\\p{N}\\p{Sc}\\p{Sm}\\p{Sk}]"
 
 
 def train_tokenizer(texts: Mapping[str, Sequence[str]], *, vocabulary: int, alphabet: int, seed: int) -> Tokenizer:
