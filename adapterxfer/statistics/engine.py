@@ -119,4 +119,5 @@ def weighted_sums(weights: Weights, counts: CountMatrix) -> Floats:
     sums = counts.product(weights.multiples)
     if weights.offset == 0.0 and weights.step == 1.0:
         return sums
-    return np.asarray(weights.offset * counts.counts.sum(axis=0) + weights.step * sums)
+    totals = counts.product(np.ones((1, weights.multiples.shape[1]), dtype=np.uint8))
+    return np.asarray(weights.offset * totals + weights.step * sums)

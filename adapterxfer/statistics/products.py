@@ -30,13 +30,17 @@ Product = Callable[[Multiples], Floats]
 class CountMatrix:
     """Cluster sums prepared for many products ``multiples @ counts``.
 
+    Equal columns (totals and gold counts, which all systems share) are multiplied once.
+
     Attributes:
-        counts: float64 ``(clusters, columns)``.
+        counts: float64 ``(clusters, distinct columns)``.
+        places: distinct column of every column, shape ``(columns,)``; None where all are distinct.
         integral: all counts are integers.
         highest: largest count.
     """
 
     counts: Floats
+    places: npt.NDArray[np.intp] | None
     integral: bool
     highest: float
     _single: npt.NDArray[np.float32] | None = None
@@ -45,11 +49,20 @@ class CountMatrix:
 
     @classmethod
     def of(cls, counts: Floats) -> CountMatrix:
-        """Counts as float64, any magnitude."""
-        return cls(counts, bool(np.array_equal(counts, np.rint(counts))), float(counts.max(initial=0.0)))
+        """Counts as float64 ``(clusters, columns)``, any magnitude."""
+        seen: dict[bytes, int] = {}
+        places = np.array([seen.setdefault(column.tobytes(), len(seen)) for column in counts.T], dtype=np.intp)
+        shared = len(seen) < len(places)
+        kept = counts[:, np.unique(places, return_index=True)[1]] if shared else counts
+        integral = bool(np.array_equal(kept, np.rint(kept)))
+        return cls(kept, places if shared else None, integral, float(kept.max(initial=0.0)))
 
     def product(self, multiples: Multiples) -> Floats:
         """``multiples @ counts`` as float64 ``(replicates, columns)``."""
+        sums = self._product(multiples)
+        return sums if self.places is None else sums[:, self.places]
+
+    def _product(self, multiples: Multiples) -> Floats:
         largest_total = float(multiples.sum(axis=1, dtype=np.int64).max(initial=0))
         if not self.integral or largest_total * self.highest >= 2**24:
             return np.asarray(multiples.astype(np.float64) @ self.counts)

@@ -280,29 +280,27 @@ class _Collector:
 
     def _domain(self, rows: tuple[Row, ...], first: int, last: int) -> Domain:
         members = rows[first:last]
-        clusters = np.unique(np.concatenate([self.rows[row][0] for row in members]))
+        distinct = {id(clusters): clusters for clusters, _ in (self.rows[row] for row in members)}
+        clusters = np.unique(np.concatenate(list(distinct.values())))
+        positions = {key: np.searchsorted(clusters, own) for key, own in distinct.items()}
         blocks: list[Block] = []
-        columns = []
-        positions: dict[int, npt.NDArray[np.intp]] = {}
-        for index, row in enumerate(members, start=first):
-            own, sums = self.rows[row]
-            if id(own) not in positions:
-                positions[id(own)] = np.searchsorted(clusters, own)
-            placed = np.zeros((len(clusters), sums.shape[1]))
-            placed[positions[id(own)]] = sums
-            columns.append(placed)
-            if blocks and blocks[-1].target == row.cell.target:
-                if blocks[-1].columns != sums.shape[1]:
-                    raise StatisticsError(
-                        f"{row.cell} seed {row.seed}: {sums.shape[1]} count columns where others have "
-                        f"{blocks[-1].columns}",
-                        fix="score all runs of a target with the same metric",
-                    )
-                blocks[-1] = Block(row.cell.target, blocks[-1].first, index + 1, blocks[-1].columns)
-            else:
-                blocks.append(Block(row.cell.target, index, index + 1, sums.shape[1]))
-        name = members[0].domain
-        return Domain(name, tuple(clusters.tolist()), first, last, tuple(blocks), np.concatenate(columns, axis=1))
+        widths = [self.rows[row][1].shape[1] for row in members]
+        sums = np.zeros((len(clusters), sum(widths)))
+        offset = 0
+        for index, (row, width) in enumerate(zip(members, widths, strict=True), start=first):
+            own, counts = self.rows[row]
+            sums[positions[id(own)], offset : offset + width] = counts
+            offset += width
+            if not blocks or blocks[-1].target != row.cell.target:
+                blocks.append(Block(row.cell.target, index, index + 1, width))
+                continue
+            if blocks[-1].columns != width:
+                raise StatisticsError(
+                    f"{row.cell} seed {row.seed}: {width} count columns where others have {blocks[-1].columns}",
+                    fix="score all runs of a target with the same metric",
+                )
+            blocks[-1] = Block(row.cell.target, blocks[-1].first, index + 1, width)
+        return Domain(members[0].domain, tuple(clusters.tolist()), first, last, tuple(blocks), sums)
 
 
 def _score_rows(domain: Domain, metrics: Mapping[str, Metric], rows: tuple[Row, ...], scores: Floats) -> None:

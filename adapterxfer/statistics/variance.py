@@ -9,7 +9,7 @@ Source: Cameron, Gelbach and Miller 2011 for the two-way sum; Satterthwaite 1946
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,10 +20,11 @@ from scipy import sparse
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import Design, transform, transform_slope
 from adapterxfer.statistics.metric import Floats
-from adapterxfer.statistics.table import Domain, Row, ScoreTable
+from adapterxfer.statistics.table import Block, Domain, Row, ScoreTable
 from adapterxfer.statistics.vocabulary import Scale
 
-_CHUNK = 512
+_LARGEST = 2**21
+"""Floats of one temporary matrix."""
 _NOISE = 1e-10
 """Standard errors below this share of the value are rounding errors of a quantity that does not vary."""
 
@@ -107,20 +108,25 @@ class _DomainPart(NamedTuple):
 
 
 def influence(table: ScoreTable, domain: Domain) -> Floats:
-    """Influence of every cluster on every row's points, shape ``(clusters, rows of the domain)``.
+    """Influence of every cluster on every row's points, shape ``(rows of the domain, clusters)``.
 
-    The metric does not change when all counts are multiplied, so the columns sum to 0 without centring.
+    The metric does not change when all counts are multiplied, so the rows sum to 0 without centring.
     """
-    result = np.empty((len(domain.clusters), domain.last - domain.first))
+    result = np.empty((domain.last - domain.first, len(domain.clusters)))
+    for block, counts in _counts_by_block(domain):
+        gradient = table.metrics[block.target].derivatives(counts.sum(axis=0))
+        part = result[block.first - domain.first : block.last - domain.first]
+        np.einsum("crk,rk->rc", counts, gradient, out=part)
+    return result
+
+
+def _counts_by_block(domain: Domain) -> Iterator[tuple[Block, Floats]]:
+    """Every block with its counts, shape ``(clusters, rows, columns)``."""
     offset = 0
     for block in domain.blocks:
         width = (block.last - block.first) * block.columns
-        counts = domain.sums[:, offset : offset + width].reshape(len(domain.clusters), -1, block.columns)
-        gradient = table.metrics[block.target].derivatives(counts.sum(axis=0))
-        values = np.einsum("crk,rk->cr", counts, gradient)
-        result[:, block.first - domain.first : block.last - domain.first] = values
+        yield block, domain.sums[:, offset : offset + width].reshape(len(domain.clusters), -1, block.columns)
         offset += width
-    return result
 
 
 def _domain(table: ScoreTable, domain: Domain, design: Design, runs: _Runs) -> _DomainPart:
@@ -132,45 +138,45 @@ def _domain(table: ScoreTable, domain: Domain, design: Design, runs: _Runs) -> _
     contrasts = next(iter(design.matrices.values())).shape[0]
     items, residual, deviation = np.zeros(contrasts), np.zeros(len(runs.pairs)), np.zeros(len(runs.pairs))
     clusters, discordant = np.zeros(contrasts, dtype=np.int64), np.zeros(contrasts, dtype=np.int64)
-    filled, differing = _occupancy(domain)
+    columns = _columns(domain)
+    filled = (np.add.reduce(columns) > 0).astype(np.float64)
+    averaging = runs.averaging[here, here]
     for scale, matrix in design.matrices.items():
-        weights = matrix[:, here]
+        weights, models = matrix[:, here], runs.matrices[scale][:, here]
         if not weights.nnz:
             continue
-        scaled = effect * transform_slope(table.scores[here], scale)
-        centred = scaled - scaled @ runs.averaging[here, here]
+        scaled = effect * transform_slope(table.scores[here], scale)[:, None]
         scores = transform(table.scores[here], scale)
-        deviation += runs.matrices[scale][:, here] @ (scores - runs.averaging[here, here].T @ scores)
-        for start in range(0, number, _CHUNK):
-            stop = min(start + _CHUNK, number)
-            items += ((weights @ scaled[start:stop].T) ** 2).sum(axis=1)
-            residual += ((runs.matrices[scale][:, here] @ centred[start:stop].T) ** 2).sum(axis=1)
-        magnitude = abs(weights)
-        clusters += ((magnitude @ filled.T) > 0).sum(axis=1)
-        different = np.zeros((contrasts, number), dtype=bool)
-        for column in differing:
-            different |= np.abs(weights @ column.T) > 1e-9 * (magnitude @ column.T)
-        discordant += different.sum(axis=1)
+        for part in _parts(contrasts, number):
+            items[part] += ((weights[part] @ scaled) ** 2).sum(axis=1)
+            magnitude = abs(weights[part])
+            clusters[part] += ((magnitude @ filled) > 0).sum(axis=1)
+            different = np.zeros((magnitude.shape[0], number), dtype=bool)
+            for column in columns:
+                different |= np.abs(weights[part] @ column) > 1e-9 * (magnitude @ column)
+            discordant[part] += different.sum(axis=1)
+        if models.nnz:
+            deviation += models @ (scores - averaging @ scores)
+            centred = scaled - averaging @ scaled
+            for part in _parts(len(runs.pairs), number):
+                residual[part] += ((models[part] @ centred) ** 2).sum(axis=1)
     return _DomainPart(correction * items, clusters, discordant, correction * residual, deviation)
 
 
-def _occupancy(domain: Domain) -> tuple[Floats, list[Floats]]:
-    """Which clusters have any count in which row, and the counts column by column ``(clusters, rows)``.
+def _parts(count: int, width: int) -> Iterator[slice]:
+    """Slices of ``count`` that keep ``slice x width`` floats small."""
+    step = max(1, _LARGEST // max(width, 1))
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))
 
-    Rows with fewer columns than others (another target's metric) are 0 in the surplus columns.
-    """
-    rows = domain.last - domain.first
+
+def _columns(domain: Domain) -> list[Floats]:
+    """Counts column by column, each ``(rows, clusters)``; zero where a row's target has fewer columns."""
     widest = max(block.columns for block in domain.blocks)
-    columns = [np.zeros((len(domain.clusters), rows)) for _ in range(widest)]
-    offset = 0
-    for block in domain.blocks:
-        width = (block.last - block.first) * block.columns
-        counts = domain.sums[:, offset : offset + width].reshape(len(domain.clusters), -1, block.columns)
+    columns = [np.zeros((domain.last - domain.first, len(domain.clusters))) for _ in range(widest)]
+    for block, counts in _counts_by_block(domain):
         for column in range(block.columns):
-            columns[column][:, block.first - domain.first : block.last - domain.first] = counts[:, :, column]
-        offset += width
-    filled = sum((np.abs(column) for column in columns), np.zeros((len(domain.clusters), rows))) > 0
-    return filled.astype(np.float64), columns
+            columns[column][block.first - domain.first : block.last - domain.first] = counts[:, :, column].T
+    return columns
 
 
 class _Groups(NamedTuple):
@@ -189,7 +195,7 @@ class _Runs:
     Attributes:
         pairs: (contrast, run group, seed), one per trained model and contrast.
         matrices: scale -> CSR ``(pairs, rows)``: the contrast's weights on the rows of that model.
-        averaging: CSR ``(rows, rows)``; ``scores @ averaging`` is each row's mean over the runs of its cell.
+        averaging: CSR ``(rows, rows)``; ``averaging @ scores`` is each row's mean over the runs of its cell.
         seeds: per contrast and group, the seeds of each of its cells.
     """
 
