@@ -10,6 +10,7 @@ import json
 import re
 import string
 from collections import Counter
+from functools import lru_cache
 
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -25,9 +26,7 @@ def normalise_answer(text: str) -> str:
 
 def answer_f1(prediction: str, answer: str) -> float:
     """F1 of the words of two normalised answers; 0 if they share none, also when both are empty."""
-    predicted, expected = normalise_answer(prediction).split(), normalise_answer(answer).split()
-    common = (Counter(predicted) & Counter(expected)).total()
-    return 2.0 * common / (len(predicted) + len(expected)) if common else 0.0
+    return _word_f1(normalise_answer(prediction).split(), normalise_answer(answer).split())
 
 
 def exact_match(prediction: str, answer: str) -> bool:
@@ -44,7 +43,21 @@ def answer_counts(prediction: str, gold: str) -> tuple[float, ...]:
         prediction: answer text.
         gold: JSON list of accepted answers.
     """
-    answers = json.loads(gold)
-    f1 = max((answer_f1(prediction, answer) for answer in answers), default=0.0)
-    em = any(exact_match(prediction, answer) for answer in answers)
-    return f1, float(em), 1.0
+    found = normalise_answer(prediction)
+    words = found.split()
+    answers = _normalised(gold)
+    f1 = max((_word_f1(words, answer.split()) for answer in answers), default=0.0)
+    return f1, float(found in answers), 1.0
+
+
+@lru_cache(maxsize=100_000)
+def _normalised(gold: str) -> tuple[str, ...]:
+    """Accepted answers, normalised; every system of a study is compared with the same ones."""
+    return tuple(normalise_answer(answer) for answer in json.loads(gold))
+
+
+def _word_f1(predicted: list[str], expected: list[str]) -> float:
+    if not set(predicted) & set(expected):
+        return 0.0
+    common = (Counter(predicted) & Counter(expected)).total()
+    return 2.0 * common / (len(predicted) + len(expected))
