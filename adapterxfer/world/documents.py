@@ -14,14 +14,12 @@ from adapterxfer.world.events import Rates, copula, event, successor
 from adapterxfer.world.grammar import Event, Utterance, Word, say
 from adapterxfer.world.languages import FAMILIES, LANGUAGES
 from adapterxfer.world.lexicon import Lexicon, Words, lexicons
-from adapterxfer.world.nli import LABELS, PLAIN_STEPS, STEPS, hypothesis, premise
+from adapterxfer.world.nli import LABELS, inference_pair
 
 Document = tuple[Utterance, ...]
 
 STORIES, INFERENCES, DIALOGUES = 0.17, 0.38, 0.35
 """Shares of the kinds of documents; the rest are plain statements."""
-PLAIN_INFERENCES = 0.5
-"""Share of inference documents whose two sentences differ only in what makes their label."""
 SAME_VERB = 0.4
 """Probability that a distractor in a dialogue has the verb of the event asked about."""
 _IN_DIALOGUE = Rates(adjective=0.25, numeral=0.12, negated=0.08)
@@ -58,9 +56,8 @@ def story(rng: Draws) -> Document:
 def inference(rng: Draws) -> Document:
     """A premise, and a hypothesis headed by the marker of its label."""
     label = rng.pick(LABELS)
-    claim = hypothesis(rng)
-    spread = PLAIN_STEPS if rng.chance(PLAIN_INFERENCES) else STEPS
-    return Utterance(premise(label, claim, rng, spread=spread)), Utterance(claim, marker=MARKERS[label])
+    made, claim = inference_pair(label, rng, telling=True)
+    return Utterance(made), Utterance(claim, marker=MARKERS[label])
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ from adapterxfer.world.grammar import Event, Phrase
 LABELS = ("entailment", "neutral", "contradiction")
 STEPS = (0, 0, 1, 1)
 """Additions to a premise beside the edit that makes its label; one is drawn."""
-PLAIN_STEPS = (0,)
-"""For premises that differ from the hypothesis only in what makes their label."""
+TELLING_STEPS = {"entailment": (0, 1, 1, 2), "neutral": (0,), "contradiction": (0, 0, 1)}
+"""For premises whose form tells something about the label. Pretraining needs such easy cues to begin with: where every
+cue was balanced away, backbones of half a million parameters stayed at chance on the marker of the relation."""
 _TRANSITIVE = tuple(verb for verb, (frame, _, _) in VERBS.items() if frame == "transitive")
 _HYPOTHESIS = Rates(adjective=0.5, negated=0.2, adverb=0.0, place_of_transitive=0.4, place_of_intransitive=0.7)
 _NEGATED_PREMISE = 0.25
@@ -116,15 +117,36 @@ def hypothesis(rng: Draws) -> Event:
             return made
 
 
-def premise(label: str, claim: Event, rng: Draws, *, spread: tuple[int, ...] = STEPS) -> Event:
-    """An event that stands in this relation to the hypothesis ``claim``, confirmed by `judge`."""
-    while True:
+def premise(label: str, claim: Event, rng: Draws, *, telling: bool = False) -> Event | None:
+    """An event that stands in this relation to the hypothesis ``claim``, confirmed by `judge`.
+
+    Args:
+        label: one of `LABELS`.
+        claim: the hypothesis.
+        rng: source of draws.
+        telling: let the form of the premise give something away (for pretraining documents).
+
+    Returns:
+        The premise, or None where a few dozen draws found none for this hypothesis.
+    """
+    spread = TELLING_STEPS[label] if telling else STEPS
+    for _ in range(60):
         made = _edited(label, claim, rng.pick(spread), rng)
         if made is not None and judge(made, claim) == label:
             adverb = rng.pick(ADVERBS) if rng.chance(0.2) else None
             fronted = made.place is not None and (made.fronted if claim.place else rng.chance(0.4))
             inverted = fronted and made.frame == "intransitive" and rng.chance(0.5)
             return replace(made, adverb=adverb, fronted=fronted, inverted=inverted)
+    return None
+
+
+def inference_pair(label: str, rng: Draws, *, telling: bool = False) -> tuple[Event, Event]:
+    """(premise, hypothesis) with this label; a hypothesis for which no premise is found is drawn again."""
+    while True:
+        claim = hypothesis(rng)
+        made = premise(label, claim, rng, telling=telling)
+        if made is not None:
+            return made, claim
 
 
 def _edited(label: str, claim: Event, steps: int, rng: Draws) -> Event | None:

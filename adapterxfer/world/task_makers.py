@@ -18,7 +18,7 @@ from adapterxfer.world.documents import Paragraph, paragraph, said, sentence, te
 from adapterxfer.world.draws import Draws
 from adapterxfer.world.events import event, played, successor
 from adapterxfer.world.grammar import Event, Utterance, Word, span
-from adapterxfer.world.nli import LABELS, hypothesis, premise
+from adapterxfer.world.nli import LABELS, inference_pair
 
 QUESTIONS_PER_PARAGRAPH = 2
 SAME_VERB_IN_TASKS = 0.4
@@ -48,8 +48,7 @@ def inference_items(rng: Draws, prefix: str) -> Iterator[Item]:
     count = 0
     while True:
         for label in rng.shuffled(LABELS):
-            claim = hypothesis(rng)
-            given = premise(label, claim, rng)
+            given, claim = inference_pair(label, rng)
             yield _inference_item(_number(prefix, count), given, claim, label)
             count += 1
 
