@@ -5,6 +5,7 @@ file. See docs/statistics.md.
 """
 
 from adapterxfer.statistics.accelerated import bca_interval, bootstrap_t_interval
+from adapterxfer.statistics.collect import build_table
 from adapterxfer.statistics.contrasts import (
     Contrast,
     did,
@@ -45,7 +46,7 @@ from adapterxfer.statistics.replicability import (
     probability_of_improvement,
 )
 from adapterxfer.statistics.rungs import Rung, ladder
-from adapterxfer.statistics.table import Cell, CellCounts, ScoreTable, System, build_table
+from adapterxfer.statistics.table import Cell, CellCounts, ScoreTable, System
 from adapterxfer.statistics.variance import Components
 from adapterxfer.statistics.vocabulary import FLAG_TEXT
 
