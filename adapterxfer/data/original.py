@@ -64,7 +64,10 @@ def read_original(
     else:
         train, dev = carve(train, CARVED_DEV if dev_examples is None else dev_examples, seed)
         notes["development examples cut from the training file"] = len(dev)
-    splits = {("train", "en"): keep(train, train_examples, seed), ("dev", "en"): dev}
+    # XQuAD trains on SQuAD's questions, which may already serve as intermediate task: take them from the other end of
+    # the ranking, so the two trainings share none while both are small enough.
+    train = keep(train, train_examples, seed, last=task == "xquad-gold-sentence")
+    splits = {("train", "en"): train, ("dev", "en"): dev}
     for language in languages if task != "squad-gold-sentence" else ():
         splits[("test", language)] = keep(read[("test", language)], test_examples, seed)
     labels = UPOS if task == "udpos" else ()
@@ -86,11 +89,12 @@ def rank(name: str, seed: int) -> bytes:
     return hashlib.sha256(f"{seed}/{name}".encode()).digest()
 
 
-def keep(examples: list[Example], count: int | None, seed: int) -> list[Example]:
-    """``count`` examples chosen by the hash of their ids, in the order of the file."""
+def keep(examples: list[Example], count: int | None, seed: int, *, last: bool = False) -> list[Example]:
+    """The ``count`` first (or last) examples by the hash of their ids, in the order of the file."""
     if count is None or count >= len(examples):
         return examples
-    chosen = {example.example_id for example in sorted(examples, key=lambda e: rank(e.example_id, seed))[:count]}
+    ranked = sorted(examples, key=lambda example: rank(example.example_id, seed), reverse=last)
+    chosen = {example.example_id for example in ranked[:count]}
     return [example for example in examples if example.example_id in chosen]
 
 

@@ -265,6 +265,11 @@ def test_tasks_have_english_dev_parallel_tests_and_no_paragraph_twice(tmp_path, 
         seed=0,
     )
     assert set(squad.splits) == {("train", "en"), ("dev", "en")}
+    half = read_original(
+        "squad-gold-sentence", root, list_files(root), [], train_examples=15, dev_examples=5, test_examples=None, seed=3
+    )
+    both = {e.example_id for e in half.splits[("train", "en")]} & {e.example_id for e in data.splits[("train", "en")]}
+    assert not both  # 15 and 20 of 35: intermediate and target training share no question
 
 
 def test_more_examples_include_the_fewer(tmp_path):
