@@ -1,0 +1,207 @@
+"""What the report concludes: planted effects are found, absent ones are not, and every caveat is stated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted_study import LANGUAGES, PlantedStudy, plant, write_accuracy
+
+from adapterxfer.report.cells import Cell
+from adapterxfer.report.findings import find
+from adapterxfer.report.model import Effect, Findings
+from adapterxfer.report.results import Results
+from adapterxfer.report.settings import ReportSettings
+
+SETTINGS = ReportSettings(title="planted", recipe="planted", resamples=400, seed=3)
+FOUND = ("difference found", "found for these models")
+
+
+def findings_of(study: PlantedStudy, settings: ReportSettings = SETTINGS) -> Findings:
+    return find(Results.from_folders(study.cells, study.folders, languages=study.languages), settings)
+
+
+def mean_effects(findings: Findings, kind: str) -> dict[str, Effect]:
+    """Variant -> zero-shot effect averaged over pairs and sizes."""
+    return {
+        e.variant: e
+        for e in findings.effects
+        if e.kind == kind and not e.backbone and not e.intermediate and e.group_kind == "zero-shot"
+    }
+
+
+def test_planted_gain_is_found_for_every_variant(planted: PlantedStudy) -> None:
+    findings = findings_of(planted)
+    gains = mean_effects(findings, "gain")
+    assert set(gains) == {"full-ft", "stack", "fuse"}
+    for effect in gains.values():
+        assert effect.verdict == "difference found"
+        assert effect.estimate == pytest.approx(12.0, abs=2.5)
+        assert effect.low < effect.estimate < effect.high
+        assert effect.items_p_adjusted is not None
+        assert effect.items_p_adjusted < 0.05
+    assert findings.summary[0].startswith("Training on an English intermediate task first helped")
+
+
+def test_absent_gain_is_inconclusive_and_never_called_no_difference(null_study: PlantedStudy) -> None:
+    findings = findings_of(null_study)
+    for effect in mean_effects(findings, "gain").values():
+        assert effect.verdict == "inconclusive"
+        assert effect.low < 0 < effect.high
+    single = [e for e in findings.effects if e.hypotheses == "gain of each cell"]
+    assert sum(e.verdict in FOUND for e in single) == 0
+    assert "cannot tell whether it helps" in findings.summary[0]
+
+
+def test_gain_that_falls_with_size_gives_a_negative_slope(tmp_path: Path) -> None:
+    sizes = {"tiny-1": 20.0, "tiny-2": 12.0, "tiny-3": 2.0}
+    study = plant(tmp_path, lambda backbone, *_: sizes[backbone], examples=400, seeds=(1, 2, 3), targets=("xnli",))
+    findings = findings_of(study)
+    slope = mean_effects(findings, "trend")["full-ft"]
+    # 18 points over log10(450 / 60) = 0.875 decades.
+    assert slope.estimate == pytest.approx(-20.6, abs=5.0)
+    assert slope.verdict == "difference found"
+    assert "falls as backbones grow" in findings.summary[1]
+
+
+def test_adapter_that_loses_the_gain_is_found_and_its_scores_too(tmp_path: Path) -> None:
+    study = plant(tmp_path, lambda _b, variant, *_: 14.0 if variant == "full-ft" else 1.0, seeds=(1, 2, 3))
+    kept = mean_effects(findings_of(study), "gain kept")["stack"]
+    assert kept.verdict == "difference found"
+    assert kept.estimate == pytest.approx(-13.0, abs=3.0)
+
+
+def test_gain_in_one_family_only_is_seen_in_that_family(tmp_path: Path) -> None:
+    study = plant(tmp_path, lambda _b, _v, _i, _t, language: 15.0 if language.startswith("c") else 0.0, seeds=(1, 2, 3))
+    by_family = {
+        e.group: e
+        for e in findings_of(study).effects
+        if e.kind == "gain" and e.group_kind == "family" and not e.backbone and e.variant == "stack"
+    }
+    assert by_family["C"].verdict == "difference found"
+    assert by_family["A"].verdict == "inconclusive"
+
+
+def test_holm_within_each_declared_family(planted: PlantedStudy) -> None:
+    findings = findings_of(planted)
+    families: dict[str, list[Effect]] = {}
+    for effect in findings.effects:
+        families.setdefault(effect.hypotheses, []).append(effect)
+    for members in families.values():
+        ordered = sorted(members, key=lambda e: e.p if e.p is not None else 2.0)
+        expected, running = [], 0.0
+        for rank, effect in enumerate(ordered):
+            assert effect.p is not None
+            running = max(running, min(1.0, effect.p * (len(ordered) - rank)))
+            expected.append(running)
+        assert [e.p_adjusted for e in ordered] == pytest.approx(expected)
+
+
+def test_adapter_baseline_is_one_system_for_stack_and_fuse(planted: PlantedStudy) -> None:
+    findings = findings_of(planted)
+    same = [
+        e
+        for e in findings.effects
+        if e.kind == "variant difference" and {e.variant, e.against} == {"stack", "fuse"} and e.intermediate == "none"
+    ]
+    assert same == []
+
+
+def test_two_sizes_are_called_a_difference(tmp_path: Path) -> None:
+    sizes = {"tiny-1": (200_000, 60_000), "tiny-3": (740_000, 450_000)}
+    study = plant(tmp_path, lambda *_: 5.0, sizes=sizes, examples=60, targets=("xnli",))
+    trend = next(answer for answer in findings_of(study).answers if "shrink" in answer.question)
+    assert trend.remark == "Two sizes give a difference, not a trend."
+    assert "per tenfold" not in trend.statements[0].text
+
+
+def test_one_seed_speaks_about_these_models_only(tmp_path: Path) -> None:
+    findings = findings_of(plant(tmp_path, lambda *_: 15.0, seeds=(1,)))
+    assert {effect.verdict for effect in findings.effects if effect.p is not None} <= {
+        "found for these models",
+        "inconclusive",
+    }
+    assert mean_effects(findings, "gain")["stack"].verdict == "found for these models"
+    assert any(caution.check == "few seeds" and "trained once" in caution.text for caution in findings.cautions)
+
+
+def test_overlapping_pairs_are_left_out_of_means_and_named(tmp_path: Path) -> None:
+    study = plant(tmp_path, lambda _b, _v, _i, target, _l: 20.0 if target == "panx" else 0.0)
+    cells = [replace(c, overlap=c.target == "panx" and c.intermediate == "nli") for c in study.cells]
+    findings = findings_of(PlantedStudy(cells, study.folders, study.languages))
+    gain = mean_effects(findings, "gain")["full-ft"]
+    assert gain.pairs == 1
+    assert gain.verdict == "inconclusive"
+    assert any(c.check == "overlapping data" and "nli with panx" in c.text for c in findings.cautions)
+
+
+def test_missing_cells_are_listed_and_balanced_away(planted: PlantedStudy) -> None:
+    gone = "panx-tiny-2-full-ft-nli-1"
+    other = "panx-tiny-2-full-ft-nli-2"
+    folders = {name: place for name, place in planted.folders.items() if name not in (gone, other)}
+    findings = findings_of(PlantedStudy(planted.cells, folders, planted.languages))
+    assert findings.finished == findings.planned - 2
+    assert "full-ft nli > panx on tiny-2, seed 1" in findings.missing
+    assert mean_effects(findings, "gain")["full-ft"].pairs == 1
+    assert mean_effects(findings, "gain")["stack"].pairs == 2
+    assert any(caution.check == "unfinished study" for caution in findings.cautions)
+
+
+def test_controls_stand_beside_scores_and_are_warned_about(tmp_path: Path) -> None:
+    study = plant(tmp_path, lambda *_: 0.0, targets=("xnli",), variants=("full-ft",), examples=200)
+    rng = np.random.default_rng(5)
+    folders = dict(study.folders)
+    for name, share in (("majority", 0.3), ("lookup", 0.9)):
+        folders[name] = tmp_path / name
+        correct = {code: rng.random(200) < share for code in LANGUAGES}
+        write_accuracy(folders[name], correct, target="xnli")
+    controls = [Cell("", 0, 0, "control", "", "none", "xnli", 0, name, name) for name in ("majority", "lookup")]
+    findings = findings_of(PlantedStudy([*study.cells, *controls], folders, study.languages))
+    against = {(e.against, e.backbone): e for e in findings.effects if e.kind == "above control"}
+    assert against["majority", "tiny-1"].estimate > 15
+    assert against["lookup", "tiny-1"].estimate < -15
+    assert {s.control for s in findings.scores} >= {"majority", "lookup"}
+    warned = next(c for c in findings.cautions if c.check == "not above a control")
+    assert "lookup" in warned.text
+    assert "majority" not in warned.text
+
+
+def test_untouched_backbone_has_no_run_variance(tmp_path: Path) -> None:
+    """A retrieval target: `none` is one prediction file for all seeds and variants."""
+    rng = np.random.default_rng(0)
+    folders: dict[str, Path] = {}
+    cells: list[Cell] = []
+    for variant in ("full-ft", "stack"):
+        for seed in (1, 2):
+            for intermediate, share in (("none", 0.4), ("nli", 0.6)):
+                name = "untouched" if intermediate == "none" else f"{variant}-{seed}"
+                adapter = "seq_bn/2" if variant == "stack" else ""
+                cells.append(Cell("tiny-1", 200, 60, variant, adapter, intermediate, "tatoeba", seed, name))
+                if name not in folders:
+                    folders[name] = tmp_path / name
+                    correct = {code: rng.random(150) < share for code in LANGUAGES}
+                    write_accuracy(folders[name], correct, target="tatoeba")
+    findings = findings_of(PlantedStudy(cells, folders, LANGUAGES))
+    baseline = next(s for s in findings.scores if s.intermediate == "none" and s.group_kind == "zero-shot")
+    assert baseline.seeds == 1
+    assert mean_effects(findings, "gain")["stack"].estimate == pytest.approx(20.0, abs=6.0)
+
+
+def test_backbone_without_context_is_named(planted: PlantedStudy) -> None:
+    diagnostics = {
+        "tiny-1": {"heldout": {"mlm": 5.85, "unigram": 5.78, "shuffled": 5.85}},
+        "tiny-2": {"heldout": {"mlm": 4.4, "unigram": 6.3, "shuffled": 8.4}},
+    }
+    findings = findings_of(planted, replace(SETTINGS, diagnostics=diagnostics))
+    named = [c.text for c in findings.cautions if c.check == "backbone uses no context"]
+    assert len(named) == 1
+    assert named[0].startswith("tiny-1")
+
+
+def test_nothing_finished_is_still_a_report(planted: PlantedStudy) -> None:
+    findings = findings_of(PlantedStudy(planted.cells, {}, planted.languages))
+    assert findings.finished == 0
+    assert findings.effects == ()
+    assert findings.missing
