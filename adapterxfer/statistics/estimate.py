@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import clipped
 from adapterxfer.statistics.engine import Replicates
+from adapterxfer.statistics.exact import agresti_min_interval, discordance, mcnemar
 from adapterxfer.statistics.intervals import Bounds, interval, shift_p, t_interval, t_p
 from adapterxfer.statistics.table import Label, ScoreTable
 from adapterxfer.statistics.vocabulary import FLAG_TEXT, Alternative, IntervalKind, Scale, Scope
@@ -89,9 +91,10 @@ def estimates(
     """Statements about all contrasts, in their order.
 
     Scope `items` uses the replicates: standard error, the interval of the kind asked for, and the null-shift p-value;
-    with fewer than 40 clusters, a t interval and t test on the analytic standard error instead. Scope `items+runs`
-    uses the two-way variance with Satterthwaite's degrees of freedom; where a system has a single run it falls back to
-    `items` and flags it.
+    with fewer than 40 clusters, a t interval and t test on the analytic standard error instead; for two accuracies
+    that differ on 1 to 24 items, the Agresti-Min interval and McNemar's exact test instead of the default. Scope
+    `items+runs` uses the two-way variance with Satterthwaite's degrees of freedom; where a system has a single run it
+    falls back to `items` and flags it.
 
     Raises:
         StatisticsError: level outside (0, 1).
@@ -102,7 +105,8 @@ def estimates(
     result = []
     for number, contrast in enumerate(replicates.contrasts):
         at_end = contrast.scale != "points" and any(cell in ceiling for cell in contrast.terms)
-        result.append(_one(replicates, number, scope, kind, level, alternative, at_end))
+        row = _one(replicates, number, scope, kind, level, alternative, at_end)
+        result.append(_for_sparse_pairs(table, contrast, row))
     return tuple(result)
 
 
@@ -159,6 +163,22 @@ def _one(
         runs,
         tuple(dict.fromkeys(flags)),
     )
+
+
+def _for_sparse_pairs(table: ScoreTable, contrast: Contrast, row: Estimate) -> Estimate:
+    """Two accuracies that differ on few items: Agresti-Min interval and exact McNemar test."""
+    if row.scope != "items" or row.interval != "symmetric" or row.alternative != "two-sided":
+        return row
+    if not 0 < row.discordant < SPARSE_DISCORDANCE:
+        return row
+    pair = discordance(table, contrast)
+    if pair is None:
+        return row
+    low, high = agresti_min_interval(*pair, level=row.level)
+    p = mcnemar(pair.only_first, pair.only_second).p
+    how = f"{pair.items} test items (exact McNemar test, Agresti-Min interval)"
+    resampled = f"{how}; {row.resampled.split('; ')[1]}"
+    return replace(row, low=low, high=high, p=p, interval="agresti-min", resampled=resampled)
 
 
 def bootstrap_error(replicates: Replicates, number: int) -> float:

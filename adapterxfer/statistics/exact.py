@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.intervals import Bounds, t_quantile
 from adapterxfer.statistics.metric import Floats, Metric
 from adapterxfer.statistics.table import Cell, ScoreTable
@@ -65,6 +67,39 @@ def paired_counts(table: ScoreTable, first: Cell, second: Cell) -> PairedCounts:
             fix="compare systems with the same seeds",
         )
     return PairedCounts(_cell_sums(table, first), _cell_sums(table, second), table.metrics[first.target])
+
+
+class Discordance(NamedTuple):
+    """Items that only one of two systems gets right, and all items."""
+
+    only_first: int
+    only_second: int
+    items: int
+
+
+def discordance(table: ScoreTable, contrast: Contrast) -> Discordance | None:
+    """The paired 2 x 2 table behind a contrast, if it is a plain difference of two accuracies of single runs.
+
+    None for anything else: another metric, several runs or languages, items in clusters, another scale.
+    """
+    positive = [cell for cell, weight in contrast.terms.items() if weight == 1.0]
+    negative = [cell for cell, weight in contrast.terms.items() if weight == -1.0]
+    if len(contrast.terms) != 2 or not positive or not negative or contrast.scale != "points":
+        return None
+    first, second = positive[0], negative[0]
+    same = (first.target, first.language) == (second.target, second.language)
+    if not same or len(table.cells[first]) != 1 or len(table.cells[second]) != 1:
+        return None
+    pair = paired_counts(table, first, second)
+    used = pair.first[:, -1] > 0
+    left, right = pair.first[used], pair.second[used]
+    single = left.shape[1] == 2 and (left[:, 1] == 1).all() and (right[:, 1] == 1).all()
+    if not single or not np.isin(left[:, 0], (0, 1)).all() or not np.isin(right[:, 0], (0, 1)).all():
+        return None
+    if not np.allclose(pair.metric.score(np.array([[1.0, 1.0], [1.0, 2.0], [0.0, 1.0]])), [100.0, 50.0, 0.0]):
+        return None
+    gap = left[:, 0] - right[:, 0]
+    return Discordance(int((gap > 0).sum()), int((gap < 0).sum()), len(gap))
 
 
 def _cell_sums(table: ScoreTable, cell: Cell) -> Floats:

@@ -37,7 +37,8 @@ def adjust_family(
 
     Returns:
         Estimates with `adjustment` one of `romano-wolf`, `holm`, `multivariate t`, or `WITHHELD` with no p-value.
-        Items rows that rest on t intervals (fewer than 40 clusters) make the whole family use `holm`.
+        Rows over items that do not rest on replicates (few clusters, few discordant items) make the whole family
+        use `holm`.
 
     Raises:
         StatisticsError: an empty or mixed family, or numbers that do not match.
@@ -45,7 +46,7 @@ def adjust_family(
     chosen = list(range(len(family))) if columns is None else list(columns)
     _check_family(family, replicates, chosen)
     if family[0].scope == "items":
-        if any(row.interval == "t" or row.alternative != "two-sided" for row in family):
+        if any(row.interval in ("t", "agresti-min") or row.alternative != "two-sided" for row in family):
             return with_adjusted(family, "holm")
         values = np.maximum(step_down(replicates, chosen), [1.0 if row.p is None else row.p for row in family])
         return _filled(family, values, "romano-wolf")

@@ -7,8 +7,9 @@ from typing import Literal
 WeightKind = Literal["multinomial", "poisson", "mammen"]
 """How clusters are reweighted in a replicate; all three give the same coverage for self-normalising metrics."""
 
-IntervalKind = Literal["symmetric", "percentile", "basic", "t"]
-"""``t`` needs no replicates: it uses the analytic standard error and its degrees of freedom."""
+IntervalKind = Literal["symmetric", "percentile", "basic", "t", "agresti-min"]
+"""``t`` and ``agresti-min`` need no replicates: one uses the analytic standard error and its degrees of freedom, the
+other the discordant items of two accuracies, with McNemar's exact p-value beside it."""
 
 Scope = Literal["items", "items+runs"]
 """What a statement generalises over: new test items for the same models, or new items and new training runs."""

@@ -139,12 +139,23 @@ def test_what_was_never_trained_adds_no_run_variance(make_cells) -> None:
     assert alone.interval == "symmetric"
 
 
-def test_few_differing_clusters_are_flagged() -> None:
-    first = np.zeros(200, dtype=int)
-    first[:10] = 1
-    row = estimate(*pair(first, np.zeros(200, dtype=int)))
-    assert row.discordant == 10
+def test_few_differing_items_give_agresti_min_and_mcnemar() -> None:
+    first, second = np.zeros(200, dtype=int), np.zeros(200, dtype=int)
+    first[:10], second[10:12] = 1, 1
+    row = estimate(*pair(first, second))
+    assert (row.discordant, row.interval) == (12, "agresti-min")
     assert "sparse-discordance" in row.flags
+    assert (row.low, row.high) == st.agresti_min_interval(10, 2, 200)
+    assert row.p == st.mcnemar(10, 2).p
+    assert row.resampled.startswith("200 test items (exact McNemar")
+    assert estimate(*pair(first, second), kind="percentile").interval == "percentile"
+    assert estimate(*pair(first, second, (1, 2))).interval == "symmetric"
+    clustered = [st.CellCounts({"name": n}, 1, "t", "en", "t", [f"{i // 2:03d}" for i in range(200)],
+                               np.stack([v, np.ones(200, int)], axis=1))
+                 for n, v in (("a", first), ("b", second))]  # fmt: skip
+    table = st.build_table(clustered, ACCURACY)
+    a, b = (st.score(system, "t", "en") for system in table.systems)
+    assert estimate(table, a - b).interval == "symmetric"
 
 
 def test_a_clipped_score_is_flagged_on_logits_only() -> None:
