@@ -23,7 +23,7 @@ WINDOW_BATCHES = 50
 def feature_batches(
     lengths: Sequence[int], *, batch_size: int, rng: np.random.Generator, window: int = WINDOW_BATCHES
 ) -> Iterator[NDArray[np.int64]]:
-    """Endless batches of feature indices, each of ``batch_size``; every feature once per pass over the data.
+    """Endless batches of feature indices, each of ``batch_size``; pass after pass over the data.
 
     Args:
         lengths: tokens of each feature.

@@ -113,7 +113,7 @@ def train(
     best = BestWeights(model) if settings.selection == "dev" else None
     moments = evaluation_steps(steps) if best else frozenset()
     on_cpu = accelerator.device.type == "cpu"
-    meter = _Meter(steps, log, settings)
+    meter = Meter(steps, log, settings)
     steps_by_task = dict.fromkeys((task.name for task in tasks), 0)
     began = time.perf_counter()
     with _seeded(derive_seed(seed, "dropout"), accelerator.device):
@@ -158,8 +158,14 @@ def train(
     )
 
 
-class _Meter:
-    """Mean losses between log lines, token counts, and the check that training has not broken down."""
+class Meter:
+    """Mean losses between log lines, token counts, and the check that training has not broken down.
+
+    Args:
+        steps: of the whole training.
+        log: takes a line every `LOG_EVERY` steps.
+        settings: named in errors.
+    """
 
     def __init__(self, steps: int, log: Log, settings: TrainSettings) -> None:
         self.steps, self.log, self.settings = steps, log, settings
@@ -170,10 +176,16 @@ class _Meter:
         self._steps = 0
 
     def see(self, attention_mask: Tensor) -> None:
+        """Count the tokens of a micro-batch."""
         self.tokens += int(attention_mask.sum())
         self.padded_tokens += attention_mask.numel()
 
     def add(self, step: int, total: Tensor | float, count: int, norm: Tensor, rate: float) -> None:
+        """Take the summed loss over ``count`` units and the gradient norm of a 1-based step.
+
+        Raises:
+            StageError: at a log line, if a loss or gradient since the last was not finite, or the loss diverged.
+        """
         # Kept on the device: an accelerator is waited for at log lines only.
         self._sum = self._sum + total / max(1, count)
         self._worst = self._worst + norm

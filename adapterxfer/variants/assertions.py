@@ -153,7 +153,7 @@ TABLE: tuple[Assertion, ...] = (
     ),
     Assertion(
         "intermediate-matters",
-        "smallest relative change of the logits when an intermediate is left out",
+        "smallest relative change of the logits when an intermediate's effect is set to zero",
         "built",
         measures.change_without_intermediate,
         _row(

@@ -99,7 +99,7 @@ def distance_of_fused_copies(evidence: Evidence) -> float:
 
 
 def change_without_intermediate(evidence: Evidence) -> float:
-    """Smallest relative change of the logits over all intermediates, each left out by itself."""
+    """Smallest relative change of the logits over all intermediates, each silenced by itself."""
     model = evidence.model
     logits = _logits(evidence)
     if model.composition.trains_backbone:
@@ -112,7 +112,8 @@ def change_without_intermediate(evidence: Evidence) -> float:
     ids = [part.id for part in model.composition.adapters if part.role == "intermediate"] or [TARGET_ID]
     changes = []
     for part_id in ids:
-        with model.without(part_id):
+        # Zeroed, not left out: a fusion of equal adapters (same data, same seed) would rightly not change.
+        with _zeroed(model, [part_id]):
             changes.append(_distance(_logits(evidence), logits))
     return min(changes)
 
