@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -200,3 +201,32 @@ def test_rank_intervals_hold_for_all_tied_systems_at_once() -> None:
         ranks = st.rank_intervals(replicates, range(start, start + systems))
         complete += all(row.low == 1 and row.high == systems for row in ranks)
     assert complete / studies >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / studies)
+
+
+def test_an_intermediate_run_shared_by_targets_is_one_run() -> None:
+    """Mean gain over three targets that start from the same intermediate model: its noise does not average out."""
+    rng, studies, items = np.random.default_rng(11), 400, 150
+    cells = []
+    for number in range(studies):
+        for seed in range(3):
+            intermediate = rng.normal(0, 0.05)
+            for target in "xyz":
+                for side in ("nli", "none"):
+                    share = 0.5 + rng.normal(0, 0.03) + (intermediate if side == "nli" else 0.0)
+                    counts = with_ones(rng.random(items) < share)
+                    ids = [f"{index:05d}" for index in range(items)]
+                    labels = {"study": number, "side": side}
+                    cells.append(st.CellCounts(labels, seed, target, "en", target, ids, counts))
+    systems = [[st.System.of({"study": n, "side": side}) for side in ("nli", "none")] for n in range(studies)]
+    means = [st.macro([st.gain(*pair, target, ["en"]) for target in "xyz"]) for pair in systems]
+    found = []
+    for shared in (True, False):
+        grouped = [
+            replace(c, run_group=f"{c.system['study']} nli") if shared and c.system["side"] == "nli" else c
+            for c in cells
+        ]
+        table = st.build_table(grouped, dict.fromkeys("xyz", ACCURACY))
+        replicates = st.resample(table, means, resamples=99, seed=12)
+        found.append(covered(st.estimates(table, replicates, scope="items+runs"), 0.0))
+    assert near(found[0], studies)
+    assert found[1] < found[0] - 0.02
