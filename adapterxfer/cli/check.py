@@ -9,6 +9,7 @@ from adapterxfer.catalog import METHODS, VARIANTS, backbones
 from adapterxfer.cli.console import say, say_json
 from adapterxfer.cli.options import add_json, add_recipe
 from adapterxfer.recipe import Recipe, load_recipe
+from adapterxfer.recipe.checks import notes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,13 +24,16 @@ def execute(arguments: argparse.Namespace) -> int:
     axes = axes_of(recipe)
     missing = unavailable(recipe)
     if arguments.json:
-        say_json({"recipe": recipe.name, "ok": True, "axes": axes, "unavailable": missing})
+        found = {"recipe": recipe.name, "ok": True, "axes": axes, "unavailable": missing, "notes": notes(recipe)}
+        say_json(found)
         return 0
     sizes = " x ".join(f"{len(values)} {name.replace('_', ' ')}" for name, values in axes.items())
     say(f"{arguments.recipe}: ok")
     say(f"  {recipe.name}: {sizes}")
     for kind, names in missing.items():
         say(f"  not available yet: {kind} {', '.join(names)}")
+    for note in notes(recipe):
+        say(f"  note: {note}")
     return 0
 
 

@@ -59,7 +59,10 @@ def execute(arguments: argparse.Namespace) -> int:
         return 0
     say(f"{stage.kind}/{stage.folder_name}: {'in the store' if done else 'not in the store'}")
     for path, value in own.items():
-        say(f"  {path}: {_text(value)}")
+        if not path.startswith("inputs."):
+            say(f"  {path}: {_text(value)}")
+    for role, key in stage.inputs.items():
+        say(f"  inputs.{role}: {_name(key, store, known)}")
     if nearest is None:
         say(f"no other {stage.kind} stage in the store")
         return 0
@@ -116,6 +119,13 @@ def difference(mine: Flat, its: Flat) -> dict[str, tuple[Any, Any]]:
     """Paths whose values differ; None where one side has none."""
     paths = [*mine, *(path for path in its if path not in mine)]
     return {path: (mine.get(path), its.get(path)) for path in paths if mine.get(path) != its.get(path)}
+
+
+def _name(key: str, store: Store, planned: Mapping[str, Stage]) -> str:
+    if key[:16] in planned:
+        return f"{planned[key[:16]].kind}/{planned[key[:16]].folder_name}"
+    folder = store.completed().get(key[:16])
+    return f"{folder.parent.name}/{folder.name}" if folder is not None else key[:16]
 
 
 def _text(value: Any) -> str:

@@ -34,9 +34,10 @@ def execute(arguments: argparse.Namespace) -> int:
         ],
         right=(1, 2, 3, 4, 5),
     )
-    seconds = [row.seconds for row in rows]
-    if all(value is not None for value in seconds):
-        say(f"estimate for what is not done, on one process: {duration(sum(value or 0 for value in seconds))}")
+    seconds = [row.seconds for row in rows if row.kind not in ("prepare", "report")]
+    if None not in seconds:
+        total = sum(value or 0 for value in seconds)
+        say(f"estimate for training and prediction that are not done, on one process: {duration(total)}")
     else:
         say("cost in time unknown: give tokens_per_second for the backbones, or run a part first")
     say_obstacles(plan)

@@ -20,7 +20,7 @@ def describe(stage: Stage) -> str:
     """``train_target world-nano stack nli>xnli seed 1``: a stage in the words of the study."""
     labels = stage.labels
     parts = [stage.kind]
-    parts += [str(labels[key]) for key in ("backbone", "variant", "adapter") if labels.get(key)]
+    parts += [str(labels[key]) for key in ("backbone", "variant", "control") if labels.get(key)]
     tasks = [str(labels[key]) for key in ("intermediate", "target") if labels.get(key) and labels[key] != "none"]
     parts += [">".join(tasks)] if tasks else []
     parts += [str(labels[key]) for key in ("task", "recipe") if labels.get(key)]

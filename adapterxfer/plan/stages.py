@@ -289,7 +289,8 @@ class StageMaker:
                 labels = {**trained.labels, "target": task}
                 slug = trained.slug if trained.labels["target"] == task else f"{trained.slug}-{task}"
             else:
-                labels = self._labels(backbone, "control" if control else "", "", "none", task, 0)
+                labels = self._labels(backbone, "control" if control else "untouched", "", "none", task, 0)
+                labels |= {"control": control} if control else {}
                 slug = "-".join(part for part in (backbone, control, task) if part)
             cost = self.cost.prediction(backbone, task)
             self._memo[memo] = self._add("predict", identity, inputs, slug, labels, {"cost": cost})

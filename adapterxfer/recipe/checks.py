@@ -23,7 +23,6 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _intermediates(recipe)
     found += _fusion(recipe)
     found += _languages(recipe)
-    found += _exclusions(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
         found.append((("pretrain", "corpus", "languages"), "translation pairs need English first among the languages"))
@@ -86,7 +85,6 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
     used = recipe.used_tasks()
     for name, options in recipe.tasks.items():
         if name not in used:
-            found.append((("tasks", name), f"task '{name}' has options but is not used by this recipe"))
             continue
         known = tuple(world_languages()) if used[name].synthetic else tuple(known_languages())
         allowed = tuple(used[name].languages) or known
@@ -96,19 +94,23 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
     return found
 
 
-def _exclusions(recipe: Recipe) -> list[tuple[Path, str]]:
-    """A rule about a value that the recipe does not have is a slip; seeds are free, since `--set` often cuts them."""
+def notes(recipe: Recipe) -> list[str]:
+    """What a careful reader would ask about: parts of a recipe without effect.
+
+    No errors, since `--set` often causes them.
+    """
     present = {
         "backbone": recipe.backbones,
         "variant": recipe.variants,
         "adapter": tuple(spec.method for spec in recipe.adapters),
         "intermediate": recipe.intermediate_tasks,
         "target": recipe.target_tasks,
+        "seed": recipe.seeds,
     }
-    found: list[tuple[Path, str]] = []
+    used = recipe.used_tasks()
+    found = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
     for index, rule in enumerate(recipe.exclude):
         for axis, values in rule.axes().items():
-            if axis in present and not values & set(present[axis]):
-                text = ", ".join(sorted(values))
-                found.append((("exclude", index, axis), f"the rule never applies: no {axis} of the recipe is {text}"))
+            if not values & set(present[axis]):
+                found.append(f"exclusion {index + 1} never applies: no {axis} is {', '.join(map(str, sorted(values)))}")
     return found

@@ -1,0 +1,71 @@
+"""The two displays of a run."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from adapterxfer.cli import console
+from adapterxfer.cli.progress import BarProgress, PlainProgress, describe
+from adapterxfer.engines.events import Event
+from adapterxfer.store.keys import Stage
+
+LABELS = {
+    "backbone": "nano", "variant": "stack", "adapter": "seq_bn/2", "intermediate": "nli", "target": "xnli", "seed": 1,
+}  # fmt: skip
+STAGE = Stage("train_target", 1, {}, {}, "slug", LABELS)
+
+
+def test_describe() -> None:
+    assert describe(STAGE) == "train_target nano stack nli>xnli seed 1"
+    assert describe(Stage("prepare", 1, {}, {}, "nli", {"task": "nli"})) == "prepare nli"
+    control = {"variant": "control", "control": "majority", "intermediate": "none", "target": "xnli", "seed": 0}
+    assert describe(Stage("predict", 1, {}, {}, "x", control)) == "predict control majority xnli"
+
+
+def test_plain_lines_count_and_name_failures(capsys: pytest.CaptureFixture[str]) -> None:
+    with PlainProgress(total=9, done=4) as shown:
+        shown(Event("started", STAGE))
+        shown(Event("progress", STAGE, detail={"step": 1, "loss": 0.5}))
+        shown(Event("finished", STAGE, seconds=75.0))
+        shown(Event("failed", STAGE, detail={"error": "DataError", "what": "gone", "fix": "look"}))
+        shown(Event("retried", STAGE, detail={"cause": "signal 9"}))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("[5/9] train_target nano stack nli>xnli seed 1")
+    assert lines[0].endswith("loss 0.50    1 min 15 s")
+    assert lines[1] == "failed: train_target nano stack nli>xnli seed 1: DataError: gone"
+    assert lines[2] == "  fix: look"
+    assert "signal 9" in lines[3]
+
+
+def test_bars_show_loss_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.console import Console
+
+    out = io.StringIO()
+    monkeypatch.setattr(
+        "adapterxfer.cli.progress.console", lambda: Console(file=out, force_terminal=True, width=120, color_system=None)
+    )
+    shown = BarProgress(total=20, done=0)
+    with shown:
+        for _ in range(6):
+            shown(Event("started", STAGE))
+            shown(Event("progress", STAGE, detail={"step": 3, "steps": 10, "loss": 0.25}))
+            shown.progress.refresh()
+            shown(Event("finished", STAGE, seconds=1.0))
+        shown(Event("failed", STAGE, detail={"error": "DataError", "what": "gone"}))
+        shown.progress.refresh()
+    text = out.getvalue()
+    assert "train_target nano stack nli>xnli seed 1" in text
+    assert "loss 0.25" in text
+    assert "3/10" in text
+    assert "6/20" in text
+    assert "left" in text
+    assert "DataError: gone" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3.04, "3.0 s"), (42.4, "42 s"), (161, "2 min 41 s"), (18720, "5 h 12 min")]
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert console.duration(seconds) == text
