@@ -7,6 +7,7 @@ gets a copy, whoever leaves them frozen shares them, and every hand-out checks t
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from adapterxfer.backbones.measure import ParameterCount, count_parameters, stat
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_json, read_weights
 from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.errors import BackboneError
-from adapterxfer.store.keys import canonical_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
@@ -87,7 +87,7 @@ def load_backbone(identity: Mapping[str, Any], folder: Path | None = None, *, ow
             changed since they were loaded.
     """
     place = _place(identity, folder)
-    key = canonical_json([dict(identity), str(place.resolve())])
+    key = json.dumps([dict(identity), str(place.resolve())], sort_keys=True)
     loaded = _pristine.get(key)
     if loaded is None:
         loaded = _load(identity, place)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 
 import numpy as np
 import torch
 
-from adapterxfer.store.keys import canonical_json
-
 
 def derive_seed(seed: int, *purpose: str) -> int:
     """A 63-bit seed that depends on ``seed`` and ``purpose`` only."""
-    content = hashlib.sha256(canonical_json([seed, *purpose]).encode()).digest()
+    content = hashlib.sha256(json.dumps([seed, *purpose]).encode()).digest()
     return int.from_bytes(content[:8], "big") >> 1
 
 

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from adapterxfer.data.examples import FormatName
 from adapterxfer.errors import VariantError
 
 VariantName = Literal["full-ft", "head-only", "adapter", "sequential", "stack", "fuse"]
@@ -51,7 +50,7 @@ class HeadPart:
 
     id: str
     task: str
-    format: FormatName
+    format: str
     labels: tuple[str, ...]
 
 
