@@ -13,6 +13,9 @@ CONTEXT_GAP_NATS = 0.1
 CEILING_POINTS = 98.5
 """Source-language scores from here on leave no room for a gain."""
 
+MARKER_CLOZE_PERCENT = 45.0
+"""A backbone of the embedded world below this in English hardly learned discourse markers; chance is 33."""
+
 FEW_SEEDS = 3
 LISTED = 6
 
@@ -31,6 +34,7 @@ def find_cautions(
         *_seeds(effects),
         *_controls(effects),
         *_context(backbones),
+        *_cloze(backbones),
         *_overlaps(study),
         *_ceiling(scores, study),
         *_flags(effects),
@@ -93,6 +97,20 @@ def _context(backbones: Sequence[BackboneFacts]) -> Iterator[Caution]:
                 f"{facts.name}: held-out loss {values['mlm']:.2f} nats, unigram level {values['unigram']:.2f}, with "
                 f"shuffled context {values['shuffled']:.2f}. It learned word frequencies only.",
             )
+
+
+def _cloze(backbones: Sequence[BackboneFacts]) -> Iterator[Caution]:
+    weak = [
+        f"{facts.name} {facts.diagnostics['marker_cloze_en']:.0f} %"
+        for facts in backbones
+        if not facts.untrained and facts.diagnostics.get("marker_cloze_en", 100.0) < MARKER_CLOZE_PERCENT
+    ]
+    if weak:
+        yield Caution(
+            "weak pretraining",
+            f"English discourse markers are put back right in less than {MARKER_CLOZE_PERCENT:.0f} % of sentences "
+            f"(chance 33 %), so inference between sentences was hardly learned: {_listed(weak)}",
+        )
 
 
 def _overlaps(study: Study) -> Iterator[Caution]:

@@ -12,7 +12,7 @@ from adapterxfer.report.cautions import find_cautions
 from adapterxfer.report.cells import Cell, resource_key
 from adapterxfer.report.estimation import answer, scores
 from adapterxfer.report.model import Effect, Findings, Score, TargetFacts
-from adapterxfer.report.provenance import backbone_facts, library_versions
+from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
 from adapterxfer.report.questions import ask
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
@@ -39,7 +39,8 @@ def find(
         effects = answer(study, ask(study), settings)
         score_rows = list(scores(study))
     libraries = library_versions({cell.predict: results.folders[cell.predict] for cell in results.cells})
-    facts = backbone_facts(results.cells, {**settings.diagnostics, **(pretraining or {})})
+    shipped = world_diagnostics() if settings.synthetic else {}
+    facts = backbone_facts(results.cells, {**shipped, **settings.diagnostics, **(pretraining or {})})
     missing = tuple(dict.fromkeys(describe(cell) for cell in results.missing))
     return Findings(
         title=settings.title or settings.recipe,

@@ -127,7 +127,7 @@ class BackboneFacts:
     """One backbone with its sizes and, where known, what its pretraining reached.
 
     Attributes:
-        diagnostics: losses in nats per masked token (``heldout_mlm``, ``unigram``, ``shuffled``), ``marker_cloze`` in
+        diagnostics: losses in nats per masked token (``mlm``, ``unigram``, ``shuffled``), ``marker_cloze_en`` in
             percent, and whatever else its pretraining recorded as a number.
     """
 

@@ -10,6 +10,7 @@ from typing import Any
 from adapterxfer.report.cells import UNTRAINED_SUFFIX, Cell
 from adapterxfer.report.model import BackboneFacts
 from adapterxfer.store.record import STAGE_FILE, read_record
+from adapterxfer.world.backbones import backbone_index
 
 PRETRAINING_FILE = "pretraining.json"
 
@@ -50,12 +51,29 @@ def backbone_facts(cells: tuple[Cell, ...], diagnostics: Mapping[str, Mapping[st
     return tuple(order)
 
 
+def world_diagnostics() -> dict[str, dict[str, Any]]:
+    """What is known about the backbones of the embedded world, from the index that ships with their weights."""
+    try:
+        return backbone_index()
+    except FileNotFoundError:
+        return {}
+
+
+_NAMES = {"heldout_mlm": "mlm", "heldout_unigram": "unigram", "heldout_shuffled": "shuffled"}
+"""Names in the index of the world -> names in ``pretraining.json``."""
+
+
 def _numbers(record: Mapping[str, Any]) -> dict[str, float]:
-    """Top-level numbers, those of ``heldout`` and of ``final``; nested tables and texts are left out."""
+    """Numbers of a pretraining record: top level, ``heldout``, and the marker cloze in English and elsewhere."""
     flat: dict[str, float] = {}
-    for source in (record, record.get("heldout"), record.get("health")):
-        if isinstance(source, Mapping):
-            for name, value in source.items():
-                if isinstance(value, (int, float)):
-                    flat[str(name)] = float(value)
+    settings = record.get("settings")
+    rate = settings.get("learning_rate") if isinstance(settings, Mapping) else None
+    for source in ({"learning_rate": rate}, record, record.get("heldout")):
+        for name, value in source.items() if isinstance(source, Mapping) else ():
+            if isinstance(value, (int, float)) and not isinstance(value, bool):
+                flat[_NAMES.get(str(name), str(name))] = float(value)
+    health = record.get("health")
+    cloze = (health if isinstance(health, Mapping) else record).get("marker_cloze")
+    if isinstance(cloze, Mapping):
+        flat |= {f"marker_cloze_{name}": float(cloze[name]) for name in ("en", "zero-shot") if name in cloze}
     return dict(sorted(flat.items()))
