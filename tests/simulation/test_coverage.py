@@ -209,10 +209,10 @@ def test_an_intermediate_run_shared_by_targets_is_one_run() -> None:
     cells = []
     for number in range(studies):
         for seed in range(3):
-            intermediate = rng.normal(0, 0.05)
+            intermediate = rng.normal(0, 0.07)
             for target in "xyz":
                 for side in ("nli", "none"):
-                    share = 0.5 + rng.normal(0, 0.03) + (intermediate if side == "nli" else 0.0)
+                    share = 0.5 + rng.normal(0, 0.01) + (intermediate if side == "nli" else 0.0)
                     counts = with_ones(rng.random(items) < share)
                     ids = [f"{index:05d}" for index in range(items)]
                     labels = {"study": number, "side": side}
@@ -229,4 +229,4 @@ def test_an_intermediate_run_shared_by_targets_is_one_run() -> None:
         replicates = st.resample(table, means, resamples=99, seed=12)
         found.append(covered(st.estimates(table, replicates, scope="items+runs"), 0.0))
     assert near(found[0], studies)
-    assert found[1] < found[0] - 0.02
+    assert found[1] < 0.91
