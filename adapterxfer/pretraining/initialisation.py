@@ -36,6 +36,8 @@ class Initialisation:
         slowest: lowest angular frequency.
         peak_logit: attention logit at the exact offset.
         noise: standard deviation around the constructed query and key matrices and positions.
+        offsets: what the first heads of layer 1 look at (relative-offset).
+        matching: how many heads of layer 1, after those, look at tokens equal to their own (relative-offset).
     """
 
     kind: Literal["plain", "relative-offset"] = "plain"
@@ -45,6 +47,8 @@ class Initialisation:
     slowest: float = 0.03
     peak_logit: float = 7.0
     noise: float = 0.005
+    offsets: tuple[int, ...] = OFFSETS
+    matching: int = 0
 
 
 def build_config(
@@ -164,14 +168,35 @@ def _relative_offset(model: XLMRobertaForMaskedLM, start: Initialisation, genera
 
     attention: Any = model.roberta.encoder.layer[0].attention
     query, key = attention.self.query.weight, attention.self.key.weight
-    for head, offset in enumerate(OFFSETS[: config.num_attention_heads]):
+    for head, offset in enumerate(start.offsets[: config.num_attention_heads]):
         rows = slice(head * width, (head + 1) * width)
         for matrix, turn in ((query, offset), (key, 0)):
             matrix[rows].normal_(0.0, start.noise, generator=generator)
             matrix[rows, :width] += gain * _rotation(frequencies * turn)
+    for head in range(len(start.offsets), min(len(start.offsets) + start.matching, config.num_attention_heads)):
+        _match(query, key, head, width, start.peak_logit * variance / start.std**2, generator)
     for matrix in (attention.self.value.weight, attention.output.dense.weight):
         limit = math.sqrt(6.0 / (matrix.shape[0] + matrix.shape[1]))
         matrix.uniform_(-limit, limit, generator=generator)
+
+
+def _match(query: Tensor, key: Tensor, head: int, width: int, strength: float, generator: torch.Generator) -> None:
+    """Make a head look at tokens equal to its own: query and key are the same random projection of the token.
+
+    Such a head sees which words two sentences share. The dimensions that hold the sinusoids are left out.
+
+    Args:
+        query: of layer 1, shape ``(hidden, hidden)``; so is ``key``.
+        head: which rows.
+        width: of a head.
+        strength: logit of equal tokens times the variance of the norm's input over that of the tokens.
+        generator: of the projection.
+    """
+    rows, rest = slice(head * width, (head + 1) * width), query.shape[1] - width
+    projection = torch.empty(width, rest).normal_(0.0, 1.0 / math.sqrt(rest), generator=generator)
+    for matrix in (query, key):
+        matrix[rows].zero_()
+        matrix[rows, width:] = math.sqrt(strength / math.sqrt(width)) * projection
 
 
 def _rotation(angles: Tensor) -> Tensor:

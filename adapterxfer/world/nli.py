@@ -25,7 +25,7 @@ from adapterxfer.world.events import Rates, event, phrase, place_phrase
 from adapterxfer.world.grammar import Event, Phrase
 
 LABELS = ("entailment", "neutral", "contradiction")
-STEPS = (0, 0, 1, 1)
+STEPS = (0, 0, 1)
 """Additions to a premise beside the edit that makes its label; one is drawn."""
 TELLING_STEPS = {"entailment": (0, 1, 1, 2), "neutral": (0,), "contradiction": (0, 0, 1)}
 """For premises whose form tells something about the label. Pretraining needs such easy cues to begin with: where every
