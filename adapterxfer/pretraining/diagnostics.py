@@ -17,7 +17,8 @@ from torch.nn import functional
 from transformers import XLMRobertaForMaskedLM
 
 from adapterxfer.pretraining.batches import MaskedBatch, Masking, mask_tokens
-from adapterxfer.pretraining.corpus import Corpus, IntArray
+from adapterxfer.pretraining.corpus import Corpus
+from adapterxfer.pretraining.forward import predict_hidden
 
 HELDOUT_SEED = 20_200
 """Seed of the masks and shuffles: the same hidden positions for every backbone of a corpus."""
@@ -173,14 +174,12 @@ def diagnose(
     return Diagnostics(mlm, unigram_mean, shuffled, accuracy, values.shape[1], by_language)
 
 
-def _losses(model: XLMRobertaForMaskedLM, masked: MaskedBatch, device: str) -> tuple[IntArray, IntArray]:
+def _losses(
+    model: XLMRobertaForMaskedLM, masked: MaskedBatch, device: str
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Loss in nats and exact hits of every hidden token, shape ``(predicted,)`` each."""
     with torch.inference_mode():
-        inputs = torch.from_numpy(masked.inputs).to(device)
-        attention = torch.from_numpy(masked.attention).to(device)
-        states = model.roberta(input_ids=inputs, attention_mask=attention, return_dict=False)[0]
-        picked = states.reshape(-1, states.shape[-1]).index_select(0, torch.from_numpy(masked.positions).to(device))
-        logits = model.lm_head(picked).float()
+        logits = predict_hidden(model, masked, device=device).float()
         targets = torch.from_numpy(masked.targets).to(device)
         losses = functional.cross_entropy(logits, targets, reduction="none")
         hits = logits.argmax(dim=-1) == targets

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
 from torch.nn import functional
 from transformers import XLMRobertaForMaskedLM
 
@@ -23,6 +22,7 @@ from adapterxfer.pretraining.attention import use_fp32_product
 from adapterxfer.pretraining.batches import MaskedBatch, Masking, gather, mask_tokens, plan_batches, step_generator
 from adapterxfer.pretraining.corpus import Corpus
 from adapterxfer.pretraining.diagnostics import Diagnostics, Heldout, diagnose
+from adapterxfer.pretraining.forward import predict_hidden
 from adapterxfer.pretraining.initialisation import Initialisation, build_config, build_model
 
 Log = Callable[[Mapping[str, Any]], None]
@@ -225,16 +225,6 @@ def train_step(
     torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
     optimiser.step()
     return loss.item()
-
-
-def predict_hidden(model: XLMRobertaForMaskedLM, masked: MaskedBatch, *, device: str) -> Tensor:
-    """Logits at the hidden positions only, shape ``(predicted, vocabulary)``: the output layer is most of the cost."""
-    inputs = torch.from_numpy(masked.inputs).to(device)
-    attention = torch.from_numpy(masked.attention).to(device)
-    states = model.roberta(input_ids=inputs, attention_mask=attention, return_dict=False)[0]
-    picked = states.reshape(-1, states.shape[-1]).index_select(0, torch.from_numpy(masked.positions).to(device))
-    logits: Tensor = model.lm_head(picked)
-    return logits
 
 
 def count_parameters(model: XLMRobertaForMaskedLM) -> dict[str, int]:
