@@ -6,18 +6,17 @@ source. The world's entries come from the index that ships with their weights.
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from adapterxfer.catalog.records import Backbone
+from adapterxfer.world.backbones import backbone_index
 from adapterxfer.world.recipe import BACKBONES as WORLD
 from adapterxfer.world.recipe import SIZES
 
 UNTRAINED = "-untrained"
-WORLD_INDEX = Path(__file__).parent.parent / "world" / "backbones" / "index.json"
 
 # name | series | Hub repository | hidden | layers | vocabulary | parameters, where verified | note
 _HUB = """
@@ -57,23 +56,22 @@ def _hub() -> list[Backbone]:
     return entries
 
 
-def _world(index: dict[str, Any]) -> list[Backbone]:
+def _world(index: dict[str, dict[str, Any]]) -> list[Backbone]:
     entries = []
-    for name, record in index["backbones"].items():
-        shape = record.get("shape", record)
+    for name, record in index.items():
         trained = Backbone(
             name=name,
             kind="embedded",
             series="world",
-            hidden=shape.get("hidden"),
-            layers=shape.get("layers"),
-            vocabulary=shape.get("vocabulary"),
+            hidden=record["hidden"],
+            layers=record["layers"],
+            vocabulary=record["vocabulary"],
             parameters=record["parameters"],
             non_embedding_parameters=record["non_embedding_parameters"],
             available=True,
             verified=True,
             fingerprint=record["fingerprint"],
-            seed=record.get("seed", 0),
+            seed=record["seed"],
             note="synthetic",
         )
         entries.append(trained)
@@ -83,7 +81,7 @@ def _world(index: dict[str, Any]) -> list[Backbone]:
                 name=trained.name + UNTRAINED,
                 kind="untrained",
                 of=trained.name,
-                fingerprint=record.get("config_fingerprint", record["fingerprint"]),
+                fingerprint=record["config_fingerprint"],
                 note="synthetic; random weights",
             )
         )
@@ -103,6 +101,6 @@ def backbones() -> dict[str, Backbone]:
         name + UNTRAINED: replace(entry, name=name + UNTRAINED, kind="untrained", of=name)
         for name, entry in table.items()
     }
-    if WORLD_INDEX.is_file():
-        table |= {entry.name: entry for entry in _world(json.loads(WORLD_INDEX.read_text(encoding="utf-8")))}
+    with suppress(FileNotFoundError):
+        table |= {entry.name: entry for entry in _world(backbone_index())}
     return table | {entry.name: entry for entry in _hub()}

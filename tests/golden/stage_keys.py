@@ -1,7 +1,7 @@
-"""What the golden file pins: the stage keys of the shipped recipes, with everything outside the code stubbed.
+"""What the golden file pins: stage keys of the shipped recipes, with everything outside code and recipes stubbed.
 
-Fingerprints of weights, of the world's generator and of data files are replaced by fixed texts, so the file changes only
-when the code or a recipe changes a key. Run `python tests/golden/stage_keys.py` to write the file anew after a change on purpose.
+Fingerprints of weights, of the world's generator and of data files are replaced by fixed texts, so the file changes
+only when the code or a recipe changes a key. `python tests/golden/stage_keys.py` writes it anew after a wanted change.
 """
 
 from __future__ import annotations

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
 from adapterxfer.catalog import (
@@ -20,9 +17,9 @@ from adapterxfer.catalog import (
     world_languages,
 )
 from adapterxfer.catalog import backbones as backbone_table
-from adapterxfer.catalog.backbones import WORLD_INDEX
 from adapterxfer.data.examples import EXAMPLE_TYPES
 from adapterxfer.formats.registry import FORMATS
+from adapterxfer.world.backbones import backbone_index
 from adapterxfer.world.task_list import TASKS as WORLD_TASKS
 
 
@@ -115,8 +112,6 @@ def test_world_backbones_come_from_their_index() -> None:
     names = [name for name in backbones() if name.startswith("world-")]
     assert "world-nano" in names
     assert all(f"{name}-untrained" in names for name in names if not name.endswith("-untrained"))
-    if Path(WORLD_INDEX).is_file():
-        index = json.loads(WORLD_INDEX.read_text(encoding="utf-8"))["backbones"]
-        for name, record in index.items():
-            assert backbones()[name].parameters == record["parameters"]
-            assert backbones()[name].available
+    for name, record in backbone_index().items():
+        assert backbones()[name].parameters == record["parameters"]
+        assert backbones()[name].available
