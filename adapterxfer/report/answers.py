@@ -5,28 +5,33 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from adapterxfer.report.cells import FULL, resource_key
-from adapterxfer.report.model import Answer, Effect, Statement
+from adapterxfer.report.cells import FULL, NONE, resource_key, signed
+from adapterxfer.report.model import Answer, Effect, Score, Statement
 from adapterxfer.report.study import Study
 
 
 def interval_text(effect: Effect, level: float, factor: float = 1.0, unit: str = "points") -> str:
     """``+3.2 points (95% interval +1.1 to +5.3)``."""
-    ends = sorted((effect.low * factor, effect.high * factor))
-    return f"{effect.estimate * factor:+.1f} {unit} ({level:.0%} interval {ends[0]:+.1f} to {ends[1]:+.1f})"
+    low, high = sorted((effect.low * factor, effect.high * factor))
+    return f"{signed(effect.estimate * factor)} {unit} ({level:.0%} interval {signed(low)} to {signed(high)})"
 
 
-def write_answers(study: Study, effects: Sequence[Effect], level: float) -> tuple[Answer, ...]:
+def write_answers(study: Study, effects: Sequence[Effect], scores: Sequence[Score], level: float) -> tuple[Answer, ...]:
     """All questions that the effects can answer; the study's own question first."""
-    writer = _Writer(study, list(effects), level)
-    answers = (writer.gain(), writer.trend(), writer.adapters(), writer.families())
+    writer = _Writer(study, list(effects), list(scores), level)
+    answers = (writer.gain(), writer.trend(), writer.adapters(), writer.families(), writer.controls())
     return tuple(answer for answer in answers if answer.statements)
 
 
 class _Writer:
-    def __init__(self, study: Study, effects: list[Effect], level: float) -> None:
+    def __init__(self, study: Study, effects: list[Effect], scores: list[Score], level: float) -> None:
         self.study = study
         self.effects = effects
+        self.scores = {
+            (s.backbone, s.variant, s.target): s.score
+            for s in scores
+            if s.group_kind == "zero-shot" and s.intermediate == NONE and not s.control
+        }
         self.level = level
         self.sizes = [backbone.size for backbone in study.backbones]
 
@@ -109,11 +114,35 @@ class _Writer:
             tiers = self._find("gain", intermediate="", backbone="", group_kind="resource", variant=arm.label)
             tiers.sort(key=lambda number: resource_key(self.effects[number].group))
             if len(tiers) > 1:
-                parts = [f"{self.effects[n].group} {self.effects[n].estimate:+.1f}" for n in tiers]
+                parts = [f"{self.effects[n].group} {signed(self.effects[n].estimate)}" for n in tiers]
                 text += f" By resource tier: {', '.join(parts)}."
             statements.append(Statement(arm.label, most.verdict, text, numbers[-1]))
         remark = "The verdict is that of the gain of the first family named; families are not compared with each other."
         return Answer("Which languages gain?", tuple(statements), remark)
+
+    def controls(self) -> Answer:
+        """Score of the largest backbone on every target, beside the strongest control."""
+        statements = []
+        backbones = [b.name for b in self.study.backbones if any(key[0] == b.name for key in self.scores)]
+        for target in (*self.study.targets, *self.study.secondary) if backbones else ():
+            numbers = self._find("above control", backbone=backbones[-1], target=target)
+            reached = {
+                arm.label: self.scores[backbones[-1], arm.label, target]
+                for arm in self.study.arms
+                if (backbones[-1], arm.label, target) in self.scores
+            }
+            if not numbers or not reached:
+                continue
+            nearest = min(numbers, key=lambda number: self.effects[number].estimate)
+            effect = self.effects[nearest]
+            listed = ", ".join(f"{label} {value:.1f}" for label, value in reached.items())
+            text = (
+                f"{listed}. Closest to a control: {effect.variant} is {interval_text(effect, self.level)} above "
+                f"{effect.against}."
+            )
+            statements.append(Statement(target, effect.verdict, text, nearest))
+        remark = f"Zero-shot scores of {backbones[-1]} without an intermediate task." if backbones else ""
+        return Answer("How good are the scores, beside controls that need no transfer?", tuple(statements), remark)
 
     def _find(self, kind: str, **labels: str) -> list[int]:
         return [

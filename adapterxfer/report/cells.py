@@ -98,6 +98,12 @@ def resource_key(resource: str) -> tuple[int, str]:
     return (known, resource)
 
 
+def signed(value: float) -> str:
+    """One digit after the point with a sign, but no sign on nothing."""
+    text = f"{value:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
+
+
 def parameter_text(count: float) -> str:
     """``0.45 M`` or ``3.5 B``: a parameter count as people say it."""
     if count >= 1e9:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapterxfer.report.cells import NONE, parameter_text
+from adapterxfer.report.cells import NONE, parameter_text, signed
 from adapterxfer.report.model import Effect, Findings, Score
 from adapterxfer.report.svg import GRID, INK, MARKERS, MUTED, SERIES, Panel, drawing, finish
 
@@ -280,17 +280,28 @@ def _legend(axes: Any, *, below: float = -0.24) -> None:
 def _interval_line(
     axes: Any, places: list[float], effects: list[Effect], *, label: str, color: str, marker: str, thick: bool
 ) -> None:
-    values = [e.estimate for e in effects]
+    """Points with intervals, and a line through the mean at every size (a size may have several backbones)."""
     below = [e.estimate - e.low if math.isfinite(e.low) else 0.0 for e in effects]
     above = [e.high - e.estimate if math.isfinite(e.high) else 0.0 for e in effects]
+    at_size: dict[float, list[Effect]] = {}
+    for place, effect in zip(places, effects, strict=True):
+        at_size.setdefault(place, []).append(effect)
+    spread = {id(e): _dodge(i, len(same)) for same in at_size.values() for i, e in enumerate(same)}
+    axes.plot(
+        list(at_size),
+        [math.fsum(e.estimate for e in same) / len(same) for same in at_size.values()],
+        color=color,
+        linewidth=2.4 if thick else 1.2,
+        zorder=3 if thick else 2,
+    )
     axes.errorbar(
-        places,
-        values,
+        [place * spread[id(effect)] for place, effect in zip(places, effects, strict=True)],
+        [e.estimate for e in effects],
         yerr=[below, above],
         color=color,
         marker=marker,
         label=label,
-        linewidth=2.4 if thick else 1.2,
+        linestyle="none",
         elinewidth=1.6 if thick else 1.0,
         capsize=3 if thick else 2,
         zorder=3 if thick else 2,
@@ -310,7 +321,7 @@ def _heat_cell(axes: Any, column: int, row: int, effect: Effect, strongest: floa
     axes.add_patch(box)
     mark = {"difference found": " **", "found for these models": " *"}.get(effect.verdict, "")
     weight = "bold" if mark == " **" else "normal"
-    text = f"{effect.estimate:+.1f}{mark}"
+    text = f"{signed(effect.estimate)}{mark}"
     axes.text(column, row, text, ha="center", va="center", color=_HEAT_TEXT, fontsize=9, fontweight=weight)
 
 

@@ -48,7 +48,7 @@ def find(
         synthetic=settings.synthetic,
         question=_question(study),
         summary=summarise(effects),
-        answers=write_answers(study, effects, settings.level) if study else (),
+        answers=write_answers(study, effects, score_rows, settings.level) if study else (),
         effects=tuple(effects),
         scores=tuple(score_rows),
         cautions=find_cautions(study, effects, score_rows, facts, libraries, missing) if study else (),
@@ -81,6 +81,11 @@ def _question(study: Study | None) -> str:
     if study is None:
         return "Nothing is finished yet."
     sizes = len({backbone.size for backbone in study.backbones})
+    if not study.intermediates:
+        return (
+            "How well do these models do in languages they have no labelled data for, and how far above controls that "
+            "need no transfer?"
+        )
     shrink = "Does the gain shrink as backbones grow, and do adapters keep it?" if sizes > 1 else "Do adapters keep it?"
     return (
         "Does training on an English intermediate task first help a multilingual model in languages it has no labelled "

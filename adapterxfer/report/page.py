@@ -16,6 +16,9 @@ SYNTHETIC_NOTE = (
     "works and say nothing about real languages or published models."
 )
 
+ROW_LIMIT = 200
+"""Rows of a table on the page; a grid of thousands of cells is read as CSV."""
+
 
 def render_html(findings: Findings, figures: Sequence[Figure], tables: Sequence[Table]) -> str:
     """One self-contained page: no script, no outside reference, light and dark."""
@@ -47,6 +50,7 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
         "figures": figures,
         "tables": tables,
         "verdicts": get_args(Verdict),
+        "row_limit": ROW_LIMIT,
         "synthetic_note": SYNTHETIC_NOTE,
         "facts": facts_line(findings),
         "scope_note": (

@@ -1,4 +1,4 @@
-"""The answer in three or four short sentences: what a reader in a hurry takes home."""
+"""The answer in a few short sentences: what a reader in a hurry takes home."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from adapterxfer.report.model import Effect
 
 
 def summarise(effects: Sequence[Effect]) -> tuple[str, ...]:
-    """One sentence for the gain, one for its trend, one for adapters; those without data are left out."""
+    """One sentence for the gain, its trend, adapters and controls each; those without data are left out."""
     means = [e for e in effects if not e.intermediate and e.group_kind == "zero-shot"]
     sentences = (
         _sentence(
             [e for e in means if e.kind == "gain" and not e.backbone],
             up="Training on an English intermediate task first helped zero-shot transfer",
             down="Training on an English intermediate task first hurt zero-shot transfer",
-            open_="whether it helps",
+            open_="whether an English intermediate task helps",
         ),
         _sentence(
             [e for e in means if e.kind == "trend"],
@@ -29,8 +29,25 @@ def summarise(effects: Sequence[Effect]) -> tuple[str, ...]:
             down="Adapters gained less than full fine-tuning",
             open_="whether adapters gain more or less than full fine-tuning",
         ),
+        _control_sentence([e for e in effects if e.kind == "above control"]),
     )
     return tuple(sentence for sentence in sentences if sentence)
+
+
+def _control_sentence(effects: Sequence[Effect]) -> str:
+    """On how many targets every system is above every control."""
+    targets = list(dict.fromkeys(e.target for e in effects))
+    if not targets:
+        return ""
+    weak = [target for target in targets if any(e.target == target and e.low <= 0.0 for e in effects)]
+    if not weak:
+        return "Without an intermediate task, every zero-shot score is above every control of its target."
+    clear = [target for target in targets if target not in weak]
+    start = (
+        f"All zero-shot scores are above their controls on {_and(clear)}" if clear else "On no target is every score"
+    )
+    rest = f"some are not on {_and(weak)}" if clear else "above every control"
+    return f"{start}; {rest}." if clear else f"{start} {rest}."
 
 
 def _sentence(effects: Sequence[Effect], *, up: str, down: str, open_: str) -> str:

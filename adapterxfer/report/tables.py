@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from adapterxfer.report.cells import parameter_text, resource_key
+from adapterxfer.report.cells import parameter_text, resource_key, signed
 from adapterxfer.report.model import Effect, Findings, Score
 
 Kind = Literal["text", "points", "signed", "interval", "p", "count", "nats", "size"]
@@ -55,7 +55,7 @@ def show(value: Value, kind: Kind) -> str:
     if isinstance(value, tuple):
         first, second = value
         if kind == "interval":
-            return f"{first:+.1f} to {second:+.1f}" if second is not None else EMPTY
+            return f"{signed(first)} to {signed(second)}" if second is not None else EMPTY
         return f"{first:.1f}" if second is None else f"{first:.1f} \u00b1 {second:.1f}"
     if isinstance(value, str):
         return value
@@ -63,7 +63,7 @@ def show(value: Value, kind: Kind) -> str:
         return EMPTY
     formats: dict[Kind, Callable[[float], str]] = {
         "points": lambda v: f"{v:.1f}",
-        "signed": lambda v: f"{v:+.1f}",
+        "signed": signed,
         "p": lambda v: "< 0.001" if v < 0.001 else f"{v:.3f}",
         "count": lambda v: f"{v:.0f}",
         "nats": lambda v: f"{v:,.0f}" if abs(v) >= 1e4 else f"{v:.2g}" if 0 < abs(v) < 0.01 else f"{v:.2f}",

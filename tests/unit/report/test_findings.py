@@ -52,7 +52,7 @@ def test_absent_gain_is_inconclusive_and_never_called_no_difference(null_study: 
         assert effect.low < 0 < effect.high
     single = [e for e in findings.effects if e.hypotheses == "gain of each cell"]
     assert sum(e.verdict in FOUND for e in single) == 0
-    assert "cannot tell whether it helps" in findings.summary[0]
+    assert "cannot tell whether an English intermediate task helps" in findings.summary[0]
 
 
 def test_gain_that_falls_with_size_gives_a_negative_slope(tmp_path: Path) -> None:
@@ -166,6 +166,10 @@ def test_controls_stand_beside_scores_and_are_warned_about(tmp_path: Path) -> No
     warned = next(c for c in findings.cautions if c.check == "not above a control")
     assert "lookup" in warned.text
     assert "majority" not in warned.text
+    answer = next(a for a in findings.answers if "controls" in a.question)
+    assert answer.statements[0].subject == "xnli"
+    assert "above lookup" in answer.statements[0].text
+    assert findings.summary[-1] == "On no target is every score above every control."
 
 
 def test_untouched_backbone_has_no_run_variance(tmp_path: Path) -> None:
@@ -198,6 +202,20 @@ def test_backbone_without_context_is_named(planted: PlantedStudy) -> None:
     named = [c.text for c in findings.cautions if c.check == "backbone uses no context"]
     assert len(named) == 1
     assert named[0].startswith("tiny-1")
+
+
+def test_study_without_intermediate_tasks_asks_about_scores(tmp_path: Path) -> None:
+    study = plant(tmp_path, lambda *_: 0.0, intermediates=("none",), examples=60)
+    findings = findings_of(study)
+    assert findings.question.startswith("How well do these models do")
+    assert {e.kind for e in findings.effects} == {"variant difference", "tier difference"}
+
+
+def test_two_backbones_of_one_size_are_no_trend(tmp_path: Path) -> None:
+    sizes = {"tiny-1": (200_000, 60_000), "tiny-1-seed2": (200_000, 60_000)}
+    findings = findings_of(plant(tmp_path, lambda *_: 8.0, sizes=sizes, examples=60, targets=("xnli",)))
+    assert not [e for e in findings.effects if e.kind == "trend"]
+    assert mean_effects(findings, "gain")
 
 
 def test_nothing_finished_is_still_a_report(planted: PlantedStudy) -> None:
