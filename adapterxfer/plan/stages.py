@@ -12,7 +12,7 @@ from adapterxfer.catalog import UNTRAINED, backbones, tasks
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.sources import Sources, backbone_identity
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.schema import AdapterSpec, Corpus
+from adapterxfer.recipe.schema import AdapterSpec, Corpus, Mode
 from adapterxfer.recipe.settings import training_settings
 from adapterxfer.store.keys import Stage
 
@@ -150,7 +150,7 @@ class StageMaker:
         found: dict[str, Any] = self._memo[memo]
         return found
 
-    def _resources(self, backbone: str, mode: str, cost: float) -> dict[str, Any]:
+    def _resources(self, backbone: str, mode: Mode, cost: float) -> dict[str, Any]:
         wanted = self.recipe.resources.get(backbone, {}).get(mode)
         return {"cost": cost, **(wanted.model_dump(exclude_none=True) if wanted else {})}
 
@@ -161,7 +161,7 @@ class StageMaker:
         if memo not in self._memo:
             parts = self.recipe.multi_tasks() if name == "multi" else (name,)
             who, inputs = self.backbone(backbone)
-            mode = "adapters" if adapter else "full-ft"
+            mode: Mode = "adapters" if adapter else "full-ft"
             settings = self._settings("intermediate", mode, name, backbone)
             identity = {
                 "backbone": who,
@@ -200,7 +200,7 @@ class StageMaker:
         if memo not in self._memo:
             entry = tasks()[task]
             who, inputs = self.backbone(backbone)
-            mode = "adapters" if adapter else "full-ft"
+            mode: Mode = "adapters" if adapter else "full-ft"
             settings = self._settings("target", mode, task, backbone)
             identity = {
                 "backbone": who,

@@ -53,13 +53,17 @@ def _plain_name(value: str) -> str:
     return value
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 10**15
+
+
 def _tokens(value: Any) -> Any:
     """A number, ``auto``, or a number for each size."""
     if value == "auto":
         return value
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 10**15:
+    if _is_count(value):
         return value
-    if isinstance(value, Mapping) and value and all(isinstance(n, int) and 0 < n <= 10**15 for n in value.values()):
+    if isinstance(value, Mapping) and value and all(_is_count(n) for n in value.values()):
         return dict(value)
     raise problem("should be a number of tokens, 'auto', or a block {size: tokens}")
 
@@ -77,7 +81,7 @@ def _controls(value: Any) -> Any:
         return value
     if isinstance(value, tuple):
         for name in value:
-            if name not in CONTROLS:
+            if not isinstance(name, str) or name not in CONTROLS:
                 raise PydanticCustomError(
                     "unknown_name", "{text}", {"text": f"'{name}' {one_of(name, list(CONTROLS))}"}
                 )

@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.catalog import UNTRAINED, backbones, tasks
 from adapterxfer.errors import Problem, RecipeError
 from adapterxfer.recipe.checks import cross_problems
+from adapterxfer.recipe.fields import MULTI
 from adapterxfer.recipe.messages import problems_of
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.yaml_core import Document, parse_yaml
@@ -72,7 +73,10 @@ def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     used += [name for name in more if isinstance(name, str)] if isinstance(more, list) else []
     fusion = value.get("fusion_task")
     used += [fusion] if isinstance(fusion, str) else []
-    return {"backbones": names, "train": tuple(name for name in used if name != "none")}
+    # Blocks of names that the recipe does not use are allowed: `--set` may have removed them from their axis.
+    known = (MULTI, *tasks(), *names)
+    blocks = dict.fromkeys(name for name in (*(n for n in used if n in known), *known))
+    return {"backbones": names, "train": tuple(blocks)}
 
 
 def _freeze(value: Any) -> Any:

@@ -35,6 +35,7 @@ from adapterxfer.recipe.fields import (
 
 PHASES = ("intermediate", "target", "fusion")
 MODES = ("full-ft", "adapters", "fuse")
+Mode = Literal["full-ft", "adapters", "fuse"]
 
 
 def _train_key(value: str, info: ValidationInfo) -> str:
@@ -281,7 +282,7 @@ class RecipeModel(Section):
     multi: Multi = Multi()
     fusion_task: TaskName | None = None
     pretrain: Pretrain | None = None
-    resources: dict[BackboneName, dict[str, Resources]] = {}
+    resources: dict[BackboneName, dict[Mode, Resources]] = {}
     tokens_per_second: dict[BackboneName, Annotated[float, Field(gt=0)]] = {}
     data_root: str | None = None
     statistics: Statistics = Statistics()

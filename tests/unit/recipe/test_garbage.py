@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from adapterxfer.errors import RecipeError
@@ -65,6 +65,7 @@ def test_yaml_punctuation(text: str) -> None:
 
 @few
 @given(st.dictionaries(st.sampled_from(KEYS), values, max_size=4))
+@example({"controls": [{}], "pretrain": {"tokens": {"a": True}}})
 def test_a_good_recipe_with_some_keys_replaced(changes: dict[str, object]) -> None:
     check(yaml.safe_dump({**yaml.safe_load(QUICKSTART), **changes}, allow_unicode=True))
 
