@@ -66,6 +66,16 @@ class MaskedBatch(NamedTuple):
     weights: NDArray[np.float32]
     tokens: int
 
+    def with_even_count(self, multiple: int) -> MaskedBatch:
+        """Predict the first position again with weight 0 until the count is a multiple: few shapes, few kernels."""
+        missing = -len(self.positions) % multiple
+        fill = [(0, missing)]
+        return self._replace(
+            positions=np.pad(self.positions, fill),
+            targets=np.pad(self.targets, fill),
+            weights=np.pad(self.weights, fill),
+        )
+
 
 def plan_batches(corpus: Corpus, *, tokens: int, batch_sequences: int, seed: int) -> list[Batch]:
     """Draw every batch of a training of about ``tokens`` tokens.

@@ -114,6 +114,7 @@ def build_model(
     """
     with torch.random.fork_rng(devices=[]):
         model = XLMRobertaForMaskedLM(config)  # type: ignore[no-untyped-call]
+    model.config.initializer_range = initialisation.std  # heads put on this backbone later start like it
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         _plain(model, initialisation.std, generator)

@@ -141,6 +141,16 @@ def test_masking_follows_80_10_10_spares_special_tokens_and_boosts():
     assert masked.tokens == 400 * 49
 
 
+def test_an_even_count_of_predictions_adds_no_weight():
+    tokens = np.random.default_rng(0).integers(5, VOCABULARY, size=(8, 20))
+    masked = mask_tokens(tokens, Masking(0.2), SpecialTokens(), VOCABULARY, np.random.default_rng(0))
+    even = masked.with_even_count(64)
+    assert len(even.positions) == len(even.targets) == len(even.weights) == 64
+    assert even.weights.sum() == masked.weights.sum()
+    assert np.array_equal(even.positions[: len(masked.positions)], masked.positions)
+    assert even.with_even_count(64).positions.shape == even.positions.shape
+
+
 def test_something_is_always_predicted():
     masked = mask_tokens(np.array([[0, 9, 2]]), Masking(0.0), SpecialTokens(), 20, np.random.default_rng(0))
     assert masked.positions.tolist() == [1]
