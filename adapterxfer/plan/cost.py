@@ -13,7 +13,7 @@ from typing import Any
 
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.schema import Pretrain, Shape
+from adapterxfer.recipe.series import Pretrain, Shape
 
 LENGTH_SHARE = 0.5
 """Assumed mean length of a text as a share of ``max_length``."""

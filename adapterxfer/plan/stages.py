@@ -12,7 +12,8 @@ from adapterxfer.catalog import UNTRAINED, backbones, tasks
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.sources import Sources, backbone_identity
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.schema import AdapterSpec, Corpus, Mode
+from adapterxfer.recipe.schema import AdapterSpec, Mode
+from adapterxfer.recipe.series import Corpus
 from adapterxfer.recipe.settings import training_settings
 from adapterxfer.store.keys import Stage
 

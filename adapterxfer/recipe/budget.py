@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Mapping
 
-from adapterxfer.recipe.schema import Pretrain
+from adapterxfer.recipe.series import Pretrain
 
 
 def token_budget(setup: Pretrain, tokens_per_second: Mapping[str, float], *, jobs: int, dtype: str) -> dict[str, int]:

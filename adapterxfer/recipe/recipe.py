@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.catalog import UNTRAINED, Task, tasks
-from adapterxfer.recipe.schema import Pretrain, RecipeModel
+from adapterxfer.recipe.schema import RecipeModel
+from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from adapterxfer.catalog import METHODS
+from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import (
     MULTI,
     NONE,
@@ -16,22 +17,20 @@ from adapterxfer.recipe.fields import (
     Controls,
     Count,
     IntermediateName,
-    LanguageCode,
     MethodName,
     OneOrMany,
     PlainName,
     Rate,
-    RatePerSize,
     Seed,
     Share,
     SingleIntermediateName,
     TargetName,
     TaskName,
-    TokenCount,
     VariantName,
     problem,
     unknown,
 )
+from adapterxfer.recipe.series import Pretrain
 
 PHASES = ("intermediate", "target", "fusion")
 MODES = ("full-ft", "adapters", "fuse")
@@ -46,14 +45,6 @@ def _train_key(value: str, info: ValidationInfo) -> str:
 
 
 TrainKey = Annotated[str, AfterValidator(_train_key)]
-
-
-class Section(BaseModel):
-    """Base of all parts of a recipe."""
-
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
-    )
 
 
 class TrainSettings(Section):
@@ -131,63 +122,6 @@ class TaskOptions(Section):
     languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
 
-class Shape(Section):
-    """Shape of one backbone of a pretrained series."""
-
-    hidden: Annotated[int, Field(ge=8, le=16384)]
-    layers: Annotated[int, Field(ge=1, le=128)]
-    heads: Annotated[int, Field(ge=1, le=256)]
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Shape:
-        if self.hidden % self.heads:
-            raise problem(f"hidden ({self.hidden}) is not a multiple of heads ({self.heads})")
-        return self
-
-
-class Corpus(Section):
-    """The text a series is pretrained on."""
-
-    languages: Annotated[tuple[LanguageCode, ...], Field(min_length=1)]
-    vocabulary: Annotated[int, Field(ge=300, le=300_000)] = 8000
-    alphabet: Annotated[int, Field(ge=50, le=50_000)] = 3000
-    holdout: Rate = 0.02
-    sequence_length: Annotated[int, Field(ge=16, le=512)] = 64
-    seed: Seed = 0
-
-
-class Pretrain(Section):
-    """A controlled series of backbones: one corpus, one recipe, several sizes."""
-
-    corpus: Corpus
-    series: Annotated[dict[PlainName, Shape], Field(min_length=1)]
-    tokens: TokenCount = "auto"
-    minutes: Annotated[float, Field(gt=0, le=100_000)] = 45.0
-    minutes_fp32: Annotated[float, Field(gt=0, le=100_000)] | None = None
-    batch_sequences: Count = 32
-    learning_rate: RatePerSize = 2.5e-3
-    warmup_fraction: Share = 0.08
-    weight_decay: Share = 0.01
-    mask: Rate = 0.2
-    tlm_share: Share = 0.0
-    initialisation: Literal["relative-offset", "plain"] = "relative-offset"
-    dtype: Literal["auto", "bf16", "fp32"] = "auto"
-    seed: Seed = 0
-
-    @model_validator(mode="after")
-    def _sizes_exist(self) -> Pretrain:
-        for name in ("tokens", "learning_rate"):
-            value = getattr(self, name)
-            if isinstance(value, dict) and set(value) != set(self.series):
-                raise problem(f"{name} must name exactly the sizes of the series: {', '.join(self.series)}")
-        return self
-
-    @property
-    def needs_measurement(self) -> bool:
-        """Whether the token budget or the number format is still to be found by a probe on this machine."""
-        return self.tokens == "auto" or self.dtype == "auto"
-
-
 class Exclusion(Section):
     """Cells that are left out, and why."""
 
@@ -244,7 +178,7 @@ class Statistics(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Seed = 0
     hypotheses: tuple[dict[str, Any], ...] = ()
-    multiplicity: dict[str, Any] = {}
+    multiplicity: dict[str, Any] = Field(default_factory=dict)
 
     @field_validator("hypotheses")
     @classmethod
@@ -277,13 +211,13 @@ class RecipeModel(Section):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     exclude: tuple[Exclusion, ...] = ()
     train: dict[TrainKey, TrainBlock]
-    tasks: dict[TaskName, TaskOptions] = {}
+    tasks: dict[TaskName, TaskOptions] = Field(default_factory=dict)
     controls: Controls = True
     multi: Multi = Multi()
     fusion_task: TaskName | None = None
     pretrain: Pretrain | None = None
-    resources: dict[BackboneName, dict[Mode, Resources]] = {}
-    tokens_per_second: dict[BackboneName, Annotated[float, Field(gt=0)]] = {}
+    resources: dict[BackboneName, dict[Mode, Resources]] = Field(default_factory=dict)
+    tokens_per_second: dict[BackboneName, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     data_root: str | None = None
     statistics: Statistics = Statistics()
 
