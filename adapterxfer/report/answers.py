@@ -28,7 +28,7 @@ class _Writer:
         self.study = study
         self.effects = effects
         self.scores = {
-            (s.backbone, s.variant, s.target): s.score
+            (s.backbone, s.shown, s.target): s.score
             for s in scores
             if s.group_kind == "zero-shot" and s.intermediate == NONE and not s.control
         }
@@ -127,9 +127,9 @@ class _Writer:
         for target in (*self.study.targets, *self.study.secondary) if backbones else ():
             numbers = self._find("above control", backbone=backbones[-1], target=target)
             reached = {
-                arm.label: self.scores[backbones[-1], arm.label, target]
-                for arm in self.study.arms
-                if (backbones[-1], arm.label, target) in self.scores
+                label: value
+                for (backbone, label, task), value in self.scores.items()
+                if (backbone, task) == (backbones[-1], target)
             }
             if not numbers or not reached:
                 continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from adapterxfer.report.cells import NONE
 from adapterxfer.report.model import Effect, Score, Verdict
@@ -21,6 +21,10 @@ from adapterxfer.statistics import (
     with_adjusted,
 )
 
+BATCH = 2000
+"""Questions resampled together: bounds the memory of a study of thousands of cells. The draws do not depend on which
+questions are asked, so neither does any number."""
+
 
 def answer(study: Study, questions: Sequence[Question], settings: ReportSettings) -> list[Effect]:
     """Estimate every question in two scopes, in the order asked.
@@ -30,42 +34,62 @@ def answer(study: Study, questions: Sequence[Question], settings: ReportSettings
     """
     if not questions:
         return []
-    replicates = resample(
-        study.table, [question.contrast for question in questions], resamples=settings.resamples, seed=settings.seed
-    )
-    runs = estimates(study.table, replicates, scope="items+runs", level=settings.level)
-    items = estimates(study.table, replicates, scope="items", level=settings.level)
-    runs, items = _adjusted(questions, runs), _adjusted(questions, items)
+    runs: list[Estimate] = []
+    items: list[Estimate] = []
+    for start in range(0, len(questions), BATCH):
+        contrasts = [question.contrast for question in questions[start : start + BATCH]]
+        replicates = resample(study.table, contrasts, resamples=settings.resamples, seed=settings.seed)
+        runs += estimates(study.table, replicates, scope="items+runs", level=settings.level)
+        items += estimates(study.table, replicates, scope="items", level=settings.level)
     return [
         _effect(question, main, fixed, settings.level)
-        for question, main, fixed in zip(questions, runs, items, strict=True)
+        for question, main, fixed in zip(
+            questions, _adjusted(questions, runs), _adjusted(questions, items), strict=True
+        )
     ]
 
 
 def scores(study: Study) -> Iterator[Score]:
     """Mean and standard deviation over seeds of every system and control, for every group of languages."""
+    seen: set[tuple[System, str]] = set()
     for (backbone, arm, intermediate, target), system in study.systems.items():
-        yield from _system_scores(study, system, target, backbone, arm, intermediate, "")
+        repeated = (system, target) in seen
+        seen.add((system, target))
+        place = _Place(backbone, arm, intermediate, target, "", study.shown[system, target], repeated)
+        yield from _system_scores(study, system, place)
     for (label, backbone, target), system in study.controls.items():
-        yield from _system_scores(study, system, target, backbone, "", NONE, label)
+        yield from _system_scores(study, system, _Place(backbone, "", NONE, target, label, label, repeated=False))
 
 
-def _system_scores(
-    study: Study, system: System, target: str, backbone: str, arm: str, intermediate: str, control: str
-) -> Iterator[Score]:
-    for group in study.groups[target]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a score stands in the study; names as in `model.Score`."""
+
+    backbone: str
+    variant: str
+    intermediate: str
+    target: str
+    control: str
+    shown: str
+    repeated: bool
+
+
+def _system_scores(study: Study, system: System, place: _Place) -> Iterator[Score]:
+    for group in study.groups[place.target]:
         by_run: dict[int, list[float]] = {}
         for language in group.languages:
-            rows = study.table.cells[Cell(system, target, language)]
+            rows = study.table.cells[Cell(system, place.target, language)]
             for run, row in enumerate(rows):
                 by_run.setdefault(run, []).append(float(study.table.scores[row]))
         means = [statistics.fmean(values) for values in by_run.values()]
         yield Score(
-            backbone=backbone,
-            variant=arm,
-            intermediate=intermediate,
-            target=target,
-            control=control,
+            backbone=place.backbone,
+            variant=place.variant,
+            intermediate=place.intermediate,
+            target=place.target,
+            control=place.control,
+            shown=place.shown,
+            repeated=place.repeated,
             group_kind=group.kind,
             group=group.name,
             score=statistics.fmean(means),
@@ -75,7 +99,7 @@ def _system_scores(
         )
 
 
-def _adjusted(questions: Sequence[Question], rows: Iterable[Estimate]) -> tuple[Estimate, ...]:
+def _adjusted(questions: Sequence[Question], rows: Iterable[Estimate]) -> list[Estimate]:
     result = list(rows)
     families: dict[str, list[int]] = {}
     for number, question in enumerate(questions):
@@ -84,7 +108,7 @@ def _adjusted(questions: Sequence[Question], rows: Iterable[Estimate]) -> tuple[
         adjusted = with_adjusted([result[number] for number in members], "holm")
         for number, row in zip(members, adjusted, strict=True):
             result[number] = row
-    return tuple(result)
+    return result
 
 
 def _effect(question: Question, main: Estimate, items: Estimate, level: float) -> Effect:

@@ -214,7 +214,7 @@ def by_language(findings: Findings) -> Figure | None:
             for s in findings.scores
             if s.target == facts.name and s.group_kind in ("language", "source") and s.intermediate == NONE
         ]
-        own = [s for s in rows if s.backbone == largest and not s.control]
+        own = [s for s in rows if s.backbone == largest and not s.control and not s.repeated]
         controls = [s for s in rows if s.control and s.backbone in ("", largest, f"{largest}-untrained")]
         if own:
             panels.append(
@@ -247,24 +247,24 @@ def _language_panel(
                 markersize=7,
                 label=control,
             )
-        variants = _in_order(findings.variants, {s.variant for s in own})
-        for index, variant in enumerate(variants):
+        systems = list(dict.fromkeys((s.variant, s.shown) for s in own))
+        for index, (variant, shown) in enumerate(systems):
             number = findings.variants.index(variant)
-            marks = [s for s in own if s.variant == variant and s.group in place]
-            shift = 0.16 * (index - (len(variants) - 1) / 2)
+            marks = [s for s in own if s.shown == shown and s.group in place]
+            shift = 0.16 * (index - (len(systems) - 1) / 2)
             axes.plot(
                 [place[s.group] + shift for s in marks],
                 [s.score for s in marks],
                 linestyle="none",
                 marker=MARKERS[number % len(MARKERS)],
                 color=SERIES[number % len(SERIES)],
-                label=variant,
+                label=shown,
             )
         axes.set_xticks(range(len(codes)), codes, rotation=90 if len(codes) > 20 else 0)
         axes.set_ylabel("score, points")
         axes.set_ylim(0, 100)
         axes.set_title(target)
-        _legend(axes, below=-0.12)
+        _legend(axes, below=-0.12, columns=2)
         return finish(canvas, name, f"Scores on {target} by language, with controls")
 
 
@@ -273,8 +273,8 @@ def _axes(canvas: Any, *, left: float = 0.125, bottom: float = 0.3, top: float =
     return canvas.add_axes((left, bottom, 0.98 - left, 1.0 - bottom - top))
 
 
-def _legend(axes: Any, *, below: float = -0.24) -> None:
-    axes.legend(ncols=3, loc="upper center", bbox_to_anchor=(0.47, below), columnspacing=1.2, handletextpad=0.5)
+def _legend(axes: Any, *, below: float = -0.24, columns: int = 3) -> None:
+    axes.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.47, below), columnspacing=1.2, handletextpad=0.5)
 
 
 def _interval_line(

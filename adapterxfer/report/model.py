@@ -74,8 +74,10 @@ class Score:
     """Mean score of one system over the languages of a group and over seeds, in points.
 
     Attributes:
-        standard_deviation: over seeds, of the group's mean; None with one seed.
         control: name of the control this row is, or empty.
+        shown: what the system is called in tables: without an intermediate task, several variants are one system.
+        repeated: an earlier row is the same system under another variant.
+        standard_deviation: over seeds, of the group's mean; None with one seed.
     """
 
     backbone: str
@@ -83,6 +85,8 @@ class Score:
     intermediate: str
     target: str
     control: str
+    shown: str
+    repeated: bool
     group_kind: GroupKind
     group: str
     score: float

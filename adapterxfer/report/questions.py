@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 
-from adapterxfer.report.cells import FULL, NONE
+from adapterxfer.report.cells import FULL, NONE, UNTRAINED_SUFFIX
 from adapterxfer.report.model import EffectKind, GroupKind
-from adapterxfer.report.study import Arm, Group, Study, tiers_to_compare
+from adapterxfer.report.study import UNTRAINED_LABEL, Arm, Group, Study, tiers_to_compare
 from adapterxfer.statistics import Contrast, System, macro, score, slope
 
 Pair = tuple[str, str]
@@ -209,19 +209,21 @@ class _Asker:
 
     def tier_differences(self) -> Iterator[Question]:
         """Score in high minus low resource languages, without an intermediate task."""
+        seen: set[tuple[System, str]] = set()
         for target, backbone, arm in product(self.study.targets, self.study.backbones, self.study.arms):
             system = self.study.systems.get((backbone.name, arm.label, NONE, target))
             names = tuple(g.name for g in self.study.groups[target] if g.kind == "resource")
             compared = tiers_to_compare(names)
-            if system is None or compared is None:
+            if system is None or compared is None or (system, target) in seen:
                 continue
+            seen.add((system, target))
             parts = [self._score(system, target, "resource", name) for name in compared]
             yield Question(
                 parts[0] - parts[1],
                 "tier difference",
                 "resource tiers",
                 backbone.name,
-                arm.label,
+                self.study.shown[system, target],
                 "",
                 NONE,
                 target,
@@ -231,21 +233,22 @@ class _Asker:
 
     def above_controls(self) -> Iterator[Question]:
         """Score without an intermediate task minus each control of the same target."""
+        seen: set[tuple[System, System, str]] = set()
         for (label, control_backbone, target), control in self.study.controls.items():
             for backbone, arm in product(self.study.backbones, self.study.arms):
                 system = self.study.systems.get((backbone.name, arm.label, NONE, target))
-                if system is None or not _same_backbone(control_backbone, backbone.name):
+                if system is None or self.study.group(target, *ZERO_SHOT) is None or (system, control, target) in seen:
                     continue
-                if label.startswith("untrained, ") and label != f"untrained, {arm.variant}":
-                    continue
-                if self.study.group(target, *ZERO_SHOT) is None or system == control:
+                seen.add((system, control, target))
+                shown = self.study.shown[system, target]
+                if not _comparable(label, control_backbone, backbone.name, shown):
                     continue
                 yield Question(
                     self._difference(system, control, target, *ZERO_SHOT),
                     "above control",
                     "scores against controls",
                     backbone.name,
-                    arm.label,
+                    shown,
                     label,
                     NONE,
                     target,
@@ -338,6 +341,8 @@ def _hypotheses(name: str, kind: GroupKind) -> str:
     return name + where.get(kind, "")
 
 
-def _same_backbone(control: str, backbone: str) -> bool:
-    """A control without a backbone stands beside all; an untrained twin beside its own backbone."""
-    return not control or control == backbone or control == f"{backbone}-untrained"
+def _comparable(label: str, control_backbone: str, backbone: str, shown: str) -> bool:
+    """A control without a backbone stands beside all; an untrained twin beside the same training of its backbone."""
+    if label.startswith(UNTRAINED_LABEL):
+        return control_backbone == f"{backbone}{UNTRAINED_SUFFIX}" and label == f"{UNTRAINED_LABEL}{shown}"
+    return control_backbone in ("", backbone)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adapterxfer.report.cells import NONE, RESOURCE_ORDER, Cell, Language, resource_key, variant_key
+from adapterxfer.report.cells import FULL, NONE, RESOURCE_ORDER, Cell, Language, resource_key, variant_key
 from adapterxfer.report.model import GroupKind
 from adapterxfer.report.reading import Frame
 from adapterxfer.report.results import Results, TargetResults
@@ -15,6 +15,14 @@ from adapterxfer.statistics import CellCounts, Metric, ScoreTable, System, build
 
 GOLD_COLUMNS = ("total", "gold_spans")
 """Count columns that depend on the gold data only: they must agree between systems."""
+
+SCORE_NAMES = {"em": "exact match"}
+"""Secondary scores whose short name says little."""
+
+ADAPTER_BASELINE = "adapter baseline"
+"""Without an intermediate task, sequential, stack and fuse are the same training: an adapter alone."""
+
+UNTRAINED_LABEL = "untrained: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +64,8 @@ class Study:
     Attributes:
         systems: (backbone, arm label, intermediate, target) -> system in the table. Cells that are the same trained
             models (the adapter baseline of sequential, stack and fuse) share one system.
-        controls: (control label, backbone, target) -> system.
+        controls: (control label, backbone or empty, target) -> system.
+        shown: (system, target) -> its name in tables of scores: several arms may be one system there.
         backbones: by size, smallest first; untrained twins and controls are not among them.
         targets: the targets, each with its main metric; only these are compared.
         secondary: ``<target> (<score>)`` for scores of secondary interest, such as exact match; they are shown, and set
@@ -67,6 +76,7 @@ class Study:
     table: ScoreTable
     systems: Mapping[tuple[str, str, str, str], System]
     controls: Mapping[tuple[str, str, str], System]
+    shown: Mapping[tuple[System, str], str]
     backbones: tuple[Backbone, ...]
     arms: tuple[Arm, ...]
     intermediates: tuple[str, ...]
@@ -119,28 +129,28 @@ def build_study(results: Results) -> Study:
     counts: list[CellCounts] = []
     metrics: dict[str, Metric] = {}
     groups: dict[str, tuple[Group, ...]] = {}
+    shown: dict[tuple[System, str], str] = {}
     for target, data, metric in _measures(results):
         metrics[target] = metric
         groups[target] = tuple(language_groups(data.frame.languages, results.languages, results.source_language))
-        known: dict[tuple[str, ...], System] = {}
-        for cells in _by_system(data).values():
-            files = tuple(sorted({cell.predict for cell in cells}))
-            first = cells[0]
-            arm = labels[first.variant, first.adapter]
-            if files in known:
-                system = known[files]
-            else:
-                system = known[files] = _system(first, arm)
-                counts.extend(_counts(data, target, cells, system))
-            if first.is_control:
-                controls[control_label(first), first.backbone if not first.control else "", target] = system
-            else:
-                systems[first.backbone, arm, first.intermediate, target] = system
+        for same in _by_files(data).values():
+            first = same[0][0]
+            label = shown_label([cells[0] for cells in same], labels)
+            system = _system(first, label)
+            shown[system, target] = label
+            counts.extend(_counts(data, target, same[0], system))
+            for cells in same:
+                arm = labels[cells[0].variant, cells[0].adapter]
+                if first.is_control:
+                    controls[label, first.backbone, target] = system
+                else:
+                    systems[first.backbone, arm, cells[0].intermediate, target] = system
     trained = [cell for cell in results.cells if not cell.is_control]
     return Study(
         table=build_table(counts, metrics),
         systems=systems,
         controls=controls,
+        shown=shown,
         backbones=_backbones(trained),
         arms=_arms(trained, labels),
         intermediates=tuple(dict.fromkeys(cell.intermediate for cell in trained if cell.intermediate != NONE)),
@@ -152,11 +162,26 @@ def build_study(results: Results) -> Study:
     )
 
 
-def control_label(cell: Cell) -> str:
-    """How a control is called in tables: its name, or the untrained twin with what was trained on it."""
-    if cell.control:
-        return cell.control
-    return f"untrained, {cell.variant}" if cell.variant else "untrained"
+def shown_label(same: list[Cell], labels: Mapping[tuple[str, str], str]) -> str:
+    """What a system is called in tables of scores.
+
+    Args:
+        same: one cell of every arm that this system stands for.
+        labels: (variant, adapter) -> arm.
+    """
+    first = same[0]
+    if first.control:
+        return first.control
+    label = labels[first.variant, first.adapter]
+    if first.intermediate == NONE:
+        if any(cell.variant == FULL for cell in same) and len(same) > 1:
+            label = "untouched backbone"
+        elif first.adapter:
+            label = label.replace(first.variant, ADAPTER_BASELINE)
+    if not first.is_control:
+        return label
+    after = "" if first.intermediate == NONE else f" after {first.intermediate}"
+    return f"{UNTRAINED_LABEL}{label}{after}"
 
 
 def language_groups(codes: tuple[str, ...], languages: Mapping[str, Language], source: str) -> Iterator[Group]:
@@ -198,13 +223,17 @@ def _measures(results: Results) -> Iterator[tuple[str, TargetResults, Metric]]:
         gold = tuple(index for index, name in enumerate(data.metric.columns) if name in GOLD_COLUMNS)
         yield target, data, Metric(target, data.metric.score, gold_columns=gold)
         for name, score in data.metric.extra_scores.items():
-            yield f"{target} ({name})", data, Metric(name, score, gold_columns=gold)
+            yield f"{target} ({SCORE_NAMES.get(name, name)})", data, Metric(name, score, gold_columns=gold)
 
 
-def _by_system(data: TargetResults) -> dict[tuple[str, str, str, str, str], list[Cell]]:
-    table: dict[tuple[str, str, str, str, str], list[Cell]] = {}
+def _by_files(data: TargetResults) -> dict[tuple[str, ...], list[list[Cell]]]:
+    """Prediction files -> the cells of every system that they are; one list for each, its seeds in it."""
+    systems: dict[tuple[str, str, str, str, str], list[Cell]] = {}
     for cell in data.cells:
-        table.setdefault(cell.system, []).append(cell)
+        systems.setdefault(cell.system, []).append(cell)
+    table: dict[tuple[str, ...], list[list[Cell]]] = {}
+    for cells in systems.values():
+        table.setdefault(tuple(sorted({cell.predict for cell in cells})), []).append(cells)
     return table
 
 

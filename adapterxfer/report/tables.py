@@ -199,20 +199,22 @@ def _score_table(findings: Findings) -> Table:
     wanted += [("family", name) for name in families] + [("resource", name) for name in tiers]
     systems: dict[tuple[str, str, str, str, str], dict[tuple[str, str], Score]] = {}
     for score in findings.scores:
-        key = (score.target, score.backbone, score.variant, score.intermediate, score.control)
+        if score.repeated:
+            continue
+        key = (score.target, score.backbone, score.shown, score.intermediate, score.control)
         systems.setdefault(key, {})[score.group_kind, score.group] = score
     targets = list(dict.fromkeys(key[0] for key in systems))
     sizes = {facts.name: facts.non_embedding_parameters or facts.parameters for facts in findings.backbones}
     order = sorted(systems, key=lambda key: (targets.index(key[0]), bool(key[4]), sizes.get(key[1], 0)))
     rows = []
     for key in order:
-        target, backbone, variant, intermediate, control = key
+        target, backbone, shown, intermediate, control = key
         groups = systems[key]
         values: list[Value] = []
         for place in wanted:
             found = groups.get(place)
             values.append(None if found is None else (found.score, found.standard_deviation))
-        label = f"control: {control}" if control else variant
+        label = f"control: {control}" if control else shown
         first = next(iter(groups.values()))
         rows.append((target, backbone, label, "" if control else intermediate, *values, first.seeds))
     columns = (
@@ -228,7 +230,9 @@ def _score_table(findings: Findings) -> Table:
     )
     note = (
         "Mean \u00b1 standard deviation over seeds, in points. Controls stand below the systems of their target. "
-        f"'zero-shot' is the mean over all languages but {findings.source_language}."
+        f"'zero-shot' is the mean over all languages but {findings.source_language}. Without an intermediate task all "
+        "adapter variants are the same training, the adapter baseline; a target that is not trained has the untouched "
+        "backbone."
     )
     return Table("scores", "Scores and controls", note, columns, tuple(rows))
 
@@ -237,8 +241,8 @@ def _language_table(findings: Findings) -> Table:
     codes = [row["code"] for row in findings.languages]
     systems: dict[tuple[str, ...], dict[str, float]] = {}
     for score in findings.scores:
-        if score.group_kind in ("language", "source"):
-            system = f"control: {score.control}" if score.control else score.variant
+        if score.group_kind in ("language", "source") and not score.repeated:
+            system = f"control: {score.control}" if score.control else score.shown
             key = (score.target, score.backbone, system, "" if score.control else score.intermediate)
             systems.setdefault(key, {})[score.group] = score.score
     columns = (

@@ -89,7 +89,7 @@ def plant(
     root: Path,
     gain: GainOf,
     *,
-    examples: int = 300,
+    examples: int = 160,
     seeds: tuple[int, ...] = (1, 2),
     variants: tuple[str, ...] = ("full-ft", "stack", "fuse"),
     intermediates: tuple[str, ...] = ("none", "nli"),
