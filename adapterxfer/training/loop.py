@@ -135,6 +135,8 @@ def train(
                 accelerator.backward(loss.total)
                 units += loss.units
                 total = total + loss.total.detach()
+            if model.fusion is not None:
+                model.fusion.add_penalty_gradients(max(1, units))
             rate = settings.rate(step - 1, steps)
             norm = _apply(optimiser, parameters, rate=rate, count=units, clip=settings.clip)
             meter.add(step, total, units, norm, rate)

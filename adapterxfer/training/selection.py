@@ -33,7 +33,9 @@ def dev_score(model: TransferModel, task: TrainTask) -> float:
     predictions = predict_encoded(model, model.head(task.name), task.format, task.dev, task.labels, device=model.device)
     model.train(before)
     metric = get_metric(task.metric, format_name=task.format.name, labels=task.labels)
-    counts = count_predictions(metric, predictions, [gold_text(example) for example in task.dev.examples])
+    golds = [gold_text(example) for example in task.dev.examples]
+    languages = [example.language for example in task.dev.examples]
+    counts = count_predictions(metric, predictions, golds, languages=languages)
     return float(metric.score(counts.sum(axis=0)))
 
 

@@ -14,7 +14,8 @@ Source: Pfeiffer et al. 2021, section 3.2.2; the `adapters` library, BertFusion 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,10 @@ from adapterxfer.variants.bottleneck import Bottleneck, normal_linear
 
 VALUE_OFF_DIAGONAL = 1e-6
 """The library starts the value matrix as the identity plus this, everywhere off the diagonal."""
+
+
+PENALTY = 0.01
+"""Weight of the squared distance between value matrix and identity, which is added to the loss of a step."""
 
 
 class FusionLayer(nn.Module):
@@ -85,6 +90,20 @@ class Fusion(nn.ModuleList):
 
     def __init__(self, layers: int, hidden_size: int, *, dropout: float, generator: torch.Generator) -> None:
         super().__init__(FusionLayer(hidden_size, dropout=dropout, generator=generator) for _ in range(layers))
+
+    def add_penalty_gradients(self, scale: float) -> None:
+        """Add the gradients of ``scale * PENALTY * sum |V - 1|^2`` over all layers, which keep ``V`` near the identity.
+
+        Args:
+            scale: by how much the loss of this step has been multiplied.
+        """
+        layers: Iterable[Any] = self
+        with torch.no_grad():
+            for layer in layers:
+                weight = layer.value.weight
+                if weight.grad is not None:
+                    weight.grad.add_(weight, alpha=2 * PENALTY * scale)
+                    weight.grad.diagonal().sub_(2 * PENALTY * scale)
 
 
 def _sum_groups(values: Tensor, sizes: list[int]) -> Tensor:

@@ -172,6 +172,21 @@ def test_fusion_dropout_is_the_librarys() -> None:
     assert (mixed - expected).abs().max().item() < 1e-12
 
 
+def test_penalty_is_the_librarys() -> None:
+    own = own_model(["nli", "target"], "fuse", torch.float64)
+    assert own.fusion is not None
+    library = library_model(own, torch.float64)
+    library.get_fusion_regularization_loss().backward()
+    for layer in own.fusion:
+        layer.value.weight.grad = torch.zeros_like(layer.value.weight)
+    own.fusion.add_penalty_gradients(3.0)
+    ours = fusion_to_library(own.fusion, ["nli", "target"], gradients=True)
+    found = {name: p.grad for name, p in library.named_parameters() if p.grad is not None}
+    assert len(found) == LAYERS
+    for name, gradient in found.items():
+        assert (ours[name] - 3.0 * gradient).abs().max().item() < 1e-12
+
+
 def test_states_convert_both_ways() -> None:
     own = own_model(["nli", "qa", "target"], "fuse", torch.float32)
     assert own.fusion is not None

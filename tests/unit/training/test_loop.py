@@ -36,7 +36,8 @@ def build(backbone: LoadedBackbone, *tasks: TrainTask, mode: str = "adapter", se
 
 
 def weights(model: TransferModel) -> torch.Tensor:
-    return torch.cat([parameter.detach().flatten() for parameter in model.trainable().values()])
+    """All trained weights but key biases: these cancel in the softmax, and Adam makes steps of their rounding noise."""
+    return torch.cat([p.detach().flatten() for n, p in model.trainable().items() if not n.endswith("self.key.bias")])
 
 
 @pytest.mark.parametrize("mode", ["adapter", "full", "head"])
@@ -51,8 +52,7 @@ def test_splitting_a_batch_changes_rounding_only(backbone: LoadedBackbone, pos: 
     assert whole.tokens == split.tokens
     assert split.padded_tokens < whole.padded_tokens
     assert abs(whole.last_loss - split.last_loss) < 1e-5
-    # Adam divides by the size of a gradient, so rounding shows where a gradient is nearly zero.
-    assert (whole_weights - split_weights).abs().max().item() < 2e-4
+    assert (whole_weights - split_weights).abs().max().item() < 2e-5
 
 
 def test_first_step_is_adamw_on_the_mean_gradient(backbone: LoadedBackbone, pos: TrainTask) -> None:
