@@ -26,7 +26,7 @@ def normalise_answer(text: str) -> str:
 
 def answer_f1(prediction: str, answer: str) -> float:
     """F1 of the words of two normalised answers; 0 if they share none, also when both are empty."""
-    return _word_f1(normalise_answer(prediction).split(), normalise_answer(answer).split())
+    return word_f1(normalise_answer(prediction).split(), normalise_answer(answer).split())
 
 
 def exact_match(prediction: str, answer: str) -> bool:
@@ -46,7 +46,7 @@ def answer_counts(prediction: str, gold: str) -> tuple[float, ...]:
     found = normalise_answer(prediction)
     words = found.split()
     answers = _normalised(gold)
-    f1 = max((_word_f1(words, answer.split()) for answer in answers), default=0.0)
+    f1 = max((word_f1(words, answer.split()) for answer in answers), default=0.0)
     return f1, float(found in answers), 1.0
 
 
@@ -56,7 +56,8 @@ def _normalised(gold: str) -> tuple[str, ...]:
     return tuple(normalise_answer(answer) for answer in json.loads(gold))
 
 
-def _word_f1(predicted: list[str], expected: list[str]) -> float:
+def word_f1(predicted: list[str], expected: list[str]) -> float:
+    """F1 of two bags of words; 0 if they share none."""
     if not set(predicted) & set(expected):
         return 0.0
     common = (Counter(predicted) & Counter(expected)).total()

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adapterxfer.errors import DataError
+from adapterxfer.metrics import mlqa
 from adapterxfer.metrics.answers import answer_counts
+from adapterxfer.metrics.chunks import chunk_counts
+from adapterxfer.metrics.retrieval import mined_counts, ranked_counts
 from adapterxfer.metrics.spans import span_counts
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     Score = Callable[[ArrayLike], NDArray[np.float64]]
     Count = Callable[[str, str], tuple[float, ...]]
+    CountIn = Callable[[str, str, str], tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Metric:
         protocol: what exactly is computed; stored with every prediction file.
         score: sums of shape ``(..., columns)`` -> points in [0, 100] of shape ``(...)``.
         count: prediction and gold text of one example -> its counts.
+        count_in: the same with the language as third argument, where the score depends on it; ``count`` is then unused.
         float_columns: columns that are fractions; all others are integers.
         extra_scores: scores of secondary interest from the same counts, e.g. exact match.
     """
@@ -43,6 +48,7 @@ class Metric:
     count: Count
     float_columns: tuple[str, ...] = ()
     extra_scores: dict[str, Score] = field(default_factory=dict)
+    count_in: CountIn | None = None
 
 
 def _ratio(top: Sequence[float], bottom: Sequence[float], *, undefined: float) -> Score:
@@ -68,6 +74,15 @@ def _tokens(prediction: str, gold: str) -> tuple[float, ...]:
     return float(sum(p == g for p, g in zip(predicted, expected, strict=True))), float(len(expected))
 
 
+def _duplicates(prediction: str, gold: str) -> tuple[float, ...]:
+    """Right, predicted and gold duplicates, then right answers and questions."""
+    found, true = prediction == DUPLICATE, gold == DUPLICATE
+    return float(found and true), float(found), float(true), float(prediction == gold), 1.0
+
+
+DUPLICATE = "duplicate"
+"""The positive class of QQP."""
+
 _SHARE = _ratio((1, 0), (0, 1), undefined=float("nan"))
 
 METRICS: dict[str, Metric] = {
@@ -92,6 +107,47 @@ METRICS: dict[str, Metric] = {
             extra_scores={"em": _ratio((0, 1, 0), (0, 0, 1), undefined=float("nan"))},
         ),
         Metric("retrieval_accuracy", ("correct", "total"), "accuracy-at-1/to-english", _SHARE, _equal),
+        Metric(
+            "chunk_f1",
+            ("tp", "predicted", "gold_spans", "correct", "total"),
+            "udpos/seqeval-0.0.12",
+            _ratio((2, 0, 0, 0, 0), (0, 1, 1, 0, 0), undefined=0.0),
+            chunk_counts,
+            extra_scores={"token_accuracy": _ratio((0, 0, 0, 1, 0), (0, 0, 0, 0, 1), undefined=float("nan"))},
+        ),
+        Metric(
+            "duplicate_f1",
+            ("tp", "predicted", "gold_spans", "correct", "total"),
+            "qqp/f1-of-duplicate",
+            _ratio((2, 0, 0, 0, 0), (0, 1, 1, 0, 0), undefined=0.0),
+            _duplicates,
+            extra_scores={"accuracy": _ratio((0, 0, 0, 1, 0), (0, 0, 0, 0, 1), undefined=float("nan"))},
+        ),
+        Metric(
+            "mlqa_f1",
+            ("f1", "em", "total"),
+            "mlqa-v1/normaliser-of-the-language/max-over-answers",
+            _ratio((1, 0, 0), (0, 0, 1), undefined=float("nan")),
+            answer_counts,
+            float_columns=("f1",),
+            extra_scores={"em": _ratio((0, 1, 0), (0, 0, 1), undefined=float("nan"))},
+            count_in=mlqa.answer_counts,
+        ),
+        Metric(
+            "map_at_20",
+            ("precision", "total"),
+            "map@20/divisor-min-gold-20",
+            _SHARE,
+            ranked_counts,
+            float_columns=("precision",),
+        ),
+        Metric(
+            "mining_f1",
+            ("tp", "predicted", "gold_spans"),
+            "bucc/ratio-margin-4/both-directions/threshold-from-dev",
+            _ratio((2, 0, 0), (0, 1, 1), undefined=0.0),
+            mined_counts,
+        ),
     )
 }
 """Every metric by name. An empty set of examples has no accuracy: the score is NaN."""
@@ -125,18 +181,25 @@ def get_metric(name: str | None, *, format_name: str, labels: Sequence[str] = ()
     return METRICS[name]
 
 
-def count_predictions(metric: Metric, predictions: Sequence[str], golds: Sequence[str]) -> NDArray[Any]:
+def count_predictions(
+    metric: Metric, predictions: Sequence[str], golds: Sequence[str], *, languages: Sequence[str] | None = None
+) -> NDArray[Any]:
     """Counts of each example, shape ``(examples, columns)``, float64.
 
     Args:
         predictions: as stored in a prediction file.
         golds: as stored in a prediction file (`adapterxfer.data.gold.gold_text`).
+        languages: language of each example, for metrics that depend on it; English where None.
 
     Raises:
         DataError: the lengths differ, or a tag sequence has another length than its gold.
     """
     if len(predictions) != len(golds):
         raise DataError(f"{len(predictions)} predictions for {len(golds)} examples", fix="predict every example once")
+    if metric.count_in is not None:
+        spoken = languages or ["en"] * len(golds)
+        rows = zip(predictions, golds, spoken, strict=True)
+        return np.array([metric.count_in(*row) for row in rows], dtype=np.float64).reshape(-1, len(metric.columns))
     counts = np.zeros((len(golds), len(metric.columns)))
     for row, (prediction, gold) in enumerate(zip(predictions, golds, strict=True)):
         try:

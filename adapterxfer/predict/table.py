@@ -86,7 +86,7 @@ def write_predictions(
 
     golds = [gold_text(example) for example in examples]
     if counts is None:
-        counts = count_predictions(metric, predictions, golds)
+        counts = count_predictions(metric, predictions, golds, languages=[example.language for example in examples])
     if counts.shape != (len(examples), len(metric.columns)) or len(predictions) != len(examples):
         raise DataError(
             f"counts {counts.shape} and {len(predictions)} predictions for {len(examples)} examples with columns "
