@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Container, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,10 @@ from adapterxfer.store.keys import Stage
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
+
+
+STAGE_OVERHEAD = 5.0
+"""Start of a stage, in GFLOP: what the smallest backbone computes meanwhile."""
 
 
 def describe(stage: Stage) -> str:
@@ -62,7 +67,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
 class BarProgress(AbstractContextManager["BarProgress"]):
     """Two kinds of bars: the whole run with the remaining time, and every stage in work with its loss."""
 
-    def __init__(self, total: int, done: int) -> None:
+    def __init__(self, total: int, done: int, costs: Mapping[str, float] | None = None) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         self.progress: Progress = Progress(
@@ -74,7 +79,10 @@ class BarProgress(AbstractContextManager["BarProgress"]):
             console=console(),
         )
         self.started = time.perf_counter()
-        self.first = done
+        self.ended = 0
+        # Operations of the stages to come, plus a start-up cost each: stages differ a hundredfold in length.
+        self.costs = {key: cost + STAGE_OVERHEAD for key, cost in (costs or {}).items()}
+        self.all = sum(self.costs.values())
         self.run: TaskID = self.progress.add_task("all stages", total=total, completed=done, note="")
         self.bars: dict[str, TaskID] = {}
         self.losses: dict[str, float] = {}
@@ -107,6 +115,8 @@ class BarProgress(AbstractContextManager["BarProgress"]):
             if key in self.bars:
                 self.progress.remove_task(self.bars.pop(key))
             self.losses.pop(key, None)
+            self.costs.pop(key, None)
+            self.ended += 1
             if event.kind == "finished":
                 self.progress.advance(self.run)
             else:
@@ -114,12 +124,11 @@ class BarProgress(AbstractContextManager["BarProgress"]):
             self.progress.update(self.run, note=self._remaining())
 
     def _remaining(self) -> str:
-        task = next(task for task in self.progress.tasks if task.id == self.run)
-        made = int(task.completed) - self.first
-        if made < 5 or task.total is None:
+        left = sum(self.costs.values())
+        if self.ended < 5 or not left:
             return ""
-        left = (task.total - task.completed) * (time.perf_counter() - self.started) / made
-        return f"about {duration(left)} left"
+        seconds = (time.perf_counter() - self.started) * left / (self.all - left)
+        return f"about {duration(seconds)} left"
 
 
 def remember_loss(losses: dict[str, float], event: Event) -> None:
@@ -136,6 +145,15 @@ def failure_text(event: Event) -> str:
     return f"{detail.get('error', 'error')}: {detail.get('what', '')}{fix}"
 
 
-def make_progress(total: int, done: int) -> PlainProgress | BarProgress:
-    """Bars on a terminal, lines elsewhere."""
-    return BarProgress(total, done) if sys.stdout.isatty() else PlainProgress(total, done)
+def make_progress(stages: Mapping[str, Stage], completed: Container[str]) -> PlainProgress | BarProgress:
+    """Bars on a terminal, lines elsewhere.
+
+    Args:
+        stages: key -> stage of the plan.
+        completed: short keys of the stages that have results.
+    """
+    left = {key: stage for key, stage in stages.items() if stage.short_key not in completed}
+    done = len(stages) - len(left)
+    if not sys.stdout.isatty():
+        return PlainProgress(len(stages), done)
+    return BarProgress(len(stages), done, {key: float(s.resources.get("cost") or 0.0) for key, s in left.items()})

@@ -41,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
             if not arguments.json:
                 _say_start(plan, done, arguments.store)
                 if done < len(plan.stages):
-                    shown = make_progress(len(plan.stages), done)
+                    shown = make_progress(plan.stages, completed)
                     stack.enter_context(shown)
                     display.append(shown)
 

@@ -46,7 +46,8 @@ def test_bars_show_loss_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(
         "adapterxfer.cli.progress.console", lambda: Console(file=out, force_terminal=True, width=120, color_system=None)
     )
-    shown = BarProgress(total=20, done=0)
+    keys = {"a": 10.0, "b": 20.0, STAGE.key: 5.0}
+    shown = BarProgress(total=20, done=0, costs=keys)
     with shown:
         for _ in range(6):
             shown(Event("started", STAGE))
