@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from adapterxfer.cli.console import say, say_json
@@ -12,7 +13,7 @@ from adapterxfer.cli.options import add_json, add_store
 from adapterxfer.errors import StoreError
 from adapterxfer.plan import build_plan
 from adapterxfer.recipe import load_recipe, resolve_recipe
-from adapterxfer.store.keys import Stage
+from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.store import Store
 
 Flat = dict[str, Any]
@@ -37,14 +38,14 @@ def execute(arguments: argparse.Namespace) -> int:
         recipe = resolve_recipe(load_recipe(arguments.recipe, arguments.set_), store.root)
         planned = dict(build_plan(recipe).stages)
     stage = find_stage(arguments.stage, store, planned)
-    known = {key[:16]: other for key, other in planned.items()}
-    others = stored_stages(store, stage.kind)
+    reader = Reader(store, planned)
+    others = reader.of_kind(stage.kind)
     done = stage.short_key in others
     others.pop(stage.short_key, None)
-    own = flatten(stage, store, known)
+    own = reader.flatten(stage)
     nearest, changes = None, {}
     for other in others.values():
-        found = difference(own, flatten(other, store, known))
+        found = difference(own, reader.flatten(other))
         if nearest is None or len(found) < len(changes):
             nearest, changes = other, found
     if arguments.json:
@@ -62,7 +63,7 @@ def execute(arguments: argparse.Namespace) -> int:
         if not path.startswith("inputs."):
             say(f"  {path}: {_text(value)}")
     for role, key in stage.inputs.items():
-        say(f"  inputs.{role}: {_name(key, store, known)}")
+        say(f"  inputs.{role}: {reader.name(key)}")
     if nearest is None:
         say(f"no other {stage.kind} stage in the store")
         return 0
@@ -72,42 +73,59 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def stored_stages(store: Store, kind: str) -> dict[str, Stage]:
-    """Short key -> every readable stage of one kind in the store."""
-    found = {}
-    for key, folder in store.completed().items():
-        if folder.parent.name == kind:
-            try:
-                found[key] = store.read(folder).stage
-            except StoreError:
-                continue
-    return found
+class Reader:
+    """Stages of a plan and of a store by key; every record is read once.
 
+    Args:
+        planned: stages of a recipe; the store is asked for all others.
+    """
 
-def flatten(stage: Stage, store: Store, planned: Mapping[str, Stage], prefix: str = "") -> Flat:
-    """Dotted paths of everything that enters the key, inputs unfolded, so that a difference shows its cause."""
-    flat: Flat = {f"{prefix}version": stage.version}
-    _walk(stage.identity, prefix, flat)
-    for role, key in stage.inputs.items():
-        other = planned.get(key[:16])
-        folder = store.completed().get(key[:16]) if other is None else None
-        if folder is not None:
-            try:
-                other = store.read(folder).stage
-            except StoreError:
-                other = None
-        # A report reads hundreds of predictions: their keys say enough.
-        if other is None or stage.kind == "report":
-            flat[f"{prefix}inputs.{role}"] = key[:16]
-        else:
-            flat.update(flatten(other, store, planned, f"{prefix}inputs.{role}."))
-    return flat
+    def __init__(self, store: Store, planned: Mapping[str, Stage]) -> None:
+        self._store = store
+        self._folders = store.completed()
+        self._stages: dict[str, Stage | None] = {stage.short_key: stage for stage in planned.values()}
+        self._flat: dict[str, Flat] = {}
+
+    def get(self, key: str) -> Stage | None:
+        """The stage of this key, or None if it is unknown or its record unreadable."""
+        short = key[:SHORT_KEY]
+        if short not in self._stages:
+            self._stages[short] = None
+            with suppress(StoreError):
+                folder = self._folders.get(short)
+                self._stages[short] = self._store.read(folder).stage if folder is not None else None
+        return self._stages[short]
+
+    def of_kind(self, kind: str) -> dict[str, Stage]:
+        """Short key -> every readable stage of one kind in the store."""
+        keys = [key for key, folder in self._folders.items() if folder.parent.name == kind]
+        return {key: stage for key in keys if (stage := self.get(key)) is not None}
+
+    def name(self, key: str) -> str:
+        """``kind/folder`` of a stage, or its key if nothing is known about it."""
+        stage = self.get(key)
+        return f"{stage.kind}/{stage.folder_name}" if stage is not None else key[:SHORT_KEY]
+
+    def flatten(self, stage: Stage) -> Flat:
+        """Dotted paths of everything that enters the key, inputs unfolded, so that a difference shows its cause."""
+        if stage.key not in self._flat:
+            flat: Flat = {"version": stage.version}
+            _walk(stage.identity, "", flat)
+            for role, key in stage.inputs.items():
+                # A report reads hundreds of predictions: their keys say enough.
+                other = self.get(key) if stage.kind != "report" else None
+                if other is None:
+                    flat[f"inputs.{role}"] = key[:SHORT_KEY]
+                else:
+                    flat.update({f"inputs.{role}.{path}": value for path, value in self.flatten(other).items()})
+            self._flat[stage.key] = flat
+        return self._flat[stage.key]
 
 
 def _walk(value: Any, path: str, flat: Flat) -> None:
     if isinstance(value, Mapping) and value:
         for key, entry in value.items():
-            _walk(entry, f"{path.rstrip('.')}.{key}" if path else str(key), flat)
+            _walk(entry, f"{path}.{key}" if path else str(key), flat)
     elif isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
         for index, entry in enumerate(value):
             _walk(entry, f"{path}.{index}", flat)
@@ -119,13 +137,6 @@ def difference(mine: Flat, its: Flat) -> dict[str, tuple[Any, Any]]:
     """Paths whose values differ; None where one side has none."""
     paths = [*mine, *(path for path in its if path not in mine)]
     return {path: (mine.get(path), its.get(path)) for path in paths if mine.get(path) != its.get(path)}
-
-
-def _name(key: str, store: Store, planned: Mapping[str, Stage]) -> str:
-    if key[:16] in planned:
-        return f"{planned[key[:16]].kind}/{planned[key[:16]].folder_name}"
-    folder = store.completed().get(key[:16])
-    return f"{folder.parent.name}/{folder.name}" if folder is not None else key[:16]
 
 
 def _text(value: Any) -> str:
