@@ -64,19 +64,20 @@ def main() -> int:
         corpus = build_corpus(tokenizer, lines)
         for stream in corpus.streams:
             print(f"stream {stream.name}: {len(stream.sequences)} lines, {stream.sequences.lengths.mean():.1f} tokens")
+        grids: dict[str, dict[str, float]] = {}
         for name in chosen.only or recipe.BACKBONES:
-            make_backbone(name, corpus, tokenizer)
+            make_backbone(name, corpus, tokenizer, grids)
         task_health()
     write_index()
     return 0
 
 
-def make_backbone(name: str, corpus: Corpus, tokenizer: Tokenizer) -> None:
-    """Choose the rate, pretrain, check and store one backbone."""
+def make_backbone(name: str, corpus: Corpus, tokenizer: Tokenizer, grids: dict[str, dict[str, float]]) -> None:
+    """Choose the rate (once for each size), pretrain, check and store one backbone."""
     size, seed = recipe.BACKBONES[name]
     markers = tuple(sorted({token for labels in marker_ids(tokenizer).values() for token in labels.values()}))
-    grid = {}
-    for rate in recipe.RATES:
+    grid = grids.setdefault(size, {})
+    for rate in () if grid else recipe.RATES:
         short = pretrain(corpus, recipe.settings(size, 1, rate, markers, fraction=recipe.GRID_FRACTION), quiet)
         grid[f"{rate:g}"] = short.record["heldout"]["mlm"]
         print(f"{name}: rate {rate:g}, held-out loss {grid[f'{rate:g}']:.4f} after a quarter of the budget", flush=True)

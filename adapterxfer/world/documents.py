@@ -18,7 +18,7 @@ from adapterxfer.world.nli import LABELS, inference_pair
 
 Document = tuple[Utterance, ...]
 
-STORIES, INFERENCES, DIALOGUES = 0.17, 0.38, 0.35
+STORIES, INFERENCES, DIALOGUES = 0.13, 0.4, 0.39
 """Shares of the kinds of documents; the rest are plain statements."""
 SAME_VERB = 0.4
 """Probability that a distractor in a dialogue has the verb of the event asked about."""
@@ -113,11 +113,13 @@ def _unique(events: tuple[Event, ...], position: int, role: str) -> bool:
 
 
 def dialogue(rng: Draws) -> Document:
-    """Two or three events, a question about one of them before or after, and the answer."""
+    """Two or three events with questions and answers: one question before them, or up to three after them."""
     made = paragraph(rng, sentences=2 if rng.chance(0.4) else 3)
     context = tuple(Utterance(meaning) for meaning in made.statements)
-    question, answer = made.question(0), made.answer(0)
-    return (question, *context, answer) if rng.chance(0.5) else (*context, question, answer)
+    if rng.chance(0.35):
+        return made.question(0), *context, made.answer(0)
+    count = min(1 + rng.below(3), len(made.questions))
+    return (*context, *(turn for number in range(count) for turn in (made.question(number), made.answer(number))))
 
 
 class MixedLexicon:

@@ -71,7 +71,7 @@ def settings(
         batch_sequences=BATCH_SEQUENCES,
         learning_rate=learning_rate,
         masking=Masking(MASK_SHARE, markers, MARKER_SHARE, MARKER_WEIGHT),
-        initialisation=Initialisation(kind="relative-offset", std=0.04),
+        initialisation=Initialisation(kind="relative-offset", std=0.04, offsets=(-1, 1), matching=2),
         position_limit=POSITION_LIMIT,
         seed=seed,
     )

@@ -69,7 +69,7 @@ TASKS: dict[str, WorldTask] = {
         "As world-nli, with less data and a parallel test in every language.",
     ),
     "world-pos": WorldTask(
-        "tagging", "target", POS_TAGS, 40, 60, 120, "token_accuracy", None,
+        "tagging", "target", POS_TAGS, 32, 60, 120, "token_accuracy", None,
         "Part of speech; nouns and names also carry their case.",
     ),
     "world-ner": WorldTask(
