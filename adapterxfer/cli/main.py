@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from adapterxfer import __version__
+import adapterxfer
 from adapterxfer.cli import check, compare, explain, ls, plan, report, run, show, status
 from adapterxfer.cli.console import complain
 from adapterxfer.errors import AdapterxferError
@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=_EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"adapterxfer {__version__}")
+    parser.add_argument("--version", action="version", version=f"adapterxfer {adapterxfer.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for module in COMMANDS:
         name = module.__name__.rpartition(".")[2]

@@ -21,7 +21,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "catalog": {"errors", "world"},
     "world": {"errors", "data", "pretraining"},
-    "recipe": {"errors", "catalog"},
+    "recipe": {"errors", "catalog", "store"},  # store.keys: the digest of a recipe
     "store": {"errors"},
     "plan": FACTS | {"recipe", "store", "data"},
     "data": {"errors", "catalog"},
@@ -37,7 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stages": FACTS
     | {"store", "data", "pretraining", "backbones", "variants", "formats", "training", "predict", "metrics", "report"},
     "engines": {"errors", "store", "stages", "plan", "recipe"},
-    "cli": FACTS | {"recipe", "plan", "store", "engines", "report", "data"},
+    "api": FACTS | {"recipe", "plan", "store", "engines", "report"},
+    "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data"},
 }
 
 ONLY_IN: dict[str, set[str]] = {
