@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from adapterxfer.report.cells import FULL, NONE, resource_key, signed
-from adapterxfer.report.model import Answer, Effect, Score, Statement
+from adapterxfer.report.cells import NONE, resource_key, signed
+from adapterxfer.report.model import Answer, Effect, Score, Statement, Verdict
 from adapterxfer.report.study import Study
+
+SMALLEST_SHOWN = 0.1
+"""Points; smaller detectable differences only mean that two systems hardly differ in any answer."""
+
+FIXED: Verdict = "found for these models"
 
 
 def interval_text(effect: Effect, level: float, factor: float = 1.0, unit: str = "points") -> str:
@@ -77,25 +82,20 @@ class _Writer:
         """Whether adapters keep the gain of full fine-tuning."""
         statements = []
         for number in self._find("gain kept", backbone=""):
-            against = self.effects[number].against
-            statements.append(
-                self._statement(
-                    number,
-                    up=f"Its gain is larger than that of {against}",
-                    down=f"Its gain is smaller than that of {against}",
-                    open_=f"Whether its gain is larger or smaller than that of {against} is open",
-                )
+            effect = self.effects[number]
+            kept = self._sentence(
+                effect,
+                up=f"Its gain is larger than that of {effect.against}",
+                down=f"Its gain is smaller than that of {effect.against}",
+                open_=f"Whether its gain is larger or smaller than that of {effect.against} is open",
             )
-        statements += [
-            self._statement(
-                number,
-                up=f"With an intermediate task it scores above {FULL}",
-                down=f"With an intermediate task it scores below {FULL}",
-                open_=f"Whether it scores above or below {FULL} with an intermediate task is open",
-            )
-            for number in self._find("variant difference", intermediate="", backbone="", against=FULL)
-        ]
-        statements.sort(key=lambda statement: self.study.order(statement.subject))
+            texts = [kept]
+            for other in self._find("variant difference", intermediate="", backbone="", variant=effect.variant):
+                difference = self.effects[other]
+                if difference.against == effect.against:
+                    shown = interval_text(difference, self.level)
+                    texts.append(f"Its score with an intermediate task differs by {shown}: {difference.verdict}.")
+            statements.append(Statement(effect.variant, effect.verdict, " ".join(texts), number))
         return Answer("Do adapters keep the gain?", tuple(statements), self._averaged(statements))
 
     def families(self) -> Answer:
@@ -136,10 +136,8 @@ class _Writer:
             nearest = min(numbers, key=lambda number: self.effects[number].estimate)
             effect = self.effects[nearest]
             listed = ", ".join(f"{label} {value:.1f}" for label, value in reached.items())
-            text = (
-                f"{listed}. Closest to a control: {effect.variant} is {interval_text(effect, self.level)} above "
-                f"{effect.against}."
-            )
+            shown = interval_text(effect, self.level)
+            text = f"{listed}. Against the strongest control, {effect.against}: {effect.variant} {shown}."
             statements.append(Statement(target, effect.verdict, text, nearest))
         remark = f"Zero-shot scores of {backbones[-1]} without an intermediate task." if backbones else ""
         return Answer("How good are the scores, beside controls that need no transfer?", tuple(statements), remark)
@@ -155,18 +153,21 @@ class _Writer:
         self, number: int, *, up: str, down: str, open_: str, factor: float = 1.0, unit: str = "points"
     ) -> Statement:
         effect = self.effects[number]
+        text = self._sentence(effect, up=up, down=down, open_=open_, factor=factor, unit=unit)
+        return Statement(effect.variant, effect.verdict, text, number)
+
+    def _sentence(
+        self, effect: Effect, *, up: str, down: str, open_: str, factor: float = 1.0, unit: str = "points"
+    ) -> str:
         shown = interval_text(effect, self.level, factor, unit)
         if effect.verdict == "not enough data":
-            text = "There is not enough data for an interval."
-        elif effect.verdict == "inconclusive":
-            text = f"{open_}: {shown}."
-            if math.isfinite(effect.detectable):
-                text += f" Differences from {effect.detectable * factor:.1f} points on would probably be found."
-        else:
-            text = f"{up if effect.estimate > 0 else down}: {shown}."
-            if effect.verdict == "found for these models":
-                text += " Holds for new test items; the seeds do not show that it would survive retraining."
-        return Statement(effect.variant, effect.verdict, text, number)
+            return "There is not enough data for an interval."
+        if effect.verdict == "inconclusive":
+            smallest = effect.detectable * factor
+            known = math.isfinite(smallest) and smallest >= SMALLEST_SHOWN
+            return f"{open_}: {shown}{f'; {smallest:.1f} would probably be found' if known else ''}."
+        end = "; true for these trained models, not shown to survive retraining" if effect.verdict == FIXED else ""
+        return f"{up if effect.estimate > 0 else down}: {shown}{end}."
 
     def _averaged(self, statements: Sequence[Statement]) -> str:
         """What the numbers are means of, said once if it is the same for all."""

@@ -141,9 +141,13 @@ def _flags(effects: Sequence[Effect]) -> Iterator[Caution]:
     for effect in effects:
         for flag in effect.flags:
             counted[flag] = counted.get(flag, 0) + 1
-    for flag, number in counted.items():
-        if "training run" not in flag and "slope through" not in flag:
-            yield Caution("statistics", f"{number} of {len(effects)} comparisons: {flag}.")
+    named = [
+        f"{number} of {len(effects)} comparisons: {flag}"
+        for flag, number in counted.items()
+        if "training run" not in flag and "slope through" not in flag
+    ]
+    if named:
+        yield Caution("statistics", _listed(named))
 
 
 def _libraries(libraries: dict[str, tuple[str, ...]]) -> Iterator[Caution]:

@@ -175,7 +175,7 @@ def test_controls_stand_beside_scores_and_are_warned_about(tmp_path: Path) -> No
     assert "majority" not in warned.text
     answer = next(a for a in findings.answers if "controls" in a.question)
     assert answer.statements[0].subject == "xnli"
-    assert "above lookup" in answer.statements[0].text
+    assert "strongest control, lookup: full-ft -" in answer.statements[0].text
     assert findings.summary[-1] == "On no target is every score above every control."
 
 
