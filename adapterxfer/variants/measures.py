@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from adapterxfer.backbones.measure import state_fingerprint
+from adapterxfer.variants.bottleneck import INIT_STD
 from adapterxfer.variants.composition import TARGET_ID, colliding_names
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.model import TransferModel
@@ -77,6 +78,17 @@ def change_by_zeroed_adapters(evidence: Evidence) -> float:
     with _zeroed(model, ids):
         found = _hidden(evidence)
     return (found - expected).abs().max().item()
+
+
+def error_of_start_values(evidence: Evidence) -> float:
+    """Deviation over all matrices of the fresh adapter against `INIT_STD`; its biases must be zero."""
+    layers: Any = evidence.model.adapters[TARGET_ID]
+    linears = [linear for layer in layers for linear in (layer.down, layer.up)]
+    if any(bool(linear.bias.count_nonzero()) for linear in linears):
+        return float("inf")
+    squares = sum(float(linear.weight.detach().double().square().sum()) for linear in linears)
+    deviation = (squares / sum(linear.weight.numel() for linear in linears)) ** 0.5
+    return float(abs(deviation / INIT_STD - 1))
 
 
 def change_by_fresh_adapter(evidence: Evidence) -> float:

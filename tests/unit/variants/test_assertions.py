@@ -131,7 +131,7 @@ def test_measured_start_effects() -> None:
     """What is exact and what is not: zero up-projections are exact, the library's start values are only small."""
     values = {verdict.assertion: verdict.value for verdict in check("built", evidence("stack"))}
     assert values["neutral-when-zero"] == 0.0
-    assert 0.0 < (values["near-neutral-at-start"] or 0) < 0.05
+    assert 0.0 < (values["effect-at-start"] or 0) < 0.05
     assert (values["intermediate-matters"] or 0) > 0.01
 
 
@@ -163,6 +163,11 @@ def _wild_start(found: Evidence) -> None:
     with torch.no_grad():
         for parameter in found.model.adapters["t00"].parameters():
             parameter.normal_(0.0, 1.0)
+
+
+def _biased_start(found: Evidence) -> None:
+    with torch.no_grad():
+        found.model.adapters["t00"][1].down.bias[0] = 0.01  # type: ignore[index]
 
 
 def _wrong_value(found: Evidence) -> None:
@@ -204,7 +209,8 @@ BUILT: list[tuple[str, str, Callable[[Evidence], None]]] = [
     ("prefix-free-names", "adapter", _rename_adapter),
     ("neutral-when-zero", "adapter", _lose_residual),
     ("neutral-when-zero", "stack", _lose_residual),
-    ("near-neutral-at-start", "adapter", _wild_start),
+    ("start-values", "adapter", _wild_start),
+    ("start-values", "stack", _biased_start),
     ("fusion-of-copies", "fuse", _wrong_value),
     ("intermediate-matters", "stack", _empty_intermediate),
     ("intermediate-matters", "sequential", _empty_intermediate),
@@ -302,4 +308,5 @@ def test_an_untrained_model_is_caught() -> None:
 
 
 def test_every_assertion_has_a_mutant() -> None:
-    assert {name for name, *_ in (*BUILT, *TRAINED)} == {assertion.name for assertion in TABLE}
+    judged = {a.name for a in TABLE if any(r.kind not in ("recorded", "not applicable") for r in a.rules.values())}
+    assert {name for name, *_ in (*BUILT, *TRAINED)} == judged
