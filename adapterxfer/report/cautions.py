@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from adapterxfer.report.cells import signed
 from adapterxfer.report.model import BackboneFacts, Caution, Effect, Score
 from adapterxfer.report.study import Study
 
@@ -72,7 +73,7 @@ def _seeds(effects: Sequence[Effect]) -> Iterator[Caution]:
 
 def _controls(effects: Sequence[Effect]) -> Iterator[Caution]:
     below = [
-        f"{e.variant} {e.backbone} on {e.target} ({e.estimate:+.1f} against {e.against})"
+        f"{e.variant} {e.backbone} on {e.target} ({signed(e.estimate)} against {e.against})"
         for e in effects
         if e.kind == "above control" and (e.low <= 0.0 or e.verdict == "not enough data")
     ]

@@ -224,7 +224,8 @@ def by_language(findings: Findings) -> Figure | None:
         return None
     caption = (
         f"Scores of {largest} without an intermediate task, mean over seeds, in every language (grouped by family, "
-        "high resource first). Grey marks are controls that need no transfer: a score at their level shows none."
+        "high resource first). Grey marks are controls: rules, guesses, and the same training on an untrained twin. A "
+        "score at their level shows no transfer."
     )
     return Figure("by-language", "Scores by language, beside the controls", caption, tuple(panels))
 

@@ -155,6 +155,8 @@ def _effect_table(
 ) -> Table:
     effects = [effect for effect in findings.effects if chosen(effect)]
     sized = any(effect.backbone for effect in effects)
+    if len({effect.backbone for effect in effects if effect.backbone}) == 1:
+        effects = [effect for effect in effects if effect.backbone]  # the mean over one size is that size
     axes: list[tuple[str, Callable[[Effect], str]]] = [
         ("what", lambda e: e.kind),
         ("variant", lambda e: e.variant),
