@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from adapterxfer.report.cells import NONE, resource_key, signed
 from adapterxfer.report.model import Answer, Effect, Score, Statement, Verdict
-from adapterxfer.report.study import Study
+from adapterxfer.report.study import UNTRAINED_LABEL, Study
 
 SMALLEST_SHOWN = 0.1
 """Points; smaller detectable differences only mean that two systems hardly differ in any answer."""
@@ -24,7 +24,14 @@ def interval_text(effect: Effect, level: float, factor: float = 1.0, unit: str =
 def write_answers(study: Study, effects: Sequence[Effect], scores: Sequence[Score], level: float) -> tuple[Answer, ...]:
     """All questions that the effects can answer; the study's own question first."""
     writer = _Writer(study, list(effects), list(scores), level)
-    answers = (writer.gain(), writer.trend(), writer.adapters(), writer.families(), writer.controls())
+    answers = (
+        writer.gain(),
+        writer.trend(),
+        writer.adapters(),
+        writer.families(),
+        writer.pretraining(),
+        writer.controls(),
+    )
     return tuple(answer for answer in answers if answer.statements)
 
 
@@ -140,7 +147,33 @@ class _Writer:
             text = f"{listed}. Against the strongest control, {effect.against}: {effect.variant} {shown}."
             statements.append(Statement(target, effect.verdict, text, nearest))
         remark = f"Zero-shot scores of {backbones[-1]} without an intermediate task." if backbones else ""
-        return Answer("How good are the scores, beside controls that need no transfer?", tuple(statements), remark)
+        return Answer("How good are the scores beside the controls?", tuple(statements), remark)
+
+    def pretraining(self) -> Answer:
+        """Every score minus that of the same training on the untrained twin; one statement per target."""
+        statements = []
+        sizes = {backbone.name: backbone.size for backbone in self.study.backbones}
+        for target in (*self.study.targets, *self.study.secondary):
+            numbers = [
+                number
+                for number in self._find("above control", target=target)
+                if self.effects[number].against.startswith(UNTRAINED_LABEL)
+            ]
+            numbers.sort(key=lambda number: sizes[self.effects[number].backbone])
+            by_backbone: dict[str, list[str]] = {}
+            for number in numbers:
+                effect = self.effects[number]
+                shown = f"{effect.variant} {signed(effect.estimate)} ({signed(effect.low)} to {signed(effect.high)})"
+                by_backbone.setdefault(effect.backbone, []).append(shown)
+            if numbers:
+                text = "; ".join(f"{backbone}: {', '.join(parts)}" for backbone, parts in by_backbone.items())
+                weakest = min(numbers, key=lambda number: self.effects[number].low)
+                statements.append(Statement(target, self.effects[weakest].verdict, f"{text}.", weakest))
+        remark = (
+            f"Points above the same training on an untrained twin, zero-shot, {self.level:.0%} intervals. The verdict "
+            "is that of the weakest one."
+        )
+        return Answer("Does pretraining matter?", tuple(statements), remark)
 
     def _find(self, kind: str, **labels: str) -> list[int]:
         return [
