@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 
 from adapterxfer.report.cells import FULL, NONE, UNTRAINED_SUFFIX
+from adapterxfer.report.gains import ZERO_SHOT, Gains
 from adapterxfer.report.model import EffectKind, GroupKind
-from adapterxfer.report.study import UNTRAINED_LABEL, Arm, Group, Study, tiers_to_compare
-from adapterxfer.statistics import Contrast, System, macro, score, slope
-
-Pair = tuple[str, str]
-"""(intermediate, target)."""
-
-ZERO_SHOT: tuple[GroupKind, str] = ("zero-shot", "zero-shot")
+from adapterxfer.report.study import UNTRAINED_LABEL, Study, tiers_to_compare
+from adapterxfer.statistics import Contrast, System, macro
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +50,19 @@ def ask(study: Study) -> list[Question]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Asker:
-    study: Study
+class _Asker(Gains):
+    """The questions, by kind."""
 
     # Means over (intermediate, target) pairs: the primary questions
 
     def mean_gains(self) -> Iterator[Question]:
         """Gain of every variant at every size, averaged over the pairs that all sizes of the variant have."""
         for arm in self.study.arms:
-            for kind, name in self._mean_groups():
+            for kind, name in self.mean_groups():
                 pairs = self.balanced_pairs((arm,), kind, name)
                 if not pairs:
                     continue
-                by_size = {backbone: self._mean_gain(backbone, arm, pairs, kind, name) for backbone in self._sized(arm)}
+                by_size = {backbone: self.mean_gain(backbone, arm, pairs, kind, name) for backbone in self.sized(arm)}
                 for backbone, contrast in _with_mean(by_size):
                     hypotheses = _hypotheses("gain at each size" if backbone else "mean gain", kind)
                     yield Question(
@@ -76,12 +72,12 @@ class _Asker:
     def mean_trends(self) -> Iterator[Question]:
         """Change of the mean gain per tenfold parameters, for every variant."""
         for arm in self.study.arms:
-            for kind, name in self._mean_groups():
+            for kind, name in self.mean_groups():
                 pairs = self.balanced_pairs((arm,), kind, name)
                 if not pairs:
                     continue
-                by_size = {backbone: self._mean_gain(backbone, arm, pairs, kind, name) for backbone in self._sized(arm)}
-                contrast = self._slope(by_size)
+                by_size = {backbone: self.mean_gain(backbone, arm, pairs, kind, name) for backbone in self.sized(arm)}
+                contrast = self.slope_of(by_size)
                 if contrast is not None:
                     hypotheses = _hypotheses("trend of the gain with size", kind)
                     yield Question(contrast, "trend", hypotheses, "", arm.label, "", "", "", kind, name, len(pairs))
@@ -96,9 +92,9 @@ class _Asker:
             if not pairs:
                 continue
             by_size = {
-                backbone: self._mean_gain(backbone, arm, pairs, *ZERO_SHOT)
-                - self._mean_gain(backbone, full, pairs, *ZERO_SHOT)
-                for backbone in self._common((arm, full))
+                backbone: self.mean_gain(backbone, arm, pairs, *ZERO_SHOT)
+                - self.mean_gain(backbone, full, pairs, *ZERO_SHOT)
+                for backbone in self.common((arm, full))
             }
             for backbone, contrast in _with_mean(by_size):
                 hypotheses = "gain of adapters against full fine-tuning" + ("" if backbone else ", mean over sizes")
@@ -112,14 +108,14 @@ class _Asker:
             pairs = [
                 pair
                 for pair in self.balanced_pairs((first, second), *ZERO_SHOT)
-                if all(self._differ(backbone, first, second, pair) for backbone in self._common((first, second)))
+                if all(self.differ(backbone, first, second, pair) for backbone in self.common((first, second)))
             ]
             if not pairs:
                 continue
             by_size = {
                 backbone: macro(
                     [
-                        self._difference(
+                        self.difference(
                             self.study.systems[backbone, second.label, *pair],
                             self.study.systems[backbone, first.label, *pair],
                             pair[1],
@@ -128,7 +124,7 @@ class _Asker:
                         for pair in pairs
                     ]
                 )
-                for backbone in self._common((first, second))
+                for backbone in self.common((first, second))
             }
             for backbone, contrast in _with_mean(by_size):
                 hypotheses = "variants at each size" if backbone else "variants, mean over sizes"
@@ -149,11 +145,11 @@ class _Asker:
 
     def pair_gains(self) -> Iterator[Question]:
         """Gain of every single cell, by family and tier too."""
-        for arm, (intermediate, target), backbone in product(self.study.arms, self._pairs(), self.study.backbones):
+        for arm, (intermediate, target), backbone in product(self.study.arms, self.pairs(), self.study.backbones):
             for group in self.study.groups[target]:
                 if group.kind == "language":
                     continue
-                contrast = self._gain(backbone.name, arm, (intermediate, target), group.kind, group.name)
+                contrast = self.gain(backbone.name, arm, (intermediate, target), group.kind, group.name)
                 if contrast is not None:
                     yield Question(
                         contrast,
@@ -170,13 +166,13 @@ class _Asker:
 
     def pair_trends(self) -> Iterator[Question]:
         """Change of each cell's gain per tenfold parameters."""
-        for arm, pair in product(self.study.arms, self._pairs()):
+        for arm, pair in product(self.study.arms, self.pairs()):
             by_size = {
                 backbone.name: gain
                 for backbone in self.study.backbones
-                if (gain := self._gain(backbone.name, arm, pair, *ZERO_SHOT)) is not None
+                if (gain := self.gain(backbone.name, arm, pair, *ZERO_SHOT)) is not None
             }
-            contrast = self._slope(by_size)
+            contrast = self.slope_of(by_size)
             if contrast is not None:
                 yield Question(
                     contrast, "trend", "trend of each cell's gain", "", arm.label, "", pair[0], pair[1], *ZERO_SHOT
@@ -196,7 +192,7 @@ class _Asker:
                     if self.study.group(target, *ZERO_SHOT) is None:
                         continue
                     yield Question(
-                        self._difference(own, other, target, *ZERO_SHOT),
+                        self.difference(own, other, target, *ZERO_SHOT),
                         "variant difference",
                         "variants on each cell",
                         backbone.name,
@@ -217,7 +213,7 @@ class _Asker:
             if system is None or compared is None or (system, target) in seen:
                 continue
             seen.add((system, target))
-            parts = [self._score(system, target, "resource", name) for name in compared]
+            parts = [self.score_of(system, target, "resource", name) for name in compared]
             yield Question(
                 parts[0] - parts[1],
                 "tier difference",
@@ -244,7 +240,7 @@ class _Asker:
                 if not _comparable(label, control_backbone, backbone.name, shown):
                     continue
                 yield Question(
-                    self._difference(system, control, target, *ZERO_SHOT),
+                    self.difference(system, control, target, *ZERO_SHOT),
                     "above control",
                     "scores against controls",
                     backbone.name,
@@ -254,79 +250,6 @@ class _Asker:
                     target,
                     *ZERO_SHOT,
                 )
-
-    # Which cells exist
-
-    def balanced_pairs(self, arms: tuple[Arm, ...], kind: GroupKind, name: str) -> list[Pair]:
-        """Pairs that every backbone of these arms has, so that sizes and arms are compared on the same tasks."""
-        backbones = self._common(arms)
-        return [
-            pair
-            for pair in self._pairs()
-            if pair not in self.study.overlaps
-            and backbones
-            and all(self._has_gain(backbone, arm, pair, kind, name) for backbone in backbones for arm in arms)
-        ]
-
-    def _pairs(self) -> list[Pair]:
-        return list(product(self.study.intermediates, self.study.targets))
-
-    def _mean_groups(self) -> list[tuple[GroupKind, str]]:
-        source = self.study.group_names("source")
-        families = [("family", name) for name in self.study.group_names("family")]
-        tiers = [("resource", name) for name in self.study.group_names("resource")]
-        return [ZERO_SHOT, *[("source", name) for name in source], *families, *tiers]  # type: ignore[list-item]
-
-    def _sized(self, arm: Arm) -> list[str]:
-        """Backbones on which this arm has any gain."""
-        return [
-            backbone.name
-            for backbone in self.study.backbones
-            if any(self._has_gain(backbone.name, arm, pair, *ZERO_SHOT) for pair in self._pairs())
-        ]
-
-    def _common(self, arms: Iterable[Arm]) -> list[str]:
-        lists = [self._sized(arm) for arm in arms]
-        return [name for name in lists[0] if all(name in other for other in lists[1:])]
-
-    def _has_gain(self, backbone: str, arm: Arm, pair: Pair, kind: GroupKind, name: str) -> bool:
-        intermediate, target = pair
-        return (
-            (backbone, arm.label, intermediate, target) in self.study.systems
-            and self.study.group(target, kind, name) is not None
-            and self.study.baseline(backbone, arm, target) is not None
-        )
-
-    def _differ(self, backbone: str, first: Arm, second: Arm, pair: Pair) -> bool:
-        """Whether two arms are different systems on this pair (without target training some coincide)."""
-        return self.study.systems[backbone, first.label, *pair] != self.study.systems[backbone, second.label, *pair]
-
-    # Contrasts
-
-    def _mean_gain(self, backbone: str, arm: Arm, pairs: list[Pair], kind: GroupKind, name: str) -> Contrast:
-        gains = (self._gain(backbone, arm, pair, kind, name) for pair in pairs)
-        return macro([gain for gain in gains if gain is not None])
-
-    def _gain(self, backbone: str, arm: Arm, pair: Pair, kind: GroupKind, name: str) -> Contrast | None:
-        if not self._has_gain(backbone, arm, pair, kind, name):
-            return None
-        treated, baseline = self.study.systems[backbone, arm.label, *pair], self.study.baseline(backbone, arm, pair[1])
-        assert baseline is not None
-        return self._difference(treated, baseline, pair[1], kind, name)
-
-    def _difference(self, first: System, second: System, target: str, kind: GroupKind, name: str) -> Contrast:
-        return self._score(first, target, kind, name) - self._score(second, target, kind, name)
-
-    def _score(self, system: System, target: str, kind: GroupKind, name: str) -> Contrast:
-        group = self.study.group(target, kind, name)
-        assert isinstance(group, Group)
-        return macro([score(system, target, language) for language in group.languages])
-
-    def _slope(self, by_size: dict[str, Contrast]) -> Contrast | None:
-        sizes = {backbone.name: backbone.size for backbone in self.study.backbones}
-        if len({sizes[name] for name in by_size}) < 2:
-            return None
-        return slope(list(by_size.values()), [sizes[name] for name in by_size])
 
 
 def _with_mean(by_size: dict[str, Contrast]) -> Iterator[tuple[str, Contrast]]:

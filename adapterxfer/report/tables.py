@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 from adapterxfer.report.cells import parameter_text, resource_key, signed
 from adapterxfer.report.model import Effect, Findings, Score
@@ -293,34 +291,3 @@ def _backbone_table(findings: Findings) -> Table:
 
 def _group_names(findings: Findings, kind: str) -> list[str]:
     return list(dict.fromkeys(score.group for score in findings.scores if score.group_kind == kind))
-
-
-def csv_files(findings: Findings) -> dict[str, str]:
-    """File name -> text of the full, unrounded-for-reading tables: every score and every effect, 6 digits."""
-    return {"scores.csv": _csv(findings.scores, Score), "effects.csv": _csv(findings.effects, Effect)}
-
-
-def table_csv(table: Table) -> str:
-    """A table of the page as CSV, as it is shown."""
-    return _write_csv([[column.label for column in table.columns], *table.texts()])
-
-
-def _csv(records: Iterable[Any], kind: type) -> str:
-    names = [field.name for field in fields(kind)]
-    rows: list[Sequence[Any]] = [names]
-    rows += [[_plain(getattr(record, name)) for name in names] for record in records]
-    return _write_csv(rows)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return f"{value:.6f}".rstrip("0").rstrip(".") if math.isfinite(value) else ""
-    if isinstance(value, (tuple, list)):
-        return " | ".join(str(item) for item in value)
-    return "" if value is None else value
-
-
-def _write_csv(rows: Iterable[Sequence[Any]]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()

@@ -1,0 +1,44 @@
+"""Tables as CSV: those of the page as they are shown, and every score and effect in full."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
+from typing import Any
+
+from adapterxfer.report.model import Effect, Findings, Score
+from adapterxfer.report.tables import Table
+
+
+def csv_files(findings: Findings) -> dict[str, str]:
+    """File name -> text of the full tables: every score and every effect, with 6 digits."""
+    return {"scores.csv": _csv(findings.scores, Score), "effects.csv": _csv(findings.effects, Effect)}
+
+
+def table_csv(table: Table) -> str:
+    """A table of the page as CSV, as it is shown."""
+    return _write_csv([[column.label for column in table.columns], *table.texts()])
+
+
+def _csv(records: Iterable[Any], kind: type) -> str:
+    names = [field.name for field in fields(kind)]
+    rows: list[Sequence[Any]] = [names]
+    rows += [[_plain(getattr(record, name)) for name in names] for record in records]
+    return _write_csv(rows)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return f"{value:.6f}".rstrip("0").rstrip(".") if math.isfinite(value) else ""
+    if isinstance(value, (tuple, list)):
+        return " | ".join(str(item) for item in value)
+    return "" if value is None else value
+
+
+def _write_csv(rows: Iterable[Sequence[Any]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()

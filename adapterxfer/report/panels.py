@@ -1,0 +1,144 @@
+"""What the figures share: axes, intervals, the size axis, the cells of a map."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from adapterxfer.report.cells import parameter_text, signed
+from adapterxfer.report.model import Effect, Findings, Score
+from adapterxfer.report.svg import GRID
+
+WIDTH, HEIGHT = 4.7, 3.5
+"""Inches of a panel; about 450 by 340 CSS pixels, so 9.5 point text stays readable on a phone."""
+
+CHARACTER_INCHES = 0.082
+"""Width of an average letter at the size of tick labels; generous, so that labels are never cut."""
+
+_HEAT_POSITIVE, _HEAT_NEGATIVE, _HEAT_TEXT = (37, 99, 235), (217, 87, 15), "#101114"
+
+
+def place_axes(canvas: Any, *, left: float = 0.125, bottom: float = 0.3, top: float = 0.08) -> Any:
+    """Axes with fixed margins as shares of the figure: a layout engine would draw every panel twice."""
+    return canvas.add_axes((left, bottom, 0.98 - left, 1.0 - bottom - top))
+
+
+def place_legend(axes: Any, *, below: float = -0.24, columns: int = 3) -> None:
+    """A legend below the axes, where it covers nothing."""
+    axes.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.47, below), columnspacing=1.2, handletextpad=0.5)
+
+
+def interval_line(
+    axes: Any, places: list[float], effects: list[Effect], *, label: str, color: str, marker: str, thick: bool
+) -> None:
+    """Points with intervals, and a line through the mean at every size (a size may have several backbones)."""
+    below = [e.estimate - e.low if math.isfinite(e.low) else 0.0 for e in effects]
+    above = [e.high - e.estimate if math.isfinite(e.high) else 0.0 for e in effects]
+    at_size: dict[float, list[Effect]] = {}
+    for place, effect in zip(places, effects, strict=True):
+        at_size.setdefault(place, []).append(effect)
+    spread = {id(e): dodge(i, len(same)) for same in at_size.values() for i, e in enumerate(same)}
+    axes.plot(
+        list(at_size),
+        [math.fsum(e.estimate for e in same) / len(same) for same in at_size.values()],
+        color=color,
+        linewidth=2.4 if thick else 1.2,
+        zorder=3 if thick else 2,
+    )
+    axes.errorbar(
+        [place * spread[id(effect)] for place, effect in zip(places, effects, strict=True)],
+        [e.estimate for e in effects],
+        yerr=[below, above],
+        color=color,
+        marker=marker,
+        label=label,
+        linestyle="none",
+        elinewidth=1.6 if thick else 1.0,
+        capsize=3 if thick else 2,
+        zorder=3 if thick else 2,
+    )
+
+
+def heat_cell(axes: Any, column: int, row: int, effect: Effect, strongest: float) -> None:
+    """One cell of a map: tinted by sign and size, with its number and its mark."""
+    from matplotlib.patches import Rectangle
+
+    share = min(abs(effect.estimate) / strongest, 1.0)
+    tint = _HEAT_POSITIVE if effect.estimate > 0 else _HEAT_NEGATIVE
+    # At most 60 % tint: black text stays readable on every cell, in both schemes.
+    red, green, blue = (round(255 - 0.6 * share * (255 - part)) for part in tint)
+    box = Rectangle(
+        (column - 0.48, row - 0.46), 0.96, 0.92, facecolor=f"#{red:02x}{green:02x}{blue:02x}", edgecolor=GRID
+    )
+    axes.add_patch(box)
+    mark = {"difference found": " **", "found for these models": " *"}.get(effect.verdict, "")
+    weight = "bold" if mark == " **" else "normal"
+    text = f"{signed(effect.estimate)}{mark}"
+    axes.text(column, row, text, ha="center", va="center", color=_HEAT_TEXT, fontsize=9, fontweight=weight)
+
+
+def size_axis(axes: Any, findings: Findings) -> None:
+    """A logarithmic axis of non-embedding parameters with one tick per size."""
+    from matplotlib.ticker import NullFormatter, NullLocator
+
+    sizes = sorted(set(backbone_sizes(findings).values()))
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xticks(sizes, [parameter_text(size) for size in sizes])
+    margin = 1.35
+    axes.set_xlim(sizes[0] / margin, sizes[-1] * margin)
+    axes.set_xlabel("non-embedding parameters")
+    axes.grid(visible=False, axis="x")
+
+
+def backbone_sizes(findings: Findings) -> dict[str, float]:
+    """Trained backbone -> its place on the size axis."""
+    return {
+        facts.name: float(facts.non_embedding_parameters or facts.parameters or 1)
+        for facts in findings.backbones
+        if not facts.untrained
+    }
+
+
+def short_size(findings: Findings, backbone: str) -> str:
+    """Name of a backbone over its size."""
+    return f"{backbone}\n{parameter_text(backbone_sizes(findings)[backbone])}"
+
+
+def zero_shot_scores(findings: Findings) -> list[Score]:
+    """Scores averaged over all zero-shot languages."""
+    return [s for s in findings.scores if s.group_kind == "zero-shot"]
+
+
+def mean_by_size(scores: Sequence[Score], sizes: dict[str, float]) -> dict[float, float]:
+    """Size -> mean score of everything of that size, smallest first."""
+    table: dict[float, list[float]] = {}
+    for score in scores:
+        table.setdefault(sizes[score.backbone], []).append(score.score)
+    return {size: math.fsum(values) / len(values) for size, values in sorted(table.items())}
+
+
+def common_limits(values: Sequence[float]) -> tuple[float, float]:
+    """A common range with room to breathe; infinite ends are left out, far ones are cut at three times the bulk."""
+    finite = sorted(value for value in values if math.isfinite(value)) or [0.0]
+    bulk = max(abs(finite[len(finite) // 10]), abs(finite[-1 - len(finite) // 10]), 2.0)
+    low, high = max(min(*finite, 0.0), -3 * bulk), min(max(*finite, 0.0), 3 * bulk)
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin
+
+
+def dodge(index: int, count: int) -> float:
+    """A factor near 1 that moves series apart on a logarithmic axis, so that their bars do not cover each other."""
+    return float(10 ** (0.018 * (index - (count - 1) / 2)))
+
+
+def in_order(order: Sequence[str], present: set[str]) -> list[str]:
+    """Those of ``order`` that are present."""
+    return [name for name in order if name in present]
+
+
+def file_slug(text: str) -> str:
+    """A text as part of a file name."""
+    return "".join(character if character.isalnum() else "-" for character in text).strip("-").lower()
