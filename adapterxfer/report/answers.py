@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from adapterxfer.report.cells import NONE, resource_key, signed
 from adapterxfer.report.model import Answer, Effect, Score, Statement, Verdict
+from adapterxfer.report.pair_kinds import LABELS
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
 
 SMALLEST_SHOWN = 0.1
@@ -58,6 +60,7 @@ class _Writer:
             )
             for number in self._find("gain", intermediate="", backbone="", group_kind="zero-shot")
         ]
+        statements = [self._with_kinds(statement) for statement in statements]
         single = [e for e in self.effects if e.hypotheses == "gain of each cell"]
         remark = _joined(self._averaged(statements), _count(single, "single gains", "are positive", "negative"))
         return Answer("Does English intermediate training help zero-shot transfer?", tuple(statements), remark)
@@ -115,8 +118,8 @@ class _Writer:
             numbers.sort(key=lambda number: self.effects[number].estimate)
             most, least = self.effects[numbers[-1]], self.effects[numbers[0]]
             text = (
-                f"Family {most.group} gains most, {interval_text(most, self.level)}; "
-                f"family {least.group} least, {interval_text(least, self.level)}."
+                f"Highest gain in family {most.group}, {interval_text(most, self.level)}; "
+                f"lowest in family {least.group}, {interval_text(least, self.level)}."
             )
             tiers = self._find("gain", intermediate="", backbone="", group_kind="resource", variant=arm.label)
             tiers.sort(key=lambda number: resource_key(self.effects[number].group))
@@ -176,10 +179,12 @@ class _Writer:
         return Answer("Does pretraining matter?", tuple(statements), remark)
 
     def _find(self, kind: str, **labels: str) -> list[int]:
+        """Positions of effects with these labels; of the main means where no kind of pair is asked for."""
+        wanted = {"pair_kind": "", **labels}
         return [
             number
             for number, effect in enumerate(self.effects)
-            if effect.kind == kind and all(getattr(effect, name) == value for name, value in labels.items())
+            if effect.kind == kind and all(getattr(effect, name) == value for name, value in wanted.items())
         ]
 
     def _statement(
@@ -202,6 +207,22 @@ class _Writer:
         end = "; true for these trained models, not shown to survive retraining" if effect.verdict == FIXED else ""
         return f"{up if effect.estimate > 0 else down}: {shown}{end}."
 
+    def _with_kinds(self, statement: Statement) -> Statement:
+        """The statement with the gain of every kind of (intermediate, target) pair behind it."""
+        numbers = [
+            number
+            for kind in LABELS
+            for number in self._find("gain", backbone="", variant=statement.subject, pair_kind=kind)
+        ]
+        parts = []
+        for number in numbers:
+            effect = self.effects[number]
+            parts.append(
+                f"{effect.pair_kind} {signed(effect.estimate)} ({signed(effect.low)} to {signed(effect.high)})"
+            )
+        text = f"{statement.text} By kind of pair: {', '.join(parts)}." if parts else statement.text
+        return replace(statement, text=text)
+
     def _averaged(self, statements: Sequence[Statement]) -> str:
         """What the numbers are means of, said once if it is the same for all."""
         counts = {statement.subject: self.effects[statement.effect].pairs for statement in statements}
@@ -210,9 +231,10 @@ class _Writer:
         sizes = f" and {len(self.sizes)} backbones" if len(self.sizes) > 1 else ""
         if len(set(counts.values())) == 1:
             number = next(iter(counts.values()))
-            return f"Means over {number} (intermediate, target) pair{'s' if number > 1 else ''}{sizes}."
+            pairs = "pair" if number == 1 else "pairs"
+            return f"Means over {number} (intermediate, target) {pairs} with a trained target{sizes}."
         listed = ", ".join(f"{number} with {name}" for name, number in counts.items())
-        return f"Means over the (intermediate, target) pairs that exist ({listed}){sizes}."
+        return f"Means over the (intermediate, target) pairs with a trained target ({listed}){sizes}."
 
 
 def _joined(*sentences: str) -> str:

@@ -135,6 +135,7 @@ def _effect(question: Question, main: Estimate, items: Estimate, level: float) -
         verdict="inconclusive",
         pairs=question.pairs,
         seeds=main.runs,
+        pair_kind=question.pair_kind,
         clusters=main.clusters,
         detectable=minimum_detectable_effect(main.standard_error, main.df, alpha=1.0 - level),
         resampled=main.resampled,

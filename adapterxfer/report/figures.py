@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from adapterxfer.report.cells import NONE
-from adapterxfer.report.model import Findings, Score
+from adapterxfer.report.model import Effect, Findings, Score
 from adapterxfer.report.panels import (
     CHARACTER_INCHES,
     HEIGHT,
@@ -27,6 +27,8 @@ from adapterxfer.report.panels import (
 )
 from adapterxfer.report.svg import INK, MARKERS, MUTED, SERIES, Panel, drawing, finish
 
+ALL_ZERO_SHOT = "all zero-shot"
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -40,36 +42,71 @@ class Figure:
 
 def draw_figures(findings: Findings) -> tuple[Figure, ...]:
     """All figures that the findings have data for, in the order of the page."""
-    makers: tuple[Callable[[Findings], Figure | None], ...] = (gain_by_size, variants_by_size, gain_map, by_language)
+    makers: tuple[Callable[[Findings], Figure | None], ...] = (
+        gain_by_kind,
+        gain_by_size,
+        variants_by_size,
+        gain_map,
+        by_language,
+    )
     return tuple(figure for maker in makers if (figure := maker(findings)) is not None)
+
+
+def gain_by_kind(findings: Findings) -> Figure | None:
+    """Gain against log10 non-embedding parameters for every kind of task pair, one panel per variant."""
+    rows = [e for e in findings.effects if e.kind == "gain" and e.backbone and e.pair_kind]
+    caption = (
+        "Zero-shot gain of the intermediate task in points. Same kind: intermediate task and target have the same "
+        "annotation; no target training: the target (retrieval) is evaluated with the intermediate model itself. Bars "
+        f"are {findings.settings['level']:.0%} intervals over new test items and new training runs. Above 0: it helped."
+    )
+    panels = _gain_panels(findings, rows, "gain-by-kind", "by kind of task pair", lambda e: e.pair_kind)
+    return Figure("gain-by-kind", "Gain against backbone size, by kind of task pair", caption, panels) if rows else None
 
 
 def gain_by_size(findings: Findings) -> Figure | None:
     """Gain against log10 non-embedding parameters: the zero-shot mean and every family, one panel per variant."""
-    rows = [e for e in findings.effects if e.kind == "gain" and not e.intermediate and e.backbone]
+    rows = [e for e in findings.effects if e.kind == "gain" and not e.intermediate and e.backbone and not e.pair_kind]
     rows = [e for e in rows if e.group_kind in ("zero-shot", "family")]
-    if not rows:
-        return None
+    caption = (
+        "Gain of the intermediate task in points, averaged over the (intermediate, target) pairs whose target is "
+        f"trained. Bars are {findings.settings['level']:.0%} intervals over new test items and new training runs. "
+        "Above 0: the intermediate task helped."
+    )
+    panels = _gain_panels(
+        findings,
+        rows,
+        "gain-by-size",
+        "by language family",
+        lambda e: ALL_ZERO_SHOT if e.group_kind == "zero-shot" else f"family {e.group}",
+    )
+    return Figure("gain-by-size", "Gain against backbone size, by language family", caption, panels) if rows else None
+
+
+def _gain_panels(
+    findings: Findings, rows: Sequence[Effect], prefix: str, what: str, series_of: Callable[[Effect], str]
+) -> tuple[Panel, ...]:
+    """One panel per variant with one line per series; all share one range, so that variants can be compared."""
     sizes = backbone_sizes(findings)
-    groups = list(dict.fromkeys((e.group_kind, e.group) for e in rows))
+    names = list(dict.fromkeys(map(series_of, rows)))
     limits = common_limits([value for e in rows for value in (e.low, e.high)])
     panels = []
     for variant in in_order(findings.variants, {e.variant for e in rows}):
-        name = f"gain-by-size-{file_slug(variant)}"
+        name = f"{prefix}-{file_slug(variant)}"
         with drawing(name, width_inches=WIDTH, height_inches=HEIGHT) as canvas:
             axes = place_axes(canvas)
             axes.axhline(0, color=MUTED, linewidth=1)
-            for index, (kind, group) in enumerate(groups):
-                own = [e for e in rows if (e.variant, e.group_kind, e.group) == (variant, kind, group)]
+            for index, series in enumerate(names):
+                own = [e for e in rows if e.variant == variant and series_of(e) == series]
                 own.sort(key=lambda e: sizes[e.backbone])
-                main = kind == "zero-shot"
+                main = series == ALL_ZERO_SHOT
                 interval_line(
                     axes,
-                    [sizes[e.backbone] * dodge(index, len(groups)) for e in own],
+                    [sizes[e.backbone] * dodge(index, len(names)) for e in own],
                     own,
-                    label="all zero-shot" if main else f"family {group}",
-                    color=INK if main else SERIES[(index - 1) % len(SERIES)],
-                    marker="o" if main else MARKERS[index % len(MARKERS)],
+                    label=series,
+                    color=INK if main else SERIES[(index - (ALL_ZERO_SHOT in names)) % len(SERIES)],
+                    marker=MARKERS[index % len(MARKERS)],
                     thick=main,
                 )
             size_axis(axes, findings)
@@ -77,13 +114,8 @@ def gain_by_size(findings: Findings) -> Figure | None:
             axes.set_ylabel("gain, points")
             axes.set_title(variant)
             place_legend(axes)
-            panels.append(finish(canvas, name, f"Gain against parameters with {variant}, by language family"))
-    caption = (
-        "Gain of the intermediate task in points, averaged over all (intermediate, target) pairs of the variant. Bars "
-        f"are {findings.settings['level']:.0%} intervals over new test items and new training runs. Above 0: the "
-        "intermediate task helped."
-    )
-    return Figure("gain-by-size", "Gain against backbone size, by language family", caption, tuple(panels))
+            panels.append(finish(canvas, name, f"Gain against parameters with {variant}, {what}"))
+    return tuple(panels)
 
 
 def variants_by_size(findings: Findings) -> Figure | None:

@@ -100,7 +100,8 @@ def _method(settings: ReportSettings) -> tuple[str, ...]:
         "plain mean over the languages without labelled training data; family and tier scores are plain means over "
         "their languages.",
         "A gain is the score with the intermediate task minus the score of the same variant without it, on the same "
-        "test items. Mean gains average all (intermediate, target) pairs that every backbone has, with equal weights.",
+        "test items. Mean gains average the (intermediate, target) pairs with a trained target that every backbone "
+        "has, with equal weights; targets that are not trained (retrieval) and kinds of pairs have means of their own.",
         "The trend is the least-squares slope of the gain on log10 of the non-embedding parameters: points per tenfold "
         "parameters. It is about these backbones; a claim about other backbones would need more sizes.",
         f"Intervals ({level}) and verdicts are about new test items and new training runs: they come from "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from adapterxfer.report.model import GroupKind
+from adapterxfer.report.pair_kinds import PairKind, pair_kind
 from adapterxfer.report.study import Arm, Group, Study
 from adapterxfer.statistics import Contrast, System, macro, score, slope
 
@@ -24,12 +25,24 @@ class Gains:
 
     # Which cells exist
 
-    def balanced_pairs(self, arms: tuple[Arm, ...], kind: GroupKind, name: str) -> list[Pair]:
-        """Pairs that every backbone of these arms has, so that sizes and arms are compared on the same tasks."""
+    def balanced_pairs(
+        self, arms: tuple[Arm, ...], kind: GroupKind, name: str, pair_kind_wanted: PairKind = ""
+    ) -> list[Pair]:
+        """Pairs that every backbone of these arms has, so that sizes and arms are compared on the same tasks.
+
+        Args:
+            pair_kind_wanted: only pairs of this kind; empty for the main means: every pair whose target is trained, or
+                every pair at all if there is no such target.
+        """
         backbones = self.common(arms)
+        kinds = {pair: pair_kind(*pair) for pair in self.pairs()}
+        if pair_kind_wanted:
+            chosen = [pair for pair, found in kinds.items() if found == pair_kind_wanted]
+        else:
+            chosen = [pair for pair, found in kinds.items() if found != "no target training"] or list(kinds)
         return [
             pair
-            for pair in self.pairs()
+            for pair in chosen
             if pair not in self.study.overlaps
             and backbones
             and all(self.has_gain(backbone, arm, pair, kind, name) for backbone in backbones for arm in arms)

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
+from adapterxfer.report.pair_kinds import PairKind
+
 SCHEMA = 1
 """Version of report.json; raised when a field changes its meaning."""
 
@@ -37,6 +39,8 @@ class Effect:
         p_adjusted, items_p_adjusted: the same after Holm's correction within ``hypotheses``.
         detectable: smallest true difference that would have been found with probability 0.8, in points.
         pairs: how many (intermediate, target) pairs are averaged.
+        pair_kind: the kind of pairs that a mean is over; empty for single pairs and for the main means, which are over
+            all pairs whose target is trained.
         seeds: smallest number of training runs behind one score.
         flags: caveats of the statistics, as full sentences.
     """
@@ -65,6 +69,7 @@ class Effect:
     seeds: int
     clusters: int
     detectable: float
+    pair_kind: PairKind
     resampled: str
     flags: tuple[str, ...] = ()
 

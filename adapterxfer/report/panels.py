@@ -103,8 +103,11 @@ def backbone_sizes(findings: Findings) -> dict[str, float]:
 
 
 def short_size(findings: Findings, backbone: str) -> str:
-    """Name of a backbone over its size."""
-    return f"{backbone}\n{parameter_text(backbone_sizes(findings)[backbone])}"
+    """Name of a backbone, without the first word if all begin with the same one, over its size."""
+    names = list(backbone_sizes(findings))
+    first_words = {name.partition("-")[0] for name in names}
+    short = backbone.partition("-")[2] if len(first_words) == 1 and all("-" in name for name in names) else backbone
+    return f"{short}\n{parameter_text(backbone_sizes(findings)[backbone])}"
 
 
 def zero_shot_scores(findings: Findings) -> list[Score]:

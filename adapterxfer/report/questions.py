@@ -9,6 +9,7 @@ from itertools import combinations, product
 from adapterxfer.report.cells import FULL, NONE, UNTRAINED_SUFFIX
 from adapterxfer.report.gains import ZERO_SHOT, Gains
 from adapterxfer.report.model import EffectKind, GroupKind
+from adapterxfer.report.pair_kinds import PairKind, kinds_in_order, pair_kind
 from adapterxfer.report.study import UNTRAINED_LABEL, Study, tiers_to_compare
 from adapterxfer.statistics import Contrast, System, macro
 
@@ -28,6 +29,7 @@ class Question:
     group_kind: GroupKind
     group: str
     pairs: int = 1
+    pair_kind: PairKind = ""
 
 
 def ask(study: Study) -> list[Question]:
@@ -39,6 +41,7 @@ def ask(study: Study) -> list[Question]:
     return [
         *asker.mean_gains(),
         *asker.mean_trends(),
+        *asker.kind_gains(),
         *asker.gains_kept(),
         *asker.variant_means(),
         *asker.pair_gains(),
@@ -81,6 +84,24 @@ class _Asker(Gains):
                 if contrast is not None:
                     hypotheses = _hypotheses("trend of the gain with size", kind)
                     yield Question(contrast, "trend", hypotheses, "", arm.label, "", "", "", kind, name, len(pairs))
+
+    def kind_gains(self) -> Iterator[Question]:
+        """Mean gain and its trend for every kind of (intermediate, target) pair."""
+        kinds = kinds_in_order(pair_kind(*pair) for pair in self.pairs())
+        for wanted, arm in product(kinds, self.study.arms):
+            pairs = self.balanced_pairs((arm,), *ZERO_SHOT, wanted)
+            if not pairs:
+                continue
+            by_size = {backbone: self.mean_gain(backbone, arm, pairs, *ZERO_SHOT) for backbone in self.sized(arm)}
+            for backbone, contrast in _with_mean(by_size):
+                hypotheses = "gain by kind of pair" + (" at each size" if backbone else "")
+                yield Question(
+                    contrast, "gain", hypotheses, backbone, arm.label, "", "", "", *ZERO_SHOT, len(pairs), wanted
+                )
+            trend = self.slope_of(by_size)
+            if trend is not None:
+                hypotheses = "trend by kind of pair"
+                yield Question(trend, "trend", hypotheses, "", arm.label, "", "", "", *ZERO_SHOT, len(pairs), wanted)
 
     def gains_kept(self) -> Iterator[Question]:
         """Gain of each adapter variant minus the gain of full fine-tuning, at every size, on the pairs both have."""

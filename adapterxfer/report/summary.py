@@ -5,71 +5,61 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapterxfer.report.model import Effect
+from adapterxfer.report.pair_kinds import LABELS, kinds_in_order
+
+_UNDECIDED = ("inconclusive", "not enough data")
 
 
 def summarise(effects: Sequence[Effect]) -> tuple[str, ...]:
-    """One sentence for the gain, its trend, adapters and controls each; those without data are left out."""
+    """Sentences for the gain (by kind of task pair), its trend, adapters and controls; without data none."""
     means = [e for e in effects if not e.intermediate and e.group_kind == "zero-shot"]
-    sentences = (
-        _sentence(
-            [e for e in means if e.kind == "gain" and not e.backbone],
-            up="Training on an English intermediate task first helped zero-shot transfer",
-            down="Training on an English intermediate task first hurt zero-shot transfer",
-            open_="whether an English intermediate task helps",
-        ),
-        _sentence(
-            [e for e in means if e.kind == "trend"],
-            up="The gain rises as backbones grow",
-            down="The gain falls as backbones grow",
-            open_="whether the gain rises or falls with size",
-        ),
-        _sentence(
-            [e for e in means if e.kind == "gain kept" and not e.backbone],
-            up="Adapters gained more than full fine-tuning",
-            down="Adapters gained less than full fine-tuning",
-            open_="whether adapters gain more or less than full fine-tuning",
-        ),
-        _control_sentence([e for e in effects if e.kind == "above control"]),
-    )
+    gains = [e for e in means if e.kind == "gain" and not e.backbone]
+    kinds = kinds_in_order(e.pair_kind for e in gains)
+    sentences = [
+        _sentence(LABELS[kind], [e for e in gains if e.pair_kind == kind], up="helps", down="hurts") for kind in kinds
+    ]
+    if not kinds:
+        sentences.append(_sentence("An English intermediate task", gains, up="helps", down="hurts"))
+    main = [e for e in means if not e.pair_kind]
+    trends = [e for e in main if e.kind == "trend"]
+    kept = [e for e in main if e.kind == "gain kept" and not e.backbone]
+    sentences.append(_sentence("As backbones grow, the gain", trends, up="rises", down="falls"))
+    against = f"Against {kept[0].against}, the gain is" if kept else ""
+    sentences.append(_sentence(against, kept, up="larger", down="smaller"))
+    sentences.append(_controls([e for e in effects if e.kind == "above control"]))
     return tuple(sentence for sentence in sentences if sentence)
 
 
-def _control_sentence(effects: Sequence[Effect]) -> str:
-    """On how many targets every system is above every control."""
+def _controls(effects: Sequence[Effect]) -> str:
+    """On which targets every score is above every control."""
     targets = list(dict.fromkeys(e.target for e in effects))
     if not targets:
         return ""
     weak = [target for target in targets if any(e.target == target and e.low <= 0.0 for e in effects)]
-    if not weak:
-        return "Without an intermediate task, every zero-shot score is above every control of its target."
     clear = [target for target in targets if target not in weak]
-    start = (
-        f"All zero-shot scores are above their controls on {_and(clear)}" if clear else "On no target is every score"
-    )
-    rest = f"some are not on {_and(weak)}" if clear else "above every control"
-    return f"{start}; {rest}." if clear else f"{start} {rest}."
+    if not clear:
+        return f"On no target is every score above every control (checked: {_and(targets)})."
+    return f"Every score is above every control on {_and(clear)}{f', not on {_and(weak)}' if weak else ''}."
 
 
-def _sentence(effects: Sequence[Effect], *, up: str, down: str, open_: str) -> str:
+def _sentence(start: str, effects: Sequence[Effect], *, up: str, down: str) -> str:
+    """What was found, then what holds for these trained models only, then what is open."""
     if not effects:
         return ""
-    is_open = [e.variant for e in effects if e.verdict in ("inconclusive", "not enough data")]
-    higher = [_name(e) for e in effects if e.variant not in is_open and e.estimate > 0]
-    lower = [_name(e) for e in effects if e.variant not in is_open and e.estimate <= 0]
     parts = []
-    if higher:
-        parts.append(f"{up} with {_and(higher)}")
-    if lower:
-        parts.append(f"{down} with {_and(lower)}")
-    if is_open and not parts:
-        return f"For {_and(is_open)}, this study cannot tell {open_}."
-    if is_open:
-        parts.append(f"for {_and(is_open)} this study cannot tell")
-    return "; ".join(parts[:1] + [part[0].lower() + part[1:] for part in parts[1:]]) + "."
-
-
-def _name(effect: Effect) -> str:
-    return f"{effect.variant} (these models)" if effect.verdict == "found for these models" else effect.variant
+    for verdict, where in (("difference found", ""), ("found for these models", " in these models")):
+        chosen = [e for e in effects if e.verdict == verdict]
+        for word, names in (
+            (up, [e.variant for e in chosen if e.estimate > 0]),
+            (down, [e.variant for e in chosen if e.estimate <= 0]),
+        ):
+            if names:
+                parts.append(f"{word}{where} with {_and(names)}")
+    found = bool(parts)
+    undecided = [e.variant for e in effects if e.verdict in _UNDECIDED]
+    if undecided:
+        parts.append(f"open for {_and(undecided)}")
+    return f"{start}{'' if found else ':'} {'; '.join(parts)}."
 
 
 def _and(names: Sequence[str]) -> str:

@@ -77,15 +77,23 @@ def build_tables(findings: Findings) -> tuple[Table, ...]:
             findings,
             "mean-gains",
             "Mean gain at each size",
-            "Averaged over the (intermediate, target) pairs that all sizes of a variant have; 'mean' is over sizes.",
-            lambda e: e.kind == "gain" and not e.intermediate and e.group_kind in ("zero-shot", "source"),
+            "Averaged over the pairs with a trained target that all sizes of a variant have; 'mean' is over sizes.",
+            lambda e: e.kind == "gain" and _is_main(e) and e.group_kind in ("zero-shot", "source"),
+        ),
+        _effect_table(
+            findings,
+            "kind-gains",
+            "Gain and trend by kind of task pair",
+            "Same kind: intermediate task and target have the same annotation. No target training: the target is "
+            "evaluated with the intermediate model itself. A trend is per tenfold parameters.",
+            lambda e: bool(e.pair_kind),
         ),
         _effect_table(
             findings,
             "trends",
             "Change of the gain per tenfold parameters",
             "Slope of the gain on log10 non-embedding parameters. With two sizes it is a difference, not a trend.",
-            lambda e: e.kind == "trend" and not e.intermediate,
+            lambda e: e.kind == "trend" and _is_main(e),
         ),
         _effect_table(
             findings,
@@ -100,7 +108,7 @@ def build_tables(findings: Findings) -> tuple[Table, ...]:
             "family-gains",
             "Mean gain by language family and resource tier",
             "As the mean gains, over the languages of one family or tier.",
-            lambda e: e.kind == "gain" and not e.intermediate and e.group_kind in ("family", "resource"),
+            lambda e: e.kind == "gain" and _is_main(e) and e.group_kind in ("family", "resource"),
             unfolded=False,
         ),
         _score_table(findings),
@@ -142,6 +150,11 @@ def build_tables(findings: Findings) -> tuple[Table, ...]:
     return tuple(table for table in tables if table.rows)
 
 
+def _is_main(effect: Effect) -> bool:
+    """Whether an effect is a mean over all pairs with a trained target."""
+    return not effect.intermediate and not effect.pair_kind
+
+
 def _effect_table(
     findings: Findings,
     name: str,
@@ -156,6 +169,7 @@ def _effect_table(
     if len({effect.backbone for effect in effects if effect.backbone}) == 1:
         effects = [effect for effect in effects if effect.backbone]  # the mean over one size is that size
     axes: list[tuple[str, Callable[[Effect], str]]] = [
+        ("pairs", lambda e: e.pair_kind),
         ("what", lambda e: e.kind),
         ("variant", lambda e: e.variant),
         ("against", lambda e: e.against),

@@ -28,7 +28,7 @@ def mean_effects(findings: Findings, kind: str) -> dict[str, Effect]:
     return {
         e.variant: e
         for e in findings.effects
-        if e.kind == kind and not e.backbone and not e.intermediate and e.group_kind == "zero-shot"
+        if e.kind == kind and not e.backbone and not e.intermediate and e.group_kind == "zero-shot" and not e.pair_kind
     }
 
 
@@ -48,7 +48,7 @@ def test_planted_gain_is_found_for_every_variant(planted: PlantedStudy) -> None:
         assert effect.low < effect.estimate < effect.high
         assert effect.items_p_adjusted is not None
         assert effect.items_p_adjusted < 0.05
-    assert findings.summary[0].startswith("Training on an English intermediate task first helped")
+    assert findings.summary[0] == "An English intermediate task helps with full-ft, stack and fuse."
 
 
 def test_absent_gain_is_inconclusive_and_never_called_no_difference(null_study: PlantedStudy) -> None:
@@ -59,7 +59,7 @@ def test_absent_gain_is_inconclusive_and_never_called_no_difference(null_study: 
     single = [e for e in findings.effects if e.hypotheses == "gain of each cell"]
     # Holm keeps the chance of any false row at 5 % for each scope; more than one of 18 would be a defect.
     assert sum(e.verdict in FOUND for e in single) <= 1
-    assert "cannot tell whether an English intermediate task helps" in findings.summary[0]
+    assert findings.summary[0] == "An English intermediate task: open for full-ft, stack and fuse."
 
 
 def test_gain_that_falls_with_size_gives_a_negative_slope(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_gain_that_falls_with_size_gives_a_negative_slope(tmp_path: Path) -> Non
     # 18 points over log10(450 / 60) = 0.875 decades.
     assert slope.estimate == pytest.approx(-20.6, abs=5.0)
     assert slope.verdict == "difference found"
-    assert "falls as backbones grow" in findings.summary[1]
+    assert findings.summary[1].startswith("As backbones grow, the gain falls with full-ft")
 
 
 def test_adapter_that_loses_the_gain_is_found_and_its_scores_too(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_controls_stand_beside_scores_and_are_warned_about(tmp_path: Path) -> No
     answer = next(a for a in findings.answers if "controls" in a.question)
     assert answer.statements[0].subject == "xnli"
     assert "strongest control, lookup: full-ft -" in answer.statements[0].text
-    assert findings.summary[-1] == "On no target is every score above every control."
+    assert findings.summary[-1] == "On no target is every score above every control (checked: xnli)."
 
 
 def test_untouched_backbone_has_no_run_variance(tmp_path: Path) -> None:
@@ -209,6 +209,30 @@ def test_backbone_without_context_is_named(planted: PlantedStudy) -> None:
     named = [c.text for c in findings.cautions if c.check == "backbone uses no context"]
     assert len(named) == 1
     assert named[0].startswith("tiny-1")
+
+
+def test_kinds_of_pairs_are_not_averaged_together(tmp_path: Path) -> None:
+    """A task before its own kind helps, before another kind it hurts; retrieval has no training of its own."""
+    planted = {
+        ("world-nli", "world-xnli"): 14.0,
+        ("world-qa", "world-xnli"): -14.0,
+        ("world-nli", "world-retrieval"): -20.0,
+    }
+    study = plant(
+        tmp_path,
+        lambda _b, _v, intermediate, target, _l: planted.get((intermediate, target), 0.0),
+        intermediates=("none", "world-nli", "world-qa"),
+        targets=("world-xnli", "world-retrieval"),
+        variants=("full-ft", "stack"),
+    )
+    findings = findings_of(study)
+    kinds = {(e.pair_kind, e.variant): e for e in findings.effects if e.hypotheses == "gain by kind of pair"}
+    assert kinds["same kind", "stack"].estimate == pytest.approx(14.0, abs=3.0)
+    assert kinds["other kind", "stack"].estimate == pytest.approx(-14.0, abs=3.0)
+    assert kinds["no target training", "stack"].pairs == 2
+    assert mean_effects(findings, "gain")["stack"].pairs == 2
+    assert findings.summary[0] == "An intermediate task of the same kind as the target helps with full-ft and stack."
+    assert findings.summary[1] == "One of another kind hurts with full-ft and stack."
 
 
 def test_study_without_intermediate_tasks_asks_about_scores(tmp_path: Path) -> None:

@@ -196,5 +196,5 @@ def test_report_stage_needs_identity_and_inputs_only(
     assert result["cells"] == len(study.cells)
     assert result["missing"] == 0
     assert "backbone uses no context" in result["cautions"]
-    assert result["summary"][0].startswith("Training on an English intermediate task")
+    assert result["summary"][0].startswith("An English intermediate task helps")
     assert json.loads((scratch / "report.json").read_text(encoding="utf-8"))["settings"]["level"] == 0.9
