@@ -32,7 +32,7 @@ CURVE_POINTS = (0.125, 0.25, 0.5)
 
 SAME_SHAPE = 64
 """The number of predicted tokens is padded to a multiple of this in bf16, where every new shape of a product compiles
-and keeps a kernel: 4 % faster, and a third of the memory in long runs."""
+and keeps a kernel: 1.16 instead of 1.56 GB after 150 steps at width 128, speed about the same."""
 
 LOG_EVERY = 100
 """Steps between two lines of the log."""
