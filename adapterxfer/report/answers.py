@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapterxfer.report.cells import NONE, resource_key, signed
-from adapterxfer.report.model import Answer, Effect, Score, Statement, Verdict
+from adapterxfer.report.model import Answer, Effect, Score, Statement
 from adapterxfer.report.pair_kinds import LABELS
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
 
 SMALLEST_SHOWN = 0.1
 """Points; smaller detectable differences only mean that two systems hardly differ in any answer."""
-
-FIXED: Verdict = "found for these models"
 
 
 def interval_text(effect: Effect, level: float, factor: float = 1.0, unit: str = "points") -> str:
@@ -204,8 +202,7 @@ class _Writer:
             smallest = effect.detectable * factor
             known = math.isfinite(smallest) and smallest >= SMALLEST_SHOWN
             return f"{open_}: {shown}{f'; {smallest:.1f} would probably be found' if known else ''}."
-        end = "; true for these trained models, not shown to survive retraining" if effect.verdict == FIXED else ""
-        return f"{up if effect.estimate > 0 else down}: {shown}{end}."
+        return f"{up if effect.estimate > 0 else down}: {shown}."
 
     def _with_kinds(self, statement: Statement) -> Statement:
         """The statement with the gain of every kind of (intermediate, target) pair behind it."""

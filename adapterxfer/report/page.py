@@ -55,7 +55,8 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
         "facts": facts_line(findings),
         "scope_note": (
             f"Intervals ({level}) are about new test items and, with several seeds, new training runs; languages, "
-            "tasks and backbones are the fixed ones of this study. Verdicts use p-values corrected by Holm's method."
+            "tasks and backbones are the fixed ones of this study. Verdicts use p-values corrected by Holm's method. "
+            "'These models': it holds for new test items, but the seeds do not show that it would survive retraining."
         ),
     }
 

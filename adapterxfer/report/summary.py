@@ -24,7 +24,7 @@ def summarise(effects: Sequence[Effect]) -> tuple[str, ...]:
     trends = [e for e in main if e.kind == "trend"]
     kept = [e for e in main if e.kind == "gain kept" and not e.backbone]
     sentences.append(_sentence("As backbones grow, the gain", trends, up="rises", down="falls"))
-    against = f"Against {kept[0].against}, the gain is" if kept else ""
+    against = f"Gain of adapters against {kept[0].against}:" if kept else ""
     sentences.append(_sentence(against, kept, up="larger", down="smaller"))
     sentences.append(_controls([e for e in effects if e.kind == "above control"]))
     return tuple(sentence for sentence in sentences if sentence)
@@ -59,7 +59,7 @@ def _sentence(start: str, effects: Sequence[Effect], *, up: str, down: str) -> s
     undecided = [e.variant for e in effects if e.verdict in _UNDECIDED]
     if undecided:
         parts.append(f"open for {_and(undecided)}")
-    return f"{start}{'' if found else ':'} {'; '.join(parts)}."
+    return f"{start}{'' if found or start.endswith(':') else ':'} {'; '.join(parts)}."
 
 
 def _and(names: Sequence[str]) -> str:
