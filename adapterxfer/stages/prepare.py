@@ -76,7 +76,7 @@ def _read_files(root: Path, identity: Any) -> TaskData:
 
 def _prepare_corpus(context: StageContext) -> dict[str, Any]:
     from adapterxfer.data.pairs import read_parts
-    from adapterxfer.data.text import CorpusSettings, build_text_corpus, read_lines
+    from adapterxfer.pretraining.text import CorpusSettings, build_text_corpus, read_lines
 
     identity = context.stage.identity
     root = check_source(context.settings.get("data_root"), identity["source"])

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from adapterxfer.data.pairs import BAND, Pair, align, align_language, numbers_agree, read_parts
-from adapterxfer.data.text import LONGEST_PAIR, CorpusSettings, blocks, build_text_corpus, read_lines
 from adapterxfer.data.tokenizer_training import SPECIAL_TOKENS, train_tokenizer
 from adapterxfer.errors import DataError
 from adapterxfer.pretraining.corpus import SpecialTokens
+from adapterxfer.pretraining.text import LONGEST_PAIR, CorpusSettings, blocks, build_text_corpus, read_lines
 
 SETTINGS = CorpusSettings(vocabulary=300, alphabet=60, holdout=0.1, sequence_length=16, pairs=True, seed=1)
 
