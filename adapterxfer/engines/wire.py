@@ -6,7 +6,9 @@ import traceback
 from collections.abc import Mapping
 
 from adapterxfer import errors
+from adapterxfer.engines.faults import fix_for
 from adapterxfer.errors import AdapterxferError, StageError
+from adapterxfer.store.redaction import redact
 
 
 def error_as_json(error: BaseException) -> dict[str, str]:
@@ -14,10 +16,10 @@ def error_as_json(error: BaseException) -> dict[str, str]:
     ours = isinstance(error, AdapterxferError)
     return {
         "error": type(error).__name__,
-        "what": error.what if isinstance(error, AdapterxferError) else (str(error) or repr(error)),
-        "fix": error.fix if isinstance(error, AdapterxferError) else "",
+        "what": redact(error.what if isinstance(error, AdapterxferError) else (str(error) or repr(error))),
+        "fix": error.fix if isinstance(error, AdapterxferError) else fix_for(error),
         # Errors raised on purpose explain themselves; a traceback helps with all others and under --debug.
-        "traceback": "".join(traceback.format_exception(error, limit=-2 if ours else None)),
+        "traceback": redact("".join(traceback.format_exception(error, limit=-2 if ours else None))),
     }
 
 

@@ -16,19 +16,23 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
 from typing import IO, Any, Literal
 
+from adapterxfer.engines.faults import store_fault
 from adapterxfer.engines.wire import error_as_json
+from adapterxfer.errors import StoreError
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.registry import EXECUTORS, load_executor
 from adapterxfer.store.failures import LOG_LINES
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.provenance import provenance
+from adapterxfer.store.record import NewerSchemaError
+from adapterxfer.store.redaction import redacted_line
 from adapterxfer.store.store import LOG_FILE, StageBusyError, Store
 
 PROGRESS_INTERVAL_S = 0.1
@@ -79,6 +83,7 @@ def run_stage(
             if not store.intact(found, stage):
                 return StageEnd("reused", found, 0.0)
             store.set_aside(found)
+        check_inputs(store, stage, inputs)
         with store.scratch(stage) as scratch, ExitStack() as files:
             log_file: IO[str] | None = None
 
@@ -86,7 +91,7 @@ def run_stage(
                 nonlocal log_file
                 if log_file is None:
                     log_file = files.enter_context((scratch / LOG_FILE).open("a", encoding="utf-8"))
-                log_file.write(json.dumps(dict(line), ensure_ascii=False) + "\n")
+                log_file.write(redacted_line(line) + "\n")
                 log_file.flush()
                 if report is not None:
                     report(line)
@@ -101,6 +106,46 @@ def run_stage(
             folder = store.commit(stage, scratch, result=result, provenance=facts)
         store.forget_lock(stage)
     return StageEnd("finished", folder, seconds)
+
+
+class DamagedInputError(StoreError):
+    """A result that a stage needs is not what was committed; it has been set aside and can be made again."""
+
+
+_checked: dict[Path, tuple[int, ...]] = {}
+"""Input folders whose bytes this process compared -> sizes and times of their files then."""
+
+
+def check_inputs(store: Store, stage: Stage, inputs: Mapping[str, Path]) -> None:
+    """Compare every byte of the inputs with their records, once per process, so that no damage reaches a result.
+
+    Raises:
+        DamagedInputError: an input differs; it has been set aside.
+    """
+    for role, folder in inputs.items():
+        if folder.parent.parent != store.root:  # a debugger may hand in any folder
+            continue
+        facts = [path.lstat() for path in sorted(folder.rglob("*"))]
+        state = tuple(part for fact in facts for part in (fact.st_size, fact.st_mtime_ns))
+        if state and _checked.get(folder) == state:
+            continue
+        if _damage(store, folder):
+            with store.locked(stage.inputs[role]):
+                damage = _damage(store, folder)  # another process may have made it anew meanwhile
+                if damage:
+                    with suppress(FileNotFoundError):
+                        store.set_aside(folder)
+                    raise DamagedInputError(f"input '{role}' {folder.name}: {damage}", fix="run again: it is made anew")
+        _checked[folder] = state
+
+
+def _damage(store: Store, folder: Path) -> str:
+    try:
+        return "; ".join(store.read(folder).damage(rehash=True))
+    except NewerSchemaError:
+        raise
+    except StoreError as error:
+        return error.what
 
 
 def use_one_thread() -> None:
@@ -125,7 +170,7 @@ class _Wire:
             self._pipe.flush()
 
     def report(self, line: Mapping[str, Any]) -> None:
-        self.tail.append(json.dumps(dict(line), ensure_ascii=False))
+        self.tail.append(redacted_line(line))
         now = time.monotonic()
         if now - self._last_progress >= PROGRESS_INTERVAL_S:
             self._last_progress = now
@@ -150,7 +195,9 @@ def serve() -> None:
         except StageBusyError:
             answer = {"event": "busy"}
         except BaseException as error:  # SystemExit of a library must not end the worker without a word
-            answer = {"event": "failed", **error_as_json(error), "log": list(wire.tail)}
+            fault = store_fault(error)
+            kind = "fault" if fault is not None else "failed"
+            answer = {"event": kind, **error_as_json(fault or error), "log": list(wire.tail)}
         try:
             wire.send(answer)
         except OSError:

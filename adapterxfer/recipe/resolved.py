@@ -12,6 +12,9 @@ from adapterxfer.errors import StoreError
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import SHORT_KEY
 
+SCHEMA = 1
+"""Version of the record."""
+
 
 def resolved_path(store: str | Path, recipe: Recipe) -> Path:
     """``store/recipes/<name>-<digest16>.json``; the digest covers what the measurement depends on."""
@@ -50,7 +53,7 @@ def write_resolved(
     """
     path = resolved_path(store, recipe)
     path.parent.mkdir(parents=True, exist_ok=True)
-    record = {"name": recipe.name, "tokens": dict(tokens), "dtype": dtype, "probe": dict(probe)}
+    record = {"schema": SCHEMA, "name": recipe.name, "tokens": dict(tokens), "dtype": dtype, "probe": dict(probe)}
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     try:

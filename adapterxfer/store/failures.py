@@ -12,6 +12,14 @@ from adapterxfer.errors import StageError
 from adapterxfer.store.files import write_json
 from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.record import SCHEMA
+from adapterxfer.store.redaction import redact
+
+ATTEMPTS = 3
+"""A stage that failed this often is not tried again until somebody says so with `run --retry-failed`.
+
+An error that repeats costs three tries, not one in every run for ever; one that passes (a file that was missing, a
+worker that the system killed) is tried again by simply running again.
+"""
 
 LOG_LINES = 50
 """Last lines of a stage's log that its failure record keeps."""
@@ -26,7 +34,8 @@ class Failure:
         error: class name of the error, e.g. ``DataError``, or ``WorkerDied``.
         what: its text without the fix.
         fix: one line that says how to fix it; may be empty.
-        attempts: how often this run tried.
+        attempts: how often it was tried since it last succeeded or `run --retry-failed` forgot the failures, all runs
+            together.
         log: the last lines of the stage's log and of the worker's own output.
         traceback: where it was raised; empty when a worker died.
     """
@@ -49,11 +58,11 @@ class Failure:
             "schema": SCHEMA,
             "stage": self.stage.as_json(),
             "error": self.error,
-            "what": self.what,
+            "what": redact(self.what),
             "fix": self.fix,
             "attempts": self.attempts,
-            "log": list(self.log)[-LOG_LINES:],
-            "traceback": self.traceback,
+            "log": [redact(line) for line in list(self.log)[-LOG_LINES:]],
+            "traceback": redact(self.traceback),
         }
 
     @classmethod
@@ -68,6 +77,11 @@ class Failure:
             log=tuple(value["log"]),
             traceback=value["traceback"],
         )
+
+    @property
+    def given_up(self) -> bool:
+        """Whether a run leaves this stage alone."""
+        return self.attempts >= ATTEMPTS
 
     def as_error(self) -> StageError:
         """The failure as an exception for callers that stop at the first one."""

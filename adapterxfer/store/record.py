@@ -15,6 +15,9 @@ from adapterxfer.store.keys import Stage
 SCHEMA = 1
 """Version of the store's layout and of every JSON file in it."""
 
+OLDEST_SCHEMA = 1
+"""The oldest version that is still read as it is."""
+
 STAGE_FILE = "stage.json"
 
 
@@ -78,6 +81,11 @@ def read_record(folder: Path) -> StageRecord:
     try:
         stage = Stage.from_json(value["stage"])
         record = StageRecord(folder, stage, value["result"], value["provenance"], value["artefacts"])
+        for name, facts in record.artefacts.items():
+            if not is_inside(name):
+                raise ValueError(f"artefact {name!r} lies outside the folder")
+            if not isinstance(facts["bytes"], int) or not isinstance(facts["sha256"], str):
+                raise TypeError(f"artefact {name!r} has no size or no sha256")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{path}: damaged ({error})", fix=fix) from error
     if not folder.name.endswith(stage.short_key):
@@ -85,11 +93,23 @@ def read_record(folder: Path) -> StageRecord:
     return record
 
 
+def is_inside(name: str) -> bool:
+    """Whether a relative path with ``/`` names a file below its folder on every system."""
+    parts = name.split("/")
+    bad = any(part in ("", ".", "..") or len(part) > 200 for part in parts)
+    return not bad and not any(char in name for char in "\\:\0") and len(name) < 1000
+
+
 def check_schema(path: Path, value: Any) -> None:
     """Refuse a file that a newer version wrote, or that carries no version at all."""
     schema = value.get("schema") if isinstance(value, dict) else None
     if not isinstance(schema, int):
         raise StoreError(f"{path}: no schema version; expected {SCHEMA}", fix="set the file aside and run again")
+    if schema < OLDEST_SCHEMA:
+        raise StoreError(
+            f"{path}: schema {schema}; this version of adapterxfer reads {OLDEST_SCHEMA} to {SCHEMA}",
+            fix="set the file aside with `adapterxfer store verify --set-aside` and run again",
+        )
     if schema > SCHEMA:
         raise NewerSchemaError(
             f"{path}: schema {schema}; this version of adapterxfer reads up to {SCHEMA}",

@@ -5,8 +5,10 @@
     ROOT/failed/<key16>.json                   why a stage has no result
     ROOT/recipes/                              measured parts of recipes
     ROOT/damaged/                              folders that did not match their record; never used
+    ROOT/differences/<key16>.json              imported results that differ from those made here
     ROOT/.scratch/<key16>-<random>/            stages being made; same file system, so that a rename commits them
     ROOT/.locks/<key16>.lock                   held by the process that makes the stage
+    ROOT/.runs/<random>.lock                   held by every driver while it runs a plan
 
 A folder in its final place is complete, because the rename is the last step and everything was flushed before it. Locks
 are the kernel's: they vanish with their process, so a free lock beside a scratch folder means that its maker is dead.
@@ -31,9 +33,10 @@ from adapterxfer.store.failures import Failure, FailureRecords
 from adapterxfer.store.files import flush_folder, seal, write_json
 from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.record import SCHEMA, STAGE_FILE, NewerSchemaError, StageRecord, check_schema, read_record
+from adapterxfer.store.redaction import redact_json
 
 LOG_FILE = "log.jsonl"
-RESERVED = frozenset({"failed", "recipes", "damaged"})
+RESERVED = frozenset({"failed", "recipes", "damaged", "differences"})
 _COMMITTED = re.compile(rf"(?:.+-)?([0-9a-f]{{{SHORT_KEY}}})\Z")
 _PLAIN_NAME = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,199}\Z")
 
@@ -54,8 +57,14 @@ class Store:
         self.failures = FailureRecords(self.root / "failed")
         self._scratch = self.root / ".scratch"
         self._locks = self.root / ".locks"
+        self._runs = self.root / ".runs"
 
     # Reading
+
+    def folders(self) -> Iterator[Path]:
+        """Folders of all committed stages, by kind and name."""
+        for kind in self._kinds():
+            yield from sorted(folder for _, folder in _committed(kind))
 
     def completed(self) -> dict[str, Path]:
         """Short key -> folder of every committed stage: one folder listing per kind, no file is opened."""
@@ -192,7 +201,8 @@ class Store:
                 f"stage {stage.kind!r} {stage.folder_name!r}: not a plain folder name", fix="change the slug"
             )
         final = self.root / stage.kind / stage.folder_name
-        record = StageRecord(final, stage, result, provenance, seal(scratch))
+        shown: Mapping[str, Any] = redact_json(dict(result))
+        record = StageRecord(final, stage, shown, redact_json(dict(provenance)), seal(scratch))
         write_json(scratch / STAGE_FILE, record.as_json())
         if not final.parent.is_dir():
             final.parent.mkdir(parents=True, exist_ok=True)
@@ -212,6 +222,37 @@ class Store:
         folder.rename(place)
         flush_folder(folder.parent)
         return place
+
+    def discard(self, folder: Path) -> None:
+        """Remove a committed folder: out of its place in one step, then file by file. Needs the stage's lock."""
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        place = self._scratch / f"{folder.name[-SHORT_KEY:]}-{secrets.token_hex(4)}"
+        folder.rename(place)
+        flush_folder(folder.parent)
+        shutil.rmtree(place, ignore_errors=True)
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Tell others that a driver works on this store; `busy` sees it, whoever runs the stages."""
+        self._runs.mkdir(parents=True, exist_ok=True)
+        for left in self._runs.glob("*.lock"):
+            with suppress(Timeout, OSError), FileLock(left, timeout=0):
+                left.unlink()
+        path = self._runs / f"{secrets.token_hex(6)}.lock"
+        with FileLock(path):
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+
+    def busy(self) -> list[str]:
+        """Locks that somebody holds: short keys of stages in flight, and ``run`` for every driver."""
+        held: list[str] = []
+        for folder, word in ((self._locks, ""), (self._runs, "run")):
+            # Not FileLock, which makes the file it looks at: reading must work where nothing may be written.
+            paths = sorted(folder.glob("*.lock")) if folder.is_dir() else []
+            held += [word or path.stem for path in paths if _is_locked(path)]
+        return held
 
     def forget_lock(self, stage: Stage) -> None:
         """Remove the lock file of a committed stage while holding it: whoever waits for it finds the result."""
@@ -250,6 +291,25 @@ class Store:
                 )
         except FileNotFoundError:
             return []
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether a process holds this lock file; False where it vanished or locks cannot be asked for (Windows)."""
+    try:
+        import fcntl
+
+        descriptor = os.open(path, os.O_RDONLY)
+    except (ImportError, FileNotFoundError):
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _committed(kind: Path) -> Iterator[tuple[str, Path]]:

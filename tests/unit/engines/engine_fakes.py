@@ -5,6 +5,7 @@ Run as a script: ``python engine_fakes.py STORE RUNS JOBS SECONDS_PER_STAGE`` ru
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -21,7 +22,7 @@ from adapterxfer.store.keys import Stage
 
 REGISTRY = {
     name: f"engine_fakes:{name}"
-    for name in ("work", "refuse", "crash", "die", "die_once", "abort", "leave", "environment")
+    for name in ("work", "refuse", "crash", "die", "die_once", "abort", "leave", "environment", "full", "empty")
 }
 
 
@@ -97,6 +98,16 @@ def abort(context: StageContext) -> dict[str, Any]:
 
 def leave(context: StageContext) -> dict[str, Any]:
     sys.exit(4)
+
+
+def full(context: StageContext) -> dict[str, Any]:
+    if context.settings.get("mended"):
+        return work(context)
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def empty(context: StageContext) -> dict[str, Any]:
+    return {}
 
 
 def environment(context: StageContext) -> dict[str, Any]:

@@ -71,7 +71,7 @@ POINTS = [
 
 
 def make(root: Path, point: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", MAKER, str(root), point], capture_output=True, text=True, timeout=30)
+    return subprocess.run([sys.executable, "-c", MAKER, str(root), point], capture_output=True, text=True, timeout=300)
 
 
 @pytest.mark.parametrize("point", POINTS)
