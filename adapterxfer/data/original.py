@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.conllu import UPOS, read_conllu
 from adapterxfer.data.examples import Example, FormatName, TaskData
 from adapterxfer.data.sources import TYDIQA_LANGUAGES, Located, locate
@@ -31,6 +33,7 @@ def read_original(
     dev_examples: int | None,
     test_examples: int | None,
     seed: int,
+    layouts: Mapping[str, Any] | None = None,
 ) -> TaskData:
     """Read a task.
 
@@ -46,10 +49,20 @@ def read_original(
         dev_examples: the same; where the set is cut from the training file, ``None`` means `CARVED_DEV`.
         test_examples: the same, per language.
         seed: chooses which are kept.
+        layouts: role -> layout as the user described it (see `adapterxfer.data.layouts`); official names where absent.
 
     Raises:
         DataError: files are missing or damaged, or a split would be empty.
     """
+    if task in COMPOSITIONS:
+        from adapterxfer.data.layouts import parse_layouts
+        from adapterxfer.data.official import read_official
+
+        described = parse_layouts({task: layouts}, "layout")[task] if layouts else None
+        return read_official(
+            task, root, files, languages, train_examples=train_examples, dev_examples=dev_examples,
+            test_examples=test_examples, seed=seed, layouts=described,
+        )  # fmt: skip
     located, problems = locate(task, files, languages)
     if problems:
         raise DataError(f"{root}: {task}: {'; '.join(problems)}", fix="plan the recipe again with these files")

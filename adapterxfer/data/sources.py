@@ -12,6 +12,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.files import HashCache, file_sha256, list_files, plain_name
 from adapterxfer.errors import DataError
 
@@ -99,6 +100,12 @@ def locate(task: str, files: Iterable[str], languages: Sequence[str]) -> tuple[l
     Returns:
         The files found, and one line for each need that is missing or ambiguous.
     """
+    if task in COMPOSITIONS:
+        from adapterxfer.data.official import find
+
+        needs = find(task, files, languages)
+        places: list[Located] = [Located(n.role, n.language, path) for n in needs for path in n.found]  # type: ignore[arg-type]
+        return places, [need.problem for need in needs if need.problem]
     by_name: dict[str, list[str]] = {}
     for path in files:
         by_name.setdefault(plain_name(path), []).append(path)
@@ -189,6 +196,45 @@ def describe_sources(
     }
     cache.save()
     return described
+
+
+def describe_layouts(
+    task: str, data_root: str | Path, languages: Sequence[str], layouts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The ``source`` identity of a task with described layouts: also the layouts themselves, as they decide the data.
+
+    Args:
+        layouts: role -> layout as the user wrote it; other roles are read from official files.
+
+    Raises:
+        DataError: a layout is wrong, or files are missing.
+    """
+    from adapterxfer.data.layouts import layout_files, parse_layouts
+    from adapterxfer.data.official import find
+
+    root = Path(data_root)
+    needs = find(task, list_files(root), languages, without=layouts)
+    problems = [need.problem for need in needs if need.problem]
+    paths = [path for need in needs for path in need.found]
+    for role, layout in parse_layouts({task: layouts}, "layout")[task].items():
+        for code in languages if role == "test" else ("en",):
+            found = layout_files(layout, root, code)
+            paths += found
+            if not found:
+                problems.append(f"{role} {code}: no file {layout.path.format(lang=code)}")
+    if problems:
+        raise DataError("\n".join([f"data_root '{root}':", *_report(task, problems)]), fix="correct the layout")
+    cache = HashCache()
+    hashed = {path: cache.sha256(root / path) for path in sorted(set(paths))}
+    cache.save()
+    return {"kind": "files", "files": hashed, "layout": dict(layouts)}
+
+
+def describe_present(task: str, data_root: str | Path, languages: Sequence[str]) -> dict[str, Any] | None:
+    """`describe_source`, or None where files of the task are missing."""
+    if locate(task, list_files(Path(data_root)), languages)[1]:
+        return None
+    return describe_source(task, data_root, languages)
 
 
 def _report(task: str, problems: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from adapterxfer.formats.base import Format
 
 _MAX_ANSWER = re.compile(r"(?:^|/)max-answer-([1-9][0-9]*)(?:/|$)")
+_NULL_THRESHOLD = re.compile(r"(?:^|/)null-threshold-(-?[0-9]+(?:\.[0-9]+)?)(?:/|$)")
 
 FORMATS = {
     "sequence_classification": "adapterxfer.formats.sequence_classification:SequenceClassification",
@@ -27,7 +28,8 @@ def get_format(name: str, protocol: str = "") -> Format:
 
     Args:
         name: one of `FORMATS`.
-        protocol: protocol of the task; a part ``max-answer-N`` sets the longest predicted answer, in tokens.
+        protocol: protocol of the task; a part ``max-answer-N`` sets the longest predicted answer, in tokens, and a part
+            ``null-threshold-X`` allows the empty answer.
 
     Raises:
         DataError: there is no such format.
@@ -36,5 +38,9 @@ def get_format(name: str, protocol: str = "") -> Format:
         raise DataError(f"format '{name}' does not exist", fix=f"use one of: {', '.join(FORMATS)}")
     module, kind = FORMATS[name].split(":")
     made = getattr(import_module(module), kind)
-    limit = _MAX_ANSWER.search(protocol) if name == "span_qa" else None
-    return cast("Format", made(max_answer_tokens=int(limit.group(1))) if limit else made())
+    options: dict[str, float] = {}
+    if name == "span_qa" and (limit := _MAX_ANSWER.search(protocol)):
+        options["max_answer_tokens"] = int(limit.group(1))
+    if name == "span_qa" and (threshold := _NULL_THRESHOLD.search(protocol)):
+        options["null_threshold"] = float(threshold.group(1))
+    return cast("Format", made(**options))

@@ -43,10 +43,13 @@ class SpanQa:
     Attributes:
         max_answer_tokens: longest span considered when predicting.
         overlap: tokens shared by neighbouring windows of a long context (at most half a window).
+        null_threshold: the empty answer is predicted where its score exceeds that of the best span by more than this
+            (SQuAD 2.0); None where every question has an answer.
     """
 
     max_answer_tokens: int = 30
     overlap: int = 128
+    null_threshold: float | None = None
     name: Literal["span_qa"] = "span_qa"
     trainable: bool = True
 
@@ -132,8 +135,15 @@ class SpanQa:
         return Loss((start + end) / 2, len(batch.sizes))
 
     def results(self, outputs: Tensor, batch: Batch) -> list[Any]:
-        """``(score, start, end)`` of the best span of each window; the score is -inf where no span is possible."""
-        return best_spans(outputs, batch.fields["allowed"], self.max_answer_tokens)
+        """``(score, start, end)`` of the best span of each window; the score is -inf where no span is possible.
+
+        With a null threshold, the score of the empty answer (start and end at the first token) is a fourth value.
+        """
+        best = best_spans(outputs, batch.fields["allowed"], self.max_answer_tokens)
+        if self.null_threshold is None:
+            return best
+        empty = outputs.float()[:, 0].sum(dim=-1).tolist()
+        return [(*span, null) for span, null in zip(best, empty, strict=True)]
 
     def decode(
         self,
@@ -142,14 +152,24 @@ class SpanQa:
         examples: Sequence[Example],
         labels: Sequence[str],  # noqa: ARG002
     ) -> list[str]:
-        """Answer texts: the substring of the context under the best span of all windows (the first, if equal)."""
+        """Answer texts: the substring of the context under the best span of all windows (the first, if equal).
+
+        The empty answer counts with its lowest score over the windows: one window that surely has an answer is enough.
+        """
         best: list[tuple[float, str]] = [(-float("inf"), "")] * len(examples)
-        for feature, (score, start, end) in zip(features, results, strict=True):
+        nulls = [float("inf")] * len(examples)
+        for feature, (score, start, end, *empty) in zip(features, results, strict=True):
+            if empty:
+                nulls[feature.example] = min(nulls[feature.example], empty[0])
             if score > best[feature.example][0]:
                 target = cast("SpanTarget", feature.target)
                 begin, stop = target.spans[start - target.first][0], target.spans[end - target.first][1]
                 best[feature.example] = (score, cast("SpanExample", examples[feature.example]).context[begin:stop])
-        return [text for _, text in best]
+        if self.null_threshold is None:
+            return [text for _, text in best]
+        return [
+            "" if null - score > self.null_threshold else text for (score, text), null in zip(best, nulls, strict=True)
+        ]
 
 
 class SpanHead(nn.Module):

@@ -50,6 +50,18 @@ def answer_counts(prediction: str, gold: str) -> tuple[float, ...]:
     return f1, float(found in answers), 1.0
 
 
+def answerable_counts(prediction: str, gold: str) -> tuple[float, ...]:
+    """The same for SQuAD 2.0: a question without answers is right if the prediction is empty.
+
+    Where prediction or answer is empty once normalised, F1 is 1 if both are.
+    """
+    found = normalise_answer(prediction)
+    # Answers that vanish when normalised are dropped, as the official script does.
+    answers = tuple(answer for answer in _normalised(gold) if answer) or ("",)
+    exact = float(found in answers)
+    return (exact if not found or answers == ("",) else answer_counts(prediction, gold)[0]), exact, 1.0
+
+
 @lru_cache(maxsize=100_000)
 def _normalised(gold: str) -> tuple[str, ...]:
     """Accepted answers, normalised; every system of a study is compared with the same ones."""

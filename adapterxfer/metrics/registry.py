@@ -13,7 +13,7 @@ import numpy as np
 
 from adapterxfer.errors import DataError
 from adapterxfer.metrics import mlqa
-from adapterxfer.metrics.answers import answer_counts
+from adapterxfer.metrics.answers import answer_counts, answerable_counts
 from adapterxfer.metrics.chunks import chunk_counts
 from adapterxfer.metrics.retrieval import mined_counts, ranked_counts
 from adapterxfer.metrics.spans import span_counts
@@ -122,6 +122,15 @@ METRICS: dict[str, Metric] = {
             _ratio((2, 0, 0, 0, 0), (0, 1, 1, 0, 0), undefined=0.0),
             _duplicates,
             extra_scores={"accuracy": _ratio((0, 0, 0, 1, 0), (0, 0, 0, 0, 1), undefined=float("nan"))},
+        ),
+        Metric(
+            "qa2_f1",
+            ("f1", "em", "total"),
+            "qa/squad-v2.0/english-normaliser/empty-if-unanswerable",
+            _ratio((1, 0, 0), (0, 0, 1), undefined=float("nan")),
+            answerable_counts,
+            float_columns=("f1",),
+            extra_scores={"em": _ratio((0, 1, 0), (0, 0, 1), undefined=float("nan"))},
         ),
         Metric(
             "mlqa_f1",

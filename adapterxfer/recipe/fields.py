@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from adapterxfer.catalog import CONTROLS, METHODS, VARIANTS, languages, task_names
+from adapterxfer.catalog import CONTROLS, METHODS, VARIANTS, known_languages, task_names
 from adapterxfer.recipe.messages import one_of
 
 MULTI = "multi"
@@ -103,7 +103,7 @@ TargetName = Annotated[str, _named(lambda _: task_names("target"))]
 TaskName = Annotated[str, _named(lambda _: (*task_names("intermediate"), *task_names("target")))]
 VariantName = Annotated[str, _named(lambda _: tuple(VARIANTS))]
 MethodName = Annotated[str, _named(lambda _: tuple(METHODS))]
-LanguageCode = Annotated[str, _named(lambda _: tuple(languages()))]
+LanguageCode = Annotated[str, _named(lambda _: tuple(known_languages()))]
 TokenCount = Annotated[Any, PlainValidator(_tokens)]
 RatePerSize = Annotated[Any, PlainValidator(_per_size)]
 Controls = Annotated[Any, PlainValidator(_controls)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adapterxfer.catalog.languages import languages, world_languages
+from adapterxfer.catalog.languages import known_languages, world_languages
 from adapterxfer.report.cells import Language
 
 UNKNOWN = "unknown"
@@ -21,8 +21,8 @@ def describe_languages(codes: Iterable[str], given: Mapping[str, Mapping[str, An
     """
     wanted = list(dict.fromkeys(codes))
     world = world_languages()
-    synthetic = any(code in world and code not in languages() for code in wanted)
-    catalogue = world if synthetic else languages()
+    synthetic = any(code in world and code not in known_languages() for code in wanted)
+    catalogue = world if synthetic else known_languages()
     described = {}
     for code in wanted:
         if code in given:

@@ -1,0 +1,130 @@
+"""Official files of the retrieval tasks: sentence pairs of Tatoeba and BUCC, question and candidate pools of LAReQA."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapterxfer.data.examples import Example, RetrievalExample
+from adapterxfer.data.files import open_text, plain_name
+from adapterxfer.data.rows import read_lines, read_tsv
+from adapterxfer.errors import DataError
+
+Notes = Counter[str]
+
+ISO3 = {
+    "af": "afr", "ar": "ara", "az": "aze", "bg": "bul", "bn": "ben", "de": "deu", "el": "ell", "es": "spa", "et": "est",
+    "eu": "eus", "fa": "pes", "fi": "fin", "fr": "fra", "he": "heb", "hi": "hin", "hu": "hun", "id": "ind", "it": "ita",
+    "ja": "jpn", "jv": "jav", "ka": "kat", "kk": "kaz", "ko": "kor", "lt": "lit", "ml": "mal", "mr": "mar", "nl": "nld",
+    "pl": "pol", "pt": "por", "ro": "ron", "ru": "rus", "sw": "swh", "ta": "tam", "te": "tel", "th": "tha", "tl": "tgl",
+    "tr": "tur", "uk": "ukr", "ur": "urd", "vi": "vie", "zh": "cmn",
+}  # fmt: skip
+"""Codes in the names of Tatoeba's files."""
+
+
+def read_tatoeba(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
+    """Line i of one file is the translation of line i of the other.
+
+    XTREME's copy has the English side sorted to hide the alignment; sorted English lines are refused.
+    """
+    english = [path for path in paths if plain_name(path.name).endswith(".eng")]
+    foreign = [path for path in paths if path not in english]
+    if len(english) != 1 or len(foreign) != 1:
+        raise DataError(f"{paths[0]}: not a pair of files", fix="tatoeba.XXX-eng.XXX and tatoeba.XXX-eng.eng")
+    sides = [[line.strip() for line in read_lines(path)] for path in (foreign[0], english[0])]
+    if len(sides[0]) != len(sides[1]):
+        raise DataError(
+            f"{foreign[0]}: {len(sides[0])} lines; {english[0]} has {len(sides[1])}", fix="download both files again"
+        )
+    if len(sides[1]) > 50 and sides[1] == sorted(sides[1]):
+        raise DataError(
+            f"{english[0]}: the English lines are sorted, so line i is not the translation of line i",
+            fix="use the files of the LASER project",
+        )
+    del notes
+    return [
+        RetrievalExample(str(row), str(row), language, text, translation)
+        for row, (text, translation) in enumerate(zip(*sides, strict=True))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Bitext:
+    """Two sides of a mining task and the pairs to be found; ids in the order of the sentences."""
+
+    sources: dict[str, str]
+    targets: dict[str, str]
+    gold: frozenset[tuple[str, str]]
+
+
+def read_bucc(paths: Sequence[Path], language: str) -> Bitext:
+    """BUCC: files of ids and sentences for both sides, and one of gold pairs.
+
+    Raises:
+        DataError: a file is absent (XTREME deletes the gold of its test part), or a gold id does not exist.
+    """
+    by_end = {plain_name(path.name).rpartition(".")[2]: path for path in paths}
+    missing = {language, "en", "gold"} - set(by_end)
+    if missing:
+        raise DataError(f"{paths[0]}: no .{min(missing)} file beside it", fix="use BUCC 2018's own archives")
+    sides = [
+        {str(row["id"]): str(row["text"]) for _, row in read_tsv(by_end[end], columns=("id", "text"))}
+        for end in (language, "en")
+    ]
+    pairs = frozenset(
+        (str(row["source"]), str(row["target"])) for _, row in read_tsv(by_end["gold"], columns=("source", "target"))
+    )
+    for source, target in pairs:
+        if source not in sides[0] or target not in sides[1]:
+            raise DataError(f"{by_end['gold']}: pair {source} {target} has no sentence", fix="download the files again")
+    return Bitext(sides[0], sides[1], pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPool:
+    """LAReQA in one language: questions, candidate sentences with their paragraphs, and the right candidate.
+
+    Attributes:
+        questions: id -> question.
+        candidates: candidate id -> (sentence, paragraph).
+        gold: question id -> candidate id.
+    """
+
+    questions: dict[str, str]
+    candidates: dict[str, tuple[str, str]]
+    gold: dict[str, str]
+
+
+def read_lareqa(path: Path, language: str, notes: Notes) -> AnswerPool:
+    """Sentences are cut at ``sentence_breaks``, not taken from ``sentences``, two of which differ from their place.
+
+    Raises:
+        DataError: the file has no sentence breaks (as on the Hub), or an answer lies in no sentence.
+    """
+    questions: dict[str, str] = {}
+    candidates: dict[str, tuple[str, str]] = {}
+    gold: dict[str, str] = {}
+    with open_text(path) as file:
+        try:
+            for place, article in enumerate(json.load(file)["data"]):
+                for row, paragraph in enumerate(article["paragraphs"]):
+                    context, breaks = str(paragraph["context"]), paragraph["sentence_breaks"]
+                    names = [f"{language}-{place}-{row}-{number}" for number in range(len(breaks))]
+                    for name, (start, end), text in zip(names, breaks, paragraph["sentences"], strict=True):
+                        notes["sentences that differ from their place"] += context[start:end] != text
+                        candidates[name] = (context[start:end], context)
+                    for entry in paragraph["qas"]:
+                        at = int(entry["answers"][0]["answer_start"])
+                        inside = [name for name, (start, end) in zip(names, breaks, strict=True) if start <= at < end]
+                        if len(inside) != 1:
+                            raise DataError(
+                                f"{path}: answer of {entry['id']} is in no sentence", fix="get the file again"
+                            )
+                        questions[str(entry["id"])] = str(entry["question"])
+                        gold[str(entry["id"])] = inside[0]
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise DataError(f"{path}: not LAReQA's layout ({error!r})", fix="use xquad-r/LANG.json") from None
+    return AnswerPool(questions, candidates, gold)

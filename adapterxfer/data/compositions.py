@@ -1,0 +1,310 @@
+"""Every data set of the catalogue in its official file layout: names of files, reader, and the tasks made of it.
+
+A task is composed of data sets: XCOPA trains on Social IQa and COPA, XNLI on MNLI. File names are those of the original
+releases; where a name says too little (``train.jsonl``), its folder is part of the pattern. Several patterns are
+alternatives, the best first.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapterxfer.catalog import FLORES
+from adapterxfer.data import choices, classification, questions, tagged
+from adapterxfer.data.bitext import ISO3, read_tatoeba
+from adapterxfer.data.conllu import UPOS
+from adapterxfer.data.examples import Example, FormatName
+
+Reader = Callable[[Sequence[Path], str, Counter[str]], list[Example]]
+Group = tuple[str, ...]
+"""Alternative patterns of one file; ``?`` before the first marks an optional file, ``+`` one or several files."""
+
+TYDIQA = {
+    "ar": "arabic",
+    "bn": "bengali",
+    "en": "english",
+    "fi": "finnish",
+    "id": "indonesian",
+    "ko": "korean",
+    "ru": "russian",
+    "sw": "swahili",
+    "te": "telugu",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Files and reader of one data set.
+
+    Attributes:
+        files: split -> groups; ``{lang}`` is the language, ``{iso3}`` its code in Tatoeba, ``{name}`` in TyDi QA.
+        read: files of one split and language -> examples.
+    """
+
+    files: Mapping[str, tuple[Group, ...]]
+    read: Reader
+
+    def marked(self, split: str, expected: Sequence[str]) -> bool:
+        """Whether the file with these patterns is optional in itself."""
+        return any(group[0] == f"?{expected[0]}" for group in self.files[split])
+
+
+def _tydiqa(paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
+    found: list[Example] = []
+    for path in paths:
+        several = path.name.startswith("tydiqa-goldp-v1.1")
+        found += questions.read_questions([path], language, notes, prefix=f"{TYDIQA[language]}-" if several else "")
+    return found
+
+
+def _three(name: str, kinds: tuple[str, str, str], ends: tuple[str, ...]) -> dict[str, tuple[Group, ...]]:
+    """Files of train, dev and test that differ in one word."""
+    return {
+        split: (tuple(f"{name.format(kind=kind)}{end}" for end in ends),)
+        for split, kind in zip(("train", "dev", "test"), kinds, strict=True)
+    }
+
+
+DATASETS: Mapping[str, Dataset] = {
+    "anli": Dataset(
+        {
+            split: tuple((f"{r}/{split}.jsonl", f"anli_{r.lower()}_{split}.jsonl") for r in ("R1", "R2", "R3"))
+            for split in ("train", "dev", "test")
+        },
+        classification.read_anli,
+    ),
+    "mnli": Dataset(
+        {
+            "train": (("multinli_1.0_train.jsonl", "MNLI/train.tsv", "multinli.train.en.tsv"),),
+            "dev": (("multinli_1.0_dev_matched.jsonl", "MNLI/dev_matched.tsv"),),
+            "test": (("multinli_1.0_dev_mismatched.jsonl", "MNLI/dev_mismatched.tsv"),),
+        },
+        classification.read_nli,
+    ),
+    "snli": Dataset(_three("snli_1.0_{kind}", ("train", "dev", "test"), (".jsonl",)), classification.read_nli),
+    "fever": Dataset({"train": (("train_fitems.jsonl",),), "dev": (("dev_fitems.jsonl",),)}, classification.read_fever),
+    "qqp": Dataset({"train": (("QQP/train.tsv",),), "dev": (("QQP/dev.tsv",),)}, classification.read_qqp),
+    "scitail": Dataset(_three("scitail_1.0_{kind}", ("train", "dev", "test"), (".tsv",)), classification.read_scitail),
+    "boolq": Dataset(
+        {"train": (("[Bb]ool[Qq]/train.jsonl",),), "dev": (("[Bb]ool[Qq]/dev.jsonl", "[Bb]ool[Qq]/val.jsonl"),)},
+        classification.read_boolq,
+    ),
+    "squad-v1": Dataset(
+        {"train": (("train-v1.1.json", "*train*-v1.1.json"),), "dev": (("dev-v1.1.json", "*dev*-v1.1.json"),)},
+        questions.read_answerable,
+    ),
+    "squad-v2": Dataset({"train": (("train-v2.0.json",),), "dev": (("dev-v2.0.json",),)}, questions.read_squad_v2),
+    "hellaswag": Dataset(
+        {"train": (("hellaswag_train.jsonl",),), "dev": (("hellaswag_val.jsonl",),)}, choices.read_hellaswag
+    ),
+    "ccg": Dataset(
+        {
+            "train": (("ccg/train.tsv", "ccg/train.txt"),),
+            "dev": (("ccg/val.tsv", "ccg/dev.txt"),),
+            "test": (("ccg/test.tsv", "ccg/test.txt"),),
+        },
+        tagged.read_ccg,
+    ),
+    "cosmosqa": Dataset(
+        {
+            "train": (("*cosmos*/train.csv", "*cosmos*/*/train.csv"),),
+            "dev": (("*cosmos*/valid.csv", "*cosmos*/*/valid.csv"),),
+        },
+        choices.read_cosmosqa,
+    ),
+    "commonsenseqa": Dataset(
+        {"train": (("train_rand_split.jsonl",),), "dev": (("dev_rand_split.jsonl",),)}, choices.read_commonsenseqa
+    ),
+    "siqa": Dataset(
+        {
+            "train": (("socialIQa_v1.4_trn.jsonl", "social*/train.jsonl"), ("?social*/train-labels.lst",)),
+            "dev": (("socialIQa_v1.4_dev.jsonl", "social*/dev.jsonl"), ("?social*/dev-labels.lst",)),
+        },
+        choices.read_siqa,
+    ),
+    "copa": Dataset({"train": (("COPA/train.jsonl",),), "dev": (("COPA/val.jsonl",),)}, choices.read_copa),
+    "race": Dataset(
+        {
+            split: ((f"+RACE/{split}/high/*.txt",), (f"+RACE/{split}/middle/*.txt",))
+            for split in ("train", "dev", "test")
+        },
+        choices.read_race,
+    ),
+    "winogrande": Dataset(
+        {"train": (("train_xl.jsonl",),), "dev": (("winogrande*/dev.jsonl",),)}, choices.read_winogrande
+    ),
+    "xnli": Dataset(
+        {"dev": (("xnli.dev.tsv", "xnli/dev-{lang}.tsv"),), "test": (("xnli.test.tsv", "xnli/test-{lang}.tsv"),)},
+        classification.read_xnli,
+    ),
+    "pawsx": Dataset(
+        {
+            "train": (("{lang}/train.tsv", "pawsx/train-{lang}.tsv"),),
+            "dev": (("{lang}/dev_2k.tsv", "pawsx/dev-{lang}.tsv"),),
+            "test": (("{lang}/test_2k.tsv", "pawsx/test-{lang}.tsv"),),
+        },
+        classification.read_pawsx,
+    ),
+    "xcopa": Dataset(
+        {
+            "dev": (("val.{lang}.jsonl",), ("?val.et.jsonl",)),
+            "test": (("test.{lang}.jsonl",), ("?test.et.jsonl",)),
+        },
+        choices.read_xcopa,
+    ),
+    "udpos": Dataset(
+        {
+            "train": (("en_ewt-ud-train.conllu", "udpos/train-en.tsv"),),
+            "dev": (("en_ewt-ud-dev.conllu", "udpos/dev-en.tsv"),),
+            "test": (("+{lang}_*-ud-test.conllu", "udpos/test-{lang}.tsv"),),
+        },
+        tagged.read_udpos,
+    ),
+    "panx": Dataset(
+        {split: ((f"{{lang}}/{split}", f"panx/{split}-{{lang}}.tsv"),) for split in ("train", "dev", "test")},
+        tagged.read_panx,
+    ),
+    "xquad": Dataset({"test": (("xquad.{lang}.json",),)}, questions.read_answerable),
+    "mlqa": Dataset(
+        {
+            "dev": (("dev-context-{lang}-question-{lang}.json",),),
+            "test": (("test-context-{lang}-question-{lang}.json",),),
+        },
+        questions.read_answerable,
+    ),
+    "tydiqa": Dataset(
+        {
+            "train": (("tydiqa.goldp.{lang}.train.json", "tydiqa-goldp-v1.1-train.json"),),
+            "test": (("tydiqa.goldp.{lang}.dev.json", "tydiqa-goldp-dev-{name}.json", "tydiqa-goldp-v1.1-dev.json"),),
+        },
+        _tydiqa,
+    ),
+    "tatoeba": Dataset({"test": (("tatoeba.{iso3}-eng.{iso3}",), ("tatoeba.{iso3}-eng.eng",))}, read_tatoeba),
+    "masakhaner2": Dataset(
+        {
+            s: ((f"MasakhaNER2.0/data/{{lang}}/{s}.txt", f"masakhaner2*/{{lang}}/{s}.txt"),)
+            for s in ("train", "dev", "test")
+        },
+        tagged.read_masakhaner,
+    ),
+    "masakhapos": Dataset(
+        {
+            s: ((f"masakhane-pos*/data/{{lang}}/{s}.txt", f"masakhapos*/{{lang}}/{s}.txt"),)
+            for s in ("train", "dev", "test")
+        },
+        tagged.read_masakhapos,
+    ),
+    "americasnli": Dataset(
+        {split: ((f"{split}/{{lang}}.tsv", f"[Aa]mericas[Nn][Ll][Ii]/{split}.tsv"),) for split in ("dev", "test")},
+        classification.read_americasnli,
+    ),
+    "xstorycloze": Dataset(
+        {
+            split: ((f"spring2016.val.{{lang}}.tsv.split_20_80_{end}.tsv",),)
+            for split, end in (("train", "train"), ("test", "eval"))
+        },
+        choices.read_xstorycloze,
+    ),
+    "belebele": Dataset({"test": (("[Bb]elebele/{code}.jsonl", "{code}.jsonl"),)}, choices.read_belebele),
+    "sib200": Dataset(
+        {split: ((f"annotated/{{code}}/{split}.tsv",),) for split in ("train", "dev", "test")},
+        classification.read_sib200,
+    ),
+}
+"""Data set -> files and reader."""
+
+Parts = tuple[tuple[str, str, str], ...]
+"""Data set, split, language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """What a task is made of.
+
+    Attributes:
+        labels: in official order; empty where the format has none or the training data decide (supertags).
+        train, dev: English parts, joined; an empty ``dev`` is cut from the training data in whole clusters.
+        test: data set whose test split is read in each language; empty for intermediate tasks.
+    """
+
+    format: FormatName
+    labels: tuple[str, ...] = ()
+    train: Parts = ()
+    dev: Parts = ()
+    test: str = ""
+    remarks: tuple[str, ...] = field(default=())
+
+
+def _own(name: str, form: FormatName, labels: tuple[str, ...] = (), *, code: str = "en", test: str = "") -> Composition:
+    return Composition(form, labels, ((name, "train", code),), ((name, "dev", code),), test)
+
+
+_ANLI_PLUS = ("anli", "mnli", "snli")
+
+COMPOSITIONS: Mapping[str, Composition] = {
+    "anli+": Composition(
+        "sequence_classification",
+        classification.NLI,
+        tuple((name, "train", "en") for name in _ANLI_PLUS),
+        tuple((name, "dev", "en") for name in _ANLI_PLUS),
+    ),
+    "anli": _own("anli", "sequence_classification", classification.NLI),
+    "mnli": _own("mnli", "sequence_classification", classification.NLI),
+    "snli": _own("snli", "sequence_classification", classification.NLI),
+    "qqp": _own("qqp", "sequence_classification", classification.QQP),
+    "scitail": _own("scitail", "sequence_classification", classification.SCITAIL),
+    "boolq": _own("boolq", "sequence_classification", classification.BOOLQ),
+    "squad-v1": _own("squad-v1", "span_qa"),
+    "squad-v2": _own("squad-v2", "span_qa"),
+    "hellaswag": _own("hellaswag", "multiple_choice"),
+    "ccg": _own("ccg", "tagging"),
+    "cosmosqa": _own("cosmosqa", "multiple_choice"),
+    "commonsenseqa": _own("commonsenseqa", "multiple_choice"),
+    "siqa": _own("siqa", "multiple_choice"),
+    "race": _own("race", "multiple_choice"),
+    "winogrande": _own("winogrande", "multiple_choice"),
+    "xnli": Composition(
+        "sequence_classification", classification.NLI, (("mnli", "train", "en"),), (("xnli", "dev", "en"),), "xnli"
+    ),
+    "pawsx": _own("pawsx", "sequence_classification", classification.PAWSX, test="pawsx"),
+    "xcopa": Composition(
+        "multiple_choice", (), (("siqa", "train", "en"), ("copa", "train", "en")), (("copa", "dev", "en"),), "xcopa"
+    ),
+    "panx": _own("panx", "tagging", tagged.NER, test="panx"),
+    "xquad": Composition("span_qa", (), (("squad-v1", "train", "en"),), (("squad-v1", "dev", "en"),), "xquad"),
+    "mlqa": Composition("span_qa", (), (("squad-v1", "train", "en"),), (("squad-v1", "dev", "en"),), "mlqa"),
+    "tydiqa": Composition("span_qa", (), (("tydiqa", "train", "en"),), (), "tydiqa"),
+    "tatoeba": Composition("retrieval", (), (), (), "tatoeba"),
+    "masakhaner2": Composition(
+        "tagging", tagged.NER, (("panx", "train", "en"),), (("panx", "dev", "en"),), "masakhaner2"
+    ),
+    "masakhapos": Composition("tagging", UPOS, (("udpos", "train", "en"),), (("udpos", "dev", "en"),), "masakhapos"),
+    "americasnli": Composition(
+        "sequence_classification",
+        classification.NLI,
+        (("mnli", "train", "en"),),
+        (("mnli", "dev", "en"),),
+        "americasnli",
+    ),
+    "xstorycloze": Composition("multiple_choice", (), (("xstorycloze", "train", "en"),), (), "xstorycloze"),
+    "belebele": Composition("multiple_choice", (), (("race", "train", "en"),), (("race", "dev", "en"),), "belebele"),
+    "sib200": _own("sib200", "sequence_classification", classification.SIB200, test="sib200"),
+}
+"""Task -> the data sets it is made of. Mewsli-X, BUCC and LAReQA search pools and are no list of examples."""
+
+
+def patterns(group: Group, language: str) -> tuple[str, ...]:
+    """The group's patterns with a language filled in, without their marks."""
+    filled = (pattern.lstrip("?+") for pattern in group)
+    return tuple(
+        p.format(
+            lang=language,
+            code=FLORES.get(language, language),
+            iso3=ISO3.get(language, language),
+            name=TYDIQA.get(language, language),
+        )
+        for p in filled
+    )

@@ -1,0 +1,277 @@
+"""Files in any other layout, described by the user: which files, how rows are cut, which column is what.
+
+    mnli:
+      dev: {path: "nli/mnli_*.csv", layout: csv, columns: {text: premise, text_pair: hypothesis, label: label}}
+    hellaswag:
+      dev: {path: "some.txt", layout: text, record: 6, columns: {context: 0, label: 1, choices: [2, 3, 4, 5]}}
+
+Columns of ``tsv`` without header (``header: false``) and lines of ``text`` records count from 0. ``labels`` maps raw
+labels to names. ``{lang}`` in a path is the language.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.data.classification import NO_GOLD, Clusters
+from adapterxfer.data.compositions import COMPOSITIONS
+from adapterxfer.data.examples import (
+    ChoiceExample,
+    Example,
+    FormatName,
+    PairExample,
+    RetrievalExample,
+    SpanExample,
+    TaggingExample,
+)
+from adapterxfer.data.rows import Placed, read_csv, read_jsonl, read_lines, read_tsv, refuse_hidden
+from adapterxfer.data.squad import locate_answer
+from adapterxfer.errors import DataError
+
+KINDS = ("csv", "tsv", "jsonl", "text")
+ROLES = ("train", "dev", "test")
+
+FIELDS: Mapping[FormatName, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "sequence_classification": (("text", "label"), ("text_pair", "id", "cluster")),
+    "tagging": (("words", "tags"), ("id", "cluster")),
+    "span_qa": (("context", "question", "answers"), ("answer_starts", "id", "cluster")),
+    "multiple_choice": (("choices", "label"), ("context", "question", "id", "cluster")),
+    "retrieval": (("text", "translation"), ("id", "cluster")),
+}
+"""Format -> columns that a layout must name, and those it may name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where one role of a task is and how to read it.
+
+    Attributes:
+        path: pattern below the data root, with ``{lang}``.
+        kind: one of `KINDS`.
+        columns: canonical field -> column name, index, or a list of them.
+        labels: raw label -> official name (of choices: 0-based index).
+        header: whether a TSV begins with names.
+        record: lines of a text record.
+        separator: between words, and between tags, where one column holds them all.
+        first_label: number of the first choice where labels are numbers.
+    """
+
+    path: str
+    kind: str
+    columns: Mapping[str, Any]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    header: bool = True
+    record: int = 1
+    separator: str = " "
+    first_label: int = 0
+
+
+def parse_layouts(content: object, where: str) -> dict[str, dict[str, Layout]]:
+    """Layouts of tasks from plain values (as YAML gives them).
+
+    Raises:
+        DataError: an unknown task, role, key, kind or column; names its place.
+    """
+    if not isinstance(content, Mapping):
+        raise DataError(f"{where}: not a mapping of tasks", fix="write TASK: {train: {path: ..., layout: ...}}")
+    parsed: dict[str, dict[str, Layout]] = {}
+    for task, roles in content.items():
+        if task not in COMPOSITIONS or not isinstance(roles, Mapping):
+            raise DataError(f"{where}: no task '{task}' to lay out", fix=f"tasks: {', '.join(COMPOSITIONS)}")
+        for role, given in roles.items():
+            place = f"{where}: {task}.{role}"
+            if role not in ROLES or not isinstance(given, Mapping):
+                raise DataError(f"{place}: not a role", fix=f"roles: {', '.join(ROLES)}")
+            parsed.setdefault(str(task), {})[str(role)] = _layout(given, COMPOSITIONS[str(task)].format, place)
+    return parsed
+
+
+def _layout(given: Mapping[str, Any], form: FormatName, place: str) -> Layout:
+    known = {"path", "layout", "columns", "labels", "header", "record", "separator", "first_label"}
+    if unknown := sorted(set(given) - known):
+        raise DataError(f"{place}: unknown key '{unknown[0]}'", fix=f"keys: {', '.join(sorted(known))}")
+    if given.get("layout") not in KINDS or not isinstance(given.get("path"), str):
+        raise DataError(f"{place}: needs 'path' and 'layout'", fix=f"layout: {' | '.join(KINDS)}")
+    columns = given.get("columns")
+    needed, allowed = FIELDS[form]
+    if not isinstance(columns, Mapping):
+        raise DataError(f"{place}: no columns", fix=f"name columns of: {', '.join(needed)}")
+    if missing := [name for name in needed if name not in columns]:
+        raise DataError(f"{place}: column of '{missing[0]}' is missing", fix=f"needed: {', '.join(needed)}")
+    if extra := [name for name in columns if name not in needed + allowed]:
+        raise DataError(f"{place}: '{extra[0]}' is no field", fix=f"fields: {', '.join(needed + allowed)}")
+    return Layout(
+        path=given["path"],
+        kind=str(given["layout"]),
+        columns=dict(columns),
+        labels={str(raw): str(name) for raw, name in dict(given.get("labels") or {}).items()},
+        header=bool(given.get("header", True)),
+        record=int(given.get("record", 1)),
+        separator=str(given.get("separator", " ")),
+        first_label=int(given.get("first_label", 0)),
+    )
+
+
+def layout_files(layout: Layout, root: Path, language: str) -> list[str]:
+    """Relative paths that a layout means, also packed; sorted."""
+    pattern = layout.path.format(lang=language)
+    found = {path for end in ("", ".gz", ".bz2") for path in root.glob(pattern + end) if path.is_file()}
+    return sorted(path.relative_to(root).as_posix() for path in found)
+
+
+def read_layout(layout: Layout, task: str, paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
+    """Examples of a task from files in a described layout.
+
+    Raises:
+        DataError: a row lacks a column, or a label is unknown or the same everywhere.
+    """
+    composition = COMPOSITIONS[task]
+    make = _MAKERS[composition.format]
+    examples: list[Example] = []
+    for path in paths:
+        clusters = Clusters(f"{path.stem}/")
+        labels: list[object] = []
+        for row in _rows(layout, path):
+            example = make(_Cells(layout, row, notes), composition.labels, language, clusters)
+            if example is not None:
+                examples.append(example)
+                labels.append(getattr(example, "label", len(labels)))
+        refuse_hidden(path, labels)
+    if not examples:
+        raise DataError(f"{paths[0] if paths else layout.path}: no example", fix="check the layout")
+    return examples
+
+
+def _rows(layout: Layout, path: Path) -> list[Placed]:
+    if layout.kind == "csv":
+        return read_csv(path)
+    if layout.kind == "jsonl":
+        return read_jsonl(path)
+    if layout.kind == "tsv":
+        if layout.header:
+            return read_tsv(path)
+        lines = [line for line in read_lines(path) if line]
+        width = len(lines[0].split("\t")) if lines else 0
+        return read_tsv(path, columns=[str(number) for number in range(width)])
+    lines = read_lines(path)
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if len(lines) % layout.record:
+        raise DataError(f"{path}: {len(lines)} lines are no records of {layout.record}", fix="check 'record'")
+    return [
+        (f"{path}:{at + 1}", {str(number): line for number, line in enumerate(lines[at : at + layout.record])})
+        for at in range(0, len(lines), layout.record)
+    ]
+
+
+class _Cells:
+    """Canonical fields of one row."""
+
+    def __init__(self, layout: Layout, row: Placed, notes: Counter[str]) -> None:
+        self.layout, self.row, self.notes = layout, row, notes
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name not in self.layout.columns:
+            return default
+        column = self.layout.columns[name]
+        return [self._cell(part) for part in column] if isinstance(column, list) else self._cell(column)
+
+    def _cell(self, column: object) -> Any:
+        place, row = self.row
+        if str(column) not in row:
+            raise DataError(f"{place}: no column '{column}'; it has {', '.join(row)}", fix="correct the layout")
+        return row[str(column)]
+
+    def text(self, name: str) -> str:
+        value = self.get(name, "")
+        return value if isinstance(value, str) else "" if value is None else str(value)
+
+    def name(self) -> str:
+        return self.text("id") or self.row[0].rpartition("/")[2]
+
+    def parts(self, name: str) -> list[str]:
+        value = self.get(name, [])
+        if isinstance(value, str):
+            value = json.loads(value) if value.startswith("[") else value.split(self.layout.separator)
+        return [str(part) for part in value]
+
+    def label(self, labels: Sequence[str]) -> str | None:
+        raw = str(self.get("label"))
+        if raw in NO_GOLD:
+            self.notes["examples without a gold label left out"] += 1
+            return None
+        found = self.layout.labels.get(raw, raw)
+        if found not in labels:
+            raise DataError(
+                f"{self.row[0]}: label {raw!r} is not one of: {', '.join(labels)}", fix="map it with 'labels'"
+            )
+        return found
+
+
+def _pair(cells: _Cells, labels: Sequence[str], language: str, clusters: Clusters) -> Example | None:
+    label = cells.label(labels)
+    if label is None:
+        return None
+    text = cells.text("text")
+    pair = cells.text("text_pair") if "text_pair" in cells.layout.columns else None
+    return PairExample(cells.name(), cells.text("cluster") or clusters.of(text), language, text, pair, label)
+
+
+def _tags(cells: _Cells, labels: Sequence[str], language: str, _: Clusters) -> Example | None:
+    words, tags = cells.parts("words"), cells.parts("tags")
+    if len(words) != len(tags) or not words:
+        raise DataError(f"{cells.row[0]}: {len(words)} words and {len(tags)} tags", fix="check 'separator'")
+    if unknown := [tag for tag in tags if labels and tag not in labels]:
+        raise DataError(f"{cells.row[0]}: tag {unknown[0]!r}; expected {' '.join(labels)}", fix="use official tags")
+    name = cells.name()
+    return TaggingExample(name, cells.text("cluster") or name, language, tuple(words), tuple(tags))
+
+
+def _span(cells: _Cells, _: Sequence[str], language: str, clusters: Clusters) -> Example | None:
+    context, answers = cells.text("context"), [text for text in cells.parts("answers") if text]
+    starts = [int(start) for start in cells.parts("answer_starts")] or [0] * len(answers)
+    places = [locate_answer(context, text, start) for text, start in zip(answers, starts, strict=True)]
+    found = [(text, place) for text, place in zip(answers, places, strict=True) if place is not None]
+    if not found:
+        cells.notes["questions without an answer left out"] += 1
+        return None
+    return SpanExample(
+        cells.name(), cells.text("cluster") or clusters.of(context), language, cells.text("question"), context,
+        tuple(text for text, _ in found), tuple(place for _, place in found),
+    )  # fmt: skip
+
+
+def _choice(cells: _Cells, _: Sequence[str], language: str, clusters: Clusters) -> Example | None:
+    choices = cells.parts("choices")
+    first = cells.layout.first_label
+    names = [str(number + first) for number in range(len(choices))]
+    raw = cells.label([*names, *cells.layout.labels.values()])
+    if raw is None:
+        return None
+    name, context = cells.name(), cells.text("context")
+    label = int(raw) if str(cells.get("label")) in cells.layout.labels else names.index(raw)
+    return ChoiceExample(
+        name, cells.text("cluster") or clusters.of(context or name), language, context, cells.text("question"),
+        tuple(choices), label,
+    )  # fmt: skip
+
+
+def _translation(cells: _Cells, _: Sequence[str], language: str, __: Clusters) -> Example | None:
+    name = cells.name()
+    return RetrievalExample(
+        name, cells.text("cluster") or name, language, cells.text("text"), cells.text("translation")
+    )
+
+
+_MAKERS: dict[FormatName, Callable[[_Cells, Sequence[str], str, Clusters], Example | None]] = {
+    "sequence_classification": _pair,
+    "tagging": _tags,
+    "span_qa": _span,
+    "multiple_choice": _choice,
+    "retrieval": _translation,
+}

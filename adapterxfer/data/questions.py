@@ -1,0 +1,112 @@
+"""Questions about whole contexts: the official task of SQuAD 1.1 and 2.0, XQuAD, MLQA and TyDi QA GoldP.
+
+Offsets count characters of the raw context, which is never stripped or normalised: some copies did so and kept the
+offsets. Every answer is checked against its place; where it is not there, the nearest occurrence is taken and counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.data.examples import Example, SpanExample
+from adapterxfer.data.files import open_text
+from adapterxfer.data.squad import locate_answer
+from adapterxfer.errors import DataError
+
+Notes = Counter[str]
+
+
+def read_questions(
+    paths: Sequence[Path], language: str, notes: Notes, *, unanswerable: bool = False, prefix: str = ""
+) -> list[Example]:
+    """Questions of files in SQuAD's format.
+
+    Args:
+        unanswerable: keep questions without answer (SQuAD 2.0); otherwise they are left out and counted.
+        prefix: keep only ids that begin so, for files of several languages.
+
+    Raises:
+        DataError: the file is not in this format, or its answers were removed.
+    """
+    examples: list[Example] = []
+    for path in paths:
+        hidden = answered = empty = 0
+        seen: set[str] = set()
+        for cluster, context, entry in _entries(path):
+            name = str(entry["id"])
+            if not name.startswith(prefix):
+                continue
+            if name in seen:
+                notes["repeated questions left out"] += 1
+                continue
+            seen.add(name)
+            spans: list[tuple[int, str]] = []
+            for answer in entry["answers"]:
+                text, start = str(answer["text"]), int(answer["answer_start"])
+                if not text.strip():
+                    hidden += 1
+                    continue
+                found = locate_answer(context, text, start)
+                if found is None:
+                    notes["answers not in their context left out"] += 1
+                    continue
+                notes["answer offsets repaired"] += found != start
+                if (found, text) not in spans:
+                    spans.append((found, text))
+            if not spans and not (unanswerable and not entry["answers"]):
+                notes["questions without an answer left out"] += 1
+                continue
+            answered += bool(spans)
+            empty += not spans
+            examples.append(
+                SpanExample(
+                    name,
+                    cluster,
+                    language,
+                    str(entry["question"]),
+                    context,
+                    tuple(text for _, text in spans),
+                    tuple(start for start, _ in spans),
+                )
+            )
+        if not answered:
+            raise DataError(
+                f"{path}: no question has an answer ({hidden} are empty): the gold was removed from this copy",
+                fix="get the file with answers from the task's own site, or leave this task or language out",
+            )
+        if empty:
+            notes["unanswerable questions"] += empty
+    return examples
+
+
+def read_answerable(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
+    """SQuAD 1.1, XQuAD and MLQA."""
+    return read_questions(paths, language, notes)
+
+
+def read_squad_v2(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
+    """SQuAD 2.0: questions without answers stay, plausible answers do not."""
+    return read_questions(paths, language, notes, unanswerable=True)
+
+
+def _entries(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Cluster (the paragraph), context and entry of every question."""
+    with open_text(path) as file:
+        try:
+            articles = json.load(file)["data"]
+            clusters: dict[str, str] = {}  # TyDi QA repeats a passage for each of its questions
+            for place, article in enumerate(articles):
+                for row, paragraph in enumerate(article["paragraphs"]):
+                    context = paragraph["context"]
+                    if not isinstance(context, str):
+                        raise TypeError("a context is not text")
+                    for entry in paragraph["qas"]:
+                        for key in ("id", "question", "answers"):
+                            entry[key]
+                        yield clusters.setdefault(context, f"{place}/{row}"), context, entry
+        except (ValueError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: not in SQuAD's JSON format ({error!r})", fix="download the file again") from None

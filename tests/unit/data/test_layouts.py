@@ -1,0 +1,74 @@
+"""Files in other layouts, described by the user."""
+
+from __future__ import annotations
+
+import bz2
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from adapterxfer.data.check import check_folder
+from adapterxfer.data.layouts import layout_files, parse_layouts, read_layout
+from adapterxfer.errors import DataError
+
+
+def only(content: object, task: str, role: str = "dev"):
+    return parse_layouts(content, "layouts.yaml")[task][role]
+
+
+def test_csv_with_other_column_names_and_labels(tmp_path: Path):
+    layout = only({"mnli": {"dev": {
+        "path": "some/*.csv", "layout": "csv", "columns": {"text": "a", "text_pair": "b", "label": "gold"},
+        "labels": {"yes": "entailment", "no": "contradiction"},
+    }}}, "mnli")  # fmt: skip
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "x.csv.bz2").write_bytes(bz2.compress(b'a,b,gold\n"x, y",z,yes\nq,r,neutral\n'))
+    paths = layout_files(layout, tmp_path, "en")
+    assert paths == ["some/x.csv.bz2"]
+    found = read_layout(layout, "mnli", [tmp_path / paths[0]], "en", Counter())
+    assert [(e.text, e.text_pair, e.label) for e in found] == [("x, y", "z", "entailment"), ("q", "r", "neutral")]
+
+
+def test_records_of_lines_and_columns_by_number(tmp_path: Path):
+    layout = only({"hellaswag": {"dev": {
+        "path": "t.txt", "layout": "text", "record": 4, "first_label": 1,
+        "columns": {"context": 0, "label": 1, "choices": [2, 3]},
+    }}}, "hellaswag")  # fmt: skip
+    (tmp_path / "t.txt").write_text("one\n2\na\nb\ntwo\n1\nc\nd\n")
+    found = read_layout(layout, "hellaswag", [tmp_path / "t.txt"], "en", Counter())
+    assert [(e.context, e.choices[e.label]) for e in found] == [("one", "b"), ("two", "c")]
+    (tmp_path / "t.txt").write_text("one\n2\na\nb\ntwo\n")
+    with pytest.raises(DataError, match="no records of 4"):
+        read_layout(layout, "hellaswag", [tmp_path / "t.txt"], "en", Counter())
+
+
+def test_tsv_without_header_in_several_languages(tmp_path: Path):
+    layout = only({"xnli": {"test": {
+        "path": "{lang}.tsv", "layout": "tsv", "header": False, "columns": {"text": 0, "text_pair": 1, "label": 2},
+    }}}, "xnli", "test")  # fmt: skip
+    (tmp_path / "sw.tsv").write_text("a\tb\tneutral\nc\td\tentailment\n")
+    (part,) = [
+        part for check in check_folder(tmp_path, ["xnli"], layouts={"xnli": {"test": layout}})
+        for part in check.parts if part.state == "found"
+    ]  # fmt: skip
+    assert (part.role, part.language, part.examples) == ("test", "sw", 2)
+    (tmp_path / "sw.tsv").write_text("a\tneutral\tb\nc\tneutral\td\n")
+    with pytest.raises(DataError, match=r"sw\.tsv:1: label 'b'"):
+        read_layout(layout, "xnli", [tmp_path / "sw.tsv"], "sw", Counter())
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"nothing": {}}, "no task 'nothing'"),
+        ({"mnli": {"later": {}}}, "not a role"),
+        ({"mnli": {"dev": {"path": "x", "layout": "xml"}}}, "layout"),
+        ({"mnli": {"dev": {"path": "x", "layout": "csv", "columns": {"text": "a"}}}}, "column of 'label'"),
+        ({"mnli": {"dev": {"path": "x", "layout": "csv", "columns": {"text": 1, "label": 2, "tags": 3}}}}, "no field"),
+        ({"mnli": {"dev": {"path": "x", "layout": "csv", "colums": {}}}}, "unknown key"),
+    ],
+)
+def test_mistakes_name_their_place(content, message):
+    with pytest.raises(DataError, match=message):
+        parse_layouts(content, "layouts.yaml")
