@@ -1,0 +1,98 @@
+"""Score a submission folder of XTREME or XTREME-R: official numbers with intervals, or two folders against each other.
+
+Folders hold ``TASK/test-LANG.tsv`` (``.json`` for questions, ``.jsonl`` for XCOPA), as the official script expects.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapterxfer.cli.console import say, say_json, say_table
+from adapterxfer.cli.options import add_json, positive
+
+if TYPE_CHECKING:
+    from adapterxfer.report.submission import Score, SubmissionScores
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("--benchmark", required=True, choices=["xtreme", "xtreme-r"], help="which tasks and languages")
+    parser.add_argument("--labels", required=True, type=Path, metavar="DIR", help="folder with the gold labels")
+    parser.add_argument("--predictions", required=True, type=Path, metavar="DIR", help="folder of the submission")
+    parser.add_argument("--against", type=Path, metavar="DIR", help="another submission to compare it with")
+    parser.add_argument("--task", action="append", default=[], metavar="TASK", help="only this task")
+    parser.add_argument("--resamples", type=positive, default=10_000, help="bootstrap resamples (default: 10000)")
+    parser.add_argument("--seed", type=int, default=0, help="of the resampling (default: 0)")
+    parser.add_argument("--languages", action="store_true", help="one row per language as well")
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="count ids without prediction as wrong instead of refusing"
+    )
+    add_json(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Print the scores."""
+    from adapterxfer.report.submission import score_submission
+
+    found = score_submission(
+        arguments.benchmark,
+        arguments.labels,
+        arguments.predictions,
+        against=arguments.against,
+        resamples=max(arguments.resamples, 2),
+        seed=arguments.seed,
+        tasks=arguments.task,
+        allow_missing=arguments.allow_missing,
+    )
+    if arguments.json:
+        say_json(asdict(found))
+    else:
+        _show(found, languages=arguments.languages)
+    return 0
+
+
+def _show(found: SubmissionScores, *, languages: bool) -> None:
+    from adapterxfer.report.submission import FEW_CLUSTERS
+
+    header = ["task", "language", "score", "points", f"{found.level:.0%} interval", "clusters", "protocol"]
+    if found.difference:
+        header += ["p", "p (Holm)"]
+    rows = []
+    for name, task in found.tasks.items():
+        rows.append([name, "mean", "average", *_cells(task.average), "", task.protocol, *_tests(found, task.average)])
+        if len(task.averages) > 1:
+            rows += [
+                ["", "mean", score, *_cells(value), "", "", *_tests(found, value)]
+                for score, value in task.averages.items()
+            ]
+        if not languages:
+            continue
+        for code, entry in task.languages.items():
+            clusters = f"{entry.clusters}{' few' if entry.clusters < FEW_CLUSTERS else ''}"
+            rows += [
+                ["", code, score, *_cells(value), clusters, "", *_tests(found, value)]
+                for score, value in entry.scores.items()
+            ]
+            rows += [["", code, score, f"{value:.2f}", "", "", ""] for score, value in entry.others.items()]
+    if found.overall is not None:
+        rows.append(["all tasks", "", "average", *_cells(found.overall), "", "", *_tests(found, found.overall)])
+    say_table(header, rows, right=(3, 5))
+    if found.absent:
+        say(f"not scored: {', '.join(found.absent)}; without them there is no overall score")
+    say(
+        f"intervals over test items: {found.resamples:,} resamples of clusters (premises, contexts, sentences); the "
+        "model is held fixed"
+    )
+
+
+def _cells(score: Score) -> list[str]:
+    return [f"{score.value:.2f}", f"{score.low:.2f} to {score.high:.2f}"]
+
+
+def _tests(found: SubmissionScores, score: Score) -> list[str]:
+    if not found.difference:
+        return []
+    return ["-" if value is None else f"{value:.4f}" for value in (score.p, score.p_holm)]

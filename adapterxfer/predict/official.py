@@ -1,0 +1,68 @@
+"""Predictions of a stage as files in the official layout of XTREME, ready to be submitted or scored by anybody.
+
+``FOLDER/TASK/test-LANG.tsv`` holds one label or tag per line, ``.json`` answers by question id, ``.jsonl`` choices.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapterxfer.errors import DataError
+from adapterxfer.metrics.benchmarks import BENCHMARKS, BenchmarkTask
+from adapterxfer.predict.table import Predictions, read_predictions
+
+
+def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False) -> list[Path]:
+    """Write one file per language of every stage.
+
+    Args:
+        stages: folders of predict stages, one per task.
+        folder: made if absent; one folder per task in it.
+        gold: write the gold labels instead of the predictions, in the same layout.
+
+    Returns:
+        The files written.
+
+    Raises:
+        DataError: a task is in no benchmark, or two stages are of the same task.
+    """
+    table = {**BENCHMARKS["xtreme"], **BENCHMARKS["xtreme-r"]}
+    written: list[Path] = []
+    seen: set[str] = set()
+    for stage in stages:
+        predictions = read_predictions(stage)
+        name = str(predictions.metadata["task"])
+        if name not in table:
+            raise DataError(f"{stage}: task '{name}' is in no benchmark", fix=f"tasks: {', '.join(table)}")
+        if name in seen:
+            raise DataError(f"{stage}: a second stage of task '{name}'", fix="give one system's stages")
+        seen.add(name)
+        for index, language in enumerate(predictions.languages):
+            path = folder / name / f"test-{language}.{table[name].suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(_content(table[name], predictions, index, gold=gold), encoding="utf-8")
+            written.append(path)
+    return written
+
+
+def _content(task: BenchmarkTask, predictions: Predictions, index: int, *, gold: bool) -> str:
+    chosen = predictions.language == index
+    values = [str(value) for value in (predictions.gold if gold else predictions.prediction)[chosen]]
+    ids = [str(name) for name in predictions.example_id[chosen]]
+    if task.reader == "answers":
+        if not gold:
+            return json.dumps(dict(zip(ids, values, strict=True)), ensure_ascii=False) + "\n"
+        clusters = [str(name) for name in predictions.cluster_id[chosen]]
+        paragraphs: dict[str, list[dict[str, object]]] = {}
+        for name, cluster, value in zip(ids, clusters, values, strict=True):
+            answers = [{"text": text, "answer_start": 0} for text in json.loads(value)]
+            paragraphs.setdefault(cluster, []).append({"id": name, "question": "", "answers": answers})
+        data = [{"title": "", "paragraphs": [{"context": "", "qas": qas} for qas in paragraphs.values()]}]
+        return json.dumps({"version": "1.1", "data": data}, ensure_ascii=False) + "\n"
+    if task.reader == "choices":
+        return "".join(json.dumps({"label": int(value)}) + "\n" for value in values)
+    if task.reader == "tags":
+        return "\n\n".join(value.replace(" ", "\n") for value in values) + "\n"
+    return "".join(f"{value}\n" for value in values)
