@@ -68,7 +68,7 @@ yo|Yoruba|Niger-Congo|Defoid|Latin|2|0.0|udpos panx
 zh|Chinese (Mandarin)|Sino-Tibetan|Chinese|Han|5|63.5|xnli xcopa udpos panx xquad mlqa tatoeba lareqa pawsx bucc2018
 """
 
-# Languages of the extensions: code as their data sets write it | name | family | genus | script. Their Joshi classes were
+# Languages of the extensions: code as data sets write it | name | family | genus | script. Their Joshi classes were
 # not read at a source and are left open. All of them count as low-resource: that is what the extensions test.
 _EXTENSIONS = """
 bam|Bambara|Niger-Congo|Mande|Latin

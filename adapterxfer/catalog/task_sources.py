@@ -57,7 +57,8 @@ class TaskSource:
 
 _NLI = ("entailment", "neutral", "contradiction")
 _NER = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
-_UPOS = ("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ", "SYM",
+_UPOS = ("ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ",
+         "SYM",
          "VERB", "X")  # fmt: skip
 _TOPICS = ("science/technology", "travel", "politics", "sports", "health", "entertainment", "geography")
 _QA = {"id": "id", "context": "context", "question": "question", "answers": "answers"}

@@ -67,7 +67,7 @@ class ChoiceExample:
 
 @dataclass(frozen=True, slots=True)
 class RetrievalExample:
-    """A sentence and its English translation (format ``retrieval``): queries search all ``translation`` of a language."""
+    """A sentence with its English translation (``retrieval``): queries search the translations of their language."""
 
     example_id: str
     cluster_id: str

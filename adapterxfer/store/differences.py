@@ -101,7 +101,7 @@ def different_rows(here: Path, there: Path) -> tuple[int, int]:
 
 def read_differences(root: Path) -> dict[str, Mapping[str, Any]]:
     """Short key -> recorded difference; unreadable ones are left out, since they only inform."""
-    found = {}
+    found: dict[str, Mapping[str, Any]] = {}
     folder = root / "differences"
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
         try:

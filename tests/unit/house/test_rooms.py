@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"store", "data", "pretraining", "backbones", "variants", "formats", "training", "predict", "metrics", "report"},
     "engines": {"errors", "store", "stages", "plan", "recipe"},
     "api": FACTS | {"recipe", "plan", "store", "engines", "report"},
-    "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data"},
+    "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics"},
 }
 
 ONLY_IN: dict[str, set[str]] = {
@@ -112,6 +112,7 @@ def test_files_stay_readable() -> None:
     long = {
         str(path.relative_to(PACKAGE)): lines
         for path in FILES
-        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 600
+        if room_of(path) != "catalog"  # tables of facts
+        and (lines := len(path.read_text(encoding="utf-8").splitlines())) > 600
     }
     assert not long, "over 600 lines: more than one idea"
