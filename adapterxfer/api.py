@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 DEFAULT_STORE = "store"
 
+ENGINES = ("inline", "ray", "slurm")
+"""What can run a plan; all give the same stages and the same predictions."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
@@ -85,6 +88,9 @@ def run(
     listener: Callable[[Event], None] | None = None,
     settings: Mapping[str, Any] | None = None,
     prepared: Callable[[Plan], None] | None = None,
+    retry_failed: bool = False,
+    engine: str = "inline",
+    engine_settings: Mapping[str, str] | None = None,
 ) -> RunResult:
     """Run everything a recipe needs that is not in the store yet.
 
@@ -94,16 +100,21 @@ def run(
         listener: called for everything that happens to a stage.
         settings: what does not change the numbers, e.g. ``{"device": "cuda"}``.
         prepared: called once with the plan, before the first stage starts.
+        retry_failed: also try stages again that earlier runs gave up after three tries.
+        engine: one of `ENGINES`; ``ray`` and ``slurm`` need the extra of that name.
+        engine_settings: see `adapterxfer.engines.ray.RaySettings` and `adapterxfer.engines.slurm.SlurmSettings`.
 
     Raises:
+        MissingDependency: the engine's extra is not installed.
         RecipeError: the recipe names something that cannot run yet; nothing was trained.
         DataError: original files are missing; nothing was trained.
         StoreError: the store cannot be written.
     """
+    from adapterxfer.engines.choice import choose_engine
     from adapterxfer.engines.events import silent
-    from adapterxfer.engines.inline import run_plan
     from adapterxfer.store.store import Store
 
+    run_plan = choose_engine(engine, engine_settings or {})
     loaded = as_recipe(recipe)
     workers = jobs or default_jobs()
     handed: dict[str, Any] = {"data_root": loaded.data_root, **(settings or {})}
@@ -113,7 +124,8 @@ def run(
     plan = build_plan(loaded, only=only)
     if prepared is not None:
         prepared(plan)
-    outcome = run_plan(plan, Store(store), jobs=workers, listener=listener or silent, settings=handed)
+    again = {"retry_failed": True} if retry_failed else {}
+    outcome = run_plan(plan, Store(store), jobs=workers, listener=listener or silent, settings=handed, **again)
     last = plan.report
     return RunResult(plan, outcome, outcome.folders.get(last.key) if last is not None else None)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from adapterxfer.api import RunResult, default_jobs, run
+from adapterxfer.api import ENGINES, RunResult, default_jobs, run
 from adapterxfer.cli.console import complain, count, duration, say, say_json
 from adapterxfer.cli.options import add_json, add_recipe, add_store, positive
 from adapterxfer.cli.progress import BarProgress, PlainProgress, make_progress
 from adapterxfer.engines.events import Event
+from adapterxfer.errors import AdapterxferError
 from adapterxfer.plan import Plan
 from adapterxfer.recipe import load_recipe
 from adapterxfer.store.store import Store
@@ -21,6 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_recipe(parser)
     add_store(parser)
     parser.add_argument("--jobs", type=positive, default=None, help="worker processes (default: number of cores)")
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="also try stages again that failed 3 times in earlier runs"
+    )
+    parser.add_argument("--engine", choices=ENGINES, default="inline", help="what runs the stages (default: inline)")
+    parser.add_argument(
+        "--engine-set", action="append", default=[], metavar="KEY=VALUE",
+        help="setting of the engine, e.g. address=auto (ray), partition=gpu or timeout_min=240 (slurm)",
+    )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="where to train: cpu (default), cuda, cuda:0, ...")
     add_json(parser)
 
@@ -57,12 +67,26 @@ def execute(arguments: argparse.Namespace) -> int:
             listener=listener,
             settings={"device": arguments.device},
             prepared=prepared,
+            retry_failed=arguments.retry_failed,
+            engine=arguments.engine,
+            engine_settings=_engine_settings(arguments.engine_set),
         )
     if arguments.json:
         say_json(as_json(result, arguments.store))
     else:
         _say_end(result, arguments.store)
     return result.outcome.exit_code
+
+
+def _engine_settings(entries: Sequence[str]) -> dict[str, str]:
+    """``KEY=VALUE`` entries as a mapping; the engine checks the keys."""
+    found = {}
+    for entry in entries:
+        key, equals, value = entry.partition("=")
+        if not key or not equals:
+            raise AdapterxferError(f"--engine-set {entry!r}: expected KEY=VALUE", fix="for example address=auto")
+        found[key] = value
+    return found
 
 
 def _say_start(plan: Plan, done: int, store: str) -> None:

@@ -1,62 +1,121 @@
-"""What of a recipe is done, what failed, and where the report is."""
+"""What of a recipe is done, running, failed or blocked, and where the report is."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+import time
 from collections import Counter
+from typing import Any
 
 from adapterxfer.cli.console import count, say, say_json, say_table
-from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
+from adapterxfer.cli.options import add_json, add_recipe, add_store, positive, read_plan
 from adapterxfer.cli.progress import describe
 from adapterxfer.cli.run import shown_path
+from adapterxfer.plan import Plan
+from adapterxfer.store.overview import Overview, look
 from adapterxfer.store.store import Store
+
+LOG_LINES = 3
+"""Last lines of a failed stage's log that are shown; `--json` has all that were kept."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `status`."""
     add_recipe(parser)
     add_store(parser)
+    parser.add_argument("--watch", action="store_true", help="show every change until nothing runs any more")
+    parser.add_argument("--every", type=positive, default=2, metavar="SECONDS", help="time between two looks")
     add_json(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Print one row per stage kind, then every failure with its fix."""
+    """Print one row per stage kind, what runs now, and every failure. Reads the store and nothing else."""
     plan = read_plan(arguments)
     store = Store(arguments.store)
-    completed = store.completed()
-    failures = store.failures.read()
-    total, done, failed = Counter[str](), Counter[str](), Counter[str]()
-    broken = []
-    for stage in plan.stages.values():
-        total[stage.kind] += 1
-        if stage.short_key in completed:
-            done[stage.kind] += 1
-        elif stage.short_key in failures:
-            failed[stage.kind] += 1
-            broken.append(failures[stage.short_key])
-    last = plan.report
-    folder = completed.get(last.short_key) if last is not None else None
-    report = shown_path(folder / "report.html", arguments.store) if folder is not None else None
-    if arguments.json:
-        kinds = [
-            {"kind": kind, "count": number, "done": done[kind], "failed": failed[kind]}
-            for kind, number in total.items()
-        ]
-        what = [
-            {"key": entry.stage.key, "error": entry.error, "what": entry.what, "fix": entry.fix} for entry in broken
-        ]
-        say_json({"recipe": plan.recipe.name, "kinds": kinds, "failures": what, "report": report})
-        return 0
-    say(f"{plan.recipe.name}: {sum(done.values()):,} of {count(len(plan.stages), 'stage')} done")
+    shown: Overview | None = None
+    while True:
+        overview = look(store, plan.stages)
+        if overview != shown:
+            if arguments.json:
+                say_json(_as_json(plan, overview, _report(plan, store, arguments.store)))
+            else:
+                if arguments.watch and sys.stdout.isatty():
+                    say("\x1b[H\x1b[2J\x1b[3J")
+                _print(plan, overview, _report(plan, store, arguments.store))
+            shown = overview
+        if not arguments.watch or not overview.active:
+            return 0
+        time.sleep(arguments.every)
+
+
+def _report(plan: Plan, store: Store, given: str) -> str | None:
+    folder = store.find(plan.report) if plan.report is not None else None
+    return shown_path(folder / "report.html", given) if folder is not None else None
+
+
+def _print(plan: Plan, overview: Overview, report: str | None) -> None:
+    say(f"{plan.recipe.name}: {len(overview.done):,} of {count(len(plan.stages), 'stage')} done")
+    header = ["stage", "count", "done", "running", "failed", "blocked", "to do"]
     rows = [
-        [kind, f"{number:,}", f"{done[kind]:,}", f"{failed[kind]:,}", f"{number - done[kind] - failed[kind]:,}"]
-        for kind, number in total.items()
+        [kind, *(f"{numbers[column]:,}" for column in ("count", "done", "running", "failed", "blocked", "waiting"))]
+        for kind, numbers in _by_kind(plan, overview).items()
     ]
-    say_table(["stage", "count", "done", "failed", "to do"], rows, right=(1, 2, 3, 4))
-    for entry in broken:
-        say(f"failed: {describe(entry.stage)} ({entry.stage.short_key}): {entry.error}: {entry.what}")
-        if entry.fix:
-            say(f"  fix: {entry.fix}")
+    say_table(header, rows, right=range(1, len(header)))
+    for key, line in overview.running.items():
+        say(f"running: {describe(plan.stages[key])} ({plan.stages[key].short_key}){_progress(line)}")
+    for key, failure in overview.failed.items():
+        again = "not tried again" if failure.given_up else "tried again by the next run"
+        blocks = f", blocks {count(overview.blocks(key), 'stage')}" if overview.blocks(key) else ""
+        tried = count(failure.attempts, "attempt")
+        say(f"failed: {describe(failure.stage)} ({failure.stage.short_key}): {failure.error}: {failure.what}")
+        say(f"  {tried}, {again}{blocks}")
+        for log_line in list(failure.log)[-LOG_LINES:]:
+            say(f"  log: {log_line}")
+        if failure.fix:
+            say(f"  fix: {failure.fix}")
+    if any(failure.given_up for failure in overview.failed.values()):
+        say("stages that failed 3 times wait for `adapterxfer run ... --retry-failed`")
     if report:
         say(f"Report: {report}")
-    return 0
+
+
+def _progress(line: Any) -> str:
+    step, steps, loss = line.get("step"), line.get("steps"), line.get("loss")
+    text = f": step {step}" if isinstance(step, int) else ""
+    text += f" of {steps}" if text and isinstance(steps, int) else ""
+    return f"{text}, loss {loss:.2f}" if text and isinstance(loss, int | float) else text
+
+
+def _by_kind(plan: Plan, overview: Overview) -> dict[str, Counter[str]]:
+    found: dict[str, Counter[str]] = {}
+    for key, stage in plan.stages.items():
+        numbers = found.setdefault(stage.kind, Counter())
+        numbers["count"] += 1
+        for column in ("done", "running", "failed", "blocked", "waiting"):
+            numbers[column] += key in getattr(overview, column)
+    return found
+
+
+def _as_json(plan: Plan, overview: Overview, report: str | None) -> dict[str, Any]:
+    failures = [
+        {
+            "key": key,
+            "error": failure.error,
+            "what": failure.what,
+            "fix": failure.fix,
+            "attempts": failure.attempts,
+            "tried_again": not failure.given_up,
+            "blocks": overview.blocks(key),
+            "log": list(failure.log),
+        }
+        for key, failure in overview.failed.items()
+    ]
+    return {
+        "recipe": plan.recipe.name,
+        "kinds": [{"kind": kind, **numbers} for kind, numbers in _by_kind(plan, overview).items()],
+        "running": {key: dict(line) for key, line in overview.running.items()},
+        "failures": failures,
+        "active": overview.active,
+        "report": report,
+    }
