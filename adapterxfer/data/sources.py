@@ -85,7 +85,7 @@ def wanted_files(task: str, languages: Sequence[str]) -> list[Wanted]:
         case _:
             raise DataError(
                 f"task '{task}': no reader for original files",
-                fix="tasks read from files: udpos, squad-gold-sentence, tydiqa-gold-sentence, xquad-gold-sentence",
+                fix="adapterxfer ls tasks says which tasks can be loaded; describe other files with a layout in the recipe",
             )
 
 
