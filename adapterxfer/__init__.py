@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from adapterxfer.api import compare, run
+    from adapterxfer.hub.inference import Bundle, load_bundle
     from adapterxfer.plan import Plan, build_plan
     from adapterxfer.recipe import Recipe, load_recipe
     from adapterxfer.report.results import Results
@@ -17,16 +18,29 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PLACES = {
+    "Bundle": "adapterxfer.hub.inference",
     "Plan": "adapterxfer.plan",
     "Recipe": "adapterxfer.recipe",
     "Results": "adapterxfer.report.results",
     "build_plan": "adapterxfer.plan",
     "compare": "adapterxfer.api",
+    "load_bundle": "adapterxfer.hub.inference",
     "load_recipe": "adapterxfer.recipe",
     "run": "adapterxfer.api",
 }
 
-__all__ = ["Plan", "Recipe", "Results", "__version__", "build_plan", "compare", "load_recipe", "run"]
+__all__ = [
+    "Bundle",
+    "Plan",
+    "Recipe",
+    "Results",
+    "__version__",
+    "build_plan",
+    "compare",
+    "load_bundle",
+    "load_recipe",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -69,6 +69,16 @@ class VariantError(AdapterxferError):
     """A transfer variant cannot be built, or an assertion about a built one does not hold."""
 
 
+class BundleError(AdapterxferError):
+    """A bundle is incomplete, damaged, or does not fit what it is to be used with; nothing of it was used."""
+
+
+class HubError(AdapterxferError):
+    """The Hub could not be reached or refused a request; whatever was transferred so far is kept for the next try."""
+
+    exit_code = 1
+
+
 class StatisticsError(AdapterxferError):
     """The numbers given cannot answer the question asked of them."""
 

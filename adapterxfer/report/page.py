@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapterxfer.report.figures import Figure
 from adapterxfer.report.model import Findings, Verdict
+from adapterxfer.report.sharing import sharing
 from adapterxfer.report.tables import Table
 
 SYNTHETIC_NOTE = (
@@ -52,6 +53,7 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
         "verdicts": get_args(Verdict),
         "row_limit": ROW_LIMIT,
         "synthetic_note": SYNTHETIC_NOTE,
+        "sharing": sharing(findings),
         "facts": facts_line(findings),
         "scope_note": (
             f"Intervals ({level}) are about new test items and, with several seeds, new training runs; languages, "

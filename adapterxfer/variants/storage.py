@@ -114,9 +114,34 @@ def load_model(folder: Path, backbone: LoadedBackbone, *, make_head: HeadFactory
     """
     stored = read_description(folder)
     check_backbone(stored, backbone)
-    composition = stored.composition
+    if stored.composition.trains_backbone:
+        backbone = with_own_weights(backbone)
+    return assemble(
+        stored.composition, backbone, read_weights(folder), make_head=make_head, where=str(folder / WEIGHTS)
+    )
+
+
+def assemble(
+    composition: Composition,
+    backbone: LoadedBackbone,
+    state: Mapping[str, Tensor],
+    *,
+    make_head: HeadFactory,
+    where: str,
+) -> TransferModel:
+    """A model from its composition and tensors, in evaluation mode.
+
+    Args:
+        backbone: with weights of its own where the variant trains them.
+        state: by the names of `TransferModel.own_state`.
+        make_head: makes the empty heads.
+        where: what the tensors were read from, for messages.
+
+    Raises:
+        VariantError: the tensors do not fit the composition exactly.
+    """
     model = TransferModel(
-        with_own_weights(backbone) if composition.trains_backbone else backbone,
+        backbone,
         composition,
         adapters={
             part.id: empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size))
@@ -125,7 +150,7 @@ def load_model(folder: Path, backbone: LoadedBackbone, *, make_head: HeadFactory
         fusion=empty_fusion(backbone) if composition.fused else None,
         heads={part.id: make_head(part) for part in composition.heads},
     )
-    fill(model.own_state(), read_weights(folder), str(folder / WEIGHTS))
+    fill(model.own_state(), state, where)
     return model.eval()
 
 

@@ -36,9 +36,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "report": FACTS | {"store", "metrics", "statistics", "predict", "plan", "recipe", "data"},
     "stages": FACTS
     | {"store", "data", "pretraining", "backbones", "variants", "formats", "training", "predict", "metrics", "report"},
+    "hub": FACTS
+    | {"store", "recipe", "plan", "data", "backbones", "variants", "formats", "training", "predict", "metrics"}
+    | {"report", "statistics"},
     "engines": {"errors", "store", "stages", "plan", "recipe"},
     "api": FACTS | {"recipe", "plan", "store", "engines", "report"},
-    "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics"},
+    "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub"},
 }
 
 ONLY_IN: dict[str, set[str]] = {
@@ -50,6 +53,7 @@ ONLY_IN: dict[str, set[str]] = {
     "submitit": {"engines"},
     "rich": {"cli"},
     "matplotlib": {"report"},
+    "huggingface_hub": {"hub", "backbones"},
 }
 
 TORCH_FREE = {"errors", "catalog", "recipe", "store", "plan", "statistics", "metrics", "report", "cli"}
@@ -99,6 +103,7 @@ def test_the_rules_name_every_room() -> None:
         "import adapterxfer.cli.main",
         "from adapterxfer import load_recipe, build_plan",
         "from adapterxfer import run, Results, compare",
+        "import adapterxfer.hub.card, adapterxfer.hub.evidence, adapterxfer.hub.pushing, adapterxfer.hub.pulling",
     ],
 )
 def test_imports_stay_light(code: str) -> None:

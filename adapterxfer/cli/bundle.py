@@ -1,0 +1,62 @@
+"""Make folders ready to share of trained models: weights, heads, tokenizer, card; each is verified at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from adapterxfer.cli.console import count, say, say_json
+from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
+from adapterxfer.plan import build_plan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `bundle`."""
+    add_recipe(parser)
+    add_store(parser)
+    parser.add_argument("--out", default="bundles", metavar="DIR", help="folder for the bundles (default: bundles)")
+    parser.add_argument(
+        "--phase", choices=("target", "intermediate"), default="target",
+        help="bundle the models that were evaluated, or the intermediate models behind them",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=None, help="which training run (default: the recipe's first)")
+    parser.add_argument(
+        "--full-weights", action="store_true",
+        help="put the encoder into the bundle: needed for full-ft; with adapters it adds the backbone",
+    )  # fmt: skip
+    add_json(parser)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Write, verify and name the bundles."""
+    from adapterxfer.hub.checking import verify_fresh
+    from adapterxfer.hub.making import choose, make_bundle
+    from adapterxfer.store.store import Store
+
+    narrowed = read_plan(arguments)
+    plan, store = build_plan(narrowed.recipe), Store(arguments.store)
+    made = []
+    for wanted in choose(narrowed, phase=arguments.phase, seed=arguments.seed):
+        folder, manifest = make_bundle(plan, store, wanted, Path(arguments.out), full_weights=arguments.full_weights)
+        backbone = manifest.backbone
+        outside = None
+        if backbone.kind == "stage" and not backbone.included:
+            outside = store.folder(plan.stages[plan.stages[wanted.key].inputs["backbone"]])
+        checked = verify_fresh(folder, backbone=outside)
+        made.append({"folder": str(folder), **checked})
+        if not arguments.json:
+            say(f"{folder}  {size_text(checked['bytes'])}  verified, logits differ by {checked['difference']:.1g}")
+            if outside is not None:
+                say("  its backbone was trained by the recipe and is not in it; --full-weights adds it")
+    if arguments.json:
+        say_json(made)
+    else:
+        say(f"{count(len(made), 'bundle')}; publish with: adapterxfer push {made[0]['folder']} --to ORG/NAME")
+    return 0
+
+
+def size_text(size_bytes: int) -> str:
+    """``412 kB``, ``1.5 MB`` or ``2.24 GB``."""
+    if size_bytes < 1e6:
+        return f"{size_bytes / 1e3:.0f} kB"
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:.2f} GB"

@@ -1,0 +1,210 @@
+"""What a study knows about one trained model: `results.json` of its bundle. Torch-free.
+
+Scores are those of the bundled model itself, with intervals over test items. Gains are those of the study, over all its
+seeds, with the verdict and the corrected p-value of its report.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapterxfer.catalog import tasks, world_languages
+from adapterxfer.hub.licences import facts_of
+from adapterxfer.plan import Cell, Plan
+from adapterxfer.report.findings import find
+from adapterxfer.report.model import Effect
+from adapterxfer.report.results import Results, cell_of
+from adapterxfer.report.settings import ReportSettings
+from adapterxfer.report.study import Study, build_study
+from adapterxfer.statistics import Contrast, estimates, macro, resample, score
+from adapterxfer.store.keys import SHORT_KEY, Stage
+from adapterxfer.store.store import Store
+
+SCHEMA = 1
+TRAINING_KINDS = ("train_intermediate", "train_target", "train_fusion")
+
+
+def cells_of(plan: Plan, key: str) -> list[Cell]:
+    """Cells whose predictions come from one trained model; the first one of each target."""
+    found: dict[str, Cell] = {}
+    for cell in plan.cells:
+        if plan.stages[cell.predict].inputs.get("model") == key:
+            found.setdefault(cell.target, cell)
+    return list(found.values())
+
+
+def lineage(plan: Plan, key: str) -> list[dict[str, Any]]:
+    """The stage of a model and everything before it, nearest first, each once."""
+    entries: dict[str, dict[str, Any]] = {}
+    queue = [("self", key)]
+    while queue:
+        role, current = queue.pop(0)
+        if current in entries:
+            continue
+        stage = plan.stages[current]
+        entries[current] = {
+            "role": role,
+            "kind": stage.kind,
+            "key": current,
+            "slug": stage.slug,
+            "labels": dict(stage.labels),
+        }
+        queue += list(stage.inputs.items())
+    return list(entries.values())
+
+
+def collect_results(plan: Plan, store: Store, key: str) -> dict[str, Any]:
+    """Content of ``results.json`` for a model of a finished or unfinished study.
+
+    Args:
+        plan: of the whole recipe, so that p-values are corrected as in its report.
+        key: of the training stage.
+
+    Raises:
+        DataError: predictions of one target do not fit together.
+    """
+    own = cells_of(plan, key)
+    settings = _settings(plan)
+    done = store.completed()
+    folders = {cell.predict: done[cell.predict[:SHORT_KEY]] for cell in own if cell.predict[:SHORT_KEY] in done}
+    results = Results.from_folders(map(cell_of, own), folders)
+    scores = _scores(build_study(results), results, settings) if results.cells else []
+    return {
+        "schema": SCHEMA,
+        "title": settings.title,
+        "synthetic": settings.synthetic,
+        "level": settings.level,
+        "resamples": settings.resamples,
+        "seed": settings.seed,
+        "source_language": results.source_language,
+        "languages": _languages(results),
+        "scores": scores,
+        "gains": _gains(plan, store, own, settings),
+        "training": _training(plan, key),
+    }
+
+
+def _settings(plan: Plan) -> ReportSettings:
+    stage = plan.report
+    return ReportSettings.from_identity(stage.identity if stage is not None else {})
+
+
+def _scores(study: Study, results: Results, settings: ReportSettings) -> list[dict[str, Any]]:
+    contrasts: list[Contrast] = []
+    rows: list[dict[str, Any]] = []
+    for (_, _, _, target), system in study.systems.items():
+        data = results.target(target) if target in results.targets else None
+        for group in study.groups[target]:
+            if group.kind not in ("zero-shot", "source", "language"):
+                continue
+            contrasts.append(macro([score(system, target, language) for language in group.languages]))
+            rows.append(
+                {
+                    "target": target,
+                    "metric": data.metric.name if data else target,
+                    "protocol": data.protocol if data else "",
+                    "secondary": target in study.secondary,
+                    "group": group.kind,
+                    "language": group.name,
+                    "languages": len(group.languages),
+                }
+            )
+    replicates = resample(study.table, contrasts, resamples=settings.resamples, seed=settings.seed)
+    for row, estimate in zip(
+        rows, estimates(study.table, replicates, scope="items", level=settings.level), strict=True
+    ):
+        row |= {
+            "score": _number(estimate.value),
+            "low": _number(max(estimate.low, 0.0)),
+            "high": _number(min(estimate.high, 100.0)),
+            "clusters": estimate.clusters,
+        }
+    order = {"zero-shot": 0, "source": 1, "language": 2}
+    return sorted(rows, key=lambda row: (row["secondary"], row["target"], order[row["group"]], row["language"]))
+
+
+def _gains(plan: Plan, store: Store, own: Sequence[Cell], settings: ReportSettings) -> list[dict[str, Any]]:
+    """Zero-shot gains of the bundled variant over the same variant without its intermediate task."""
+    wanted = {(cell.backbone, cell.intermediate, cell.target): cell for cell in own if cell.intermediate != "none"}
+    if not wanted:
+        return []
+    rows = []
+    for effect in _effects(plan, store, settings):
+        cell = wanted.get((effect["backbone"], effect["intermediate"], effect["target"]))
+        if cell is None or effect["kind"] != "gain" or effect["group_kind"] != "zero-shot":
+            continue
+        variant, _, adapter = str(effect["variant"]).partition(" ")
+        if variant == cell.variant and adapter in ("", cell.adapter):
+            names = ("target", "intermediate", "variant", "estimate", "low", "high", "p_adjusted", "verdict", "seeds")
+            rows.append({name: effect[name] for name in names})
+    return rows
+
+
+def _effects(plan: Plan, store: Store, settings: ReportSettings) -> list[Mapping[str, Any]]:
+    """From the report of the study where it is finished, else computed from what is."""
+    stage = plan.report
+    folder = store.completed().get(stage.key[:SHORT_KEY]) if stage is not None else None
+    if folder is not None and (folder / "report.json").is_file():
+        return list(json.loads((folder / "report.json").read_text(encoding="utf-8"))["effects"])
+    results = Results.from_plan(plan, store)
+    return [_plain(effect) for effect in find(results, settings).effects] if results.cells else []
+
+
+def _plain(effect: Effect) -> dict[str, Any]:
+    names = Effect.__dataclass_fields__
+    return {name: getattr(effect, name) for name in names} | {
+        name: _number(getattr(effect, name)) for name in ("estimate", "low", "high", "p_adjusted")
+    }
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else round(value, 6)
+
+
+def _languages(results: Results) -> list[dict[str, Any]]:
+    made_up = world_languages()
+    return [
+        {
+            "code": code,
+            "name": entry.name,
+            "family": entry.family,
+            "resource": entry.resource,
+            "synthetic": any(tasks()[t].synthetic for t in results.targets if t in tasks()) and code in made_up,
+        }
+        for code, entry in results.languages.items()
+    ]
+
+
+def _training(plan: Plan, key: str) -> list[dict[str, Any]]:
+    """Data behind every training in the lineage, nearest first."""
+    rows: dict[str, dict[str, Any]] = {}
+    for entry in lineage(plan, key):
+        stage = plan.stages[entry["key"]]
+        if stage.kind not in TRAINING_KINDS:
+            continue
+        phase = stage.kind.removeprefix("train_")
+        for role in sorted(stage.inputs):
+            if role == "data" or role.startswith("data."):
+                row = _data(plan.stages[stage.inputs[role]], phase)
+                rows.setdefault(row["task"], row)
+    return list(rows.values())
+
+
+def _data(stage: Stage, phase: str) -> dict[str, Any]:
+    name = str(stage.identity["task"])
+    task = tasks().get(name)
+    licence = task.licence if task else "unstated"
+    return {
+        "task": name,
+        "phase": phase,
+        "format": stage.identity["format"],
+        "examples": stage.identity.get("train_examples"),
+        "hub": task.hub if task and task.source != "world" else None,
+        "synthetic": bool(task and task.synthetic),
+        "licence": licence,
+        "flags": list(facts_of(licence).flags),
+        "note": task.note if task else "",
+    }

@@ -1,0 +1,94 @@
+"""Which files a bundle has, where, and how large they may be. Torch-free.
+
+    README.md                                   the card, generated from results.json
+    bundle.json                                 what the bundle is (`Manifest`); lists every other file with its sha256
+    results.json                                scores and gains with intervals, training data, licences
+    recipe.json                                 the resolved recipe of the study
+    tokenizer.json, tokenizer_config.json, special_tokens_map.json
+    probes.json, probes.safetensors             inputs, and what the model answered when the bundle was made
+    heads.safetensors                           all heads, by the names of the model
+    adapter_setup.json                          composition, as the `adapters` library writes it
+    ID/adapter_config.json, ID/adapter.safetensors
+    IDS/adapter_fusion_config.json, IDS/model_adapter_fusion.safetensors      IDS: the fused ids joined by commas
+    encoder/config.json, encoder/model.safetensors                            where the bundle holds a whole encoder
+    figures/NAME.svg
+
+A bundle has exactly the files its composition asks for: whatever else lies in the folder is refused, by name, before
+anything is opened. So there is no place for a pickle or a script.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+
+CARD = "README.md"
+MANIFEST = "bundle.json"
+RESULTS = "results.json"
+RECIPE = "recipe.json"
+PROBES = "probes.json"
+PROBE_OUTPUTS = "probes.safetensors"
+HEADS = "heads.safetensors"
+SETUP = "adapter_setup.json"
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+ENCODER = "encoder"
+ENCODER_FILES = (f"{ENCODER}/config.json", f"{ENCODER}/model.safetensors")
+ADAPTER_FILES = ("adapter_config.json", "adapter.safetensors")
+FUSION_FILES = ("adapter_fusion_config.json", "model_adapter_fusion.safetensors")
+
+IGNORED = frozenset({".gitattributes"})
+"""The Hub puts it into every repository."""
+
+PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5", ".msgpack"})
+"""Endings of files that can hold code, or are loaded by readers that run code."""
+
+PART_ID = re.compile(r"[a-z][0-9]{2}\Z")
+_FIGURE = re.compile(r"figures/[a-z0-9][a-z0-9-]{0,99}\.svg\Z")
+
+MIB = 1024 * 1024
+LIMITS = {CARD: 2 * MIB, "tokenizer.json": 64 * MIB, ".json": 16 * MIB, ".svg": 8 * MIB}
+"""Largest size in bytes by file name, then by ending; weights have none of their own: `read_header` checks them."""
+
+
+def fusion_folder(ids: Sequence[str]) -> str:
+    """Folder of a fusion, as the `adapters` library names it."""
+    return ",".join(ids)
+
+
+def expected_files(adapter_ids: Sequence[str], *, fused: bool, encoder: bool) -> set[str]:
+    """Relative paths of all files that a bundle of this composition must have, figures aside."""
+    files = {CARD, MANIFEST, RESULTS, RECIPE, PROBES, PROBE_OUTPUTS, HEADS, *TOKENIZER}
+    if adapter_ids:
+        files.add(SETUP)
+        files |= {f"{part_id}/{name}" for part_id in adapter_ids for name in ADAPTER_FILES}
+    if fused:
+        files |= {f"{fusion_folder(adapter_ids)}/{name}" for name in FUSION_FILES}
+    return files | set(ENCODER_FILES) if encoder else files
+
+
+def is_figure(name: str) -> bool:
+    """Whether a relative path is that of a figure."""
+    return _FIGURE.match(name) is not None
+
+
+def size_limit(name: str) -> int | None:
+    """Largest allowed size of a file in bytes; None for weights."""
+    path = PurePosixPath(name)
+    return LIMITS.get(path.name, LIMITS.get(path.suffix))
+
+
+def unsafe_names(names: Iterable[str]) -> list[str]:
+    """Why names must not be written to or read from a disk, one line each: traversal, odd characters, pickles."""
+    problems = []
+    for name in sorted(names):
+        parts = name.split("/")
+        if name in IGNORED:
+            continue
+        if name.startswith(("/", "~")) or "\\" in name or ":" in name or {"", ".", ".."} & set(parts):
+            problems.append(f"{name!r}: leads out of the bundle")
+        elif not name.isascii() or not name.isprintable() or len(name) > 300:
+            problems.append(f"{name!r}: not a plain file name")
+        elif PurePosixPath(name).suffix.lower() in PICKLES:
+            problems.append(f"{name}: a format that can hold code; bundles hold safetensors and JSON only")
+    return problems

@@ -1,0 +1,164 @@
+"""From a folder to a model: inspect, find the backbone, fill every tensor, ask the probes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.measure import count_parameters, state_fingerprint
+from adapterxfer.backbones.reading import empty_model, fill, read_config, read_weights
+from adapterxfer.backbones.tokenizer import load_tokenizer
+from adapterxfer.errors import AdapterxferError, BundleError
+from adapterxfer.formats.registry import get_format
+from adapterxfer.hub import layout
+from adapterxfer.hub.inspection import inspect_bundle
+from adapterxfer.hub.manifest import Manifest
+from adapterxfer.hub.probes import check_probes
+from adapterxfer.hub.tensors import read_tensors
+from adapterxfer.variants.composition import Composition, HeadPart
+from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.storage import assemble
+
+
+class Opened:
+    """A bundle that was checked and loaded.
+
+    Attributes:
+        manifest: what it says it is.
+        model: in evaluation mode.
+        difference: largest difference of a probe's logits or hidden states to the stored ones.
+    """
+
+    def __init__(self, manifest: Manifest, model: TransferModel, difference: float) -> None:
+        self.manifest = manifest
+        self.model = model
+        self.difference = difference
+
+
+def open_bundle(folder: Path, *, backbone: Path | None = None) -> Opened:
+    """Load a bundle's model after every check has passed.
+
+    Args:
+        backbone: folder of the backbone (config.json, model.safetensors, tokenizer.json), where neither the bundle nor
+            adapterxfer holds it.
+
+    Raises:
+        BundleError: the folder is not a whole, unchanged bundle, or its backbone is another one.
+    """
+    manifest = inspect_bundle(folder)
+    loaded = _backbone(folder, manifest, backbone)
+    composition = composition_of(manifest)
+
+    def make_head(part: HeadPart) -> nn.Module:
+        return get_format(part.format).make_head(loaded.hidden_size, part.labels, generator=torch.Generator())
+
+    try:
+        model = assemble(composition, loaded, read_tensors(folder, manifest), make_head=make_head, where=str(folder))
+    except AdapterxferError as error:
+        raise BundleError(error.what, fix="do not use this bundle; its weights are of another model") from error
+    return Opened(manifest, model, check_probes(folder, manifest, model))
+
+
+def composition_of(manifest: Manifest) -> Composition:
+    """The composition in the words of the variants.
+
+    Raises:
+        BundleError: no variant has such parts.
+    """
+    content: dict[str, Any] = manifest.composition.model_dump()
+    for head in content["heads"]:
+        del head["protocol"]
+    try:
+        return Composition.from_json(content)
+    except AdapterxferError as error:
+        raise BundleError(f"{manifest.name}: {error.what}", fix="do not use this bundle") from error
+
+
+def _backbone(folder: Path, manifest: Manifest, given: Path | None) -> LoadedBackbone:
+    entry = manifest.backbone
+    if entry.included:
+        loaded = _included(folder, manifest)
+        expected = entry.encoder_fingerprint
+    else:
+        loaded = _outside(manifest, given)
+        expected = entry.fingerprint
+    if loaded.fingerprint != expected:
+        raise BundleError(
+            f"{manifest.name}: trained on backbone {describe_backbone(manifest)} with fingerprint "
+            f"{str(expected)[:16]}; the backbone found has {loaded.fingerprint[:16]}",
+            fix="give the folder of exactly that backbone and revision with --backbone DIR (load_bundle(backbone=...))",
+        )
+    _check_tokenizer(folder, loaded)
+    return loaded
+
+
+def _included(folder: Path, manifest: Manifest) -> LoadedBackbone:
+    encoder = folder / layout.ENCODER
+    config = read_config(encoder, attention=str(manifest.backbone.identity.get("attention", "sdpa")))
+    model = empty_model(config)
+    fill(model, read_weights(encoder), str(encoder))
+    model = model.requires_grad_(False).eval()  # type: ignore[no-untyped-call]
+    tokenizer = load_tokenizer(
+        folder / layout.TOKENIZER[0], max_length=config.max_position_embeddings - config.pad_token_id - 1
+    )
+    identity = {**manifest.backbone.identity, "name": manifest.backbone.name}
+    return LoadedBackbone(
+        model, tokenizer, config, identity, state_fingerprint(model.state_dict()), count_parameters(model)
+    )
+
+
+def _outside(manifest: Manifest, given: Path | None) -> LoadedBackbone:
+    entry = manifest.backbone
+    identity = {**entry.identity, "name": entry.name}
+    if given is not None:
+        identity = {**identity, "kind": "folder"}
+    elif entry.kind in ("stage", "folder", "hub"):
+        raise BundleError(
+            f"{manifest.name}: needs backbone {describe_backbone(manifest)}, which it does not hold",
+            fix="give its folder with --backbone DIR (load_bundle(backbone=...))",
+        )
+    try:
+        return load_backbone(identity, given)
+    except AdapterxferError as error:
+        raise BundleError(
+            f"{manifest.name}: backbone {describe_backbone(manifest)} cannot be loaded: {error.what}",
+            fix=f"install adapterxfer {entry.package_version}, or give the backbone's folder with --backbone DIR",
+        ) from error
+
+
+def describe_backbone(manifest: Manifest) -> str:
+    """The backbone in words: name, and where it comes from."""
+    entry = manifest.backbone
+    match entry.kind:
+        case "embedded" | "untrained":
+            return f"'{entry.name}' (ships with adapterxfer {entry.package_version})"
+        case "hub":
+            return f"'{entry.identity.get('repo')}' at revision {entry.identity.get('revision')}"
+        case "stage":
+            return f"'{entry.name}' (pretrained by the recipe)"
+        case _:
+            return f"'{entry.name}'"
+
+
+def _check_tokenizer(folder: Path, loaded: LoadedBackbone) -> None:
+    """The bundled tokenizer and that of the backbone must give the same tokens: both are read as JSON."""
+    from tokenizers import Tokenizer
+
+    try:
+        bundled = Tokenizer.from_file(str(folder / layout.TOKENIZER[0]))
+    except Exception as error:  # the tokenizers library raises a bare Exception for damaged files
+        raise BundleError(f"{folder / layout.TOKENIZER[0]}: not a tokenizer ({error})", fix="pull it again") from None
+    bundled.no_truncation()
+    bundled.no_padding()
+    own = loaded.tokenizer.backend_tokenizer
+    own.no_truncation()
+    own.no_padding()
+    if bundled.get_vocab() != own.get_vocab():
+        raise BundleError(
+            f"{folder}: the bundled tokenizer has another vocabulary than backbone '{loaded.name}'",
+            fix="do not use this bundle with this backbone",
+        )

@@ -1,0 +1,264 @@
+"""Make the bundle of a trained model from a store."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+import adapterxfer
+from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.measure import state_fingerprint
+from adapterxfer.errors import BundleError
+from adapterxfer.formats.registry import get_format
+from adapterxfer.hub import layout
+from adapterxfer.hub.card import render_card
+from adapterxfer.hub.evidence import TRAINING_KINDS, collect_results, lineage
+from adapterxfer.hub.figure import draw_scores
+from adapterxfer.hub.library_files import write_library_files
+from adapterxfer.hub.licences import most_restrictive
+from adapterxfer.hub.manifest import SCHEMA, Manifest, parse_manifest, seal, write_manifest
+from adapterxfer.hub.probes import write_probes
+from adapterxfer.hub.tensors import write_tensors
+from adapterxfer.plan import Plan
+from adapterxfer.report.sharing import bundle_name
+from adapterxfer.store.files import hash_file
+from adapterxfer.store.keys import Stage
+from adapterxfer.store.record import StageRecord
+from adapterxfer.store.store import Store
+from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.storage import load_model
+
+Phase = Literal["target", "intermediate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One model to bundle.
+
+    Attributes:
+        key: of its training stage.
+        name: of the bundle.
+    """
+
+    key: str
+    name: str
+
+
+def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> list[Wanted]:
+    """The models of a narrowed plan, one per system; never chosen by their scores.
+
+    Args:
+        phase: ``target``: what the cells were predicted with; ``intermediate``: what was trained before.
+        seed: which training run; the first of the recipe if absent.
+
+    Raises:
+        BundleError: the plan has no such model.
+    """
+    run = plan.recipe.seeds[0] if seed is None else seed
+    found: dict[str, Wanted] = {}
+    for cell in plan.cells:
+        model = plan.stages[cell.predict].inputs.get("model")
+        if model is None or cell.seed != run:
+            continue
+        keys = [model] if phase == "target" else list(_intermediates(plan, model))
+        for key in keys:
+            stage = plan.stages[key]
+            if (phase == "intermediate") == (stage.kind == "train_intermediate") or not stage.labels["target"]:
+                found.setdefault(key, Wanted(key, _name(plan, stage)))
+    if not found:
+        raise BundleError(
+            f"{plan.recipe.name}: no {phase} model with seed {run} in what --only leaves",
+            fix=f"seeds of the recipe: {', '.join(map(str, plan.recipe.seeds))}; controls are not trained",
+        )
+    return list(found.values())
+
+
+def _intermediates(plan: Plan, key: str) -> Iterator[str]:
+    if plan.stages[key].kind == "train_intermediate":
+        yield key
+    for role, parent in plan.stages[key].inputs.items():
+        if role == "intermediate" or role.startswith("intermediate."):
+            yield parent
+
+
+def _name(plan: Plan, stage: Stage) -> str:
+    labels, recipe = stage.labels, plan.recipe
+    return bundle_name(
+        str(labels["backbone"]),
+        str(labels["variant"]),
+        str(labels["intermediate"]),
+        str(labels["target"]),
+        adapter=str(labels["adapter"]) if len(recipe.adapters) > 1 else "",
+        seed=None if labels["seed"] == recipe.seeds[0] else int(labels["seed"]),
+    )
+
+
+def make_bundle(
+    plan: Plan, store: Store, wanted: Wanted, out: Path, *, full_weights: bool = False
+) -> tuple[Path, Manifest]:
+    """Write the bundle of one trained model as ``out/NAME``; an older one of that name is replaced in one step.
+
+    Args:
+        plan: of the whole recipe.
+        full_weights: allow the encoder in the bundle: needed for ``full-ft``; for adapters it adds the backbone.
+
+    Raises:
+        BundleError: the model needs ``full_weights``, or something else lies where the bundle should go.
+        StoreError: the model was not trained yet.
+    """
+    stage = plan.stages[wanted.key]
+    if stage.kind not in TRAINING_KINDS:
+        raise BundleError(f"stage {stage.short_key} is no training", fix="bundle a trained model")
+    record = store.read(stage)
+    parents = {role: store.folder(plan.stages[key]) for role, key in stage.inputs.items() if role == "backbone"}
+    backbone = load_backbone(stage.identity["backbone"], parents.get("backbone"))
+    model = _load(record.folder, backbone)
+    if model.composition.trains_backbone and not full_weights:
+        size = sum(tensor.numel() * tensor.element_size() for tensor in model.backbone.state_dict().values())
+        raise BundleError(
+            f"{wanted.name}: full fine-tuning changed the whole encoder; the bundle would hold {size / 1e6:,.1f} MB",
+            fix="add --full-weights if you want that, or share an adapter variant",
+        )
+    place = out / wanted.name
+    if place.exists() and not (place / layout.MANIFEST).is_file():
+        raise BundleError(f"{place}: exists and is not a bundle", fix="choose another --out, or move it away")
+    out.mkdir(parents=True, exist_ok=True)
+    scratch = out / f".{wanted.name}.{secrets.token_hex(4)}"
+    scratch.mkdir()
+    try:
+        manifest = _write(scratch, plan, store, record, model, wanted, encoder=full_weights)
+        old = out / f".{wanted.name}.old.{secrets.token_hex(4)}"
+        if place.exists():
+            place.rename(old)
+        scratch.rename(place)
+        shutil.rmtree(old, ignore_errors=True)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return place, manifest
+
+
+def _load(folder: Path, backbone: LoadedBackbone) -> TransferModel:
+    return load_model(
+        folder,
+        backbone,
+        make_head=lambda part: get_format(part.format).make_head(
+            backbone.hidden_size, part.labels, generator=torch.Generator()
+        ),
+    )
+
+
+def _write(
+    folder: Path,
+    plan: Plan,
+    store: Store,
+    record: StageRecord,
+    model: TransferModel,
+    wanted: Wanted,
+    *,
+    encoder: bool,
+) -> Manifest:
+    stage, composition = record.stage, model.composition
+    results = collect_results(plan, store, wanted.key)
+    protocols = _protocols(plan, wanted.key)
+    numbers = write_tensors(folder, model, encoder=encoder)
+    adapters = [(part.id, part.bottleneck_size) for part in composition.adapters]
+    if adapters:
+        identity = stage.identity["backbone"]
+        write_library_files(
+            folder, adapters, fused=composition.fused, hidden_size=model.loaded.hidden_size,
+            base=str(identity.get("repo") or identity["name"]),
+        )  # fmt: skip
+    if encoder:
+        _write_json(folder / layout.ENCODER_FILES[0], _encoder_config(model.loaded))
+    write_probes(folder, model, protocols, seed=int(stage.short_key, 16))
+    model.loaded.tokenizer.save_pretrained(str(folder))
+    for extra in set(folder.glob("*.model")) | set(folder.glob("added_tokens.json")):
+        extra.unlink()
+    _write_json(folder / layout.RESULTS, results)
+    recipe = {key: value for key, value in plan.recipe.resolved().items() if key != "data_root"}
+    _write_json(folder / layout.RECIPE, recipe)
+    for panel in draw_scores(results):
+        (folder / "figures").mkdir(exist_ok=True)
+        (folder / "figures" / f"{panel.name}.svg").write_text(panel.svg, encoding="utf-8", newline="\n")
+    content = {
+        "schema": SCHEMA,
+        "name": wanted.name,
+        "synthetic": bool(results["synthetic"]),
+        "seed": int(stage.labels["seed"]),
+        "composition": _composition(model, protocols),
+        "backbone": _backbone_entry(stage, model, record, encoder=encoder),
+        "trainable_parameters": int(record.result["trainable_parameters"]),
+        "bundle_parameters": numbers,
+        "lineage": lineage(plan, wanted.key),
+        "recipe": {"name": plan.recipe.name, "digest": plan.recipe.digest},
+        "versions": {name: str(text) for name, text in sorted(record.provenance.get("libraries", {}).items())},
+        "license": most_restrictive(row["licence"] for row in results["training"]),
+        "files": {},
+    }
+    # The card lists figures, so it is rendered from a manifest that knows them, and then becomes part of it.
+    (folder / layout.CARD).write_text("", encoding="utf-8")
+    content["files"] = _facts(folder)
+    card = render_card(parse_manifest(seal(content), wanted.name), results)
+    (folder / layout.CARD).write_text(card, encoding="utf-8", newline="\n")
+    content["files"] = _facts(folder)
+    return write_manifest(folder, content)
+
+
+def _protocols(plan: Plan, key: str) -> dict[str, str]:
+    """Task -> protocol, for every task in the lineage of a model."""
+    found = {}
+    for entry in lineage(plan, key):
+        identity = plan.stages[entry["key"]].identity
+        if entry["kind"] == "prepare" and identity.get("what") == "task":
+            found[str(identity["task"])] = str(identity.get("protocol", ""))
+    return found
+
+
+def _composition(model: TransferModel, protocols: dict[str, str]) -> dict[str, Any]:
+    content = json.loads(json.dumps(model.composition.as_json()))
+    for head in content["heads"]:
+        head["protocol"] = protocols.get(head["task"], "")
+    return dict(content)
+
+
+def _backbone_entry(stage: Stage, model: TransferModel, record: StageRecord, *, encoder: bool) -> dict[str, Any]:
+    loaded = model.loaded
+    stored = json.loads((record.folder / "model.json").read_text(encoding="utf-8"))["backbone"]
+    identity = {name: value for name, value in stage.identity["backbone"].items() if name != "path"}
+    return {
+        "name": loaded.name,
+        "kind": identity["kind"],
+        "identity": identity,
+        "package_version": adapterxfer.__version__,
+        "fingerprint": stored["fingerprint"],
+        "model_type": "xlm-roberta",
+        "hidden_size": loaded.hidden_size,
+        "layers": loaded.layers,
+        "parameters": loaded.parameters.total,
+        "included": encoder,
+        "encoder_fingerprint": state_fingerprint(model.backbone.state_dict()) if encoder else None,
+    }
+
+
+def _encoder_config(loaded: LoadedBackbone) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(loaded.config.to_json_string(use_diff=False))
+    content.pop("_name_or_path", None)
+    return {**content, "model_type": "xlm-roberta", "architectures": ["XLMRobertaModel"]}
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != layout.MANIFEST)
+    return {path.relative_to(folder).as_posix(): dict(hash_file(path)) for path in paths}
+
+
+def _write_json(path: Path, content: Any) -> None:
+    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text + "\n", encoding="utf-8", newline="\n")

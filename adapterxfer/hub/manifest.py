@@ -1,0 +1,242 @@
+"""`bundle.json`: what a bundle is, checked field by field before any other file is opened. Torch-free."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from adapterxfer.data.examples import FormatName
+from adapterxfer.errors import BundleError
+from adapterxfer.hub import layout
+from adapterxfer.store.keys import digest
+
+SCHEMA = 1
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+PartId = Annotated[str, Field(pattern=r"^[a-z][0-9]{2}$")]
+Name = Annotated[str, Field(max_length=300)]
+
+
+class Record(BaseModel):
+    """Frozen, and nothing beside its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class FileEntry(Record):
+    """Content of one file."""
+
+    sha256: Sha256
+    bytes: Annotated[int, Field(ge=0)]
+
+
+class AdapterEntry(Record):
+    """One adapter; see `variants.composition.AdapterPart`."""
+
+    id: PartId
+    role: Literal["intermediate", "target"]
+    name: Name
+    method: Literal["seq_bn"]
+    bottleneck_size: Annotated[int, Field(ge=1, le=65536)]
+
+
+class HeadEntry(Record):
+    """One head; see `variants.composition.HeadPart`."""
+
+    id: PartId
+    task: Name
+    format: FormatName
+    labels: Annotated[list[Name], Field(max_length=10_000)]
+    protocol: Name = ""
+
+
+class Composition(Record):
+    """The parts of the model; see `variants.composition.Composition`."""
+
+    variant: Literal["full-ft", "head-only", "adapter", "sequential", "stack", "fuse"]
+    adapters: Annotated[list[AdapterEntry], Field(max_length=100)]
+    heads: Annotated[list[HeadEntry], Field(min_length=1, max_length=100)]
+    intermediate: Name
+
+
+class BackboneEntry(Record):
+    """What the model was trained on.
+
+    Attributes:
+        identity: as in the stage: kind ``embedded`` (ships with adapterxfer), ``untrained``, ``stage`` (pretrained by
+            the recipe itself), ``folder`` or ``hub`` (repository and revision).
+        package_version: of adapterxfer, whose data hold the weights of an ``embedded`` backbone.
+        fingerprint: `state_fingerprint` of its weights.
+        included: the bundle holds the encoder: its own fine-tuned weights (``full-ft``), or the backbone as it was.
+        encoder_fingerprint: of the included weights.
+    """
+
+    name: Name
+    kind: Literal["embedded", "untrained", "stage", "folder", "hub"]
+    identity: dict[str, Any]
+    package_version: Name
+    fingerprint: Sha256
+    model_type: Literal["xlm-roberta"]
+    hidden_size: Annotated[int, Field(ge=1, le=65536)]
+    layers: Annotated[int, Field(ge=1, le=1000)]
+    parameters: Annotated[int, Field(ge=0)]
+    included: bool
+    encoder_fingerprint: Sha256 | None
+
+
+class StageEntry(Record):
+    """One stage behind the bundle: the model's own comes first, then its parents."""
+
+    role: Name
+    kind: Name
+    key: Sha256
+    slug: Name
+    labels: dict[str, Any]
+
+
+class Manifest(Record):
+    """Content of ``bundle.json``.
+
+    Attributes:
+        name: folder name, and default repository name.
+        synthetic: trained on data of the embedded world.
+        seed: of the training; bundles of several seeds differ in nothing else.
+        trainable_parameters: trained in the last phase.
+        bundle_parameters: numbers in the weight files of the bundle.
+        lineage: stages behind it.
+        recipe: name and digest of the recipe.
+        versions: library -> version at training.
+        license: SPDX-like identifier of the Hub, the most restrictive of data and backbone.
+        files: relative path -> content, for all files but this one.
+    """
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Name
+    synthetic: bool
+    seed: int
+    composition: Composition
+    backbone: BackboneEntry
+    trainable_parameters: int
+    bundle_parameters: int
+    lineage: list[StageEntry]
+    recipe: dict[str, str]
+    versions: dict[str, str]
+    license: Name
+    files: dict[str, FileEntry]
+    digest: Sha256
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, populate_by_name=True)
+
+    @property
+    def adapter_ids(self) -> list[str]:
+        """Ids of the adapters, bottom first."""
+        return [part.id for part in self.composition.adapters]
+
+    @property
+    def fused(self) -> bool:
+        """Whether there is a fusion."""
+        return self.composition.variant == "fuse"
+
+    @property
+    def full(self) -> bool:
+        """Whether the encoder's own weights were trained."""
+        return self.composition.variant == "full-ft"
+
+    def expected_files(self) -> set[str]:
+        """Relative paths of all files, this one included; figures are as listed."""
+        wanted = layout.expected_files(self.adapter_ids, fused=self.fused, encoder=self.backbone.included)
+        return wanted | {name for name in self.files if layout.is_figure(name)}
+
+
+def seal(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the digest of a manifest's content, so that an edited manifest is noticed."""
+    plain = {key: value for key, value in content.items() if key != "digest"}
+    return {**plain, "digest": digest(plain)}
+
+
+def write_manifest(folder: Path, content: Mapping[str, Any]) -> Manifest:
+    """Write ``bundle.json``, last of all files, and return it as read back."""
+    text = json.dumps(seal(content), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    (folder / layout.MANIFEST).write_text(text + "\n", encoding="utf-8", newline="\n")
+    return read_manifest(folder)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check ``bundle.json``.
+
+    Raises:
+        BundleError: it is not there, damaged or edited, or of another version.
+    """
+    path = folder / layout.MANIFEST
+    return parse_manifest(read_json(path), str(path))
+
+
+def parse_manifest(content: Any, where: str) -> Manifest:
+    """Check the content of a ``bundle.json``.
+
+    Raises:
+        BundleError: it is not a manifest of this version, or contradicts itself.
+    """
+    if isinstance(content, dict) and isinstance(content.get("schema"), int) and content["schema"] > SCHEMA:
+        raise BundleError(
+            f"{where}: schema {content['schema']}; this version of adapterxfer reads up to {SCHEMA}",
+            fix="install the newer adapterxfer that made the bundle",
+        )
+    try:
+        # As JSON, where strict means what it says: no number from a text, no text from a number.
+        manifest = Manifest.model_validate_json(json.dumps(content))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "content"
+        raise BundleError(
+            f"{where}: not the manifest of a bundle: {place}: {first['msg']} ({error.error_count()} problems)",
+            fix="make the bundle again with `adapterxfer bundle`, or pull it again",
+        ) from None
+    if digest({key: value for key, value in content.items() if key != "digest"}) != manifest.digest:
+        raise BundleError(f"{where}: was edited after the bundle was made", fix="pull or make the bundle again")
+    _check_parts(manifest, where)
+    return manifest
+
+
+def _check_parts(manifest: Manifest, where: str) -> None:
+    """What the schema cannot say: parts that contradict each other."""
+    problems = layout.unsafe_names(manifest.files)
+    heads = [head.id for head in manifest.composition.heads]
+    ids = [*manifest.adapter_ids, *heads]
+    if len(set(ids)) != len(ids):
+        problems.append(f"ids {ids} are not different")
+    included, encoder = manifest.backbone.included, manifest.backbone.encoder_fingerprint
+    if included != (encoder is not None) or (manifest.full and not included):
+        problems.append("it does not say whether it holds an encoder")
+    if included and not manifest.full and encoder != manifest.backbone.fingerprint:
+        problems.append("its encoder is not the backbone it names")
+    listed = set(manifest.files) | {layout.MANIFEST}
+    problems += [f"{name}: not listed" for name in sorted(manifest.expected_files() - listed)]
+    problems += [f"{name}: no bundle has such a file" for name in sorted(listed - manifest.expected_files())]
+    if problems:
+        raise BundleError(
+            f"{where}: " + "; ".join(problems[:4]) + ("" if len(problems) <= 4 else f"; and {len(problems) - 4} more"),
+            fix="do not use this bundle; make or pull it again from a source you trust",
+        )
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a bundle, of limited size.
+
+    Raises:
+        BundleError: it is not there, too large, or not JSON.
+    """
+    limit = layout.size_limit(path.name) or layout.LIMITS[".json"]
+    try:
+        size = path.stat().st_size
+        if size > limit:
+            raise BundleError(f"{path}: {size:,} bytes; at most {limit:,} are read", fix="do not use this bundle")
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise BundleError(f"{path}: not found", fix="give the folder of a bundle; pull or make it again") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: not valid JSON ({error})", fix="pull or make the bundle again") from None

@@ -1,0 +1,78 @@
+"""The metadata block of a card, in the Hub's own words. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapterxfer.hub.licences import OTHER
+from adapterxfer.hub.manifest import Manifest
+
+PIPELINES = {
+    "sequence_classification": "text-classification",
+    "tagging": "token-classification",
+    "span_qa": "question-answering",
+    "multiple_choice": "multiple-choice",
+    "retrieval": "sentence-similarity",
+}
+"""Format -> the Hub's task."""
+
+
+def card_metadata(manifest: Manifest, results: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata as JSON values, in a fixed order."""
+    from huggingface_hub import ModelCardData
+    from huggingface_hub.repocard_data import EvalResult
+
+    values: dict[str, Any] = {
+        "license": manifest.license,
+        "library_name": "adapter-transformers" if manifest.adapter_ids else "transformers",
+        "tags": tags(manifest),
+    }
+    if manifest.license == OTHER:
+        values["license_name"] = "see-training-data"
+    if (language := real_languages(results)) and not manifest.synthetic:
+        values["language"] = language
+    if manifest.backbone.kind == "hub":
+        values["base_model"] = str(manifest.backbone.identity.get("repo"))
+    if datasets := sorted({row["hub"] for row in results["training"] if row["hub"]}):
+        values["datasets"] = datasets
+    formats = {head.task: head.format for head in manifest.composition.heads}
+    first = manifest.composition.heads[0].format
+    values["pipeline_tag"] = PIPELINES[first]
+    found = [
+        EvalResult(
+            task_type=PIPELINES.get(formats.get(row["target"], ""), "feature-extraction"),
+            dataset_type=row["target"],
+            dataset_name=f"{row['target']} ({row['language']})",
+            dataset_config=row["language"],
+            dataset_split="test",
+            metric_type=row["metric"],
+            metric_name=f"{row['metric']} (points)",
+            metric_value=round(float(row["score"]), 2),
+        )
+        for row in results["scores"]
+        if row["score"] is not None and not row["secondary"]
+    ]
+    if found:
+        values |= {"model_name": manifest.name, "eval_results": found}
+    content: dict[str, Any] = ModelCardData(**values).to_dict()  # type: ignore[no-untyped-call]
+    return content
+
+
+def tags(manifest: Manifest) -> list[str]:
+    """Sorted, so that the same bundle always has the same card."""
+    variant = manifest.composition.variant
+    wanted = {"adapterxfer", "cross-lingual-transfer", "zero-shot-transfer", f"variant:{variant}", "xlm-roberta"}
+    wanted |= {part.method for part in manifest.composition.adapters}
+    if manifest.composition.intermediate:
+        wanted.add("intermediate-training")
+    if manifest.adapter_ids:
+        wanted.add("adapters")
+    if manifest.synthetic:
+        wanted.add("synthetic")
+    return sorted(wanted)
+
+
+def real_languages(results: Mapping[str, Any]) -> list[str]:
+    """Codes of real languages the model was evaluated in; a made-up language must not claim a real code."""
+    return sorted(row["code"] for row in results["languages"] if not row["synthetic"])

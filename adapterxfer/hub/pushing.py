@@ -1,0 +1,162 @@
+"""Publish a bundle: one commit with exactly its files. Torch-free."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapterxfer.errors import BundleError, HubError
+from adapterxfer.hub import layout
+from adapterxfer.hub.card import render_card
+from adapterxfer.hub.inspection import inspect_bundle
+from adapterxfer.hub.manifest import Manifest, read_json, read_manifest, write_manifest
+from adapterxfer.hub.places import HubPlace, parse_place
+from adapterxfer.hub.requests import Sleep, call, hub_api
+from adapterxfer.store.files import hash_file
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+DEFAULT_BRANCH = "main"
+
+_TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{30,}|\bAKIA[0-9A-Z]{16}\b")
+_PATH = re.compile(rb"(?<![\w.])(?:/home/|/Users/|/root/|/mnt/|/tmp/|[A-Z]:\\\\)[\w.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push did, or would do.
+
+    Attributes:
+        commit: id of the commit the repository is at; empty for a dry run.
+        changed: whether there is a new commit; None for a dry run.
+        files: relative paths and sizes of what is published.
+    """
+
+    repository: str
+    revision: str
+    commit: str
+    changed: bool | None
+    files: dict[str, int]
+
+
+def push(
+    folder: Path,
+    to: str,
+    *,
+    private: bool = False,
+    revision: str | None = None,
+    dry_run: bool = False,
+    sleep: Sleep = time.sleep,
+) -> Pushed:
+    """Publish a bundle; what is already there is not sent again, and equal content makes no commit.
+
+    Args:
+        to: ``ORG/NAME``; made if it does not exist.
+        private: make it private when it is made.
+        revision: branch; made if it does not exist.
+        dry_run: check everything on this side and send nothing.
+
+    Raises:
+        BundleError: it is not a whole bundle, or a file holds a token or a path of this machine.
+        HubError: the Hub refused or could not be reached; pushing again continues.
+    """
+    place = parse_place(to)
+    if place.revision is not None:
+        raise BundleError(f"'{to}': a push goes to a branch", fix="use --revision BRANCH")
+    inspect_bundle(folder)
+    branch = revision or DEFAULT_BRANCH
+    with _publishable(folder, place) as (ready, manifest):
+        _refuse_secrets(ready)
+        files = {name: entry.bytes for name, entry in sorted(manifest.files.items())}
+        if dry_run:
+            return Pushed(place.repository, branch, "", None, files)
+        before, after = _send(ready, place, manifest, branch, private=private, sleep=sleep)
+        return Pushed(place.repository, branch, after, before != after, files)
+
+
+def _send(
+    folder: Path, place: HubPlace, manifest: Manifest, branch: str, *, private: bool, sleep: Sleep
+) -> tuple[str, str]:
+    api, repository = hub_api(), place.repository
+
+    def ask(action: Any) -> Any:
+        return call("push to", repository, action, sleep=sleep)
+
+    ask(lambda: api.create_repo(repository, private=private, exist_ok=True))
+    if branch != DEFAULT_BRANCH:
+        ask(lambda: api.create_branch(repository, branch=branch, exist_ok=True))
+    before = str(ask(lambda: api.model_info(repository, revision=branch)).sha)
+    # Everything that is not part of the bundle goes: a stale weight file beside a new one would be loaded by somebody.
+    try:
+        ask(
+            lambda: api.upload_folder(
+                repo_id=repository,
+                folder_path=str(folder),
+                revision=branch,
+                commit_message=f"adapterxfer bundle {manifest.name} {manifest.digest[:16]}",
+                delete_patterns="*",
+                parent_commit=before,
+            )
+        )
+    except HubError:
+        # The commit may have been made and only its answer lost; then it is in the way of its own repetition.
+        if not _holds(api, repository, branch, manifest):
+            raise
+    return before, str(ask(lambda: api.model_info(repository, revision=branch)).sha)
+
+
+def _holds(api: HfApi, repository: str, branch: str, manifest: Manifest) -> bool:
+    """Whether a branch already is at this very bundle."""
+    with tempfile.TemporaryDirectory(prefix="adapterxfer-push-") as root, suppress(Exception):
+        path = api.hf_hub_download(repository, layout.MANIFEST, revision=branch, local_dir=root)
+        return read_manifest(Path(path).parent).digest == manifest.digest
+    return False
+
+
+@contextmanager
+def _publishable(folder: Path, place: HubPlace) -> Iterator[tuple[Path, Manifest]]:
+    """The bundle with a card that names the repository; links instead of copies where the disk allows."""
+    with tempfile.TemporaryDirectory(prefix="adapterxfer-push-") as root:
+        ready = Path(root) / "bundle"
+        shutil.copytree(folder, ready, copy_function=_link)
+        content = read_json(folder / layout.MANIFEST)
+        results = read_json(folder / layout.RESULTS)
+        manifest = inspect_bundle(ready)
+        card = ready / layout.CARD
+        card.unlink()
+        card.write_text(render_card(manifest, results, place=place.repository), encoding="utf-8", newline="\n")
+        content["files"][layout.CARD] = dict(hash_file(card))
+        (ready / layout.MANIFEST).unlink()
+        yield ready, write_manifest(ready, content)
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
+def _refuse_secrets(folder: Path) -> None:
+    """Nothing that names this machine or its user leaves it."""
+    problems = []
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.suffix == ".safetensors" or path.name == "tokenizer.json":
+            continue
+        content = path.read_bytes()
+        if _TOKEN.search(content):
+            problems.append(f"{path.relative_to(folder)}: holds what looks like an access token")
+        if found := _PATH.search(content):
+            problems.append(f"{path.relative_to(folder)}: holds a path of a machine ({found.group().decode()})")
+    if problems:
+        raise BundleError("; ".join(problems[:4]), fix="remove it from the recipe, then make the bundle again")

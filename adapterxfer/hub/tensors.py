@@ -1,0 +1,82 @@
+"""Weights of a model as the files of a bundle, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from adapterxfer.hub import layout
+from adapterxfer.hub.manifest import Manifest
+from adapterxfer.variants.library import (
+    adapter_from_library,
+    adapter_to_library,
+    fusion_from_library,
+    fusion_to_library,
+)
+from adapterxfer.variants.model import TransferModel
+
+_METADATA = {"format": "pt"}
+
+
+def write_tensors(folder: Path, model: TransferModel, *, encoder: bool) -> int:
+    """Write every weight file; returns how many numbers they hold.
+
+    Args:
+        encoder: include the encoder, trained or not.
+    """
+    files: dict[str, dict[str, Tensor]] = {}
+    ids = [part.id for part in model.composition.adapters]
+    for part_id in ids:
+        adapter: Any = model.adapters[part_id]
+        files[f"{part_id}/{layout.ADAPTER_FILES[1]}"] = adapter_to_library(adapter, part_id)
+    if model.fusion is not None:
+        name = f"{layout.fusion_folder(ids)}/{layout.FUSION_FILES[1]}"
+        files[name] = fusion_to_library(model.fusion, ids)
+    files[layout.HEADS] = _without_prefix(model.state_dict(), "heads.")
+    if encoder:
+        files[layout.ENCODER_FILES[1]] = model.backbone.state_dict()
+    numbers = 0
+    for name, tensors in files.items():
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        save_tensors(path, tensors)
+        numbers += sum(tensor.numel() for tensor in tensors.values())
+    return numbers
+
+
+def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
+    """All tensors of an inspected bundle by the names of `TransferModel.own_state`.
+
+    Raises:
+        VariantError: an adapter or the fusion is incomplete.
+    """
+    state: dict[str, Tensor] = {}
+    for part_id in manifest.adapter_ids:
+        stored = load_file(folder / part_id / layout.ADAPTER_FILES[1])
+        state |= _with_prefix(adapter_from_library(stored, part_id), f"adapters.{part_id}.")
+    if manifest.fused:
+        joined = layout.fusion_folder(manifest.adapter_ids)
+        stored = load_file(folder / joined / layout.FUSION_FILES[1])
+        state |= _with_prefix(fusion_from_library(stored, manifest.adapter_ids), "fusion.")
+    state |= _with_prefix(load_file(folder / layout.HEADS), "heads.")
+    if manifest.full:
+        state |= _with_prefix(load_file(folder / layout.ENCODER_FILES[1]), "backbone.")
+    return state
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """A safetensors file with the mark that other libraries look for."""
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    save_file(plain, path, metadata=_METADATA)
+
+
+def _with_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {prefix + name: tensor for name, tensor in state.items()}
+
+
+def _without_prefix(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}

@@ -1,0 +1,84 @@
+"""How to publish the best model of a study: the commands at the end of a report."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from dataclasses import dataclass
+
+from adapterxfer.report.cells import FULL, NONE
+from adapterxfer.report.model import Findings
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """One model and the commands that publish it.
+
+    Attributes:
+        text: which model it is and why this one.
+        commands: to be run where the recipe was run.
+    """
+
+    text: str
+    commands: tuple[str, ...]
+
+
+def bundle_name(
+    backbone: str, variant: str, intermediate: str, target: str, *, adapter: str = "", seed: int | None = None
+) -> str:
+    """Name of the bundle of one trained model.
+
+    Args:
+        variant: as in the labels of its stage; ``adapter`` for an adapter without intermediate task.
+        intermediate: ``none`` is left out.
+        target: empty for an intermediate model.
+        adapter: only where the recipe has several.
+        seed: only where it is not the recipe's first.
+    """
+    parts = [backbone, variant, "" if intermediate == NONE else intermediate, target, adapter.replace("/", "-")]
+    parts.append("" if seed is None else f"seed{seed}")
+    text = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(part for part in parts if part))
+    return re.sub(r"\.{2,}", ".", text).strip("-.")[:96]
+
+
+def sharing(findings: Findings) -> Sharing | None:
+    """The system with the highest mean zero-shot score at the largest backbone, on the target where it is best.
+
+    None where nothing was trained for a target.
+    """
+    trained = [facts for facts in findings.backbones if not facts.untrained]
+    names = {facts.name for facts in findings.targets}
+    rows = [
+        score
+        for score in findings.scores
+        if score.group_kind == "zero-shot" and not score.control and score.target in names and score.variant
+    ]
+    for facts in reversed(trained):
+        own = [row for row in rows if row.backbone == facts.name]
+        systems: dict[tuple[str, str], dict[str, float]] = {}
+        for row in own:
+            systems.setdefault((row.variant, row.intermediate), {})[row.target] = row.score
+        most = max(map(len, systems.values()), default=0)
+        whole = {system: scores for system, scores in systems.items() if len(scores) == most}
+        if not whole:
+            continue
+        best = max(whole, key=lambda system: statistics.fmean(whole[system].values()))
+        target = max(whole[best], key=whole[best].__getitem__)
+        return _commands(findings, facts.name, *best, target, whole[best][target])
+    return None
+
+
+def _commands(findings: Findings, backbone: str, arm: str, intermediate: str, target: str, points: float) -> Sharing:
+    variant, _, adapter = arm.partition(" ")
+    only = [f"backbone={backbone}", f"variant={variant}", f"intermediate={intermediate}", f"target={target}"]
+    only += [f"adapter={adapter}"] if adapter else []
+    trained = "adapter" if intermediate == NONE and variant != FULL else variant
+    name = bundle_name(backbone, trained, intermediate, target, adapter=adapter)
+    make = f"adapterxfer bundle recipes/{findings.recipe}.yaml " + " ".join(f"--only {entry}" for entry in only)
+    make += " --full-weights" if variant == FULL else ""
+    system = f"{arm} after {intermediate}" if intermediate != NONE else f"{trained} without intermediate task"
+    text = (
+        f"Highest mean zero-shot score at the largest backbone: {system} on {backbone}; here for {target} "
+        f"({points:.1f} points), its best target. The bundle holds the run of the first seed, not the best one."
+    )
+    return Sharing(text, (make, f"adapterxfer push bundles/{name} --to ORG/{name}"))

@@ -1,0 +1,56 @@
+"""One study and its bundles for all tests of this folder; helper modules become importable here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from hub_study import Make, StudyFiles, make_study
+from stand_in_hub import StandInHub
+
+from adapterxfer.hub.making import choose, make_bundle
+from adapterxfer.store.store import Store
+
+
+@pytest.fixture(scope="session")
+def study(tmp_path_factory: pytest.TempPathFactory) -> StudyFiles:
+    torch.set_num_threads(1)
+    return make_study(tmp_path_factory.mktemp("hub-study"))
+
+
+@pytest.fixture(scope="session")
+def bundle(study: StudyFiles, tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """``bundle(variant, target)`` -> folder of a bundle that holds its encoder; made once, never to be changed."""
+    root = tmp_path_factory.mktemp("bundles")
+    made: dict[tuple[str, str, str, bool, str], Path] = {}
+    plan = study.plan()
+
+    def get(
+        variant: str, target: str = "world-xnli", *, intermediate: str = "world-nli", full: bool = True,
+        phase: str = "target",
+    ) -> Path:  # fmt: skip
+        key = (variant, target, intermediate, full, phase)
+        if key not in made:
+            narrowed = study.plan(f"variant={variant}", f"target={target}", f"intermediate={intermediate}")
+            (wanted,) = choose(narrowed, phase=phase)  # type: ignore[arg-type]
+            folder = root / ("full" if full else "bare")
+            made[key], _ = make_bundle(plan, Store(study.store), wanted, folder, full_weights=full)
+        return made[key]
+
+    return get
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandInHub]:
+    """A Hub on this machine; the client finds it, and keeps what it pulls in a folder of the test."""
+    with StandInHub() as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("HF_TOKEN", server.token)
+        monkeypatch.setenv("ADAPTERXFER_CACHE", str(tmp_path / "pulled"))
+        yield server
