@@ -14,13 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.backbones.architectures import Architecture, architecture_of
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_json, read_weights
 from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+    from torch import nn
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+DEFAULT_DEVIATION = 0.02
+"""Of new heads, where a configuration names no deviation."""
 
 KEPT = 8
 """Pristine backbones kept per process; the least recently used goes first."""
@@ -34,7 +39,7 @@ class LoadedBackbone:
     """A bare encoder with its tokenizer.
 
     Attributes:
-        model: `XLMRobertaModel` without pooling layer, in evaluation mode, frozen.
+        model: an encoder of `transformers` without pooling layer, in evaluation mode, frozen.
         tokenizer: fast, with character offsets.
         config: of the model.
         identity: what was asked for, as in the stage.
@@ -42,9 +47,9 @@ class LoadedBackbone:
         parameters: total and without embedding tables.
     """
 
-    model: XLMRobertaModel
+    model: PreTrainedModel
     tokenizer: PreTrainedTokenizerFast
-    config: XLMRobertaConfig
+    config: PretrainedConfig
     identity: Mapping[str, Any]
     fingerprint: str
     parameters: ParameterCount
@@ -66,8 +71,30 @@ class LoadedBackbone:
 
     @property
     def max_length(self) -> int:
-        """Longest input in tokens, special tokens included; XLM-R counts positions from the padding id plus 1."""
-        return int(self.config.max_position_embeddings - self.config.pad_token_id - 1)
+        """Longest input in tokens, special tokens included."""
+        return self.architecture.max_length(self.config)
+
+    @property
+    def architecture(self) -> Architecture:
+        """Where this kind of encoder keeps its parts."""
+        return architecture_of(self.config.model_type)
+
+    @property
+    def score_dropout(self) -> float:
+        """Dropout on attention scores, which a fusion takes over."""
+        return float(getattr(self.config, self.architecture.score_dropout))
+
+    @property
+    def start_deviation(self) -> float:
+        """Standard deviation of the backbone's own start values, used for new heads."""
+        name = self.architecture.start_deviation
+        return float(getattr(self.config, name)) if name else DEFAULT_DEVIATION
+
+    @property
+    def linears(self) -> list[dict[str, nn.Linear]]:
+        """Linear maps of each layer by role."""
+        layers: Any = self.model.get_submodule(self.architecture.layers)
+        return [{r: layer.get_submodule(path) for r, path in self.architecture.linears.items()} for layer in layers]
 
 
 _pristine: OrderedDict[str, LoadedBackbone] = OrderedDict()
@@ -158,13 +185,20 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
         model = _untrained(config, folder, seed=int(identity.get("seed", 1)))
     else:
         model = empty_model(config)
-        fill(model, read_weights(folder), str(folder))
+        fill(model, read_weights(folder, architecture_of(config.model_type)), str(folder))
     model = model.to(getattr(torch, dtype)).requires_grad_(False).eval()
     beside = folder / "tokenizer.json"
     # The embedded backbones share one tokenizer.
     shared = identity["kind"] in ("embedded", "untrained") and not beside.is_file()
     path = WORLD_FOLDER / "tokenizer" / "tokenizer.json" if shared else beside
-    tokenizer = load_tokenizer(path, max_length=config.max_position_embeddings - config.pad_token_id - 1)
+    architecture = architecture_of(config.model_type)
+    xlm_r = architecture.model_type == "xlm-roberta"
+    tokenizer = load_tokenizer(path, max_length=architecture.max_length(config), default=xlm_r)
+    if tokenizer.pad_token_id != config.pad_token_id:
+        raise BackboneError(
+            f"{path}: padding has id {tokenizer.pad_token_id}, in {folder / 'config.json'} {config.pad_token_id}",
+            fix="put the backbone's own tokenizer beside it",
+        )
     if len(tokenizer) > config.vocab_size:
         raise BackboneError(
             f"{path}: {len(tokenizer)} tokens, but {folder / 'config.json'} has room for {config.vocab_size}",
@@ -191,10 +225,17 @@ def _check_file(identity: Mapping[str, Any], folder: Path) -> None:
         )
 
 
-def _untrained(config: XLMRobertaConfig, folder: Path, *, seed: int) -> XLMRobertaModel:
+def _untrained(config: PretrainedConfig, folder: Path, *, seed: int) -> PreTrainedModel:
     """A twin with the start values that pretraining would have given it: same rule, own seed."""
+    from transformers import XLMRobertaConfig
+
     from adapterxfer.pretraining.initialisation import Initialisation, build_model
 
+    if not isinstance(config, XLMRobertaConfig) or config.model_type != "xlm-roberta":
+        raise BackboneError(
+            f"{folder / 'config.json'}: no untrained twin of a {config.model_type} encoder",
+            fix="use an untrained twin of an embedded backbone",
+        )
     record = read_json(folder / "pretraining.json")
     try:
         rule = Initialisation(**record["settings"]["initialisation"])

@@ -34,6 +34,13 @@ def count_parameters(model: nn.Module) -> ParameterCount:
     return ParameterCount(total, total - sum(tables.values()))
 
 
+def untied_state(model: nn.Module) -> dict[str, torch.Tensor]:
+    """The state of a module with each tied table under its first name only; files hold it once."""
+    once = {name for name, _ in model.named_parameters()}
+    tied = {name for name, _ in model.named_parameters(remove_duplicate=False)} - once
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in tied}
+
+
 def state_fingerprint(state: Mapping[str, torch.Tensor]) -> str:
     """sha256 over names, dtypes, shapes and bytes of all tensors, in the order of their names.
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.backbones.architectures import ARCHITECTURES, Architecture, architecture_of
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
     import torch
-    from transformers import XLMRobertaConfig, XLMRobertaModel
-
-MODEL_TYPES = ("xlm-roberta",)
-"""Architectures whose layers the variants know; the value of `model_type` in config.json."""
+    from transformers import PretrainedConfig, PreTrainedModel
 
 ATTENTION = ("sdpa", "eager")
 DTYPES = ("float32", "bfloat16", "float16")
@@ -32,70 +31,106 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def read_config(folder: Path, *, attention: str) -> XLMRobertaConfig:
+def library_class(name: str) -> Any:
+    """A class of `transformers`; some of its modules use what this torch calls outdated, which no user can change."""
+    import transformers
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".*torch\.jit\.script", category=DeprecationWarning)
+        return getattr(transformers, name)
+
+
+def read_config(folder: Path, *, attention: str) -> PretrainedConfig:
     """The configuration of the encoder in ``folder`` with the attention implementation set.
 
     Raises:
         BackboneError: no configuration, an unknown architecture, or an unknown attention implementation.
     """
-    from transformers import XLMRobertaConfig
-
     content = read_json(folder / "config.json")
-    if content.get("model_type", "xlm-roberta") not in MODEL_TYPES:
-        raise BackboneError(
-            f"{folder / 'config.json'}: model_type {content['model_type']!r}; expected one of {', '.join(MODEL_TYPES)}",
-            fix="choose a backbone of the XLM-R architecture",
-        )
+    where = str(folder / "config.json")
+    architecture = architecture_of(content.get("model_type", "xlm-roberta"), where=where)
     if attention not in ATTENTION:
         raise BackboneError(f"attention {attention!r}; expected one of {', '.join(ATTENTION)}", fix="change the recipe")
-    config = XLMRobertaConfig.from_dict(content)
-    config._attn_implementation = attention
+    # Code named in the file is never run; compiled layers would change numbers with the machine.
+    content = {name: value for name, value in content.items() if name != "auto_map"}
+    if architecture.model_type == "modernbert":
+        content["reference_compile"] = False
+    config: PretrainedConfig = library_class(architecture.config).from_dict(content)
+    config._attn_implementation = architecture.attention_for(attention)
     return config
 
 
-def empty_model(config: XLMRobertaConfig) -> XLMRobertaModel:
+def empty_model(config: PretrainedConfig) -> PreTrainedModel:
     """The bare encoder of ``config`` without pooling layer; its weights are to be filled in by the caller."""
     import torch
-    from transformers import XLMRobertaModel
 
+    architecture = architecture_of(config.model_type)
     # The constructor draws start values nobody uses: keep them out of the caller's random stream.
     with torch.random.fork_rng(devices=[]):
-        model = XLMRobertaModel(config, add_pooling_layer=False)  # type: ignore[no-untyped-call]
+        model: PreTrainedModel = library_class(architecture.model)(config, **architecture.arguments)
     model.eval()  # type: ignore[no-untyped-call]
     return model
 
 
-def read_weights(folder: Path) -> dict[str, torch.Tensor]:
+def read_weights(folder: Path, architecture: Architecture = ARCHITECTURES["xlm-roberta"]) -> dict[str, torch.Tensor]:
     """Tensors of the encoder by name of the bare model; heads of a language model and poolers are dropped.
 
     Raises:
-        BackboneError: the file is absent or damaged.
+        BackboneError: a file is absent or damaged.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    path = folder / "model.safetensors"
-    if not path.is_file():
-        raise BackboneError(f"{path}: not found", fix="give a folder that holds a whole backbone in safetensors")
-    try:
-        stored = load_file(path)
-    except SafetensorError as error:
-        raise BackboneError(f"{path}: cannot be read ({error})", fix="restore the file from its source") from None
     state = {}
-    for full_name, tensor in stored.items():
-        name = full_name.removeprefix("roberta.")
-        if not name.startswith(("lm_head.", "pooler.", "classifier.")):
-            state[name] = tensor
+    for path in _weight_files(folder):
+        for full_name, tensor in _read_file(path).items():
+            name = full_name
+            for prefix in architecture.prefixes:
+                name = name.removeprefix(prefix)
+            if not name.startswith(architecture.dropped):
+                state[name] = tensor
     return state
 
 
-def fill(model: XLMRobertaModel, state: dict[str, torch.Tensor], where: str) -> None:
+def _weight_files(folder: Path) -> list[Path]:
+    """The one file of weights, or all parts that the index of a large model names."""
+    index = folder / "model.safetensors.index.json"
+    single = folder / "model.safetensors"
+    if single.is_file() or not index.is_file():
+        return [single]
+    names = read_json(index).get("weight_map")
+    if not isinstance(names, dict) or not names:
+        raise BackboneError(f"{index}: names no files", fix="restore the file from its source")
+    parts = sorted({str(name) for name in names.values()})
+    if any(Path(name).name != name for name in parts):
+        raise BackboneError(f"{index}: names files outside its folder", fix="do not use this folder")
+    return [folder / name for name in parts]
+
+
+def _read_file(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise BackboneError(f"{path}: not found", fix="give a folder that holds a whole backbone in safetensors")
+    try:
+        stored: dict[str, torch.Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise BackboneError(f"{path}: cannot be read ({error})", fix="restore the file from its source") from None
+    return stored
+
+
+def fill(model: PreTrainedModel, state: dict[str, torch.Tensor], where: str) -> None:
     """Copy weights into ``model``; every parameter must be there with its shape, and nothing else.
 
     Raises:
         BackboneError: names are missing or left over, or a shape differs.
     """
     own = model.state_dict()
+    # Tied tables are stored once, under any of their names.
+    tied: dict[int, list[str]] = {}
+    for name, tensor in own.items():
+        tied.setdefault(tensor.data_ptr(), []).append(name)
+    for names in tied.values():
+        if present := [name for name in names if name in state]:
+            state.update({name: state[present[0]] for name in names if name not in state})
     missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     # Old checkpoints also store the constant position index of the embeddings.
     extra = [name for name in extra if not name.endswith("embeddings.position_ids")]

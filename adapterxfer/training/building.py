@@ -12,7 +12,7 @@ from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
 from adapterxfer.errors import VariantError
 from adapterxfer.training.seeds import torch_generator
 from adapterxfer.training.tasks import TrainTask
-from adapterxfer.variants.bottleneck import Adapter, AdapterShape
+from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import TARGET_ID, AdapterPart, Composition, HeadPart, Role
 from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.model import TransferModel
@@ -136,12 +136,13 @@ def build_fusion(
 
 def new_adapter(backbone: LoadedBackbone, shape: AdapterShape, *, seed: int) -> Adapter:
     """A fresh adapter; equal seeds give equal start values whatever else the model has."""
-    return Adapter(backbone.layers, backbone.hidden_size, shape, generator=torch_generator(seed, "adapter"))
+    generator = torch_generator(seed, "adapter")
+    return Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
 
 
 def new_fusion(backbone: LoadedBackbone, *, seed: int) -> Fusion:
     """A fresh fusion; score dropout is the attention dropout of the backbone, as in the library."""
-    dropout = float(backbone.config.attention_probs_dropout_prob)
+    dropout = backbone.score_dropout
     return Fusion(backbone.layers, backbone.hidden_size, dropout=dropout, generator=torch_generator(seed, "fusion"))
 
 
@@ -154,7 +155,7 @@ def new_heads(
             backbone.hidden_size,
             task.labels,
             generator=torch_generator(seed, "head", task.name),
-            std=float(backbone.config.initializer_range),
+            std=backbone.start_deviation,
         )
         for part, task in zip(parts, tasks, strict=True)
     }

@@ -1,4 +1,4 @@
-"""What must hold of every variant: a table assertion x variant, checked on each model that is built and trained.
+"""What must hold of every variant: a table assertion x variant x method, checked on each model built and trained.
 
 A wrong composition trains without complaint and gives plausible numbers, so nothing is trained before the assertions on
 the built model hold, and nothing is stored before those on the trained one do. Each result goes into ``model.json``.
@@ -7,11 +7,12 @@ the built model hold, and nothing is stored before those on the trained one do. 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from adapterxfer.errors import VariantError
 from adapterxfer.variants import measures
+from adapterxfer.variants.adapter import RULES as METHODS
 from adapterxfer.variants.composition import VariantName
 from adapterxfer.variants.measures import Evidence
 
@@ -55,6 +56,7 @@ class Assertion:
         when: ``built`` (before the first step) or ``trained`` (after the last).
         measure: the number that the rule judges.
         rules: one rule per variant.
+        methods: adapter method -> the rule that replaces the variant's, where that applies at all.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Assertion:
     when: Literal["built", "trained"]
     measure: Callable[[Evidence], float]
     rules: Mapping[VariantName, Rule]
+    methods: Mapping[str, Rule] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,10 @@ MATTERS = Rule("at least", 1e-4)
 START = Rule("at most", 0.5)
 RECORDED = Rule("recorded")
 
+STARTS_NEUTRAL = tuple(name for name, rule in METHODS.items() if rule.neutral_start)
+ROUNDING = Rule("at most", 1e-5)
+"""For effects that are zero up to the order of additions: DoRA divides lengths that are equal."""
+
 TABLE: tuple[Assertion, ...] = (
     Assertion(
         "trainable-names",
@@ -132,6 +139,7 @@ TABLE: tuple[Assertion, ...] = (
         "built",
         measures.change_by_zeroed_adapters,
         _row(_not(NO_ADAPTER), _not(NO_ADAPTER), EXACT, _not(TRAINED_BEFORE), EXACT, EXACT),
+        methods={"dora": ROUNDING},
     ),
     Assertion(
         "start-values",
@@ -146,6 +154,7 @@ TABLE: tuple[Assertion, ...] = (
             START,
             _not("its adapters were trained before"),
         ),
+        methods=dict.fromkeys(STARTS_NEUTRAL, _not("it starts without effect, which 'effect-at-start' judges")),
     ),
     Assertion(
         "effect-at-start",
@@ -160,6 +169,7 @@ TABLE: tuple[Assertion, ...] = (
             RECORDED,
             _not("a fresh fusion starts as the mean of its adapters"),
         ),
+        methods=dict.fromkeys(STARTS_NEUTRAL, ROUNDING),
     ),
     Assertion(
         "fusion-of-copies",
@@ -261,4 +271,7 @@ def _rule(assertion: Assertion, evidence: Evidence) -> Rule:
     composition = evidence.model.composition
     if assertion.name == "intermediate-matters" and composition.variant == "full-ft" and not composition.intermediate:
         return _not("there is no intermediate")
-    return assertion.rules[composition.variant]
+    rule = assertion.rules[composition.variant]
+    if rule.kind == "not applicable" or not composition.adapters:
+        return rule
+    return assertion.methods.get(composition.adapters[-1].method, rule)

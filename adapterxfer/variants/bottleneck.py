@@ -1,69 +1,39 @@
-"""Bottleneck adapters, method ``seq_bn``: one per layer, after the feed-forward block.
+"""Bottleneck adapters: ``seq_bn`` after the feed-forward block, ``double_seq_bn`` after both, ``par_bn`` beside it.
 
-With ``s = h + x`` (feed-forward output plus its residual) and the layer's own norm, an adapter changes the sum to
+With ``s = h + x`` (a block's output ``h`` plus its residual ``x``) and the norm that ends the block, they change the
+sum to
 
-    s' = s + U relu(D norm(s) + b) + c
+    seq_bn          s' = s + U relu(D norm(s) + b) + c
+    double_seq_bn   s' = s + U silu(D h + b) + c            after attention and after the feed-forward block
+    par_bn          s' = s + 4 (U relu(D x + b) + c)
 
-and the layer ends with ``norm(s')``. Adapters in a stack apply this one after the other. Untrained, ``U`` and ``D`` are
-normal with a small deviation and the biases zero, so the effect is small but not zero; with ``U = 0, c = 0`` the layer
-computes exactly what it did without adapter.
+and the block ends with ``norm(s')``. Adapters in a stack apply this one after the other. Where an architecture has no
+norm at the end of its blocks (pre-norm), ``norm`` is the identity, so the same name is another function there.
 
-Source: Pfeiffer et al. 2021 (AdapterFusion), figure 5; the `adapters` library, SeqBnConfig.
-Differs from it in the order of the two additions to ``h`` only (rounding).
+Sources: Pfeiffer et al. 2021 (AdapterFusion), figure 5; Houlsby et al. 2019; He et al. 2022; the `adapters` library,
+SeqBnConfig, DoubleSeqBnConfig, ParBnConfig. Differs from it in the order of additions only (rounding), and in a stack
+of ``par_bn``: both adapters add to the sum, where the library's upper one replaces what the lower one computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adapterxfer.errors import VariantError
+from adapterxfer.variants.places import Norm
 
 INIT_STD = 0.02
 """Standard deviation of new adapter and fusion matrices (library rule "bert")."""
 
-
-@dataclass(frozen=True, slots=True)
-class AdapterShape:
-    """What determines the modules of an adapter.
-
-    Attributes:
-        method: adapter method of the catalogue; only ``seq_bn`` here.
-        bottleneck_size: width of the bottleneck.
-    """
-
-    method: str
-    bottleneck_size: int
-
-    @classmethod
-    def of(cls, adapter: Mapping[str, Any], hidden_size: int) -> AdapterShape:
-        """Resolve the adapter of a recipe, ``{method, reduction_factor}`` or ``{method, bottleneck_size}``.
-
-        Raises:
-            VariantError: another method, or not exactly one positive size.
-        """
-        method = adapter.get("method")
-        if method != "seq_bn":
-            raise VariantError(f"adapter method {method!r} cannot run here", fix="use method: seq_bn")
-        sizes = {key: adapter[key] for key in ("reduction_factor", "bottleneck_size") if adapter.get(key) is not None}
-        unknown = sorted(set(adapter) - {"method", "reduction_factor", "bottleneck_size"})
-        if len(sizes) != 1 or unknown or min(sizes.values()) <= 0:
-            raise VariantError(
-                f"adapter {dict(adapter)}: expected one of reduction_factor and bottleneck_size, above 0, and no more",
-                fix="give one of the two sizes",
-            )
-        if "bottleneck_size" in sizes:
-            return cls("seq_bn", int(sizes["bottleneck_size"]))
-        return cls("seq_bn", max(1, int(hidden_size // sizes["reduction_factor"])))
+PARALLEL_SCALE = 4.0
+"""Factor of He et al. 2022, section 4.5."""
 
 
 class Bottleneck(nn.Module):
-    """The adapter of one layer.
+    """``seq_bn`` in one layer.
 
     Args:
         hidden_size: width of the backbone.
@@ -71,12 +41,14 @@ class Bottleneck(nn.Module):
         generator: source of the start values.
     """
 
+    places: ClassVar[tuple[str, ...]] = ("ffn",)
+
     def __init__(self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator) -> None:
         super().__init__()
         self.down = normal_linear(hidden_size, bottleneck_size, generator=generator)
         self.up = normal_linear(bottleneck_size, hidden_size, generator=generator)
 
-    def forward(self, total: Tensor, norm: nn.LayerNorm) -> Tensor:
+    def forward(self, total: Tensor, norm: Norm) -> Tensor:
         """Add the adapter to a layer's sum.
 
         Args:
@@ -86,20 +58,77 @@ class Bottleneck(nn.Module):
         down = functional.relu(functional.linear(norm(total), self.down.weight, self.down.bias))
         return total + functional.linear(down, self.up.weight, self.up.bias)
 
+    def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG002 - signature of the place
+        """Place ``ffn``."""
+        changed: Tensor = self(total, norm)
+        return changed
 
-class Adapter(nn.ModuleList):
-    """One `Bottleneck` for every layer of a backbone, bottom first.
+    def neutralise(self) -> None:
+        """Set the weights so that nothing changes."""
+        with torch.no_grad():
+            self.up.weight.zero_()
+            self.up.bias.zero_()
 
-    Args:
-        layers: number of layers.
-        hidden_size: width of the backbone.
-        shape: method and size.
-        generator: source of the start values.
-    """
 
-    def __init__(self, layers: int, hidden_size: int, shape: AdapterShape, *, generator: torch.Generator) -> None:
-        super().__init__(Bottleneck(hidden_size, shape.bottleneck_size, generator=generator) for _ in range(layers))
-        self.shape = shape
+class DoubleBottleneck(nn.Module):
+    """``double_seq_bn`` in one layer; arguments as for `Bottleneck`."""
+
+    places: ClassVar[tuple[str, ...]] = ("attention", "ffn")
+
+    def __init__(self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.after_attention = _Pair(hidden_size, bottleneck_size, generator=generator)
+        self.after_ffn = _Pair(hidden_size, bottleneck_size, generator=generator)
+
+    def attention(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG002 - signature of the place
+        """Place ``attention``."""
+        return total + self.after_attention.run(total - residual)
+
+    def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG002 - signature of the place
+        """Place ``ffn``."""
+        return total + self.after_ffn.run(total - residual)
+
+    def neutralise(self) -> None:
+        """Set the weights so that nothing changes."""
+        with torch.no_grad():
+            for pair in (self.after_attention, self.after_ffn):
+                pair.up.weight.zero_()
+                pair.up.bias.zero_()
+
+
+class _Pair(nn.Module):
+    def __init__(self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.down = normal_linear(hidden_size, bottleneck_size, generator=generator)
+        self.up = normal_linear(bottleneck_size, hidden_size, generator=generator)
+
+    def run(self, states: Tensor) -> Tensor:
+        down = functional.silu(functional.linear(states, self.down.weight, self.down.bias))
+        return functional.linear(down, self.up.weight, self.up.bias)
+
+
+class ParallelBottleneck(nn.Module):
+    """``par_bn`` in one layer, which starts without any effect; arguments as for `Bottleneck`."""
+
+    places: ClassVar[tuple[str, ...]] = ("ffn",)
+
+    def __init__(self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.down = normal_linear(hidden_size, bottleneck_size, generator=generator)
+        self.up = normal_linear(bottleneck_size, hidden_size, generator=generator)
+        uniform_like_linear(self.down.weight, generator=generator)
+        self.neutralise()
+
+    def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG002 - signature of the place
+        """Place ``ffn``."""
+        down = functional.relu(functional.linear(residual, self.down.weight, self.down.bias))
+        return total + PARALLEL_SCALE * functional.linear(down, self.up.weight, self.up.bias)
+
+    def neutralise(self) -> None:
+        """Set the weights so that nothing changes."""
+        with torch.no_grad():
+            self.up.weight.zero_()
+            self.up.bias.zero_()
 
 
 def normal_linear(inputs: int, outputs: int, *, generator: torch.Generator, bias: bool = True) -> nn.Linear:
@@ -110,3 +139,10 @@ def normal_linear(inputs: int, outputs: int, *, generator: torch.Generator, bias
         if bias:
             layer.bias.zero_()
     return layer
+
+
+def uniform_like_linear(weight: Tensor, *, generator: torch.Generator) -> None:
+    """Fill a matrix ``(out, in)`` as `torch.nn.Linear` starts: uniform within ``1 / sqrt(in)``."""
+    bound = weight.shape[1] ** -0.5
+    with torch.no_grad():
+        weight.uniform_(-bound, bound, generator=generator)

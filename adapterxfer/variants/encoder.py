@@ -1,4 +1,4 @@
-"""The forward pass of an XLM-R encoder with a place for adapters in every layer.
+"""The forward pass of an XLM-R encoder with places for adapters in every layer.
 
 It reads the weights of the bare `transformers` model by reference and leaves that model as it is, so many variants can
 share one frozen backbone in memory. Without adapters it computes the same numbers as the model's own forward (a test
@@ -7,22 +7,24 @@ compares them bit for bit), with less overhead per layer, which counts for tiny 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-Adapt = Callable[[int, Tensor, nn.LayerNorm], Tensor]
-"""``(layer, sum of shape (batch, seq, hidden), the layer's norm) -> changed sum``."""
+from adapterxfer.variants.hooked import encode_hooked
+from adapterxfer.variants.places import Linear, Places
+
+OWN_ENCODER = "xlm-roberta"
+"""The architecture this file runs itself; the others run through hooks."""
 
 
 def encode(
     backbone: Any,
     input_ids: Tensor,
     attention_mask: Tensor | None,
-    adapt: Adapt | None = None,
+    places: Places | None = None,
     *,
     until: int | None = None,
     training: bool = False,
@@ -30,10 +32,10 @@ def encode(
     """Hidden states after ``until`` layers.
 
     Args:
-        backbone: `XLMRobertaModel`.
+        backbone: `XLMRobertaModel`, or another encoder (made by `hooked.hooked_copy` where places act).
         input_ids: shape ``(batch, seq)``; padding must be the backbone's padding id, which positions skip.
         attention_mask: the same shape, 1 at real tokens; ``None`` means no padding.
-        adapt: called for every layer before its last norm; ``None`` is the backbone alone.
+        places: what acts inside the layers; ``None`` is the backbone alone.
         until: number of layers to run; 0 returns the embeddings, ``None`` runs all.
         training: apply the dropout of the backbone's configuration.
 
@@ -41,24 +43,37 @@ def encode(
         Shape ``(batch, seq, hidden)``.
     """
     config = backbone.config
+    if config.model_type != OWN_ENCODER:
+        return encode_hooked(backbone, input_ids, attention_mask, places, until=until, training=training)
     hidden_dropout = config.hidden_dropout_prob if training else 0.0
     attention_dropout = config.attention_probs_dropout_prob if training else 0.0
     states = _embed(backbone.embeddings, input_ids, config.pad_token_id, hidden_dropout)
     mask = _additive_mask(attention_mask, states.dtype)
     eager = config._attn_implementation == "eager"
+    places = places or Places()
+    linear = places.linear or _plain
     for index, layer in enumerate(backbone.encoder.layer[:until]):
-        mixed = _attend(layer.attention.self, states, mask, dropout=attention_dropout, eager=eager)
+        mixed = _attend(layer.attention.self, states, mask, index, linear, dropout=attention_dropout, eager=eager)
         output = layer.attention.output
         mixed = functional.linear(mixed, output.dense.weight, output.dense.bias)
-        states = output.LayerNorm(_drop(mixed, hidden_dropout) + states)
+        total = _drop(mixed, hidden_dropout) + states
+        if places.attention is not None:
+            total = places.attention(index, total, states, output.LayerNorm)
+        states = output.LayerNorm(total)
         output = layer.output
         inner = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(states))
-        inner = functional.linear(inner, output.dense.weight, output.dense.bias)
+        inner = linear(index, "ffn_out", output.dense, inner)
         total = _drop(inner, hidden_dropout) + states
-        if adapt is not None:
-            total = adapt(index, total, output.LayerNorm)
+        if places.ffn is not None:
+            total = places.ffn(index, total, states, output.LayerNorm)
         states = output.LayerNorm(total)
+        if places.layer is not None:
+            states = places.layer(index, states)
     return states
+
+
+def _plain(index: int, role: str, linear: Any, states: Tensor) -> Tensor:  # noqa: ARG001 - one signature for all
+    return functional.linear(states, linear.weight, linear.bias)
 
 
 def _embed(embeddings: Any, input_ids: Tensor, pad_id: int, dropout: float) -> Tensor:
@@ -81,12 +96,14 @@ def _additive_mask(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor 
     return empty.masked_fill_(padding, torch.finfo(dtype).min)[:, None, None, :]
 
 
-def _attend(attention: Any, states: Tensor, mask: Tensor | None, *, dropout: float, eager: bool) -> Tensor:
+def _attend(
+    attention: Any, states: Tensor, mask: Tensor | None, index: int, linear: Linear, *, dropout: float, eager: bool
+) -> Tensor:
     rows, width, _ = states.shape
     shape = (rows, width, attention.num_attention_heads, attention.attention_head_size)
     query, key, value = (
-        functional.linear(states, part.weight, part.bias).view(shape).transpose(1, 2)
-        for part in (attention.query, attention.key, attention.value)
+        linear(index, role, getattr(attention, role), states).view(shape).transpose(1, 2)
+        for role in ("query", "key", "value")
     )
     if eager:
         scores = torch.matmul(query, key.transpose(-1, -2)) / attention.attention_head_size**0.5

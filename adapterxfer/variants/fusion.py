@@ -22,10 +22,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adapterxfer.variants.bottleneck import Bottleneck, normal_linear
+from adapterxfer.variants.places import Norm, Places
 
 VALUE_OFF_DIAGONAL = 1e-6
 """The library starts the value matrix as the identity plus this, everywhere off the diagonal."""
 
+
+FUSIBLE = ("seq_bn",)
+"""Methods whose adapters can be fused: one bottleneck a layer, on the sum that the fusion changes."""
 
 PENALTY = 0.01
 """Weight of the squared distance between value matrix and identity, which is added to the loss of a step."""
@@ -49,7 +53,7 @@ class FusionLayer(nn.Module):
             self.value.weight.fill_(VALUE_OFF_DIAGONAL).fill_diagonal_(1.0)
         self.dropout = dropout
 
-    def forward(self, total: Tensor, norm: nn.LayerNorm, fused: Sequence[Bottleneck]) -> Tensor:
+    def forward(self, total: Tensor, norm: Norm, fused: Sequence[Bottleneck]) -> Tensor:
         """Add the mixture of adapters to a layer's sum.
 
         Args:
@@ -90,6 +94,16 @@ class Fusion(nn.ModuleList):
 
     def __init__(self, layers: int, hidden_size: int, *, dropout: float, generator: torch.Generator) -> None:
         super().__init__(FusionLayer(hidden_size, dropout=dropout, generator=generator) for _ in range(layers))
+
+    def places(self, adapters: Sequence[Any]) -> Places:
+        """The place where this fusion mixes adapters, each a sequence of one `Bottleneck` per layer."""
+        layers: Any = self
+
+        def mixed(index: int, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG001 - signature
+            changed: Tensor = layers[index](total, norm, [adapter[index] for adapter in adapters])
+            return changed
+
+        return Places(ffn=mixed)
 
     def add_penalty_gradients(self, scale: float) -> None:
         """Add the gradients of ``scale * PENALTY * sum |V - 1|^2`` over all layers, which keep ``V`` near the identity.

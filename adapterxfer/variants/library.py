@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from adapterxfer.errors import VariantError
-from adapterxfer.variants.bottleneck import Adapter
+from adapterxfer.variants.adapter import Adapter
 from adapterxfer.variants.fusion import Fusion
 
 _ADAPTER_NAMES = {

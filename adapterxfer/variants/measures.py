@@ -16,6 +16,7 @@ from adapterxfer.variants.bottleneck import INIT_STD
 from adapterxfer.variants.composition import TARGET_ID, colliding_names
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.places import places_of
 
 EXTRA_PADDING = 3
 """Columns appended by the test of padding."""
@@ -60,7 +61,7 @@ def wrong_trainable_names(evidence: Evidence) -> float:
     """Names in only one of: what the composition lets train, what requires a gradient."""
     model = evidence.model
     prefixes = model.composition.trainable_prefixes
-    expected = {name for name in model.state_dict() if name.startswith(prefixes)}
+    expected = {name for name in model.own_state() if name.startswith(prefixes)}
     return float(len(expected ^ set(model.trainable())))
 
 
@@ -82,8 +83,7 @@ def change_by_zeroed_adapters(evidence: Evidence) -> float:
 
 def error_of_start_values(evidence: Evidence) -> float:
     """Deviation over all matrices of the fresh adapter against `INIT_STD`; its biases must be zero."""
-    layers: Any = evidence.model.adapters[TARGET_ID]
-    linears = [linear for layer in layers for linear in (layer.down, layer.up)]
+    linears = [part for part in evidence.model.adapters[TARGET_ID].modules() if isinstance(part, nn.Linear)]
     if any(bool(linear.bias.count_nonzero()) for linear in linears):
         return float("inf")
     squares = sum(float(linear.weight.detach().double().square().sum()) for linear in linears)
@@ -105,8 +105,8 @@ def distance_of_fused_copies(evidence: Evidence) -> float:
     adapter: Any = model.adapters[model.composition.adapters[-1].id]
     arguments = (model.backbone, evidence.batch.input_ids, evidence.batch.attention_mask)
     with _evaluating(model):
-        fused = encode(*arguments, lambda i, total, norm: fusion[i](total, norm, [adapter[i], adapter[i]]))
-        alone = encode(*arguments, lambda i, total, norm: adapter[i](total, norm))
+        fused = encode(*arguments, fusion.places([adapter, adapter]))
+        alone = encode(*arguments, places_of([adapter]))
     return _distance(fused[evidence.real], alone[evidence.real])
 
 
@@ -210,15 +210,12 @@ def _evaluating(model: TransferModel) -> Iterator[None]:
 
 @contextmanager
 def _zeroed(model: TransferModel, ids: list[str]) -> Iterator[None]:
-    """Adapters with zero up-projections; the weights come back bit for bit."""
+    """Adapters with weights that change nothing; their own come back bit for bit."""
     modules: list[Any] = [model.adapters[part_id] for part_id in ids]
     before = [copy.deepcopy(module.state_dict()) for module in modules]
     try:
-        with torch.no_grad():
-            for module in modules:
-                for layer in module:
-                    layer.up.weight.zero_()
-                    layer.up.bias.zero_()
+        for module in modules:
+            module.neutralise()
         yield
     finally:
         for module, state in zip(modules, before, strict=True):

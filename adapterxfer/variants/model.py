@@ -10,11 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.measure import untied_state
 from adapterxfer.errors import VariantError
-from adapterxfer.variants.bottleneck import Adapter
+from adapterxfer.variants.adapter import Adapter
 from adapterxfer.variants.composition import Composition
-from adapterxfer.variants.encoder import Adapt, encode
-from adapterxfer.variants.fusion import Fusion
+from adapterxfer.variants.encoder import OWN_ENCODER, encode
+from adapterxfer.variants.fusion import FUSIBLE, Fusion
+from adapterxfer.variants.hooked import hooked_copy
+from adapterxfer.variants.places import Places, places_of
 
 
 class TransferModel(nn.Module):
@@ -52,6 +55,10 @@ class TransferModel(nn.Module):
                 f"{'a' if fusion is not None else 'no'} fusion; expected adapters {ids}, heads {head_ids}",
                 fix="build the parts from the composition",
             )
+        if composition.fused and (unfit := sorted({part.method for part in composition.adapters} - set(FUSIBLE))):
+            raise VariantError(
+                f"AdapterFusion is not defined for adapter method '{unfit[0]}'", fix=f"use {' or '.join(FUSIBLE)}"
+            )
         for part in composition.adapters:
             if len(adapters[part.id]) != loaded.layers:
                 raise VariantError(
@@ -61,7 +68,8 @@ class TransferModel(nn.Module):
                 )
         self.loaded = loaded
         self.composition = composition
-        self.backbone = loaded.model
+        own = loaded.config.model_type == OWN_ENCODER
+        self.backbone: Any = loaded.model if own else hooked_copy(loaded.model, loaded.architecture)
         self.adapters = nn.ModuleDict(adapters)
         self.fusion = fusion
         self.heads = nn.ModuleDict(heads)
@@ -77,7 +85,7 @@ class TransferModel(nn.Module):
     def train(self, mode: bool = True) -> TransferModel:
         """Switch dropout; the shared backbone module keeps its mode, the encoder applies its dropout."""
         super().train(mode)
-        self.backbone.eval()  # type: ignore[no-untyped-call]
+        self.backbone.eval()
         return self
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
@@ -95,8 +103,8 @@ class TransferModel(nn.Module):
                 f"layer {layer} of backbone '{self.loaded.name}'; it has 0 (embeddings) to {self.loaded.layers}",
                 fix="choose another layer",
             )
-        adapt = self._adapt()
-        return encode(self.backbone, input_ids, attention_mask, adapt, until=layer, training=self.training)
+        places = self._adapt()
+        return encode(self.backbone, input_ids, attention_mask, places, until=layer, training=self.training)
 
     def head(self, task: str) -> nn.Module:
         """The head of a task, to be called as ``head(hidden_states, batch)``."""
@@ -107,9 +115,12 @@ class TransferModel(nn.Module):
         return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
 
     def own_state(self) -> dict[str, Tensor]:
-        """Everything beside the backbone, and the backbone too where the variant trains it; what a model file holds."""
+        """Everything beside the backbone, and the backbone too where the variant trains it; what a model file holds.
+
+        A tied table, which the state of the library names twice, is there once.
+        """
         keep = self.composition.trains_backbone
-        return {n: t for n, t in self.state_dict().items() if keep or not n.startswith("backbone.")}
+        return {n: t for n, t in untied_state(self).items() if keep or not n.startswith("backbone.")}
 
     @property
     def device(self) -> torch.device:
@@ -126,20 +137,8 @@ class TransferModel(nn.Module):
         finally:
             self._left_out = before
 
-    def _adapt(self) -> Adapt | None:
+    def _adapt(self) -> Places | None:
         active: list[Any] = [self.adapters[p.id] for p in self.composition.adapters if p.id not in self._left_out]
-        if not active:
-            return None
-        fusion: Any = self.fusion
-        if fusion is not None:
-            return lambda index, total, norm: fusion[index](total, norm, [adapter[index] for adapter in active])
-        if len(active) == 1:
-            (only,) = active
-            return lambda index, total, norm: only[index](total, norm)
-
-        def stacked(index: int, total: Tensor, norm: nn.LayerNorm) -> Tensor:
-            for adapter in active:
-                total = adapter[index](total, norm)
-            return total
-
-        return stacked
+        if active and self.fusion is not None:
+            return self.fusion.places(active)
+        return places_of(active)

@@ -13,8 +13,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.backbones.measure import untied_state
 from adapterxfer.errors import VariantError
-from adapterxfer.variants.bottleneck import Adapter, AdapterShape
+from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.model import TransferModel
@@ -192,7 +193,7 @@ def load_backbone_weights(stored: StoredModel, backbone: LoadedBackbone) -> Load
         for name, tensor in read_weights(stored.folder).items()
         if name.startswith("backbone.")
     }
-    fill(own.model.state_dict(), found, str(stored.folder / WEIGHTS))
+    fill(untied_state(own.model), found, str(stored.folder / WEIGHTS))
     return own
 
 
@@ -230,10 +231,11 @@ def fill(own: Mapping[str, Tensor], found: Mapping[str, Tensor], where: str) -> 
 
 def empty_adapter(backbone: LoadedBackbone, shape: AdapterShape) -> Adapter:
     """An adapter to be filled; its start values do not matter."""
-    return Adapter(backbone.layers, backbone.hidden_size, shape, generator=torch.Generator())
+    generator = torch.Generator()
+    return Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
 
 
 def empty_fusion(backbone: LoadedBackbone) -> Fusion:
     """A fusion to be filled; its start values do not matter."""
-    dropout = float(backbone.config.attention_probs_dropout_prob)
+    dropout = backbone.score_dropout
     return Fusion(backbone.layers, backbone.hidden_size, dropout=dropout, generator=torch.Generator())

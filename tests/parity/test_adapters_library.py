@@ -10,7 +10,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
-from adapterxfer.variants.bottleneck import Adapter, AdapterShape
+from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.library import (

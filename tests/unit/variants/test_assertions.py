@@ -15,8 +15,9 @@ from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.errors import VariantError
 from adapterxfer.variants import model as model_module
+from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.assertions import TABLE, check
-from adapterxfer.variants.bottleneck import Adapter, AdapterShape, Bottleneck
+from adapterxfer.variants.bottleneck import Bottleneck
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.measures import Evidence, snapshot

@@ -16,7 +16,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.errors import VariantError
-from adapterxfer.variants.bottleneck import Adapter, AdapterShape
+from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart, colliding_names
 from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.library import adapter_from_library
@@ -158,7 +158,7 @@ def test_adapter_of_another_depth_is_refused() -> None:
         ({"method": "seq_bn", "reduction_factor": 16}, 1),
         ({"method": "seq_bn", "reduction_factor": 99}, 1),
         ({"method": "seq_bn", "bottleneck_size": 7}, 7),
-        ({"method": "lora", "rank": 8}, "adapter method 'lora'"),
+        ({"method": "compacter", "reduction_factor": 2}, "adapter method 'compacter'"),
         ({"method": "seq_bn"}, "expected one of"),
         ({"method": "seq_bn", "bottleneck_size": 7, "reduction_factor": 2}, "expected one of"),
         ({"method": "seq_bn", "bottleneck_size": 0}, "expected one of"),

@@ -1,0 +1,86 @@
+"""What runs on what: architecture x adapter method x composition, as data. Torch-free.
+
+The rows are what tests do with a tiny random encoder of each architecture: a row that works is built, trained and
+judged by every assertion; a row that does not is refused with its reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+ARCHITECTURES: dict[str, str] = {
+    "world": "xlm-roberta",
+    "xlm-r-base": "xlm-roberta",
+    "xlm-r-large": "xlm-roberta",
+    "xlm-r-xl": "xlm-roberta-xl",
+    "xlm-r-xxl": "xlm-roberta-xl",
+    "mdeberta-v3-base": "deberta-v2",
+    "mmbert-small": "modernbert",
+    "mmbert-base": "modernbert",
+    "rembert": "rembert",
+    "mt5-small-encoder": "mt5",
+    "mt5-base-encoder": "mt5",
+    "mt5-large-encoder": "mt5",
+    "mt5-xl-encoder": "mt5",
+    "mt5-xxl-encoder": "mt5",
+}
+"""Backbone -> architecture; ``world`` stands for all backbones of the world and of recipes."""
+
+COMPOSITIONS = ("full-ft", "head-only", "sequential", "stack", "fuse")
+_MODEL_TYPES = tuple(dict.fromkeys(ARCHITECTURES.values()))
+_BUILT = ("seq_bn", "double_seq_bn", "par_bn", "lora", "rslora", "dora", "ia3", "vera")
+_NOT_BUILT = ("seq_bn_inv", "compacter", "prefix", "loreft")
+_NO_FUSION = "AdapterFusion mixes single bottlenecks after the feed-forward block; this method has none"
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    """One cell of the table.
+
+    Attributes:
+        architecture: ``model_type`` of the encoder.
+        method: adapter method; empty for compositions without adapters.
+        composition: way of reusing weights.
+        works: whether it runs.
+        because: why it does not.
+        nearest: what to use instead, as ``composition/method``.
+    """
+
+    architecture: str
+    method: str
+    composition: str
+    works: bool
+    because: str = ""
+    nearest: str = ""
+
+
+@cache
+def capabilities() -> dict[tuple[str, str, str], Capability]:
+    """All cells by (architecture, method, composition)."""
+    cells = []
+    for architecture in _MODEL_TYPES:
+        cells += [Capability(architecture, "", composition, True) for composition in ("full-ft", "head-only")]
+        for method in (*_BUILT, *_NOT_BUILT):
+            cells += [_cell(architecture, method, composition) for composition in ("sequential", "stack", "fuse")]
+    return {(cell.architecture, cell.method, cell.composition): cell for cell in cells}
+
+
+def _cell(architecture: str, method: str, composition: str) -> Capability:
+    if method in _NOT_BUILT:
+        because = f"adapter method '{method}' is not built in this version"
+        return Capability(architecture, method, composition, False, because, f"{composition}/seq_bn")
+    if composition == "fuse" and method != "seq_bn":
+        return Capability(architecture, method, composition, False, _NO_FUSION, f"stack/{method}")
+    return Capability(architecture, method, composition, True)
+
+
+def capability(backbone: str, method: str, composition: str) -> Capability:
+    """The cell of a backbone of the catalogue or of a recipe; ``method`` is empty for compositions without adapters.
+
+    Raises:
+        KeyError: no such method or composition.
+    """
+    architecture = ARCHITECTURES.get(backbone, ARCHITECTURES["world"])
+    method = "" if composition in ("full-ft", "head-only") else method
+    return capabilities()[architecture, method, composition]

@@ -1,0 +1,154 @@
+"""One adapter of any method: its shape, and its modules in every layer of a backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from adapterxfer.errors import VariantError
+from adapterxfer.variants.bottleneck import Bottleneck, DoubleBottleneck, ParallelBottleneck
+from adapterxfer.variants.lowrank import ALPHA, Dora, LowRank, Rescale, Vera, VeraProjections
+
+BOTTLENECK_SIZES = ("reduction_factor", "bottleneck_size")
+
+
+class Site(NamedTuple):
+    """What an adapter has to fit in one layer.
+
+    Attributes:
+        hidden_size: width of the backbone.
+        linears: frozen linear maps by role; empty where the method needs none.
+        shared: what the layers of one adapter have in common, made by the first.
+    """
+
+    hidden_size: int
+    linears: Mapping[str, nn.Linear]
+    shared: dict[str, Any]
+
+
+Maker = Callable[[Site, int, torch.Generator], nn.Module]
+
+
+class MethodRule(NamedTuple):
+    """How one method is built.
+
+    Attributes:
+        sizes: keys of the recipe that set its size; one must be given.
+        neutral_start: whether a fresh adapter changes nothing.
+        make: builds the module of one layer.
+    """
+
+    sizes: tuple[str, ...]
+    neutral_start: bool
+    make: Maker
+
+
+def _vera(site: Site, rank: int, _: torch.Generator) -> nn.Module:
+    if "projections" not in site.shared:
+        maps = [site.linears[role] for role in ("query", "value", "qkv") if role in site.linears]
+        widest = max(linear.in_features for linear in maps), max(linear.out_features for linear in maps)
+        site.shared["projections"] = VeraProjections(*widest, rank)
+    return Vera(site.linears, rank, projections=site.shared["projections"])
+
+
+def _low_rank(kind: type[LowRank], scale: Callable[[int], float]) -> Maker:
+    return lambda site, rank, generator: kind(site.linears, rank, generator=generator, scale=scale(rank))
+
+
+RULES: Mapping[str, MethodRule] = {
+    "seq_bn": MethodRule(BOTTLENECK_SIZES, False, lambda s, n, g: Bottleneck(s.hidden_size, n, generator=g)),
+    "double_seq_bn": MethodRule(
+        BOTTLENECK_SIZES, False, lambda s, n, g: DoubleBottleneck(s.hidden_size, n, generator=g)
+    ),
+    "par_bn": MethodRule(BOTTLENECK_SIZES, True, lambda s, n, g: ParallelBottleneck(s.hidden_size, n, generator=g)),
+    "lora": MethodRule(("rank",), True, _low_rank(LowRank, lambda rank: ALPHA / rank)),
+    "rslora": MethodRule(("rank",), True, _low_rank(LowRank, lambda rank: ALPHA / rank**0.5)),
+    "dora": MethodRule(("rank",), True, _low_rank(Dora, lambda rank: ALPHA / rank)),
+    "vera": MethodRule(("rank",), True, _vera),
+    "ia3": MethodRule((), True, lambda s, n, g: Rescale(s.linears)),  # noqa: ARG005 - it has no size and no chance
+}
+"""Methods that can run, by their name in the catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterShape:
+    """What determines the modules of an adapter.
+
+    Attributes:
+        method: adapter method of the catalogue.
+        bottleneck_size: width of the bottleneck; the rank for methods that have one, 1 for methods without size.
+    """
+
+    method: str
+    bottleneck_size: int
+
+    @classmethod
+    def of(cls, adapter: Mapping[str, Any], hidden_size: int) -> AdapterShape:
+        """Resolve the adapter of a recipe, e.g. ``{method: seq_bn, reduction_factor: 16}``.
+
+        Raises:
+            VariantError: an unknown method, or not exactly one positive size of those it has.
+        """
+        method = str(adapter.get("method"))
+        if method not in RULES:
+            raise VariantError(
+                f"adapter method {method!r} cannot run here", fix=f"use one of {', '.join(RULES)}, e.g. method: seq_bn"
+            )
+        allowed = RULES[method].sizes
+        sizes = {key: value for key, value in adapter.items() if key != "method" and value is not None}
+        if not allowed and not sizes:
+            return cls(method, 1)
+        if len(sizes) != 1 or not sizes.keys() <= set(allowed) or min(sizes.values()) <= 0:
+            raise VariantError(
+                f"adapter {dict(adapter)}: expected one of {' and '.join(allowed) or 'no size'}, above 0, and no more",
+                fix="give one size that the method has",
+            )
+        ((key, size),) = sizes.items()
+        return cls(method, max(1, int(hidden_size // size)) if key == "reduction_factor" else int(size))
+
+
+class Adapter(nn.ModuleList):
+    """The module of a method for every layer of a backbone, bottom first.
+
+    Args:
+        layers: number of layers.
+        hidden_size: width of the backbone.
+        shape: method and size.
+        generator: source of the start values.
+        linears: frozen linear maps of each layer by role, for methods that change them.
+
+    Raises:
+        VariantError: the method changes linear maps and none are given.
+    """
+
+    def __init__(
+        self,
+        layers: int,
+        hidden_size: int,
+        shape: AdapterShape,
+        *,
+        generator: torch.Generator,
+        linears: Sequence[Mapping[str, nn.Linear]] | None = None,
+    ) -> None:
+        shared: dict[str, Any] = {}
+        rule = RULES[shape.method]
+        needs_maps = rule.sizes in (("rank",), ())
+        if needs_maps and (linears is None or not all(linears)):
+            raise VariantError(
+                f"adapter method '{shape.method}' changes linear maps inside the layers; this backbone shows none",
+                fix="use a bottleneck method",
+            )
+        super().__init__(
+            rule.make(Site(hidden_size, linears[index] if linears else {}, shared), shape.bottleneck_size, generator)
+            for index in range(layers)
+        )
+        self.shape = shape
+
+    def neutralise(self) -> None:
+        """Set the weights so that nothing changes."""
+        for layer in self:
+            layer.neutralise()  # type: ignore[operator]

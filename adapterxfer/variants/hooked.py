@@ -1,0 +1,155 @@
+"""Places for adapters in the encoders of `transformers`, through hooks on a copy of the module that shares all weights.
+
+XLM-R has an own forward pass (`encoder`); every other architecture runs the forward pass of its library. Hooks and
+dropout modes belong to one transfer model, so each gets modules of its own; the weights stay one set in memory.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from adapterxfer.backbones.architectures import Architecture, SumSite
+from adapterxfer.variants.places import Norm, Places
+
+_SLOT = "_adapterxfer_slot"
+
+
+class Slot:
+    """What acts at the moment, and the residuals seen on the way."""
+
+    def __init__(self) -> None:
+        self.places: Places | None = None
+        self.residuals: dict[tuple[int, str], Tensor] = {}
+
+
+def hooked_copy(model: Any, architecture: Architecture) -> Any:
+    """A copy of the modules of ``model`` with hooks at every place; parameters and buffers are shared."""
+    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    made = copy.deepcopy(model, shared)
+    slot = Slot()
+    setattr(made, _SLOT, slot)
+    for index, layer in enumerate(made.get_submodule(architecture.layers)):
+        for place, site in architecture.sums.items():
+            _watch(layer, index, place, site, slot, architecture.post_norm)
+        for role, path in architecture.linears.items():
+            _replace(layer.get_submodule(path), index, role, slot)
+        layer.register_forward_hook(_after_layer(index, slot))
+    return made
+
+
+def encode_hooked(
+    model: Any,
+    input_ids: Tensor,
+    attention_mask: Tensor | None,
+    places: Places | None,
+    *,
+    until: int | None,
+    training: bool,
+) -> Tensor:
+    """Hidden states, as `encoder.encode` gives them for XLM-R.
+
+    Args:
+        model: from `hooked_copy`, or an untouched model where nothing acts.
+        until: number of layers; the library runs all of them in any case.
+        training: apply the dropout of the backbone's configuration.
+    """
+    if attention_mask is None:
+        attention_mask = input_ids.new_ones(input_ids.shape)
+    layers = int(model.config.num_hidden_layers)
+    partly = until is not None and until < layers
+    with _acting(model, places, training=training):
+        output = model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=partly)
+    states: Tensor = output.hidden_states[until] if partly else output.last_hidden_state
+    return states
+
+
+@contextmanager
+def _acting(model: Any, places: Places | None, *, training: bool) -> Iterator[None]:
+    slot: Slot | None = getattr(model, _SLOT, None)
+    if slot is None:
+        # A bare backbone is shared: it never leaves evaluation mode.
+        assert places is None, "adapters need a hooked copy"
+        yield
+        return
+    slot.places = places
+    model.train(training)
+    try:
+        yield
+    finally:
+        slot.places = None
+        slot.residuals.clear()
+        model.eval()
+
+
+def _watch(layer: nn.Module, index: int, place: str, site: SumSite, slot: Slot, post_norm: bool) -> None:
+    key = (index, place)
+
+    def remember(_: nn.Module, arguments: tuple[Any, ...]) -> None:
+        if slot.places is not None and getattr(slot.places, place) is not None:
+            slot.residuals[key] = arguments[site.argument]
+
+    layer.get_submodule(site.residual).register_forward_pre_hook(remember)
+    module = layer.get_submodule(site.module)
+
+    def changed(total: Tensor, norm: Norm) -> Tensor | None:
+        act: Any = getattr(slot.places, place, None)
+        return None if act is None else act(index, total, slot.residuals.pop(key), norm)
+
+    def before_norm(norm: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        # Its forward, not itself: the adapter's own use of the norm must not come back here.
+        found = changed(arguments[0], norm.forward)
+        return None if found is None else (found, *arguments[1:])
+
+    def after_module(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
+        found = changed(_first(output), _identity)
+        return None if found is None else _with_first(output, found)
+
+    def after_branch(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
+        if key not in slot.residuals:
+            return None
+        total = _first(output) + slot.residuals[key]
+        found = changed(total, _identity)
+        return None if found is None else _with_first(output, _first(output) + (found - total))
+
+    if site.kind == "norm":
+        assert post_norm
+        module.register_forward_pre_hook(before_norm)
+    else:
+        module.register_forward_hook(after_module if site.kind == "output" else after_branch)
+
+
+def _replace(linear: Any, index: int, role: str, slot: Slot) -> None:
+    def forward(states: Tensor) -> Tensor:
+        if slot.places is None or slot.places.linear is None:
+            return functional.linear(states, linear.weight, linear.bias)
+        return slot.places.linear(index, role, linear, states)
+
+    linear.forward = forward
+
+
+def _after_layer(index: int, slot: Slot) -> Callable[..., Any]:
+    def hook(_: nn.Module, arguments: tuple[Any, ...], output: Any) -> Any:  # noqa: ARG001 - signature of hooks
+        if slot.places is None or slot.places.layer is None:
+            return None
+        return _with_first(output, slot.places.layer(index, _first(output)))
+
+    return hook
+
+
+def _identity(states: Tensor) -> Tensor:
+    return states
+
+
+def _first(output: Any) -> Tensor:
+    found: Tensor = output[0] if isinstance(output, tuple) else output
+    return found
+
+
+def _with_first(output: Any, changed: Tensor) -> Any:
+    return (changed, *output[1:]) if isinstance(output, tuple) else changed

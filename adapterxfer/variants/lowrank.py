@@ -1,0 +1,242 @@
+"""Methods that change linear maps of a frozen layer: LoRA, rsLoRA, DoRA, VeRA and IA3.
+
+For a frozen map ``y = W x + b``:
+
+    lora    y' = y + (8 / r) B A x              rslora  y' = y + (8 / sqrt(r)) B A x
+    dora    y' = m / |W + D| * (W + D) x + b,   D = (8 / r) B A, |.| the length of each row, without gradient
+    vera    y' = y + v * (Q (u * (P x))),       P and Q random, fixed and the same in all layers
+    ia3     y' = l * y for keys and values,     y = W (l * x) + b for the map that ends the feed-forward block
+
+All but IA3 act on query and value. In a stack every adapter sees the same ``x`` and adds its own change, so a stack
+of LoRAs is a true sum; the scales of IA3 multiply, and an upper DoRA's ``m / |W + D|`` also scales what the lower ones
+have made of ``W x``. All start without effect.
+
+Sources: Hu et al. 2022; Kalajdzievski 2023; Liu et al. 2024; Kopiczko et al. 2024; Liu et al. 2022. Formulas, targets
+and start values are those of `peft`; tests compare active and merged weights with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from adapterxfer.variants.bottleneck import uniform_like_linear
+
+ALPHA = 8.0
+"""Numerator of the scale; the default of peft."""
+
+VERA_START = 0.1
+"""Start value of the inner scales; the default of peft."""
+
+PROJECTION_SEED = 0
+"""Of VeRA's random matrices, which are never stored: equal for all adapters of one width and rank."""
+
+UPDATED = ("query", "value", "qkv")
+RESCALED = ("key", "value", "qkv", "ffn_out")
+
+Linears = Mapping[str, nn.Linear]
+
+
+class _Changes(nn.Module):
+    """What the methods have in common: nothing happens to inputs and outputs unless a method says so."""
+
+    places: ClassVar[tuple[str, ...]] = ("linear",)
+
+    def linear_input(self, role: str, states: Tensor) -> Tensor:  # noqa: ARG002 - signature of the place
+        """Change the input of a map."""
+        return states
+
+    def neutralise(self) -> None:
+        """Set the weights so that nothing changes."""
+        raise NotImplementedError
+
+
+class LowRank(_Changes):
+    """LoRA in one layer.
+
+    Args:
+        linears: the frozen maps by role.
+        rank: of the update.
+        generator: source of the start values.
+        scale: factor of the update.
+    """
+
+    def __init__(self, linears: Linears, rank: int, *, generator: torch.Generator, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+        self.first, self.second = nn.ParameterDict(), nn.ParameterDict()
+        for role, linear in _chosen(linears, UPDATED).items():
+            first = torch.empty(rank, linear.in_features)
+            uniform_like_linear(first, generator=generator)
+            self.first[role] = nn.Parameter(first)
+            self.second[role] = nn.Parameter(torch.zeros(linear.out_features, rank))
+
+    def linear_output(self, role: str, linear: nn.Linear, states: Tensor, base: Tensor, now: Tensor) -> Tensor:  # noqa: ARG002
+        """Place ``linear``."""
+        if role not in self.first:
+            return now
+        return now + self.scale * functional.linear(functional.linear(states, self.first[role]), self.second[role])
+
+    def delta(self, role: str) -> Tensor:
+        """The update ``s B A``, shape ``(out, in)``."""
+        delta: Tensor = self.scale * self.second[role] @ self.first[role]
+        return delta
+
+    def merge(self, role: str, frozen: nn.Linear, target: nn.Linear) -> None:  # noqa: ARG002 - other methods need it
+        """Write the change into ``target``, a copy of ``frozen`` that may hold those of adapters below."""
+        target.weight.add_(self.delta(role))
+
+    def neutralise(self) -> None:
+        """Set the weights so that nothing changes."""
+        with torch.no_grad():
+            for second in self.second.values():
+                second.zero_()
+
+
+class Dora(LowRank):
+    """DoRA in one layer; arguments as for `LowRank`."""
+
+    def __init__(self, linears: Linears, rank: int, *, generator: torch.Generator, scale: float) -> None:
+        super().__init__(linears, rank, generator=generator, scale=scale)
+        self.magnitude = nn.ParameterDict()
+        for role, linear in _chosen(linears, UPDATED).items():
+            self.magnitude[role] = nn.Parameter(linear.weight.detach().float().norm(dim=1))
+            # Kept to return to the start; the frozen matrix it is made of does not change.
+            self.register_buffer(f"start_{role}", self.magnitude[role].detach().clone(), persistent=False)
+
+    def linear_output(self, role: str, linear: nn.Linear, states: Tensor, base: Tensor, now: Tensor) -> Tensor:  # noqa: ARG002
+        """Place ``linear``."""
+        if role not in self.first:
+            return now
+        ratio = self.magnitude[role] / self._lengths(role, linear)
+        update = functional.linear(functional.linear(states, self.first[role]), self.second[role])
+        plain = now if linear.bias is None else now - linear.bias
+        changed: Tensor = now + (ratio - 1) * plain + ratio * self.scale * update
+        return changed
+
+    def merge(self, role: str, frozen: nn.Linear, target: nn.Linear) -> None:
+        """Write the change into ``target``, a copy of ``frozen`` that may hold those of adapters below."""
+        super().merge(role, frozen, target)
+        target.weight.mul_((self.magnitude[role] / self._lengths(role, frozen))[:, None])
+
+    def _lengths(self, role: str, linear: nn.Linear) -> Tensor:
+        """Row lengths of ``W + s B A`` without forming it; treated as constant, section 4.3 of the source."""
+        with torch.no_grad(), torch.autocast(linear.weight.device.type, enabled=False):
+            first, second, weight = self.first[role], self.second[role], linear.weight.to(self.first[role].dtype)
+            start: Tensor = getattr(self, f"start_{role}")
+            cross = ((weight @ first.t()) * second).sum(1)
+            square = ((second @ (first @ first.t())) * second).sum(1)
+            lengths: Tensor = (start.square() + 2 * self.scale * cross + self.scale**2 * square).clamp_min(0).sqrt()
+            return lengths
+
+    def neutralise(self) -> None:
+        """Set the weights so that nothing changes."""
+        super().neutralise()
+        with torch.no_grad():
+            for role, magnitude in self.magnitude.items():
+                magnitude.copy_(getattr(self, f"start_{role}"))
+
+
+class VeraProjections(nn.Module):
+    """The two random matrices of VeRA, shared by all layers and not stored.
+
+    Args:
+        inputs: widest input of a map.
+        outputs: widest output of a map.
+        rank: width in the middle.
+    """
+
+    def __init__(self, inputs: int, outputs: int, rank: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(PROJECTION_SEED)
+        for name, shape in (("inner", (rank, inputs)), ("outer", (outputs, rank))):
+            matrix = torch.empty(shape)
+            # Kaiming's rule for a rectified map, as in peft.
+            bound = (6.0 / shape[1]) ** 0.5
+            matrix.uniform_(-bound, bound, generator=generator)
+            self.register_buffer(name, matrix, persistent=False)
+
+
+class Vera(_Changes):
+    """VeRA in one layer.
+
+    Args:
+        linears: the frozen maps by role.
+        rank: width in the middle.
+        projections: shared by all layers.
+    """
+
+    def __init__(self, linears: Linears, rank: int, *, projections: VeraProjections) -> None:
+        super().__init__()
+        self.projections = projections
+        self.inner, self.outer = nn.ParameterDict(), nn.ParameterDict()
+        for role, linear in _chosen(linears, UPDATED).items():
+            self.inner[role] = nn.Parameter(torch.full((rank,), VERA_START))
+            self.outer[role] = nn.Parameter(torch.zeros(linear.out_features))
+
+    def _matrices(self, linear: nn.Linear) -> tuple[Tensor, Tensor]:
+        inner: Tensor = self.projections.get_buffer("inner")
+        outer: Tensor = self.projections.get_buffer("outer")
+        return inner[:, : linear.in_features], outer[: linear.out_features]
+
+    def linear_output(self, role: str, linear: nn.Linear, states: Tensor, base: Tensor, now: Tensor) -> Tensor:  # noqa: ARG002
+        """Place ``linear``."""
+        if role not in self.inner:
+            return now
+        inner, outer = self._matrices(linear)
+        middle = self.inner[role] * functional.linear(states, inner)
+        changed: Tensor = now + self.outer[role] * functional.linear(middle, outer)
+        return changed
+
+    def delta(self, role: str, linear: nn.Linear) -> Tensor:
+        """Change of the frozen matrix, shape ``(out, in)``."""
+        inner, outer = self._matrices(linear)
+        delta: Tensor = (self.outer[role][:, None] * outer) @ (self.inner[role][:, None] * inner)
+        return delta
+
+    def neutralise(self) -> None:
+        """Set the weights so that nothing changes."""
+        with torch.no_grad():
+            for outer in self.outer.values():
+                outer.zero_()
+
+
+class Rescale(_Changes):
+    """IA3 in one layer.
+
+    Args:
+        linears: the frozen maps by role.
+    """
+
+    def __init__(self, linears: Linears) -> None:
+        super().__init__()
+        self.factor = nn.ParameterDict()
+        for role, linear in _chosen(linears, RESCALED).items():
+            width = linear.in_features if role == "ffn_out" else linear.out_features
+            # Of a map for all three attention inputs, the first third are queries.
+            self.factor[role] = nn.Parameter(torch.ones(width // 3 * 2 if role == "qkv" else width))
+
+    def linear_input(self, role: str, states: Tensor) -> Tensor:
+        """Change the input of the map that ends the feed-forward block."""
+        return states * self.factor[role] if role == "ffn_out" else states
+
+    def linear_output(self, role: str, linear: nn.Linear, states: Tensor, base: Tensor, now: Tensor) -> Tensor:  # noqa: ARG002
+        """Place ``linear``."""
+        if role == "qkv":
+            width = now.shape[-1] // 3
+            return torch.cat([now[..., :width], now[..., width:] * self.factor[role]], dim=-1)
+        return now * self.factor[role] if role in ("key", "value") else now
+
+    def neutralise(self) -> None:
+        """Set the weights so that nothing changes."""
+        with torch.no_grad():
+            for factor in self.factor.values():
+                factor.fill_(1.0)
+
+
+def _chosen(linears: Linears, roles: tuple[str, ...]) -> dict[str, nn.Linear]:
+    return {role: linears[role] for role in roles if role in linears}

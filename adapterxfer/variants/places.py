@@ -1,0 +1,102 @@
+"""Where inside an encoder something may act, for every architecture alike.
+
+An encoder calls a place with what it has there and continues with what comes back. Which places exist is a matter of
+the encoder (`encoder`, `hooked`), what happens there of the adapters; neither knows the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+Norm = Callable[[Tensor], Tensor]
+"""The norm that ends a block, or the identity where the architecture has none there."""
+
+Sum = Callable[[int, Tensor, Tensor, Norm], Tensor]
+"""``(layer, sum of a block's output and its residual, the residual, the norm) -> changed sum``; all of shape
+``(batch, seq, hidden)``."""
+
+Linear = Callable[[int, str, nn.Linear, Tensor], Tensor]
+"""``(layer, role, the linear map, its input) -> its changed output``; roles are those of `LINEAR_ROLES`."""
+
+LINEAR_ROLES = ("query", "key", "value", "ffn_out")
+"""Linear maps that methods of the LoRA family may change. Architectures with one map for all three attention inputs
+have the role ``qkv`` instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What acts at each place; ``None`` where nothing does.
+
+    Attributes:
+        attention: on the sum after self-attention, before its norm.
+        ffn: on the sum after the feed-forward block, before its norm.
+        linear: in place of a linear map.
+        layer: ``(layer, output) -> output``, after the layer's last norm.
+    """
+
+    attention: Sum | None = None
+    ffn: Sum | None = None
+    linear: Linear | None = None
+    layer: Callable[[int, Tensor], Tensor] | None = None
+
+
+def places_of(adapters: Sequence[Any]) -> Places | None:
+    """The places of adapters that act one after the other, bottom first; ``None`` for no adapter.
+
+    Args:
+        adapters: sequences of one module per layer. A module has an attribute ``places`` and, for each place in it, a
+            method of that name: ``ffn(total, residual, norm)``, ``attention(total, residual, norm)``,
+            ``layer(states)``; for ``linear`` the methods ``linear_input(role, x)`` and
+            ``linear_output(role, linear, x, base, now)``, where ``base`` is the output of the frozen map and ``now``
+            what the adapters below have made of it.
+    """
+    if not adapters:
+        return None
+    by_place = {
+        place: [adapter for adapter in adapters if place in adapter[0].places]
+        for place in ("attention", "ffn", "linear", "layer")
+    }
+
+    def sums(place: str) -> Sum | None:
+        active = by_place[place]
+        if not active:
+            return None
+
+        def run(index: int, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
+            for adapter in active:
+                total = getattr(adapter[index], place)(total, residual, norm)
+            return total
+
+        return run
+
+    def layer(index: int, states: Tensor) -> Tensor:
+        for adapter in by_place["layer"]:
+            states = adapter[index].layer(states)
+        return states
+
+    return Places(
+        attention=sums("attention"),
+        ffn=sums("ffn"),
+        linear=_linear(by_place["linear"]),
+        layer=layer if by_place["layer"] else None,
+    )
+
+
+def _linear(active: Sequence[Any]) -> Linear | None:
+    """All adapters see the same input and the output of the frozen map, so low-rank updates add up to a true sum."""
+    if not active:
+        return None
+
+    def run(index: int, role: str, linear: nn.Linear, states: Tensor) -> Tensor:
+        for adapter in active:
+            states = adapter[index].linear_input(role, states)
+        now = base = nn.functional.linear(states, linear.weight, linear.bias)
+        for adapter in active:
+            now = adapter[index].linear_output(role, linear, states, base, now)
+        return now
+
+    return run

@@ -1,0 +1,135 @@
+"""Folders of every architecture: read, counted, and the same numbers as the library's own loading gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+
+from adapterxfer.backbones.architectures import ARCHITECTURES
+from adapterxfer.backbones.loading import forget_backbones, load_backbone
+from adapterxfer.backbones.reading import library_class
+from adapterxfer.errors import BackboneError
+
+HEADED = {
+    "xlm-roberta": "XLMRobertaForMaskedLM",
+    "xlm-roberta-xl": "XLMRobertaXLForMaskedLM",
+    "deberta-v2": "DebertaV2ForMaskedLM",
+    "modernbert": "ModernBertForMaskedLM",
+    "rembert": "RemBertForMaskedLM",
+    "mt5": "MT5ForConditionalGeneration",
+}
+SHAPE: dict[str, Any] = {
+    "vocab_size": 20,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": 24,
+    "pad_token_id": 0,
+}
+SHAPES: dict[str, dict[str, Any]] = dict.fromkeys(HEADED, SHAPE) | {
+    "deberta-v2": SHAPE | {"relative_attention": True, "pos_att_type": "p2c|c2p"},
+    "modernbert": SHAPE
+    | {"reference_compile": False, "cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2},
+    "rembert": SHAPE | {"input_embedding_size": 8, "output_embedding_size": 12},
+    "mt5": {"vocab_size": 20, "d_model": 16, "num_layers": 2, "num_heads": 2, "d_kv": 6, "d_ff": 32, "pad_token_id": 0},
+}
+LENGTHS = {"xlm-roberta": 23, "xlm-roberta-xl": 23, "mt5": 1024}
+
+
+@pytest.fixture
+def folder_of(tmp_path: Path) -> Any:
+    def make(model_type: str) -> Path:
+        forget_backbones()
+        torch.manual_seed(1)
+        config = library_class(ARCHITECTURES[model_type].config)(**SHAPES[model_type])
+        config._attn_implementation = "eager"
+        model = library_class(HEADED[model_type])(config).eval()
+        model.save_pretrained(tmp_path)
+        words = ["<pad>", "<cls>", "<sep>", "<unk>", "<mask>", "one", "two"]
+        tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+        tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+        tokenizer.save(str(tmp_path / "tokenizer.json"))
+        named = {"pad_token": "<pad>", "cls_token": {"content": "<cls>"}, "sep_token": "<sep>", "unk_token": "<unk>"}
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(named | {"tokenizer_class": "Unknown"}))
+        return tmp_path
+
+    return make
+
+
+def identity(**more: Any) -> dict[str, Any]:
+    return {"name": "tiny", "kind": "folder", "dtype": "float32", "attention": "sdpa", **more}
+
+
+@pytest.mark.parametrize("model_type", HEADED)
+def test_reads_the_encoder_of_a_headed_checkpoint(model_type: str, folder_of: Any) -> None:
+    folder = folder_of(model_type)
+    loaded = load_backbone(identity(), folder)
+    architecture = ARCHITECTURES[model_type]
+    options = dict(architecture.arguments)
+    reference = library_class(architecture.model).from_pretrained(
+        folder, attn_implementation=architecture.attention[0], **options
+    )
+    ids, mask = torch.tensor([[1, 5, 6, 2], [1, 5, 2, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+    with torch.no_grad():
+        expected = reference.eval()(input_ids=ids, attention_mask=mask).last_hidden_state
+        found = loaded.model(input_ids=ids, attention_mask=mask).last_hidden_state
+    assert torch.equal(found[mask.bool()], expected[mask.bool()])
+    total = sum(p.numel() for p in reference.parameters())
+    assert loaded.parameters.total == total
+    assert 0 < loaded.parameters.non_embedding < total
+    assert (loaded.hidden_size, loaded.layers, loaded.max_length) == (16, 2, LENGTHS.get(model_type, 24))
+    assert all(set(linears) == set(architecture.linears) for linears in loaded.linears)
+    assert loaded.tokenizer.cls_token_id == 1
+    assert loaded.tokenizer.pad_token_id == 0
+    assert loaded.start_deviation > 0
+
+
+def test_weights_in_parts(folder_of: Any) -> None:
+    folder = folder_of("xlm-roberta")
+    whole = load_backbone(identity(), folder).fingerprint
+    state = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    names = sorted(state)
+    parts = {"a.safetensors": names[::2], "b.safetensors": names[1::2]}
+    for file, chosen in parts.items():
+        save_file({name: state[name].clone() for name in chosen}, folder / file)
+    index = {"weight_map": {name: file for file, chosen in parts.items() for name in chosen}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    forget_backbones()
+    assert load_backbone(identity(), folder).fingerprint == whole
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": "../outside.safetensors"}}))
+    forget_backbones()
+    with pytest.raises(BackboneError, match="outside its folder"):
+        load_backbone(identity(), folder)
+
+
+def test_code_beside_the_weights_is_never_run(folder_of: Any) -> None:
+    folder = folder_of("modernbert")
+    config = json.loads((folder / "config.json").read_text())
+    config["auto_map"] = {"AutoModel": "modeling.Model", "AutoConfig": "modeling.Config"}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "modeling.py").write_text("raise SystemExit('run')\n")
+    assert type(load_backbone(identity(), folder).model).__module__.startswith("transformers.")
+
+
+def test_another_padding_id_is_refused(folder_of: Any) -> None:
+    """Positions of XLM-R skip the padding id: with another one every position would be wrong, without an error."""
+    folder = folder_of("xlm-roberta")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": 1}))
+    with pytest.raises(BackboneError, match="padding has id 0"):
+        load_backbone(identity(), folder)
+
+
+def test_no_special_tokens_named(folder_of: Any) -> None:
+    folder = folder_of("rembert")
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(BackboneError, match="no padding token"):
+        load_backbone(identity(), folder)

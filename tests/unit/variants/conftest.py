@@ -1,0 +1,166 @@
+"""Tiny random encoders of every real architecture, and transfer models on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from adapterxfer.backbones.architectures import ARCHITECTURES
+from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.backbones.measure import count_parameters, state_fingerprint
+from adapterxfer.backbones.reading import library_class
+from adapterxfer.variants.adapter import RULES, Adapter, AdapterShape
+from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
+from adapterxfer.variants.fusion import Fusion
+from adapterxfer.variants.measures import Evidence, snapshot
+from adapterxfer.variants.model import TransferModel
+
+HIDDEN, LAYERS, SIZE, PAD = 32, 2, 4, 1
+
+COMMON = {
+    "vocab_size": 50,
+    "hidden_size": HIDDEN,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 32,
+    "initializer_range": 0.15,
+    "pad_token_id": PAD,
+}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "xlm-roberta": COMMON,
+    "xlm-roberta-xl": COMMON,
+    "deberta-v2": COMMON
+    | {
+        "relative_attention": True,
+        "position_buckets": 8,
+        "norm_rel_ebd": "layer_norm",
+        "share_att_key": True,
+        "pos_att_type": "p2c|c2p",
+        "position_biased_input": False,
+        "type_vocab_size": 0,
+    },
+    "modernbert": COMMON
+    | {
+        "reference_compile": False,
+        "initializer_cutoff_factor": 2.0,
+        "local_attention": 8,
+        "global_attn_every_n_layers": 2,
+        "cls_token_id": 2,
+        "sep_token_id": 3,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+    },
+    "rembert": COMMON | {"input_embedding_size": 16, "output_embedding_size": 24},
+    "mt5": {
+        "vocab_size": 50,
+        "d_model": HIDDEN,
+        "num_layers": LAYERS,
+        "num_heads": 2,
+        "d_kv": 12,
+        "d_ff": 64,
+        "pad_token_id": PAD,
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@cache
+def tiny(model_type: str) -> LoadedBackbone:
+    architecture = ARCHITECTURES[model_type]
+    config = library_class(architecture.config)(**CONFIGS[model_type])
+    config._attn_implementation = architecture.attention[0]
+    torch.manual_seed(1)
+    model = library_class(architecture.model)(config, **architecture.arguments).eval().requires_grad_(False)
+    with torch.no_grad():  # start values of some architectures are so small that no adapter could be seen
+        for name, parameter in model.named_parameters():
+            if parameter.ndim == 2 and "norm" not in name.lower():
+                parameter.normal_(0.0, 0.15)
+    fingerprint = state_fingerprint(model.state_dict())
+    return LoadedBackbone(model, None, config, {"name": model_type}, fingerprint, count_parameters(model))  # type: ignore[arg-type]
+
+
+class FirstToken(nn.Linear):
+    def forward(self, hidden: Tensor, batch: Any) -> Tensor:  # type: ignore[override]
+        return super().forward(hidden[:, 0])
+
+
+IDS = {
+    "adapter": ["t00"],
+    "sequential": ["t00"],
+    "stack": ["i00", "t00"],
+    "fuse": ["i00", "i01", "t00"],
+}
+
+
+def trained(adapter: Adapter, seed: int = 9) -> Adapter:
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in adapter.parameters():
+            parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.1)
+    return adapter
+
+
+def inputs() -> tuple[Tensor, Tensor]:
+    tokens = torch.randint(5, 50, (3, 7), generator=torch.Generator().manual_seed(4))
+    mask = torch.ones_like(tokens)
+    tokens[1, 5:], mask[1, 5:] = PAD, 0
+    return tokens, mask
+
+
+def make_evidence(variant: str, method: str = "seq_bn", model_type: str = "xlm-roberta") -> Evidence:
+    loaded = tiny(model_type)
+    pristine = loaded.model
+    if variant == "full-ft":
+        loaded = with_own_weights(loaded)
+        with torch.no_grad():
+            next(iter(loaded.linears[0].values())).weight.mul_(1.5)
+    size = SIZE if RULES[method].sizes else 1
+    generator = torch.Generator().manual_seed(4)
+    made = {
+        part: Adapter(LAYERS, HIDDEN, AdapterShape(method, size), generator=generator, linears=loaded.linears)
+        for part in IDS.get(variant, [])
+    }
+    for number, (part, adapter) in enumerate(made.items()):
+        if part.startswith("i") or variant in ("sequential", "fuse"):
+            trained(adapter, seed=9 + number)
+    parts = tuple(AdapterPart(p, "target" if p == "t00" else "intermediate", p, method, size) for p in made)
+    heads = (HeadPart("h00", "pos", "tagging", ("x", "y")),)
+    torch.manual_seed(2)
+    model = TransferModel(
+        loaded,
+        Composition(variant, parts, heads, "" if variant in ("adapter", "head-only") else "nli"),  # type: ignore[arg-type]
+        adapters=made,
+        fusion=Fusion(LAYERS, HIDDEN, dropout=0.0, generator=generator) if variant == "fuse" else None,
+        heads={"h00": FirstToken(HIDDEN, 2)},
+    )
+    tokens, mask = inputs()
+    return Evidence(
+        model=model,
+        batch=SimpleNamespace(input_ids=tokens, attention_mask=mask),
+        task="pos",
+        start=snapshot(model),
+        start_backbone=state_fingerprint(model.backbone.state_dict()),
+        stored=lambda: {name: tensor.clone() for name, tensor in model.own_state().items()},
+        pristine=pristine,
+    )
+
+
+@pytest.fixture(name="evidence_of")
+def _evidence_of() -> Callable[..., Evidence]:
+    return make_evidence
+
+
+@pytest.fixture(name="tiny_of")
+def _tiny_of() -> Callable[[str], LoadedBackbone]:
+    return tiny

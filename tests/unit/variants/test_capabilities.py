@@ -1,0 +1,52 @@
+"""The table of what runs says what happens: refused cells are refused, and it covers catalogue and assertions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from adapterxfer.backbones.architectures import ARCHITECTURES
+from adapterxfer.catalog import METHODS, backbones
+from adapterxfer.catalog.capabilities import ARCHITECTURES as BY_BACKBONE
+from adapterxfer.catalog.capabilities import Capability, capabilities, capability
+from adapterxfer.errors import VariantError
+from adapterxfer.variants.adapter import RULES, AdapterShape
+from adapterxfer.variants.measures import Evidence
+
+CELLS = tuple(capabilities().values())
+
+
+def test_it_covers_everything() -> None:
+    assert {cell.architecture for cell in CELLS} == set(ARCHITECTURES)
+    assert {cell.method for cell in CELLS} == {"", *METHODS}
+    assert set(BY_BACKBONE) - {"world"} == {name for name, entry in backbones().items() if entry.kind == "hub"}
+    built = {cell.method for cell in CELLS if cell.works} - {""}
+    assert built == set(RULES) == {name for name, method in METHODS.items() if method.available}
+    fusible = {cell.method for cell in CELLS if cell.works and cell.composition == "fuse"}
+    assert fusible == {name for name, method in METHODS.items() if method.fusible}
+    for name, rule in RULES.items():
+        assert rule.sizes == METHODS[name].sizes
+
+
+@pytest.mark.parametrize(
+    "cell", [c for c in CELLS if not c.works], ids=lambda c: f"{c.architecture}-{c.method}-{c.composition}"
+)
+def test_refused_cells_are_refused(cell: Capability, evidence_of: Callable[..., Evidence]) -> None:
+    composition, _, method = cell.nearest.partition("/")
+    assert cell.because
+    assert capabilities()[cell.architecture, method, composition].works
+    if cell.method not in RULES:
+        with pytest.raises(VariantError, match=f"'{cell.method}' cannot run"):
+            AdapterShape.of({"method": cell.method}, 32)
+    else:
+        with pytest.raises(VariantError, match="AdapterFusion is not defined"):
+            evidence_of(cell.composition, cell.method, cell.architecture)
+
+
+def test_lookup() -> None:
+    assert capability("xlm-r-xl", "seq_bn", "stack").architecture == "xlm-roberta-xl"
+    assert capability("world-small", "lora", "full-ft").works
+    refused = capability("mmbert-base", "lora", "fuse")
+    assert not refused.works
+    assert refused.nearest == "stack/lora"
