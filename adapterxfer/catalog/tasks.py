@@ -10,6 +10,7 @@ from functools import cache
 
 from adapterxfer.catalog.languages import languages, world_languages
 from adapterxfer.catalog.records import Task
+from adapterxfer.catalog.task_sources import FLORES
 from adapterxfer.world.task_list import TASKS as WORLD_TASKS
 
 # name | format | kin | metric | Hub repository | licence | train examples | verified
@@ -20,7 +21,7 @@ mnli | sequence_classification | nli | accuracy | nyu-mll/glue | mixed (OANC, cc
 snli | sequence_classification | nli | accuracy | stanfordnlp/snli | cc-by-sa-4.0 | 549367 | no
 qqp | sequence_classification | paraphrase | accuracy | nyu-mll/glue | Quora terms | 363846 | yes
 squad-v1 | span_qa | qa | qa_f1 | rajpurkar/squad | cc-by-sa-4.0 | 87599 | no
-squad-v2 | span_qa | qa | qa_f1 | rajpurkar/squad_v2 | cc-by-sa-4.0 | 130319 | yes
+squad-v2 | span_qa | qa | qa2_f1 | rajpurkar/squad_v2 | cc-by-sa-4.0 | 130319 | yes
 hellaswag | multiple_choice | choice | accuracy | Rowan/hellaswag | mit | 39905 | yes
 ccg | tagging | supertag | token_accuracy | | LDC2005T13, users must own it | 38015 | no
 cosmosqa | multiple_choice | choice | accuracy | allenai/cosmos_qa | cc-by-4.0 | 25262 | no
@@ -39,7 +40,7 @@ pawsx | sequence_classification | paraphrase | accuracy | google-research-datase
 xcopa | multiple_choice | choice | accuracy | cambridgeltl/xcopa | cc-by-4.0 | | yes
 panx | tagging | ner | span_f1 | unimelb-nlp/wikiann | unstated | | yes
 xquad | span_qa | qa | qa_f1 | google/xquad | cc-by-sa-4.0 | | yes
-mlqa | span_qa | qa | qa_f1 | google/xtreme | cc-by-sa-3.0 | | yes
+mlqa | span_qa | qa | mlqa_f1 | google/xtreme | cc-by-sa-3.0 | | yes
 tydiqa | span_qa | qa | qa_f1 | google-research-datasets/tydiqa | apache-2.0 | | yes
 bucc2018 | retrieval | retrieval | mining_f1 | mteb/BUCC | unstated | | yes
 tatoeba | retrieval | retrieval | retrieval_accuracy | google/xtreme | cc-by-2.0 | | yes
@@ -49,9 +50,12 @@ masakhaner2 | tagging | ner | span_f1 | masakhane/masakhaner2 | stated twice, di
 masakhapos | tagging | pos | token_accuracy | | stated twice, differently | {african} | no
 americasnli | sequence_classification | nli | accuracy | nala-cub/americas_nli | cc-by-sa-4.0 | {american} | yes
 xstorycloze | multiple_choice | choice | accuracy | juletxara/xstory_cloze | cc-by-sa-4.0 | {story} | no
-belebele | multiple_choice | choice | accuracy | facebook/belebele | cc-by-sa-4.0 | * | yes
-sib200 | sequence_classification | topic | accuracy | Davlan/sib200 | cc-by-sa-4.0 | * | yes
+belebele | multiple_choice | choice | accuracy | facebook/belebele | cc-by-sa-4.0 | {flores} | yes
+sib200 | sequence_classification | topic | accuracy | Davlan/sib200 | cc-by-sa-4.0 | {flores} | yes
 """
+
+POOLED = ("bucc2018", "mewslix", "lareqa")
+"""Targets that search a pool of candidates, which the retrieval format cannot do; their scores and readers exist."""
 
 GOLD_SENTENCE = (
     "the sentence that holds the answer is the context: easier than the official task, never compare the two"
@@ -88,6 +92,8 @@ _PROTOCOLS = {
     "token_accuracy": "pos/token-accuracy/first-piece",
     "span_f1": "spans/lenient-bio",
     "qa_f1": "qa/squad-normaliser",
+    "qa2_f1": "qa/squad-v2/null-threshold-0",
+    "mlqa_f1": "qa/mlqa-normaliser",
     "retrieval_accuracy": "retrieval/to-english/mean-pool/middle-layer/centred",
     "mining_f1": "bucc/margin-4",
     "map_at_20": "map-at-20",
@@ -102,8 +108,11 @@ _OVERLAPS = {
     "xquad": ("squad-v1", "squad-v2", "squad-gold-sentence"),
     "xquad-gold-sentence": ("squad-v1", "squad-v2", "squad-gold-sentence"),
     "lareqa": ("squad-v1", "squad-v2", "squad-gold-sentence"),
+    "mlqa": ("squad-v1", "squad-v2", "squad-gold-sentence"),
     "xnli": ("mnli", "anli+"),
+    "americasnli": ("mnli", "anli+"),
     "xcopa": ("siqa",),
+    "belebele": ("race",),
 }
 
 
@@ -115,7 +124,7 @@ _STORY = "ar en es eu hi id my ru sw te zh"
 
 
 def _rows(table: str) -> list[list[str]]:
-    text = table.strip().format(african=_AFRICAN, american=_AMERICAN, story=_STORY)
+    text = table.strip().format(african=_AFRICAN, american=_AMERICAN, story=_STORY, flores=" ".join(FLORES))
     return [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
 
 
@@ -132,15 +141,15 @@ def tasks() -> dict[str, Task]:
         table[name] = Task(
             name, "intermediate", form, metric, ("en",), "hub" if hub else "local", hub or None, licence,
             protocol=_PROTOCOLS[metric], kin=kin, train_examples=int(train) if train else None,
-            verified=verified == "yes",
+            available=True, verified=verified == "yes",
         )  # fmt: skip
     for name, form, kin, metric, hub, licence, codes, verified in _rows(_TARGETS):
         listed = tuple(code for code, entry in languages().items() if name in entry.tasks)
-        # "*": the task has more languages than this catalogue describes; its reader lists them
-        spoken = listed if codes in ("", "*") else tuple(codes.split())
+        spoken = tuple(codes.split()) if codes else listed
         table[name] = Task(
             name, "target", form, metric, spoken, "hub" if hub else "local", hub or None, licence,
-            protocol=_PROTOCOLS[metric], trained=form != "retrieval", kin=kin, verified=verified == "yes",
+            protocol=_PROTOCOLS[metric], trained=form != "retrieval", kin=kin, available=name not in POOLED,
+            verified=verified == "yes",
         )  # fmt: skip
     for task in _REAL_TEXT:
         spoken = task.languages or tuple(code for code, entry in languages().items() if task.name in entry.tasks)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from adapterxfer.catalog import FLORES
@@ -235,7 +235,6 @@ class Composition:
     train: Parts = ()
     dev: Parts = ()
     test: str = ""
-    remarks: tuple[str, ...] = field(default=())
 
 
 def _own(name: str, form: FormatName, labels: tuple[str, ...] = (), *, code: str = "en", test: str = "") -> Composition:

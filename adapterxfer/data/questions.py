@@ -35,15 +35,21 @@ def read_questions(
     examples: list[Example] = []
     for path in paths:
         hidden = answered = empty = 0
-        seen: set[str] = set()
+        seen: Counter[str] = Counter()
+        known: set[tuple[str, str, str]] = set()
         for cluster, context, entry in _entries(path):
             name = str(entry["id"])
             if not name.startswith(prefix):
                 continue
-            if name in seen:
+            whole = (name, str(entry["question"]), context)
+            if whole in known:
                 notes["repeated questions left out"] += 1
                 continue
-            seen.add(name)
+            known.add(whole)
+            seen[name] += 1
+            if seen[name] > 1:  # XTREME's copy of TyDi QA's training file numbers questions within passages
+                notes["repeated ids numbered"] += 1
+                name = f"{name}#{seen[name]}"
             spans: list[tuple[int, str]] = []
             for answer in entry["answers"]:
                 text, start = str(answer["text"]), int(answer["answer_start"])

@@ -60,8 +60,28 @@ class Sources:
             return {"kind": "world", "generator": self._world()}
         if task.source == "files":
             return self._from_files(task.name)
+        if task.source == "local" or self._recipe.data_root is not None:
+            return self._local_first(task)
         # Not runnable yet, only counted: what would pin the data is not known before it is read.
         return {"kind": task.source, "repo": task.hub, "revision": None}
+
+    def _local_first(self, task: Task) -> Source:
+        """Original files where the folder has all of them, else the Hub, else what is missing."""
+        from adapterxfer.data.compositions import COMPOSITIONS
+        from adapterxfer.data.sources import describe_layouts, describe_present
+
+        hub: Source = {"kind": task.source, "repo": task.hub, "revision": None}
+        root, languages = self._recipe.data_root, self._recipe.languages_of(task.name)
+        if root is None or task.name not in COMPOSITIONS:
+            return hub
+        options = self._recipe.tasks.get(task.name)
+        try:
+            if options is not None and options.layout:
+                return describe_layouts(task.name, root, languages, options.layout)
+            return describe_present(task.name, root, languages) or hub
+        except DataError as error:
+            self.missing = self.missing or error
+            return hub
 
     def of_corpus(self) -> Source:
         """The ``source`` of the pretraining text."""

@@ -155,6 +155,10 @@ class StageMaker:
         wanted = self.recipe.resources.get(backbone, {}).get(mode)
         return {"cost": cost, **(wanted.model_dump(exclude_none=True) if wanted else {})}
 
+    def _sampling(self) -> dict[str, Any]:
+        """How tasks of `multi` are drawn; the order is named because it decides the numbers."""
+        return {**self.recipe.multi.sampling.model_dump(exclude_none=True), "order": "even"}
+
     def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> str:
         """One intermediate training; an adapter is shared by sequential, stack and fuse."""
         label = adapter.label if adapter else ""
@@ -169,7 +173,7 @@ class StageMaker:
                 "mode": "adapter" if adapter else "full",
                 "adapter": adapter.identity() if adapter else None,
                 "tasks": [{"task": part, "format": tasks()[part].format} for part in parts],
-                "sampling": self.recipe.multi.sampling.model_dump(exclude_none=True) if name == "multi" else None,
+                "sampling": self._sampling() if name == "multi" else None,
                 "settings": settings,
                 "seed": seed,
             }

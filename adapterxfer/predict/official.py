@@ -26,7 +26,8 @@ def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False
         The files written.
 
     Raises:
-        DataError: a task is in no benchmark, or two stages are of the same task.
+        DataError: a task is in no benchmark, two stages are of the same task, or a task is evaluated in another
+            direction than the official files hold (Tatoeba).
     """
     table = {**BENCHMARKS["xtreme"], **BENCHMARKS["xtreme-r"]}
     written: list[Path] = []
@@ -38,6 +39,11 @@ def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False
             raise DataError(f"{stage}: task '{name}' is in no benchmark", fix=f"tasks: {', '.join(table)}")
         if name in seen:
             raise DataError(f"{stage}: a second stage of task '{name}'", fix="give one system's stages")
+        if name == "tatoeba":
+            raise DataError(
+                f"{stage}: sentences searched English here; the official files hold the search from English",
+                fix="leave tatoeba out of the submission",
+            )
         seen.add(name)
         for index, language in enumerate(predictions.languages):
             path = folder / name / f"test-{language}.{table[name].suffix}"

@@ -114,12 +114,16 @@ class AdapterSpec(Section):
 
 
 class TaskOptions(Section):
-    """Sizes and languages of one task in this recipe; an absent key leaves the task's own default."""
+    """Sizes and languages of one task in this recipe; an absent key leaves the task's own default.
+
+    ``layout`` describes files that are not in the official layout, by role; see docs/data.md.
+    """
 
     train_examples: Count | None = None
     dev_examples: Count | None = None
     test_examples: Count | None = None
     languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
 
 
 class Exclusion(Section):

@@ -41,6 +41,17 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
     if source["kind"] == "files":
         root = check_source(context.settings.get("data_root"), source)
         data = _read_files(root, identity)
+    elif source["kind"] in ("hub", "local"):
+        from adapterxfer.data.hub import read_hub
+
+        data = read_hub(
+            identity["task"],
+            identity["languages"],
+            train_examples=identity["train_examples"],
+            dev_examples=identity["dev_examples"],
+            test_examples=identity["test_examples"],
+            seed=identity["seed"],
+        )
     elif source["kind"] == "world":
         from adapterxfer.world.tasks import load_task
 
@@ -53,7 +64,7 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
             seed=identity["seed"],
         )
     else:
-        raise StageError(f"prepare stage: source kind '{source['kind']}'; expected world or files", fix="plan again")
+        raise StageError(f"prepare stage: source kind '{source['kind']}'; expected world, files, hub", fix="plan again")
     content = write_task(context.scratch, data, extra={"source": dict(source), "protocol": identity["protocol"]})
     for note, count in data.notes.items():
         context.log({"note": note, "count": count})
@@ -71,6 +82,7 @@ def _read_files(root: Path, identity: Any) -> TaskData:
         dev_examples=identity["dev_examples"],
         test_examples=identity["test_examples"],
         seed=identity["seed"],
+        layouts=identity["source"].get("layout"),
     )
 
 

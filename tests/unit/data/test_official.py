@@ -238,6 +238,14 @@ def test_squad_v2_keeps_unanswerable_questions(tmp_path):
     assert len(questions.read_answerable([path], "en", Counter())) == 1
 
 
+def test_equal_ids_of_different_questions_are_numbered(tmp_path):
+    text = squad([("0", "one two", "q", [("one", 0)]), ("0", "six two", "q", [("six", 0)]), ("0", "one two", "q", [])])
+    notes: Counter[str] = Counter()
+    found = questions.read_answerable([put(tmp_path, "train.json", text)], "en", notes)
+    assert [e.example_id for e in found] == ["0", "0#2"]
+    assert (notes["repeated ids numbered"], notes["repeated questions left out"]) == (1, 1)
+
+
 def test_removed_answers_are_refused(tmp_path):
     path = put(tmp_path, "mlqa.json", squad([("a", "one", "q", [("", 0)]), ("b", "one", "q", [])]))
     for reader in (questions.read_answerable, questions.read_squad_v2):

@@ -58,8 +58,12 @@ def test_task_weights() -> None:
     assert task_weights([100, 400], {"kind": "temperature", "temperature": 2}) == pytest.approx([1 / 3, 2 / 3])
     with pytest.raises(StageError, match="sampling kind 'mixed'"):
         task_weights(counts, {"kind": "mixed"})
-    chosen = list(islice(task_choices(np.array([0.25, 0.75]), np.random.default_rng(0)), 2000))
-    assert abs(sum(chosen) / 2000 - 0.75) < 0.04
+    declared = np.array([0.01, 0.24, 0.75])
+    chosen = np.array(list(islice(task_choices(declared, np.random.default_rng(0)), 2000)))
+    taken = np.cumsum(np.eye(3)[chosen], axis=0)
+    steps = np.arange(1, 2001)[:, None]
+    assert np.abs(taken - declared * steps).max() < 2
+    assert np.abs(taken / steps - declared)[300:].max() < 0.01
     assert list(islice(task_choices(np.array([1.0]), np.random.default_rng(0)), 3)) == [0, 0, 0]
 
 

@@ -1,0 +1,81 @@
+"""Every entry of the catalogue says where its data come from, under which terms, and agrees with its readers."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapterxfer.catalog import FLORES, SOURCES, known_languages, languages, low_resource, overlaps, tasks
+from adapterxfer.data.bitext import ISO3
+from adapterxfer.data.compositions import COMPOSITIONS, DATASETS
+from adapterxfer.data.layouts import FIELDS
+from adapterxfer.formats.registry import FORMATS, get_format
+from adapterxfer.metrics import METRICS
+from adapterxfer.metrics.benchmarks import BENCHMARKS
+
+REAL = [name for name, task in tasks().items() if task.source in ("hub", "local")]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_every_real_task_has_a_source(name):
+    task, source = tasks()[name], SOURCES[name]
+    assert source.citation
+    assert source.clusters
+    assert source.metric
+    assert task.licence
+    if "non-commercial" in source.restricted and name != "masakhaner2" and name != "masakhapos":
+        assert "nc" in task.licence or "non-commercial" in task.licence
+    assert set(task.languages) <= set(known_languages())
+    if source.repository:
+        assert source.splits
+        assert bool(source.config) != bool(source.folder)
+        # A converted branch without a folder joins all languages.
+        assert (source.revision == "refs/convert/parquet") <= bool(source.folder)
+    if name in COMPOSITIONS:
+        composition = COMPOSITIONS[name]
+        assert composition.format == task.format
+        assert task.available
+        assert FIELDS[composition.format]
+        for dataset, split, _ in (*composition.train, *composition.dev):
+            assert split in DATASETS[dataset].files
+        if composition.test:
+            assert DATASETS[composition.test].files["test"]
+        if composition.labels and name not in ("masakhaner2",):
+            assert composition.labels == source.labels
+    assert task.metric in METRICS
+    assert task.format in FORMATS
+
+
+@pytest.mark.parametrize("name", [name for name in COMPOSITIONS if tasks()[name].role == "target"])
+def test_targets_have_the_languages_of_their_benchmark(name):
+    for table in BENCHMARKS.values():
+        if name in table:
+            assert set(table[name].languages) <= set(tasks()[name].languages)
+
+
+def test_codes_reach_the_files():
+    assert set(tasks()["tatoeba"].languages) <= set(ISO3)
+    for name in ("belebele", "sib200"):
+        assert set(tasks()[name].languages) <= set(FLORES)
+    assert len(set(FLORES.values())) == len(FLORES)
+
+
+def test_three_definitions_of_low_resource_disagree():
+    joshi, gib, unseen = (set(low_resource(name)) for name in ("joshi", "gib", "unseen"))
+    assert unseen == {"ht", "qu", "wo", "yo"}
+    assert unseen < gib
+    assert "eu" in gib - joshi  # class 4 with 2.0 GiB
+    assert "az" in joshi - gib  # class 1 with 6.5 GiB
+    assert set(low_resource("gib", gib=1000)) == set(languages())
+    with pytest.raises(ValueError, match="definition"):
+        low_resource("tiny")
+
+
+def test_training_data_of_a_target_is_an_overlap():
+    assert overlaps("mnli", "americasnli")
+    assert overlaps("squad-v1", "mlqa")
+    assert overlaps("race", "belebele")
+
+
+def test_unanswerable_questions_need_a_null_threshold():
+    assert get_format("span_qa", tasks()["squad-v2"].protocol).null_threshold == 0.0
+    assert get_format("span_qa", tasks()["squad-v1"].protocol).null_threshold is None
