@@ -9,11 +9,37 @@ import sys
 from collections.abc import Sequence
 
 import adapterxfer
-from adapterxfer.cli import check, compare, explain, ls, plan, report, run, show, status, store
+from adapterxfer.cli import (
+    check,
+    compare,
+    data,
+    explain,
+    ls,
+    plan,
+    report,
+    run,
+    score,
+    show,
+    status,
+    store,
+)
 from adapterxfer.cli.console import complain
 from adapterxfer.errors import AdapterxferError
 
-COMMANDS = (check, plan, run, status, explain, store, ls, show, report, compare)
+COMMANDS = (
+    check,
+    plan,
+    run,
+    status,
+    explain,
+    store,
+    ls,
+    show,
+    report,
+    compare,
+    score,
+    data,
+)
 
 _EXIT_CODES = """exit codes:
   0 ok; 1 some stages failed; 2 the input is wrong; 3 the store is in use or damaged;
