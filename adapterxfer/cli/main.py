@@ -13,6 +13,7 @@ from adapterxfer.cli import (
     bundle,
     check,
     compare,
+    data,
     explain,
     ls,
     plan,
@@ -20,6 +21,7 @@ from adapterxfer.cli import (
     push,
     report,
     run,
+    score,
     show,
     status,
     store,
@@ -28,7 +30,24 @@ from adapterxfer.cli import (
 from adapterxfer.cli.console import complain
 from adapterxfer.errors import AdapterxferError
 
-COMMANDS = (check, plan, run, status, explain, store, ls, show, report, compare, bundle, verify, push, pull)
+COMMANDS = (
+    check,
+    plan,
+    run,
+    status,
+    explain,
+    store,
+    ls,
+    show,
+    report,
+    compare,
+    score,
+    data,
+    bundle,
+    verify,
+    push,
+    pull,
+)
 
 _EXIT_CODES = """exit codes:
   0 ok; 1 some stages failed; 2 the input is wrong; 3 the store is in use or damaged;
