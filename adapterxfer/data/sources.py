@@ -85,7 +85,7 @@ def wanted_files(task: str, languages: Sequence[str]) -> list[Wanted]:
         case _:
             raise DataError(
                 f"task '{task}': no reader for original files",
-                fix="adapterxfer ls tasks says which tasks can be loaded; describe other files with a layout in the recipe",
+                fix="`adapterxfer ls tasks` says which tasks load; describe other files with a layout in the recipe",
             )
 
 
