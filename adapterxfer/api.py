@@ -124,8 +124,9 @@ def run(
     plan = build_plan(loaded, only=only)
     if prepared is not None:
         prepared(plan)
-    again = {"retry_failed": True} if retry_failed else {}
-    outcome = run_plan(plan, Store(store), jobs=workers, listener=listener or silent, settings=handed, **again)
+    outcome = run_plan(
+        plan, Store(store), jobs=workers, listener=listener or silent, settings=handed, retry_failed=retry_failed
+    )
     last = plan.report
     return RunResult(plan, outcome, outcome.folders.get(last.key) if last is not None else None)
 

@@ -54,14 +54,15 @@ class SlurmSettings:
         Raises:
             AdapterxferError: an unknown key, or a value of the wrong kind.
         """
-        known = {one.name: type(one.default) for one in fields(cls)}
+        known: dict[str, type[str] | type[int]] = {one.name: int if one.type == "int" else str for one in fields(cls)}
         unknown = sorted(set(given) - set(known))
         if unknown:
             raise AdapterxferError(
                 f"engine slurm: no setting {', '.join(unknown)}", fix=f"known: {', '.join(sorted(known))}"
             )
         try:
-            chosen = cls(**{key: known[key](value) for key, value in given.items()})
+            values: dict[str, Any] = {key: known[key](value) for key, value in given.items()}
+            chosen = cls(**values)
         except ValueError as error:
             raise AdapterxferError(f"engine slurm: {error}", fix="give whole numbers for times and sizes") from None
         if chosen.cluster not in ("slurm", "local"):

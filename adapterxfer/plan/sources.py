@@ -77,7 +77,8 @@ class Sources:
         options = self._recipe.tasks.get(task.name)
         try:
             if options is not None and options.layout:
-                return describe_layouts(task.name, root, languages, options.layout)
+                layouts: dict[str, Any] = {role: layout for role, layout in options.layout.items()}  # noqa: C416 - widens
+                return describe_layouts(task.name, root, languages, layouts)
             return describe_present(task.name, root, languages) or hub
         except DataError as error:
             self.missing = self.missing or error

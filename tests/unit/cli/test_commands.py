@@ -66,7 +66,15 @@ Runner = Callable[..., Outcome]
 def engine(*, fail: str = "", interrupt: int = 0) -> Runner:
     """An engine that commits empty results in plan order."""
 
-    def run_plan(plan: Plan, store: Store, *, jobs: int, listener: Any, settings: Mapping[str, Any]) -> Outcome:
+    def run_plan(
+        plan: Plan,
+        store: Store,
+        *,
+        jobs: int,
+        listener: Any,
+        settings: Mapping[str, Any],
+        retry_failed: bool = False,
+    ) -> Outcome:
         store.open()
         assert jobs >= 1
         assert settings["data_root"] == "data"
