@@ -199,7 +199,7 @@ def describe_sources(
 
 
 def describe_layouts(
-    task: str, data_root: str | Path, languages: Sequence[str], layouts: Mapping[str, Any]
+    task: str, data_root: str | Path, languages: Sequence[str], layouts: Mapping[Any, Any]
 ) -> dict[str, Any]:
     """The ``source`` identity of a task with described layouts: also the layouts themselves, as they decide the data.
 
