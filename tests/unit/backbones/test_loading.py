@@ -135,7 +135,7 @@ def _break_weights(folder: Path, **changes: Any) -> None:
         (lambda f: (f / "tokenizer.json").unlink(), "tokenizer.json: not found"),
         (lambda f: (f / "tokenizer.json").write_text("{}"), "not a tokenizer"),
         (lambda f: write_tokenizer(f / "tokenizer.json", SPECIALS[:-1]), "lacks <mask>"),
-        (lambda f: write_tokenizer(f / "tokenizer.json", [*map(str, range(9)), *SPECIALS]), "17 tokens, but"),
+        (lambda f: write_tokenizer(f / "tokenizer.json", [*SPECIALS, *map(str, range(9))]), "17 tokens, but"),
     ],
 )
 def test_damaged_folders_are_refused(folder: Path, damage: Any, message: str) -> None:
