@@ -56,7 +56,7 @@ class Layout:
         columns: canonical field -> column name, index, or a list of them.
         labels: raw label -> official name (of choices: 0-based index).
         header: whether a TSV begins with names.
-        record: lines of a text record.
+        record: lines of a text record; 0 with ``tsv`` is a word per line and an empty line after each sentence.
         separator: between words, and between tags, where one column holds them all.
         first_label: number of the first choice where labels are numbers.
     """
@@ -152,6 +152,8 @@ def _rows(layout: Layout, path: Path) -> list[Placed]:
         return read_csv(path)
     if layout.kind == "jsonl":
         return read_jsonl(path)
+    if layout.kind == "tsv" and layout.record == 0:
+        return _blocks(path)
     if layout.kind == "tsv":
         if layout.header:
             return read_tsv(path)
@@ -167,6 +169,24 @@ def _rows(layout: Layout, path: Path) -> list[Placed]:
         (f"{path}:{at + 1}", {str(number): line for number, line in enumerate(lines[at : at + layout.record])})
         for at in range(0, len(lines), layout.record)
     ]
+
+
+def _blocks(path: Path) -> list[Placed]:
+    """Sentences of a file with a word per line and an empty line between: each column is a list."""
+    rows: list[Placed] = []
+    lines: list[list[str]] = []
+    for number, line in enumerate([*read_lines(path), ""], start=1):
+        if line.strip():
+            lines.append(line.split("\t"))
+            if len(lines[-1]) != len(lines[0]):
+                raise DataError(
+                    f"{path}:{number}: {len(lines[-1])} columns after {len(lines[0])}", fix="repair the line"
+                )
+        elif lines:
+            columns = {str(place): [cells[place] for cells in lines] for place in range(len(lines[0]))}
+            rows.append((f"{path}:{number - len(lines)}", columns))
+            lines = []
+    return rows
 
 
 class _Cells:

@@ -58,6 +58,15 @@ def test_tsv_without_header_in_several_languages(tmp_path: Path):
         read_layout(layout, "xnli", [tmp_path / "sw.tsv"], "sw", Counter())
 
 
+def test_a_word_per_line(tmp_path: Path):
+    layout = only({"panx": {"test": {
+        "path": "{lang}.tsv", "layout": "tsv", "record": 0, "columns": {"words": 0, "tags": 1},
+    }}}, "panx", "test")  # fmt: skip
+    (tmp_path / "de.tsv").write_text("Ulm\tB-LOC\nist\tO\n\nda\tO\n")
+    found = read_layout(layout, "panx", [tmp_path / "de.tsv"], "de", Counter())
+    assert [(e.words, e.tags) for e in found] == [(("Ulm", "ist"), ("B-LOC", "O")), (("da",), ("O",))]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
