@@ -22,7 +22,19 @@ from adapterxfer.store.keys import Stage
 
 REGISTRY = {
     name: f"engine_fakes:{name}"
-    for name in ("work", "refuse", "crash", "die", "die_once", "abort", "leave", "environment", "full", "empty")
+    for name in (
+        "work",
+        "refuse",
+        "crash",
+        "die",
+        "die_once",
+        "slow_once",
+        "abort",
+        "leave",
+        "environment",
+        "full",
+        "empty",
+    )
 }
 
 
@@ -88,6 +100,16 @@ def die_once(context: StageContext) -> dict[str, Any]:
     if not marker.exists():
         marker.touch()
         die(context)
+    return work(context)
+
+
+def slow_once(context: StageContext) -> dict[str, Any]:
+    """Takes longer than any limit the first time."""
+    marker = Path(context.settings["runs"]).with_name("began")
+    if not marker.exists():
+        marker.touch()
+        context.log({"step": 1, "steps": 300})
+        time.sleep(300)
     return work(context)
 
 
