@@ -70,6 +70,9 @@ def test_measured_tokens_are_kept_and_used_again(tmp_path: Path) -> None:
     # Seeds or tasks of the study do not change what was measured.
     assert read_resolved(tmp_path, load_recipe(RECIPES / "real-text.yaml", ["seeds=[1]"])) is not None
     assert read_resolved(tmp_path, load_recipe(RECIPES / "real-text.yaml", ["pretrain.minutes=1"])) is None
+    # Nor does its name: another study of the same series finds the backbones that are there.
+    renamed = load_recipe(RECIPES / "real-text.yaml", ["name=another-study"])
+    assert read_resolved(tmp_path, renamed) == read_resolved(tmp_path, recipe)
 
 
 def test_damaged_measurement_is_a_store_error(tmp_path: Path) -> None:
