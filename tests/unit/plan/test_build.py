@@ -9,7 +9,7 @@ import pytest
 
 from adapterxfer.errors import AdapterxferError, DataError, RecipeError
 from adapterxfer.plan import Plan, Sources, build_plan
-from adapterxfer.recipe import parse_recipe
+from adapterxfer.recipe import load_recipe, parse_recipe
 from adapterxfer.store.keys import Stage
 
 RECIPES = Path(__file__).parents[3] / "recipes"
