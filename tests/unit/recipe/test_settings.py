@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapterxfer.errors import StoreError
+from adapterxfer.errors import RecipeError, StoreError
 from adapterxfer.recipe import (
     load_recipe,
     parse_recipe,
@@ -92,3 +92,10 @@ def test_budget_fills_the_time_of_the_slower_process() -> None:
     assert token_budget(setup, speeds, jobs=2, dtype="fp32")["mid"] == 4_800_000
     one = token_budget(setup, speeds, jobs=1, dtype="bf16")["mid"]
     assert one * (1 / 10_000 + 1 / 4_000) == pytest.approx(600, rel=0.05)
+
+
+def test_only_generated_tasks_draw_their_test_set() -> None:
+    change = ["tasks.udpos.test_seed=1"]
+    with pytest.raises(RecipeError, match="the test set of 'udpos' is given"):
+        load_recipe(RECIPES / "real-text.yaml", change)
+    assert load_recipe(RECIPES / "world-scores.yaml", ["tasks.world-pos.test_seed=1"]).tasks["world-pos"].test_seed == 1
