@@ -104,7 +104,7 @@ def _say_end(result: RunResult, store: str) -> None:
     for failure in outcome.failed.values():
         complain(f"failed: {failure}")
     if outcome.interrupted:
-        complain("stopped: finished stages are kept; run the same command again to continue")
+        complain("stopped: finished stages and saved trainings are kept; run the same command again to continue")
         return
     if not outcome.finished and not outcome.failed:
         say(f"done: {count(total, 'stage')} already in the store")
