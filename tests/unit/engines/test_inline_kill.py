@@ -10,9 +10,9 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import engine_fakes
 import numpy as np
 import pytest
-import engine_fakes
 from engine_fakes import diamonds
 
 from adapterxfer.store.store import Store
