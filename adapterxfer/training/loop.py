@@ -22,6 +22,7 @@ from adapterxfer.training.checkpoints import Checkpoints
 from adapterxfer.training.device import accelerator_for
 from adapterxfer.training.meter import DivergedError, Log, Meter
 from adapterxfer.training.micro import Accumulator, Forward
+from adapterxfer.training.mixing import plan_steps
 from adapterxfer.training.optimiser import apply, new_optimiser
 from adapterxfer.training.parallel import Processes
 from adapterxfer.training.resume import Progress
@@ -50,6 +51,7 @@ class TrainResult:
         dev_score: of the selected weights, in points; None without dev selection.
         selected_step: step the weights are from; the last of several.
         steps_by_task: optimiser steps each task got.
+        sampling: declared and realised shares, see `Tally.as_json`; None for one task in one language.
         resumed_at: step of the checkpoint this run went on from; 0 for none.
         halvings: ``{step, token_budget}`` of every time memory ran out.
     """
@@ -63,12 +65,19 @@ class TrainResult:
     dev_score: float | None
     selected_step: int
     steps_by_task: dict[str, int]
+    sampling: dict[str, Any] | None = None
     resumed_at: int = 0
     halvings: tuple[dict[str, int], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values that follow from the stage alone: the same however often it was interrupted, and wherever."""
-        return {name: value for name, value in asdict(self).items() if name not in _OF_THIS_RUN}
+        """JSON values that follow from the stage alone: the same however often it was interrupted, and wherever.
+
+        Without ``sampling`` where there was nothing to share.
+        """
+        found = {name: value for name, value in asdict(self).items() if name not in _OF_THIS_RUN}
+        if self.sampling is None:
+            del found["sampling"]
+        return found
 
 
 _OF_THIS_RUN = ("seconds", "resumed_at", "halvings")
@@ -108,7 +117,8 @@ def train(
     model.to(accelerator.device).train()
     processes = Processes(accelerator)
     log = processes.only_first(log)
-    steps = settings.total_steps(sum(len(task.features) for task in tasks))
+    plan = plan_steps(tasks, settings, sampling)
+    steps = plan.steps
     named = model.trainable()
     parameters = list(named.values())
     optimiser = new_optimiser(parameters, settings)
@@ -122,7 +132,7 @@ def train(
         log(line)
 
     meter = Meter(steps, record, settings)
-    streams = Streams(tasks, settings, seed=seed, sampling=sampling)
+    streams = Streams(tasks, settings, plan, seed=seed)
     began = time.perf_counter()
     dropout = DropoutStream(derive_seed(seed, "dropout", *processes.rank_purpose), accelerator.device)
     with dropout, _options(model, settings) as forward:
@@ -145,9 +155,9 @@ def train(
                     checkpoints.clear()  # it would only break down again
                 raise
             if step in moments and best is not None:
-                scores = [dev_score(model, task) for task in tasks]
-                best.offer(sum(scores) / len(scores), step)
-                record({"step": step, "steps": steps, "dev": {t.name: s for t, s in zip(tasks, scores, strict=True)}})
+                scores = {task.name: dev_score(model, task) for task in tasks if task.dev is not None}
+                best.offer(sum(scores.values()) / len(scores), step)
+                record({"step": step, "steps": steps, "dev": scores})
             elif step in moments and mean is not None:
                 mean.add(step)
             if checkpoints is not None and step < steps:
@@ -165,7 +175,8 @@ def train(
         seconds=time.perf_counter() - began,
         dev_score=best.score if best else None,
         selected_step=progress.kept.step if progress.kept else steps,
-        steps_by_task=streams.steps_by_task,
+        steps_by_task=streams.tally.steps,
+        sampling=streams.tally.as_json(),
         resumed_at=done,
         halvings=tuple(accumulator.halvings),
     )

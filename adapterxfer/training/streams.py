@@ -6,11 +6,16 @@ generators say whether it was the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from adapterxfer.formats.base import Feature
-from adapterxfer.training.batches import feature_batches, task_choices, task_weights
+from adapterxfer.training.batches import feature_batches, task_choices
+from adapterxfer.training.mixing import CHOICES, StepPlan, Tally
 from adapterxfer.training.seeds import numpy_generator
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask
@@ -24,43 +29,51 @@ class Draw(NamedTuple):
 
 
 class Streams:
-    """Endless draws for the tasks of one training.
+    """Draws for the tasks of one training.
 
     Args:
-        tasks: what is trained.
+        tasks: what is trained; those with a mixture bring their batches.
         settings: their ``batch_size`` is the effective batch.
+        plan: how the steps are shared.
         seed: of order and choice.
-        sampling: how the task of a step is chosen; see `batches.task_weights`.
+
+    Attributes:
+        tally: what was drawn.
     """
 
-    def __init__(
-        self, tasks: Sequence[TrainTask], settings: TrainSettings, *, seed: int, sampling: Mapping[str, Any] | None
-    ) -> None:
+    def __init__(self, tasks: Sequence[TrainTask], settings: TrainSettings, plan: StepPlan, *, seed: int) -> None:
         self._tasks = tasks
-        self._generators = [numpy_generator(seed, "order", task.name) for task in tasks]
-        self._orders = [
-            feature_batches([feature.length for feature in task.features], batch_size=settings.batch_size, rng=rng)
-            for task, rng in zip(tasks, self._generators, strict=True)
-        ]
-        self._generators.append(numpy_generator(seed, "tasks"))
-        weights = task_weights([len(task.features) for task in tasks], sampling)
-        self._choices = task_choices(weights, self._generators[-1])
-        self.steps_by_task = dict.fromkeys((task.name for task in tasks), 0)
+        self._generators = [numpy_generator(seed, CHOICES)]
+        self._choices = task_choices(plan.weights, self._generators[0])
+        self._orders = [self._order(task, settings, seed) for task in tasks]
+        self.tally = Tally(tasks, plan.weights)
 
     def draw(self) -> Draw:
         """The next step."""
-        which = next(self._choices)
+        which, indices = self._next()
         task = self._tasks[which]
-        self.steps_by_task[task.name] += 1
-        return Draw(which, [task.features[index] for index in next(self._orders[which])])
+        return Draw(which, [task.features[index] for index in indices])
 
     def skip(self, steps: int) -> None:
         """Draw the steps of an earlier run again."""
         for _ in range(steps):
-            which = next(self._choices)
-            self.steps_by_task[self._tasks[which].name] += 1
-            next(self._orders[which])
+            self._next()
 
     def states(self) -> list[Any]:
-        """States of all generators, as JSON values."""
-        return [dict(generator.bit_generator.state) for generator in self._generators]
+        """States of all generators and what is known of batches drawn before, as JSON values."""
+        drawn = [task.mixture.batches for task in self._tasks if task.mixture is not None]
+        digests = [hashlib.sha256(np.concatenate(batches).tobytes()).hexdigest() for batches in drawn if batches]
+        return [*(dict(generator.bit_generator.state) for generator in self._generators), *digests]
+
+    def _next(self) -> tuple[int, NDArray[np.int64]]:
+        which = next(self._choices)
+        indices = next(self._orders[which])
+        self.tally.see(which, indices)
+        return which, indices
+
+    def _order(self, task: TrainTask, settings: TrainSettings, seed: int) -> Iterator[NDArray[np.int64]]:
+        if task.mixture is not None:
+            return iter(task.mixture.batches)
+        self._generators.append(numpy_generator(seed, "order", task.name))
+        lengths = [feature.length for feature in task.features]
+        return feature_batches(lengths, batch_size=settings.batch_size, rng=self._generators[-1])
