@@ -62,28 +62,23 @@ class Soak:
         self.rng = np.random.default_rng(arguments.seed)
         self.problems: list[str] = []
         self.kills = {DRIVER: 0, STAGE_PROCESS: 0}
+        self.starts = 0
 
     def run(self) -> int:
         """Everything; returns the exit code."""
         text = tiny_study.recipe("soak") if self.arguments.small else tiny_study.quickstart_grid("soak")
         tiny_study.write_study(self.folder, soak=text)
         started = time.perf_counter()
-        if self.start("undisturbed", "inline").wait() != 0:
-            print(f"the undisturbed study failed: {self.last_words()}")
-            return 1
-        expected = tiny_study.contents(self.folder / "undisturbed")
-        stages = len(Store(self.folder / "undisturbed").completed())
-        print(
-            f"undisturbed: {stages} stages, {len(expected):,} files, {time.perf_counter() - started:.0f} s", flush=True
-        )
+        self.undisturbed = self.start("undisturbed", "inline")  # beside the first study
         study = 0
         while not self.enough and not self.problems:
             study += 1
-            self.disturb(f"study{study}", expected)
+            self.disturb(f"study{study}")
             seconds = time.perf_counter() - started
             print(f"study {study}: {self.kills}, {len(self.problems)} problems, {seconds:.0f} s", flush=True)
         for problem in self.problems:
             print(f"problem: {problem}")
+        stages = len(Store(self.folder / "undisturbed").completed())
         result = {"engine": self.arguments.engine, "stages": stages, "kills": self.kills, "studies": study}
         print(json.dumps({**result, "problems": len(self.problems), "seconds": round(time.perf_counter() - started)}))
         return 1 if self.problems else 0
@@ -93,7 +88,7 @@ class Soak:
         """Whether there were enough kills."""
         return sum(self.kills.values()) >= self.arguments.kills
 
-    def disturb(self, name: str, expected: dict[str, bytes]) -> None:
+    def disturb(self, name: str) -> None:
         """Run one study to its end through all kills, then compare it with the undisturbed one."""
         store = Store(self.folder / name)
         committed: dict[str, int] = {}
@@ -106,8 +101,13 @@ class Soak:
             if code == 0:
                 break
             if code > 0:
-                self.problems.append(f"{name}: exit code {code}: {self.last_words()}")
+                self.problems.append(f"{name}: exit code {code}: {self.last_words(name)}")
                 return
+        print(f"{name} is complete after {self.kills} and {self.starts} starts", flush=True)
+        if self.undisturbed.wait() != 0:
+            self.problems.append(f"the undisturbed study failed: {self.last_words('undisturbed')}")
+            return
+        expected = tiny_study.contents(self.folder / "undisturbed")
         found = tiny_study.contents(store.root)
         different = sorted(path for path in {*found, *expected} if found.get(path) != expected.get(path))
         self.problems += [f"{name}: {path} differs" for path in different[:5]]
@@ -139,12 +139,13 @@ class Soak:
     def start(self, store: str, engine: str) -> subprocess.Popen[bytes]:
         """Start the recipe on this store."""
         command = tiny_study.command("soak", store, "--jobs", str(self.arguments.jobs), "--engine", engine)
-        with (self.folder / "log").open("wb") as log:
+        self.starts += 1
+        with (self.folder / f"{store}.log").open("wb") as log:
             return subprocess.Popen(command, cwd=self.folder, env=tiny_study.environment(), stdout=log, stderr=log)
 
-    def last_words(self) -> str:
-        """The end of what the last driver printed."""
-        return (self.folder / "log").read_text(errors="replace")[-2000:]
+    def last_words(self, store: str) -> str:
+        """The end of what the last driver on this store printed."""
+        return (self.folder / f"{store}.log").read_text(errors="replace")[-2000:]
 
 
 def stage_processes(driver: int) -> list[int]:
