@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,9 +48,12 @@ def main() -> int:
     parser.add_argument("--engine", choices=("inline", "ray"), default="inline")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--pause", type=float, default=5.0, help="mean time before a kill, in seconds")
+    parser.add_argument("--longest", type=float, default=20.0, help="longest pause before a kill, in seconds")
     parser.add_argument("--small", action="store_true", help="25 stages instead of the whole grid")
+    parser.add_argument("--folder", type=Path, help="stays, with its undisturbed study; default: a temporary one")
     arguments = parser.parse_args()
+    if arguments.folder is not None:
+        return Soak(arguments.folder.absolute(), arguments).run()
     with tempfile.TemporaryDirectory() as name:
         return Soak(Path(name), arguments).run()
 
@@ -67,6 +71,8 @@ class Soak:
     def run(self) -> int:
         """Everything; returns the exit code."""
         text = tiny_study.recipe("soak") if self.arguments.small else tiny_study.quickstart_grid("soak")
+        for left in ("data", *(path.name for path in self.folder.glob("study*"))):
+            shutil.rmtree(self.folder / left, ignore_errors=True)
         tiny_study.write_study(self.folder, soak=text)
         started = time.perf_counter()
         self.undisturbed = self.start("undisturbed", "inline")  # beside the first study
@@ -120,7 +126,7 @@ class Soak:
         mine = 0
         while not self.enough:
             try:
-                return driver.wait(timeout=float(self.rng.exponential(self.arguments.pause)))
+                return driver.wait(timeout=self.pause())
             except subprocess.TimeoutExpired:
                 pass
             processes = stage_processes(driver.pid) if mine < SPARED else []
@@ -135,6 +141,10 @@ class Soak:
             self.kills[STAGE_PROCESS] += 1
             mine += 1
         return driver.wait()
+
+    def pause(self) -> float:
+        """Seconds before the next kill: as many between 0.1 and 1 as between 1 and 10."""
+        return float(np.exp(self.rng.uniform(np.log(0.1), np.log(self.arguments.longest))))
 
     def start(self, store: str, engine: str) -> subprocess.Popen[bytes]:
         """Start the recipe on this store."""
