@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adapterxfer.catalog import METHODS
 from adapterxfer.data.examples import ChoiceExample, Example, RetrievalExample, TaskData
 from adapterxfer.data.storage import write_task
 from adapterxfer.plan import Plan, build_plan
@@ -65,6 +66,44 @@ def training_tools() -> ModuleType:
     return module
 
 
+METHODS_RECIPE = """
+recipe: 1
+name: methods-study
+title: Every adapter method once
+backbones: [tiny]
+intermediate_tasks: [none, world-nli]
+target_tasks: [world-xnli]
+variants: [sequential, stack]
+adapters: [ADAPTERS]
+seeds: [1]
+pretrain:
+  corpus: {languages: [en], vocabulary: 600, alphabet: 100, holdout: 0.1, sequence_length: 38}
+  series: {tiny: {hidden: 24, layers: 2, heads: 2}}
+  tokens: 1000
+  batch_sequences: 4
+  learning_rate: 1e-3
+train:
+  default: {batch_size: 8, warmup_fraction: 0.1, schedule: linear, weight_decay: 0.0, max_length: 32, steps: 3}
+  adapters: {learning_rate: 1e-2}
+tasks:
+  world-xnli: {languages: [en, a1]}
+controls: false
+statistics: {resamples: 100}
+"""
+
+SIZES = {"reduction_factor": 4, "bottleneck_size": 6, "rank": 4, "prefix_length": 3}
+
+
+def methods_recipe() -> str:
+    """One adapter of every method of the catalogue that can run."""
+    specs = []
+    for method in METHODS.values():
+        if method.available:
+            sizes = [f"{key}: {SIZES[key]}" for key in method.sizes[:1]]
+            specs.append("{" + ", ".join([f"method: {method.name}", *sizes]) + "}")
+    return METHODS_RECIPE.replace("ADAPTERS", ", ".join(specs))
+
+
 Make = Callable[..., Path]
 """``make(variant, target)`` -> folder of a bundle."""
 
@@ -77,14 +116,16 @@ class StudyFiles(NamedTuple):
         return build_plan(load_recipe(self.recipe), only=only)
 
 
-def make_study(root: Path) -> StudyFiles:
-    """Write the recipe, and run all its stages in this process on hand-made data."""
+def make_study(root: Path, text: str = RECIPE, *, scores: bool = True) -> StudyFiles:
+    """Write the recipe, and run all its stages in this process on hand-made data; without scores, only trainings."""
     tools = training_tools()
-    recipe = root / "hub-study.yaml"
-    recipe.write_text(RECIPE)
+    recipe = root / f"{text.split('name: ')[1].split()[0]}.yaml"
+    recipe.write_text(text)
     files = StudyFiles(recipe, root / "store")
     store, plan = Store(files.store), files.plan()
     for stage in plan.stages.values():
+        if not scores and (stage.kind in ("predict", "report") or stage.labels.get("intermediate") == "none"):
+            continue
         with store.scratch(stage) as scratch:
             result: dict[str, Any] = {}
             if stage.kind == "pretrain":
