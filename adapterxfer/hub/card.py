@@ -134,7 +134,8 @@ def what(manifest: Manifest) -> str:
     before = composition.intermediate
     backbone = f"the frozen multilingual encoder {manifest.backbone.name}"
     kind = " and ".join(dict.fromkeys(part.method for part in composition.adapters))
-    match composition.variant:
+    variant: str = composition.variant
+    match variant:
         case "full-ft":
             first = f"trained on the English intermediate task {before}, then " if before else ""
             name = manifest.backbone.name
@@ -161,4 +162,4 @@ def what(manifest: Manifest) -> str:
             )
     first = f" after the English intermediate task {before}" if before else ""
     adapters = f"with adapters ({kind}) on {backbone}" if kind else f"of the encoder {manifest.backbone.name}"
-    return f"Variant `{composition.variant}` {adapters}, for {tasks} in English{first}."
+    return f"Variant `{variant}` {adapters}, for {tasks} in English{first}."

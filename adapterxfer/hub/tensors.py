@@ -12,8 +12,8 @@ from torch import Tensor
 from adapterxfer.backbones.architectures import architecture_of
 from adapterxfer.backbones.measure import untied_state
 from adapterxfer.hub import layout
-from adapterxfer.hub.manifest import Manifest
 from adapterxfer.hub.layout import Layout
+from adapterxfer.hub.manifest import Manifest
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.library import (
     adapter_from_library,

@@ -61,7 +61,7 @@ def adapter_from_peft(
     """State for an own `Adapter`; heads of other tasks in the file are left out.
 
     Args:
-        factor: of the second matrix of an update; other scales than ours are moved into it, which changes rounding only.
+        factor: of the second matrix of an update; other scales than ours are moved into it; only rounding changes.
 
     Raises:
         VariantError: a tensor is missing or belongs to a map that this method does not change here.
