@@ -116,13 +116,15 @@ class AdapterSpec(Section):
 class TaskOptions(Section):
     """Sizes and languages of one task in this recipe; an absent key leaves the task's own default.
 
-    ``layout`` describes files that are not in the official layout, by role; see docs/data.md.
+    ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``test_seed`` draws
+    another test set of a generated task, on which choices made with the first one in sight can be confirmed.
     """
 
     train_examples: Count | None = None
     dev_examples: Count | None = None
     test_examples: Count | None = None
     languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    test_seed: Seed | None = None
     layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
 
 
