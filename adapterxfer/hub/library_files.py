@@ -77,7 +77,7 @@ BOTTLENECKS: Mapping[str, Mapping[str, Any]] = {
 LORA_ALPHA = 8
 """Numerator of our scales, see `variants.lowrank`; a test compares both."""
 
-_PEFT: Mapping[str, Mapping[str, Any]] = {
+PEFT: Mapping[str, Mapping[str, Any]] = {
     "lora": {"peft_type": "LORA", "lora_alpha": LORA_ALPHA, "use_rslora": False, "use_dora": False},
     "rslora": {"peft_type": "LORA", "lora_alpha": LORA_ALPHA, "use_rslora": True, "use_dora": False},
     "dora": {"peft_type": "LORA", "lora_alpha": LORA_ALPHA, "use_rslora": False, "use_dora": True},
@@ -139,7 +139,7 @@ def layout_for(method: str, model_type: str, *, stacked: bool) -> Layout:
     library = METHODS[method].library if method in METHODS else ""
     if library == "adapters" and method in BOTTLENECKS and model_type in ADAPTERS_ENCODERS:
         return "own" if stacked and method in ALONE else "adapters"
-    return "peft" if library == "peft" and method in _PEFT else "own"
+    return "peft" if library == "peft" and method in PEFT else "own"
 
 
 def write_library_files(
@@ -180,7 +180,7 @@ def write_library_files(
 
 def peft_config(part: AdapterFiles, *, model_type: str, base: str, revision: str | None) -> dict[str, Any]:
     """Content of the ``adapter_config.json`` that peft reads."""
-    facts = _PEFT[part.method]
+    facts = PEFT[part.method]
     content: dict[str, Any] = {
         "base_model_name_or_path": base,
         "fan_in_fan_out": False,

@@ -72,6 +72,8 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
         keys = [model] if phase == "target" else list(_intermediates(plan, model))
         for key in keys:
             stage = plan.stages[key]
+            if stage.kind not in TRAINING_KINDS:
+                continue  # a reused adapter is published already
             if (phase == "intermediate") == (stage.kind == "train_intermediate") or not stage.labels["target"]:
                 found.setdefault(key, Wanted(key, _name(plan, stage)))
     if not found:
@@ -83,7 +85,7 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
 
 
 def _intermediates(plan: Plan, key: str) -> Iterator[str]:
-    if plan.stages[key].kind == "train_intermediate":
+    if plan.stages[key].kind in ("train_intermediate", "reuse_intermediate"):
         yield key
     for role, parent in plan.stages[key].inputs.items():
         if role == "intermediate" or role.startswith("intermediate."):

@@ -64,6 +64,7 @@ class HeadEntry(Record):
     task: Name
     format: FormatName
     labels: Annotated[list[Name], Field(max_length=10_000)]
+    also: Annotated[list[Name], Field(max_length=100)] = Field(default_factory=list)
     protocol: Name = ""
 
 

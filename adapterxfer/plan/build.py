@@ -31,6 +31,7 @@ CONTROL = "control"
 FUSE = "fuse"
 FULL = "full-ft"
 
+_NO_WEIGHTS = "the intermediate task comes from a published adapter, which holds no weights of the whole encoder"
 _NO_FUSION = "there is no target training on which a fusion could be trained; name fusion_task and use 'pool'"
 
 
@@ -107,6 +108,7 @@ class _Builder:
         if not self.missing:
             return
         parts = self.recipe.multi_tasks() if intermediate == MULTI else (intermediate,)
+        parts = tuple(part for part in parts if intermediate == MULTI or self.recipe.reused(backbone, part) is None)
         used = [("backbone", backbone), ("variant", variant), ("adapter method", method), ("task", target)]
         used += [("task", part) for part in parts]
         for entry in used:
@@ -148,6 +150,9 @@ class _Builder:
                 continue
             if variant == FUSE and self._refuse(target, intermediate):
                 continue
+            if adapter is None and self.recipe.reused(backbone, intermediate) is not None:
+                self._add_refusal(Refusal(variant, target, intermediate, _NO_WEIGHTS))
+                continue
             parts = self.recipe.multi_tasks() if intermediate == MULTI else (intermediate,)
             if intermediate == POOL:
                 parts = self.recipe.single_intermediates()
@@ -167,10 +172,12 @@ class _Builder:
             return False
         if intermediate == POOL and self.recipe.fusion_task:
             return False
-        refusal = Refusal(FUSE, target, intermediate, _NO_FUSION)
+        self._add_refusal(Refusal(FUSE, target, intermediate, _NO_FUSION))
+        return True
+
+    def _add_refusal(self, refusal: Refusal) -> None:
         if refusal not in self.refused:
             self.refused.append(refusal)
-        return True
 
     def _predict(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
                  seed: int) -> str:  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.catalog import UNTRAINED, Task, tasks
+from adapterxfer.recipe.fields import Pin, parse_pin
 from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest
@@ -48,9 +49,22 @@ class Recipe(RecipeModel):
         """Whether any task of the recipe belongs to the synthetic world."""
         return any(task.synthetic for task in self.used_tasks().values())
 
+    def reused(self, backbone: str, intermediate: str) -> Pin | None:
+        """The published adapter that takes the place of an intermediate training on a backbone."""
+        entry = (self.reuse or {}).get(intermediate)
+        if entry is None:
+            return None
+        place = entry.from_.get(backbone) if isinstance(entry.from_, Mapping) else entry.from_
+        return None if place is None else parse_pin(place)
+
+    def is_trained(self, intermediate: str) -> bool:
+        """Whether any backbone of the recipe is trained on a single intermediate task."""
+        return any(self.reused(backbone, intermediate) is None for backbone in self.backbones)
+
     def used_tasks(self) -> dict[str, Task]:
-        """Catalogue entries of all tasks that the recipe names, `multi` unfolded."""
-        names = [*self.single_intermediates(), *self.multi_tasks(), *self.target_tasks]
+        """Catalogue entries of all tasks whose data the recipe uses, `multi` unfolded."""
+        trained = [name for name in self.single_intermediates() if self.is_trained(name)]
+        names = [*trained, *self.multi_tasks(), *self.target_tasks]
         names += [self.fusion_task] if self.fusion_task else []
         return {name: tasks()[name] for name in names}
 

@@ -90,8 +90,8 @@ def adapter_from_peft(
             found[f"{int(match[1])}.{own}.{maps[match[2]]}"] = tensor * factor if own == "second" else tensor
     layers = {name.partition(".")[0] for name in found}
     expected = {f"{i}.{own}.{role}" for i in range(len(layers)) for own in own_names.values() for role in maps.values()}
-    problems = [f"missing {name}" for name in sorted(expected - found.keys())]
-    problems += [f"unknown {name}" for name in sorted(unknown)]
+    problems = [f"unknown {name}" for name in sorted(unknown)][:2]
+    problems += [f"missing {name}" for name in sorted(expected - found.keys())]
     if not found or problems or (layers != {str(index) for index in range(len(layers))}):
         shown = "; ".join(problems[:4]) or "no layers, or layers are left out"
         raise VariantError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from adapterxfer.plan import Plan, build_plan
 from adapterxfer.recipe import load_recipe
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.registry import load_executor
+from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.provenance import provenance
 from adapterxfer.store.store import Store
 
@@ -116,32 +118,45 @@ class StudyFiles(NamedTuple):
         return build_plan(load_recipe(self.recipe), only=only)
 
 
-def make_study(root: Path, text: str = RECIPE, *, scores: bool = True) -> StudyFiles:
-    """Write the recipe, and run all its stages in this process on hand-made data; without scores, only trainings."""
+def make_study(root: Path, text: str = RECIPE, *, scores: bool = True, store: Path | None = None) -> StudyFiles:
+    """Write the recipe, and run all its stages in this process on hand-made data; without scores, only trainings.
+
+    Args:
+        store: of an earlier study, whose results are taken over.
+    """
     tools = training_tools()
     recipe = root / f"{text.split('name: ')[1].split()[0]}.yaml"
     recipe.write_text(text)
     files = StudyFiles(recipe, root / "store")
-    store, plan = Store(files.store), files.plan()
+    if store is not None:
+        shutil.copytree(store, files.store)
+    made, plan = Store(files.store), files.plan()
+    done = made.completed()
     for stage in plan.stages.values():
         if not scores and (stage.kind in ("predict", "report") or stage.labels.get("intermediate") == "none"):
             continue
-        with store.scratch(stage) as scratch:
-            result: dict[str, Any] = {}
-            if stage.kind == "pretrain":
-                tools.write_backbone(scratch / "made", hidden=24, layers=2)
-                for path in sorted((scratch / "made").iterdir()):
-                    path.rename(scratch / path.name)
-                (scratch / "made").rmdir()
-            elif stage.kind == "prepare" and stage.identity["what"] == "corpus":
-                (scratch / "corpus.json").write_text("{}")
-            elif stage.kind == "prepare":
-                write_task(scratch, task_data(tools, str(stage.identity["task"]), stage.identity["languages"]))
-            else:
-                inputs = {role: store.folder(plan.stages[key]) for role, key in stage.inputs.items()}
-                result = load_executor(stage.kind)(StageContext(stage, inputs, scratch, lambda line: None, {}))
-            store.commit(stage, scratch, result=json.loads(json.dumps(result)), provenance=provenance(seconds=0.0))
+        if stage.key[:SHORT_KEY] not in done:
+            run_stage(made, stage, plan, tools)
     return files
+
+
+def run_stage(store: Store, stage: Stage, plan: Plan, tools: ModuleType) -> None:
+    """Run one stage, with hand-made data and a random backbone in place of the world's."""
+    with store.scratch(stage) as scratch:
+        result: dict[str, Any] = {}
+        if stage.kind == "pretrain":
+            tools.write_backbone(scratch / "made", hidden=24, layers=2)
+            for path in sorted((scratch / "made").iterdir()):
+                path.rename(scratch / path.name)
+            (scratch / "made").rmdir()
+        elif stage.kind == "prepare" and stage.identity["what"] == "corpus":
+            (scratch / "corpus.json").write_text("{}")
+        elif stage.kind == "prepare":
+            write_task(scratch, task_data(tools, str(stage.identity["task"]), stage.identity["languages"]))
+        else:
+            inputs = {role: store.folder(plan.stages[key]) for role, key in stage.inputs.items()}
+            result = load_executor(stage.kind)(StageContext(stage, inputs, scratch, lambda line: None, {}))
+        store.commit(stage, scratch, result=json.loads(json.dumps(result)), provenance=provenance(seconds=0.0))
 
 
 def task_data(tools: ModuleType, task: str, languages: list[str]) -> TaskData:
