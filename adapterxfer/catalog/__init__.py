@@ -10,6 +10,7 @@ from adapterxfer.catalog.languages import (
     low_resource,
     world_languages,
 )
+from adapterxfer.catalog.protocols import FUSED, PROTOCOLS, Protocol, layer_in, metric_of, with_layer
 from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
 from adapterxfer.catalog.systems import CONTROLS, METHODS, VARIANTS, controls_of
 from adapterxfer.catalog.task_sources import FLORES, SOURCES, TaskSource
@@ -18,7 +19,9 @@ from adapterxfer.catalog.tasks import overlaps, task_names, tasks
 __all__ = [
     "CONTROLS",
     "FLORES",
+    "FUSED",
     "METHODS",
+    "PROTOCOLS",
     "SOURCES",
     "UNTRAINED",
     "VARIANTS",
@@ -26,6 +29,7 @@ __all__ = [
     "Control",
     "Language",
     "Method",
+    "Protocol",
     "Task",
     "TaskSource",
     "Variant",
@@ -34,9 +38,12 @@ __all__ = [
     "extension_languages",
     "known_languages",
     "languages",
+    "layer_in",
     "low_resource",
+    "metric_of",
     "overlaps",
     "task_names",
     "tasks",
+    "with_layer",
     "world_languages",
 ]

@@ -59,7 +59,7 @@ class Sources:
         if task.source == "world":
             return {"kind": "world", "generator": self._world()}
         if task.source == "files":
-            return self._from_files(task.name)
+            return self._from_files(self._file_name(task.name))
         if task.source == "local" or self._recipe.data_root is not None:
             return self._local_first(task)
         # Not runnable yet, only counted: what would pin the data is not known before it is read.
@@ -84,6 +84,11 @@ class Sources:
             self.missing = self.missing or error
             return hub
 
+    def _file_name(self, task: str) -> str:
+        from adapterxfer.data.sources import file_task
+
+        return file_task(task, self._recipe.protocol_of(task))
+
     def of_corpus(self) -> Source:
         """The ``source`` of the pretraining text."""
         return self._from_files(CORPUS)
@@ -92,7 +97,7 @@ class Sources:
         if self._described is None:
             recipe = self._recipe
             requests = [
-                (task.name, recipe.languages_of(task.name))
+                (self._file_name(task.name), recipe.languages_of(task.name))
                 for task in recipe.used_tasks().values()
                 if task.source == "files"
             ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from adapterxfer.catalog import tasks
+from adapterxfer.catalog import metric_of, tasks
 from adapterxfer.data.examples import Example
 from adapterxfer.data.storage import StoredTask, read_task
 from adapterxfer.errors import StageError
@@ -34,9 +34,9 @@ def execute(context: StageContext) -> dict[str, Any]:
     split = str(identity.get("split", DEFAULT_SPLIT))
     languages = list(identity.get("languages") or task.languages(split))
     entry = tasks().get(task.task)
-    metric = get_metric(
-        identity.get("metric") or (entry.metric if entry else None), format_name=task.format, labels=task.labels
-    )
+    protocol = str(identity.get("protocol", ""))
+    named = identity.get("metric") or metric_of(task.task, protocol, entry.metric if entry else None)
+    metric = get_metric(named, format_name=task.format, labels=task.labels)
     system = identity["system"]
     notes: dict[str, Any] = {}
     if system["kind"] == "control" and system["control"] != EMBEDDING_LAYER:
@@ -51,7 +51,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         "stage_key": context.stage.key,
         "task": task.task,
         "format": task.format,
-        "protocol": str(identity.get("protocol", "")),
+        "protocol": protocol,
         "metric_protocol": metric.protocol,
         "split": split,
         "system": dict(system),

@@ -83,6 +83,7 @@ def _read_files(root: Path, identity: Any) -> TaskData:
         test_examples=identity["test_examples"],
         seed=identity["seed"],
         layouts=identity["source"].get("layout"),
+        protocol=identity["protocol"],
     )
 
 
