@@ -27,6 +27,7 @@ from adapterxfer.data.examples import (
     TaskData,
 )
 from adapterxfer.data.original import CARVED_DEV, carve, keep
+from adapterxfer.data.pools import question_sentence
 from adapterxfer.data.rows import refuse_hidden
 from adapterxfer.data.squad import locate_answer
 from adapterxfer.data.tagged import DATE
@@ -50,6 +51,11 @@ def read_hub(
         DataError: a part has no repository, cannot be loaded, or is not what the catalogue says.
     """
     composition = COMPOSITIONS[task]
+    if composition.pools:
+        raise DataError(
+            f"{task}: no repository on the Hub holds its whole candidate pool with gold and tuning sample",
+            fix="put its original files into a folder and give --set data_root=PATH; names: adapterxfer data check",
+        )
     notes: Counter[str] = Counter()
     splits: dict[tuple[str, str], list[Example]] = {}
     if composition.train:
@@ -190,6 +196,9 @@ class _Maker:
                 return self._span(row, name)
             case "multiple_choice":
                 return self._choice(row, name)
+            case "retrieval" if self.dataset == "squad-retrieval":
+                span = self._span(row, name)
+                return question_sentence(span) if isinstance(span, SpanExample) else None
             case "retrieval":
                 return RetrievalExample(
                     str(number), str(number), self.language, self._text(row, "text").strip(),

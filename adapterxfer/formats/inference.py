@@ -57,7 +57,7 @@ def predict_encoded(
         labels: of the task, in official order.
         batch_tokens: padded tokens per batch; changes speed, and results at most by rounding.
     """
-    if fmt.trainable:
+    if fmt.name != "retrieval":
         results = _results(forward, head, fmt, encoded.features, encoded.pad_id, batch_tokens, device)
         return fmt.decode(results, encoded.features, encoded.examples, labels)
     # Retrieval: the English side repeats in every language of a parallel test, so each different sequence runs once.

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from adapterxfer.errors import StageError
+from adapterxfer.formats.base import whole_batch
 from adapterxfer.training.batches import feature_batches, micro_batches, task_choices, task_weights
 from adapterxfer.training.device import accelerator_for
 from adapterxfer.training.seeds import derive_seed, numpy_generator
@@ -124,7 +125,8 @@ def train(
             features = [task.features[index] for index in next(streams[which])]
             units = 0
             total: Tensor | float = 0.0
-            for part in micro_batches(features, token_budget=token_budget):
+            parts = [features] if whole_batch(task.format) else micro_batches(features, token_budget=token_budget)
+            for part in parts:
                 batch = task.format.collate(part, pad_id=task.pad_id)
                 meter.see(batch.attention_mask)
                 if not on_cpu:
