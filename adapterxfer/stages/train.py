@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.errors import StageError
+from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.context import StageContext
+from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
 from adapterxfer.training.building import build_fusion, build_single
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.training.loop import TOKEN_BUDGET, train
@@ -62,6 +65,8 @@ def execute(context: StageContext) -> dict[str, Any]:
             token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
         )
     model.to("cpu")
+    if any(task.name == MLM for task in tasks):
+        model.drop_head(MLM)
     write_weights(context.scratch, model)
     verdicts += check("trained", evidence)
     outcome = result.as_json()
@@ -89,10 +94,30 @@ def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSetti
     else:
         wanted = [("data", identity["task"], identity["format"])]
     dev = settings.selection == "dev"
-    return [
+    tasks = [
         read_train_task(_input(context, role), task, fmt, backbone, max_length=settings.max_length, dev=dev)
         for role, task, fmt in wanted
     ]
+    if context.stage.kind != "train_intermediate":
+        return tasks
+    heads = {name: group[0] for group in identity.get("shared_heads", ()) for name in group[1:]}
+    tasks = [replace(task, head=heads.get(task.name, "")) for task in tasks]
+    if translated := identity.get("translated"):
+        tasks = [
+            with_translations(
+                task,
+                _input(context, f"translated.{task.name}"),
+                translated["languages"],
+                backbone,
+                max_length=settings.max_length,
+            )
+            for task in tasks
+        ]
+    if mixed := identity.get("mlm"):
+        place = context.inputs.get("backbone")
+        folder = _input(context, "texts")
+        tasks.append(text_task(folder, mixed, backbone, identity["backbone"], place, max_length=settings.max_length))
+    return draw_mixtures(tasks, settings, identity.get("sampling"), seed=int(identity["seed"]))
 
 
 def _build(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask]) -> TransferModel:

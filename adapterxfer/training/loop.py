@@ -18,8 +18,9 @@ from torch import Tensor, nn
 
 from adapterxfer.errors import StageError
 from adapterxfer.formats.base import whole_batch
-from adapterxfer.training.batches import feature_batches, micro_batches, task_choices, task_weights
+from adapterxfer.training.batches import feature_batches, micro_batches, task_choices
 from adapterxfer.training.device import accelerator_for
+from adapterxfer.training.mixing import CHOICES, Tally, plan_steps
 from adapterxfer.training.seeds import derive_seed, numpy_generator
 from adapterxfer.training.selection import BestWeights, dev_score, evaluation_steps
 from adapterxfer.training.settings import TrainSettings
@@ -52,6 +53,7 @@ class TrainResult:
         dev_score: of the selected weights, in points; None without dev selection.
         selected_step: step the weights are from.
         steps_by_task: optimiser steps each task got.
+        sampling: declared and realised shares, see `Tally.as_json`; None for one task in one language.
     """
 
     steps: int
@@ -63,10 +65,11 @@ class TrainResult:
     dev_score: float | None
     selected_step: int
     steps_by_task: dict[str, int]
+    sampling: dict[str, Any] | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
+        """JSON values; without ``sampling`` where there was nothing to share."""
+        return {name: value for name, value in asdict(self).items() if name != "sampling" or value is not None}
 
 
 def train(
@@ -97,17 +100,19 @@ def train(
     """
     accelerator = accelerator_for(settings.dtype, device)
     model.to(accelerator.device).train()
-    steps = settings.total_steps(sum(len(task.features) for task in tasks))
+    plan = plan_steps(tasks, settings, sampling)
+    steps = plan.steps
     streams = [
-        feature_batches(
+        iter(task.mixture.batches)
+        if task.mixture is not None
+        else feature_batches(
             [feature.length for feature in task.features],
             batch_size=settings.batch_size,
             rng=numpy_generator(seed, "order", task.name),
         )
         for task in tasks
     ]
-    weights = task_weights([len(task.features) for task in tasks], sampling)
-    choices = task_choices(weights, numpy_generator(seed, "tasks"))
+    choices = task_choices(plan.weights, numpy_generator(seed, CHOICES))
     heads = [model.head(task.name) for task in tasks]
     parameters = list(model.trainable().values())
     optimiser = _optimiser(parameters, settings)
@@ -115,14 +120,15 @@ def train(
     moments = evaluation_steps(steps) if best else frozenset()
     on_cpu = accelerator.device.type == "cpu"
     meter = Meter(steps, log, settings)
-    steps_by_task = dict.fromkeys((task.name for task in tasks), 0)
+    tally = Tally(tasks, plan.weights)
     began = time.perf_counter()
     with _seeded(derive_seed(seed, "dropout"), accelerator.device):
         for step in range(1, steps + 1):
             which = next(choices)
             task, head = tasks[which], heads[which]
-            steps_by_task[task.name] += 1
-            features = [task.features[index] for index in next(streams[which])]
+            indices = next(streams[which])
+            tally.see(which, indices)
+            features = [task.features[index] for index in indices]
             units = 0
             total: Tensor | float = 0.0
             parts = [features] if whole_batch(task.format) else micro_batches(features, token_budget=token_budget)
@@ -143,9 +149,9 @@ def train(
             norm = _apply(optimiser, parameters, rate=rate, count=units, clip=settings.clip)
             meter.add(step, total, units, norm, rate)
             if best is not None and step in moments:
-                scores = [dev_score(model, task) for task in tasks]
-                best.offer(sum(scores) / len(scores), step)
-                log({"step": step, "steps": steps, "dev": {t.name: s for t, s in zip(tasks, scores, strict=True)}})
+                scores = {task.name: dev_score(model, task) for task in tasks if task.dev is not None}
+                best.offer(sum(scores.values()) / len(scores), step)
+                log({"step": step, "steps": steps, "dev": scores})
     if best is not None:
         best.restore()
     model.eval()
@@ -158,7 +164,8 @@ def train(
         seconds=time.perf_counter() - began,
         dev_score=best.score if best else None,
         selected_step=best.step if best else steps,
-        steps_by_task=steps_by_task,
+        steps_by_task=tally.steps,
+        sampling=tally.as_json(),
     )
 
 

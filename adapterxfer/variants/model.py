@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -109,6 +110,12 @@ class TransferModel(nn.Module):
     def head(self, task: str) -> nn.Module:
         """The head of a task, to be called as ``head(hidden_states, batch)``."""
         return self.heads[self.composition.head(task).id]
+
+    def drop_head(self, task: str) -> None:
+        """Remove a head that served the training only; the model is described and stored without it."""
+        part = self.composition.head(task)
+        self.composition = replace(self.composition, heads=tuple(h for h in self.composition.heads if h is not part))
+        del self.heads[part.id]
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """Parameters that train, by name."""

@@ -167,7 +167,8 @@ def run(world: Path, tmp_path: Path) -> Run:
         lines: list[Mapping[str, Any]] = []
         folders = {"backbone": world / "backbone", **inputs}
         result = execute(StageContext(stage, folders, scratch, lines.append, {}))
-        assert result["steps"] == full["settings"]["steps"]
+        if "mlm" not in full:
+            assert result["steps"] == full["settings"]["steps"]
         assert lines[-1]["step"] == lines[-1]["steps"]
         return scratch
 
