@@ -363,6 +363,9 @@ COMPOSITIONS: Mapping[str, Composition] = {
 }
 """Task -> the data sets it is made of."""
 
+UDPOS = _own("udpos", "tagging", UPOS, test="udpos")
+"""Udpos from the Hub; its files are looked up in `adapterxfer.data.sources`."""
+
 
 def patterns(group: Group, language: str) -> tuple[str, ...]:
     """The group's patterns with a language filled in, without their marks."""
