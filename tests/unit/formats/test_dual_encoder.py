@@ -1,9 +1,11 @@
 """Retrieval with a trained head."""
 
 import numpy as np
+import pytest
 import torch
 
 from adapterxfer.data.examples import RetrievalExample
+from adapterxfer.errors import StageError
 from adapterxfer.formats.base import whole_batch
 from adapterxfer.formats.dual_encoder import DualEncoder
 from adapterxfer.formats.registry import FORMATS, get_format
@@ -52,3 +54,21 @@ def test_a_dual_encoder_learns_and_does_not_depend_on_padding(tokenizer):
 def test_training_never_cuts_a_batch_that_compares_its_examples():
     assert whole_batch(get_format("retrieval", "dual-encoder"))
     assert not any(whole_batch(get_format(name)) for name in FORMATS)
+
+
+def test_a_batch_stays_whole_whatever_the_memory(tokenizer):
+    from types import SimpleNamespace
+
+    from adapterxfer.training.micro import Accumulator
+    from adapterxfer.training.parallel import Processes
+
+    fmt = get_format("retrieval", "dual-encoder")
+    features = [SimpleNamespace(length=10, rows=2) for _ in range(8)]
+    task = SimpleNamespace(format=fmt, name="pairs")
+    accumulator = Accumulator.__new__(Accumulator)
+    accumulator.token_budget = 1
+    assert len(accumulator._parts(task, features)) == 1
+    assert len(accumulator._parts(SimpleNamespace(format=get_format("span_qa")), features)) == 8
+    Processes(SimpleNamespace(num_processes=1, process_index=0)).check([task])
+    with pytest.raises(StageError, match="2 processes each would see a part"):
+        Processes(SimpleNamespace(num_processes=2, process_index=0)).check([task])
