@@ -58,7 +58,7 @@ class Sources:
         """The ``source`` of a task's prepare stage."""
         if task.source == "world":
             return {"kind": "world", "generator": self._world()}
-        if task.source == "files" and not (task.name == "udpos" and self._recipe.data_root is None):
+        if task.source == "files" and not (task.name == "udpos" and self._all_from_hub):
             return self._from_files(self._file_name(task.name))
         if task.source == "local" or self._recipe.data_root is not None:
             return self._local_first(task)
@@ -83,6 +83,13 @@ class Sources:
             self.missing = self.missing or error
             return hub
 
+    @property
+    def _all_from_hub(self) -> bool:
+        """Whether the recipe needs no folder at all: then treebanks, too, come from the Hub."""
+        recipe = self._recipe
+        files = {name for name, task in recipe.used_tasks().items() if task.source == "files"}
+        return recipe.data_root is None and recipe.pretrain is None and files <= {"udpos"}
+
     def _file_name(self, task: str) -> str:
         from adapterxfer.data.sources import file_task
 
@@ -98,7 +105,7 @@ class Sources:
             requests = [
                 (self._file_name(task.name), recipe.languages_of(task.name))
                 for task in recipe.used_tasks().values()
-                if task.source == "files" and not (task.name == "udpos" and recipe.data_root is None)
+                if task.source == "files"
             ]
             if recipe.pretrain is not None:
                 requests.append((CORPUS, recipe.pretrain.corpus.languages))

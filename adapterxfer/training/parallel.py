@@ -57,7 +57,7 @@ class Processes:
         whole = [task.name for task in tasks if whole_batch(task.format)]
         if whole and self._count > 1:
             raise StageError(
-                f"task '{whole[0]}' compares the examples of a batch; with {self._count} processes each would see a part",
+                f"task '{whole[0]}' compares the examples of a batch: each of {self._count} processes would see a part",
                 fix="train it on one device",
             )
 
