@@ -17,8 +17,9 @@ from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
 from adapterxfer.training.building import build_fusion, build_single
+from adapterxfer.training.checkpoints import EVERY_S, Checkpoints
 from adapterxfer.training.device import use_one_thread
-from adapterxfer.training.loop import TOKEN_BUDGET, train
+from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask, read_train_task
 from adapterxfer.variants.assertions import as_json, check
@@ -63,15 +64,15 @@ def execute(context: StageContext) -> dict[str, Any]:
             sampling=identity.get("sampling"),
             device=device,
             token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
+            checkpoints=checkpoints_of(context),
         )
     model.to("cpu")
     if any(task.name == MLM for task in tasks):
         model.drop_head(MLM)
     write_weights(context.scratch, model)
     verdicts += check("trained", evidence)
+    # Wall time and interruptions stay out of the artefacts: the same stage gives the same bytes.
     outcome = result.as_json()
-    seconds = outcome.pop("seconds")
-    # Wall time stays out of the artefacts: the same stage gives the same bytes.
     content = write_description(
         context.scratch,
         model,
@@ -81,10 +82,38 @@ def execute(context: StageContext) -> dict[str, Any]:
     return {
         "variant": model.composition.variant,
         "trainable_parameters": content["trainable_parameters"],
-        "seconds": round(seconds, 3),
-        "tokens_per_second": round(result.tokens / seconds) if seconds else 0,
+        "seconds": round(result.seconds, 3),
+        **_this_run(result),
         **outcome,
     }
+
+
+def checkpoints_of(context: StageContext) -> Checkpoints | None:
+    """Where the stage saves its state, and how often: ``checkpoint_seconds`` and ``checkpoint_steps`` of the settings,
+    0 for never.
+    """
+    if context.resume is None:
+        return None
+    seconds = context.settings.get("checkpoint_seconds")
+    return Checkpoints(
+        context.resume,
+        stage=context.stage.key,
+        every_s=EVERY_S if seconds is None else float(seconds),
+        every_steps=int(context.settings.get("checkpoint_steps") or 0),
+        stop=context.stop,
+    )
+
+
+def _this_run(result: TrainResult) -> dict[str, Any]:
+    """What is true of this run and not of the stage: speed, and what went on in it."""
+    facts: dict[str, Any] = {}
+    if result.resumed_at:
+        facts["resumed_at"] = result.resumed_at
+    elif result.seconds:
+        facts["tokens_per_second"] = round(result.tokens / result.seconds)
+    if result.halvings:
+        facts["memory_ran_out"] = list(result.halvings)
+    return facts
 
 
 def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSettings) -> list[TrainTask]:
@@ -158,7 +187,7 @@ def _fingerprint(model: TransferModel) -> str:
 
 
 class _TrainLog:
-    """Sends every line to the stage's log and to ``train.jsonl``."""
+    """Sends every line to the stage's log, and those that follow from the stage alone to ``train.jsonl``."""
 
     def __init__(self, path: Path, log: Callable[[Mapping[str, Any]], None]) -> None:
         self._path, self._log = path, log
@@ -168,7 +197,8 @@ class _TrainLog:
         return self
 
     def __call__(self, line: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(dict(line), sort_keys=True) + "\n")
+        if "steps" in line:
+            self._file.write(json.dumps(dict(line), sort_keys=True) + "\n")
         self._log(line)
 
     def __exit__(self, *error: object) -> None:
