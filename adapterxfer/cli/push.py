@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from adapterxfer.cli.bundle import size_text
 from adapterxfer.cli.console import count, say, say_json
 from adapterxfer.cli.options import add_json
 from adapterxfer.errors import AdapterxferError
 
-_STUDY = {"only": [], "set_": [], "store": "store", "out": "bundles", "phase": "target", "seed": None}
+_STUDY: dict[str, Any] = {"only": [], "set_": [], "store": "store", "out": "bundles", "phase": "target", "seed": None}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

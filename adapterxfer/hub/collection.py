@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -260,13 +261,9 @@ def _collect(
     for repository, note in wanted.items():
         item = there.get(repository)
         if item is None:
-            ask(
-                lambda r=repository, n=note: api.add_collection_item(
-                    collection.slug, r, "model", note=n, exists_ok=True
-                )
-            )
+            ask(partial(api.add_collection_item, collection.slug, repository, "model", note=note, exists_ok=True))
         elif item.note != note:
-            ask(lambda i=item, n=note: api.update_collection_item(collection.slug, i.item_object_id, note=n))
+            ask(partial(api.update_collection_item, collection.slug, item.item_object_id, note=note))
         changed = changed or item is None or item.note != note
     return str(collection.slug), changed
 

@@ -114,9 +114,9 @@ def test_the_command(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """One bundle, one model of full fine-tuning that is left out; no progress bar in what is printed."""
-    import huggingface_hub.utils.tqdm as bars
+    from huggingface_hub.utils import are_progress_bars_disabled, enable_progress_bars
 
-    monkeypatch.setattr(bars, "progress_bar_states", {})
+    enable_progress_bars()
     monkeypatch.setattr("adapterxfer.hub.checking.verify_fresh", lambda folder, backbone=None: {
         "name": folder.name, "bytes": 1, "difference": 0.0})  # fmt: skip
     command = ["push", "--all", str(study.recipe), "--to", "org", "--store", str(study.store), "--out",
@@ -129,6 +129,7 @@ def test_the_command(
     printed = capfd.readouterr()
     assert "left out 1 model of full fine-tuning" in printed.out
     assert "collection: https://huggingface.co/collections/org/" in printed.out
+    assert are_progress_bars_disabled()
     assert "%|" not in printed.out + printed.err
     assert sorted(hub.repositories) == ["org/hub-study", "org/hub-study-tiny-stack-world-nli-world-xnli"]
     assert main(command) == 0

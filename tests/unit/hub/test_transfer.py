@@ -88,7 +88,7 @@ for place in sys.argv[2:]:
         _, outputs, hidden, _ = ask(bundle.model, head.id, get_format(head.format, head.protocol), probes)
         answers[place.partition("@")[0] + " outputs"], answers[place.partition("@")[0] + " hidden"] = outputs, hidden
     answers[place.partition("@")[0] + " embed"] = torch.from_numpy(bundle.embed(["red cat", "the dog sees a house"]))
-save_file(answers, sys.argv[1])
+save_file({name: tensor.contiguous() for name, tensor in answers.items()}, sys.argv[1])
 """
 
 
@@ -248,6 +248,13 @@ class TestFaultsOfAPush:
             pull()
         hub.faults.clear()
         push(bundle("stack"))
+        inspect_bundle(pull().folder)
+
+    def test_a_server_error_in_an_upload_is_tried_again(self, bundle: Make, hub: StandInHub) -> None:
+        waits = Waits()
+        hub.fail("PUT", "/upload/", status=501, times=2)
+        assert push_to(bundle("stack"), "org/name", sleep=waits).changed
+        assert waits
         inspect_bundle(pull().folder)
 
     def test_server_errors_are_tried_again(self, bundle: Make, hub: StandInHub) -> None:
