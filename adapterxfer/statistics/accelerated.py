@@ -132,7 +132,7 @@ def _variance(
     scores: Floats,
 ) -> Floats:
     """Linearised variance of the contrast in every replicate, shape ``(replicates,)``."""
-    counts = domain.sums[:, columns]
+    counts = domain.counts[columns].T.astype(np.float64)
     products = np.einsum("ci,cj->cij", counts, counts).reshape(len(counts), -1)
     totals = exact_product(drawn.multiples, counts)
     size = len(columns)

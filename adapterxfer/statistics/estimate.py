@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from adapterxfer.statistics.design import clipped
 from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.exact import agresti_min_interval, discordance, mcnemar
 from adapterxfer.statistics.intervals import Bounds, interval, shift_p, t_interval, t_p
+from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.table import Label, ScoreTable
 from adapterxfer.statistics.vocabulary import FLAG_TEXT, Alternative, IntervalKind, Scale, Scope
 
@@ -103,9 +104,10 @@ def estimates(
         raise StatisticsError(f"interval level {level}; expected between 0 and 1", fix="0.95 is usual")
     ceiling = {cell for cell, rows in table.cells.items() if clipped(table.scores[list(rows)]).any()}
     result = []
+    errors = bootstrap_errors(replicates)
     for number, contrast in enumerate(replicates.contrasts):
         at_end = contrast.scale != "points" and any(cell in ceiling for cell in contrast.terms)
-        row = _one(replicates, number, scope, kind, level, alternative, at_end)
+        row = _one(replicates, number, float(errors[number]), scope, kind, level, alternative, at_end)
         result.append(_for_sparse_pairs(table, contrast, row))
     return tuple(result)
 
@@ -113,6 +115,7 @@ def estimates(
 def _one(
     replicates: Replicates,
     number: int,
+    over_items: float,
     requested: Scope,
     kind: IntervalKind,
     level: float,
@@ -122,7 +125,7 @@ def _one(
     parts, contrast = replicates.components, replicates.contrasts[number]
     value, column = float(replicates.values[number]), replicates.replicates[:, number]
     clusters, runs = int(parts.clusters[number]), int(parts.fewest_runs[number])
-    flags = [*contrast.flags, *(["ceiling"] if at_end else []), *_item_flags(replicates, number)]
+    flags = [*contrast.flags, *(["ceiling"] if at_end else []), *_item_flags(replicates, number, over_items)]
     scope: Scope = requested
     if requested == "items+runs" and runs == 1:
         scope = "items"
@@ -135,7 +138,7 @@ def _one(
     elif clusters < FEW_CLUSTERS or kind == "t":
         error, df, used = float(np.sqrt(parts.items[number])), float(parts.items_df[number]), "t"
     else:
-        error = bootstrap_error(replicates, number)
+        error = over_items
     if used == "t":
         bounds: Bounds = t_interval(value, error, df, level=level)
         p = t_p(value, error, df, alternative=alternative)
@@ -181,17 +184,24 @@ def _for_sparse_pairs(table: ScoreTable, contrast: Contrast, row: Estimate) -> E
     return replace(row, low=low, high=high, p=p, interval="agresti-min", resampled=resampled)
 
 
-def bootstrap_error(replicates: Replicates, number: int) -> float:
-    """Standard deviation of a contrast's defined replicates."""
-    column = replicates.replicates[:, number]
-    defined = column[~np.isnan(column)]
-    if len(defined) < 2:
-        return float("nan")
-    error = float(defined.std(ddof=1))
-    return 0.0 if error < 1e-10 * max(1.0, abs(float(replicates.values[number]))) else error
+def bootstrap_errors(replicates: Replicates, columns: Sequence[int] | None = None) -> Floats:
+    """Standard deviations of the defined replicates of some contrasts (all when None), shape ``(columns,)``.
+
+    NaN where fewer than two replicates are defined; 0 where nothing but rounding errors varies.
+    """
+    chosen = range(len(replicates.contrasts)) if columns is None else columns
+    result = np.empty(len(chosen))
+    for place, number in enumerate(chosen):
+        column = replicates.replicates[:, number]
+        error = float(column.std(ddof=1))
+        if np.isnan(error):
+            defined = column[~np.isnan(column)]
+            error = float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
+        result[place] = 0.0 if error < 1e-10 * max(1.0, abs(float(replicates.values[number]))) else error
+    return result
 
 
-def _item_flags(replicates: Replicates, number: int) -> list[str]:
+def _item_flags(replicates: Replicates, number: int, bootstrap: float) -> list[str]:
     """Warnings about the test items behind a contrast."""
     parts = replicates.components
     flags = []
@@ -204,7 +214,7 @@ def _item_flags(replicates: Replicates, number: int) -> list[str]:
         flags.append("sparse-discordance")
     if np.isnan(replicates.replicates[:, number]).any():
         flags.append("undefined-replicates")
-    analytic, bootstrap = float(np.sqrt(parts.items[number])), bootstrap_error(replicates, number)
+    analytic = float(np.sqrt(parts.items[number]))
     slack = 0.05 + 4.0 / np.sqrt(2.0 * (replicates.resamples - 1))
     if clusters >= 100 and analytic > 0.0 and not abs(bootstrap / analytic - 1.0) <= slack:
         flags.append("standard-errors-differ")

@@ -105,14 +105,8 @@ def discordance(table: ScoreTable, contrast: Contrast) -> Discordance | None:
 def _cell_sums(table: ScoreTable, cell: Cell) -> Floats:
     rows = table.cells[cell]
     domain = next(d for d in table.domains if d.first <= rows[0] < d.last)
-    offset = 0
-    for block in domain.blocks:
-        if block.first <= rows[0] < block.last:
-            starts = [offset + (row - block.first) * block.columns for row in rows]
-            parts = [domain.sums[:, start : start + block.columns] for start in starts]
-            return np.asarray(np.sum(parts, axis=0))
-        offset += (block.last - block.first) * block.columns
-    raise AssertionError("a row lies in one block of its domain")
+    block = next(b for b in domain.blocks if b.first <= rows[0] < b.last)
+    return np.asarray(domain.of_block(block)[[row - block.first for row in rows]].sum(axis=0, dtype=np.float64).T)
 
 
 def exact_sign_flip(differences: npt.NDArray[np.integer]) -> ExactTest:

@@ -62,9 +62,11 @@ def symmetric_distance(values: Floats, estimate: float, *, level: float) -> floa
     ``shift_p <= 1 - level`` if and only if ``|estimate|`` exceeds it (up to ties). With too few replicates for the
     level it is the largest deviation.
     """
-    deviations = np.sort(np.abs(values - estimate))
+    deviations = np.abs(values - estimate)
     allowed = int(np.floor((1.0 - level) * (len(deviations) + 1) + 1e-9)) - 1
-    return float(deviations[len(deviations) - 1 - allowed]) if allowed >= 0 else float(deviations[-1])
+    place = len(deviations) - 1 - max(allowed, 0)
+    deviations.partition(place)
+    return float(deviations[place])
 
 
 def shift_p(values: Floats, estimate: float, *, null: float = 0.0, alternative: Alternative = "two-sided") -> float:

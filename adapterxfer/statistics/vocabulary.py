@@ -33,3 +33,7 @@ FLAG_TEXT: dict[str, str] = {
     "unequal-seeds": "systems of one group have different seeds",
 }
 """Every flag an `Estimate` can carry, with the sentence a report prints for it."""
+
+Backend = Literal["auto", "numpy", "torch"]
+"""Who multiplies matrices: numpy alone, PyTorch's int8 product where it is faster, or whichever is at hand. All give
+the same bits."""
