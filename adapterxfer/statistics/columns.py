@@ -4,8 +4,8 @@ Only rows that some contrast uses take part. A ratio metric needs two columns pe
 a contrast in points has weights that are whole multiples of one number and all its rows share their denominator (two
 accuracies on the same items), it is itself a ratio, of one integer combination of numerators:
 ``sum c_j N_j / D = (sum m c_j N_j) / (m D)``. The combination can then be taken before the product (few contrasts of
-many rows) or after it (many contrasts of few rows). Its integer sum is the same, so that choice changes no bit; whether a
-contrast is of this kind depends on the contrast and its own rows alone.
+many rows) or after it (many contrasts of few rows). Its integer sum is the same, so that choice changes no bit;
+whether a contrast is of this kind depends on the contrast and its own rows alone.
 """
 
 from __future__ import annotations

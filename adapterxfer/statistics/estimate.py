@@ -14,8 +14,9 @@ from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.exact import agresti_min_interval, discordance, mcnemar
 from adapterxfer.statistics.intervals import Bounds, interval, shift_p, t_interval, t_p
 from adapterxfer.statistics.metric import Floats
+from adapterxfer.statistics.runs import PooledRuns, pooled_runs
 from adapterxfer.statistics.table import Label, ScoreTable
-from adapterxfer.statistics.vocabulary import FLAG_TEXT, Alternative, IntervalKind, Scale, Scope
+from adapterxfer.statistics.vocabulary import FLAG_TEXT, Alternative, IntervalKind, Scale, Scope, SeedVariance
 
 FEW_CLUSTERS = 40
 SPARSE_DISCORDANCE = 25
@@ -88,6 +89,7 @@ def estimates(
     kind: IntervalKind = "symmetric",
     level: float = 0.95,
     alternative: Alternative = "two-sided",
+    seed_variance: SeedVariance = "own",
 ) -> tuple[Estimate, ...]:
     """Statements about all contrasts, in their order.
 
@@ -95,7 +97,11 @@ def estimates(
     with fewer than 40 clusters, a t interval and t test on the analytic standard error instead; for two accuracies
     that differ on 1 to 24 items, the Agresti-Min interval and McNemar's exact test instead of the default. Scope
     `items+runs` uses the two-way variance with Satterthwaite's degrees of freedom; where a system has a single run it
-    falls back to `items` and flags it.
+    falls back to `items` and flags it, unless `seed_variance` is `pooled` and repeated systems can lend their variance.
+
+    Args:
+        seed_variance: `pooled` borrows the run variance of contrasts with single runs from systems with several runs
+            on the same targets and languages. It has to be asked for: it assumes that seeds matter equally there.
 
     Raises:
         StatisticsError: level outside (0, 1).
@@ -105,10 +111,16 @@ def estimates(
     ceiling = {cell for cell, rows in table.cells.items() if clipped(table.scores[list(rows)]).any()}
     result = []
     errors = bootstrap_errors(replicates)
+    pooled = None
+    if scope == "items+runs" and seed_variance == "pooled" and (replicates.components.fewest_runs == 1).any():
+        pooled = pooled_runs(table, replicates.contrasts, replicates.components)
     for number, contrast in enumerate(replicates.contrasts):
         at_end = contrast.scale != "points" and any(cell in ceiling for cell in contrast.terms)
         row = _one(replicates, number, float(errors[number]), scope, kind, level, alternative, at_end)
-        result.append(_for_sparse_pairs(table, contrast, row))
+        if pooled is not None and row.runs == 1 and not np.isnan(pooled.total[number]):
+            result.append(_with_pooled_runs(row, pooled, number))
+        else:
+            result.append(_for_sparse_pairs(table, contrast, row))
     return tuple(result)
 
 
@@ -165,6 +177,25 @@ def _one(
         int(parts.discordant[number]),
         runs,
         tuple(dict.fromkeys(flags)),
+    )
+
+
+def _with_pooled_runs(row: Estimate, pooled: PooledRuns, number: int) -> Estimate:
+    """A statement over items and runs although this contrast has single runs."""
+    error, df = float(np.sqrt(pooled.total[number])), float(pooled.df[number])
+    bounds = t_interval(row.value, error, df, level=row.level)
+    return replace(
+        row,
+        standard_error=error,
+        low=bounds.low,
+        high=bounds.high,
+        p=t_p(row.value, error, df, alternative=row.alternative),
+        interval="t",
+        scope="items+runs",
+        df=df,
+        resampled=f"{row.clusters} clusters of test items and single training runs, whose variance is borrowed from "
+        f"{int(pooled.donors[number])} repeated systems (two-way variance, t interval)",
+        flags=tuple("pooled-seeds" if flag == "one-seed" else flag for flag in row.flags),
     )
 
 
