@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
+from adapterxfer.catalog import FUSED
 from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.files import HashCache, file_sha256, list_files, plain_name
 from adapterxfer.errors import DataError
@@ -20,6 +21,9 @@ Role = Literal["train", "dev", "test", "text"]
 
 CORPUS = "corpus"
 """Name under which the plain text of `pretrain` is asked for, beside the names of tasks."""
+
+UDPOS_FUSED = "udpos/fused"
+"""Name of the files of udpos where its protocol has fused words."""
 
 SOURCES_FILE = "SOURCES.tsv"
 """Optional list of the parts of the text files, from which translation pairs are recovered; see `data.pairs`."""
@@ -58,6 +62,11 @@ class Located(NamedTuple):
     path: str
 
 
+def file_task(task: str, protocol: str) -> str:
+    """The name under which the files of a task are looked up: treebanks read as XTREME does are more files."""
+    return UDPOS_FUSED if task == "udpos" and FUSED in protocol.split("/") else task
+
+
 def wanted_files(task: str, languages: Sequence[str]) -> list[Wanted]:
     """What a task needs for these test languages (for `CORPUS`: training languages).
 
@@ -65,6 +74,7 @@ def wanted_files(task: str, languages: Sequence[str]) -> list[Wanted]:
         DataError: the task is not read from files.
     """
     squad_train = Wanted("train", "en", ("train-v1.1.json", "*train*-v1.1.json"))
+    tydiqa_train = Wanted("train", "en", ("tydiqa.goldp.en.train.json", "tydiqa-goldp-v1.1-train.json"))
     match task:
         case "corpus":
             parts = Wanted("text", "", (SOURCES_FILE,), optional=True)
@@ -75,18 +85,29 @@ def wanted_files(task: str, languages: Sequence[str]) -> list[Wanted]:
                 Wanted("dev", "en", ("en_ewt-ud-dev.conllu",)),
             ]
             return train + [Wanted("test", code, (f"{code}_*-ud-test.conllu",), several=True) for code in languages]
+        case "udpos/fused":
+            train = [
+                Wanted(role, "en", (f"en_*-ud-{role}.conllu",), several=True)
+                for role in cast("tuple[Role, ...]", ("train", "dev"))
+            ]
+            return train + [Wanted("test", code, (f"{code}_*-ud-test.conllu",), several=True) for code in languages]
         case "squad-gold-sentence":
             return [squad_train]
         case "xquad-gold-sentence":
-            return [squad_train, *(Wanted("test", code, (f"xquad.{code}.json",)) for code in languages)]
+            return [squad_train, *(_xquad_test(code) for code in languages)]
         case "tydiqa-gold-sentence":
-            train_names = ("tydiqa.goldp.en.train.json", "tydiqa-goldp-v1.1-train.json")
-            return [Wanted("train", "en", train_names), *(_tydiqa_test(code) for code in languages)]
+            return [tydiqa_train, *(_tydiqa_test(code) for code in languages)]
+        case "tydiqa-xquad-gold-sentence":
+            return [tydiqa_train, *(_xquad_test(code) for code in languages)]
         case _:
             raise DataError(
                 f"task '{task}': no reader for original files",
                 fix="`adapterxfer ls tasks` says which tasks load; describe other files with a layout in the recipe",
             )
+
+
+def _xquad_test(code: str) -> Wanted:
+    return Wanted("test", code, (f"xquad.{code}.json",))
 
 
 def _tydiqa_test(code: str) -> Wanted:

@@ -71,8 +71,10 @@ class StageMaker:
                 "languages": languages,
                 **sizes,
                 "seed": DATA_SEED,
-                "protocol": task.protocol,
+                "protocol": self.recipe.protocol_of(name),
             }
+            if options and options.test_seed:
+                identity["test_seed"] = options.test_seed
             self.cost.sizes[name] = (sizes["train_examples"], sizes["test_examples"], len(languages))
             self._memo[memo] = self._add("prepare", identity, {}, name, {"task": name}, {})
         return str(self._memo[memo])
@@ -282,7 +284,7 @@ class StageMaker:
                 "backbone": who,
                 "task": task,
                 "format": entry.format,
-                "protocol": entry.protocol,
+                "protocol": self.recipe.protocol_of(task),
                 "system": system,
                 "split": "test",
                 "languages": list(self.recipe.languages_of(task)),

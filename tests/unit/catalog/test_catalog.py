@@ -59,7 +59,7 @@ def test_every_task(name: str) -> None:
     known = known_languages() | world_languages()
     assert task.available <= (bool(task.languages) and set(task.languages) <= set(known))
     if task.role == "target":
-        assert task.trained == (task.format != "retrieval")
+        assert task.trained == (name not in ("tatoeba", "bucc2018", "world-retrieval"))
         assert controls_of(task) or task.format == "retrieval"
     else:
         assert task.languages == ("en",)
@@ -88,6 +88,8 @@ def test_the_study_is_named_completely() -> None:
 def test_overlaps_are_flagged_and_one_sided() -> None:
     assert overlaps("squad-v1", "xquad")
     assert overlaps("squad-gold-sentence", "xquad-gold-sentence")
+    assert overlaps("squad-gold-sentence", "tydiqa-xquad-gold-sentence")
+    assert not overlaps("squad-gold-sentence", "tydiqa-gold-sentence")
     assert not overlaps("squad-v1", "tydiqa")
     assert not overlaps("none", "xquad")
 
