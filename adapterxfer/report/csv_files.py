@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
-from adapterxfer.report.declared import Tested
+from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import Effect, Findings, Score
 from adapterxfer.report.tables import Table
 
@@ -19,7 +19,7 @@ def csv_files(findings: Findings) -> dict[str, str]:
     return {
         "scores.csv": _csv(findings.scores, Score),
         "effects.csv": _csv(findings.effects, Effect),
-        "hypotheses.csv": _csv(findings.tests, Tested, without=("scales", "rungs")),
+        "hypotheses.csv": _csv(findings.tests, Judged, without=("scales", "rungs")),
     }
 
 

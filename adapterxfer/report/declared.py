@@ -36,7 +36,7 @@ class ScaleRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Judged:
     """The result of one test of a declared hypothesis.
 
     Attributes:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapterxfer.report.cells import resource_key
-from adapterxfer.report.declared import Tested
+from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import Effect, Findings
 from adapterxfer.report.panels import (
     CHARACTER_INCHES,
@@ -50,7 +50,7 @@ def ladders(findings: Findings) -> Figure | None:
     return Figure("ladder", "How far each result reaches", caption, panels) if panels else None
 
 
-def _ladder(findings: Findings, test: Tested) -> Panel:
+def _ladder(findings: Findings, test: Judged) -> Panel:
     title = test.name if test.hypothesis and test in findings.tests else test.text
     name = f"ladder-{file_slug(title)}"
     rows = [(SCOPE_NAMES[rung.scope], rung.estimate, rung.low, rung.high) for rung in test.rungs]
@@ -82,7 +82,7 @@ def equivalence(findings: Findings) -> Figure | None:
     return Figure("equivalence", "Differences against the declared margin", caption, tuple(panels)) if panels else None
 
 
-def _margin_panel(hypothesis: str, tests: Sequence[Tested]) -> Panel:
+def _margin_panel(hypothesis: str, tests: Sequence[Judged]) -> Panel:
     margin = tests[0].margin
     assert margin is not None
 

@@ -10,7 +10,7 @@ import numpy as np
 from adapterxfer.report.answers import write_answers
 from adapterxfer.report.cautions import find_cautions
 from adapterxfer.report.cells import Cell, resource_key
-from adapterxfer.report.declared import Tested
+from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.estimation import answer, scores
 from adapterxfer.report.model import Effect, Findings, Score, TargetFacts
 from adapterxfer.report.overview import Overview, overview
@@ -80,13 +80,23 @@ def find(
     )
 
 
-def verdicts(results: Results, settings: ReportSettings) -> tuple[Tested, ...]:
+def verdicts(results: Results, settings: ReportSettings) -> tuple[Judged, ...]:
     """The declared hypotheses alone, much faster than a whole report and with the same numbers.
 
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
     return judge(build_study(results), settings.hypotheses, settings).tests if results.cells else ()
+
+
+def spending(results: Results, settings: ReportSettings) -> tuple[Spending, ...]:
+    """Variance components and power of the declared hypotheses and of the main numbers, without the rest of a report.
+
+    Raises:
+        StatisticsError: systems of one target were scored on different examples.
+    """
+    study = build_study(results)
+    return (*judge(study, settings.hypotheses, settings).spending, *overview(study, settings).spending)
 
 
 def describe(cell: Cell) -> str:

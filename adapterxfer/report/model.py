@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
-from adapterxfer.report.declared import FamilySummary, Ranked, Spending, Tested
+from adapterxfer.report.declared import FamilySummary, Judged, Ranked, Spending
 from adapterxfer.report.pair_kinds import PairKind
 
 SCHEMA = 2
@@ -204,10 +204,10 @@ class Findings:
     missing: tuple[str, ...]
     stage_keys: dict[str, tuple[str, ...]]
     libraries: dict[str, tuple[str, ...]]
-    tests: tuple[Tested, ...] = ()
+    tests: tuple[Judged, ...] = ()
     families: tuple[FamilySummary, ...] = ()
     spending: tuple[Spending, ...] = ()
-    ladders: tuple[Tested, ...] = ()
+    ladders: tuple[Judged, ...] = ()
     ranks: tuple[Ranked, ...] = ()
 
     def as_json(self) -> dict[str, Any]:

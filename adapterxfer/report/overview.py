@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.report.cells import NONE
-from adapterxfer.report.declared import Ranked, Spending, Tested
+from adapterxfer.report.declared import Judged, Ranked, Spending
 from adapterxfer.report.selection import Key, Selector, average, plain
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study
@@ -22,7 +22,7 @@ COMPONENTS = "components"
 class Overview:
     """Ladders of the main questions, variance components per target, and rank intervals."""
 
-    ladders: tuple[Tested, ...]
+    ladders: tuple[Judged, ...]
     spending: tuple[Spending, ...]
     ranks: tuple[Ranked, ...]
 

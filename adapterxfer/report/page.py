@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from adapterxfer.report.declared import Tested
+from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import Findings, Verdict
 from adapterxfer.report.sharing import sharing
 from adapterxfer.report.svg import Figure
@@ -73,7 +73,7 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
 
 def _by_hypothesis(findings: Findings) -> list[dict[str, Any]]:
     """Tests in groups, one for each declared hypothesis."""
-    groups: dict[str, list[Tested]] = {}
+    groups: dict[str, list[Judged]] = {}
     for test in findings.tests:
         groups.setdefault(test.hypothesis, []).append(test)
     return [
@@ -88,7 +88,7 @@ def _by_hypothesis(findings: Findings) -> list[dict[str, Any]]:
     ]
 
 
-def test_numbers(test: Tested) -> str:
+def test_numbers(test: Judged) -> str:
     """Estimate, interval, p-value and scope of a test in one sentence."""
     if test.estimate is None or test.low is None or test.high is None:
         return "No number."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapterxfer.report.declared import Tested
+from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import Findings
 from adapterxfer.report.tables import Column, Table, Value
 
@@ -127,7 +127,7 @@ def ladders(findings: Findings) -> Table:
     return Table("ladders", "Four scopes of inference", note, columns, tuple(rows), open=False)
 
 
-def _rung(name: str, test: Tested, number: int) -> tuple[Value, ...]:
+def _rung(name: str, test: Judged, number: int) -> tuple[Value, ...]:
     rung = test.rungs[number]
     bounds = (rung.low, rung.high) if rung.low is not None and rung.high is not None else None
     why = f"cannot be had: {rung.missing}" if rung.missing else rung.assumes

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adapterxfer.recipe.hypotheses import Hypothesis
 from adapterxfer.report.claims import Claim, claims
-from adapterxfer.report.declared import FamilySummary, Held, Outcome, RungRow, Spending, Tested
+from adapterxfer.report.declared import FamilySummary, Held, Judged, Outcome, RungRow, Spending
 from adapterxfer.report.evidence import Evidence, gather
 from adapterxfer.report.families import adjust_tests
 from adapterxfer.report.settings import ReportSettings
@@ -23,7 +23,7 @@ IMPLIED = {"noninferior": "noninferior", "equivalent": "equivalent", "at_least":
 class Verdicts:
     """Everything about the declared hypotheses of a study."""
 
-    tests: tuple[Tested, ...] = ()
+    tests: tuple[Judged, ...] = ()
     families: tuple[FamilySummary, ...] = ()
     spending: tuple[Spending, ...] = ()
 
@@ -60,7 +60,7 @@ def _spent(item: Evidence, replicates: Replicates, level: float) -> Spending:
     return spending(replicates, item.column, item.both, item.by_language, name=item.name, level=level)
 
 
-def _tested(item: Evidence, level: float) -> Tested:
+def _tested(item: Evidence, level: float) -> Judged:
     asked, alpha = item.claim.asked, 1.0 - level
     decided = not item.withheld
     different = decided and item.p_adjusted is not None and item.p_adjusted < alpha
@@ -76,7 +76,7 @@ def _tested(item: Evidence, level: float) -> Tested:
     expected = asked.expect or IMPLIED.get(asked.contrast, "")
     signs = [row.estimate > 0 for row in item.scales]
     significant = [row.p is not None and row.p < alpha for row in item.scales]
-    return Tested(
+    return Judged(
         hypothesis=asked.id,
         text=asked.text,
         subject=item.claim.subject,
@@ -156,12 +156,12 @@ def _held(expected: str, outcome: Outcome, value: float | None, *, equivalent: b
     return "holds" if holds else "does not hold"
 
 
-def _not_evaluated(claim: Claim) -> Tested:
+def _not_evaluated(claim: Claim) -> Judged:
     """A test without data: inconclusive, whatever the effect."""
     asked = claim.asked
     expected = asked.expect or IMPLIED.get(asked.contrast, "")
     unit = _unit(asked)
-    return Tested(
+    return Judged(
         hypothesis=asked.id,
         text=asked.text,
         subject=claim.subject,
@@ -203,7 +203,7 @@ def _not_evaluated(claim: Claim) -> Tested:
     )
 
 
-def _families(tests: Sequence[Tested]) -> tuple[FamilySummary, ...]:
+def _families(tests: Sequence[Judged]) -> tuple[FamilySummary, ...]:
     rows = []
     for family in dict.fromkeys(test.family for test in tests):
         own = [test for test in tests if test.family == family]

@@ -88,10 +88,7 @@ def test_included_file_counts_by_its_content_only(tmp_path: Path) -> None:
     recipes = [
         load_recipe(QUICKSTART, [f"statistics.include={tmp_path / 'a.yaml'}"]),
         load_recipe(QUICKSTART, [f"statistics.include=[{tmp_path / 'deep' / 'b.yaml'}]"]),
-        load_recipe(
-            QUICKSTART,
-            ["statistics.hypotheses=[{id: X, family: x, contrast: gain}]", "statistics.multiplicity={x: holm}"],
-        ),
+        load_recipe(QUICKSTART, [inline, "statistics.multiplicity={x: holm}"]),
     ]
     keys = {plan.report.key for plan in map(build_plan, recipes) if plan.report is not None}
     assert len(keys) == 1
