@@ -9,7 +9,7 @@ import pytest
 
 from adapterxfer.errors import AdapterxferError, DataError, RecipeError
 from adapterxfer.plan import Plan, Sources, build_plan
-from adapterxfer.recipe import parse_recipe
+from adapterxfer.recipe import load_recipe, parse_recipe
 from adapterxfer.store.keys import Stage
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -205,7 +205,9 @@ def test_only_what_changes_numbers_changes_keys() -> None:
 def test_overlapping_data_are_flagged() -> None:
     text = (RECIPES / "real-text.yaml").read_text(encoding="utf-8")
     flagged = {(cell.intermediate, cell.target) for cell in plan(text=text).cells if cell.overlap}
-    assert flagged == {("squad-gold-sentence", "xquad-gold-sentence")}
+    assert flagged == {
+        ("squad-gold-sentence", target) for target in ("xquad-gold-sentence", "tydiqa-xquad-gold-sentence")
+    }
 
 
 def test_unavailable_names_are_counted_and_refused() -> None:
@@ -226,3 +228,9 @@ def test_missing_files_stop_a_run_and_not_a_count() -> None:
         made.require_runnable()
     assert "en_ewt-ud-train.conllu" in str(caught.value)
     assert "xquad.de.json" in str(caught.value)
+
+
+def test_the_whole_grid_reuses_the_stages_of_the_quickstart() -> None:
+    small, whole = (build_plan(load_recipe(RECIPES / f"{name}.yaml")) for name in ("quickstart", "world-full"))
+    apart = set(small.stages) - set(whole.stages)
+    assert {small.stages[key].kind for key in apart} == {"report"}
