@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapterxfer.catalog import UNTRAINED, Task, tasks
+from adapterxfer.catalog import PROTOCOLS, UNTRAINED, Task, tasks, with_layer
 from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest
@@ -58,6 +58,13 @@ class Recipe(RecipeModel):
         """Languages of a task in this recipe: those it names, else all that the task has."""
         options = self.tasks.get(task)
         return (options and options.languages) or tasks()[task].languages
+
+    def protocol_of(self, task: str) -> str:
+        """Protocol of a task in this recipe: its own, or the one chosen, with the layer chosen."""
+        options = self.tasks.get(task)
+        name = options and options.protocol
+        text = PROTOCOLS[task][name].text if name else tasks()[task].protocol
+        return text if options is None or options.layer is None else with_layer(text, options.layer)
 
     def multi_tasks(self) -> tuple[str, ...]:
         """The tasks of intermediate `multi`, or nothing if the recipe does not use it."""
