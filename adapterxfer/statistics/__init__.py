@@ -42,7 +42,7 @@ from adapterxfer.statistics.interactions import (
     relative_error_reduction,
     scale_agreement,
 )
-from adapterxfer.statistics.intervals import percentile_p, shift_p
+from adapterxfer.statistics.intervals import percentile_p, shift_p, t_interval, t_p
 from adapterxfer.statistics.margins import Equivalence, Verdict, equivalence, verdict
 from adapterxfer.statistics.metric import Metric, ratio_metric
 from adapterxfer.statistics.multiplicity import adjust, simultaneous_distances, step_down, with_adjusted
@@ -60,7 +60,7 @@ from adapterxfer.statistics.replicability import (
     partial_conjunction,
     probability_of_improvement,
 )
-from adapterxfer.statistics.rungs import Rung, ladder
+from adapterxfer.statistics.rungs import Rung, ladder, rungs
 from adapterxfer.statistics.runs import PooledRuns, pooled_runs, resample_runs, two_way_interval
 from adapterxfer.statistics.stochastic_order import StochasticOrder, almost_stochastic_order
 from adapterxfer.statistics.table import Cell, CellCounts, ScoreTable, System
@@ -133,6 +133,7 @@ __all__ = [
     "resample",
     "resample_runs",
     "retained_share",
+    "rungs",
     "scale_agreement",
     "score",
     "shift_p",
@@ -140,6 +141,8 @@ __all__ = [
     "slope",
     "slope_weights",
     "step_down",
+    "t_interval",
+    "t_p",
     "two_way_interval",
     "undecidable",
     "verdict",
