@@ -111,6 +111,9 @@ _WORLD_KIN = {
     "world-pos": "pos", "world-ner": "ner", "world-xqa": "qa", "world-xmc": "choice", "world-retrieval": "retrieval",
 }  # fmt: skip
 
+_BEFORE = {"xcopa": ("siqa",)}
+"""Target -> tasks trained first, with the same model and head: XTREME-R trains on Social IQa, then on COPA."""
+
 _OVERLAPS = {
     "xquad": ("squad-v1", "squad-v2", "squad-gold-sentence"),
     "xquad-gold-sentence": ("squad-v1", "squad-v2", "squad-gold-sentence"),
@@ -158,7 +161,7 @@ def tasks() -> dict[str, Task]:
         table[name] = Task(
             name, "target", form, metric, spoken, "hub" if hub else "local", hub or None, licence,
             protocol=_PROTOCOLS[metric], trained=form != "retrieval", kin=kin, available=name not in POOLED,
-            verified=verified == "yes",
+            verified=verified == "yes", before=_BEFORE.get(name, ()),
         )  # fmt: skip
     for task in _REAL_TEXT:
         spoken = task.languages or tuple(code for code, entry in languages().items() if task.name in entry.tasks)

@@ -6,7 +6,7 @@ Artefacts: ``model.json``, ``model.safetensors`` and ``train.jsonl``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,18 @@ def execute(context: StageContext) -> dict[str, Any]:
     verdicts = check("built", evidence)
     device = str(context.settings.get("device") or "cpu")
     with _TrainLog(context.scratch / "train.jsonl", context.log) as log:
+        earlier = [
+            train(
+                model,
+                [first],
+                first_settings,
+                seed=int(identity["seed"]),
+                log=_marked(log, name),
+                device=device,
+                token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
+            )
+            for name, first, first_settings in _before(context, backbone, tasks[0])
+        ]
         result = train(
             model,
             tasks,
@@ -71,6 +83,10 @@ def execute(context: StageContext) -> dict[str, Any]:
     verdicts += check("trained", evidence)
     outcome = result.as_json()
     seconds = outcome.pop("seconds")
+    if earlier:
+        named = {entry["task"]: done.as_json() for entry, done in zip(identity["before"], earlier, strict=True)}
+        seconds += sum(done.pop("seconds") for done in named.values())
+        outcome["before"] = named
     # Wall time stays out of the artefacts: the same stage gives the same bytes.
     content = write_description(
         context.scratch,
@@ -82,7 +98,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         "variant": model.composition.variant,
         "trainable_parameters": content["trainable_parameters"],
         "seconds": round(seconds, 3),
-        "tokens_per_second": round(result.tokens / seconds) if seconds else 0,
+        "tokens_per_second": round((result.tokens + sum(e.tokens for e in earlier)) / seconds) if seconds else 0,
         **outcome,
     }
 
@@ -118,6 +134,33 @@ def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSetti
         folder = _input(context, "texts")
         tasks.append(text_task(folder, mixed, backbone, identity["backbone"], place, max_length=settings.max_length))
     return draw_mixtures(tasks, settings, identity.get("sampling"), seed=int(identity["seed"]))
+
+
+def _before(
+    context: StageContext, backbone: LoadedBackbone, task: TrainTask
+) -> Iterator[tuple[str, TrainTask, TrainSettings]]:
+    """What is trained first, under the name of the task itself: it has the same head.
+
+    Raises:
+        StageError: an earlier task has other labels than the task.
+    """
+    for entry in context.stage.identity.get("before", ()):
+        settings, folder = TrainSettings.of(entry["settings"]), _input(context, f"before.{entry['task']}")
+        first = read_train_task(
+            folder, entry["task"], task.format.name, backbone, max_length=settings.max_length,
+            dev=settings.selection == "dev",
+        )  # fmt: skip
+        if first.labels != task.labels:
+            raise StageError(
+                f"{folder}: '{entry['task']}' has other labels than '{task.name}', which it is trained before",
+                fix="give the data of both the same label names",
+            )
+        yield entry["task"], replace(first, name=task.name), settings
+
+
+def _marked(log: Callable[[Mapping[str, Any]], None], name: str) -> Callable[[Mapping[str, Any]], None]:
+    """A log that says which of several trainings a line is about."""
+    return lambda line: log({**line, "before": name})
 
 
 def _build(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask]) -> TransferModel:
