@@ -62,7 +62,10 @@ class TrainSettings(Section):
     clip: Annotated[float, Field(ge=0, le=1e6)] | None = None
     dtype: Literal["fp32", "bf16"] | None = None
     max_length: Annotated[int, Field(ge=8, le=8192)] | None = None
-    selection: Literal["last", "dev"] | None = None
+    selection: Literal["last", "dev", "mean"] | None = None
+    mean_of: Annotated[int, Field(ge=1, le=10)] | None = None
+    gradient_checkpointing: bool | None = None
+    compile: bool | None = None
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainSettings:

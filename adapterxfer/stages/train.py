@@ -17,8 +17,9 @@ from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
 from adapterxfer.training.building import build_fusion, build_single
+from adapterxfer.training.checkpoints import EVERY_S, Checkpoints
 from adapterxfer.training.device import use_one_thread
-from adapterxfer.training.loop import TOKEN_BUDGET, train
+from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask, read_train_task
 from adapterxfer.variants.assertions import as_json, check
@@ -63,6 +64,7 @@ def execute(context: StageContext) -> dict[str, Any]:
                 log=_marked(log, name),
                 device=device,
                 token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
+                checkpoints=checkpoints_of(context, before=name),
             )
             for name, first, first_settings in _before(context, backbone, tasks[0])
         ]
@@ -75,19 +77,18 @@ def execute(context: StageContext) -> dict[str, Any]:
             sampling=identity.get("sampling"),
             device=device,
             token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
+            checkpoints=checkpoints_of(context),
         )
     model.to("cpu")
     if any(task.name == MLM for task in tasks):
         model.drop_head(MLM)
     write_weights(context.scratch, model)
     verdicts += check("trained", evidence)
+    # Wall time and interruptions stay out of the artefacts: the same stage gives the same bytes.
     outcome = result.as_json()
-    seconds = outcome.pop("seconds")
     if earlier:
-        named = {entry["task"]: done.as_json() for entry, done in zip(identity["before"], earlier, strict=True)}
-        seconds += sum(done.pop("seconds") for done in named.values())
-        outcome["before"] = named
-    # Wall time stays out of the artefacts: the same stage gives the same bytes.
+        named = zip(identity["before"], earlier, strict=True)
+        outcome["before"] = {entry["task"]: done.as_json() for entry, done in named}
     content = write_description(
         context.scratch,
         model,
@@ -97,10 +98,38 @@ def execute(context: StageContext) -> dict[str, Any]:
     return {
         "variant": model.composition.variant,
         "trainable_parameters": content["trainable_parameters"],
-        "seconds": round(seconds, 3),
-        "tokens_per_second": round((result.tokens + sum(e.tokens for e in earlier)) / seconds) if seconds else 0,
+        "seconds": round(result.seconds + sum(done.seconds for done in earlier), 3),
+        **_this_run(result),
         **outcome,
     }
+
+
+def checkpoints_of(context: StageContext, *, before: str = "") -> Checkpoints | None:
+    """Where the stage saves its state, and how often: ``checkpoint_seconds`` and ``checkpoint_steps`` of the settings,
+    0 for never. What is trained before keeps its last state, so that going on later repeats little of it.
+    """
+    if context.resume is None:
+        return None
+    seconds = context.settings.get("checkpoint_seconds")
+    return Checkpoints(
+        context.resume / f"before-{before}" if before else context.resume,
+        stage=f"{context.stage.key}/{before}" if before else context.stage.key,
+        every_s=EVERY_S if seconds is None else float(seconds),
+        every_steps=int(context.settings.get("checkpoint_steps") or 0),
+        stop=context.stop,
+    )
+
+
+def _this_run(result: TrainResult) -> dict[str, Any]:
+    """What is true of this run and not of the stage: speed, and what went on in it."""
+    facts: dict[str, Any] = {}
+    if result.resumed_at:
+        facts["resumed_at"] = result.resumed_at
+    elif result.seconds:
+        facts["tokens_per_second"] = round(result.tokens / result.seconds)
+    if result.halvings:
+        facts["memory_ran_out"] = list(result.halvings)
+    return facts
 
 
 def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSettings) -> list[TrainTask]:
@@ -201,7 +230,7 @@ def _fingerprint(model: TransferModel) -> str:
 
 
 class _TrainLog:
-    """Sends every line to the stage's log and to ``train.jsonl``."""
+    """Sends every line to the stage's log, and those that follow from the stage alone to ``train.jsonl``."""
 
     def __init__(self, path: Path, log: Callable[[Mapping[str, Any]], None]) -> None:
         self._path, self._log = path, log
@@ -211,7 +240,8 @@ class _TrainLog:
         return self
 
     def __call__(self, line: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(dict(line), sort_keys=True) + "\n")
+        if "steps" in line:
+            self._file.write(json.dumps(dict(line), sort_keys=True) + "\n")
         self._log(line)
 
     def __exit__(self, *error: object) -> None:

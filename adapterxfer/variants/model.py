@@ -34,6 +34,9 @@ class TransferModel(nn.Module):
         fusion: present exactly if the composition fuses.
         heads: by id, exactly those of the composition; each is called as ``head(hidden_states, batch)``.
 
+    Attributes:
+        recompute: in training, compute activations inside layers again in the backward pass (gradient checkpointing).
+
     Raises:
         VariantError: the parts do not agree with the composition.
     """
@@ -75,6 +78,7 @@ class TransferModel(nn.Module):
         self.fusion = fusion
         self.heads = nn.ModuleDict(heads)
         self._left_out: frozenset[str] = frozenset()
+        self.recompute = False
         self.freeze()
 
     def freeze(self) -> None:
@@ -91,7 +95,14 @@ class TransferModel(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Last hidden states, shape ``(batch, seq, hidden)``, for token ids and mask of shape ``(batch, seq)``."""
-        return encode(self.backbone, input_ids, attention_mask, self._adapt(), training=self.training)
+        return encode(
+            self.backbone,
+            input_ids,
+            attention_mask,
+            self._adapt(),
+            training=self.training,
+            recompute=self.recompute and self.training,
+        )
 
     def hidden_states(self, input_ids: Tensor, attention_mask: Tensor | None = None, *, layer: int) -> Tensor:
         """Hidden states after ``layer`` layers, adapters included; 0 is the embeddings. Higher layers do not run.

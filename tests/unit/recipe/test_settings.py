@@ -55,6 +55,25 @@ def test_particular_blocks_win_and_lengths_replace_each_other() -> None:
     assert (first["steps"], first["learning_rate"]) == (2, 1e-2)
 
 
+def test_options_that_change_nothing_are_no_part_of_a_stage() -> None:
+    def settings(more: str) -> dict[str, object]:
+        text = LAYERS.replace("steps: 1, batch_size: 8", f"steps: 1, batch_size: 8{more}")
+        return training_settings(
+            parse_recipe(text), phase="intermediate", mode="adapters", task="mnli", backbone="xlm-r-base"
+        )
+
+    plain = settings("")
+    assert settings(", gradient_checkpointing: false, compile: false, mean_of: 5") == plain
+    assert settings(", gradient_checkpointing: true, compile: true") == plain | {
+        "gradient_checkpointing": True,
+        "compile": True,
+    }
+    assert settings(", selection: mean") == plain | {"selection": "mean", "mean_of": 3}
+    assert settings(", selection: mean, mean_of: 5") == plain | {"selection": "mean", "mean_of": 5}
+    with pytest.raises(RecipeError, match="mean_of"):
+        settings(", selection: mean, mean_of: 11")
+
+
 def test_measured_tokens_are_kept_and_used_again(tmp_path: Path) -> None:
     recipe = load_recipe(RECIPES / "real-text.yaml")
     assert recipe.needs_measurement

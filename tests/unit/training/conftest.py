@@ -173,3 +173,20 @@ def run(world: Path, tmp_path: Path) -> Run:
         return scratch
 
     return call
+
+
+@pytest.fixture
+def long_stage(world: Path) -> tuple[Stage, dict[str, Path]]:
+    """A target training of 60 steps, and its inputs."""
+    inputs = {"data": world / "pos", "backbone": world / "backbone"}
+    full = {
+        "backbone": identity("backbone"),
+        "adapter": ADAPTER,
+        "settings": {**SETTINGS, "steps": 60},
+        "seed": 11,
+        "mode": "adapter",
+        "composition": "fresh",
+        "task": "pos",
+        "format": FORMATS["pos"],
+    }
+    return Stage("train_target", 1, full, dict.fromkeys(inputs, "0" * 64)), inputs
