@@ -73,6 +73,7 @@ def stand_in(task: Task, world: Task) -> Task:
         kin=task.kin,
         stand_in=world.name,
         before=task.before,
+        available=world.trained or task.role == "target",
         train_examples=min(world.train_examples or 0, TRAIN_EXAMPLES),
         dev_examples=min(world.dev_examples or 0, DEV_EXAMPLES),
         test_examples=min(world.test_examples or 0, TEST_EXAMPLES),

@@ -75,7 +75,7 @@ class StageMaker:
                 "languages": languages,
                 **sizes,
                 "seed": DATA_SEED,
-                "protocol": task.protocol,
+                "protocol": self.recipe.protocol_of(name),
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
@@ -307,7 +307,7 @@ class StageMaker:
                 "backbone": who,
                 "task": task,
                 "format": entry.format,
-                "protocol": entry.protocol,
+                "protocol": self.recipe.protocol_of(task),
                 "system": system,
                 "split": "test",
                 "languages": list(self.recipe.languages_of(task)),

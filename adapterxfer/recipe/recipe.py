@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapterxfer.catalog import UNTRAINED, Task, tasks, world_languages
+from adapterxfer.catalog import PROTOCOLS, UNTRAINED, Task, tasks, with_layer, world_languages
 from adapterxfer.catalog.arms import Arm, split_arm
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
@@ -91,6 +91,15 @@ class Recipe(RecipeModel):
         if base == POOL:
             return self.single_intermediates()
         return self.multi_tasks() if base == MULTI else (base,)
+
+    def protocol_of(self, task: str) -> str:
+        """Protocol of a task in this recipe: its own, or the one chosen, with the layer chosen."""
+        if (entry := self.task(task)).stand_in:
+            return entry.protocol
+        options = self.tasks.get(task)
+        name = options and options.protocol
+        text = PROTOCOLS[task][name].text if name else tasks()[task].protocol
+        return text if options is None or options.layer is None else with_layer(text, options.layer)
 
     def multi_tasks(self) -> tuple[str, ...]:
         """The tasks of intermediate `multi`, or nothing if the recipe does not use it."""
