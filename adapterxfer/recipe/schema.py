@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.arms import split_arm
+from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import (
     MULTI,
@@ -19,6 +21,7 @@ from adapterxfer.recipe.fields import (
     IntermediateName,
     MethodName,
     OneOrMany,
+    Pins,
     PlainName,
     Rate,
     Seed,
@@ -30,6 +33,7 @@ from adapterxfer.recipe.fields import (
     problem,
     unknown,
 )
+from adapterxfer.recipe.hypotheses import Hypothesis, Method
 from adapterxfer.recipe.series import Pretrain
 
 PHASES = ("intermediate", "target", "fusion")
@@ -119,8 +123,9 @@ class AdapterSpec(Section):
 class TaskOptions(Section):
     """Sizes and languages of one task in this recipe; an absent key leaves the task's own default.
 
-    ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``test_seed`` draws
-    another test set of a generated task, on which choices made with the first one in sight can be confirmed.
+    ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``protocol`` names
+    another way to evaluate the task, ``layer`` the layer that embeds texts in retrieval. ``test_seed`` draws another
+    test set of a generated task, on which choices made with the first one in sight can be confirmed.
     """
 
     train_examples: Count | None = None
@@ -129,6 +134,8 @@ class TaskOptions(Section):
     languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     test_seed: Seed | None = None
     layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
+    protocol: Annotated[str, Field(min_length=1)] | None = None
+    layer: Annotated[int, Field(ge=0, le=1000)] | Literal["middle", "top"] | None = None
 
 
 class Exclusion(Section):
@@ -158,21 +165,6 @@ class Exclusion(Section):
         return found
 
 
-class Sampling(Section):
-    """How `multi` draws its tasks: by size, by size to the power 1/temperature, or by size up to a cap."""
-
-    kind: Literal["proportional", "uniform", "temperature", "capped"] = "proportional"
-    temperature: Annotated[float, Field(ge=1, le=1000)] | None = None
-    cap: Count | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Sampling:
-        for kind, name in (("temperature", "temperature"), ("capped", "cap")):
-            if (self.kind == kind) != (getattr(self, name) is not None):
-                raise problem(f"sampling kind '{kind}' and the key '{name}' belong together")
-        return self
-
-
 class Multi(Section):
     """One intermediate training on several tasks; without ``tasks``: all single intermediate tasks of the recipe."""
 
@@ -180,22 +172,47 @@ class Multi(Section):
     sampling: Sampling = Sampling()
 
 
+class Reuse(Section):
+    """A published adapter in place of an intermediate training; written as ``{name: mnli, from: hub:ORG/NAME@COMMIT}``
+    among the intermediate tasks.
+
+    ``from`` names one place, or one for each backbone that has one; the others are trained. ``licence`` accepts the
+    licence of the adapter by its name; it must be named unless it only asks for attribution or the same licence.
+    """
+
+    from_: Pins = Field(alias="from")
+    licence: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+
 class Statistics(Section):
-    """Resampling; hypotheses are kept as written."""
+    """Resampling, and the hypotheses that were declared before the run."""
 
     resamples: Annotated[int, Field(ge=100, le=10_000_000)] = 2000
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Seed = 0
-    hypotheses: tuple[dict[str, Any], ...] = ()
-    multiplicity: dict[str, Any] = Field(default_factory=dict)
+    hypotheses: tuple[Hypothesis, ...] = ()
+    multiplicity: dict[str, Method] = Field(default_factory=dict)
 
     @field_validator("hypotheses")
     @classmethod
-    def _have_ids(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
-        names = [entry.get("id") for entry in value]
-        if any(not isinstance(name, str) or not name for name in names) or len(set(names)) < len(names):
+    def _have_ids(cls, value: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
+        names = [entry.id for entry in value]
+        if len(set(names)) < len(names):
             raise problem("every hypothesis needs its own id")
         return value
+
+    @model_validator(mode="after")
+    def _known_families(self) -> Statistics:
+        declared = sorted({entry.family for entry in self.hypotheses})
+        for family in self.multiplicity:
+            if family not in declared:
+                raise problem(f"multiplicity: no hypothesis has the family '{family}'; families: {', '.join(declared)}")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What changes the numbers of a report, as JSON values."""
+        listed = [entry.identity() for entry in self.hypotheses]
+        return {**self.model_dump(mode="json", exclude={"hypotheses"}), "hypotheses": listed}
 
 
 class Resources(Section):
@@ -222,7 +239,11 @@ class RecipeModel(Section):
     train: dict[TrainKey, TrainBlock]
     tasks: dict[TaskName, TaskOptions] = Field(default_factory=dict)
     controls: Controls = True
+    reuse: dict[SingleIntermediateName, Reuse] | None = None
     multi: Multi = Multi()
+    mlm_mix: MlmMix | None = None
+    translated: Translated | None = None
+    world: bool = False
     fusion_task: TaskName | None = None
     pretrain: Pretrain | None = None
     resources: dict[BackboneName, dict[Mode, Resources]] = Field(default_factory=dict)
@@ -240,5 +261,6 @@ class RecipeModel(Section):
         return value
 
     def single_intermediates(self) -> tuple[str, ...]:
-        """The single intermediate tasks of the recipe."""
-        return tuple(name for name in self.intermediate_tasks if name not in (NONE, POOL, MULTI))
+        """The single intermediate tasks of the recipe, also those of which it names arms only."""
+        bases = (split_arm(name).base for name in self.intermediate_tasks)
+        return tuple(dict.fromkeys(name for name in bases if name not in (NONE, POOL, MULTI)))
