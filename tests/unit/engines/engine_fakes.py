@@ -1,6 +1,7 @@
 """A tiny study for engine tests: executors that workers import, a plan, and a driver that can be killed.
 
-Run as a script: ``python engine_fakes.py STORE RUNS JOBS SECONDS_PER_STAGE`` runs the plan, to be killed.
+Run as a script: ``python engine_fakes.py STORE RUNS JOBS SECONDS_PER_STAGE [DIAMONDS] [ENGINE]`` runs the plan, to be
+killed.
 """
 
 from __future__ import annotations
@@ -183,14 +184,14 @@ def environment(context: StageContext) -> dict[str, Any]:
 
 
 def main() -> int:
-    from adapterxfer.engines.inline import run_plan
+    from adapterxfer.engines.choice import choose_engine
     from adapterxfer.store.store import Store
 
-    store, runs, jobs, sleep_s = sys.argv[1:]
-    plan = diamonds(3, sleep_s=float(sleep_s))
+    store, runs, jobs, sleep_s, *more = sys.argv[1:]
+    plan = diamonds(int(more[0]) if more else 3, sleep_s=float(sleep_s))
     if sleep_s == "-1":  # one stage that can save where it is, one that cannot
         plan = FakePlan([stage("patient", "long"), stage("work", "deaf", sleep_s=30.0)])
-    outcome = run_plan(
+    outcome = choose_engine(more[1] if more[1:] else "inline", {})(
         plan,
         Store(store),
         jobs=int(jobs),
