@@ -9,11 +9,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from adapterxfer.catalog import UNTRAINED, backbones, tasks
+from adapterxfer.catalog.arms import ARMS, arm_of
 from adapterxfer.errors import Problem, RecipeError
+from adapterxfer.recipe.arms import add_arms
 from adapterxfer.recipe.checks import cross_problems
 from adapterxfer.recipe.fields import MULTI
+from adapterxfer.recipe.hypotheses import frozen
+from adapterxfer.recipe.including import include_hypotheses
+from adapterxfer.recipe.layouts_file import include_layouts
 from adapterxfer.recipe.messages import problems_of
 from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.recipe.stand_ins import use_world
 from adapterxfer.recipe.yaml_core import Document, parse_yaml
 from adapterxfer.recipe.yaml_core import Path as KeyPath
 
@@ -44,14 +50,17 @@ def parse_recipe(text: str | bytes, source: str = "recipe", set_: Sequence[str] 
     document = parse_yaml(text, source)
     for change in set_:
         _apply(document, change, source)
-    _include_layouts(document, source)
+    include_layouts(document, source)
     if not isinstance(document.value, dict):
         problem = Problem(1, 1, "a recipe is a block of keys: recipe: 1, name: ..., backbones: [...], ...")
         raise RecipeError(source, [*document.problems, problem])
+    include_hypotheses(document, source)
+    use_world(document.value)
+    add_arms(document.value)
     problems = list(document.problems)
     recipe: Recipe | None = None
     try:
-        recipe = Recipe.model_validate(_freeze(document.value), context=_context(document.value))
+        recipe = Recipe.model_validate(frozen(document.value), context=_context(document.value))
     except ValidationError as error:
         problems += problems_of(error.errors(include_url=False), document, Recipe)
     if recipe is not None:
@@ -75,59 +84,10 @@ def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     fusion = value.get("fusion_task")
     used += [fusion] if isinstance(fusion, str) else []
     # Blocks of names that the recipe does not use are allowed: `--set` may have removed them from their axis.
-    known = (MULTI, *tasks(), *names)
+    plain = (MULTI, *tasks())
+    known = (*plain, *(arm_of(name, arm) for arm in ARMS for name in plain), *names)
     blocks = dict.fromkeys(name for name in (*(n for n in used if n in known), *known))
     return {"backbones": names, "train": tuple(blocks)}
-
-
-def _include_layouts(document: Document, source: str) -> None:
-    """Read the file that ``layouts`` names into the options of the tasks it describes; what the recipe says wins.
-
-    The file may describe more tasks than the recipe uses: it belongs to a folder of data, not to a recipe.
-    """
-    if not isinstance(document.value, dict) or "layouts" not in document.value:
-        return
-    name = document.value.pop("layouts")
-    if name is None:
-        return
-    line, column = document.values.get(("layouts",), (1, 1))
-    if not isinstance(name, str):
-        document.problems.append(Problem(line, column, "layouts should be the path of a file: see docs/data.md"))
-        return
-    try:
-        described = parse_yaml(Path(name).read_bytes(), name)
-    except OSError as error:
-        text = f"layouts '{name}' cannot be read: {error.strerror or error}"
-        raise RecipeError(source, [Problem(line, column, text)], fix="give the path of a YAML file") from None
-    if described.problems:
-        raise RecipeError(name, described.problems)
-    content = described.value if isinstance(described.value, dict) else {}
-    used = _named_tasks(document.value)
-    if not content:
-        document.problems.append(Problem(line, column, f"layouts '{name}' describes no task: see docs/data.md"))
-    options = document.value.setdefault("tasks", {})
-    for task, roles in content.items():
-        if task not in tasks():
-            document.problems.append(Problem(*described.keys.get((task,), (1, 1)), f"{name}: no task '{task}'"))
-        elif task in used and isinstance(options, dict) and isinstance(options.setdefault(task, {}), dict):
-            options[task].setdefault("layout", roles)
-
-
-def _named_tasks(value: dict[str, Any]) -> set[str]:
-    """Tasks that a recipe names anywhere."""
-    multi = value.get("multi")
-    lists = [value.get(key) for key in ("intermediate_tasks", "target_tasks")]
-    lists.append(multi.get("tasks") if isinstance(multi, dict) else None)
-    named = {name for entry in lists if isinstance(entry, list) for name in entry if isinstance(name, str)}
-    fusion = value.get("fusion_task")
-    return named | ({fusion} if isinstance(fusion, str) else set())
-
-
-def _freeze(value: Any) -> Any:
-    """Lists become tuples: the schema is frozen through and through."""
-    if isinstance(value, dict):
-        return {key: _freeze(entry) for key, entry in value.items()}
-    return tuple(_freeze(entry) for entry in value) if isinstance(value, list) else value
 
 
 def _apply(document: Document, change: str, source: str) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.arms import split_arm
+from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import (
     MULTI,
@@ -30,6 +32,7 @@ from adapterxfer.recipe.fields import (
     problem,
     unknown,
 )
+from adapterxfer.recipe.hypotheses import Hypothesis, Method
 from adapterxfer.recipe.series import Pretrain
 
 PHASES = ("intermediate", "target", "fusion")
@@ -161,21 +164,6 @@ class Exclusion(Section):
         return found
 
 
-class Sampling(Section):
-    """How `multi` draws its tasks: by size, by size to the power 1/temperature, or by size up to a cap."""
-
-    kind: Literal["proportional", "uniform", "temperature", "capped"] = "proportional"
-    temperature: Annotated[float, Field(ge=1, le=1000)] | None = None
-    cap: Count | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Sampling:
-        for kind, name in (("temperature", "temperature"), ("capped", "cap")):
-            if (self.kind == kind) != (getattr(self, name) is not None):
-                raise problem(f"sampling kind '{kind}' and the key '{name}' belong together")
-        return self
-
-
 class Multi(Section):
     """One intermediate training on several tasks; without ``tasks``: all single intermediate tasks of the recipe."""
 
@@ -184,21 +172,34 @@ class Multi(Section):
 
 
 class Statistics(Section):
-    """Resampling; hypotheses are kept as written."""
+    """Resampling, and the hypotheses that were declared before the run."""
 
     resamples: Annotated[int, Field(ge=100, le=10_000_000)] = 2000
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Seed = 0
-    hypotheses: tuple[dict[str, Any], ...] = ()
-    multiplicity: dict[str, Any] = Field(default_factory=dict)
+    hypotheses: tuple[Hypothesis, ...] = ()
+    multiplicity: dict[str, Method] = Field(default_factory=dict)
 
     @field_validator("hypotheses")
     @classmethod
-    def _have_ids(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
-        names = [entry.get("id") for entry in value]
-        if any(not isinstance(name, str) or not name for name in names) or len(set(names)) < len(names):
+    def _have_ids(cls, value: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
+        names = [entry.id for entry in value]
+        if len(set(names)) < len(names):
             raise problem("every hypothesis needs its own id")
         return value
+
+    @model_validator(mode="after")
+    def _known_families(self) -> Statistics:
+        declared = sorted({entry.family for entry in self.hypotheses})
+        for family in self.multiplicity:
+            if family not in declared:
+                raise problem(f"multiplicity: no hypothesis has the family '{family}'; families: {', '.join(declared)}")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What changes the numbers of a report, as JSON values."""
+        listed = [entry.identity() for entry in self.hypotheses]
+        return {**self.model_dump(mode="json", exclude={"hypotheses"}), "hypotheses": listed}
 
 
 class Resources(Section):
@@ -226,6 +227,9 @@ class RecipeModel(Section):
     tasks: dict[TaskName, TaskOptions] = Field(default_factory=dict)
     controls: Controls = True
     multi: Multi = Multi()
+    mlm_mix: MlmMix | None = None
+    translated: Translated | None = None
+    world: bool = False
     fusion_task: TaskName | None = None
     pretrain: Pretrain | None = None
     resources: dict[BackboneName, dict[Mode, Resources]] = Field(default_factory=dict)
@@ -243,5 +247,6 @@ class RecipeModel(Section):
         return value
 
     def single_intermediates(self) -> tuple[str, ...]:
-        """The single intermediate tasks of the recipe."""
-        return tuple(name for name in self.intermediate_tasks if name not in (NONE, POOL, MULTI))
+        """The single intermediate tasks of the recipe, also those of which it names arms only."""
+        bases = (split_arm(name).base for name in self.intermediate_tasks)
+        return tuple(dict.fromkeys(name for name in bases if name not in (NONE, POOL, MULTI)))
