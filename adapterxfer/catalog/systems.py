@@ -12,7 +12,7 @@ VARIANTS: dict[str, Variant] = {
         Variant("stack", True, True, "frozen intermediate adapter below, a fresh target adapter above"),
         Variant("fuse", True, True, "AdapterFusion over intermediate and target adapters"),
         Variant("merge", True, False, "weighted average of trained weights"),
-        Variant("head-only", False, False, "control: frozen backbone, only the head trains"),
+        Variant("head-only", False, True, "control: frozen backbone, only the head trains"),
     )
 }
 

@@ -21,7 +21,7 @@ from adapterxfer.plan.cost import embedding_parameters, non_embedding_parameters
 from adapterxfer.plan.model import Cell, Plan, Refusal
 from adapterxfer.plan.select import Selection
 from adapterxfer.plan.sources import Sources
-from adapterxfer.plan.stages import VERSIONS, StageMaker
+from adapterxfer.plan.stages import HEAD_ONLY, VERSIONS, StageMaker
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import AdapterSpec
@@ -31,6 +31,7 @@ CONTROL = "control"
 FUSE = "fuse"
 FULL = "full-ft"
 
+_NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
 _NO_FUSION = "there is no target training on which a fusion could be trained; name fusion_task and use 'pool'"
 
 
@@ -141,6 +142,9 @@ class _Builder:
 
     def _row(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None) -> Iterator[Cell]:
         """All intermediates and seeds of one system."""
+        if variant == HEAD_ONLY:
+            yield from self._head_only(backbone, target)
+            return
         total, inner = self.sizes[backbone]
         method, label = (adapter.method, adapter.label) if adapter else ("", "")
         for intermediate in self.recipe.intermediate_tasks:
@@ -161,15 +165,35 @@ class _Builder:
                 key = self._predict(backbone, target, variant, adapter, intermediate, seed)
                 yield Cell(backbone, total, inner, variant, label, intermediate, target, seed, key, "", overlap)
 
+    def _head_only(self, backbone: str, target: str) -> Iterator[Cell]:
+        """The control that trains a head on the frozen backbone: no intermediate training could change it."""
+        if not tasks()[target].trained:
+            self._add_refusal(Refusal(HEAD_ONLY, target, NONE, _NO_HEAD))
+            return
+        total, inner = self.sizes[backbone]
+        if not self.selection.wants("intermediate", NONE):
+            return
+        for seed in self.recipe.seeds:
+            if not self.selection.wants("seed", seed):
+                continue
+            if not self.selection.keeps(backbone, HEAD_ONLY, "", NONE, target, seed):
+                continue
+            self._count_missing(backbone, HEAD_ONLY, "", NONE, target)
+            model = self.maker.target(backbone, None, HEAD_ONLY, NONE, target, seed)
+            key = self.maker.predict(backbone, target, model=model)
+            yield Cell(backbone, total, inner, CONTROL, "", NONE, target, seed, key, HEAD_ONLY)
+
+    def _add_refusal(self, refusal: Refusal) -> None:
+        if refusal not in self.refused:
+            self.refused.append(refusal)
+
     def _refuse(self, target: str, intermediate: str) -> bool:
         """Fusion on an untrained target exists only as a pool trained on a named task."""
         if tasks()[target].trained or intermediate == NONE:
             return False
         if intermediate == POOL and self.recipe.fusion_task:
             return False
-        refusal = Refusal(FUSE, target, intermediate, _NO_FUSION)
-        if refusal not in self.refused:
-            self.refused.append(refusal)
+        self._add_refusal(Refusal(FUSE, target, intermediate, _NO_FUSION))
         return True
 
     def _predict(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,

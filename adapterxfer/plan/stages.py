@@ -6,7 +6,7 @@ numbers, and only there: adding it everywhere would send every stored result of 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from adapterxfer.catalog import UNTRAINED, backbones, tasks
 from adapterxfer.plan.cost import CostModel
@@ -27,6 +27,8 @@ VERSIONS = {
     "report": 1,
 }
 """Raised when the code of a kind changes what the same identity computes."""
+
+HEAD_ONLY: Literal["head-only"] = "head-only"
 
 DATA_SEED = 0
 """Every system of a study sees the same examples; seeds of the study move initialisation and order."""
@@ -198,31 +200,33 @@ class StageMaker:
 
         Args:
             composition: ``fresh``, ``sequential`` or ``stack``; full fine-tuning after an intermediate task is
-                ``sequential``.
+                ``sequential``. ``head-only`` trains nothing but the head.
         """
         label = adapter.label if adapter else ""
         memo = ("target", backbone, label, composition, intermediate, task, seed)
         if memo not in self._memo:
             entry = tasks()[task]
             who, inputs = self.backbone(backbone)
-            mode: Mode = "adapters" if adapter else "full-ft"
+            head_only = composition == HEAD_ONLY
+            mode: Mode = HEAD_ONLY if head_only else "adapters" if adapter else "full-ft"
             settings = self._settings("target", mode, task, backbone)
             identity = {
                 "backbone": who,
-                "mode": "adapter" if adapter else "full",
+                "mode": "head" if head_only else "adapter" if adapter else "full",
                 "adapter": adapter.identity() if adapter else None,
-                "composition": composition,
+                "composition": "fresh" if head_only else composition,
                 "task": task,
                 "format": entry.format,
                 "settings": settings,
                 "seed": seed,
             }
             inputs = {"data": self.prepare_task(task), **inputs}
-            if composition != "fresh":
+            if composition not in ("fresh", HEAD_ONLY):
                 inputs["intermediate"] = self.intermediate(backbone, adapter, intermediate, seed)
-            variant = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
+            plain = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
+            variant = HEAD_ONLY if head_only else plain
             labels = self._labels(backbone, variant, label, intermediate, task, seed)
-            cost = self.cost.training(backbone, settings, (task,), frozen=adapter is not None)
+            cost = self.cost.training(backbone, settings, (task,), frozen=adapter is not None or head_only)
             slug = f"{backbone}-{variant}-{intermediate}-{task}-s{seed}"
             resources = self._resources(backbone, mode, cost)
             self._memo[memo] = self._add("train_target", identity, inputs, slug, labels, resources)

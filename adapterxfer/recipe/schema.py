@@ -33,8 +33,8 @@ from adapterxfer.recipe.fields import (
 from adapterxfer.recipe.series import Pretrain
 
 PHASES = ("intermediate", "target", "fusion")
-MODES = ("full-ft", "adapters", "fuse")
-Mode = Literal["full-ft", "adapters", "fuse"]
+MODES = ("full-ft", "adapters", "fuse", "head-only")
+Mode = Literal["full-ft", "adapters", "fuse", "head-only"]
 
 
 def _train_key(value: str, info: ValidationInfo) -> str:
@@ -75,6 +75,7 @@ class TrainBlock(TrainSettings):
     full_ft: TrainSettings | None = Field(default=None, alias="full-ft")
     adapters: TrainSettings | None = None
     fuse: TrainSettings | None = None
+    head_only: TrainSettings | None = Field(default=None, alias="head-only")
 
 
 class AdapterSpec(Section):
@@ -109,8 +110,10 @@ class AdapterSpec(Section):
 
     @cached_property
     def label(self) -> str:
-        """``seq_bn/2``: the method and its size."""
-        return "/".join(str(value) for value in self.identity().values())
+        """``seq_bn/2`` (a reduction factor) or ``seq_bn/size64`` (a bottleneck size): equal labels, equal adapters."""
+        sizes = {"bottleneck_size": "size"}
+        parts = (f"{sizes.get(key, '')}{value}" for key, value in self.identity().items())
+        return "/".join(parts)
 
 
 class TaskOptions(Section):

@@ -34,7 +34,7 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
 
     Args:
         phase: ``intermediate``, ``target`` or ``fusion``.
-        mode: ``full-ft``, ``adapters`` or ``fuse``.
+        mode: ``full-ft``, ``adapters``, ``fuse`` or ``head-only``.
     """
     merged = dict(DEFAULTS)
     for name in ("default", phase, mode, task, backbone):
@@ -49,7 +49,13 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
 
 
 def _mode_block(block: TrainBlock, mode: str) -> TrainSettings | None:
-    return {"full-ft": block.full_ft, "adapters": block.adapters, "fuse": block.fuse}[mode]
+    blocks = {
+        "full-ft": block.full_ft,
+        "adapters": block.adapters,
+        "fuse": block.fuse,
+        "head-only": block.head_only,
+    }
+    return blocks[mode]
 
 
 def _merge(merged: dict[str, Any], block: TrainSettings) -> None:
@@ -85,5 +91,7 @@ def _trainings(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     for mode in modes:
         yield from (("intermediate", mode, name) for name in intermediates)
         yield from (("target", mode, name) for name in targets)
+    if "head-only" in recipe.variants:
+        yield from (("target", "head-only", name) for name in targets)
     if "fuse" in recipe.variants:
         yield from (("fusion", "fuse", name) for name in targets)

@@ -17,6 +17,7 @@ and start values are those of `peft`; tests compare active and merged weights wi
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -41,8 +42,8 @@ RESCALED = ("key", "value", "qkv", "ffn_out")
 Linears = Mapping[str, nn.Linear]
 
 
-class _Changes(nn.Module):
-    """What the methods have in common: nothing happens to inputs and outputs unless a method says so."""
+class _Changes(nn.Module, ABC):
+    """What the methods have in common: nothing happens to inputs unless a method says so."""
 
     places: ClassVar[tuple[str, ...]] = ("linear",)
 
@@ -50,9 +51,13 @@ class _Changes(nn.Module):
         """Change the input of a map."""
         return states
 
+    @abstractmethod
+    def linear_output(self, role: str, linear: nn.Linear, states: Tensor, base: Tensor, now: Tensor) -> Tensor:
+        """Change the output of a map; see `places.places_of`."""
+
+    @abstractmethod
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""
-        raise NotImplementedError
 
 
 class LowRank(_Changes):
