@@ -27,7 +27,9 @@ ARCHITECTURES: dict[str, str] = {
 }
 """Backbone -> architecture; ``world`` stands for all backbones of the world and of recipes."""
 
-COMPOSITIONS = ("full-ft", "head-only", "sequential", "stack", "fuse")
+BARE = ("full-ft", "head-only")
+ADAPTED = ("sequential", "stack", "fuse")
+COMPOSITIONS = (*BARE, *ADAPTED)
 _MODEL_TYPES = tuple(dict.fromkeys(ARCHITECTURES.values()))
 _BUILT = ("seq_bn", "double_seq_bn", "par_bn", "lora", "rslora", "dora", "ia3", "vera")
 _NOT_BUILT = ("seq_bn_inv", "compacter", "prefix", "loreft")
@@ -60,9 +62,9 @@ def capabilities() -> dict[tuple[str, str, str], Capability]:
     """All cells by (architecture, method, composition)."""
     cells = []
     for architecture in _MODEL_TYPES:
-        cells += [Capability(architecture, "", composition, True) for composition in ("full-ft", "head-only")]
+        cells += [Capability(architecture, "", composition, True) for composition in BARE]
         for method in (*_BUILT, *_NOT_BUILT):
-            cells += [_cell(architecture, method, composition) for composition in ("sequential", "stack", "fuse")]
+            cells += [_cell(architecture, method, composition) for composition in ADAPTED]
     return {(cell.architecture, cell.method, cell.composition): cell for cell in cells}
 
 
@@ -75,12 +77,16 @@ def _cell(architecture: str, method: str, composition: str) -> Capability:
     return Capability(architecture, method, composition, True)
 
 
-def capability(backbone: str, method: str, composition: str) -> Capability:
-    """The cell of a backbone of the catalogue or of a recipe; ``method`` is empty for compositions without adapters.
+def architecture_of(backbone: str) -> str:
+    """``model_type`` of a backbone of the catalogue; what the catalogue does not know is pretrained by a recipe."""
+    return ARCHITECTURES.get(backbone, ARCHITECTURES["world"])
+
+
+def capability(architecture: str, method: str, composition: str) -> Capability:
+    """One cell; ``method`` is ignored for compositions without adapters.
 
     Raises:
-        KeyError: no such method or composition.
+        KeyError: no such architecture, method or composition.
     """
-    architecture = ARCHITECTURES.get(backbone, ARCHITECTURES["world"])
-    method = "" if composition in ("full-ft", "head-only") else method
+    method = "" if composition in BARE else method
     return capabilities()[architecture, method, composition]

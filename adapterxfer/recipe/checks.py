@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import METHODS, VARIANTS, tasks, world_languages
+from adapterxfer.catalog import VARIANTS, tasks, world_languages
 from adapterxfer.catalog import languages as known_languages
+from adapterxfer.catalog.capabilities import capability
 from adapterxfer.errors import Problem
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.messages import one_of
@@ -20,6 +21,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     """All contradictions between parts of a recipe."""
     found: list[tuple[Path, str]] = []
     found += _adapters(recipe)
+    found += _capabilities(recipe)
     found += _intermediates(recipe)
     found += _fusion(recipe)
     found += _languages(recipe)
@@ -40,21 +42,39 @@ def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
     if wanting and not recipe.adapters:
         example = "adapters: [{method: seq_bn, reduction_factor: 16}]"
         return [(("variants",), f"variant '{wanting[0]}' needs adapters, e.g. {example}")]
-    if "fuse" not in recipe.variants:
-        return []
-    left_out = [rule.axes() for rule in recipe.exclude]
+    return []
+
+
+def _capabilities(recipe: Recipe) -> list[tuple[Path, str]]:
+    """Cells of the grid that no program of this version can build: the reason, and the nearest one that runs."""
+    rules = [rule.axes() for rule in recipe.exclude]
     found: list[tuple[Path, str]] = []
     for index, spec in enumerate(recipe.adapters):
-        covered = any(
-            axes.keys() == {"variant", "adapter"} and "fuse" in axes["variant"] and spec.method in axes["adapter"]
-            for axes in left_out
-        )
-        if not METHODS[spec.method].fusible and not covered:
-            fix = f"add to exclude: {{variant: fuse, adapter: {spec.method}, because: ...}}"
-            found.append(
-                (("adapters", index), f"AdapterFusion is not defined for adapter method '{spec.method}'; {fix}")
-            )
+        for variant in recipe.variants:
+            if not VARIANTS[variant].adapters or not VARIANTS[variant].available:
+                continue
+            refused = {
+                backbone: cell
+                for backbone in recipe.backbones
+                if not (cell := capability(recipe.architecture(backbone), spec.method, variant)).works
+                and not _excluded(rules, backbone, variant, spec.method)
+            }
+            # One message where the reason does not lie with the backbone.
+            everywhere = len({cell.because for cell in refused.values()}) == 1 and len(refused) == len(recipe.backbones)
+            for backbone, cell in list(refused.items())[: 1 if everywhere else None]:
+                where = "" if everywhere else f"backbone '{backbone}': "
+                axes = ("" if everywhere else f"backbone: {backbone}, ") + f"variant: {variant}, adapter: {spec.method}"
+                message = (
+                    f"{where}adapter method '{spec.method}' cannot run as '{variant}' ({cell.because}); "
+                    f"nearest that runs: {cell.nearest}; or add to exclude: {{{axes}, because: ...}}"
+                )
+                found.append((("adapters", index), message))
     return found
+
+
+def _excluded(rules: list[dict[str, frozenset[Any]]], backbone: str, variant: str, method: str) -> bool:
+    cell = {"backbone": backbone, "variant": variant, "adapter": method}
+    return any(axes.keys() <= cell.keys() and all(cell[axis] in axes[axis] for axis in axes) for axes in rules)
 
 
 def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:

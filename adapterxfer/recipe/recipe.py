@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.catalog import UNTRAINED, Task, tasks
+from adapterxfer.catalog.capabilities import architecture_of
 from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest
@@ -42,6 +43,10 @@ class Recipe(RecipeModel):
     def is_own(self, backbone: str) -> bool:
         """Whether the backbone, or its untrained twin, belongs to the recipe's own series."""
         return backbone.removesuffix(UNTRAINED) in self.series
+
+    def architecture(self, backbone: str) -> str:
+        """``model_type`` of a backbone of this recipe."""
+        return architecture_of(backbone)
 
     @property
     def synthetic(self) -> bool:

@@ -234,7 +234,7 @@ def test_show_a_stage_and_a_recipe(
     assert main(["explain", "x y"]) == 2
 
 
-@pytest.mark.parametrize("what", ["backbones", "tasks", "variants", "methods", "languages", "controls"])
+@pytest.mark.parametrize("what", ["backbones", "capabilities", "tasks", "variants", "methods", "languages", "controls"])
 def test_ls(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ls", what]) == 0
     rows = capsys.readouterr().out.splitlines()

@@ -226,3 +226,29 @@ def test_missing_files_stop_a_run_and_not_a_count() -> None:
         made.require_runnable()
     assert "en_ewt-ud-train.conllu" in str(caught.value)
     assert "xquad.de.json" in str(caught.value)
+
+
+def test_head_only_is_a_control_without_intermediate() -> None:
+    made = plan("variants=[full-ft, head-only]", "backbones=[world-nano]", "train.head-only={steps: 3}")
+    cells = [cell for cell in made.cells if cell.control == "head-only"]
+    assert [(cell.variant, cell.intermediate, cell.target, cell.seed) for cell in cells] == [
+        ("control", "none", "world-xnli", 1),
+        ("control", "none", "world-xnli", 2),
+    ]
+    (first, second) = of(made, "train_target", variant="head-only")
+    assert first.identity["mode"] == "head"
+    assert first.identity["composition"] == "fresh"
+    assert first.identity["adapter"] is None
+    assert first.identity["settings"]["steps"] == 3
+    assert set(first.inputs) == {"data"}
+    assert first.key != second.key
+    assert [(r.variant, r.target) for r in made.refused] == [("head-only", "world-retrieval")]
+    assert not made.unavailable
+
+
+def test_equal_numbers_of_different_sizes_are_different_adapters() -> None:
+    """Under one label, the second size of the study would silently have been the first one's trainings."""
+    made = plan("adapters=[{method: seq_bn, reduction_factor: 8}, {method: seq_bn, bottleneck_size: 8}]")
+    found = {(c.adapter, c.predict) for c in made.cells if c.variant == "stack" and c.intermediate == "world-nli"}
+    assert len({key for _, key in found}) == len(found) == 16
+    assert {label for label, _ in found} == {"seq_bn/8", "seq_bn/size8"}

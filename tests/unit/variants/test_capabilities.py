@@ -9,7 +9,7 @@ import pytest
 from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.catalog import METHODS, backbones
 from adapterxfer.catalog.capabilities import ARCHITECTURES as BY_BACKBONE
-from adapterxfer.catalog.capabilities import Capability, capabilities, capability
+from adapterxfer.catalog.capabilities import Capability, architecture_of, capabilities, capability
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import RULES, AdapterShape
 from adapterxfer.variants.measures import Evidence
@@ -45,8 +45,8 @@ def test_refused_cells_are_refused(cell: Capability, evidence_of: Callable[..., 
 
 
 def test_lookup() -> None:
-    assert capability("xlm-r-xl", "seq_bn", "stack").architecture == "xlm-roberta-xl"
-    assert capability("world-small", "lora", "full-ft").works
-    refused = capability("mmbert-base", "lora", "fuse")
+    assert architecture_of("xlm-r-xl") == "xlm-roberta-xl"
+    assert capability(architecture_of("world-small"), "lora", "full-ft").works
+    refused = capability(architecture_of("mmbert-base"), "lora", "fuse")
     assert not refused.works
     assert refused.nearest == "stack/lora"
