@@ -28,11 +28,13 @@ ARCHITECTURES: dict[str, str] = {
 """Backbone -> architecture; ``world`` stands for all backbones of the world and of recipes."""
 
 BARE = ("full-ft", "head-only")
-ADAPTED = ("sequential", "stack", "fuse")
+ADAPTED = ("sequential", "stack", "fuse", "merge")
 COMPOSITIONS = (*BARE, *ADAPTED)
 _MODEL_TYPES = tuple(dict.fromkeys(ARCHITECTURES.values()))
 _BUILT = ("seq_bn", "double_seq_bn", "par_bn", "lora", "rslora", "dora", "ia3", "vera")
 _NOT_BUILT = ("seq_bn_inv", "compacter", "prefix", "loreft")
+MERGED = ("seq_bn", "double_seq_bn", "par_bn", "lora", "rslora", "ia3")
+_NO_SUM = "its changes are no sum over its weights, so averaged weights are not an averaged change"
 _NO_FUSION = "AdapterFusion mixes single bottlenecks after the feed-forward block; this method has none"
 
 
@@ -74,6 +76,9 @@ def _cell(architecture: str, method: str, composition: str) -> Capability:
         return Capability(architecture, method, composition, False, because, f"{composition}/seq_bn")
     if composition == "fuse" and method != "seq_bn":
         return Capability(architecture, method, composition, False, _NO_FUSION, f"stack/{method}")
+    if composition == "merge" and method not in MERGED:
+        nearest = "merge/lora" if method in ("dora", "vera") else f"stack/{method}"
+        return Capability(architecture, method, composition, False, _NO_SUM, nearest)
     return Capability(architecture, method, composition, True)
 
 

@@ -11,7 +11,7 @@ VARIANTS: dict[str, Variant] = {
         Variant("sequential", True, True, "one adapter, trained on the intermediate and then on the target task"),
         Variant("stack", True, True, "frozen intermediate adapter below, a fresh target adapter above"),
         Variant("fuse", True, True, "AdapterFusion over intermediate and target adapters"),
-        Variant("merge", True, False, "weighted average of trained weights"),
+        Variant("merge", True, True, "trained weights joined: average, task arithmetic, or a soup of several runs"),
         Variant("head-only", False, True, "control: frozen backbone, only the head trains"),
     )
 }

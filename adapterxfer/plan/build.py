@@ -10,14 +10,11 @@ from contextlib import contextmanager
 from adapterxfer.catalog import (
     CONTROLS,
     METHODS,
-    UNTRAINED,
     VARIANTS,
-    backbones,
     controls_of,
     overlaps,
     tasks,
 )
-from adapterxfer.plan.cost import embedding_parameters, non_embedding_parameters
 from adapterxfer.plan.model import Cell, Plan, Refusal
 from adapterxfer.plan.select import Selection
 from adapterxfer.plan.sources import Sources
@@ -29,9 +26,13 @@ from adapterxfer.store.keys import Stage
 
 CONTROL = "control"
 FUSE = "fuse"
+MERGE = "merge"
+SOUP_STEP = 1_000_000
+"""The runs in a soup of seed s have the seeds s, s + 10^6, s + 2 x 10^6...: soups of different seeds share no run."""
 FULL = "full-ft"
 
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
+_NO_MERGE = "there is no model of this target that could be merged with the intermediate's; use a soup"
 _NO_FUSION = "there is no target training on which a fusion could be trained; name fusion_task and use 'pool'"
 
 
@@ -57,7 +58,7 @@ def build_plan(recipe: Recipe, *, only: Sequence[str] = (), sources: Sources | N
         refused=tuple(builder.refused),
         excluded=dict(builder.selection.excluded),
         needs_measurement=any("measure" in stage.resources for stage in builder.maker.stages.values()),
-        missing_data=builder.maker.sources.missing,
+        missing_data=builder.maker.sources.missing or builder.maker.backbones.missing,
     )
 
 
@@ -82,23 +83,13 @@ class _Builder:
         self.maker = StageMaker(recipe, sources)
         self.unavailable: Counter[tuple[str, str]] = Counter()
         self.refused: list[Refusal] = []
-        self.sizes = {name: self._size(name) for name in recipe.backbones}
+        self.sizes = {name: self.maker.backbones.size(name) for name in recipe.backbones}
         self.missing = self._missing()
-
-    def _size(self, name: str) -> tuple[int, int]:
-        """All parameters and those outside the embeddings."""
-        setup = self.recipe.pretrain
-        if setup is not None and self.recipe.is_own(name):
-            shape, corpus = setup.series[name.removesuffix(UNTRAINED)], setup.corpus
-            inner = non_embedding_parameters(shape.hidden, shape.layers)
-            return inner + embedding_parameters(shape.hidden, corpus.vocabulary, corpus.sequence_length + 2), inner
-        entry = backbones()[name]
-        return entry.parameters or 0, entry.non_embedding_parameters or 0
 
     def _missing(self) -> dict[tuple[str, str], bool]:
         """(kind, name) of everything in the recipe that this version cannot run."""
         recipe = self.recipe
-        named = [("backbone", name, recipe.is_own(name) or backbones()[name].available) for name in recipe.backbones]
+        named = [("backbone", name, self.maker.backbones.available(name)) for name in recipe.backbones]
         named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
         named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
         named += [("adapter method", spec.method, METHODS[spec.method].available) for spec in recipe.adapters]
@@ -135,7 +126,7 @@ class _Builder:
         return wanted
 
     def _adapters(self, variant: str) -> list[AdapterSpec | None]:
-        if not VARIANTS[variant].adapters:
+        if not VARIANTS[variant].adapters or (variant == MERGE and self.recipe.merging.full):
             return [None]
         wants = self.selection.wants_adapter
         return [spec for spec in self.recipe.adapters if wants(spec.method, spec.label)]
@@ -148,9 +139,9 @@ class _Builder:
         total, inner = self.sizes[backbone]
         method, label = (adapter.method, adapter.label) if adapter else ("", "")
         for intermediate in self.recipe.intermediate_tasks:
-            if not self.selection.wants("intermediate", intermediate) or (intermediate == POOL and variant != FUSE):
+            if not self.selection.wants("intermediate", intermediate) or not self._joins(variant, intermediate):
                 continue
-            if variant == FUSE and self._refuse(target, intermediate):
+            if self._refuse(variant, target, intermediate):
                 continue
             parts = self.recipe.multi_tasks() if intermediate == MULTI else (intermediate,)
             if intermediate == POOL:
@@ -187,39 +178,72 @@ class _Builder:
         if refusal not in self.refused:
             self.refused.append(refusal)
 
-    def _refuse(self, target: str, intermediate: str) -> bool:
-        """Fusion on an untrained target exists only as a pool trained on a named task."""
-        if tasks()[target].trained or intermediate == NONE:
+    def _joins(self, variant: str, intermediate: str) -> bool:
+        """Whether a variant has this intermediate: `pool` exists where several models are joined."""
+        how = self.recipe.merging
+        joins = variant == FUSE or (variant == MERGE and (how.of == FUSE or how.members is None))
+        return intermediate != POOL or joins
+
+    def _refuse(self, variant: str, target: str, intermediate: str) -> bool:
+        """Untrained targets: a fusion is a pool trained on a named task, and a merged model needs a target's model."""
+        how = self.recipe.merging
+        of = how.of if variant == MERGE and how.members is not None else variant
+        if tasks()[target].trained or intermediate == NONE or of not in (FUSE, MERGE):
             return False
-        if intermediate == POOL and self.recipe.fusion_task:
+        if of == FUSE and intermediate == POOL and self.recipe.fusion_task:
             return False
-        self._add_refusal(Refusal(FUSE, target, intermediate, _NO_FUSION))
+        self._add_refusal(Refusal(variant, target, intermediate, _NO_FUSION if of == FUSE else _NO_MERGE))
         return True
 
     def _predict(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
                  seed: int) -> str:  # fmt: skip
         """Key of the predictions of one cell, with everything before it."""
+        if variant == MERGE:
+            model = self._merged(backbone, target, adapter, intermediate, seed)
+        else:
+            model = self._model(backbone, target, variant, adapter, intermediate, seed)
+        return self.maker.predict(backbone, target, model=model)
+
+    def _model(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
+               seed: int) -> str:  # fmt: skip
+        """Key of the trained model of one cell; empty for the untouched backbone."""
         maker = self.maker
         if not tasks()[target].trained:
             if intermediate == NONE:
-                return maker.predict(backbone, target)
+                return ""
             if variant == FUSE and adapter is not None and self.recipe.fusion_task:
                 fused = self.recipe.single_intermediates()
                 task = self.recipe.fusion_task
                 own = task not in fused
-                model = maker.fusion(backbone, adapter, intermediate, fused, task, seed, with_target=own)
-            else:
-                model = maker.intermediate(backbone, adapter, intermediate, seed)
-            return maker.predict(backbone, target, model=model)
+                return maker.fusion(backbone, adapter, intermediate, fused, task, seed, with_target=own)
+            return maker.intermediate(backbone, adapter, intermediate, seed)
         if intermediate == NONE:
-            model = maker.target(backbone, adapter, "fresh", NONE, target, seed)
-        elif variant == FUSE and adapter is not None:
+            return maker.target(backbone, adapter, "fresh", NONE, target, seed)
+        if variant == FUSE and adapter is not None:
             fused = self.recipe.single_intermediates() if intermediate == POOL else (intermediate,)
-            model = maker.fusion(backbone, adapter, intermediate, fused, target, seed)
+            return maker.fusion(backbone, adapter, intermediate, fused, target, seed)
+        composition = "stack" if variant == "stack" else "sequential"
+        return maker.target(backbone, adapter, composition, intermediate, target, seed)
+
+    def _merged(self, backbone: str, target: str, adapter: AdapterSpec | None, intermediate: str, seed: int) -> str:
+        """Key of the merged model of one cell; empty for the untouched backbone."""
+        how = self.recipe.merging
+        if how.members is not None:
+            seeds = [seed + SOUP_STEP * number for number in range(how.members)]
+            members = [self._model(backbone, target, how.of, adapter, intermediate, own) for own in seeds]
+            if not members[0]:
+                return ""
+            weights = [1 / how.members] * how.members
         else:
-            composition = "stack" if variant == "stack" else "sequential"
-            model = maker.target(backbone, adapter, composition, intermediate, target, seed)
-        return maker.predict(backbone, target, model=model)
+            # The target's own model comes first: the merged one answers with its head.
+            members = [self._model(backbone, target, how.of, adapter, NONE, seed)]
+            if intermediate == NONE:
+                return members[0]
+            parts = self.recipe.single_intermediates() if intermediate == POOL else (intermediate,)
+            members += [self.maker.intermediate(backbone, adapter, part, seed) for part in parts]
+            rest = 1 - how.intermediate if how.target is None else how.target
+            weights = [rest, *([how.intermediate / len(parts)] * len(parts))]
+        return self.maker.merge(backbone, adapter, how, members, weights, intermediate, target, seed)
 
     def controls(self) -> Iterator[Cell]:
         """Cells of the baselines that stand beside the scores."""

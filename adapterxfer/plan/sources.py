@@ -104,8 +104,3 @@ class Sources:
                 self.missing = error
                 self._described = {task: {"kind": "files", "files": None} for task, _ in requests}
         return self._described[name]
-
-
-def backbone_identity(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Add what every loaded backbone fixes: number format of its weights and attention implementation."""
-    return {**entry, "dtype": "float32", "attention": "sdpa"}

@@ -6,13 +6,15 @@ numbers, and only there: adding it everywhere would send every stored result of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from adapterxfer.catalog import UNTRAINED, backbones, tasks
+from adapterxfer.catalog import UNTRAINED, tasks
+from adapterxfer.plan.backbones import Backbones, backbone_identity
 from adapterxfer.plan.cost import CostModel
-from adapterxfer.plan.sources import Sources, backbone_identity
+from adapterxfer.plan.sources import Sources
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.schema import AdapterSpec, Mode
+from adapterxfer.recipe.schema import AdapterSpec, Merge, Mode
 from adapterxfer.recipe.series import Corpus
 from adapterxfer.recipe.settings import training_settings
 from adapterxfer.store.keys import Stage
@@ -23,6 +25,7 @@ VERSIONS = {
     "train_intermediate": 1,
     "train_target": 1,
     "train_fusion": 1,
+    "merge": 1,
     "predict": 1,
     "report": 1,
 }
@@ -44,8 +47,9 @@ class StageMaker:
     def __init__(self, recipe: Recipe, sources: Sources) -> None:
         self.recipe = recipe
         self.sources = sources
+        self.backbones = Backbones(recipe)
         self.stages: dict[str, Stage] = {}
-        self.cost = CostModel(recipe)
+        self.cost = CostModel(recipe, self.backbones.described)
         self._memo: dict[tuple[Any, ...], Any] = {}
 
     def _add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
@@ -138,13 +142,7 @@ class StageMaker:
     def _backbone(self, name: str) -> tuple[dict[str, Any], dict[str, str]]:
         if self.recipe.is_own(name):
             return backbone_identity({"name": name, "kind": "stage"}), {"backbone": self.pretrain(name)}
-        entry = backbones()[name]
-        if entry.kind == "embedded":
-            return backbone_identity({"name": name, "kind": "embedded", "fingerprint": entry.fingerprint}), {}
-        if entry.kind == "untrained":
-            facts = {"kind": "untrained", "of": entry.of, "fingerprint": entry.fingerprint, "seed": entry.seed}
-            return backbone_identity({"name": name, **facts}), {}
-        return backbone_identity({"name": name, "kind": "hub", "repo": entry.hub, "revision": None}), {}
+        return self.backbones.identity(name), {}
 
     def _settings(self, phase: str, mode: str, task: str, backbone: str) -> dict[str, Any]:
         memo = ("settings", phase, mode, task, backbone)
@@ -248,8 +246,14 @@ class StageMaker:
                 "settings": settings,
                 "seed": seed,
             }
+            options = self.recipe.fusion
+            joint = with_target and options is not None and options.target == "jointly"
+            if joint:
+                identity["joint"] = True
+            if options is not None and options.rank is not None:
+                identity["rank"] = options.rank
             inputs = {"data": self.prepare_task(task), **inputs}
-            if with_target:
+            if with_target and not joint:
                 inputs["target"] = self.target(backbone, adapter, "fresh", "none", task, seed)
             for part in fused:
                 inputs[f"intermediate.{part}"] = self.intermediate(backbone, adapter, part, seed)
@@ -259,6 +263,29 @@ class StageMaker:
             resources = self._resources(backbone, "fuse", cost)
             self._memo[memo] = self._add("train_fusion", identity, inputs, slug, labels, resources)
         return str(self._memo[memo])
+
+    def merge(self, backbone: str, adapter: AdapterSpec | None, how: Merge, members: Sequence[str],
+              weights: Sequence[float], intermediate: str, target: str, seed: int) -> str:  # fmt: skip
+        """Weights of trained models joined into one; the first one gives the head.
+
+        Args:
+            members: keys of the models.
+            weights: one for each.
+            seed: of the cell; the start values that task arithmetic counts from depend on it.
+        """
+        who, inputs = self.backbone(backbone)
+        label = adapter.label if adapter else ""
+        identity = {
+            "backbone": who,
+            "kind": how.kind,
+            "weights": list(weights),
+            "adapter": adapter.identity() if adapter else None,
+            "seed": seed,
+        }
+        inputs = {**{f"model.{number:02d}": key for number, key in enumerate(members)}, **inputs}
+        labels = self._labels(backbone, "merge", label, intermediate, target, seed)
+        slug = f"{backbone}-merge-{intermediate}-{target}-s{seed}"
+        return self._add("merge", identity, inputs, slug, labels, {})
 
     def _labels(
         self, backbone: str, variant: str, adapter: str, intermediate: str, target: str, seed: int

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import VARIANTS, tasks, world_languages
+from adapterxfer.catalog import VARIANTS, backbones, tasks, world_languages
 from adapterxfer.catalog import languages as known_languages
-from adapterxfer.catalog.capabilities import capability
+from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
 from adapterxfer.errors import Problem
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.messages import one_of
@@ -25,6 +25,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _intermediates(recipe)
     found += _fusion(recipe)
     found += _languages(recipe)
+    found += _sources(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
         found.append((("pretrain", "corpus", "languages"), "translation pairs need English first among the languages"))
@@ -38,7 +39,8 @@ def _place(document: Document, path: Path) -> tuple[int, int]:
 
 
 def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
-    wanting = [name for name in recipe.variants if VARIANTS[name].adapters]
+    full = recipe.merging.full
+    wanting = [name for name in recipe.variants if VARIANTS[name].adapters and not (name == "merge" and full)]
     if wanting and not recipe.adapters:
         example = "adapters: [{method: seq_bn, reduction_factor: 16}]"
         return [(("variants",), f"variant '{wanting[0]}' needs adapters, e.g. {example}")]
@@ -48,15 +50,20 @@ def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
 def _capabilities(recipe: Recipe) -> list[tuple[Path, str]]:
     """Cells of the grid that no program of this version can build: the reason, and the nearest one that runs."""
     rules = [rule.axes() for rule in recipe.exclude]
+    known = set(ARCHITECTURES.values())
     found: list[tuple[Path, str]] = []
     for index, spec in enumerate(recipe.adapters):
         for variant in recipe.variants:
-            if not VARIANTS[variant].adapters or not VARIANTS[variant].available:
+            if not VARIANTS[variant].adapters or (variant == "merge" and recipe.merging.full):
                 continue
+            soup = variant == "merge" and recipe.merging.of == "fuse"
+            compositions = (variant, "fuse") if soup else (variant,)
             refused = {
                 backbone: cell
                 for backbone in recipe.backbones
-                if not (cell := capability(recipe.architecture(backbone), spec.method, variant)).works
+                for composition in compositions
+                if (architecture := recipe.architecture(backbone)) in known
+                and not (cell := capability(architecture, spec.method, composition)).works
                 and not _excluded(rules, backbone, variant, spec.method)
             }
             # One message where the reason does not lie with the backbone.
@@ -83,8 +90,8 @@ def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
     if POOL in recipe.intermediate_tasks and len(singles) < 2:
         message = "intermediate task 'pool' fuses all single intermediate tasks: name at least two of them"
         found.append((("intermediate_tasks",), message))
-    if POOL in recipe.intermediate_tasks and "fuse" not in recipe.variants:
-        found.append((("intermediate_tasks",), "intermediate task 'pool' needs the variant 'fuse'"))
+    if POOL in recipe.intermediate_tasks and not {"fuse", "merge"} & set(recipe.variants):
+        found.append((("intermediate_tasks",), "intermediate task 'pool' needs the variant 'fuse' or 'merge'"))
     if MULTI in recipe.intermediate_tasks and len(recipe.multi.tasks or singles) < 2:
         message = "intermediate task 'multi' trains on several tasks: name them in multi.tasks"
         found.append((("intermediate_tasks",), message))
@@ -98,6 +105,20 @@ def _fusion(recipe: Recipe) -> list[tuple[Path, str]]:
     if recipe.fusion_task and not tasks()[recipe.fusion_task].trained:
         return [(("fusion_task",), f"fusion_task '{recipe.fusion_task}' has no training data")]
     return []
+
+
+def _sources(recipe: Recipe) -> list[tuple[Path, str]]:
+    """Backbones from elsewhere need a place of their own, or a repository that the catalogue knows."""
+    found: list[tuple[Path, str]] = []
+    for name, source in recipe.backbone_sources.items():
+        entry = backbones().get(name)
+        if recipe.is_own(name) or (entry is not None and entry.kind != "hub"):
+            found.append((("backbone_sources", name), f"backbone '{name}' has its own weights; choose another name"))
+        elif source.folder is None and source.hub is None and entry is None:
+            found.append(
+                (("backbone_sources", name), "the catalogue knows no repository of this name: add hub: ORG/NAME")
+            )
+    return found
 
 
 def _languages(recipe: Recipe) -> list[tuple[Path, str]]:

@@ -23,7 +23,8 @@ class StageContext:
         scratch: an empty folder; whatever is written here becomes the artefacts of the stage.
         log: takes one JSON object: appended to ``log.jsonl`` and shown as progress. The keys ``step``, ``steps`` and
             ``loss`` are understood by the progress display; all others are only kept.
-        settings: what does not change the numbers: ``data_root``, ``eval_batch_tokens``, ``device``.
+        settings: what does not change the numbers: ``data_root``, ``backbone_folders``,
+            ``eval_batch_tokens``, ``device``.
     """
 
     stage: Stage
@@ -31,3 +32,10 @@ class StageContext:
     scratch: Path
     log: Log
     settings: Mapping[str, Any]
+
+    @property
+    def backbone_folder(self) -> Path | None:
+        """Where the backbone of this stage is, if it is no package data: a pretrain stage, or a folder of the recipe."""
+        backbone = self.stage.identity.get("backbone") or {}
+        named = (self.settings.get("backbone_folders") or {}).get(backbone.get("name"))
+        return self.inputs.get("backbone") or (Path(named) if named else None)

@@ -76,7 +76,7 @@ def _ask_model(
     use_one_thread()
 
     identity, system = context.stage.identity, context.stage.identity["system"]
-    backbone = load_backbone(identity["backbone"], context.inputs.get("backbone"))
+    backbone = load_backbone(identity["backbone"], context.backbone_folder)
     fmt = get_format(task.format, str(identity.get("protocol", "")))
     encoded = encode_test(task, fmt, split, languages, backbone)
     batch_tokens = int(context.settings.get("eval_batch_tokens") or BATCH_TOKENS)

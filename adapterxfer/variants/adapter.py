@@ -11,7 +11,7 @@ from torch import nn
 
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.bottleneck import Bottleneck, DoubleBottleneck, ParallelBottleneck
-from adapterxfer.variants.lowrank import ALPHA, Dora, LowRank, Rescale, Vera, VeraProjections
+from adapterxfer.variants.lowrank import SCALES, Dora, LowRank, Rescale, Vera, VeraProjections
 
 BOTTLENECK_SIZES = ("reduction_factor", "bottleneck_size")
 
@@ -65,9 +65,9 @@ RULES: Mapping[str, MethodRule] = {
         BOTTLENECK_SIZES, False, lambda s, n, g: DoubleBottleneck(s.hidden_size, n, generator=g)
     ),
     "par_bn": MethodRule(BOTTLENECK_SIZES, True, lambda s, n, g: ParallelBottleneck(s.hidden_size, n, generator=g)),
-    "lora": MethodRule(("rank",), True, _low_rank(LowRank, lambda rank: ALPHA / rank)),
-    "rslora": MethodRule(("rank",), True, _low_rank(LowRank, lambda rank: ALPHA / rank**0.5)),
-    "dora": MethodRule(("rank",), True, _low_rank(Dora, lambda rank: ALPHA / rank)),
+    "lora": MethodRule(("rank",), True, _low_rank(LowRank, SCALES["lora"])),
+    "rslora": MethodRule(("rank",), True, _low_rank(LowRank, SCALES["rslora"])),
+    "dora": MethodRule(("rank",), True, _low_rank(Dora, SCALES["lora"])),
     "vera": MethodRule(("rank",), True, _vera),
     "ia3": MethodRule((), True, lambda s, n, g: Rescale(s.linears)),  # noqa: ARG005 - it has no size and no chance
 }

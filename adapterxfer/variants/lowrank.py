@@ -18,7 +18,7 @@ and start values are those of `peft`; tests compare active and merged weights wi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
@@ -29,6 +29,12 @@ from adapterxfer.variants.bottleneck import uniform_like_linear
 
 ALPHA = 8.0
 """Numerator of the scale; the default of peft."""
+
+SCALES: Mapping[str, Callable[[int], float]] = {
+    "lora": lambda rank: ALPHA / rank,
+    "rslora": lambda rank: ALPHA / rank**0.5,
+}
+"""Factor of the update by rank, for the methods whose update is a scaled product of two matrices."""
 
 VERA_START = 0.1
 """Start value of the inner scales; the default of peft."""
