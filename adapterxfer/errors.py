@@ -89,6 +89,12 @@ class StageError(AdapterxferError):
     exit_code = 1
 
 
+class StageStopped(AdapterxferError):
+    """A stage was asked to stop, saved where it was, and ended; the next run goes on from there."""
+
+    exit_code = 75
+
+
 class StoreError(AdapterxferError):
     """The store is in use by another run, read-only, or damaged."""
 

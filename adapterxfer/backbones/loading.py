@@ -115,7 +115,7 @@ def load_backbone(identity: Mapping[str, Any], folder: Path | None = None, *, ow
         BackboneError: the folder is absent or damaged, the architecture or kind is unknown, or shared weights were
             changed since they were loaded.
     """
-    place = _place(identity, folder)
+    place = place_of(identity, folder)
     key = json.dumps([dict(identity), str(place.resolve())], sort_keys=True)
     loaded = _pristine.get(key)
     if loaded is None:
@@ -152,7 +152,12 @@ def forget_backbones() -> None:
     _pristine.clear()
 
 
-def _place(identity: Mapping[str, Any], folder: Path | None) -> Path:
+def place_of(identity: Mapping[str, Any], folder: Path | None) -> Path:
+    """The folder that holds a backbone.
+
+    Raises:
+        BackboneError: its kind needs a folder that is not given, or is unknown.
+    """
     if folder is not None:
         return folder
     match identity.get("kind"):

@@ -79,8 +79,8 @@ def read_weights(folder: Path, architecture: Architecture = ARCHITECTURES["xlm-r
         BackboneError: a file is absent or damaged.
     """
     state = {}
-    for path in _weight_files(folder):
-        for full_name, tensor in _read_file(path).items():
+    for path in weight_files(folder):
+        for full_name, tensor in read_file(path).items():
             name = full_name
             for prefix in architecture.prefixes:
                 name = name.removeprefix(prefix)
@@ -89,7 +89,7 @@ def read_weights(folder: Path, architecture: Architecture = ARCHITECTURES["xlm-r
     return state
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def weight_files(folder: Path) -> list[Path]:
     """The one file of weights, or all parts that the index of a large model names."""
     index = folder / "model.safetensors.index.json"
     single = folder / "model.safetensors"
@@ -104,7 +104,8 @@ def _weight_files(folder: Path) -> list[Path]:
     return [folder / name for name in parts]
 
 
-def _read_file(path: Path) -> dict[str, torch.Tensor]:
+def read_file(path: Path) -> dict[str, torch.Tensor]:
+    """All tensors of one file, by their stored names; refused where it is absent or damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

@@ -80,6 +80,13 @@ _REAL_TEXT = (
         available=True, note=GOLD_SENTENCE,
     ),
     Task(
+        "tydiqa-xquad-gold-sentence", "target", "span_qa", "qa_f1",
+        ("ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh"), "files",
+        hub="google/xquad", licence="apache-2.0 (training), cc-by-sa-4.0 (test)",
+        protocol="qa/squad-normaliser/gold-sentence", kin="qa", available=True,
+        note="trained on TyDi QA's English questions, tested on XQuAD's; " + GOLD_SENTENCE,
+    ),
+    Task(
         "xquad-gold-sentence", "target", "span_qa", "qa_f1",
         ("ar", "de", "el", "en", "es", "hi", "ro", "ru", "th", "tr", "vi", "zh"), "files",
         hub="google/xquad", licence="cc-by-sa-4.0", protocol="qa/squad-normaliser/gold-sentence", kin="qa",
@@ -107,6 +114,8 @@ _WORLD_KIN = {
 _OVERLAPS = {
     "xquad": ("squad-v1", "squad-v2", "squad-gold-sentence"),
     "xquad-gold-sentence": ("squad-v1", "squad-v2", "squad-gold-sentence"),
+    # no shared training question here, but SQuAD's annotators wrote the test questions too
+    "tydiqa-xquad-gold-sentence": ("squad-v1", "squad-v2", "squad-gold-sentence"),
     "lareqa": ("squad-v1", "squad-v2", "squad-gold-sentence"),
     "mlqa": ("squad-v1", "squad-v2", "squad-gold-sentence"),
     "xnli": ("mnli", "anli+"),

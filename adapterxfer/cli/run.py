@@ -32,6 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="setting of the engine, e.g. address=auto (ray), partition=gpu or timeout_min=240 (slurm)",
     )  # fmt: skip
     parser.add_argument("--device", default="cpu", help="where to train: cpu (default), cuda, cuda:0, ...")
+    parser.add_argument(
+        "--checkpoint-every", type=float, default=None, metavar="SECONDS",
+        help="how often a training saves where it is, to go on from there after a kill (default: 60; 0 for never)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--batch-tokens", type=positive, default=None, metavar="N",
+        help="tokens of one forward pass in training, padding included (default: 16384); less needs less memory, and "
+        "the effective batch stays",
+    )  # fmt: skip
     add_json(parser)
 
 
@@ -65,7 +74,11 @@ def execute(arguments: argparse.Namespace) -> int:
             only=arguments.only,
             jobs=jobs,
             listener=listener,
-            settings={"device": arguments.device},
+            settings={
+                "device": arguments.device,
+                "checkpoint_seconds": arguments.checkpoint_every,
+                "train_batch_tokens": arguments.batch_tokens,
+            },
             prepared=prepared,
             retry_failed=arguments.retry_failed,
             engine=arguments.engine,
@@ -104,7 +117,7 @@ def _say_end(result: RunResult, store: str) -> None:
     for failure in outcome.failed.values():
         complain(f"failed: {failure}")
     if outcome.interrupted:
-        complain("stopped: finished stages are kept; run the same command again to continue")
+        complain("stopped: finished stages and saved trainings are kept; run the same command again to continue")
         return
     if not outcome.finished and not outcome.failed:
         say(f"done: {count(total, 'stage')} already in the store")

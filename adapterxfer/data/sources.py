@@ -65,6 +65,7 @@ def wanted_files(task: str, languages: Sequence[str]) -> list[Wanted]:
         DataError: the task is not read from files.
     """
     squad_train = Wanted("train", "en", ("train-v1.1.json", "*train*-v1.1.json"))
+    tydiqa_train = Wanted("train", "en", ("tydiqa.goldp.en.train.json", "tydiqa-goldp-v1.1-train.json"))
     match task:
         case "corpus":
             parts = Wanted("text", "", (SOURCES_FILE,), optional=True)
@@ -78,15 +79,20 @@ def wanted_files(task: str, languages: Sequence[str]) -> list[Wanted]:
         case "squad-gold-sentence":
             return [squad_train]
         case "xquad-gold-sentence":
-            return [squad_train, *(Wanted("test", code, (f"xquad.{code}.json",)) for code in languages)]
+            return [squad_train, *(_xquad_test(code) for code in languages)]
         case "tydiqa-gold-sentence":
-            train_names = ("tydiqa.goldp.en.train.json", "tydiqa-goldp-v1.1-train.json")
-            return [Wanted("train", "en", train_names), *(_tydiqa_test(code) for code in languages)]
+            return [tydiqa_train, *(_tydiqa_test(code) for code in languages)]
+        case "tydiqa-xquad-gold-sentence":
+            return [tydiqa_train, *(_xquad_test(code) for code in languages)]
         case _:
             raise DataError(
                 f"task '{task}': no reader for original files",
                 fix="`adapterxfer ls tasks` says which tasks load; describe other files with a layout in the recipe",
             )
+
+
+def _xquad_test(code: str) -> Wanted:
+    return Wanted("test", code, (f"xquad.{code}.json",))
 
 
 def _tydiqa_test(code: str) -> Wanted:

@@ -43,7 +43,13 @@ def read_squad(path: Path, language: str, notes: Counter[str], *, id_prefix: str
     """
     examples: list[Example] = []
     hidden = 0
+    seen: Counter[str] = Counter()
     for cluster, context, entry in _questions(path, id_prefix):
+        name = str(entry["id"])
+        seen[name] += 1
+        if seen[name] > 1:  # XTREME's copy of TyDi QA's training file numbers questions within passages
+            notes["repeated ids numbered"] += 1
+            name = f"{name}#{seen[name]}"
         spans = []
         for answer in entry["answers"]:
             text, start = str(answer["text"]), int(answer["answer_start"])
@@ -66,7 +72,7 @@ def read_squad(path: Path, language: str, notes: Counter[str], *, id_prefix: str
         notes["contexts without a sentence break"] += (first, last) == (0, len(context.rstrip())) and len(context) > 400
         examples.append(
             SpanExample(
-                example_id=str(entry["id"]),
+                example_id=name,
                 cluster_id=cluster,
                 language=language,
                 question=entry["question"].strip(),

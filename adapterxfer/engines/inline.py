@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from queue import Empty, SimpleQueue
@@ -15,6 +17,9 @@ from adapterxfer.stages.registry import EXECUTORS
 from adapterxfer.store.failures import ATTEMPTS, LOG_LINES
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.store import StageBusyError, Store
+
+GRACE_S = 60.0
+"""How long stages in flight may take to save after SIGTERM or SIGUSR1."""
 
 POLL_S = 0.2
 """How often a stage that another run is making is looked at."""
@@ -33,8 +38,9 @@ def run_plan(
     """Run every stage of a plan that is not in the store yet.
 
     A stage that raises is recorded as failed and blocks its dependents; other branches go on. A worker that dies is
-    replaced and its stage tried again. SIGINT and SIGTERM end the run at once: finished stages stay, stages in flight
-    are given up and their scratch folders removed. Imports no torch; the workers do.
+    replaced and its stage tried again. SIGINT ends the run at once: finished stages stay, stages in flight are given up
+    and their scratch folders removed. SIGTERM and SIGUSR1 first give trainings `GRACE_S` seconds to save where they
+    are; the next run goes on from there. Imports no torch; the workers do.
 
     Args:
         plan: the stages; those with results in the store are not run.
@@ -81,8 +87,10 @@ class _Run(Ledger):
                         self._handle(*self.inbox.get(timeout=POLL_S if self.waiting else None))
                     if self.waiting:
                         self._look_at_waiting()
+                if self.interrupted not in (0, signal.SIGINT):
+                    self._let_save()
             finally:
-                unfinished = bool(self.running)
+                unfinished = bool(self.running) or bool(self.interrupted)
                 for worker in [*self.running, *self.idle]:
                     worker.stop()
                 if unfinished:
@@ -124,11 +132,31 @@ class _Run(Ledger):
             return
         del self.running[worker]
         self.idle.append(worker)
-        if event == "busy":
+        if event == "stopped":  # somebody signalled the worker alone: the stage goes on from what it saved
+            self.schedule.ready(stage.key)
+            self.tell("retried", stage, worker.number, detail={"attempt": 0, "cause": message["what"]})
+        elif event == "busy":
             self.waiting.append(stage)
             self.tell("waiting", stage, worker.number)
         else:
             self.answer(stage, message, worker.number)
+
+    def _let_save(self) -> None:
+        """Ask every stage in flight to save and end, and take what still ends in time."""
+        deadline = time.monotonic() + GRACE_S
+        worker: Worker | None
+        for busy in self.running:
+            busy.ask_to_stop()
+        while self.running and (left := deadline - time.monotonic()) > 0:
+            with suppress(Empty):
+                worker, message = self.inbox.get(timeout=left)
+                if worker not in self.running:
+                    continue
+                if message is None or message["event"] == "stopped":
+                    self.idle.append(worker)
+                    del self.running[worker]
+                else:
+                    self._handle(worker, message)
 
     def _bury(self, worker: Worker) -> None:
         """A worker died: start another, and try its stage again."""

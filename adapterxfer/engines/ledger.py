@@ -177,19 +177,24 @@ def worker_died(stage: Stage, cause: str, attempts: int, log: list[str]) -> Fail
 
 @contextmanager
 def stop_signals(stop: Callable[[int], None]) -> Iterator[None]:
-    """Call ``stop`` on SIGINT and SIGTERM; a second signal leaves even a hanging clean-up. Main thread only."""
+    """Call ``stop`` on the first SIGINT, SIGTERM or SIGUSR1. Main thread only.
+
+    A second SIGINT, or one after another signal, leaves even a hanging clean-up; schedulers may repeat the others.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     seen: list[int] = []
 
     def handle(number: int, _frame: object) -> None:
-        if seen:
+        if seen and number == signal.SIGINT:
             raise KeyboardInterrupt
-        seen.append(number)
-        stop(number)
+        if not seen:
+            seen.append(number)
+            stop(number)
 
-    old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)]
+    old = {number: signal.signal(number, handle) for number in numbers}
     try:
         yield
     finally:

@@ -71,6 +71,10 @@ class Worker:
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
             self._process.stdin.flush()
 
+    def ask_to_stop(self) -> None:
+        """Let its stage save where it is and end; it answers ``stopped``, or dies where nothing can be saved."""
+        self._process.terminate()
+
     def stop(self) -> None:
         """End it now, whatever it does, and wait until it is gone and its locks are free."""
         with suppress(OSError):

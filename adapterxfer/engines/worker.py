@@ -25,8 +25,8 @@ from typing import IO, Any, Literal
 
 from adapterxfer.engines.faults import store_fault
 from adapterxfer.engines.wire import error_as_json
-from adapterxfer.errors import StoreError
-from adapterxfer.stages.context import StageContext
+from adapterxfer.errors import StageStopped, StoreError
+from adapterxfer.stages.context import StageContext, never
 from adapterxfer.stages.registry import EXECUTORS, load_executor
 from adapterxfer.store.failures import LOG_LINES
 from adapterxfer.store.keys import Stage
@@ -34,6 +34,12 @@ from adapterxfer.store.provenance import provenance
 from adapterxfer.store.record import NewerSchemaError
 from adapterxfer.store.redaction import redacted_line
 from adapterxfer.store.store import LOG_FILE, StageBusyError, Store
+
+STOPPED = StageStopped.exit_code
+"""Exit code of a process that was asked to stop."""
+
+STOP_SIGNALS = ("SIGTERM", "SIGUSR1")
+"""What schedulers send before they take a machine away."""
 
 PROGRESS_INTERVAL_S = 0.1
 """A worker sends at most one progress line in this time; log.jsonl gets all of them."""
@@ -58,6 +64,7 @@ def run_stage(
     report: Callable[[Mapping[str, Any]], None] | None = None,
     attempt: int = 1,
     wait_s: float = -1.0,
+    stop: Callable[[], bool] = never,
 ) -> StageEnd:
     """Run one stage in this process, alone under its lock, and commit it.
 
@@ -70,9 +77,11 @@ def run_stage(
         report: gets every logged line.
         attempt: kept in the provenance.
         wait_s: how long to wait for another process that makes the same stage; negative: until it ends.
+        stop: asked by the executor again and again; true lets it save where it is and end.
 
     Raises:
         StageBusyError: another process was still making it after ``wait_s``.
+        StageStopped: ``stop`` said so; what was saved is in the store's resume folder of the stage.
         Exception: whatever the executor raised; nothing is committed then.
     """
     if inputs is None:
@@ -99,7 +108,8 @@ def run_stage(
             execute = load_executor(stage.kind, registry)
             use_one_thread()
             started = time.perf_counter()
-            result = execute(StageContext(stage, dict(inputs), scratch, log, dict(settings)))
+            resume = store.resume_folder(stage)
+            result = execute(StageContext(stage, dict(inputs), scratch, log, dict(settings), resume, stop))
             seconds = time.perf_counter() - started
             files.close()
             facts = provenance(seconds=seconds, attempt=attempt, device=str(settings.get("device") or "cpu"))
@@ -155,6 +165,38 @@ def use_one_thread() -> None:
         torch.set_num_threads(1)
 
 
+class StopRequest:
+    """What a signal asks of the stage in flight: to save and end, if it can, otherwise to end.
+
+    Called by executors as ``context.stop``; `watch` installs it for SIGTERM and SIGUSR1 of this process.
+    """
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._heard = False
+
+    def __call__(self) -> bool:
+        """Whether the stage should save and end; from the first call on it is waited for."""
+        self._heard = True
+        return self.requested
+
+    def begin(self) -> None:
+        """A new stage begins: nobody has asked yet."""
+        self.requested = self._heard = False
+
+    def ask(self, *_: object) -> None:
+        """Ask the stage to stop; where none listens there is nothing to save, and the process ends at once."""
+        self.requested = True
+        if not self._heard:
+            os._exit(STOPPED)
+
+    def watch(self) -> None:
+        """Let SIGTERM and SIGUSR1 ask. Main thread only."""
+        for name in STOP_SIGNALS:
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), self.ask)
+
+
 class _Wire:
     """The worker's side of the pipe: answers, and progress thinned out to what a display can show."""
 
@@ -187,17 +229,23 @@ def serve() -> None:
     messages: SimpleQueue[dict[str, Any]] = SimpleQueue()
     threading.Thread(target=_listen, args=(messages,), daemon=True).start()
     stores: dict[str, Store] = {}
+    stop = StopRequest()
+    stop.watch()
     while True:
         message = messages.get()
         wire = _Wire(pipe)
+        stop.begin()
         try:
-            answer = _call(message) if "call" in message else _run(message, wire, stores)
+            answer = _call(message) if "call" in message else _run(message, wire, stores, stop)
         except StageBusyError:
             answer = {"event": "busy"}
+        except StageStopped as stopped:
+            answer = {"event": "stopped", "what": stopped.what}
         except BaseException as error:  # SystemExit of a library must not end the worker without a word
             fault = store_fault(error)
             kind = "fault" if fault is not None else "failed"
             answer = {"event": kind, **error_as_json(fault or error), "log": list(wire.tail)}
+        stop.begin()
         try:
             wire.send(answer)
         except OSError:
@@ -214,7 +262,7 @@ def _listen(messages: SimpleQueue[dict[str, Any]]) -> None:
     os._exit(0)
 
 
-def _run(message: Mapping[str, Any], wire: _Wire, stores: dict[str, Store]) -> dict[str, Any]:
+def _run(message: Mapping[str, Any], wire: _Wire, stores: dict[str, Store], stop: StopRequest) -> dict[str, Any]:
     store = stores.setdefault(message["store"], Store(message["store"]))
     end = run_stage(
         Stage.from_json(message["stage"]),
@@ -225,6 +273,7 @@ def _run(message: Mapping[str, Any], wire: _Wire, stores: dict[str, Store]) -> d
         report=wire.report,
         attempt=message["attempt"],
         wait_s=0.0,
+        stop=stop,
     )
     return {"event": end.status, "folder": str(end.folder), "seconds": end.seconds}
 

@@ -79,6 +79,8 @@ class StageMaker:
                 "seed": DATA_SEED,
                 "protocol": task.protocol,
             }
+            if options and options.test_seed:
+                identity["test_seed"] = options.test_seed
             self.cost.sizes[name] = (sizes["train_examples"], sizes["test_examples"], len(languages))
             self._memo[memo] = self._add("prepare", identity, {}, name, {"task": name}, {})
         return str(self._memo[memo])

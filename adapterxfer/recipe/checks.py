@@ -127,6 +127,8 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
     for name, options in recipe.tasks.items():
         if name not in used:
             continue
+        if options.test_seed is not None and not used[name].synthetic:
+            found.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
         known = tuple(world_languages()) if used[name].synthetic else tuple(known_languages())
         allowed = tuple(used[name].languages) or known
         for index, code in enumerate(options.languages or ()):

@@ -17,8 +17,14 @@ SCHEMA = 1
 
 
 def resolved_path(store: str | Path, recipe: Recipe) -> Path:
-    """``store/recipes/<name>-<digest16>.json``; the digest covers what the measurement depends on."""
-    return Path(store) / "recipes" / f"{recipe.name}-{recipe.measurement_digest[:SHORT_KEY]}.json"
+    """``store/recipes/<name>-<digest16>.json``; the digest covers what the measurement depends on.
+
+    A record another recipe left for the same digest is used: recipes that pretrain the same series share its backbones,
+    which a second measurement, with another number of tokens, would train again.
+    """
+    folder = Path(store) / "recipes"
+    digest = recipe.measurement_digest[:SHORT_KEY]
+    return min(folder.glob(f"*-{digest}.json"), default=folder / f"{recipe.name}-{digest}.json")
 
 
 def read_resolved(store: str | Path, recipe: Recipe) -> dict[str, Any] | None:

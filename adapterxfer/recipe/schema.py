@@ -60,7 +60,10 @@ class TrainSettings(Section):
     clip: Annotated[float, Field(ge=0, le=1e6)] | None = None
     dtype: Literal["fp32", "bf16"] | None = None
     max_length: Annotated[int, Field(ge=8, le=8192)] | None = None
-    selection: Literal["last", "dev"] | None = None
+    selection: Literal["last", "dev", "mean"] | None = None
+    mean_of: Annotated[int, Field(ge=1, le=10)] | None = None
+    gradient_checkpointing: bool | None = None
+    compile: bool | None = None
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainSettings:
@@ -119,13 +122,15 @@ class AdapterSpec(Section):
 class TaskOptions(Section):
     """Sizes and languages of one task in this recipe; an absent key leaves the task's own default.
 
-    ``layout`` describes files that are not in the official layout, by role; see docs/data.md.
+    ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``test_seed`` draws
+    another test set of a generated task, on which choices made with the first one in sight can be confirmed.
     """
 
     train_examples: Count | None = None
     dev_examples: Count | None = None
     test_examples: Count | None = None
     languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    test_seed: Seed | None = None
     layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
 
 

@@ -27,6 +27,9 @@ DEFAULTS: dict[str, Any] = {
 _LENGTHS = ("steps", "epochs")
 _KEYS = ("learning_rate", "batch_size", *_LENGTHS, "warmup_fraction", "schedule", "weight_decay", "clip", "dtype",
          "max_length", "selection")  # fmt: skip
+_OPTIONS = ("gradient_checkpointing", "compile", "mean_of")
+MEAN_OF = 3
+"""Moments that ``selection: mean`` averages where the recipe does not say."""
 
 
 def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backbone: str) -> dict[str, Any]:
@@ -45,6 +48,14 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
         special = _mode_block(block, mode)
         if special is not None:
             _merge(merged, special)
+    # Options that change nothing are left out: what was trained before they existed stays what it was.
+    for name in ("gradient_checkpointing", "compile"):
+        if not merged.get(name, True):
+            del merged[name]
+    if merged["selection"] == "mean":
+        merged.setdefault("mean_of", MEAN_OF)
+    else:
+        merged.pop("mean_of", None)
     return merged
 
 
@@ -59,7 +70,7 @@ def _mode_block(block: TrainBlock, mode: str) -> TrainSettings | None:
 
 
 def _merge(merged: dict[str, Any], block: TrainSettings) -> None:
-    for key in _KEYS:
+    for key in (*_KEYS, *_OPTIONS):
         value = getattr(block, key)
         if value is None:
             continue

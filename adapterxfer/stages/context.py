@@ -13,6 +13,11 @@ Log = Callable[[Mapping[str, Any]], None]
 Executor = Callable[["StageContext"], dict[str, Any]]
 
 
+def never() -> bool:
+    """Nobody asks to stop."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class StageContext:
     """Everything one execution of one stage may use, so that any engine, machine or debugger can run it.
@@ -23,8 +28,13 @@ class StageContext:
         scratch: an empty folder; whatever is written here becomes the artefacts of the stage.
         log: takes one JSON object: appended to ``log.jsonl`` and shown as progress. The keys ``step``, ``steps`` and
             ``loss`` are understood by the progress display; all others are only kept.
-        settings: what does not change the numbers: ``data_root``, ``backbone_folders``,
-            ``eval_batch_tokens``, ``device``.
+        settings: what does not change the numbers: ``data_root``, ``backbone_folders``, ``eval_batch_tokens``,
+            ``device``,
+            ``checkpoint_seconds``, ``checkpoint_steps``.
+        resume: a folder of this stage that outlives the process and is removed when the stage is committed; made by
+            whoever writes into it. None where there is none.
+        stop: whether the stage should save where it is and end with `errors.StageStopped`. An executor that asks is
+            given the time to do so; one that never asks is ended at once.
     """
 
     stage: Stage
@@ -32,10 +42,12 @@ class StageContext:
     scratch: Path
     log: Log
     settings: Mapping[str, Any]
+    resume: Path | None = None
+    stop: Callable[[], bool] = never
 
     @property
     def backbone_folder(self) -> Path | None:
-        """Where the backbone of this stage is, if it is no package data: a pretrain stage, or a folder of the recipe."""
+        """Where the backbone of this stage is: a pretrain stage or a folder of the recipe; None for package data."""
         backbone = self.stage.identity.get("backbone") or {}
         named = (self.settings.get("backbone_folders") or {}).get(backbone.get("name"))
         return self.inputs.get("backbone") or (Path(named) if named else None)

@@ -62,6 +62,7 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
             dev_examples=identity["dev_examples"],
             test_examples=identity["test_examples"],
             seed=identity["seed"],
+            test_seed=identity.get("test_seed", 0),
         )
     else:
         raise StageError(f"prepare stage: source kind '{source['kind']}'; expected world, files, hub", fix="plan again")

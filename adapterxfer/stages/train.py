@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.errors import StageError
+from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.context import StageContext
+from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
 from adapterxfer.training.building import build_fusion, build_single
+from adapterxfer.training.checkpoints import EVERY_S, Checkpoints
 from adapterxfer.training.device import use_one_thread
-from adapterxfer.training.loop import TOKEN_BUDGET, train
+from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask, read_train_task
 from adapterxfer.variants.assertions import as_json, check
@@ -60,13 +64,15 @@ def execute(context: StageContext) -> dict[str, Any]:
             sampling=identity.get("sampling"),
             device=device,
             token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
+            checkpoints=checkpoints_of(context),
         )
     model.to("cpu")
+    if any(task.name == MLM for task in tasks):
+        model.drop_head(MLM)
     write_weights(context.scratch, model)
     verdicts += check("trained", evidence)
+    # Wall time and interruptions stay out of the artefacts: the same stage gives the same bytes.
     outcome = result.as_json()
-    seconds = outcome.pop("seconds")
-    # Wall time stays out of the artefacts: the same stage gives the same bytes.
     content = write_description(
         context.scratch,
         model,
@@ -76,10 +82,38 @@ def execute(context: StageContext) -> dict[str, Any]:
     return {
         "variant": model.composition.variant,
         "trainable_parameters": content["trainable_parameters"],
-        "seconds": round(seconds, 3),
-        "tokens_per_second": round(result.tokens / seconds) if seconds else 0,
+        "seconds": round(result.seconds, 3),
+        **_this_run(result),
         **outcome,
     }
+
+
+def checkpoints_of(context: StageContext) -> Checkpoints | None:
+    """Where the stage saves its state, and how often: ``checkpoint_seconds`` and ``checkpoint_steps`` of the settings,
+    0 for never.
+    """
+    if context.resume is None:
+        return None
+    seconds = context.settings.get("checkpoint_seconds")
+    return Checkpoints(
+        context.resume,
+        stage=context.stage.key,
+        every_s=EVERY_S if seconds is None else float(seconds),
+        every_steps=int(context.settings.get("checkpoint_steps") or 0),
+        stop=context.stop,
+    )
+
+
+def _this_run(result: TrainResult) -> dict[str, Any]:
+    """What is true of this run and not of the stage: speed, and what went on in it."""
+    facts: dict[str, Any] = {}
+    if result.resumed_at:
+        facts["resumed_at"] = result.resumed_at
+    elif result.seconds:
+        facts["tokens_per_second"] = round(result.tokens / result.seconds)
+    if result.halvings:
+        facts["memory_ran_out"] = list(result.halvings)
+    return facts
 
 
 def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSettings) -> list[TrainTask]:
@@ -89,10 +123,30 @@ def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSetti
     else:
         wanted = [("data", identity["task"], identity["format"])]
     dev = settings.selection == "dev"
-    return [
+    tasks = [
         read_train_task(_input(context, role), task, fmt, backbone, max_length=settings.max_length, dev=dev)
         for role, task, fmt in wanted
     ]
+    if context.stage.kind != "train_intermediate":
+        return tasks
+    heads = {name: group[0] for group in identity.get("shared_heads", ()) for name in group[1:]}
+    tasks = [replace(task, head=heads.get(task.name, "")) for task in tasks]
+    if translated := identity.get("translated"):
+        tasks = [
+            with_translations(
+                task,
+                _input(context, f"translated.{task.name}"),
+                translated["languages"],
+                backbone,
+                max_length=settings.max_length,
+            )
+            for task in tasks
+        ]
+    if mixed := identity.get("mlm"):
+        place = context.inputs.get("backbone")
+        folder = _input(context, "texts")
+        tasks.append(text_task(folder, mixed, backbone, identity["backbone"], place, max_length=settings.max_length))
+    return draw_mixtures(tasks, settings, identity.get("sampling"), seed=int(identity["seed"]))
 
 
 def _build(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask]) -> TransferModel:
@@ -141,7 +195,7 @@ def _fingerprint(model: TransferModel) -> str:
 
 
 class _TrainLog:
-    """Sends every line to the stage's log and to ``train.jsonl``."""
+    """Sends every line to the stage's log, and those that follow from the stage alone to ``train.jsonl``."""
 
     def __init__(self, path: Path, log: Callable[[Mapping[str, Any]], None]) -> None:
         self._path, self._log = path, log
@@ -151,7 +205,8 @@ class _TrainLog:
         return self
 
     def __call__(self, line: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(dict(line), sort_keys=True) + "\n")
+        if "steps" in line:
+            self._file.write(json.dumps(dict(line), sort_keys=True) + "\n")
         self._log(line)
 
     def __exit__(self, *error: object) -> None:

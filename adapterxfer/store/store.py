@@ -7,6 +7,7 @@
     ROOT/damaged/                              folders that did not match their record; never used
     ROOT/differences/<key16>.json              imported results that differ from those made here
     ROOT/.scratch/<key16>-<random>/            stages being made; same file system, so that a rename commits them
+    ROOT/.resume/<key16>/                      where a stage that was stopped goes on; removed when it is committed
     ROOT/.locks/<key16>.lock                   held by the process that makes the stage
     ROOT/.runs/<random>.lock                   held by every driver while it runs a plan
 
@@ -58,6 +59,7 @@ class Store:
         self._scratch = self.root / ".scratch"
         self._locks = self.root / ".locks"
         self._runs = self.root / ".runs"
+        self._resume = self.root / ".resume"
 
     # Reading
 
@@ -212,7 +214,12 @@ class Store:
         scratch.rename(final)
         flush_folder(final.parent)
         self.failures.clear(stage.key)
+        shutil.rmtree(self.resume_folder(stage), ignore_errors=True)
         return final
+
+    def resume_folder(self, stage: Stage) -> Path:
+        """Where a stage may keep what it goes on from after a kill; needs the stage's lock. Not made here."""
+        return self._resume / stage.short_key
 
     def set_aside(self, folder: Path) -> Path:
         """Move a damaged folder out of the way, so that it is never used and can still be looked at."""

@@ -10,6 +10,7 @@ from torch import nn
 
 from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
 from adapterxfer.errors import VariantError
+from adapterxfer.formats.masked_lm import LanguageModelHead
 from adapterxfer.training.seeds import torch_generator
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.adapter import Adapter, AdapterShape
@@ -77,13 +78,17 @@ def build_single(
             parts = tuple(_part(part_id, names[part_id], made) for part_id, made in adapters.items())
         case _:
             raise VariantError(f"mode '{mode}' cannot be combined with '{composition}'", fix="plan the recipe again")
-    return TransferModel(
+    model = TransferModel(
         backbone,
         Composition(variant, parts, heads, intermediate=name),
         adapters=adapters,
         fusion=None,
         heads=new_heads(backbone, tasks, heads, seed=seed),
     )
+    for head in model.heads.values():
+        if isinstance(head, LanguageModelHead):
+            head.tie(model.backbone)
+    return model
 
 
 def build_fusion(
@@ -164,19 +169,39 @@ def new_heads(
     backbone: LoadedBackbone, tasks: Sequence[TrainTask], parts: Sequence[HeadPart], *, seed: int
 ) -> dict[str, nn.Module]:
     """Fresh heads by id, with the deviation of the backbone's own start values."""
+    by_name = {task.name: task for task in tasks}
     return {
-        part.id: task.format.make_head(
+        part.id: by_name[part.task].format.make_head(
             backbone.hidden_size,
-            task.labels,
-            generator=torch_generator(seed, "head", task.name),
+            part.labels,
+            generator=torch_generator(seed, "head", part.task),
             std=backbone.start_deviation,
         )
-        for part, task in zip(parts, tasks, strict=True)
+        for part in parts
     }
 
 
 def _head_parts(tasks: Sequence[TrainTask]) -> tuple[HeadPart, ...]:
-    return tuple(HeadPart(f"h{i:02d}", task.name, task.format.name, task.labels) for i, task in enumerate(tasks))
+    """One head per task, or per group of tasks that share one.
+
+    Raises:
+        VariantError: tasks that are to share a head have other formats or labels.
+    """
+    own = [task for task in tasks if not task.head]
+    parts = []
+    for index, task in enumerate(own):
+        also = [other for other in tasks if other.head == task.name]
+        for other in also:
+            if (other.format.name, other.labels) != (task.format.name, task.labels):
+                mine, its = (", ".join(labels) or "none" for labels in (other.labels, task.labels))
+                raise VariantError(
+                    f"task '{other.name}' ({other.format.name}, labels {mine}) cannot share the head of "
+                    f"'{task.name}' ({task.format.name}, labels {its})",
+                    fix="give the data of both the same label names, or take one of them out of 'multi'",
+                )
+        names = tuple(other.name for other in also)
+        parts.append(HeadPart(f"h{index:02d}", task.name, task.format.name, task.labels, names))
+    return tuple(parts)
 
 
 def _part(part_id: str, name: str, adapter: Adapter) -> AdapterPart:
@@ -189,4 +214,4 @@ def _joined(tasks: Sequence[TrainTask]) -> str:
 
 
 def _trained_on(stored: StoredModel) -> str:
-    return "+".join(head.task for head in stored.composition.heads)
+    return "+".join(stored.composition.tasks)

@@ -1,40 +1,40 @@
 """The training loop: any variant, any format, one or several tasks.
 
 A step of a tiny model takes 10 ms, so the loop does nothing per step that could be done before. The loss of a step is
-the sum over all units of its effective batch divided by their number, however the batch was split: gradients of sums
-are added up and scaled once, together with clipping.
+the sum over all units of its effective batch divided by their number, however the batch was split over parts (`micro`)
+and processes (`parallel`): gradients of sums are added up and scaled once, together with clipping. What was computed up
+to any step can be saved and gone on from (`checkpoints`, `resume`), with the same numbers as without the pause.
 """
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from adapterxfer.errors import StageError
-from adapterxfer.training.batches import feature_batches, micro_batches, task_choices, task_weights
+from adapterxfer.errors import StageStopped
+from adapterxfer.training.checkpoints import Checkpoints
 from adapterxfer.training.device import accelerator_for
-from adapterxfer.training.seeds import derive_seed, numpy_generator
-from adapterxfer.training.selection import BestWeights, dev_score, evaluation_steps
+from adapterxfer.training.meter import DivergedError, Log, Meter
+from adapterxfer.training.micro import Accumulator, Forward
+from adapterxfer.training.mixing import plan_steps
+from adapterxfer.training.optimiser import apply, new_optimiser
+from adapterxfer.training.parallel import Processes
+from adapterxfer.training.resume import Progress
+from adapterxfer.training.seeds import DropoutStream, derive_seed
+from adapterxfer.training.selection import BestWeights, MeanWeights, dev_score, evaluation_steps, mean_steps
 from adapterxfer.training.settings import TrainSettings
+from adapterxfer.training.streams import Streams
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.model import TransferModel
 
-Log = Callable[[Mapping[str, Any]], None]
-
-LOG_EVERY = 25
-"""Steps between two lines of the log; the loss in a line is the mean over them."""
-
 TOKEN_BUDGET = 16_384
 """Default of rows times width of one forward pass in training; not part of a stage's identity."""
-
-DIVERGED = 20.0
-"""A mean loss that is this many times the first one is a divergence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,13 @@ class TrainResult:
         last_loss: mean loss over the last logged steps.
         tokens: real tokens seen.
         padded_tokens: tokens computed, padding included.
-        seconds: wall time of the loop.
+        seconds: wall time of the loop, of this run alone.
         dev_score: of the selected weights, in points; None without dev selection.
-        selected_step: step the weights are from.
+        selected_step: step the weights are from; the last of several.
         steps_by_task: optimiser steps each task got.
+        sampling: declared and realised shares, see `Tally.as_json`; None for one task in one language.
+        resumed_at: step of the checkpoint this run went on from; 0 for none.
+        halvings: ``{step, token_budget}`` of every time memory ran out.
     """
 
     steps: int
@@ -62,10 +65,22 @@ class TrainResult:
     dev_score: float | None
     selected_step: int
     steps_by_task: dict[str, int]
+    sampling: dict[str, Any] | None = None
+    resumed_at: int = 0
+    halvings: tuple[dict[str, int], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values."""
-        return asdict(self)
+        """JSON values that follow from the stage alone: the same however often it was interrupted, and wherever.
+
+        Without ``sampling`` where there was nothing to share.
+        """
+        found = {name: value for name, value in asdict(self).items() if name not in _OF_THIS_RUN}
+        if self.sampling is None:
+            del found["sampling"]
+        return found
+
+
+_OF_THIS_RUN = ("seconds", "resumed_at", "halvings")
 
 
 def train(
@@ -78,6 +93,7 @@ def train(
     sampling: Mapping[str, Any] | None = None,
     device: str = "cpu",
     token_budget: int = TOKEN_BUDGET,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainResult:
     """Train the parts of ``model`` that its composition lets train.
 
@@ -86,66 +102,69 @@ def train(
         tasks: each has a head in the model; every step trains one of them.
         settings: see `TrainSettings`.
         seed: of the order of features, the choice of tasks, and dropout.
-        log: takes ``{step, steps, loss, learning_rate}`` every `LOG_EVERY` steps and dev scores.
-        sampling: how the task of a step is chosen where there are several; see `task_weights`.
+        log: takes ``{step, steps, loss, learning_rate}`` every `meter.LOG_EVERY` steps and dev scores.
+        sampling: how the task of a step is chosen where there are several; see `batches.task_weights`.
         device: ``cpu`` or ``auto``.
         token_budget: rows times width of one forward pass.
+        checkpoints: where to save and go on; None for a training that cannot be interrupted.
 
     Raises:
-        StageError: loss or gradient is not finite, or the loss diverged.
+        DivergedError: loss, gradient or weights are not finite, or the loss diverged.
+        StageStopped: the checkpoints were asked to stop; everything is saved.
+        StageError: a single example does not fit into memory.
     """
     accelerator = accelerator_for(settings.dtype, device)
     model.to(accelerator.device).train()
-    steps = settings.total_steps(sum(len(task.features) for task in tasks))
-    streams = [
-        feature_batches(
-            [feature.length for feature in task.features],
-            batch_size=settings.batch_size,
-            rng=numpy_generator(seed, "order", task.name),
-        )
-        for task in tasks
-    ]
-    weights = task_weights([len(task.features) for task in tasks], sampling)
-    choices = task_choices(weights, numpy_generator(seed, "tasks"))
-    heads = [model.head(task.name) for task in tasks]
-    parameters = list(model.trainable().values())
-    optimiser = _optimiser(parameters, settings)
+    processes = Processes(accelerator)
+    log = processes.only_first(log)
+    plan = plan_steps(tasks, settings, sampling)
+    steps = plan.steps
+    named = model.trainable()
+    parameters = list(named.values())
+    optimiser = new_optimiser(parameters, settings)
     best = BestWeights(model) if settings.selection == "dev" else None
-    moments = evaluation_steps(steps) if best else frozenset()
-    on_cpu = accelerator.device.type == "cpu"
-    meter = Meter(steps, log, settings)
-    steps_by_task = dict.fromkeys((task.name for task in tasks), 0)
+    mean = MeanWeights(model) if settings.selection == "mean" else None
+    moments = evaluation_steps(steps) if best else mean_steps(steps, settings.mean_of) if mean else frozenset()
+    history: list[Mapping[str, Any]] = []
+
+    def record(line: Mapping[str, Any]) -> None:
+        history.append(line)
+        log(line)
+
+    meter = Meter(steps, record, settings)
+    streams = Streams(tasks, settings, plan, seed=seed)
     began = time.perf_counter()
-    with _seeded(derive_seed(seed, "dropout"), accelerator.device):
-        for step in range(1, steps + 1):
-            which = next(choices)
-            task, head = tasks[which], heads[which]
-            steps_by_task[task.name] += 1
-            features = [task.features[index] for index in next(streams[which])]
-            units = 0
-            total: Tensor | float = 0.0
-            for part in micro_batches(features, token_budget=token_budget):
-                batch = task.format.collate(part, pad_id=task.pad_id)
-                meter.see(batch.attention_mask)
-                if not on_cpu:
-                    batch = batch.to(accelerator.device)
-                with accelerator.autocast():
-                    hidden = model(batch.input_ids, batch.attention_mask)
-                    loss = task.format.loss(head(hidden, batch), batch)
-                accelerator.backward(loss.total)
-                units += loss.units
-                total = total + loss.total.detach()
+    dropout = DropoutStream(derive_seed(seed, "dropout", *processes.rank_purpose), accelerator.device)
+    with dropout, _options(model, settings) as forward:
+        accumulator = Accumulator(model, forward, accelerator, token_budget=token_budget, dropout=dropout, log=log)
+        progress = Progress(named, optimiser, best or mean, meter, streams, dropout, accumulator, history)
+        done = _go_on(progress, checkpoints, processes, log)
+        for step in range(done + 1, steps + 1):
+            draw = streams.draw()
+            task = tasks[draw.task]
+            sums = processes.join(accumulator.run(step, task, processes.share(draw.features)), parameters)
+            meter.see(sums.tokens, sums.padded_tokens)
             if model.fusion is not None:
-                model.fusion.add_penalty_gradients(max(1, units))
+                model.fusion.add_penalty_gradients(max(1, sums.units))
             rate = settings.rate(step - 1, steps)
-            norm = _apply(optimiser, parameters, rate=rate, count=units, clip=settings.clip)
-            meter.add(step, total, units, norm, rate)
-            if best is not None and step in moments:
-                scores = [dev_score(model, task) for task in tasks]
-                best.offer(sum(scores) / len(scores), step)
-                log({"step": step, "steps": steps, "dev": {t.name: s for t, s in zip(tasks, scores, strict=True)}})
-    if best is not None:
-        best.restore()
+            norm = apply(optimiser, parameters, rate=rate, count=sums.units, clip=settings.clip)
+            try:
+                meter.add(step, sums.total, sums.units, norm, rate)
+            except DivergedError:
+                if checkpoints is not None:
+                    checkpoints.clear()  # it would only break down again
+                raise
+            if step in moments and best is not None:
+                scores = {task.name: dev_score(model, task) for task in tasks if task.dev is not None}
+                best.offer(sum(scores.values()) / len(scores), step)
+                record({"step": step, "steps": steps, "dev": scores})
+            elif step in moments and mean is not None:
+                mean.add(step)
+            if checkpoints is not None and step < steps:
+                _save(progress, checkpoints, processes, step, log)
+    if progress.kept is not None:
+        progress.kept.restore()
+    _check_finite(named, meter)
     model.eval()
     return TrainResult(
         steps=steps,
@@ -155,102 +174,57 @@ def train(
         padded_tokens=meter.padded_tokens,
         seconds=time.perf_counter() - began,
         dev_score=best.score if best else None,
-        selected_step=best.step if best else steps,
-        steps_by_task=steps_by_task,
+        selected_step=progress.kept.step if progress.kept else steps,
+        steps_by_task=streams.tally.steps,
+        sampling=streams.tally.as_json(),
+        resumed_at=done,
+        halvings=tuple(accumulator.halvings),
     )
 
 
-class Meter:
-    """Mean losses between log lines, token counts, and the check that training has not broken down.
-
-    Args:
-        steps: of the whole training.
-        log: takes a line every `LOG_EVERY` steps.
-        settings: named in errors.
-    """
-
-    def __init__(self, steps: int, log: Log, settings: TrainSettings) -> None:
-        self.steps, self.log, self.settings = steps, log, settings
-        self.tokens = self.padded_tokens = 0
-        self.first = self.last = math.nan
-        self._sum: Tensor | float = 0.0
-        self._worst: Tensor | float = 0.0
-        self._steps = 0
-
-    def see(self, attention_mask: Tensor) -> None:
-        """Count the tokens of a micro-batch."""
-        self.tokens += int(attention_mask.sum())
-        self.padded_tokens += attention_mask.numel()
-
-    def add(self, step: int, total: Tensor | float, count: int, norm: Tensor, rate: float) -> None:
-        """Take the summed loss over ``count`` units and the gradient norm of a 1-based step.
-
-        Raises:
-            StageError: at a log line, if a loss or gradient since the last was not finite, or the loss diverged.
-        """
-        # Kept on the device: an accelerator is waited for at log lines only.
-        self._sum = self._sum + total / max(1, count)
-        self._worst = self._worst + norm
-        self._steps += 1
-        if step % LOG_EVERY and step != self.steps:
-            return
-        loss = float(self._sum) / self._steps
-        if not (math.isfinite(loss) and math.isfinite(float(self._worst))):
-            what = "loss" if not math.isfinite(loss) else "gradient"
-            raise self._failure(step, f"the {what} is not finite")
-        if math.isnan(self.first):
-            self.first = loss
-        if loss > DIVERGED * max(self.first, 0.1):
-            raise self._failure(step, f"the loss grew from {self.first:.3g} to {loss:.3g}")
-        self.last = loss
-        self.log({"step": step, "steps": self.steps, "loss": round(loss, 5), "learning_rate": rate})
-        self._sum, self._worst, self._steps = 0.0, 0.0, 0
-
-    def _failure(self, step: int, what: str) -> StageError:
-        return StageError(
-            f"training diverged: {what} at step {step} of {self.steps} (learning rate {self.settings.learning_rate:g})",
-            fix="lower learning_rate, raise warmup_fraction, or use dtype: fp32",
-        )
+def _go_on(progress: Progress, checkpoints: Checkpoints | None, processes: Processes, log: Log) -> int:
+    """Restore the newest checkpoint; returns its step, 0 where there is none."""
+    saved = checkpoints.load() if checkpoints is not None else None
+    if saved is None:
+        return 0
+    progress.restore(saved, processes)
+    for line in progress.history:
+        log(line)
+    log({"resumed": saved.step})
+    return saved.step
 
 
-def _optimiser(parameters: Sequence[nn.Parameter], settings: TrainSettings) -> torch.optim.AdamW:
-    """Fused AdamW that decays matrices and leaves biases and norms alone."""
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
+def _save(progress: Progress, checkpoints: Checkpoints, processes: Processes, step: int, log: Log) -> None:
+    """Write a checkpoint if one is due, and end if somebody asks for it."""
+    stopping, due = processes.agree(checkpoints.stopping, checkpoints.due(step))
+    if not (stopping or due):
+        return
+    tensors, facts = progress.state()
+    tensors |= processes.gather({n: tensor for n, tensor in tensors.items() if n.startswith("dropout/")})
+    if processes.first:
+        try:
+            checkpoints.save(step, tensors, facts)
+        except OSError as error:
+            if stopping:
+                raise
+            log({"warning": f"checkpoint not written: {error.strerror or type(error).__name__}", "step": step})
+    processes.wait()
+    if stopping:
+        raise StageStopped(f"stopped after step {step} and saved", fix="run the same command again to continue")
 
 
-def _apply(
-    optimiser: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], *, rate: float, count: int, clip: float
-) -> Tensor:
-    """Divide the summed gradients by ``count``, clip, step; returns the norm before clipping.
-
-    ``count`` is 0 where no unit of the batch has a label: then nothing is learnt from it.
-    """
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients) / max(1, count)
-    scale = torch.clamp(clip / (norm + 1e-6), max=1.0) / max(1, count) if clip else norm.new_tensor(1 / max(1, count))
-    torch._foreach_mul_(gradients, scale)
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
-    return norm
+@contextmanager
+def _options(model: TransferModel, settings: TrainSettings) -> Iterator[Forward]:
+    """What computes hidden states under these settings; the model is as before afterwards."""
+    model.recompute = settings.gradient_checkpointing
+    try:
+        yield torch.compile(model, dynamic=True) if settings.compile else model
+    finally:
+        model.recompute = False
 
 
-class _seeded:  # noqa: N801 - used as a context manager
-    """Own dropout stream inside, the caller's random state untouched outside."""
-
-    def __init__(self, seed: int, device: torch.device) -> None:
-        devices = [device.index or 0] if device.type == "cuda" else []
-        self._fork = torch.random.fork_rng(devices=devices)
-        self._seed = seed
-
-    def __enter__(self) -> None:
-        self._fork.__enter__()
-        torch.manual_seed(self._seed)
-
-    def __exit__(self, *error: Any) -> None:
-        self._fork.__exit__(*error)
+def _check_finite(named: Mapping[str, Tensor], meter: Meter) -> None:
+    """Refuse weights that the last step, or a mean, has broken."""
+    bad = [name for name, tensor in named.items() if not bool(torch.isfinite(tensor).all())]
+    if bad:
+        raise meter.failure(meter.steps, f"weights are not finite ({bad[0]})")

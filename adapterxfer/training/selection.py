@@ -1,6 +1,9 @@
-"""The English dev score during training, and the weights that were best by it."""
+"""Which weights of a training count: the last, those with the best English dev score, or the mean of the last few."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -20,6 +23,15 @@ def evaluation_steps(steps: int) -> frozenset[int]:
     return frozenset(max(1, round(steps * part / EVALUATIONS)) for part in range(1, EVALUATIONS + 1))
 
 
+MEAN_GRID = 10
+"""The moments of ``selection: mean`` are the last of this many, evenly over the steps."""
+
+
+def mean_steps(steps: int, count: int) -> frozenset[int]:
+    """1-based steps after which the weights go into the mean: the last ``count`` of `MEAN_GRID`, at most one a step."""
+    return frozenset(max(1, round(steps * part / MEAN_GRID)) for part in range(MEAN_GRID - count + 1, MEAN_GRID + 1))
+
+
 def dev_score(model: TransferModel, task: TrainTask) -> float:
     """Score of the task's metric on its English dev data, in points.
 
@@ -37,6 +49,23 @@ def dev_score(model: TransferModel, task: TrainTask) -> float:
     languages = [example.language for example in task.dev.examples]
     counts = count_predictions(metric, predictions, golds, languages=languages)
     return float(metric.score(counts.sum(axis=0)))
+
+
+class KeptWeights(Protocol):
+    """Weights that are remembered during training and put in place at its end."""
+
+    @property
+    def step(self) -> int:
+        """Step the weights are from; of several, the last."""
+
+    def restore(self) -> None:
+        """Put them in place."""
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and JSON values from which `restore_state` goes on."""
+
+    def restore_state(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        """Go on from a state."""
 
 
 class BestWeights:
@@ -64,3 +93,51 @@ class BestWeights:
         with torch.no_grad():
             for name, parameter in self._model.trainable().items():
                 parameter.copy_(self._weights[name])
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and JSON values from which `restore_state` goes on."""
+        return dict(self._weights), {"score": self.score if self.step else None, "step": self.step}
+
+    def restore_state(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        """Go on from a state."""
+        self._weights = {name: tensor.to(device, copy=True) for name, tensor in tensors.items()}
+        self.score = float("-inf") if facts["score"] is None else float(facts["score"])
+        self.step = int(facts["step"])
+
+
+class MeanWeights:
+    """Adds up the trainable weights of several moments; their mean takes the place of the last ones.
+
+    Sums are kept in float64, so the mean is that of the weights and not of their rounding.
+
+    Attributes:
+        step: the last moment so far; 0 before the first.
+    """
+
+    def __init__(self, model: TransferModel) -> None:
+        self._model = model
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+        self.step = 0
+
+    def add(self, step: int) -> None:
+        """Take the present weights into the mean."""
+        now = {name: p.detach().double() for name, p in self._model.trainable().items()}
+        self._sums = {name: self._sums[name] + tensor for name, tensor in now.items()} if self._count else now
+        self._count += 1
+        self.step = step
+
+    def restore(self) -> None:
+        """Put the mean in place."""
+        with torch.no_grad():
+            for name, parameter in self._model.trainable().items():
+                parameter.copy_(self._sums[name] / self._count)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and JSON values from which `restore_state` goes on."""
+        return dict(self._sums), {"count": self._count, "step": self.step}
+
+    def restore_state(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        """Go on from a state."""
+        self._sums = {name: tensor.to(device, copy=True) for name, tensor in tensors.items()}
+        self._count, self.step = int(facts["count"]), int(facts["step"])

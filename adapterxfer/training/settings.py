@@ -11,7 +11,7 @@ from adapterxfer.errors import StageError
 
 Schedule = Literal["linear", "cosine", "constant"]
 Dtype = Literal["fp32", "bf16"]
-Selection = Literal["last", "dev"]
+Selection = Literal["last", "dev", "mean"]
 
 _DTYPES = {"float32": "fp32", "bfloat16": "bf16"}
 
@@ -31,7 +31,11 @@ class TrainSettings:
         weight_decay: of AdamW, on matrices only.
         clip: largest gradient norm; 0 for no limit.
         dtype: ``fp32``, or ``bf16`` autocast.
-        selection: weights after the last step, or those with the best English dev score of `EVALUATIONS` moments.
+        selection: weights after the last step (``last``), those with the best English dev score of `EVALUATIONS`
+            moments (``dev``), or the mean of the last ``mean_of`` moments (``mean``; see `selection.mean_steps`).
+        mean_of: moments that ``selection: mean`` averages.
+        gradient_checkpointing: compute activations inside layers again instead of keeping them.
+        compile: run the encoder through torch.compile.
     """
 
     learning_rate: float
@@ -45,6 +49,9 @@ class TrainSettings:
     clip: float = 1.0
     dtype: Dtype = "fp32"
     selection: Selection = "last"
+    mean_of: int = 3
+    gradient_checkpointing: bool = False
+    compile: bool = False
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> TrainSettings:
@@ -79,6 +86,8 @@ class TrainSettings:
             for name in ("weight_decay", "clip")
             if not getattr(self, name) >= 0
         ]
+        if not 1 <= self.mean_of <= 10:
+            problems.append(f"'mean_of' is {self.mean_of}; expected 1 to 10")
         if not 0 <= self.warmup_fraction < 1:
             problems.append(f"'warmup_fraction' is {self.warmup_fraction}; expected 0 or more, below 1")
         for name, words in (("schedule", Schedule), ("dtype", Dtype), ("selection", Selection)):

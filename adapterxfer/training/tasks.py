@@ -12,6 +12,7 @@ from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature, Format
 from adapterxfer.formats.encoded import Encoded, encode_split
 from adapterxfer.formats.registry import get_format
+from adapterxfer.training.mixing import Mixture
 
 SOURCE_LANGUAGE = "en"
 """Everything is trained in this language."""
@@ -29,6 +30,10 @@ class TrainTask:
         pad_id: padding id of the tokenizer.
         metric: name of the dev metric; None for the default of the format.
         dev: English dev data; None where selection does not need them.
+        head: the task whose head this one shares; empty for a head of its own.
+        size: training examples it counts as where tasks are sampled by size; None for its features.
+        share: fixed share of the steps, beside the other tasks; None where the sampling decides.
+        mixture: languages inside the task; None for English alone.
     """
 
     name: str
@@ -38,6 +43,15 @@ class TrainTask:
     pad_id: int
     metric: str | None = None
     dev: Encoded | None = None
+    head: str = ""
+    size: int | None = None
+    share: float | None = None
+    mixture: Mixture | None = None
+
+    @property
+    def count(self) -> int:
+        """Examples it counts as."""
+        return len(self.features) if self.size is None else self.size
 
 
 def read_train_task(

@@ -48,12 +48,19 @@ class HeadPart:
         task: the task it answers.
         format: the task's format.
         labels: in the order of the outputs.
+        also: further tasks it answers, which share it.
     """
 
     id: str
     task: str
     format: str
     labels: tuple[str, ...]
+    also: tuple[str, ...] = ()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All tasks it answers."""
+        return (self.task, *self.also)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +104,7 @@ class Composition:
             )
         if ((self.joint or self.fusion_rank) and not self.fused) or (self.joint and roles[-1] != "target"):
             raise VariantError(
-                f"variant '{self.variant}': only a fusion has a rank, and only one with a target adapter trains jointly",
+                f"variant '{self.variant}': only a fusion has a rank or trains a target adapter along",
                 fix="leave 'fusion' out of the recipe for this variant",
             )
         if not self.heads:
@@ -130,6 +137,11 @@ class Composition:
         }
         return (*inside[self.variant], *(f"heads.{head.id}." for head in self.heads))
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """All tasks that a head answers."""
+        return tuple(task for head in self.heads for task in head.tasks)
+
     def head(self, task: str) -> HeadPart:
         """The head of a task.
 
@@ -137,16 +149,20 @@ class Composition:
             VariantError: the model was not trained on it.
         """
         for part in self.heads:
-            if part.task == task:
+            if task in part.tasks:
                 return part
         raise VariantError(
-            f"the model has no head for task '{task}'; it has {', '.join(part.task for part in self.heads)}",
+            f"the model has no head for task '{task}'; it has {', '.join(self.tasks)}",
             fix="predict a task it was trained on",
         )
 
     def as_json(self) -> dict[str, Any]:
         """JSON values; see `from_json`. Options that are not used are left out."""
         values = asdict(self)
+        for part in values["heads"]:
+            # Absent for a head of one task, so that such models are described as before there were others.
+            if not part["also"]:
+                del part["also"]
         return {name: value for name, value in values.items() if value or name not in OPTIONAL}
 
     @classmethod
@@ -155,7 +171,10 @@ class Composition:
         return cls(
             variant=value["variant"],
             adapters=tuple(AdapterPart(**part) for part in value["adapters"]),
-            heads=tuple(HeadPart(**{**part, "labels": tuple(part["labels"])}) for part in value["heads"]),
+            heads=tuple(
+                HeadPart(**{**part, "labels": tuple(part["labels"]), "also": tuple(part.get("also", ()))})
+                for part in value["heads"]
+            ),
             intermediate=value["intermediate"],
             **{name: value[name] for name in OPTIONAL if name in value},
         )

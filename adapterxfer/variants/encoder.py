@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from adapterxfer.variants.hooked import encode_hooked
 from adapterxfer.variants.places import Linear, Places
+from adapterxfer.variants.recompute import recomputed
 
 OWN_ENCODER = "xlm-roberta"
 """The architecture this file runs itself; the others run through hooks."""
@@ -28,6 +29,7 @@ def encode(
     *,
     until: int | None = None,
     training: bool = False,
+    recompute: bool = False,
 ) -> Tensor:
     """Hidden states after ``until`` layers.
 
@@ -38,13 +40,16 @@ def encode(
         places: what acts inside the layers; ``None`` is the backbone alone.
         until: number of layers to run; 0 returns the embeddings, ``None`` runs all.
         training: apply the dropout of the backbone's configuration.
+        recompute: keep no activations inside layers for the backward pass; see `recompute`.
 
     Returns:
         Shape ``(batch, seq, hidden)``.
     """
     config = backbone.config
     if config.model_type != OWN_ENCODER:
-        return encode_hooked(backbone, input_ids, attention_mask, places, until=until, training=training)
+        return encode_hooked(
+            backbone, input_ids, attention_mask, places, until=until, training=training, recompute=recompute
+        )
     hidden_dropout = config.hidden_dropout_prob if training else 0.0
     attention_dropout = config.attention_probs_dropout_prob if training else 0.0
     states = _embed(backbone.embeddings, input_ids, config.pad_token_id, hidden_dropout)
@@ -52,7 +57,9 @@ def encode(
     eager = config._attn_implementation == "eager"
     places = places or Places()
     linear = places.linear or _plain
-    for index, layer in enumerate(backbone.encoder.layer[:until]):
+
+    def run(index: int, states: Tensor) -> Tensor:
+        layer = layers[index]
         mixed = _attend(layer.attention.self, states, mask, index, linear, dropout=attention_dropout, eager=eager)
         output = layer.attention.output
         mixed = functional.linear(mixed, output.dense.weight, output.dense.bias)
@@ -67,8 +74,11 @@ def encode(
         if places.ffn is not None:
             total = places.ffn(index, total, states, output.LayerNorm)
         states = output.LayerNorm(total)
-        if places.layer is not None:
-            states = places.layer(index, states)
+        return states if places.layer is None else places.layer(index, states)
+
+    layers = backbone.encoder.layer[:until]
+    for index in range(len(layers)):
+        states = recomputed(run, index, states) if recompute else run(index, states)
     return states
 
 

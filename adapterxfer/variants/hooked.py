@@ -16,16 +16,18 @@ from torch.nn import functional
 
 from adapterxfer.backbones.architectures import Architecture, SumSite
 from adapterxfer.variants.places import Norm, Places
+from adapterxfer.variants.recompute import recompute_layer
 
 _SLOT = "_adapterxfer_slot"
 
 
 class Slot:
-    """What acts at the moment, and the residuals seen on the way."""
+    """What acts at the moment, the residuals seen on the way, and whether layers recompute (`recompute`)."""
 
     def __init__(self) -> None:
         self.places: Places | None = None
         self.residuals: dict[tuple[int, str], Tensor] = {}
+        self.recompute = False
 
 
 def hooked_copy(model: Any, architecture: Architecture) -> Any:
@@ -40,6 +42,7 @@ def hooked_copy(model: Any, architecture: Architecture) -> Any:
         for role, path in architecture.linears.items():
             _replace(layer.get_submodule(path), index, role, slot)
         layer.register_forward_hook(_after_layer(index, slot))
+        recompute_layer(layer, slot)
     return made
 
 
@@ -51,6 +54,7 @@ def encode_hooked(
     *,
     until: int | None,
     training: bool,
+    recompute: bool = False,
 ) -> Tensor:
     """Hidden states, as `encoder.encode` gives them for XLM-R.
 
@@ -58,31 +62,32 @@ def encode_hooked(
         model: from `hooked_copy`, or an untouched model where nothing acts.
         until: number of layers; the library runs all of them in any case.
         training: apply the dropout of the backbone's configuration.
+        recompute: keep no activations inside layers for the backward pass.
     """
     if attention_mask is None:
         attention_mask = input_ids.new_ones(input_ids.shape)
     layers = int(model.config.num_hidden_layers)
     partly = until is not None and until < layers
-    with _acting(model, places, training=training):
+    with _acting(model, places, training=training, recompute=recompute):
         output = model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=partly)
     states: Tensor = output.hidden_states[until] if partly else output.last_hidden_state
     return states
 
 
 @contextmanager
-def _acting(model: Any, places: Places | None, *, training: bool) -> Iterator[None]:
+def _acting(model: Any, places: Places | None, *, training: bool, recompute: bool) -> Iterator[None]:
     slot: Slot | None = getattr(model, _SLOT, None)
     if slot is None:
         # A bare backbone is shared: it never leaves evaluation mode.
         assert places is None, "adapters need a hooked copy"
         yield
         return
-    slot.places = places
+    slot.places, slot.recompute = places, recompute
     model.train(training)
     try:
         yield
     finally:
-        slot.places = None
+        slot.places, slot.recompute = None, False
         slot.residuals.clear()
         model.eval()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -32,6 +33,9 @@ class TransferModel(nn.Module):
         adapters: by id, exactly those of the composition.
         fusion: present exactly if the composition fuses.
         heads: by id, exactly those of the composition; each is called as ``head(hidden_states, batch)``.
+
+    Attributes:
+        recompute: in training, compute activations inside layers again in the backward pass (gradient checkpointing).
 
     Raises:
         VariantError: the parts do not agree with the composition.
@@ -74,6 +78,7 @@ class TransferModel(nn.Module):
         self.fusion = fusion
         self.heads = nn.ModuleDict(heads)
         self._left_out: frozenset[str] = frozenset()
+        self.recompute = False
         self.freeze()
 
     def freeze(self) -> None:
@@ -90,7 +95,14 @@ class TransferModel(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """Last hidden states, shape ``(batch, seq, hidden)``, for token ids and mask of shape ``(batch, seq)``."""
-        return encode(self.backbone, input_ids, attention_mask, self._adapt(), training=self.training)
+        return encode(
+            self.backbone,
+            input_ids,
+            attention_mask,
+            self._adapt(),
+            training=self.training,
+            recompute=self.recompute and self.training,
+        )
 
     def hidden_states(self, input_ids: Tensor, attention_mask: Tensor | None = None, *, layer: int) -> Tensor:
         """Hidden states after ``layer`` layers, adapters included; 0 is the embeddings. Higher layers do not run.
@@ -109,6 +121,12 @@ class TransferModel(nn.Module):
     def head(self, task: str) -> nn.Module:
         """The head of a task, to be called as ``head(hidden_states, batch)``."""
         return self.heads[self.composition.head(task).id]
+
+    def drop_head(self, task: str) -> None:
+        """Remove a head that served the training only; the model is described and stored without it."""
+        part = self.composition.head(task)
+        self.composition = replace(self.composition, heads=tuple(h for h in self.composition.heads if h is not part))
+        del self.heads[part.id]
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """Parameters that train, by name."""

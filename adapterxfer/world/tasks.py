@@ -1,7 +1,7 @@
 """Task data: records of every format, said in English for training and in all languages for the test.
 
 A test item is one meaning said in every language, so its ids are the same everywhere. Training data depend on the
-seed; the test does not, and no training or development item says what a test item says.
+seed; the test has a seed of its own, and no training or development item says what a test item says.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def load_task(
     test_examples: int | None = None,
     languages: Sequence[str] | None = None,
     seed: int = 0,
+    test_seed: int = 0,
 ) -> TaskData:
     """Make one task.
 
@@ -37,6 +38,7 @@ def load_task(
         test_examples: test examples in each language, likewise; a smaller number gives the first of them.
         languages: test languages; None means all (all but English for retrieval).
         seed: of training and development data.
+        test_seed: of the test data; 0 is the test set all reported scores are about.
 
     Raises:
         DataError: the world has no such task or language.
@@ -56,7 +58,9 @@ def load_task(
     if task.role == "intermediate":
         wanted["test"] = 0
     seen: set[str] = set()
-    test = list(islice(_items(name, "test", 0, seen), max(wanted["test"], task.test_examples)))[: wanted["test"]]
+    test = list(islice(_items(name, "test", test_seed, seen), max(wanted["test"], task.test_examples)))[
+        : wanted["test"]
+    ]
     made = {"test": test}
     for split in ("dev", "train"):
         made[split] = list(islice(_items(name, split, seed, seen), wanted[split]))

@@ -98,9 +98,7 @@ def test_a_branch_is_no_revision() -> None:
         hub_snapshot("org/name", "main", fetch=False)
 
 
-def test_what_the_cache_lacks_is_none_without_asking_the_hub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_the_cache_lacks_is_none_without_asking_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import huggingface_hub.constants
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))

@@ -88,6 +88,8 @@ def test_the_study_is_named_completely() -> None:
 def test_overlaps_are_flagged_and_one_sided() -> None:
     assert overlaps("squad-v1", "xquad")
     assert overlaps("squad-gold-sentence", "xquad-gold-sentence")
+    assert overlaps("squad-gold-sentence", "tydiqa-xquad-gold-sentence")
+    assert not overlaps("squad-gold-sentence", "tydiqa-gold-sentence")
     assert not overlaps("squad-v1", "tydiqa")
     assert not overlaps("none", "xquad")
 

@@ -297,3 +297,26 @@ def test_the_files_of_all_tydiqa_languages_are_split_by_id(tmp_path):
     assert [e.example_id for e in data.splits[("test", "fi")]] == ["finnish-1"]
     assert [e.example_id for e in data.splits[("test", "ru")]] == ["russian-1"]
     assert len(data.splits[("train", "en")]) == 16
+
+
+def test_tydiqa_training_is_tested_on_xquad_where_its_own_gold_was_removed(tmp_path):
+    # that copy numbers its training questions within passages: ids repeat
+    squad_file(tmp_path / "tydiqa.goldp.en.train.json", [(str(i % 4), [("Paris", 20)]) for i in range(20)])
+    squad_file(tmp_path / "tydiqa.goldp.fi.dev.json", [("finnish-1", [("", 0)])])
+    for code in ("en", "de"):
+        squad_file(tmp_path / f"xquad.{code}.json", [("x1", [("Paris", 20)]), ("x2", [("Paris", 20)])])
+    data = read_original(
+        "tydiqa-xquad-gold-sentence", tmp_path, list_files(tmp_path), ["en", "de"],
+        train_examples=None, dev_examples=4, test_examples=None, seed=0,
+    )  # fmt: skip
+    check_task(data)
+    trained = [e.example_id for e in data.splits[("train", "en")] + data.splits[("dev", "en")]]
+    assert len(trained) > 16
+    assert set(trained) <= {*"0123", *(f"{i}#{n}" for i in range(4) for n in range(2, 6))}
+    assert data.notes["repeated ids numbered"] == 16
+    assert [e.example_id for e in data.splits[("test", "de")]] == ["x1", "x2"]
+    with pytest.raises(DataError, match="the gold was removed"):
+        read_original(
+            "tydiqa-gold-sentence", tmp_path, list_files(tmp_path), ["fi"],
+            train_examples=None, dev_examples=4, test_examples=None, seed=0,
+        )  # fmt: skip

@@ -16,13 +16,25 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.errors import DataError
+from adapterxfer.errors import DataError, StageStopped
 from adapterxfer.stages.context import StageContext
 from adapterxfer.store.keys import Stage
 
 REGISTRY = {
     name: f"engine_fakes:{name}"
-    for name in ("work", "refuse", "crash", "die", "die_once", "abort", "leave", "environment", "full", "empty")
+    for name in (
+        "work",
+        "refuse",
+        "crash",
+        "die",
+        "die_once",
+        "abort",
+        "leave",
+        "environment",
+        "full",
+        "empty",
+        "patient",
+    )
 }
 
 
@@ -110,6 +122,23 @@ def empty(context: StageContext) -> dict[str, Any]:
     return {}
 
 
+def patient(context: StageContext) -> dict[str, Any]:
+    """Counts to 40 in two seconds; saves where it is when asked to stop."""
+    assert context.resume is not None
+    saved = context.resume / "at"
+    start = int(saved.read_text()) if saved.exists() else 0
+    for step in range(start, 40):
+        context.log({"step": step, "steps": 40})
+        time.sleep(0.05)
+        if context.stop():
+            context.resume.mkdir(parents=True, exist_ok=True)
+            saved.write_text(str(step + 1))
+            raise StageStopped("saved")
+    (context.scratch / "value.txt").write_text("40")
+    note(context)
+    return {"started_at": start}
+
+
 def environment(context: StageContext) -> dict[str, Any]:
     return {"threads": os.environ["OMP_NUM_THREADS"], "torch": "torch" in sys.modules, "process": os.getpid()}
 
@@ -119,8 +148,11 @@ def main() -> int:
     from adapterxfer.store.store import Store
 
     store, runs, jobs, sleep_s = sys.argv[1:]
+    plan = diamonds(3, sleep_s=float(sleep_s))
+    if sleep_s == "-1":  # one stage that can save where it is, one that cannot
+        plan = FakePlan([stage("patient", "long"), stage("work", "deaf", sleep_s=30.0)])
     outcome = run_plan(
-        diamonds(3, sleep_s=float(sleep_s)),
+        plan,
         Store(store),
         jobs=int(jobs),
         listener=lambda event: print(event.kind, event.stage.slug, flush=True),  # noqa: T201

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import engine_fakes
 import numpy as np
 import pytest
 from engine_fakes import diamonds
@@ -18,6 +19,7 @@ from adapterxfer.store.store import Store
 
 DRIVER = Path(__file__).with_name("engine_fakes.py")
 STAGES = 12
+LONG = engine_fakes.stage("patient", "long").short_key
 
 
 def start(folder: Path, sleep_s: float = 0.06) -> subprocess.Popen[str]:
@@ -131,6 +133,52 @@ def test_signal_ends_the_run_and_keeps_what_is_done(
     assert 2 <= len(values(tmp_path)) < STAGES
     assert finish(start(tmp_path))[0] == 0
     check_complete(tmp_path, undisturbed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_stage_that_listens_saves_before_the_run_ends(tmp_path: Path, number: signal.Signals) -> None:
+    driver = start(tmp_path, sleep_s=-1)
+    wait_for(driver, "progress long", 3)
+    began = time.monotonic()
+    driver.send_signal(number)
+    driver.send_signal(number)  # schedulers repeat themselves
+    ended, output = finish(driver)
+    assert ended == 75
+    assert time.monotonic() - began < 20, "the stage that cannot save was waited for"
+    assert "failed" not in output
+    store = Store(tmp_path / "store")
+    (saved,) = (store.root / ".resume").glob("*/at")
+    at = int(saved.read_text())
+    assert 1 <= at < 40
+    assert store.completed() == {}
+    assert list((store.root / ".scratch").iterdir()) == []
+
+    driver = start(tmp_path, sleep_s=-1)
+    wait_for(driver, "finished long", 1)
+    driver.kill()
+    driver.communicate()
+    (folder,) = store.completed().values()
+    assert store.read(folder).result == {"started_at": at}
+    assert not saved.parent.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds worker processes in /proc")
+def test_a_worker_that_is_signalled_alone_goes_on_from_what_it_saved(tmp_path: Path) -> None:
+    driver = start(tmp_path, sleep_s=-1)
+    wait_for(driver, "progress long", 3)
+    # Only the stage that listens: the other worker would die and be replaced.
+    (lock,) = [path for path in (tmp_path / "store" / ".locks").glob("*.lock") if path.stem == LONG]
+    for worker in workers_of(tmp_path / "store"):
+        links = [str(entry.readlink()) for entry in Path(f"/proc/{worker}/fd").iterdir()]
+        if str(lock) in links and worker != driver.pid:
+            os.kill(worker, signal.SIGTERM)
+    wait_for(driver, "retried long", 1)
+    wait_for(driver, "finished long", 1)
+    driver.kill()
+    driver.communicate()
+    store = Store(tmp_path / "store")
+    assert store.read(store.completed()[LONG]).result["started_at"] > 0
+    assert not list((store.root / "failed").glob("*"))
 
 
 def test_drivers_that_share_a_store_never_do_the_same_stage_twice(

@@ -9,7 +9,7 @@ import pytest
 
 from adapterxfer.errors import AdapterxferError, DataError, RecipeError
 from adapterxfer.plan import Plan, Sources, build_plan
-from adapterxfer.recipe import parse_recipe
+from adapterxfer.recipe import load_recipe, parse_recipe
 from adapterxfer.store.keys import Stage
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -205,7 +205,9 @@ def test_only_what_changes_numbers_changes_keys() -> None:
 def test_overlapping_data_are_flagged() -> None:
     text = (RECIPES / "real-text.yaml").read_text(encoding="utf-8")
     flagged = {(cell.intermediate, cell.target) for cell in plan(text=text).cells if cell.overlap}
-    assert flagged == {("squad-gold-sentence", "xquad-gold-sentence")}
+    assert flagged == {
+        ("squad-gold-sentence", target) for target in ("xquad-gold-sentence", "tydiqa-xquad-gold-sentence")
+    }
 
 
 def test_unavailable_names_are_counted_and_refused() -> None:
@@ -323,7 +325,9 @@ def test_a_folder_is_known_by_its_content(tmp_path: Path) -> None:
     folder = tmp_path / "encoder"
     folder.mkdir()
     tensors = {"roberta.embeddings.word_embeddings.weight": (9, 4), "roberta.encoder.x": (3, 5), "lm_head.bias": (9,)}
-    save_file({name: numpy.zeros(shape, numpy.float32) for name, shape in tensors.items()}, folder / "model.safetensors")
+    save_file(
+        {name: numpy.zeros(shape, numpy.float32) for name, shape in tensors.items()}, folder / "model.safetensors"
+    )
     (folder / "config.json").write_text('{"model_type": "xlm-roberta", "hidden_size": 4, "num_hidden_layers": 1}')
     (folder / "tokenizer.json").write_text("{}")
     setup = ("backbones=[mine]", "intermediate_tasks=[none]")
@@ -355,3 +359,9 @@ def test_a_folder_is_known_by_its_content(tmp_path: Path) -> None:
     ):
         with pytest.raises(RecipeError, match=text):
             plan("backbones=[world-nano]", f"backbone_sources={wrong}")
+
+
+def test_the_whole_grid_reuses_the_stages_of_the_quickstart() -> None:
+    small, whole = (build_plan(load_recipe(RECIPES / f"{name}.yaml")) for name in ("quickstart", "world-full"))
+    apart = set(small.stages) - set(whole.stages)
+    assert {small.stages[key].kind for key in apart} == {"report"}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapterxfer.errors import StoreError
+from adapterxfer.errors import RecipeError, StoreError
 from adapterxfer.recipe import (
     load_recipe,
     parse_recipe,
@@ -55,6 +55,25 @@ def test_particular_blocks_win_and_lengths_replace_each_other() -> None:
     assert (first["steps"], first["learning_rate"]) == (2, 1e-2)
 
 
+def test_options_that_change_nothing_are_no_part_of_a_stage() -> None:
+    def settings(more: str) -> dict[str, object]:
+        text = LAYERS.replace("steps: 1, batch_size: 8", f"steps: 1, batch_size: 8{more}")
+        return training_settings(
+            parse_recipe(text), phase="intermediate", mode="adapters", task="mnli", backbone="xlm-r-base"
+        )
+
+    plain = settings("")
+    assert settings(", gradient_checkpointing: false, compile: false, mean_of: 5") == plain
+    assert settings(", gradient_checkpointing: true, compile: true") == plain | {
+        "gradient_checkpointing": True,
+        "compile": True,
+    }
+    assert settings(", selection: mean") == plain | {"selection": "mean", "mean_of": 3}
+    assert settings(", selection: mean, mean_of: 5") == plain | {"selection": "mean", "mean_of": 5}
+    with pytest.raises(RecipeError, match="mean_of"):
+        settings(", selection: mean, mean_of: 11")
+
+
 def test_measured_tokens_are_kept_and_used_again(tmp_path: Path) -> None:
     recipe = load_recipe(RECIPES / "real-text.yaml")
     assert recipe.needs_measurement
@@ -70,6 +89,9 @@ def test_measured_tokens_are_kept_and_used_again(tmp_path: Path) -> None:
     # Seeds or tasks of the study do not change what was measured.
     assert read_resolved(tmp_path, load_recipe(RECIPES / "real-text.yaml", ["seeds=[1]"])) is not None
     assert read_resolved(tmp_path, load_recipe(RECIPES / "real-text.yaml", ["pretrain.minutes=1"])) is None
+    # Nor does its name: another study of the same series finds the backbones that are there.
+    renamed = load_recipe(RECIPES / "real-text.yaml", ["name=another-study"])
+    assert read_resolved(tmp_path, renamed) == read_resolved(tmp_path, recipe)
 
 
 def test_damaged_measurement_is_a_store_error(tmp_path: Path) -> None:
@@ -89,3 +111,10 @@ def test_budget_fills_the_time_of_the_slower_process() -> None:
     assert token_budget(setup, speeds, jobs=2, dtype="fp32")["mid"] == 4_800_000
     one = token_budget(setup, speeds, jobs=1, dtype="bf16")["mid"]
     assert one * (1 / 10_000 + 1 / 4_000) == pytest.approx(600, rel=0.05)
+
+
+def test_only_generated_tasks_draw_their_test_set() -> None:
+    change = ["tasks.udpos.test_seed=1"]
+    with pytest.raises(RecipeError, match="the test set of 'udpos' is given"):
+        load_recipe(RECIPES / "real-text.yaml", change)
+    assert load_recipe(RECIPES / "world-scores.yaml", ["tasks.world-pos.test_seed=1"]).tasks["world-pos"].test_seed == 1

@@ -13,7 +13,8 @@ import torch
 from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
 from adapterxfer.errors import StageError
 from adapterxfer.training.building import build_single
-from adapterxfer.training.loop import Meter, train
+from adapterxfer.training.loop import train
+from adapterxfer.training.meter import Meter
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask, read_train_task
 from adapterxfer.variants.model import TransferModel

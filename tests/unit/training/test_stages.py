@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,11 @@ import pytest
 import torch
 
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
-from adapterxfer.errors import VariantError
+from adapterxfer.errors import StageStopped, VariantError
 from adapterxfer.formats.registry import get_format
+from adapterxfer.stages.context import StageContext
+from adapterxfer.stages.train import execute
+from adapterxfer.store.keys import Stage
 from adapterxfer.variants.composition import HeadPart
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.storage import load_model, read_weights
@@ -217,3 +221,31 @@ def test_a_fusion_trains_its_target_adapter_along(
     hidden = 24
     size = sum(t.numel() for n, t in model.own_state().items() if n.startswith("fusion.0."))
     assert size == (4 * hidden * rank + 2 * rank if rank else 3 * hidden * hidden + 2 * hidden)
+
+
+def test_a_stage_resumes_and_leaves_the_same_bytes(long_stage: tuple[Stage, dict[str, Path]], tmp_path: Path) -> None:
+    """Through the executor: same model.json, weights and train.jsonl; the record says that it went on."""
+    stage, inputs = long_stage
+    questions = 0
+
+    def stop() -> bool:
+        nonlocal questions
+        questions += 1
+        return questions in (30, 45)
+
+    def run(name: str, resume: Path | None) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
+        folder = tmp_path / name
+        folder.mkdir()
+        lines: list[Mapping[str, Any]] = []
+        return execute(StageContext(stage, inputs, folder, lines.append, {}, resume, stop)), lines
+
+    plain, _ = run("plain", None)
+    for attempt in ("first", "second"):
+        with pytest.raises(StageStopped):
+            run(attempt, tmp_path / "resume")
+    gone_on, lines = run("third", tmp_path / "resume")
+    assert gone_on["resumed_at"] == 45
+    assert "resumed_at" not in plain
+    assert [line["step"] for line in lines if "loss" in line] == [25, 50, 60]
+    for file in ("model.json", "model.safetensors", "train.jsonl"):
+        assert (tmp_path / "plain" / file).read_bytes() == (tmp_path / "third" / file).read_bytes(), file

@@ -49,6 +49,17 @@ def test_tests_are_parallel_and_do_not_depend_on_the_seed(name: str) -> None:
         assert data.splits["train", "en"] != other.splits["train", "en"]
 
 
+def test_another_test_seed_draws_other_items_from_the_same_world() -> None:
+    first, second = (load_task("world-xnli", test_seed=seed, train_examples=50, dev_examples=10) for seed in (0, 1))
+    assert load_task("world-xnli", train_examples=50, dev_examples=10).splits == first.splits
+    texts = [
+        {f"{example.text} {example.text_pair}" for example in data.splits["test", "en"]} for data in (first, second)
+    ]  # type: ignore[attr-defined]
+    assert len(texts[0] & texts[1]) < 0.1 * len(texts[0])
+    trained = {f"{example.text} {example.text_pair}" for example in second.splits["train", "en"]}  # type: ignore[attr-defined]
+    assert not trained & texts[1]
+
+
 def test_a_smaller_test_is_the_beginning_of_the_whole_one() -> None:
     whole = load_task("world-pos", languages=["c1"]).splits["test", "c1"]
     assert load_task("world-pos", languages=["c1"], test_examples=7).splits["test", "c1"] == whole[:7]

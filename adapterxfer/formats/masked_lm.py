@@ -1,0 +1,213 @@
+"""Masked language modelling as an objective beside tasks: texts with hidden tokens, a head, a loss; no predictions.
+
+The head is the one the backbone was pretrained with, where its folder still holds it: a dense layer, its norm, an
+output bias, and the backbone's own word embeddings as output matrix. It trains like every head. The embeddings train
+where the backbone trains; beside adapters they stay as they are, so the loss reaches the adapter through a frozen
+output matrix. The head serves the training only and is left out of what is stored.
+
+Which tokens are hidden follows RoBERTa: a share of all ordinary tokens, anew each time a text is seen; of these 80 %
+are replaced by the mask, 10 % by a random token, 10 % stay.
+
+Source: Liu et al. 2019, section 2 (dynamic masking); Devlin et al. 2019, section 3.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from adapterxfer.data.examples import Example
+from adapterxfer.errors import StageError
+from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, new_linear, pad_sequences
+
+NAME = "mlm"
+"""Name of the objective among the tasks of a training."""
+
+START = ("dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias", "bias")
+"""Tensors of the pretrained head, as XLM-R names them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hiding:
+    """How tokens are hidden.
+
+    Attributes:
+        share: of the ordinary tokens of a text; at least one is always hidden.
+        mask_id: id of the mask.
+        ordinary: ids that may be hidden and may replace others, sorted.
+        seed: of all choices.
+    """
+
+    share: float
+    mask_id: int
+    ordinary: NDArray[np.int64]
+    seed: int
+
+
+class MaskedTexts(Sequence[Feature]):
+    """Features made when they are asked for: the same index always hides the same tokens, another one others.
+
+    Args:
+        rows: token ids of each text, special tokens included.
+        draws: row of each feature; a row that occurs twice is hidden differently each time.
+        hiding: what is hidden.
+    """
+
+    def __init__(self, rows: Sequence[list[int]], draws: NDArray[np.int64], hiding: Hiding) -> None:
+        self._rows, self._draws, self._hiding = rows, draws, hiding
+
+    def drawn(self, rows: NDArray[np.int64], *, seed: int) -> MaskedTexts:
+        """The same texts in this order, hidden by this seed."""
+        return MaskedTexts(self._rows, rows, replace(self._hiding, seed=seed))
+
+    def __len__(self) -> int:
+        return len(self._draws)
+
+    @overload
+    def __getitem__(self, index: int) -> Feature: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Feature]: ...
+
+    def __getitem__(self, index: int | slice) -> Feature | list[Feature]:
+        if isinstance(index, slice):
+            return [self._feature(at) for at in range(*index.indices(len(self)))]
+        return self._feature(int(index))
+
+    def _feature(self, index: int) -> Feature:
+        row, hiding = int(self._draws[index]), self._hiding
+        tokens = np.array(self._rows[row], dtype=np.int64)
+        digest = hashlib.sha256(f"{hiding.seed}/{index}".encode()).digest()
+        rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        ordinary = np.isin(tokens, hiding.ordinary, assume_unique=False)
+        draw, fate = rng.random((2, len(tokens)))
+        hidden = (draw < hiding.share) & ordinary
+        if not hidden.any():
+            hidden[np.where(ordinary, draw, 2.0).argmin()] = True
+        replaced = rng.choice(hiding.ordinary, size=len(tokens))
+        inputs = np.where(hidden & (fate < 0.8), hiding.mask_id, tokens)
+        inputs = np.where(hidden & (fate >= 0.9), replaced, inputs)
+        places = np.flatnonzero(hidden)
+        return Feature([inputs.tolist()], (places.tolist(), tokens[places].tolist()), row)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskedLm:
+    """Head and loss of masked language modelling.
+
+    Attributes:
+        vocabulary: rows of the output matrix.
+        start: tensors of the pretrained head by the names of `START`; None for a fresh one.
+        norm_eps: of the head's norm.
+    """
+
+    vocabulary: int
+    start: Mapping[str, Tensor] | None = None
+    norm_eps: float = 1e-5
+    name: Any = "masked_lm"
+    trainable: bool = True
+
+    def encode(
+        self,
+        examples: Sequence[Example],
+        tokenizer: Any,
+        *,
+        max_length: int,
+        labels: Sequence[str],
+        train: bool,
+    ) -> list[Feature]:
+        """Always refused: texts are no examples of a task; see `MaskedTexts`.
+
+        Raises:
+            StageError: always.
+        """
+        del examples, tokenizer, max_length, labels, train
+        raise self._refusal()
+
+    def collate(self, features: Sequence[Feature], *, pad_id: int) -> Batch:
+        """Fields ``row``, ``column`` and ``target`` of the hidden tokens, each of shape ``(hidden tokens,)``."""
+        ids, mask = pad_sequences(features, pad_id=pad_id)
+        columns = [feature.target[0] for feature in features]
+        fields = {
+            "row": torch.tensor([row for row, places in enumerate(columns) for _ in places]),
+            "column": torch.tensor([place for places in columns for place in places]),
+            "target": torch.tensor([token for feature in features for token in feature.target[1]]),
+        }
+        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), (1,) * len(features), fields)
+
+    def make_head(
+        self, hidden_size: int, labels: Sequence[str], *, generator: torch.Generator, std: float = HEAD_INIT_STD
+    ) -> nn.Module:
+        """A `LanguageModelHead`, to be tied to its backbone before use."""
+        del labels
+        head = LanguageModelHead(hidden_size, self.vocabulary, generator=generator, std=std, eps=self.norm_eps)
+        if self.start is not None:
+            head.load_state_dict({name: self.start[name].float() for name in START})
+        return head
+
+    def loss(self, outputs: Tensor, batch: Batch) -> Loss:
+        """Cross-entropy summed over hidden tokens."""
+        target = batch.fields["target"]
+        return Loss(functional.cross_entropy(outputs.float(), target, reduction="sum"), len(target))
+
+    def results(self, outputs: Tensor, batch: Batch) -> list[Any]:
+        """Always refused.
+
+        Raises:
+            StageError: always.
+        """
+        del outputs, batch
+        raise self._refusal()
+
+    def decode(
+        self, results: Sequence[Any], features: Sequence[Feature], examples: Sequence[Example], labels: Sequence[str]
+    ) -> list[str]:
+        """Always refused.
+
+        Raises:
+            StageError: always.
+        """
+        del results, features, examples, labels
+        raise self._refusal()
+
+    def _refusal(self) -> StageError:
+        return StageError("masked language modelling predicts no task", fix="predict one of the trained tasks")
+
+
+class LanguageModelHead(nn.Module):
+    """Dense, GELU, norm, then the word embeddings of the backbone as output matrix, at hidden tokens only.
+
+    Args:
+        hidden_size: width of the backbone.
+        vocabulary: rows of its word embeddings.
+        generator, std: of the dense layer's start values.
+        eps: of the norm.
+    """
+
+    def __init__(
+        self, hidden_size: int, vocabulary: int, *, generator: torch.Generator, std: float, eps: float
+    ) -> None:
+        super().__init__()
+        self.dense = new_linear(hidden_size, hidden_size, generator=generator, std=std)
+        self.layer_norm = nn.LayerNorm(hidden_size, eps=eps)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        # In a tuple, so that the table is no part of this module: it trains and is stored with the backbone, or not.
+        self._tied: tuple[Any, ...] = ()
+
+    def tie(self, backbone: Any) -> None:
+        """Take the word embeddings of this backbone as output matrix."""
+        self._tied = (backbone.get_input_embeddings(),)
+
+    def forward(self, hidden_states: Tensor, batch: Batch) -> Tensor:
+        """Logits of shape ``(hidden tokens, vocabulary)``."""
+        picked = hidden_states[batch.fields["row"], batch.fields["column"]]
+        inner = self.layer_norm(functional.gelu(self.dense(picked)))
+        return functional.linear(inner, self._tied[0].weight, self.bias)

@@ -1,0 +1,15 @@
+"""Whether an error says that memory ran out, on any device."""
+
+from __future__ import annotations
+
+import torch
+
+_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
+"""What allocators write into a plain RuntimeError."""
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether less at once would have helped."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)

@@ -1,0 +1,154 @@
+"""Where a long stage goes on after a kill: its whole state, written in one step, as safetensors and JSON.
+
+A checkpoint is a folder ``step-<number>`` with ``state.safetensors`` and ``state.json``; the JSON holds the sha256 of
+the tensors and the key of the stage. It is written beside its place, flushed and renamed, and only then the one before
+is removed: at every moment the folder holds one that is whole. One that is not, or belongs to something else, is never
+used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+SCHEMA = 1
+EVERY_S = 60.0
+"""Default seconds between two checkpoints: what a kill costs at most, for a few milliseconds of writing."""
+
+TENSORS, FACTS = "state.safetensors", "state.json"
+_PREFIX, _PART = "step-", ".part-"
+
+
+class Saved(NamedTuple):
+    """A checkpoint that was read and is whole."""
+
+    step: int
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+
+class Checkpoints:
+    """The checkpoints of one stage.
+
+    Args:
+        folder: of this stage alone; made with the first checkpoint.
+        stage: key of the stage: what another one wrote is not read.
+        every_s: seconds between checkpoints; 0 for none by time.
+        every_steps: steps between checkpoints; 0 for none by steps.
+        stop: whether to save and end now.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        stage: str,
+        every_s: float = EVERY_S,
+        every_steps: int = 0,
+        stop: Callable[[], bool] | None = None,
+    ) -> None:
+        self._folder, self._stage = folder, stage
+        self._every_s, self._every_steps = every_s, every_steps
+        self._stop = stop
+        self._last = time.monotonic()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asks to save and end."""
+        return self._stop is not None and self._stop()
+
+    def due(self, step: int) -> bool:
+        """Whether a checkpoint should be written after this step."""
+        if self._every_steps and step % self._every_steps == 0:
+            return True
+        return bool(self._every_s) and time.monotonic() - self._last >= self._every_s
+
+    def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+        """Write the state after ``step`` and remove older ones.
+
+        Args:
+            tensors: on any device; stored bit for bit.
+            facts: JSON values.
+
+        Raises:
+            OSError: it could not be written; the one before is still there.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        beside = self._folder / f"{_PART}{secrets.token_hex(6)}"
+        try:
+            beside.mkdir()
+            content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+            _write(beside / TENSORS, content)
+            record = {
+                "schema": SCHEMA,
+                "stage": self._stage,
+                "step": step,
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "facts": dict(facts),
+            }
+            _write(beside / FACTS, json.dumps(record, allow_nan=False).encode())
+            _flush(beside)
+            place = self._folder / f"{_PREFIX}{step:09d}"
+            if place.exists():  # of a run that could not read it
+                shutil.rmtree(place)
+            beside.rename(place)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+        _flush(self._folder)
+        for older in self._all():
+            if older.name != place.name:
+                shutil.rmtree(older, ignore_errors=True)
+        self._last = time.monotonic()
+
+    def load(self) -> Saved | None:
+        """The newest whole checkpoint of this stage, or None; what is torn or damaged is passed over."""
+        for left in self._folder.glob(f"{_PART}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        for folder in sorted(self._all(), reverse=True):
+            with suppress(OSError, ValueError, KeyError, TypeError, SafetensorError):
+                record = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+                content = (folder / TENSORS).read_bytes()
+                if (
+                    record["schema"] == SCHEMA
+                    and record["stage"] == self._stage
+                    and record["sha256"] == hashlib.sha256(content).hexdigest()
+                ):
+                    return Saved(int(record["step"]), load(content), dict(record["facts"]))
+        return None
+
+    def clear(self) -> None:
+        """Remove all of them."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _all(self) -> list[Path]:
+        return [path for path in self._folder.glob(f"{_PREFIX}*") if path.is_dir()]
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,132 @@
+"""The gradients of one effective batch, in as many parts as memory allows.
+
+Losses are summed over all parts (and processes) and divided by the units of the whole batch afterwards, so how a batch
+is split changes the order of additions and nothing else. Where a part does not fit into memory, the parts become half
+as large and the batch is begun again, with the random state it had.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from adapterxfer.errors import StageError
+from adapterxfer.formats.base import Feature
+from adapterxfer.formats.memory import out_of_memory
+from adapterxfer.training.batches import micro_batches
+from adapterxfer.training.seeds import DropoutStream
+from adapterxfer.training.tasks import TrainTask
+from adapterxfer.variants.model import TransferModel
+
+Forward = Callable[[Tensor, Tensor], Tensor]
+
+
+class Sums(NamedTuple):
+    """What one effective batch adds up to.
+
+    Attributes:
+        total: summed loss.
+        units: how many units it is the sum over.
+        tokens: real tokens.
+        padded_tokens: tokens computed.
+    """
+
+    total: Tensor
+    units: int
+    tokens: int
+    padded_tokens: int
+
+
+class Accumulator:
+    """Adds up gradients.
+
+    Args:
+        model: on the accelerator's device, in training mode.
+        forward: what computes its hidden states: the model, or a compiled form of it.
+        accelerator: precision, device and, with several processes, this one's share.
+        token_budget: rows times width of one part.
+        dropout: random state that a repeated batch starts from again.
+        log: told when memory ran out.
+    """
+
+    def __init__(
+        self,
+        model: TransferModel,
+        forward: Forward,
+        accelerator: Accelerator,
+        *,
+        token_budget: int,
+        dropout: DropoutStream,
+        log: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self._model, self._forward, self._accelerator = model, forward, accelerator
+        self._dropout, self._log = dropout, log
+        self._on_cpu = accelerator.device.type == "cpu"
+        self.token_budget = token_budget
+        self.halvings: list[dict[str, int]] = []
+
+    def run(self, step: int, task: TrainTask, features: Sequence[Feature]) -> Sums:
+        """Gradients of ``features``, summed into the parameters.
+
+        Raises:
+            StageError: a single feature does not fit into memory.
+        """
+        head = self._model.head(task.name)
+        state = self._dropout.state()
+        while True:
+            parts = micro_batches(features, token_budget=self.token_budget) if features else []
+            try:
+                return self._sums(task, head, parts)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+            # Outside of the handler: its traceback keeps the tensors alive that have to go.
+            self._release()
+            self._dropout.set_state(state)
+            self._halve(step, parts)
+
+    def _sums(self, task: TrainTask, head: torch.nn.Module, parts: Sequence[Sequence[Feature]]) -> Sums:
+        units = tokens = padded = 0
+        total = torch.zeros((), device=self._accelerator.device)
+        for part in parts:
+            batch = task.format.collate(part, pad_id=task.pad_id)
+            tokens += int(batch.attention_mask.sum())
+            padded += batch.attention_mask.numel()
+            if not self._on_cpu:
+                batch = batch.to(self._accelerator.device)
+            with self._accelerator.autocast():
+                hidden = self._forward(batch.input_ids, batch.attention_mask)
+                loss = task.format.loss(head(hidden, batch), batch)
+            self._accelerator.backward(loss.total)
+            units += loss.units
+            total = total + loss.total.detach()
+        return Sums(total, units, tokens, padded)
+
+    def _release(self) -> None:
+        for parameter in self._model.parameters():
+            parameter.grad = None
+        gc.collect()
+        if not self._on_cpu:
+            torch.cuda.empty_cache()
+
+    def _halve(self, step: int, parts: Sequence[Sequence[Feature]]) -> None:
+        largest = max(parts, key=_size)
+        if len(largest) < 2:
+            raise StageError(
+                f"memory ran out at step {step}: a single example of {_size(largest):,} tokens does not fit",
+                fix="set gradient_checkpointing: true or dtype: bf16, lower max_length, or use a larger device",
+            )
+        before, self.token_budget = self.token_budget, max(1, min(self.token_budget, _size(largest)) // 2)
+        self.halvings.append({"step": step, "token_budget": self.token_budget})
+        self._log({"memory": "ran out; the step is repeated in smaller parts", "step": step,
+                   "token_budget": self.token_budget, "token_budget_before": before})  # fmt: skip
+
+
+def _size(features: Sequence[Feature]) -> int:
+    """Padded tokens of one part."""
+    return max(feature.length for feature in features) * sum(feature.rows for feature in features)
