@@ -1,4 +1,4 @@
-"""What a folder or a repository of the Hub holds, before anything is loaded: files, shape, parameter counts. Torch-free.
+"""What a folder or a Hub repository holds, before anything is loaded: files, shape, parameter counts. Torch-free.
 
 Counts come from the headers of the safetensors files, which name every tensor with its shape.
 """

@@ -76,7 +76,7 @@ class Plan:
         refused: cells of the grid that cannot exist, with the reason.
         excluded: reason of a recipe's exclusion -> number of cells it removed.
         needs_measurement: the token budget is unknown until a probe has run on this machine.
-        missing_data: lists original files, or names a backbone, that are not there; the keys of the plan are then provisional.
+        missing_data: lists original files, or names a backbone, that are not there; keys are then provisional.
     """
 
     recipe: Recipe
