@@ -1,11 +1,13 @@
 """Kill a whole tiny study -9 again and again, drivers and stage processes, and compare every byte at the end.
 
-    python scripts/soak_kill.py --kills 300                  # inline, two workers
+    python scripts/soak_kill.py --kills 200                  # inline, two workers
     python scripts/soak_kill.py --kills 100 --engine ray     # needs the extra 'ray'
 
-A study that is complete is verified and a new one begins, until the number of kills is reached. Ends with exit code 1
-if a store was damaged, a finished stage was made again, a stage is missing, or any file (the report included) differs
-from an undisturbed run. Files that hold seconds (log.jsonl, stage.json, pretraining.json) are not compared.
+The study has the grid of recipes/quickstart.yaml on backbones, data and trainings that are tiny. One that is complete
+is verified and a new one begins, until the number of kills is reached. Ends with exit code 1 if a store was damaged, a
+finished stage was made again, a stage is missing or failed, or any file (the report included) differs from an
+undisturbed run of the default engine. Files that hold seconds (log.jsonl, stage.json, pretraining.json, train.jsonl)
+are not compared.
 """
 
 from __future__ import annotations
@@ -25,35 +27,17 @@ import numpy as np
 from adapterxfer.store.audit import audit
 from adapterxfer.store.store import Store
 
-RECIPE = """
-recipe: 1
-name: soak
-title: A study that is killed
-backbones: [small]
-intermediate_tasks: [none, world-nli]
-target_tasks: [world-xnli, world-retrieval]
-variants: [full-ft, stack, fuse]
-adapters: [{method: seq_bn, reduction_factor: 2}]
-seeds: [1]
-pretrain:
-  corpus: {languages: [en, de], vocabulary: 400, alphabet: 60, holdout: 0.05, sequence_length: 32}
-  series:
-    small: {hidden: 16, layers: 2, heads: 2}
-  tokens: 20000
-  batch_sequences: 16
-  learning_rate: 1e-3
-  dtype: fp32
-train:
-  default: {batch_size: 8, steps: 6, learning_rate: 1e-3, max_length: 48}
-tasks:
-  world-nli: {train_examples: 48, dev_examples: 8}
-  world-xnli: {train_examples: 48, dev_examples: 8, test_examples: 16}
-  world-retrieval: {test_examples: 16}
-controls: true
-statistics: {resamples: 100}
-"""
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "integration"))
 
-TIMED = {"stage.json", "log.jsonl", "pretraining.json"}
+import tiny_study
+
+DRIVER, STAGE_PROCESS = "driver", "stage process"
+
+DRIVER_SHARE = 1 / 3
+"""Of all kills."""
+
+SPARED = 2
+"""A stage that lost its process three times counts as failed, so one driver loses at most this many of its own."""
 
 
 def main() -> int:
@@ -63,7 +47,8 @@ def main() -> int:
     parser.add_argument("--engine", choices=("inline", "ray"), default="inline")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--longest", type=float, default=20.0, help="longest pause before a kill, in seconds")
+    parser.add_argument("--pause", type=float, default=5.0, help="mean time before a kill, in seconds")
+    parser.add_argument("--small", action="store_true", help="25 stages instead of the whole grid")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         return Soak(Path(name), arguments).run()
@@ -76,35 +61,44 @@ class Soak:
         self.folder, self.arguments = folder, arguments
         self.rng = np.random.default_rng(arguments.seed)
         self.problems: list[str] = []
-        self.kills = {"driver": 0, "stage process": 0}
+        self.kills = {DRIVER: 0, STAGE_PROCESS: 0}
 
     def run(self) -> int:
         """Everything; returns the exit code."""
-        write_texts(self.folder)
+        text = tiny_study.recipe("soak") if self.arguments.small else tiny_study.quickstart_grid("soak")
+        tiny_study.write_study(self.folder, soak=text)
         started = time.perf_counter()
-        undisturbed = self.start("undisturbed")
-        if undisturbed.wait() != 0:
-            print("the undisturbed study failed")
+        if self.start("undisturbed", "inline").wait() != 0:
+            print(f"the undisturbed study failed: {self.last_words()}")
             return 1
-        expected = contents(self.folder / "undisturbed")
-        print(f"undisturbed: {len(expected):,} files, {time.perf_counter() - started:.0f} s", flush=True)
+        expected = tiny_study.contents(self.folder / "undisturbed")
+        stages = len(Store(self.folder / "undisturbed").completed())
+        print(
+            f"undisturbed: {stages} stages, {len(expected):,} files, {time.perf_counter() - started:.0f} s", flush=True
+        )
         study = 0
-        while sum(self.kills.values()) < self.arguments.kills and not self.problems:
+        while not self.enough and not self.problems:
             study += 1
             self.disturb(f"study{study}", expected)
-            print(f"study {study}: {self.kills}, {len(self.problems)} problems", flush=True)
+            seconds = time.perf_counter() - started
+            print(f"study {study}: {self.kills}, {len(self.problems)} problems, {seconds:.0f} s", flush=True)
         for problem in self.problems:
             print(f"problem: {problem}")
-        print(json.dumps({"kills": self.kills, "studies": study, "problems": len(self.problems)}))
+        result = {"engine": self.arguments.engine, "stages": stages, "kills": self.kills, "studies": study}
+        print(json.dumps({**result, "problems": len(self.problems), "seconds": round(time.perf_counter() - started)}))
         return 1 if self.problems else 0
+
+    @property
+    def enough(self) -> bool:
+        """Whether there were enough kills."""
+        return sum(self.kills.values()) >= self.arguments.kills
 
     def disturb(self, name: str, expected: dict[str, bytes]) -> None:
         """Run one study to its end through all kills, then compare it with the undisturbed one."""
         store = Store(self.folder / name)
         committed: dict[str, int] = {}
         while True:
-            driver = self.start(name)
-            code = self.torment(driver)
+            code = self.torment(self.start(name, self.arguments.engine))
             for key, folder in store.completed().items():
                 inode = folder.stat().st_ino
                 if committed.setdefault(key, inode) != inode:
@@ -112,50 +106,49 @@ class Soak:
             if code == 0:
                 break
             if code > 0:
-                self.problems.append(f"{name}: exit code {code}: {(self.folder / 'log').read_text()[-2000:]}")
+                self.problems.append(f"{name}: exit code {code}: {self.last_words()}")
                 return
-        found = contents(self.folder / name)
+        found = tiny_study.contents(store.root)
         different = sorted(path for path in {*found, *expected} if found.get(path) != expected.get(path))
         self.problems += [f"{name}: {path} differs" for path in different[:5]]
         self.problems += [f"{name}: {damage.path.name}: {damage.what}" for damage in audit(store).damaged]
-        if (store.root / "damaged").exists():
-            self.problems.append(f"{name}: a folder was damaged and set aside")
+        left = [path for word in ("damaged", "failed") for path in (store.root / word).glob("*")]
+        self.problems += [f"{name}: {path.relative_to(store.root)} is there" for path in left]
 
     def torment(self, driver: subprocess.Popen[bytes]) -> int:
-        """Kill stage processes now and then, and the driver one time in three; returns its exit code."""
-        stage_kills = 0
-        while sum(self.kills.values()) < self.arguments.kills:
+        """Kill stage processes now and then until the driver is killed or done; returns its exit code."""
+        mine = 0
+        while not self.enough:
             try:
-                return driver.wait(timeout=float(self.rng.uniform(0.05, self.arguments.longest)))
+                return driver.wait(timeout=float(self.rng.exponential(self.arguments.pause)))
             except subprocess.TimeoutExpired:
                 pass
-            # A stage that lost its process three times counts as failed, so a driver sees two of its own at most.
-            workers = stage_processes(driver.pid) if stage_kills < 2 else []
-            if workers and self.rng.random() < 0.67:
-                victim, kind = int(self.rng.choice(workers)), "stage process"
-                stage_kills += 1
-            else:
-                victim, kind = driver.pid, "driver"
+            processes = stage_processes(driver.pid) if mine < SPARED else []
+            if self.rng.random() < DRIVER_SHARE or not processes:
+                driver.kill()
+                self.kills[DRIVER] += 1
+                return driver.wait()
             try:
-                os.kill(victim, signal.SIGKILL)
+                os.kill(int(self.rng.choice(processes)), signal.SIGKILL)
             except ProcessLookupError:
                 continue
-            self.kills[kind] += 1
-            if kind == "driver":
-                return driver.wait()
+            self.kills[STAGE_PROCESS] += 1
+            mine += 1
         return driver.wait()
 
-    def start(self, store: str) -> subprocess.Popen[bytes]:
+    def start(self, store: str, engine: str) -> subprocess.Popen[bytes]:
         """Start the recipe on this store."""
-        command = [sys.executable, "-m", "adapterxfer.cli", "run", "soak.yaml", "--set", "data_root=data"]
-        command += ["--store", store, "--jobs", str(self.arguments.jobs), "--engine", self.arguments.engine]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        command = tiny_study.command("soak", store, "--jobs", str(self.arguments.jobs), "--engine", engine)
         with (self.folder / "log").open("wb") as log:
-            return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=log, stderr=log)
+            return subprocess.Popen(command, cwd=self.folder, env=tiny_study.environment(), stdout=log, stderr=log)
+
+    def last_words(self) -> str:
+        """The end of what the last driver printed."""
+        return (self.folder / "log").read_text(errors="replace")[-2000:]
 
 
 def stage_processes(driver: int) -> list[int]:
-    """Processes below the driver that run Python stages: workers of the inline engine, or of Ray."""
+    """Processes below the driver that run stages: workers of the inline engine, or busy ones of Ray."""
     found, queue = [], [driver]
     while queue:
         process = queue.pop()
@@ -165,30 +158,9 @@ def stage_processes(driver: int) -> list[int]:
         except OSError:
             continue
         queue += below
-        if process != driver and (b"engines.worker" in words or words.startswith(b"ray::")):
+        if process != driver and (b"engines.worker" in words or words.startswith(b"ray::run_remote")):
             found.append(process)
     return found
-
-
-def contents(root: Path) -> dict[str, bytes]:
-    """Every file of every finished stage that holds no seconds."""
-    return {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for folder in Store(root).folders()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name not in TIMED
-    }
-
-
-def write_texts(folder: Path) -> None:
-    """The recipe and two small made-up texts."""
-    rng = np.random.default_rng(3)
-    words = ["".join(rng.choice(list("abdeiklmnorstu"), size=rng.integers(2, 7))) for _ in range(120)]
-    (folder / "data").mkdir()
-    for language in ("en", "de"):
-        lines = [" ".join(rng.choice(words, size=rng.integers(5, 12))) + "." for _ in range(400)]
-        (folder / "data" / f"{language}.txt").write_text("\n".join(lines) + "\n")
-    (folder / "soak.yaml").write_text(RECIPE)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ _READ_ONLY = {errno.EROFS}
 _FIXES = {
     "MemoryError": "memory ran out: fewer --jobs, a smaller batch_size, or a machine with more memory",
     "OutOfMemoryError": "the accelerator's memory ran out: a smaller batch_size, or dtype: bf16",
+    "UncompletedJobError": "the time limit of its jobs ended it too often: raise --engine-set timeout_min or requeues",
     "ModuleNotFoundError": "install the missing package into this environment",
     "ImportError": "reinstall the named package with -c constraints.txt",
     "ConnectionError": "there is no connection: prepare the files before and set data_root",

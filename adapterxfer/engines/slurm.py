@@ -1,8 +1,9 @@
-"""The engine for SLURM queues: one array of jobs per level of the plan, through submitit.
+"""The engine for SLURM queues: arrays of stages whose inputs are there, submitted through submitit.
 
-No chain of dependent jobs: SLURM leaves the dependents of a job that was killed waiting for ever. The driver waits for
-one level before it submits the next, and may be stopped and started again at any time: whatever is finished is in the
-store. A job that is about to run out of time, or is preempted, is queued again and makes its stage anew.
+No chain of dependent jobs: SLURM leaves the dependents of a job that was killed waiting for ever. The driver submits a
+stage when its inputs have results, and may be stopped and started again at any time: whatever is finished is in the
+store. A job that is about to run out of time, or is preempted, is queued again; one that died without a word (memory,
+a lost node) is submitted again, three times at most.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from adapterxfer.engines.events import Listener, Outcome, PlanLike, silent
 from adapterxfer.engines.ledger import Ledger, run_passes, stop_signals, worker_died
 from adapterxfer.engines.pool import ONE_THREAD
+from adapterxfer.engines.queue import Queue, cancel
 from adapterxfer.engines.remote import run_remote
 from adapterxfer.errors import AdapterxferError, MissingDependency
 from adapterxfer.stages.registry import EXECUTORS
@@ -26,6 +28,15 @@ from adapterxfer.store.store import Store
 LOOK_S = 1.0
 """How often the files that finished jobs write are looked for."""
 
+LOOK_LOCAL_S = 0.1
+"""The same for processes of this machine."""
+
+FOLDER = ".slurm"
+"""Where submitit keeps its job files, in the store; they are read back by its own jobs only."""
+
+LARGEST_ARRAY = 1000
+"""Jobs of one array; SLURM's own default limit is 1,001."""
+
 
 @dataclass(frozen=True, slots=True)
 class SlurmSettings:
@@ -34,15 +45,19 @@ class SlurmSettings:
     Attributes:
         partition: of the jobs; empty for the cluster's default.
         account: charged for them; empty for the user's default.
-        timeout_min: time limit of one stage in minutes.
+        timeout_min: time limit of one job in minutes.
+        signal_s: seconds before that limit (at most a third of it) at which the job is told to end itself.
+        requeues: how often a job that ran out of time is queued again.
         memory_gb: of one stage, in GiB, where its plan declares none; 0 for the cluster's default.
-        array_parallelism: jobs of an array that run at the same time; 0 means ``--jobs``.
+        array_parallelism: jobs of one array that run at the same time; 0 means ``--jobs``.
         cluster: ``slurm``, or ``local`` for processes on this machine without a queue.
     """
 
     partition: str = ""
     account: str = ""
     timeout_min: int = 240
+    signal_s: int = 60
+    requeues: int = ATTEMPTS
     memory_gb: int = 0
     array_parallelism: int = 0
     cluster: str = "slurm"
@@ -67,6 +82,8 @@ class SlurmSettings:
             raise AdapterxferError(f"engine slurm: {error}", fix="give whole numbers for times and sizes") from None
         if chosen.cluster not in ("slurm", "local"):
             raise AdapterxferError(f"engine slurm: cluster={chosen.cluster}", fix="expected slurm or local")
+        if chosen.timeout_min < 1 or min(chosen.signal_s, chosen.memory_gb, chosen.array_parallelism) < 0:
+            raise AdapterxferError("engine slurm: times and sizes cannot be negative", fix="leave the setting out")
         return chosen
 
 
@@ -101,7 +118,7 @@ def run_plan(
     """Run every stage of a plan that is not in the store yet, as `adapterxfer.engines.inline.run_plan` does.
 
     Args:
-        jobs: jobs of an array that run at the same time.
+        jobs: stages that wait or run in the queue at the same time.
         slurm_settings: see `SlurmSettings`.
 
     Raises:
@@ -115,11 +132,14 @@ def run_plan(
         raise MissingDependency("engine slurm", "slurm") from error
     chosen = slurm_settings or SlurmSettings()
     handed = {"store": str(store.root), "settings": dict(settings or {}), "registry": dict(registry)}
-    # submitit keeps its job files here; they hold JSON-like values and are read back by its own jobs only.
-    folder = store.root / ".slurm"
+    # Private, because submitit's own format is pickle: whoever can write here can run code as this user.
+    store.open()
+    (store.root / FOLDER).mkdir(mode=0o700, exist_ok=True)
 
     def new_executor() -> Any:
-        return submitit.AutoExecutor(folder=folder, cluster=chosen.cluster, slurm_max_num_timeout=ATTEMPTS)
+        return submitit.AutoExecutor(
+            folder=store.root / FOLDER, cluster=chosen.cluster, slurm_max_num_timeout=chosen.requeues
+        )
 
     try:
         new_executor()
@@ -145,79 +165,95 @@ class _Pass(Ledger):
     ) -> None:
         super().__init__(plan, store, listener)
         self.new_executor, self.handed, self.chosen, self.jobs = new_executor, handed, chosen, jobs
+        self.folder = store.root / FOLDER
+        self.on_queue = chosen.cluster == "slurm"
+        self.queue = Queue()
+        self.pending: dict[str, tuple[Any, Stage]] = {}
 
     def run(self) -> Outcome:
         def stop(number: int) -> None:
             self.interrupted = number
 
         with stop_signals(stop):
-            while not self.interrupted and self.fault is None:
-                level = self._level()
-                if not level:
-                    break
-                self._run_level(level)
-            self.store.clean()
+            try:
+                while not self.interrupted and self.fault is None:
+                    self._submit()
+                    if not self.pending:
+                        break
+                    if not self._look():
+                        time.sleep(LOOK_S if self.on_queue else LOOK_LOCAL_S)
+            finally:
+                self._cancel()
+                self.store.clean()
         return self.outcome()
 
-    def _level(self) -> list[Stage]:
-        """Every stage that can start now."""
-        found: list[Stage] = []
-        while len(self.schedule):
+    def _submit(self) -> None:
+        """Queue every stage that can start, up to ``jobs`` of them: one array for each kind of need."""
+        groups: dict[tuple[int, int], list[Stage]] = {}
+        room = self.jobs - len(self.pending)
+        while room > 0 and len(self.schedule):
             stage = self.schedule.take()
             assert stage is not None
-            if stage.key not in self.failed and stage.key not in self.blocked:
-                found.append(stage)
-        return found
-
-    def _run_level(self, level: list[Stage]) -> None:
-        groups: dict[tuple[int, int], list[Stage]] = {}
-        for stage in level:
+            if stage.key in self.failed or stage.key in self.blocked:
+                continue
             gpus = int(stage.resources.get("gpus") or 0)
             memory = int(stage.resources.get("memory_gb") or self.chosen.memory_gb)
             groups.setdefault((gpus, memory), []).append(stage)
-        pending: list[tuple[Any, Stage]] = []
+            room -= 1
         for (gpus, memory), stages in groups.items():
-            executor = self.new_executor()  # a used one keeps the parameters of the last group
-            executor.update_parameters(**self._parameters(gpus, memory))
-            messages = [
-                {"stage": stage.as_json(), "attempt": self.attempts.get(stage.key, 0) + 1, **self.handed}
-                for stage in stages
-            ]
-            width = self.chosen.array_parallelism or self.jobs
-            # One array on a queue; where there is none, submitit starts every job at once, so they go in handfuls.
-            for start in range(0, len(stages), len(stages) if self.chosen.cluster == "slurm" else width):
-                size = len(stages) if self.chosen.cluster == "slurm" else width
-                part = messages[start : start + size]
-                made = executor.map_array(StageJob(), part)
-                pending += zip(made, stages[start : start + size], strict=True)
-                if self.chosen.cluster != "slurm":
-                    pending = self._wait(pending)
-        self._wait(pending)
+            for start in range(0, len(stages), LARGEST_ARRAY):
+                self._submit_array(stages[start : start + LARGEST_ARRAY], gpus, memory)
 
-    def _wait(self, pending: list[tuple[Any, Stage]]) -> list[tuple[Any, Stage]]:
-        while pending and not self.interrupted and self.fault is None:
-            rest = []
-            for job, stage in pending:
-                if job.done():
-                    self._take(job, stage)
-                else:
-                    rest.append((job, stage))
-            if rest and len(rest) == len(pending):
-                time.sleep(LOOK_S if self.chosen.cluster == "slurm" else 0.1)
-            pending = rest
-        for job, _ in pending:
+    def _submit_array(self, stages: list[Stage], gpus: int, memory: int) -> None:
+        executor = self.new_executor()  # a used one keeps the parameters of the last array
+        executor.update_parameters(**self._parameters(gpus, memory))
+        messages = [
+            {"stage": stage.as_json(), "attempt": self.attempts.get(stage.key, 0) + 1, **self.handed}
+            for stage in stages
+        ]
+        try:
+            made = executor.map_array(StageJob(), messages)
+        except RuntimeError as error:  # submitit's errors about sbatch
+            words = " ".join(str(error).split())[-300:]
+            raise AdapterxferError(
+                f"engine slurm: sbatch refused: {words}", fix="check --engine-set partition, account, timeout_min"
+            ) from error
+        for job, stage in zip(made, stages, strict=True):
+            self.pending[job.job_id] = (job, stage)
+            self.tell("started", stage)
+
+    def _look(self) -> bool:
+        """Take what has ended; whether there was anything."""
+        ended = [number for number, (job, _) in self.pending.items() if self._answered(job)]
+        for number in ended:
+            self._take(*self.pending.pop(number))
+        dead = self.queue.dead(self.pending) if self.on_queue else {}
+        for number, cause in dead.items():
+            job, stage = self.pending.pop(number)
+            self._died(job, stage, cause)
+        return bool(ended or dead)
+
+    def _answered(self, job: Any) -> bool:
+        # Not `job.done()` on a queue: it asks the accounting, which need not exist, and asks it every ten minutes.
+        return bool(job.paths.result_pickle.exists() if self.on_queue else job.done())
+
+    def _cancel(self) -> None:
+        if self.on_queue:
+            cancel(self.pending)
+            return
+        for job, _ in self.pending.values():
             job.cancel()
-        return []
 
     def _parameters(self, gpus: int, memory: int) -> dict[str, Any]:
-        found: dict[str, Any] = {"timeout_min": self.chosen.timeout_min, "cpus_per_task": 1}
+        found: dict[str, Any] = {"timeout_min": self.chosen.timeout_min, "cpus_per_task": max(1, gpus)}
+        found["name"] = "adapterxfer"
         if gpus:
             found["gpus_per_node"] = gpus
         if memory:
             found["mem_gb"] = memory
-        if self.chosen.cluster == "slurm":
+        if self.on_queue:
             found["slurm_array_parallelism"] = self.chosen.array_parallelism or self.jobs
-            found["slurm_signal_delay_s"] = 60
+            found["slurm_signal_delay_s"] = min(self.chosen.signal_s, self.chosen.timeout_min * 60 // 3)
             if self.chosen.partition:
                 found["slurm_partition"] = self.chosen.partition
             if self.chosen.account:
@@ -228,8 +264,21 @@ class _Pass(Ledger):
         try:
             message = job.result()
         except Exception as error:  # submitit raises its own classes for jobs that died or ran out of tries
-            cause = f"{type(error).__name__}: {str(error).strip().splitlines()[-1] if str(error).strip() else ''}"
-            log = [*self.store.scratch_log(stage, LOG_LINES), *(job.stderr() or "").splitlines()[-LOG_LINES:]]
-            self.give_up(worker_died(stage, cause, ATTEMPTS, log))
+            words = str(error).strip().splitlines() or [""]
+            self._died(job, stage, f"{type(error).__name__}: {words[-1]}")
             return
         self.answer(stage, message)
+        if message["event"] in ("finished", "reused"):  # thousands of stages would leave tens of thousands of files
+            for path in self.folder.glob(f"{job.job_id}_*"):
+                path.unlink(missing_ok=True)
+
+    def _died(self, job: Any, stage: Stage, cause: str) -> None:
+        """A job ended without an answer: once more, unless that happened too often."""
+        attempts = self.attempts[stage.key] = self.attempts.get(stage.key, 0) + 1
+        if attempts < ATTEMPTS:
+            self.store.clean()
+            self.schedule.ready(stage.key)
+            self.tell("retried", stage, detail={"attempt": attempts, "cause": cause})
+            return
+        log = [*self.store.scratch_log(stage, LOG_LINES), *(job.stderr() or "").splitlines()[-LOG_LINES:]]
+        self.give_up(worker_died(stage, cause, attempts, log))

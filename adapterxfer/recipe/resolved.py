@@ -11,6 +11,7 @@ from typing import Any
 from adapterxfer.errors import StoreError
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import SHORT_KEY
+from adapterxfer.store.sealing import seal_broken, sealed
 
 SCHEMA = 1
 """Version of the record."""
@@ -38,7 +39,7 @@ def read_resolved(store: str | Path, recipe: Recipe) -> dict[str, Any] | None:
     path = resolved_path(store, recipe)
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(record["tokens"], dict) or set(record["tokens"]) != set(recipe.series):
+        if not isinstance(record["tokens"], dict) or set(record["tokens"]) != set(recipe.series) or seal_broken(record):
             raise ValueError
     except FileNotFoundError:
         return None
@@ -59,7 +60,9 @@ def write_resolved(
     """
     path = resolved_path(store, recipe)
     path.parent.mkdir(parents=True, exist_ok=True)
-    record = {"schema": SCHEMA, "name": recipe.name, "tokens": dict(tokens), "dtype": dtype, "probe": dict(probe)}
+    record = sealed(
+        {"schema": SCHEMA, "name": recipe.name, "tokens": dict(tokens), "dtype": dtype, "probe": dict(probe)}
+    )
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     temporary.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from adapterxfer.errors import StoreError
 from adapterxfer.store.files import artefacts
 from adapterxfer.store.record import STAGE_FILE, NewerSchemaError, check_schema, read_record
+from adapterxfer.store.sealing import seal_broken
 from adapterxfer.store.store import Store
 
 
@@ -111,12 +112,14 @@ def _differences(folder: Path) -> list[str]:
 def _loose_files(store: Store) -> Iterator[Damage]:
     """JSON files of the store that belong to no stage."""
     places = [store.root / "store.json", *sorted((store.root / "recipes").glob("*.json"))]
-    places += sorted((store.root / "failed").glob("*.json"))
+    places += [path for name in ("failed", "differences") for path in sorted((store.root / name).glob("*.json"))]
     for path in places:
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
             if not isinstance(value, dict):
                 raise ValueError("no JSON object")
+            if seal_broken(value):
+                raise ValueError(seal_broken(value))
         except FileNotFoundError:
             yield Damage(path, "missing", stage=False)
             continue

@@ -14,6 +14,7 @@ from typing import Any
 
 from adapterxfer.store.files import write_json
 from adapterxfer.store.record import SCHEMA, StageRecord
+from adapterxfer.store.sealing import sealed
 
 TIMED = frozenset({"log.jsonl", "pretraining.json"})
 """Files that hold seconds: they differ between any two runs."""
@@ -62,7 +63,7 @@ class Difference:
         folder = root / "differences"
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.here.stage.short_key}.json"
-        write_json(path, self.as_json())
+        write_json(path, sealed(self.as_json()))
         return path
 
 

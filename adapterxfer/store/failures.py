@@ -13,6 +13,7 @@ from adapterxfer.store.files import write_json
 from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.record import SCHEMA
 from adapterxfer.store.redaction import redact
+from adapterxfer.store.sealing import seal_broken, sealed
 
 ATTEMPTS = 3
 """A stage that failed this often is not tried again until somebody says so with `run --retry-failed`.
@@ -101,7 +102,7 @@ class FailureRecords:
     def write(self, failure: Failure) -> None:
         """Keep this failure; replaces an older one of the same stage."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        write_json(self.path(failure.stage.key), failure.as_json())
+        write_json(self.path(failure.stage.key), sealed(failure.as_json()))
 
     def clear(self, key: str) -> None:
         """Forget the failure of a stage that succeeded."""
@@ -114,7 +115,9 @@ class FailureRecords:
             return found
         for path in sorted(self.folder.glob("*.json")):
             try:
-                found[path.stem] = Failure.from_json(json.loads(path.read_text(encoding="utf-8")))
+                value = json.loads(path.read_text(encoding="utf-8"))
+                if not seal_broken(value):
+                    found[path.stem] = Failure.from_json(value)
             except (OSError, ValueError, KeyError, TypeError):
                 continue
         return found

@@ -11,6 +11,7 @@ from typing import Any
 from adapterxfer.errors import StoreError
 from adapterxfer.store.files import FileFacts, hash_file
 from adapterxfer.store.keys import Stage
+from adapterxfer.store.sealing import seal_broken, sealed
 
 SCHEMA = 1
 """Version of the store's layout and of every JSON file in it."""
@@ -41,13 +42,15 @@ class StageRecord:
 
     def as_json(self) -> dict[str, Any]:
         """The content of ``stage.json``."""
-        return {
-            "schema": SCHEMA,
-            "stage": self.stage.as_json(),
-            "result": dict(self.result),
-            "provenance": dict(self.provenance),
-            "artefacts": dict(self.artefacts),
-        }
+        return sealed(
+            {
+                "schema": SCHEMA,
+                "stage": self.stage.as_json(),
+                "result": dict(self.result),
+                "provenance": dict(self.provenance),
+                "artefacts": dict(self.artefacts),
+            }
+        )
 
     def damage(self, *, rehash: bool = False) -> list[str]:
         """What differs between the folder and its record; sizes only, or contents too with ``rehash``."""
@@ -77,6 +80,9 @@ def read_record(folder: Path) -> StageRecord:
         raise StoreError(f"{folder}: no {STAGE_FILE}; expected a committed stage", fix=fix) from error
     except (OSError, ValueError) as error:
         raise StoreError(f"{path}: cannot be read ({error})", fix=fix) from error
+    broken = seal_broken(value)
+    if broken:
+        raise StoreError(f"{path}: {broken}", fix=fix)
     check_schema(path, value)
     try:
         stage = Stage.from_json(value["stage"])

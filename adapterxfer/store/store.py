@@ -35,6 +35,7 @@ from adapterxfer.store.files import flush_folder, seal, write_json
 from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.record import SCHEMA, STAGE_FILE, NewerSchemaError, StageRecord, check_schema, read_record
 from adapterxfer.store.redaction import redact_json
+from adapterxfer.store.sealing import seal_broken, sealed
 
 LOG_FILE = "log.jsonl"
 RESERVED = frozenset({"failed", "recipes", "damaged", "differences"})
@@ -142,13 +143,10 @@ class Store:
             if version.exists():
                 self.check_version()
             else:
-                write_json(version, {"schema": SCHEMA})
+                write_json(version, sealed({"schema": SCHEMA}))
             self.clean()
         except OSError as error:
-            raise StoreError(
-                f"store {self.root}: cannot be written ({error.strerror or error})",
-                fix="choose a writable folder with --store; plan, status and report also work on a read-only store",
-            ) from error
+            raise self._unwritable(error) from error
 
     def check_version(self) -> None:
         """Refuse a store whose layout a newer version made."""
@@ -157,6 +155,8 @@ class Store:
             value = json.loads(version.read_text(encoding="utf-8"))
         except ValueError as error:
             raise StoreError(f"{version}: not JSON ({error})", fix='write {"schema": 1} into it') from error
+        if seal_broken(value):
+            raise StoreError(f"{version}: {seal_broken(value)}", fix='write {"schema": 1} into it')
         check_schema(version, value)
 
     @contextmanager
@@ -165,14 +165,17 @@ class Store:
 
         Raises:
             StageBusyError: another process holds it for longer than ``wait_s``.
+            StoreError: the lock cannot be made: full disk, read-only store.
         """
         key = (stage.key if isinstance(stage, Stage) else stage)[:SHORT_KEY]
-        self._locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self._locks / f"{key}.lock", timeout=wait_s)
         try:
+            self._locks.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self._locks / f"{key}.lock", timeout=wait_s)
             lock.acquire()
         except Timeout as error:
             raise StageBusyError(f"stage {key}: another process is making it", fix="wait for it to end") from error
+        except OSError as error:
+            raise self._unwritable(error) from error
         try:
             yield
         finally:
@@ -241,16 +244,21 @@ class Store:
     @contextmanager
     def running(self) -> Iterator[None]:
         """Tell others that a driver works on this store; `busy` sees it, whoever runs the stages."""
-        self._runs.mkdir(parents=True, exist_ok=True)
+        try:
+            self._runs.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self._runs / f"{secrets.token_hex(6)}.lock")
+            lock.acquire()
+        except OSError as error:
+            raise self._unwritable(error) from error
         for left in self._runs.glob("*.lock"):
             with suppress(Timeout, OSError), FileLock(left, timeout=0):
                 left.unlink()
-        path = self._runs / f"{secrets.token_hex(6)}.lock"
-        with FileLock(path):
-            try:
-                yield
-            finally:
-                path.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                Path(lock.lock_file).unlink(missing_ok=True)
+            lock.release()
 
     def busy(self) -> list[str]:
         """Locks that somebody holds: short keys of stages in flight, and ``run`` for every driver."""
@@ -287,6 +295,13 @@ class Store:
         """Keep a failure; a store that cannot be written (full disk) must not hide the failure itself."""
         with suppress(OSError):
             self.failures.write(failure)
+
+    def _unwritable(self, error: OSError) -> StoreError:
+        return StoreError(
+            f"store {self.root}: cannot be written ({error.strerror or error})",
+            fix="free space, or choose a writable folder with --store; plan, status and report also work on a "
+            "read-only store",
+        )
 
     def _kinds(self) -> list[Path]:
         try:

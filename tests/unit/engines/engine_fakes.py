@@ -28,6 +28,7 @@ REGISTRY = {
         "crash",
         "die",
         "die_once",
+        "slow_once",
         "abort",
         "leave",
         "environment",
@@ -100,6 +101,16 @@ def die_once(context: StageContext) -> dict[str, Any]:
     if not marker.exists():
         marker.touch()
         die(context)
+    return work(context)
+
+
+def slow_once(context: StageContext) -> dict[str, Any]:
+    """Takes longer than any limit the first time."""
+    marker = Path(context.settings["runs"]).with_name("began")
+    if not marker.exists():
+        marker.touch()
+        context.log({"step": 1, "steps": 300})
+        time.sleep(300)
     return work(context)
 
 

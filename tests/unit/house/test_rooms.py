@@ -41,6 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"report", "statistics"},
     "engines": {"errors", "store", "stages", "plan", "recipe"},
     "api": FACTS | {"recipe", "plan", "store", "engines", "report"},
+    "__main__": {"cli"},
     "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub"},
 }
 

@@ -15,6 +15,7 @@ from adapterxfer.store.failures import LOG_LINES, Failure
 from adapterxfer.store.files import write_json
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.record import NewerSchemaError
+from adapterxfer.store.sealing import sealed
 from adapterxfer.store.store import StageBusyError, Store
 
 
@@ -174,7 +175,7 @@ def test_newer_schema_is_refused_not_damaged(store: Store) -> None:
     stage = make_stage()
     folder = commit(store, stage)
     path = folder / "stage.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "schema": 2}))
+    path.write_text(json.dumps(sealed({**json.loads(path.read_text()), "schema": 2})))
     with pytest.raises(NewerSchemaError, match="schema 2"):
         store.intact(folder, stage)
     write_json(store.root / "store.json", {"schema": 2})
