@@ -31,8 +31,22 @@ BARE = ("full-ft", "head-only")
 ADAPTED = ("sequential", "stack", "fuse", "merge")
 COMPOSITIONS = (*BARE, *ADAPTED)
 _MODEL_TYPES = tuple(dict.fromkeys(ARCHITECTURES.values()))
-_BUILT = ("seq_bn", "double_seq_bn", "par_bn", "lora", "rslora", "dora", "ia3", "vera")
-_NOT_BUILT = ("seq_bn_inv", "compacter", "prefix", "loreft")
+_BUILT = (
+    "seq_bn",
+    "double_seq_bn",
+    "par_bn",
+    "compacter",
+    "prefix",
+    "loreft",
+    "lora",
+    "rslora",
+    "dora",
+    "ia3",
+    "vera",
+)
+_NOT_BUILT = ("seq_bn_inv",)
+_ONLY_XLM_R = ("prefix",)
+_NO_PREFIX = "keys and values can be put before the tokens in the own forward pass of XLM-R only"
 MERGED = ("seq_bn", "double_seq_bn", "par_bn", "lora", "rslora", "ia3")
 _NO_SUM = "its changes are no sum over its weights, so averaged weights are not an averaged change"
 _NO_FUSION = "AdapterFusion mixes single bottlenecks after the feed-forward block; this method has none"
@@ -74,6 +88,8 @@ def _cell(architecture: str, method: str, composition: str) -> Capability:
     if method in _NOT_BUILT:
         because = f"adapter method '{method}' is not built in this version"
         return Capability(architecture, method, composition, False, because, f"{composition}/seq_bn")
+    if method in _ONLY_XLM_R and architecture != "xlm-roberta":
+        return Capability(architecture, method, composition, False, _NO_PREFIX, f"{composition}/seq_bn")
     if composition == "fuse" and method != "seq_bn":
         return Capability(architecture, method, composition, False, _NO_FUSION, f"stack/{method}")
     if composition == "merge" and method not in MERGED:

@@ -240,7 +240,8 @@ def test_ls(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     rows = capsys.readouterr().out.splitlines()
     assert main(["ls", what, "--json"]) == 0
     entries = json.loads(capsys.readouterr().out)
-    assert len(entries) == len(rows) - 1
+    # Cells of the capability table that agree share a row.
+    assert len(entries) == len(rows) - 1 or (what == "capabilities" and len(entries) > len(rows))
     assert main(["ls", what, "--available", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) <= len(entries)
 

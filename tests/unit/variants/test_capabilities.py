@@ -13,6 +13,7 @@ from adapterxfer.catalog.capabilities import Capability, architecture_of, capabi
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import RULES, AdapterShape
 from adapterxfer.variants.measures import Evidence
+from adapterxfer.variants.merging import SUMS, Member, merge
 
 CELLS = tuple(capabilities().values())
 
@@ -39,6 +40,15 @@ def test_refused_cells_are_refused(cell: Capability, evidence_of: Callable[..., 
     if cell.method not in RULES:
         with pytest.raises(VariantError, match=f"'{cell.method}' cannot run"):
             AdapterShape.of({"method": cell.method}, 32)
+    elif cell.method == "prefix" and cell.architecture != "xlm-roberta":
+        with pytest.raises(VariantError, match="'prefix' needs the own forward pass of XLM-R"):
+            evidence_of("sequential", cell.method, cell.architecture)
+    elif cell.composition == "merge":
+        assert cell.method not in SUMS
+        model = evidence_of("sequential", cell.method, cell.architecture).model
+        one = Member(model.composition, model.own_state(), 0.5)
+        with pytest.raises(VariantError, match="cannot be merged"):
+            merge([one, one])
     else:
         with pytest.raises(VariantError, match="AdapterFusion is not defined"):
             evidence_of(cell.composition, cell.method, cell.architecture)

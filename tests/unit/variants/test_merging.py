@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,11 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from adapterxfer.catalog.capabilities import Capability, capabilities
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.composition import Composition
 from adapterxfer.variants.measures import Evidence
 from adapterxfer.variants.merging import SUMS, Member, merge
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.storage import assemble
 
 Make = Callable[..., Evidence]
 
@@ -126,3 +129,23 @@ def test_what_cannot_be_merged(evidence_of: Make) -> None:
     ):
         with pytest.raises(VariantError, match=text):
             merge(members)
+
+
+@pytest.mark.parametrize(
+    "cell", [c for c in capabilities().values() if c.works and c.composition == "merge" and c.method != "seq_bn"],
+    ids=lambda cell: f"{cell.architecture}-{cell.method}",
+)  # fmt: skip
+def test_every_cell_that_runs_is_merged_and_loads(cell: Capability, evidence_of: Make) -> None:
+    found = evidence_of("sequential", cell.method, cell.architecture)
+    state = found.model.own_state()
+    one = Member(found.model.composition, state, 0.25)
+    other = Member(one.composition, {name: tensor * 1.5 for name, tensor in state.items()}, 0.75)
+    composition, merged = merge([one, other])
+    model = assemble(
+        composition, found.model.loaded, merged, make_head=lambda part: copy.deepcopy(found.model.heads[part.id]), where="m"
+    )
+    with torch.no_grad():
+        logits = [
+            m.eval()(found.batch.input_ids, found.batch.attention_mask)[found.real] for m in (model, found.model)
+        ]
+    assert not torch.allclose(*logits, atol=1e-4)
