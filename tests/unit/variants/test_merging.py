@@ -142,10 +142,12 @@ def test_every_cell_that_runs_is_merged_and_loads(cell: Capability, evidence_of:
     other = Member(one.composition, {name: tensor * 1.5 for name, tensor in state.items()}, 0.75)
     composition, merged = merge([one, other])
     model = assemble(
-        composition, found.model.loaded, merged, make_head=lambda part: copy.deepcopy(found.model.heads[part.id]), where="m"
+        composition,
+        found.model.loaded,
+        merged,
+        make_head=lambda part: copy.deepcopy(found.model.heads[part.id]),
+        where="m",
     )
     with torch.no_grad():
-        logits = [
-            m.eval()(found.batch.input_ids, found.batch.attention_mask)[found.real] for m in (model, found.model)
-        ]
+        logits = [m.eval()(found.batch.input_ids, found.batch.attention_mask)[found.real] for m in (model, found.model)]
     assert not torch.allclose(*logits, atol=1e-4)

@@ -17,7 +17,7 @@ from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.catalog.capabilities import capabilities
 from adapterxfer.errors import VariantError
 from adapterxfer.variants import lowrank
-from adapterxfer.variants.adapter import RULES, AdapterShape
+from adapterxfer.variants.adapter import AdapterShape
 from adapterxfer.variants.assertions import check
 from adapterxfer.variants.bottleneck import DoubleBottleneck, ParallelBottleneck
 from adapterxfer.variants.lowrank import Dora, LowRank, Rescale
