@@ -1,8 +1,8 @@
 """``compacter``: bottlenecks after both blocks whose matrices are sums of Kronecker products.
 
-A matrix of shape ``(in, out)`` is ``H = sum_i A_i (x) (s_i t_i')`` with four rules ``A_i`` of shape (4, 4), shared by all
-layers of an adapter, and vectors ``s_i`` of ``in / 4`` and ``t_i`` of ``out / 4`` numbers. The bottleneck itself is that
-of ``double_seq_bn`` with GELU.
+A matrix of shape ``(in, out)`` is ``H = sum_i A_i (x) (s_i t_i')`` with four rules ``A_i`` of shape (4, 4), shared by
+all layers of an adapter, and vectors ``s_i`` of ``in / 4`` and ``t_i`` of ``out / 4`` numbers. The bottleneck itself is
+that of ``double_seq_bn`` with GELU.
 
 Source: Karimi Mahabadi et al. 2021 (Compacter), section 4; the `adapters` library, CompacterConfig.
 """

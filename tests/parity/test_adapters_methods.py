@@ -133,7 +133,9 @@ def test_same_function_and_gradients(method: str, attention: str) -> None:
     library = library_model(own, config())
     pairs = copy_weights(own.adapters["t00"], library)
     state = dict(library.named_parameters())
-    trained = {name for name, parameter in state.items() if parameter.requires_grad and "projection" not in name}
+    # The library makes a second unit for suffixes, of which LoReFT here has none.
+    unused = ("projection", "units.1")
+    trained = {n for n, p in state.items() if p.requires_grad and not any(part in n for part in unused)}
     assert set(pairs) == trained
     with torch.no_grad():
         for name, tensor in pairs.items():
