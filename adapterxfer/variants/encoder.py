@@ -139,7 +139,7 @@ def _attend(
 
 
 def _put_before(states: Tensor, prefix: Tensor) -> Tensor:
-    """Keys or values ``(batch, heads, seq, size)`` with a prefix ``(length, heads * size)`` before those of each row."""
+    """Keys or values ``(batch, heads, seq, size)`` with a prefix ``(length, heads * size)`` before each row's."""
     rows, heads, _, size = states.shape
     split = prefix.to(states.dtype).view(-1, heads, size).transpose(0, 1)
     return torch.cat([split.expand(rows, -1, -1, -1), states], dim=2)

@@ -1,4 +1,4 @@
-"""Methods that act on representations: ``loreft`` edits the first tokens after a layer, ``prefix`` adds keys and values.
+"""Methods that act on representations: ``loreft`` edits the first tokens, ``prefix`` adds keys and values.
 
     loreft      h' = h + R' (W h + b - R h)     for the first three tokens; R of shape (rank, hidden), rows orthonormal
     prefix      attention over [P_k; K] and [P_v; V], P_k and P_v of shape (length, hidden) in every layer
