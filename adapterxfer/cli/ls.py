@@ -7,7 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from adapterxfer.catalog import CONTROLS, METHODS, VARIANTS, backbones, languages, tasks, world_languages
+from adapterxfer.catalog import (
+    CONTROLS,
+    METHODS,
+    VARIANTS,
+    backbones,
+    known_languages,
+    low_by,
+    tasks,
+    world_languages,
+)
 from adapterxfer.catalog.capabilities import ARCHITECTURES, Capability, capabilities
 from adapterxfer.cli.console import say_json, say_table
 from adapterxfer.cli.options import add_json
@@ -85,17 +94,23 @@ def _methods() -> Listing:
 
 
 def _languages() -> Listing:
-    entries = [*languages().values(), *world_languages().values()]
+    entries = [*known_languages().values(), *world_languages().values()]
     rows = [
         [e.code, e.name, e.family, e.genus, e.script, e.joshi_class, e.cc100_gib, e.resource,
-         "synthetic" if e.synthetic else " ".join(e.tasks)]
+         "" if e.synthetic else " ".join(low_by(e.code)), "synthetic" if e.synthetic else _targets(e.code)]
         for e in entries
     ]  # fmt: skip
     return (
-        ["code", "language", "family", "genus", "script", "Joshi", "CC-100 GiB", "resource", "targets"],
+        ["code", "language", "family", "genus", "script", "Joshi", "CC-100 GiB", "resource", "low by", "targets"],
         rows,
         entries,
     )
+
+
+def _targets(code: str) -> str:
+    """Official target tasks that test a language."""
+    listed = (task for task in tasks().values() if task.role == "target" and not task.note)
+    return " ".join(task.name for task in listed if code in task.languages)
 
 
 def _controls() -> Listing:

@@ -8,8 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adapterxfer.errors import DataError
 from adapterxfer.formats.base import Feature, Format
 from adapterxfer.formats.encoded import Encoded
+from adapterxfer.formats.memory import out_of_memory
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 """Token ids and attention mask, each ``(rows, width)``, to hidden states ``(rows, width, hidden)``."""
@@ -55,9 +57,13 @@ def predict_encoded(
         forward: the model up to the hidden states the head reads; in evaluation mode.
         head: called as ``head(hidden_states, batch)``.
         labels: of the task, in official order.
-        batch_tokens: padded tokens per batch; changes speed, and results at most by rounding.
+        batch_tokens: padded tokens per batch; changes speed, and results at most by rounding. A batch that does not fit
+            into memory is halved.
+
+    Raises:
+        DataError: an output of the model is not a number; nothing is predicted then.
     """
-    if fmt.trainable:
+    if fmt.name != "retrieval":
         results = _results(forward, head, fmt, encoded.features, encoded.pad_id, batch_tokens, device)
         return fmt.decode(results, encoded.features, encoded.examples, labels)
     # Retrieval: the English side repeats in every language of a parallel test, so each different sequence runs once.
@@ -83,10 +89,25 @@ def _results(
     device: torch.device | str,
 ) -> list[Any]:
     results: list[Any] = [None] * len(features)
+    waiting = list(token_batches(features, batch_tokens))[::-1]
     with torch.inference_mode():
-        for indices in token_batches(features, batch_tokens):
-            batch = fmt.collate([features[i] for i in indices], pad_id=pad_id).to(device)
-            outputs = head(forward(batch.input_ids, batch.attention_mask), batch)
+        while waiting:
+            indices = waiting.pop()
+            try:
+                batch = fmt.collate([features[i] for i in indices], pad_id=pad_id).to(device)
+                outputs = head(forward(batch.input_ids, batch.attention_mask), batch)
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error) or len(indices) == 1:
+                    raise
+                outputs = None
+            if outputs is None:  # outside of the handler, which keeps what has to go
+                waiting += [indices[len(indices) // 2 :], indices[: len(indices) // 2]]
+                continue
+            if bool(torch.isnan(outputs).any()):
+                raise DataError(
+                    "the model's outputs are not numbers, so nothing can be predicted with it",
+                    fix="look at the training's log: it diverged, or its weights are damaged",
+                )
             for index, result in zip(indices, fmt.results(outputs, batch), strict=True):
                 results[index] = result
     return results

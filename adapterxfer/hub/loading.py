@@ -13,7 +13,7 @@ from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import empty_model, fill, read_config, read_weights
 from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.errors import AdapterxferError, BundleError
-from adapterxfer.formats.registry import get_format
+from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout
 from adapterxfer.hub.inspection import inspect_bundle
 from adapterxfer.hub.manifest import Manifest
@@ -54,7 +54,7 @@ def open_bundle(folder: Path, *, backbone: Path | None = None) -> Opened:
     composition = composition_of(manifest)
 
     def make_head(part: HeadPart) -> nn.Module:
-        return get_format(part.format).make_head(loaded.hidden_size, part.labels, generator=torch.Generator())
+        return format_of_head(part.format).make_head(loaded.hidden_size, part.labels, generator=torch.Generator())
 
     try:
         model = assemble(composition, loaded, read_tensors(folder, manifest), make_head=make_head, where=str(folder))

@@ -16,7 +16,7 @@ import adapterxfer
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.errors import BundleError
-from adapterxfer.formats.registry import get_format
+from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout
 from adapterxfer.hub.card import render_card
 from adapterxfer.hub.evidence import TRAINING_KINDS, collect_results, lineage
@@ -148,7 +148,7 @@ def _load(folder: Path, backbone: LoadedBackbone) -> TransferModel:
     return load_model(
         folder,
         backbone,
-        make_head=lambda part: get_format(part.format).make_head(
+        make_head=lambda part: format_of_head(part.format).make_head(
             backbone.hidden_size, part.labels, generator=torch.Generator()
         ),
     )

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from adapterxfer.catalog import Task
+from adapterxfer.catalog import SOURCES, Task
 from adapterxfer.errors import DataError
 from adapterxfer.recipe.recipe import Recipe
 
@@ -58,19 +58,18 @@ class Sources:
         """The ``source`` of a task's prepare stage."""
         if task.source == "world":
             return {"kind": "world", "generator": self._world()}
-        if task.source == "files":
-            return self._from_files(task.name)
+        if task.source == "files" and not (task.name == "udpos" and self._all_from_hub):
+            return self._from_files(self._file_name(task.name))
         if task.source == "local" or self._recipe.data_root is not None:
             return self._local_first(task)
-        # Not runnable yet, only counted: what would pin the data is not known before it is read.
-        return {"kind": task.source, "repo": task.hub, "revision": None}
+        return _of_hub(task)
 
     def _local_first(self, task: Task) -> Source:
         """Original files where the folder has all of them, else the Hub, else what is missing."""
         from adapterxfer.data.compositions import COMPOSITIONS
         from adapterxfer.data.sources import describe_layouts, describe_present
 
-        hub: Source = {"kind": task.source, "repo": task.hub, "revision": None}
+        hub = _of_hub(task)
         root, languages = self._recipe.data_root, self._recipe.languages_of(task.name)
         if root is None or task.name not in COMPOSITIONS:
             return hub
@@ -84,6 +83,18 @@ class Sources:
             self.missing = self.missing or error
             return hub
 
+    @property
+    def _all_from_hub(self) -> bool:
+        """Whether the recipe needs no folder at all: then treebanks, too, come from the Hub."""
+        recipe = self._recipe
+        files = {name for name, task in recipe.used_tasks().items() if task.source == "files"}
+        return recipe.data_root is None and recipe.pretrain is None and files <= {"udpos"}
+
+    def _file_name(self, task: str) -> str:
+        from adapterxfer.data.sources import file_task
+
+        return file_task(task, self._recipe.protocol_of(task))
+
     def of_corpus(self) -> Source:
         """The ``source`` of the pretraining text."""
         return self._from_files(CORPUS)
@@ -92,7 +103,7 @@ class Sources:
         if self._described is None:
             recipe = self._recipe
             requests = [
-                (task.name, recipe.languages_of(task.name))
+                (self._file_name(task.name), recipe.languages_of(task.name))
                 for task in recipe.used_tasks().values()
                 if task.source == "files"
             ]
@@ -104,3 +115,10 @@ class Sources:
                 self.missing = error
                 self._described = {task: {"kind": "files", "files": None} for task, _ in requests}
         return self._described[name]
+
+
+def _of_hub(task: Task) -> Source:
+    """A repository and the commit that the catalogue pins; without one, what its branch holds is read."""
+    source = SOURCES.get(task.name)
+    kind = "hub" if task.source == "files" else task.source
+    return {"kind": kind, "repo": task.hub, "revision": source.pinned if source else None}

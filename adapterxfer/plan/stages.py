@@ -77,7 +77,7 @@ class StageMaker:
                 "languages": languages,
                 **sizes,
                 "seed": DATA_SEED,
-                "protocol": task.protocol,
+                "protocol": self.recipe.protocol_of(name),
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
@@ -315,7 +315,7 @@ class StageMaker:
                 "backbone": who,
                 "task": task,
                 "format": entry.format,
-                "protocol": entry.protocol,
+                "protocol": self.recipe.protocol_of(task),
                 "system": system,
                 "split": "test",
                 "languages": list(self.recipe.languages_of(task)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import VARIANTS, backbones, tasks, world_languages
+from adapterxfer.catalog import PROTOCOLS, VARIANTS, backbones, tasks, with_layer, world_languages
 from adapterxfer.catalog import languages as known_languages
 from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
 from adapterxfer.errors import Problem
@@ -26,6 +26,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _fusion(recipe)
     found += _languages(recipe)
     found += _sources(recipe)
+    found += _protocols(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
         found.append((("pretrain", "corpus", "languages"), "translation pairs need English first among the languages"))
@@ -134,6 +135,20 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
         for index, code in enumerate(options.languages or ()):
             if code not in allowed:
                 found.append((("tasks", name, "languages", index), f"language '{code}' {one_of(code, allowed)}"))
+    return found
+
+
+def _protocols(recipe: Recipe) -> list[tuple[Path, str]]:
+    found: list[tuple[Path, str]] = []
+    for name, options in recipe.tasks.items():
+        known = PROTOCOLS.get(name, {})
+        if options.protocol is not None and options.protocol not in known:
+            what = one_of(options.protocol, tuple(known)) if known else f"is not known: task '{name}' has one protocol"
+            found.append((("tasks", name, "protocol"), f"protocol '{options.protocol}' {what}"))
+        elif options.layer is not None:
+            text = known[options.protocol].text if options.protocol else tasks()[name].protocol
+            if with_layer(text, 999) == with_layer(text, 998):
+                found.append((("tasks", name, "layer"), f"task '{name}' is not answered with a single layer"))
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import UNTRAINED, Task, backbones, tasks
+from adapterxfer.catalog import PROTOCOLS, UNTRAINED, Task, backbones, tasks, with_layer
 from adapterxfer.catalog.capabilities import architecture_of
 from adapterxfer.recipe.schema import Merge, RecipeModel
 from adapterxfer.recipe.series import Pretrain
@@ -83,6 +83,13 @@ class Recipe(RecipeModel):
         """Languages of a task in this recipe: those it names, else all that the task has."""
         options = self.tasks.get(task)
         return (options and options.languages) or tasks()[task].languages
+
+    def protocol_of(self, task: str) -> str:
+        """Protocol of a task in this recipe: its own, or the one chosen, with the layer chosen."""
+        options = self.tasks.get(task)
+        name = options and options.protocol
+        text = PROTOCOLS[task][name].text if name else tasks()[task].protocol
+        return text if options is None or options.layer is None else with_layer(text, options.layer)
 
     def multi_tasks(self) -> tuple[str, ...]:
         """The tasks of intermediate `multi`, or nothing if the recipe does not use it."""

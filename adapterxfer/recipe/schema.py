@@ -122,8 +122,9 @@ class AdapterSpec(Section):
 class TaskOptions(Section):
     """Sizes and languages of one task in this recipe; an absent key leaves the task's own default.
 
-    ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``test_seed`` draws
-    another test set of a generated task, on which choices made with the first one in sight can be confirmed.
+    ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``protocol`` names
+    another way to evaluate the task, ``layer`` the layer that embeds texts in retrieval. ``test_seed`` draws another
+    test set of a generated task, on which choices made with the first one in sight can be confirmed.
     """
 
     train_examples: Count | None = None
@@ -132,6 +133,8 @@ class TaskOptions(Section):
     languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     test_seed: Seed | None = None
     layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
+    protocol: Annotated[str, Field(min_length=1)] | None = None
+    layer: Annotated[int, Field(ge=0, le=1000)] | Literal["middle", "top"] | None = None
 
 
 class Exclusion(Section):

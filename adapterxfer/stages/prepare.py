@@ -51,6 +51,7 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
             dev_examples=identity["dev_examples"],
             test_examples=identity["test_examples"],
             seed=identity["seed"],
+            protocol=identity["protocol"],
         )
     elif source["kind"] == "world":
         from adapterxfer.world.tasks import load_task
@@ -84,6 +85,7 @@ def _read_files(root: Path, identity: Any) -> TaskData:
         test_examples=identity["test_examples"],
         seed=identity["seed"],
         layouts=identity["source"].get("layout"),
+        protocol=identity["protocol"],
     )
 
 

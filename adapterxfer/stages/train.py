@@ -143,7 +143,7 @@ def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSetti
             for task in tasks
         ]
     if mixed := identity.get("mlm"):
-        place = context.inputs.get("backbone")
+        place = context.backbone_folder
         folder = _input(context, "texts")
         tasks.append(text_task(folder, mixed, backbone, identity["backbone"], place, max_length=settings.max_length))
     return draw_mixtures(tasks, settings, identity.get("sampling"), seed=int(identity["seed"]))
