@@ -140,7 +140,11 @@ TABLE: tuple[Assertion, ...] = (
         "built",
         measures.change_by_zeroed_adapters,
         _row(_not(NO_ADAPTER), _not(NO_ADAPTER), EXACT, _not(TRAINED_BEFORE), EXACT, EXACT),
-        methods={"dora": ROUNDING, "prefix": _not("it takes attention from the tokens whatever its weights")},
+        methods={
+            "dora": ROUNDING,
+            "loreft": ROUNDING,
+            "prefix": _not("it takes attention from the tokens whatever its weights"),
+        },
     ),
     Assertion(
         "start-values",
