@@ -11,6 +11,7 @@ from adapterxfer.cli.options import add_json, add_recipe
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.recipe import Recipe, load_recipe
 from adapterxfer.recipe.checks import notes
+from adapterxfer.recipe.decidable import undecidable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,14 @@ def execute(arguments: argparse.Namespace) -> int:
     axes = axes_of(recipe)
     missing = unavailable(recipe)
     if arguments.json:
-        found = {"recipe": recipe.name, "ok": True, "axes": axes, "unavailable": missing, "notes": notes(recipe)}
+        found = {
+            "recipe": recipe.name,
+            "ok": True,
+            "axes": axes,
+            "unavailable": missing,
+            "notes": notes(recipe),
+            "warnings": undecidable(recipe),
+        }
         say_json(found)
         return 0
     sizes = " x ".join(f"{len(values)} {name.replace('_', ' ')}" for name, values in axes.items())
@@ -35,6 +43,8 @@ def execute(arguments: argparse.Namespace) -> int:
         say(f"  not available yet: {kind} {', '.join(names)}")
     for note in notes(recipe):
         say(f"  note: {note}")
+    for warning in undecidable(recipe):
+        say(f"  warning: {warning}")
     return 0
 
 

@@ -274,7 +274,7 @@ class _Builder:
             "recipe": recipe.name,
             "title": recipe.title or recipe.name,
             "synthetic": recipe.synthetic,
-            "statistics": recipe.statistics.model_dump(mode="json"),
+            "statistics": recipe.statistics.identity(),
             "cells": [{**cell.labels(), "predict": roles[cell.predict]} for cell in cells],
         }
         inputs = {role: key for key, role in roles.items()}

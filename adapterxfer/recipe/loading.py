@@ -12,6 +12,8 @@ from adapterxfer.catalog import UNTRAINED, backbones, tasks
 from adapterxfer.errors import Problem, RecipeError
 from adapterxfer.recipe.checks import cross_problems
 from adapterxfer.recipe.fields import MULTI
+from adapterxfer.recipe.hypotheses import frozen
+from adapterxfer.recipe.including import include_hypotheses
 from adapterxfer.recipe.messages import problems_of
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.yaml_core import Document, parse_yaml
@@ -47,10 +49,11 @@ def parse_recipe(text: str | bytes, source: str = "recipe", set_: Sequence[str] 
     if not isinstance(document.value, dict):
         problem = Problem(1, 1, "a recipe is a block of keys: recipe: 1, name: ..., backbones: [...], ...")
         raise RecipeError(source, [*document.problems, problem])
+    include_hypotheses(document, source)
     problems = list(document.problems)
     recipe: Recipe | None = None
     try:
-        recipe = Recipe.model_validate(_freeze(document.value), context=_context(document.value))
+        recipe = Recipe.model_validate(frozen(document.value), context=_context(document.value))
     except ValidationError as error:
         problems += problems_of(error.errors(include_url=False), document, Recipe)
     if recipe is not None:
@@ -79,13 +82,6 @@ def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     known = (MULTI, *tasks(), *names)
     blocks = dict.fromkeys(name for name in (*(n for n in used if n in known), *known))
     return {"backbones": names, "train": tuple(blocks)}
-
-
-def _freeze(value: Any) -> Any:
-    """Lists become tuples: the schema is frozen through and through."""
-    if isinstance(value, dict):
-        return {key: _freeze(entry) for key, entry in value.items()}
-    return tuple(_freeze(entry) for entry in value) if isinstance(value, list) else value
 
 
 def _apply(document: Document, change: str, source: str) -> None:

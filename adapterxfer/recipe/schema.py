@@ -30,6 +30,7 @@ from adapterxfer.recipe.fields import (
     problem,
     unknown,
 )
+from adapterxfer.recipe.hypotheses import Hypothesis, Method
 from adapterxfer.recipe.series import Pretrain
 
 PHASES = ("intermediate", "target", "fusion")
@@ -247,21 +248,34 @@ class Merge(Section):
 
 
 class Statistics(Section):
-    """Resampling; hypotheses are kept as written."""
+    """Resampling, and the hypotheses that were declared before the run."""
 
     resamples: Annotated[int, Field(ge=100, le=10_000_000)] = 2000
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Seed = 0
-    hypotheses: tuple[dict[str, Any], ...] = ()
-    multiplicity: dict[str, Any] = Field(default_factory=dict)
+    hypotheses: tuple[Hypothesis, ...] = ()
+    multiplicity: dict[str, Method] = Field(default_factory=dict)
 
     @field_validator("hypotheses")
     @classmethod
-    def _have_ids(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
-        names = [entry.get("id") for entry in value]
-        if any(not isinstance(name, str) or not name for name in names) or len(set(names)) < len(names):
+    def _have_ids(cls, value: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
+        names = [entry.id for entry in value]
+        if len(set(names)) < len(names):
             raise problem("every hypothesis needs its own id")
         return value
+
+    @model_validator(mode="after")
+    def _known_families(self) -> Statistics:
+        declared = sorted({entry.family for entry in self.hypotheses})
+        for family in self.multiplicity:
+            if family not in declared:
+                raise problem(f"multiplicity: no hypothesis has the family '{family}'; families: {', '.join(declared)}")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What changes the numbers of a report, as JSON values."""
+        listed = [entry.identity() for entry in self.hypotheses]
+        return {**self.model_dump(mode="json", exclude={"hypotheses"}), "hypotheses": listed}
 
 
 class Resources(Section):

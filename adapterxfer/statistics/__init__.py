@@ -29,6 +29,7 @@ from adapterxfer.statistics.exact import (
     randomization_test,
 )
 from adapterxfer.statistics.families import adjust_family
+from adapterxfer.statistics.intervals import t_interval, t_p
 from adapterxfer.statistics.margins import Equivalence, Verdict, equivalence, verdict
 from adapterxfer.statistics.metric import Metric, ratio_metric
 from adapterxfer.statistics.multiplicity import adjust, simultaneous_distances, step_down, with_adjusted
@@ -45,7 +46,7 @@ from adapterxfer.statistics.replicability import (
     partial_conjunction,
     probability_of_improvement,
 )
-from adapterxfer.statistics.rungs import Rung, ladder
+from adapterxfer.statistics.rungs import Rung, ladder, rungs
 from adapterxfer.statistics.table import Cell, CellCounts, ScoreTable, System
 from adapterxfer.statistics.variance import Components
 from adapterxfer.statistics.vocabulary import FLAG_TEXT
@@ -96,11 +97,14 @@ __all__ = [
     "rank_intervals",
     "ratio_metric",
     "resample",
+    "rungs",
     "score",
     "simultaneous_distances",
     "slope",
     "slope_weights",
     "step_down",
+    "t_interval",
+    "t_p",
     "verdict",
     "with_adjusted",
 ]

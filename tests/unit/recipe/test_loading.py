@@ -109,7 +109,7 @@ def test_good_recipe_loads_and_is_frozen() -> None:
         ("backbones=xlm-r-base", "should be a list"),
         ("train.default=5", "should be a block of keys"),
         ("name=Bad Name", "short name"),
-        ("statistics.hypotheses=[{a: 1}]", "its own id"),
+        ("statistics.hypotheses=[{contrast: gain}]", "key 'statistics.hypotheses.0.id' is missing"),
         ("nothing", "expected key=value"),
         ("seeds.7=1", "nothing can be set at 'seeds.7'"),
         ("train.default.steps=[", "--set train.default.steps=["),
