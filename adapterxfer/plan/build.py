@@ -13,13 +13,12 @@ from adapterxfer.catalog import (
     VARIANTS,
     controls_of,
     overlaps,
-    tasks,
 )
 from adapterxfer.plan.model import Cell, Plan, Refusal
 from adapterxfer.plan.select import Selection
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.stages import HEAD_ONLY, VERSIONS, StageMaker
-from adapterxfer.recipe.fields import MULTI, NONE, POOL
+from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import AdapterSpec
 from adapterxfer.store.keys import Stage
@@ -30,6 +29,7 @@ MERGE = "merge"
 SOUP_STEP = 1_000_000
 """The runs in a soup of seed s have the seeds s, s + 10^6, s + 2 x 10^6...: soups of different seeds share no run."""
 FULL = "full-ft"
+STAND_INS = " (stand-ins from the synthetic world)"
 
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
 _NO_MERGE = "there is no model of this target that could be merged with the intermediate's; use a soup"
@@ -98,7 +98,7 @@ class _Builder:
     def _count_missing(self, backbone: str, variant: str, method: str, intermediate: str, target: str) -> None:
         if not self.missing:
             return
-        parts = self.recipe.multi_tasks() if intermediate == MULTI else (intermediate,)
+        parts = self.recipe.parts_of(intermediate)
         used = [("backbone", backbone), ("variant", variant), ("adapter method", method), ("task", target)]
         used += [("task", part) for part in parts]
         for entry in used:
@@ -120,7 +120,7 @@ class _Builder:
 
     def _variants(self, target: str) -> list[str]:
         wanted = [name for name in self.recipe.variants if self.selection.wants("variant", name)]
-        if not tasks()[target].trained and "stack" in wanted and "sequential" in wanted:
+        if not self.recipe.task(target).trained and "stack" in wanted and "sequential" in wanted:
             # Without target training both are the intermediate adapter itself: one cell.
             wanted.remove("sequential")
         return wanted
@@ -143,10 +143,10 @@ class _Builder:
                 continue
             if self._refuse(variant, target, intermediate):
                 continue
-            parts = self.recipe.multi_tasks() if intermediate == MULTI else (intermediate,)
-            if intermediate == POOL:
-                parts = self.recipe.single_intermediates()
-            overlap = any(overlaps(part, target) for part in parts)
+            # Stand-ins share nothing but their names with the tasks that overlap.
+            overlap = not self.recipe.world and any(
+                overlaps(part, target) for part in self.recipe.parts_of(intermediate)
+            )
             for seed in self.recipe.seeds:
                 if not self.selection.wants("seed", seed):
                     continue
@@ -158,7 +158,7 @@ class _Builder:
 
     def _head_only(self, backbone: str, target: str) -> Iterator[Cell]:
         """The control that trains a head on the frozen backbone: no intermediate training could change it."""
-        if not tasks()[target].trained:
+        if not self.recipe.task(target).trained:
             self._add_refusal(Refusal(HEAD_ONLY, target, NONE, _NO_HEAD))
             return
         total, inner = self.sizes[backbone]
@@ -188,7 +188,7 @@ class _Builder:
         """Untrained targets: a fusion is a pool trained on a named task, and a merged model needs a target's model."""
         how = self.recipe.merging
         of = how.of if variant == MERGE and how.members is not None else variant
-        if tasks()[target].trained or intermediate == NONE or of not in (FUSE, MERGE):
+        if self.recipe.task(target).trained or intermediate == NONE or of not in (FUSE, MERGE):
             return False
         if of == FUSE and intermediate == POOL and self.recipe.fusion_task:
             return False
@@ -208,7 +208,7 @@ class _Builder:
                seed: int) -> str:  # fmt: skip
         """Key of the trained model of one cell; empty for the untouched backbone."""
         maker = self.maker
-        if not tasks()[target].trained:
+        if not self.recipe.task(target).trained:
             if intermediate == NONE:
                 return ""
             if variant == FUSE and adapter is not None and self.recipe.fusion_task:
@@ -253,7 +253,7 @@ class _Builder:
         for target in self.recipe.target_tasks:
             if not self.selection.wants("target", target):
                 continue
-            for name in controls_of(tasks()[target]):
+            for name in controls_of(self.recipe.task(target)):
                 if wanted is not True and name not in wanted:
                     continue
                 backbones_needed = self.recipe.backbones if CONTROLS[name].needs == "backbone" else ("",)
@@ -272,7 +272,7 @@ class _Builder:
         recipe = self.recipe
         identity = {
             "recipe": recipe.name,
-            "title": recipe.title or recipe.name,
+            "title": (recipe.title or recipe.name) + (STAND_INS if recipe.world else ""),
             "synthetic": recipe.synthetic,
             "statistics": recipe.statistics.identity(),
             "cells": [{**cell.labels(), "predict": roles[cell.predict]} for cell in cells],

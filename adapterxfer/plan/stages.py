@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from adapterxfer.catalog import UNTRAINED, tasks
+from adapterxfer.catalog import UNTRAINED
+from adapterxfer.catalog.arms import split_arm
+from adapterxfer.catalog.stand_ins import shared_heads
+from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.backbones import Backbones, backbone_identity
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.sources import Sources
@@ -51,6 +54,7 @@ class StageMaker:
         self.stages: dict[str, Stage] = {}
         self.cost = CostModel(recipe, self.backbones.described)
         self._memo: dict[tuple[Any, ...], Any] = {}
+        self.arms = ArmMaker(recipe, sources, self._add)
 
     def _add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
              resources: dict[str, Any]) -> str:  # fmt: skip
@@ -62,7 +66,7 @@ class StageMaker:
         """The examples of one task."""
         memo = ("prepare", name)
         if memo not in self._memo:
-            task = tasks()[name]
+            task = self.recipe.task(name)
             options = self.recipe.tasks.get(name)
             languages = list(self.recipe.languages_of(name))
             sizes = {
@@ -166,20 +170,25 @@ class StageMaker:
         label = adapter.label if adapter else ""
         memo = ("intermediate", backbone, label, name, seed)
         if memo not in self._memo:
-            parts = self.recipe.multi_tasks() if name == "multi" else (name,)
+            parts = self.recipe.parts_of(name)
             who, inputs = self.backbone(backbone)
             mode: Mode = "adapters" if adapter else "full-ft"
             settings = self._settings("intermediate", mode, name, backbone)
-            identity = {
+            identity: dict[str, Any] = {
                 "backbone": who,
                 "mode": "adapter" if adapter else "full",
                 "adapter": adapter.identity() if adapter else None,
-                "tasks": [{"task": part, "format": tasks()[part].format} for part in parts],
-                "sampling": self._sampling() if name == "multi" else None,
+                "tasks": [{"task": part, "format": self.recipe.task(part).format} for part in parts],
+                "sampling": self._sampling() if split_arm(name).base == "multi" else None,
                 "settings": settings,
                 "seed": seed,
             }
+            if shared := shared_heads([self.recipe.task(part) for part in parts]):
+                identity["shared_heads"] = shared
             inputs = {f"data.{part}": self.prepare_task(part) for part in parts} | inputs
+            more = self.arms.of(name, parts)
+            identity |= more.identity
+            inputs |= more.inputs
             labels = {
                 "backbone": backbone,
                 "variant": "adapter" if adapter else "full-ft",
@@ -188,7 +197,7 @@ class StageMaker:
                 "target": "",
                 "seed": seed,
             }
-            cost = self.cost.training(backbone, settings, parts, frozen=adapter is not None)
+            cost = more.length * self.cost.training(backbone, settings, parts, frozen=adapter is not None)
             slug = f"{backbone}-{mode}-{name}-s{seed}"
             resources = self._resources(backbone, mode, cost)
             self._memo[memo] = self._add("train_intermediate", identity, inputs, slug, labels, resources)
@@ -205,12 +214,12 @@ class StageMaker:
         label = adapter.label if adapter else ""
         memo = ("target", backbone, label, composition, intermediate, task, seed)
         if memo not in self._memo:
-            entry = tasks()[task]
+            entry = self.recipe.task(task)
             who, inputs = self.backbone(backbone)
             head_only = composition == HEAD_ONLY
             mode: Mode = HEAD_ONLY if head_only else "adapters" if adapter else "full-ft"
             settings = self._settings("target", mode, task, backbone)
-            identity = {
+            identity: dict[str, Any] = {
                 "backbone": who,
                 "mode": "head" if head_only else "adapter" if adapter else "full",
                 "adapter": adapter.identity() if adapter else None,
@@ -221,6 +230,7 @@ class StageMaker:
                 "seed": seed,
             }
             inputs = {"data": self.prepare_task(task), **inputs}
+            self._add_before(task, mode, backbone, identity, inputs)
             if composition not in ("fresh", HEAD_ONLY):
                 inputs["intermediate"] = self.intermediate(backbone, adapter, intermediate, seed)
             plain = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
@@ -243,7 +253,7 @@ class StageMaker:
                 "backbone": who,
                 "adapter": adapter.identity(),
                 "task": task,
-                "format": tasks()[task].format,
+                "format": self.recipe.task(task).format,
                 "fused": list(fused),
                 "settings": settings,
                 "seed": seed,
@@ -255,6 +265,7 @@ class StageMaker:
             if options is not None and options.rank is not None:
                 identity["rank"] = options.rank
             inputs = {"data": self.prepare_task(task), **inputs}
+            self._add_before(task, "fuse", backbone, identity, inputs)
             if with_target and not joint:
                 inputs["target"] = self.target(backbone, adapter, "fresh", "none", task, seed)
             for part in fused:
@@ -289,6 +300,18 @@ class StageMaker:
         slug = f"{backbone}-merge-{intermediate}-{target}-s{seed}"
         return self._add("merge", identity, inputs, slug, labels, {})
 
+    def _add_before(
+        self, task: str, mode: str, backbone: str, identity: dict[str, Any], inputs: dict[str, str]
+    ) -> None:
+        """What the same model is trained on first, each with settings of its own: Social IQa before COPA."""
+        if not (before := self.recipe.task(task).before):
+            return
+        phase = "fusion" if mode == "fuse" else "target"
+        identity["before"] = [
+            {"task": first, "settings": self._settings(phase, mode, first, backbone)} for first in before
+        ]
+        inputs |= {f"before.{first}": self.prepare_task(first) for first in before}
+
     def _labels(
         self, backbone: str, variant: str, adapter: str, intermediate: str, target: str, seed: int
     ) -> dict[str, Any]:
@@ -305,7 +328,7 @@ class StageMaker:
         """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty)."""
         memo = ("predict", backbone, task, model, control)
         if memo not in self._memo:
-            entry = tasks()[task]
+            entry = self.recipe.task(task)
             who, inputs = self.backbone(backbone) if backbone else (None, {})
             if control:
                 system: dict[str, Any] = {"kind": "control", "control": control}
@@ -320,6 +343,9 @@ class StageMaker:
                 "split": "test",
                 "languages": list(self.recipe.languages_of(task)),
             }
+            if entry.stand_in:
+                # The name alone would give the metric of the real task.
+                identity["metric"] = entry.metric
             inputs = {"data": self.prepare_task(task), **inputs}
             if model:
                 inputs["model"] = model

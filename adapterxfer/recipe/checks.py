@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.catalog import PROTOCOLS, VARIANTS, backbones, tasks, with_layer, world_languages
 from adapterxfer.catalog import languages as known_languages
+from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
 from adapterxfer.errors import Problem
+from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.settings import missing_settings
@@ -26,6 +28,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _fusion(recipe)
     found += _languages(recipe)
     found += _sources(recipe)
+    found += arm_problems(recipe)
     found += _protocols(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
@@ -93,7 +96,10 @@ def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
         found.append((("intermediate_tasks",), message))
     if POOL in recipe.intermediate_tasks and not {"fuse", "merge"} & set(recipe.variants):
         found.append((("intermediate_tasks",), "intermediate task 'pool' needs the variant 'fuse' or 'merge'"))
-    if MULTI in recipe.intermediate_tasks and len(recipe.multi.tasks or singles) < 2:
+    if (
+        any(split_arm(name).base == MULTI for name in recipe.intermediate_tasks)
+        and len(recipe.multi.tasks or singles) < 2
+    ):
         message = "intermediate task 'multi' trains on several tasks: name them in multi.tasks"
         found.append((("intermediate_tasks",), message))
     if recipe.intermediate_tasks != (NONE,) and NONE not in recipe.intermediate_tasks:
@@ -103,7 +109,7 @@ def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
 
 
 def _fusion(recipe: Recipe) -> list[tuple[Path, str]]:
-    if recipe.fusion_task and not tasks()[recipe.fusion_task].trained:
+    if recipe.fusion_task and not recipe.task(recipe.fusion_task).trained:
         return [(("fusion_task",), f"fusion_task '{recipe.fusion_task}' has no training data")]
     return []
 
@@ -130,6 +136,8 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
             continue
         if options.test_seed is not None and not used[name].synthetic:
             found.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
+        if used[name].stand_in and not set(options.languages or ()) & set(world_languages()):
+            continue  # written for the real task
         known = tuple(world_languages()) if used[name].synthetic else tuple(known_languages())
         allowed = tuple(used[name].languages) or known
         for index, code in enumerate(options.languages or ()):
@@ -167,6 +175,7 @@ def notes(recipe: Recipe) -> list[str]:
     }
     used = recipe.used_tasks()
     found = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
+    found += arm_notes(recipe)
     for index, rule in enumerate(recipe.exclude):
         for axis, values in rule.axes().items():
             if not values & set(present[axis]):

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, Val
 from pydantic_core import PydanticCustomError
 
 from adapterxfer.catalog import CONTROLS, METHODS, VARIANTS, known_languages, task_names
+from adapterxfer.catalog.arms import ARMS, arm_of
 from adapterxfer.recipe.messages import one_of
 
 MULTI = "multi"
@@ -93,11 +94,16 @@ def _as_tuple(value: Any) -> Any:
     return value if isinstance(value, tuple) else (value,)
 
 
+def _intermediate_names() -> tuple[str, ...]:
+    plain = (MULTI, *task_names("intermediate"))
+    return (NONE, *plain, POOL, *(arm_of(name, arm) for arm in ARMS for name in plain))
+
+
 OneOrMany = BeforeValidator(_as_tuple)
 """Accepts a single value where a list is meant."""
 PlainName = Annotated[str, AfterValidator(_plain_name)]
 BackboneName = Annotated[str, _named(_from_context("backbones"))]
-IntermediateName = Annotated[str, _named(lambda _: (NONE, MULTI, POOL, *task_names("intermediate")))]
+IntermediateName = Annotated[str, _named(lambda _: _intermediate_names())]
 SingleIntermediateName = Annotated[str, _named(lambda _: task_names("intermediate"))]
 TargetName = Annotated[str, _named(lambda _: task_names("target"))]
 TaskName = Annotated[str, _named(lambda _: (*task_names("intermediate"), *task_names("target")))]

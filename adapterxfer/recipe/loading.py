@@ -9,13 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from adapterxfer.catalog import UNTRAINED, backbones, tasks
+from adapterxfer.catalog.arms import ARMS, arm_of
 from adapterxfer.errors import Problem, RecipeError
+from adapterxfer.recipe.arms import add_arms
 from adapterxfer.recipe.checks import cross_problems
 from adapterxfer.recipe.fields import MULTI
 from adapterxfer.recipe.hypotheses import frozen
 from adapterxfer.recipe.including import include_hypotheses
 from adapterxfer.recipe.messages import problems_of
 from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.recipe.stand_ins import use_world
 from adapterxfer.recipe.yaml_core import Document, parse_yaml
 from adapterxfer.recipe.yaml_core import Path as KeyPath
 
@@ -50,6 +53,8 @@ def parse_recipe(text: str | bytes, source: str = "recipe", set_: Sequence[str] 
         problem = Problem(1, 1, "a recipe is a block of keys: recipe: 1, name: ..., backbones: [...], ...")
         raise RecipeError(source, [*document.problems, problem])
     include_hypotheses(document, source)
+    use_world(document.value)
+    add_arms(document.value)
     problems = list(document.problems)
     recipe: Recipe | None = None
     try:
@@ -79,7 +84,8 @@ def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     fusion = value.get("fusion_task")
     used += [fusion] if isinstance(fusion, str) else []
     # Blocks of names that the recipe does not use are allowed: `--set` may have removed them from their axis.
-    known = (MULTI, *tasks(), *names)
+    plain = (MULTI, *tasks())
+    known = (*plain, *(arm_of(name, arm) for arm in ARMS for name in plain), *names)
     blocks = dict.fromkeys(name for name in (*(n for n in used if n in known), *known))
     return {"backbones": names, "train": tuple(blocks)}
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.arms import split_arm
+from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import (
     MULTI,
@@ -165,21 +167,6 @@ class Exclusion(Section):
         return found
 
 
-class Sampling(Section):
-    """How `multi` draws its tasks: by size, by size to the power 1/temperature, or by size up to a cap."""
-
-    kind: Literal["proportional", "uniform", "temperature", "capped"] = "proportional"
-    temperature: Annotated[float, Field(ge=1, le=1000)] | None = None
-    cap: Count | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Sampling:
-        for kind, name in (("temperature", "temperature"), ("capped", "cap")):
-            if (self.kind == kind) != (getattr(self, name) is not None):
-                raise problem(f"sampling kind '{kind}' and the key '{name}' belong together")
-        return self
-
-
 class Multi(Section):
     """One intermediate training on several tasks; without ``tasks``: all single intermediate tasks of the recipe."""
 
@@ -303,6 +290,9 @@ class RecipeModel(Section):
     tasks: dict[TaskName, TaskOptions] = Field(default_factory=dict)
     controls: Controls = True
     multi: Multi = Multi()
+    mlm_mix: MlmMix | None = None
+    translated: Translated | None = None
+    world: bool = False
     fusion_task: TaskName | None = None
     fusion: FusionOptions | None = None
     backbone_sources: dict[PlainName, BackboneSource] = Field(default_factory=dict)
@@ -323,5 +313,6 @@ class RecipeModel(Section):
         return value
 
     def single_intermediates(self) -> tuple[str, ...]:
-        """The single intermediate tasks of the recipe."""
-        return tuple(name for name in self.intermediate_tasks if name not in (NONE, POOL, MULTI))
+        """The single intermediate tasks of the recipe, also those of which it names arms only."""
+        bases = (split_arm(name).base for name in self.intermediate_tasks)
+        return tuple(dict.fromkeys(name for name in bases if name not in (NONE, POOL, MULTI)))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.catalog import VARIANTS
+from adapterxfer.catalog.arms import split_arm
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.schema import TrainBlock, TrainSettings
 
@@ -40,7 +41,9 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
         mode: ``full-ft``, ``adapters``, ``fuse`` or ``head-only``.
     """
     merged = dict(DEFAULTS)
-    for name in ("default", phase, mode, task, backbone):
+    base = split_arm(task).base
+    more = (base, task) if base != task else (task,)
+    for name in ("default", phase, mode, *more, backbone):
         block = recipe.train.get(name)
         if block is None:
             continue
