@@ -33,6 +33,7 @@ STAND_INS = " (stand-ins from the synthetic world)"
 
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
 _NO_MERGE = "there is no model of this target that could be merged with the intermediate's; use a soup"
+_NO_WEIGHTS = "the intermediate task comes from a published adapter, which holds no weights of the whole encoder"
 _NO_FUSION = "there is no target training on which a fusion could be trained; name fusion_task and use 'pool'"
 
 
@@ -98,7 +99,7 @@ class _Builder:
     def _count_missing(self, backbone: str, variant: str, method: str, intermediate: str, target: str) -> None:
         if not self.missing:
             return
-        parts = self.recipe.parts_of(intermediate)
+        parts = () if self.recipe.reused(backbone, intermediate) else self.recipe.parts_of(intermediate)
         used = [("backbone", backbone), ("variant", variant), ("adapter method", method), ("task", target)]
         used += [("task", part) for part in parts]
         for entry in used:
@@ -142,6 +143,9 @@ class _Builder:
             if not self.selection.wants("intermediate", intermediate) or not self._joins(variant, intermediate):
                 continue
             if self._refuse(variant, target, intermediate):
+                continue
+            if adapter is None and self.recipe.reused(backbone, intermediate) is not None:
+                self._add_refusal(Refusal(variant, target, intermediate, _NO_WEIGHTS))
                 continue
             # Stand-ins share nothing but their names with the tasks that overlap.
             overlap = not self.recipe.world and any(

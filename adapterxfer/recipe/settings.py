@@ -100,7 +100,7 @@ def _trainings(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     variants = {*recipe.variants, *((recipe.merging.of,) if "merge" in recipe.variants else ())} - {"merge"}
     modes = ["full-ft"] if "full-ft" in variants else []
     modes += ["adapters"] if any(name == "adapters" or VARIANTS[name].adapters for name in variants) else []
-    intermediates = [name for name in recipe.intermediate_tasks if name not in (NONE, POOL)]
+    intermediates = [name for name in recipe.intermediate_tasks if name not in (NONE, POOL) and recipe.is_trained(name)]
     used = recipe.used_tasks()
     targets = [name for name in recipe.target_tasks if used[name].trained]
     for mode in modes:

@@ -71,7 +71,7 @@ class Composition:
         variant: how weights are reused.
         adapters: bottom first in a stack; intermediates first, then the target's, in a fusion
             (none of its own where the fusion is trained on an intermediate task).
-        heads: one per task.
+        heads: one per task; an adapter that was published without its head has none.
         intermediate: name of what was trained before, also where its weights went into the target's (``sequential``,
             ``full-ft``); empty for none.
         joint: a fusion trains its target adapter along, instead of taking it trained.
@@ -107,7 +107,7 @@ class Composition:
                 f"variant '{self.variant}': only a fusion has a rank or trains a target adapter along",
                 fix="leave 'fusion' out of the recipe for this variant",
             )
-        if not self.heads:
+        if not self.heads and self.variant != "adapter":
             raise VariantError(f"variant '{self.variant}' has no head", fix="give at least one task")
         if clash := colliding_names([part.id for part in self.adapters] + [part.id for part in self.heads]):
             raise VariantError(
