@@ -98,7 +98,9 @@ def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     pretrain = value.get("pretrain")
     series = pretrain.get("series") if isinstance(pretrain, dict) else None
     own = [name for name in series if isinstance(name, str)] if isinstance(series, dict) else []
-    names = (*own, *(name + UNTRAINED for name in own), *backbones())
+    sources = value.get("backbone_sources")
+    elsewhere = [name for name in sources if isinstance(name, str)] if isinstance(sources, dict) else []
+    names = tuple(dict.fromkeys((*own, *(name + UNTRAINED for name in own), *elsewhere, *backbones())))
     lists = (value.get(key) for key in ("backbones", "intermediate_tasks", "target_tasks"))
     used = [name for entry in lists if isinstance(entry, list) for name in entry if isinstance(name, str)]
     multi = value.get("multi")
