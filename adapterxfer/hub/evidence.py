@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from adapterxfer.catalog import tasks, world_languages
@@ -84,7 +85,7 @@ def collect_results(plan: Plan, store: Store, key: str) -> dict[str, Any]:
         "languages": _languages(results, synthetic=settings.synthetic),
         "scores": scores,
         "gains": _gains(plan, store, own, settings),
-        "training": _training(plan, key),
+        "training": _training(plan, store, key),
     }
 
 
@@ -179,11 +180,15 @@ def _languages(results: Results, *, synthetic: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _training(plan: Plan, key: str) -> list[dict[str, Any]]:
-    """Data behind every training in the lineage, nearest first."""
+def _training(plan: Plan, store: Store, key: str) -> list[dict[str, Any]]:
+    """Data behind every training in the lineage, nearest first; those of a reused adapter as its author states them."""
     rows: dict[str, dict[str, Any]] = {}
+    done = store.completed()
     for entry in lineage(plan, key):
         stage = plan.stages[entry["key"]]
+        if stage.kind == "reuse_intermediate" and stage.key[:SHORT_KEY] in done:
+            for row in _published(stage, done[stage.key[:SHORT_KEY]]):
+                rows.setdefault(f"{row['task']} {row['published']}", row)
         if stage.kind not in TRAINING_KINDS:
             continue
         phase = stage.kind.removeprefix("train_")
@@ -192,6 +197,28 @@ def _training(plan: Plan, key: str) -> list[dict[str, Any]]:
                 row = _data(plan.stages[stage.inputs[role]], phase)
                 rows.setdefault(row["task"], row)
     return list(rows.values())
+
+
+def _published(stage: Stage, folder: Path) -> list[dict[str, Any]]:
+    """Training data of a reused adapter; one row without data where its author names none."""
+    record = json.loads((folder / "published.json").read_text(encoding="utf-8"))
+    place = f"{record['repository']}@{record['commit']}"
+    unknown = {
+        "task": stage.identity["task"],
+        "format": stage.identity["format"],
+        "examples": None,
+        "hub": None,
+        "synthetic": False,
+        "licence": record["licence"],
+        "note": "",
+    }
+    names = (*unknown, "flags")
+    known = [{name: row[name] for name in names if name in row} for row in record["training"]]
+    return [
+        {**unknown, **row, "flags": list(facts_of(str(row["licence"])).flags), "phase": "intermediate",
+         "published": place}
+        for row in known or [unknown]
+    ]  # fmt: skip
 
 
 def _data(stage: Stage, phase: str) -> dict[str, Any]:
@@ -212,4 +239,5 @@ def _data(stage: Stage, phase: str) -> dict[str, Any]:
         "licence": licence,
         "flags": list(facts_of(licence).flags),
         "note": task.note if task else "",
+        "published": "",
     }

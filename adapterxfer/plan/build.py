@@ -31,6 +31,7 @@ FUSE = "fuse"
 FULL = "full-ft"
 STAND_INS = " (stand-ins from the synthetic world)"
 
+_NO_WEIGHTS = "the intermediate task comes from a published adapter, which holds no weights of the whole encoder"
 _NO_FUSION = "there is no target training on which a fusion could be trained; name fusion_task and use 'pool'"
 
 
@@ -106,7 +107,7 @@ class _Builder:
     def _count_missing(self, backbone: str, variant: str, method: str, intermediate: str, target: str) -> None:
         if not self.missing:
             return
-        parts = self.recipe.parts_of(intermediate)
+        parts = () if self.recipe.reused(backbone, intermediate) else self.recipe.parts_of(intermediate)
         used = [("backbone", backbone), ("variant", variant), ("adapter method", method), ("task", target)]
         used += [("task", part) for part in parts]
         for entry in used:
@@ -148,6 +149,9 @@ class _Builder:
                 continue
             if variant == FUSE and self._refuse(target, intermediate):
                 continue
+            if adapter is None and self.recipe.reused(backbone, intermediate) is not None:
+                self._add_refusal(Refusal(variant, target, intermediate, _NO_WEIGHTS))
+                continue
             # Stand-ins share nothing but their names with the tasks that overlap.
             overlap = not self.recipe.world and any(
                 overlaps(part, target) for part in self.recipe.parts_of(intermediate)
@@ -167,10 +171,12 @@ class _Builder:
             return False
         if intermediate == POOL and self.recipe.fusion_task:
             return False
-        refusal = Refusal(FUSE, target, intermediate, _NO_FUSION)
+        self._add_refusal(Refusal(FUSE, target, intermediate, _NO_FUSION))
+        return True
+
+    def _add_refusal(self, refusal: Refusal) -> None:
         if refusal not in self.refused:
             self.refused.append(refusal)
-        return True
 
     def _predict(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
                  seed: int) -> str:  # fmt: skip

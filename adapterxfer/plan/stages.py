@@ -14,6 +14,7 @@ from adapterxfer.catalog.stand_ins import shared_heads
 from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.sources import Sources, backbone_identity
+from adapterxfer.recipe.fields import Pin
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import AdapterSpec, Mode
 from adapterxfer.recipe.series import Corpus
@@ -24,6 +25,7 @@ VERSIONS = {
     "prepare": 1,
     "pretrain": 1,
     "train_intermediate": 1,
+    "reuse_intermediate": 1,
     "train_target": 1,
     "train_fusion": 1,
     "predict": 1,
@@ -167,6 +169,8 @@ class StageMaker:
 
     def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> str:
         """One intermediate training; an adapter is shared by sequential, stack and fuse."""
+        if adapter is not None and (pin := self.recipe.reused(backbone, name)) is not None:
+            return self._published(backbone, adapter, name, pin)
         label = adapter.label if adapter else ""
         memo = ("intermediate", backbone, label, name, seed)
         if memo not in self._memo:
@@ -201,6 +205,25 @@ class StageMaker:
             slug = f"{backbone}-{mode}-{name}-s{seed}"
             resources = self._resources(backbone, mode, cost)
             self._memo[memo] = self._add("train_intermediate", identity, inputs, slug, labels, resources)
+        return str(self._memo[memo])
+
+    def _published(self, backbone: str, adapter: AdapterSpec, name: str, pin: Pin) -> str:
+        """A published adapter in place of a training; the same for all seeds."""
+        memo = ("published", backbone, adapter.label, name)
+        if memo not in self._memo:
+            who, inputs = self.backbone(backbone)
+            identity = {
+                "backbone": who,
+                "adapter": adapter.identity(),
+                "task": name,
+                "format": self.recipe.task(name).format,
+                "from": {"repository": pin.repository, "commit": pin.commit},
+            }
+            if licence := (self.recipe.reuse or {})[name].licence:
+                identity["licence"] = licence
+            labels = self._labels(backbone, "adapter", adapter.label, name, "", 0)
+            slug = f"{backbone}-{name}-{pin.commit[:8]}"
+            self._memo[memo] = self._add("reuse_intermediate", identity, inputs, slug, labels, {})
         return str(self._memo[memo])
 
     def target(self, backbone: str, adapter: AdapterSpec | None, composition: str, intermediate: str, task: str,

@@ -24,6 +24,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _adapters(recipe)
     found += _intermediates(recipe)
     found += _fusion(recipe)
+    found += _reuse(recipe)
     found += _languages(recipe)
     found += arm_problems(recipe)
     found += _protocols(recipe)
@@ -85,6 +86,31 @@ def _fusion(recipe: Recipe) -> list[tuple[Path, str]]:
     if recipe.fusion_task and not recipe.task(recipe.fusion_task).trained:
         return [(("fusion_task",), f"fusion_task '{recipe.fusion_task}' has no training data")]
     return []
+
+
+def _reuse(recipe: Recipe) -> list[tuple[Path, str]]:
+    found: list[tuple[Path, str]] = []
+    for name, entry in (recipe.reuse or {}).items():
+        path: Path = ("reuse", name, "from")
+        if name not in recipe.single_intermediates():
+            found.append((path, f"'{name}' is reused but not among the intermediate tasks"))
+        if not any(VARIANTS[variant].adapters for variant in recipe.variants):
+            found.append((path, "a published adapter is reused by variants with adapters only; there is none"))
+        if len(recipe.adapters) > 1:
+            message = f"an adapter has one method and size, the recipe {len(recipe.adapters)}: keep one under adapters"
+            found.append((path, message))
+        if recipe.world:
+            continue
+        if isinstance(entry.from_, str) and len(recipe.backbones) > 1:
+            message = "an adapter fits one backbone: write from: {BACKBONE: hub:ORG/NAME@COMMIT}, others are trained"
+            found.append((path, message))
+        elif not isinstance(entry.from_, str):
+            found += [
+                (path, f"backbone '{backbone}' {one_of(backbone, recipe.backbones)}")
+                for backbone in entry.from_
+                if backbone not in recipe.backbones
+            ]
+    return found
 
 
 def _languages(recipe: Recipe) -> list[tuple[Path, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -77,6 +77,35 @@ def _per_size(value: Any) -> Any:
     raise problem("should be a number between 0 and 1, or a block {size: number}")
 
 
+_PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+_PIN = re.compile(rf"hub:({_PART}/{_PART})@([0-9a-f]{{40}})\Z", re.ASCII)
+
+
+class Pin(NamedTuple):
+    """A repository of the Hub at one commit, whose content never changes."""
+
+    repository: str
+    commit: str
+
+
+def parse_pin(text: str) -> Pin | None:
+    """``hub:ORG/NAME@COMMIT``, or None where it is anything else."""
+    match = _PIN.match(text)
+    return None if match is None or ".." in text or "--" in match[1] else Pin(match[1], match[2])
+
+
+def _pins(value: Any) -> Any:
+    """A pinned place on the Hub, or one for each backbone."""
+    places = value.values() if isinstance(value, Mapping) and value else (value,)
+    for place in places:
+        if not isinstance(place, str) or parse_pin(place) is None:
+            raise problem(
+                "should be hub:ORG/NAME@COMMIT with all 40 digits of the commit (a branch could change under a "
+                "finished study), or a block {backbone: place}"
+            )
+    return dict(value) if isinstance(value, Mapping) else value
+
+
 def _controls(value: Any) -> Any:
     if isinstance(value, bool):
         return value
@@ -112,6 +141,7 @@ MethodName = Annotated[str, _named(lambda _: tuple(METHODS))]
 LanguageCode = Annotated[str, _named(lambda _: tuple(known_languages()))]
 TokenCount = Annotated[Any, PlainValidator(_tokens)]
 RatePerSize = Annotated[Any, PlainValidator(_per_size)]
+Pins = Annotated[Any, PlainValidator(_pins)]
 Controls = Annotated[Any, PlainValidator(_controls)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(gt=0, le=10**9)]

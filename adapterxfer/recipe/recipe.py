@@ -8,7 +8,7 @@ from typing import Any
 from adapterxfer.catalog import PROTOCOLS, UNTRAINED, Task, tasks, with_layer, world_languages
 from adapterxfer.catalog.arms import Arm, split_arm
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
-from adapterxfer.recipe.fields import MULTI, NONE, POOL
+from adapterxfer.recipe.fields import MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest
@@ -51,9 +51,28 @@ class Recipe(RecipeModel):
         """Whether any task of the recipe belongs to the synthetic world."""
         return any(task.synthetic for task in self.used_tasks().values())
 
+    def reused(self, backbone: str, intermediate: str) -> Pin | None:
+        """The published adapter that takes the place of an intermediate training on a backbone.
+
+        Arms of the task are trained, and so is everything where the world stands in: no adapter fits its backbones.
+        """
+        entry = (self.reuse or {}).get(intermediate)
+        if entry is None or self.world:
+            return None
+        place = entry.from_.get(backbone) if isinstance(entry.from_, Mapping) else entry.from_
+        return None if place is None else parse_pin(place)
+
+    def is_trained(self, intermediate: str) -> bool:
+        """Whether any backbone of the recipe is trained on a single intermediate task, or on an arm of it."""
+        arms = [name for name in self.intermediate_tasks if split_arm(name) != (intermediate, "")]
+        if any(split_arm(name).base == intermediate for name in arms):
+            return True
+        return any(self.reused(backbone, intermediate) is None for backbone in self.backbones)
+
     def used_tasks(self) -> dict[str, Task]:
-        """Catalogue entries of all tasks that the recipe names, `multi` unfolded."""
-        names = [*self.single_intermediates(), *self.multi_tasks(), *self.target_tasks]
+        """Catalogue entries of all tasks whose data the recipe uses, `multi` unfolded."""
+        trained = [name for name in self.single_intermediates() if self.is_trained(name)]
+        names = [*trained, *self.multi_tasks(), *self.target_tasks]
         names += [self.fusion_task] if self.fusion_task else []
         names += [first for name in names for first in self.task(name).before]
         return {name: self.task(name) for name in names}

@@ -21,6 +21,7 @@ from adapterxfer.recipe.fields import (
     IntermediateName,
     MethodName,
     OneOrMany,
+    Pins,
     PlainName,
     Rate,
     Seed,
@@ -171,6 +172,18 @@ class Multi(Section):
     sampling: Sampling = Sampling()
 
 
+class Reuse(Section):
+    """A published adapter in place of an intermediate training; written as ``{name: mnli, from: hub:ORG/NAME@COMMIT}``
+    among the intermediate tasks.
+
+    ``from`` names one place, or one for each backbone that has one; the others are trained. ``licence`` accepts the
+    licence of the adapter by its name; it must be named unless it only asks for attribution or the same licence.
+    """
+
+    from_: Pins = Field(alias="from")
+    licence: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+
 class Statistics(Section):
     """Resampling, and the hypotheses that were declared before the run."""
 
@@ -226,6 +239,7 @@ class RecipeModel(Section):
     train: dict[TrainKey, TrainBlock]
     tasks: dict[TaskName, TaskOptions] = Field(default_factory=dict)
     controls: Controls = True
+    reuse: dict[SingleIntermediateName, Reuse] | None = None
     multi: Multi = Multi()
     mlm_mix: MlmMix | None = None
     translated: Translated | None = None

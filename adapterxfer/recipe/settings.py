@@ -93,7 +93,7 @@ def _trainings(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     """Phase, mode and task of the trainings of this recipe, the first task of each phase and mode standing for all."""
     modes = ["full-ft"] if "full-ft" in recipe.variants else []
     modes += ["adapters"] if any(VARIANTS[name].adapters for name in recipe.variants) else []
-    intermediates = [name for name in recipe.intermediate_tasks if name not in (NONE, POOL)]
+    intermediates = [name for name in recipe.intermediate_tasks if name not in (NONE, POOL) and recipe.is_trained(name)]
     used = recipe.used_tasks()
     targets = [name for name in recipe.target_tasks if used[name].trained]
     for mode in modes:
