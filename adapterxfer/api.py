@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.errors import DataError, Problem, RecipeError
 from adapterxfer.plan import Plan, build_plan
+from adapterxfer.plan.backbones import backbone_folders
 from adapterxfer.recipe import Recipe, load_recipe, read_resolved, resolve_recipe, write_resolved
 from adapterxfer.recipe.budget import token_budget
 
 if TYPE_CHECKING:
     from adapterxfer.engines.events import Event, Outcome
+    from adapterxfer.report.declared import Judged, Spending
     from adapterxfer.report.model import Effect, Findings
+    from adapterxfer.report.results import Results
+    from adapterxfer.report.settings import ReportSettings
 
 DEFAULT_STORE = "store"
 
@@ -121,7 +125,9 @@ def run(
     # Refuse what cannot run before spending time on measuring speed.
     build_plan(loaded, only=only).require_runnable()
     loaded = measure(loaded, store, jobs=workers, device=str(handed.get("device") or "cpu"))
+    handed["backbone_folders"] = backbone_folders(loaded)
     plan = build_plan(loaded, only=only)
+    plan.require_runnable()
     if prepared is not None:
         prepared(plan)
     outcome = run_plan(
@@ -148,28 +154,112 @@ def report(
     Raises:
         DataError: no cell is finished, or predictions do not fit together.
     """
-    from adapterxfer.report.results import Results
-    from adapterxfer.report.settings import ReportSettings
     from adapterxfer.report.writing import write_report
     from adapterxfer.store.store import Store
 
+    plan, results, chosen = _finished(recipe, store, only, settings)
+    assert plan.report is not None
+    completed = Store(store).completed()
+    pretraining = {}
+    for role, key in plan.report.inputs.items():
+        made = completed.get(plan.stages[key].short_key)
+        if role.startswith("pretrain.") and made is not None:
+            pretraining[role.removeprefix("pretrain.")] = json.loads((made / "pretraining.json").read_text("utf-8"))
+    return write_report(results, Path(folder), settings=chosen, pretraining=pretraining)
+
+
+def verdicts(
+    recipe: Recipe | str | Path,
+    *,
+    store: str | Path = DEFAULT_STORE,
+    only: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[Judged, ...]:
+    """The declared hypotheses of a recipe evaluated on what is finished; writes nothing.
+
+    The numbers are those of the report, without the time for everything else in it. Arguments as in `report`.
+
+    Raises:
+        RecipeError: the recipe declares no hypothesis.
+        DataError: no cell is finished, or predictions do not fit together.
+    """
+    from adapterxfer.report.findings import verdicts as evaluate
+
+    loaded = as_recipe(recipe)
+    if not loaded.statistics.hypotheses:
+        raise RecipeError(
+            loaded.name,
+            [Problem(1, 1, "no hypothesis is declared")],
+            fix="declare some in statistics.hypotheses, or --set statistics.include=recipes/hypotheses/phang2020.yaml",
+        )
+    _, results, chosen = _finished(loaded, store, only, settings)
+    return evaluate(results, chosen)
+
+
+def contrast(
+    recipe: Recipe | str | Path,
+    declared: Mapping[str, Any],
+    *,
+    store: str | Path = DEFAULT_STORE,
+) -> tuple[Judged, ...]:
+    """One question, asked as a hypothesis of docs/hypotheses.md, on what is finished.
+
+    Args:
+        declared: its keys; `id` is optional.
+
+    Raises:
+        RecipeError: the keys contradict each other.
+        DataError: no cell is finished, or predictions do not fit together.
+    """
+    from pydantic import ValidationError
+
+    from adapterxfer.recipe.hypotheses import read_hypotheses
+    from adapterxfer.report.findings import verdicts as evaluate
+
+    try:
+        asked = read_hypotheses([{"id": "asked", "family": "asked", **declared}])
+    except ValidationError as error:
+        problems = [Problem(1, 1, f"{'.'.join(map(str, e['loc']))}: {e['msg']}".strip(": ")) for e in error.errors()]
+        raise RecipeError("question", problems) from None
+    _, results, chosen = _finished(recipe, store, (), None)
+    return evaluate(results, replace(chosen, hypotheses=asked, multiplicity={}))
+
+
+def power(
+    recipe: Recipe | str | Path, *, store: str | Path = DEFAULT_STORE, only: Sequence[str] = ()
+) -> tuple[Spending, ...]:
+    """What the finished part of a study could find, and what more seeds or test items would change.
+
+    Raises:
+        DataError: no cell is finished, or predictions do not fit together.
+    """
+    from adapterxfer.report.findings import spending
+
+    _, results, chosen = _finished(recipe, store, only, None)
+    return spending(results, chosen)
+
+
+def _finished(
+    recipe: Recipe | str | Path, store: str | Path, only: Sequence[str], settings: Mapping[str, Any] | None
+) -> tuple[Plan, Results, ReportSettings]:
+    """The plan, the results in the store, and the statistics of the recipe with some changed.
+
+    Raises:
+        DataError: no cell is finished, or predictions do not fit together.
+    """
+    from adapterxfer.report.results import Results
+    from adapterxfer.report.settings import ReportSettings
+    from adapterxfer.store.store import Store
+
     plan = build_plan(resolve_recipe(as_recipe(recipe), store), only=only)
-    place = Store(store)
-    results = Results.from_plan(plan, place)
+    results = Results.from_plan(plan, Store(store))
     last = plan.report
     if last is None or not results.cells:
         raise DataError(
             f"report {plan.recipe.name}: no cell is finished in the store {store}", fix="run the recipe first"
         )
     identity = {**last.identity, "statistics": {**last.identity["statistics"], **(settings or {})}}
-    completed = place.completed()
-    pretraining = {}
-    for role, key in last.inputs.items():
-        made = completed.get(plan.stages[key].short_key)
-        if role.startswith("pretrain.") and made is not None:
-            pretraining[role.removeprefix("pretrain.")] = json.loads((made / "pretraining.json").read_text("utf-8"))
-    chosen = ReportSettings.from_identity(identity)
-    return write_report(results, Path(folder), settings=chosen, pretraining=pretraining)
+    return plan, results, ReportSettings.from_identity(identity)
 
 
 def compare(
@@ -234,4 +324,16 @@ def _oriented(effect: Effect, first: str) -> Effect:
     )
 
 
-__all__ = ["DEFAULT_STORE", "RunResult", "as_recipe", "compare", "default_jobs", "measure", "report", "run"]
+__all__ = [
+    "DEFAULT_STORE",
+    "RunResult",
+    "as_recipe",
+    "compare",
+    "contrast",
+    "default_jobs",
+    "measure",
+    "power",
+    "report",
+    "run",
+    "verdicts",
+]

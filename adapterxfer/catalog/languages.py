@@ -68,8 +68,8 @@ yo|Yoruba|Niger-Congo|Defoid|Latin|2|0.0|udpos panx
 zh|Chinese (Mandarin)|Sino-Tibetan|Chinese|Han|5|63.5|xnli xcopa udpos panx xquad mlqa tatoeba lareqa pawsx bucc2018
 """
 
-# Languages of the extensions: code as data sets write it | name | family | genus | script. Their Joshi classes were
-# not read at a source and are left open. All of them count as low-resource: that is what the extensions test.
+# Languages of the extensions: code as data sets write it | name | family | genus | script. Joshi classes and sizes are
+# left open where they were not read at a source. All of them count as low-resource: that is what the extensions test.
 _EXTENSIONS = """
 bam|Bambara|Niger-Congo|Mande|Latin
 bbj|Ghomala|Niger-Congo|Bantoid|Latin
@@ -103,6 +103,9 @@ shp|Shipibo-Konibo|Pano-Tacanan|Panoan|Latin
 tar|Raramuri|Uto-Aztecan|Tarahumaran|Latin
 """
 
+_SAME = {"swa": "sw", "wol": "wo", "yor": "yo"}
+"""Extensions that test a language of XTREME-R under another code: class and size are those."""
+
 _ORDER_NAMES = {"SVO": "subject-verb-object", "SOV": "subject-object-verb", "VSO": "verb-subject-object"}
 
 
@@ -130,7 +133,9 @@ def extension_languages() -> dict[str, Language]:
     table = {}
     for line in _EXTENSIONS.strip().splitlines():
         code, name, family, genus, script = (cell.strip() for cell in line.split("|"))
-        table[code] = Language(code, name, family, genus, script, None, None, "low")
+        same = languages().get(_SAME.get(code, ""))
+        joshi, gib = (same.joshi_class, same.cc100_gib) if same else (None, None)
+        table[code] = Language(code, name, family, genus, script, joshi, gib, "low")
     return table
 
 
@@ -140,28 +145,67 @@ def known_languages() -> dict[str, Language]:
     return languages() | extension_languages()
 
 
-def low_resource(definition: str, *, gib: float = 5.0) -> tuple[str, ...]:
+LOW_RESOURCE = ("joshi", "gib", "unseen")
+"""Definitions of low-resource: class 0 to 2 of Joshi et al. 2020; little text in pretraining; none at all."""
+
+LITTLE_GIB = 5.0
+"""Text in pretraining below which a language counts as low-resource by ``gib``, unless another limit is given."""
+
+PRETRAINING = {
+    "xlm-r": "CC-100, GiB by language from table 6 of Conneau et al. 2020",
+    "mdeberta": "",
+    "mt5": "",
+    "mmbert": "",
+    "rembert": "",
+}
+"""Series of backbones -> the text whose size by language is known; empty where no such table was read."""
+
+
+def pretraining_gib(code: str, series: str = "xlm-r") -> float | None:
+    """GiB of a language in the pretraining text of a series of backbones.
+
+    Returns:
+        0.0 for a language that is not in it; None where the size is not known.
+
+    Raises:
+        ValueError: there is no such series or language.
+    """
+    if series not in PRETRAINING:
+        raise ValueError(f"series '{series}'; expected one of: {', '.join(PRETRAINING)}")
+    if code not in known_languages():
+        raise ValueError(f"language '{code}' is not in the catalogue")
+    return known_languages()[code].cc100_gib if PRETRAINING[series] else None
+
+
+def low_resource(definition: str, *, gib: float = LITTLE_GIB, series: str = "xlm-r") -> tuple[str, ...]:
     """Codes of real languages that are low-resource by one definition; a claim should hold under several.
 
     Args:
-        definition: ``joshi`` (class 0 to 2 of Joshi et al. 2020), ``gib`` (less than ``gib`` GiB in CC-100) or
-            ``unseen`` (not in CC-100, the pretraining text of XLM-R).
+        definition: one of `LOW_RESOURCE`: ``joshi`` (class 0 to 2 of Joshi et al. 2020), ``gib`` (less than ``gib`` GiB
+            of pretraining text) or ``unseen`` (none).
+        gib: limit of ``gib``.
+        series: of the backbones whose pretraining text is meant; ``joshi`` does not depend on it.
 
     Raises:
-        ValueError: there is no such definition.
+        ValueError: there is no such definition or series, or no sizes are known for the series.
 
     Languages whose class or size is not known are left out, not guessed.
     """
-    table = languages().values()
-    match definition:
-        case "joshi":
-            return tuple(entry.code for entry in table if entry.joshi_class is not None and entry.joshi_class <= 2)
-        case "gib":
-            return tuple(entry.code for entry in table if entry.cc100_gib is not None and entry.cc100_gib < gib)
-        case "unseen":
-            return tuple(entry.code for entry in table if entry.cc100_gib == 0.0)
-        case _:
-            raise ValueError(f"definition '{definition}'; expected joshi, gib or unseen")
+    if definition not in LOW_RESOURCE:
+        raise ValueError(f"definition '{definition}'; expected {', '.join(LOW_RESOURCE)}")
+    table = known_languages()
+    if definition == "joshi":
+        return tuple(code for code, entry in table.items() if entry.joshi_class is not None and entry.joshi_class <= 2)
+    sizes = {code: pretraining_gib(code, series) for code in table}
+    if all(size is None for size in sizes.values()):
+        raise ValueError(f"series '{series}': no size by language is known, so '{definition}' cannot be decided")
+    limit = gib if definition == "gib" else 0.0
+    return tuple(code for code, size in sizes.items() if size is not None and (size < limit or size == 0.0))
+
+
+def low_by(code: str) -> tuple[str, ...]:
+    """The definitions by which a language is low-resource, with their usual limits and the text of XLM-R."""
+    return tuple(definition for definition in LOW_RESOURCE if code in low_resource(definition))
 
 
 @cache

@@ -7,10 +7,31 @@ load no more; those named here hold plain files, or a converted branch that is a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 CONVERTED = "refs/convert/parquet"
 """Branch of converted files; without a folder it would silently join all configurations of a repository."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternate:
+    """Another repository with the same examples, tried where the first cannot be loaded.
+
+    Attributes:
+        repository, revision, config, folder: as in `TaskSource`.
+        splits, columns: None where they are those of the first.
+        language_column: tells the languages of a joint configuration apart.
+        raw_labels: as in `TaskSource`.
+    """
+
+    repository: str
+    revision: str = ""
+    config: str = ""
+    folder: str = ""
+    splits: Mapping[str, tuple[str, ...]] | None = None
+    columns: Mapping[str, str] | None = None
+    language_column: str = ""
+    raw_labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +49,7 @@ class TaskSource:
         raw_labels: raw value -> label name, where the column holds neither names nor ids in official order.
         language_column, language_prefix: how to tell languages of a joint configuration apart.
         swapped: the repository has premise and hypothesis exchanged.
-        alternates: other repositories with the same examples.
+        alternates: other repositories with the same examples, in the order in which they are tried.
         clusters: what is resampled together.
         metric: official metric and protocol.
         citation: who made it.
@@ -50,10 +71,58 @@ class TaskSource:
     language_column: str = ""
     language_prefix: bool = False
     swapped: bool = False
-    alternates: tuple[str, ...] = ()
+    alternates: tuple[Alternate, ...] = ()
     restricted: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict)
 
+    @property
+    def pinned(self) -> str | None:
+        """The commit that is read; None where no commit is known to be right, and whatever the branch holds is read."""
+        return self.revision if len(self.revision) == COMMIT_LENGTH else None
+
+    def places(self) -> tuple[TaskSource, ...]:
+        """The source itself and its alternates as sources, in the order in which they are tried."""
+        return (
+            self,
+            *(
+                replace(
+                    self,
+                    repository=other.repository,
+                    revision=other.revision,
+                    config=other.config,
+                    folder=other.folder,
+                    splits=self.splits if other.splits is None else other.splits,
+                    columns=self.columns if other.columns is None else other.columns,
+                    language_column=other.language_column,
+                    raw_labels=other.raw_labels or self.raw_labels,
+                    alternates=(),
+                )
+                for other in self.alternates
+            ),
+        )
+
+
+COMMIT_LENGTH = 40
+"""Hexadecimal digits of a commit."""
+
+REFUSED: Mapping[str, Mapping[str, str]] = {
+    "pawsx": {"google/xtreme": "rows lost to CSV quoting; labels are texts"},
+    "udpos": {"google/xtreme": "Greek, French, Russian, Chinese and German hold older or other languages too"},
+    "mlqa": {"facebook/mlqa": "has a loading script"},
+    "tydiqa": {
+        "juletxara/tydiqa_xtreme": "has a loading script; its Korean is not GoldP",
+        "khalidalt/tydiqa-goldp": "has a loading script",
+    },
+    "bucc2018": {
+        "google/xtreme": "gold pairs without the sentences to search",
+        "mteb/bucc-bitext-mining": "gold pairs without the sentences to search",
+    },
+    "tatoeba": {"Helsinki-NLP/tatoeba": "other data"},
+    "lareqa": {"google-research-datasets/xquad_r": "no sentence breaks, contexts stripped"},
+    "race": {"EleutherAI/race": "the test of one school level only"},
+    "sib200": {"mteb/sib200.v2": "other data", "Davlan/sib200_14classes": "14 topics"},
+}
+"""Task -> repositories of the same name that must not be used, and why."""
 
 _NLI = ("entailment", "neutral", "contradiction")
 _NER = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
@@ -109,7 +178,7 @@ SOURCES: Mapping[str, TaskSource] = {
         "premise",
         "accuracy",
         "Williams et al. 2018, MultiNLI; Wang et al. 2019, GLUE",
-        alternates=("nyu-mll/multi_nli",),
+        alternates=(Alternate("nyu-mll/multi_nli", config="default", columns=_NLI_COLUMNS),),
         sizes={"train": 392702, "dev": 9815, "test": 9832},
     ),
     "snli": TaskSource(
@@ -172,7 +241,13 @@ SOURCES: Mapping[str, TaskSource] = {
         "passage",
         "accuracy",
         "Clark et al. 2019, BoolQ",
-        alternates=("aps/super_glue",),
+        alternates=(
+            Alternate(
+                "aps/super_glue",
+                config="boolq",
+                columns={"text": "passage", "text_pair": "question", "label": "label"},
+            ),
+        ),
         sizes={"train": 9427, "dev": 3270},
     ),
     "squad-v1": TaskSource(
@@ -185,7 +260,20 @@ SOURCES: Mapping[str, TaskSource] = {
         "paragraph",
         _SQUAD_METRIC,
         "Rajpurkar et al. 2016, SQuAD",
-        alternates=("google/xtreme",),
+        alternates=(Alternate("google/xtreme", config="SQuAD"),),
+        sizes={"train": 87599, "dev": 10570},
+    ),
+    "squad-retrieval": TaskSource(
+        "rajpurkar/squad",
+        "",
+        "plain_text",
+        _TRAIN,
+        _QA,
+        (),
+        "paragraph",
+        "accuracy at 1 among the answers of the development set",
+        "Rajpurkar et al. 2016, SQuAD; as retrieval: Ruder et al. 2021, XTREME-R",
+        alternates=(Alternate("google/xtreme", config="SQuAD"),),
         sizes={"train": 87599, "dev": 10570},
     ),
     "squad-v2": TaskSource(
@@ -242,7 +330,7 @@ SOURCES: Mapping[str, TaskSource] = {
         "accuracy",
         "Huang et al. 2019, Cosmos QA",
         folder="default",
-        alternates=("Samsoup/cosmos_qa",),
+        alternates=(Alternate("Samsoup/cosmos_qa", config="default"),),
         sizes={"train": 25262, "dev": 2985},
     ),
     "commonsenseqa": TaskSource(
@@ -325,7 +413,14 @@ SOURCES: Mapping[str, TaskSource] = {
         "premise (three hypotheses, the same in all languages)",
         "accuracy",
         "Conneau et al. 2018, XNLI",
-        alternates=("google/xtreme",),
+        alternates=(
+            Alternate(
+                "google/xtreme",
+                config="XNLI",
+                columns={"text": "sentence1", "text_pair": "sentence2", "label": "gold_label"},
+                language_column="language",
+            ),
+        ),
         restricted=_NONCOMMERCIAL,
         sizes={"dev": 2490, "test": 5010},
     ),
@@ -363,7 +458,6 @@ SOURCES: Mapping[str, TaskSource] = {
         "sentence",
         "udpos/seqeval-0.0.12 and token accuracy",
         "Zeman et al. 2019 and 2020, Universal Dependencies 2.5 and 2.7",
-        alternates=("commul/universal_dependencies",),
         restricted="parts non-commercial",
     ),
     "panx": TaskSource(
@@ -376,11 +470,11 @@ SOURCES: Mapping[str, TaskSource] = {
         "sentence",
         "panx/seqeval-0.0.12 (lenient spans)",
         "Pan et al. 2017, WikiANN; splits of Rahimi et al. 2019",
-        alternates=("google/xtreme",),
+        alternates=(Alternate("google/xtreme", config="PAN-X.{lang}"),),
     ),
     "xquad": TaskSource(
         "google/xquad",
-        "",
+        "51adfef1c1287aab1d2d91b5bead9bcfb9c68583",
         "xquad.{lang}",
         {"test": ("validation",)},
         _QA,
@@ -388,7 +482,7 @@ SOURCES: Mapping[str, TaskSource] = {
         "paragraph (the same in all languages)",
         _SQUAD_METRIC,
         "Artetxe et al. 2020, XQuAD",
-        alternates=("google/xtreme",),
+        alternates=(Alternate("google/xtreme", config="XQuAD.{lang}"),),
         sizes={"test": 1190},
     ),
     "mlqa": TaskSource(
@@ -413,7 +507,7 @@ SOURCES: Mapping[str, TaskSource] = {
         _SQUAD_METRIC,
         "Clark et al. 2020, TyDi QA",
         language_prefix=True,
-        alternates=("google/xtreme",),
+        alternates=(Alternate("google/xtreme", config="tydiqa"),),
     ),
     "bucc2018": TaskSource(
         "mteb/BUCC",
@@ -436,7 +530,14 @@ SOURCES: Mapping[str, TaskSource] = {
         "sentence",
         "accuracy at 1; XTREME: zero-shot, XTREME-R: after SQuAD",
         "Artetxe and Schwenk 2019, LASER; tatoeba.org",
-        alternates=("google/xtreme",),
+        alternates=(
+            Alternate(
+                "google/xtreme",
+                config="tatoeba.{iso3}",
+                splits={"test": ("validation",)},
+                columns={"text": "source_sentence", "translation": "target_sentence"},
+            ),
+        ),
         sizes={"test": 1000},
     ),
     "mewslix": TaskSource(
@@ -547,6 +648,7 @@ SOURCES: Mapping[str, TaskSource] = {
         "sentence (the same in all languages)",
         "accuracy",
         "Adelani et al. 2024, SIB-200",
+        alternates=(Alternate("mteb/sib200", "a74d7350ea12af010cfb1c21e34f1f81fd2e615b", "{code}"),),
         sizes={"train": 701, "dev": 99, "test": 204},
     ),
 }

@@ -21,6 +21,7 @@ mnli | sequence_classification | nli | accuracy | nyu-mll/glue | mixed (OANC, cc
 snli | sequence_classification | nli | accuracy | stanfordnlp/snli | cc-by-sa-4.0 | 549367 | no
 qqp | sequence_classification | paraphrase | accuracy | nyu-mll/glue | Quora terms | 363846 | yes
 squad-v1 | span_qa | qa | qa_f1 | rajpurkar/squad | cc-by-sa-4.0 | 87599 | no
+squad-retrieval | retrieval | retrieval | retrieval_accuracy | rajpurkar/squad | cc-by-sa-4.0 | 87599 | no
 squad-v2 | span_qa | qa | qa2_f1 | rajpurkar/squad_v2 | cc-by-sa-4.0 | 130319 | yes
 hellaswag | multiple_choice | choice | accuracy | Rowan/hellaswag | mit | 39905 | yes
 ccg | tagging | supertag | token_accuracy | | LDC2005T13, users must own it | 38015 | no
@@ -53,9 +54,6 @@ xstorycloze | multiple_choice | choice | accuracy | juletxara/xstory_cloze | cc-
 belebele | multiple_choice | choice | accuracy | facebook/belebele | cc-by-sa-4.0 | {flores} | yes
 sib200 | sequence_classification | topic | accuracy | Davlan/sib200 | cc-by-sa-4.0 | {flores} | yes
 """
-
-POOLED = ("bucc2018", "mewslix", "lareqa")
-"""Targets that search a pool of candidates, which the retrieval format cannot do; their scores and readers exist."""
 
 GOLD_SENTENCE = (
     "the sentence that holds the answer is the context: easier than the official task, never compare the two"
@@ -102,22 +100,34 @@ _PROTOCOLS = {
     "qa2_f1": "qa/squad-v2/null-threshold-0",
     "mlqa_f1": "qa/mlqa-normaliser",
     "retrieval_accuracy": "retrieval/to-english/mean-pool/middle-layer/centred",
-    "mining_f1": "bucc/margin-4",
-    "map_at_20": "map-at-20",
 }
+
+_OWN_PROTOCOLS = {
+    "squad-retrieval": "squad-retrieval/dual-encoder/top-layer/tokens-96-256",
+    "bucc2018": "bucc/margin-4/both-directions/threshold-from-sample/mean-pool-special/middle-layer/uncentred",
+    "lareqa": "lareqa/map-at-20/pool-of-all-languages/dual-encoder/top-layer/tokens-96-256",
+    "mewslix": "mewslix/map-at-20/pool-of-all-entities/dual-encoder/top-layer/tokens-64-64",
+}
+"""Protocols of single tasks; ``tokens-Q-C`` limits queries and candidates, special tokens included."""
+
+_UNTRAINED = ("tatoeba", "bucc2018")
+"""Targets without English training data: XTREME evaluates them zero-shot."""
 
 _WORLD_KIN = {
     "world-nli": "nli", "world-qa": "qa", "world-mc": "choice", "world-ccg": "supertag", "world-xnli": "nli",
     "world-pos": "pos", "world-ner": "ner", "world-xqa": "qa", "world-xmc": "choice", "world-retrieval": "retrieval",
 }  # fmt: skip
 
+_BEFORE = {"xcopa": ("siqa",)}
+"""Target -> tasks trained first, with the same model and head: XTREME-R trains on Social IQa, then on COPA."""
+
 _OVERLAPS = {
-    "xquad": ("squad-v1", "squad-v2", "squad-gold-sentence"),
-    "xquad-gold-sentence": ("squad-v1", "squad-v2", "squad-gold-sentence"),
+    "xquad": ("squad-v1", "squad-v2", "squad-gold-sentence", "squad-retrieval"),
+    "xquad-gold-sentence": ("squad-v1", "squad-v2", "squad-gold-sentence", "squad-retrieval"),
     # no shared training question here, but SQuAD's annotators wrote the test questions too
-    "tydiqa-xquad-gold-sentence": ("squad-v1", "squad-v2", "squad-gold-sentence"),
-    "lareqa": ("squad-v1", "squad-v2", "squad-gold-sentence"),
-    "mlqa": ("squad-v1", "squad-v2", "squad-gold-sentence"),
+    "tydiqa-xquad-gold-sentence": ("squad-v1", "squad-v2", "squad-gold-sentence", "squad-retrieval"),
+    "lareqa": ("squad-v1", "squad-v2", "squad-gold-sentence", "squad-retrieval"),
+    "mlqa": ("squad-v1", "squad-v2", "squad-gold-sentence", "squad-retrieval"),
     "xnli": ("mnli", "anli+"),
     "americasnli": ("mnli", "anli+"),
     "xcopa": ("siqa",),
@@ -149,7 +159,8 @@ def tasks() -> dict[str, Task]:
     for name, form, kin, metric, hub, licence, train, verified in _rows(_INTERMEDIATE):
         table[name] = Task(
             name, "intermediate", form, metric, ("en",), "hub" if hub else "local", hub or None, licence,
-            protocol=_PROTOCOLS[metric], kin=kin, train_examples=int(train) if train else None,
+            protocol=_OWN_PROTOCOLS.get(name) or _PROTOCOLS[metric], kin=kin,
+            train_examples=int(train) if train else None,
             available=True, verified=verified == "yes",
         )  # fmt: skip
     for name, form, kin, metric, hub, licence, codes, verified in _rows(_TARGETS):
@@ -157,8 +168,8 @@ def tasks() -> dict[str, Task]:
         spoken = tuple(codes.split()) if codes else listed
         table[name] = Task(
             name, "target", form, metric, spoken, "hub" if hub else "local", hub or None, licence,
-            protocol=_PROTOCOLS[metric], trained=form != "retrieval", kin=kin, available=name not in POOLED,
-            verified=verified == "yes",
+            protocol=_OWN_PROTOCOLS.get(name) or _PROTOCOLS[metric], trained=name not in _UNTRAINED, kin=kin,
+            available=True, verified=verified == "yes", before=_BEFORE.get(name, ()),
         )  # fmt: skip
     for task in _REAL_TEXT:
         spoken = task.languages or tuple(code for code, entry in languages().items() if task.name in entry.tasks)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from adapterxfer.catalog import METHODS, VARIANTS, backbones
+from adapterxfer.catalog import METHODS, VARIANTS
 from adapterxfer.cli.console import say, say_json
 from adapterxfer.cli.options import add_json, add_recipe
+from adapterxfer.plan.backbones import Backbones
 from adapterxfer.recipe import Recipe, load_recipe
 from adapterxfer.recipe.checks import notes
+from adapterxfer.recipe.decidable import undecidable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,14 @@ def execute(arguments: argparse.Namespace) -> int:
     axes = axes_of(recipe)
     missing = unavailable(recipe)
     if arguments.json:
-        found = {"recipe": recipe.name, "ok": True, "axes": axes, "unavailable": missing, "notes": notes(recipe)}
+        found = {
+            "recipe": recipe.name,
+            "ok": True,
+            "axes": axes,
+            "unavailable": missing,
+            "notes": notes(recipe),
+            "warnings": undecidable(recipe),
+        }
         say_json(found)
         return 0
     sizes = " x ".join(f"{len(values)} {name.replace('_', ' ')}" for name, values in axes.items())
@@ -34,6 +43,8 @@ def execute(arguments: argparse.Namespace) -> int:
         say(f"  not available yet: {kind} {', '.join(names)}")
     for note in notes(recipe):
         say(f"  note: {note}")
+    for warning in undecidable(recipe):
+        say(f"  warning: {warning}")
     return 0
 
 
@@ -51,7 +62,7 @@ def axes_of(recipe: Recipe) -> dict[str, list[Any]]:
 
 def unavailable(recipe: Recipe) -> dict[str, list[str]]:
     """Kind -> names of the recipe that this version cannot run."""
-    named = [("backbone", name, recipe.is_own(name) or backbones()[name].available) for name in recipe.backbones]
+    named = [("backbone", name, Backbones(recipe).available(name)) for name in recipe.backbones]
     named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
     named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
     named += [("adapter method", spec.method, METHODS[spec.method].available) for spec in recipe.adapters]

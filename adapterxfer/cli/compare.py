@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from adapterxfer.api import compare
+from adapterxfer.api import compare, contrast
 from adapterxfer.cli.console import say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_store, read_recipe
+from adapterxfer.errors import AdapterxferError
 from adapterxfer.report.model import Effect
+
+if TYPE_CHECKING:
+    from adapterxfer.report.declared import Judged
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +26,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--b", required=True, metavar="VARIANT", help="the variant it is compared with")
     parser.add_argument("--target", action="append", default=[], metavar="TASK", help="only this target task")
     parser.add_argument("--backbone", action="append", default=[], metavar="NAME", help="only this backbone")
+    parser.add_argument(
+        "--margin", type=float, metavar="POINTS", help="test equivalence and non-inferiority against this margin"
+    )
+    parser.add_argument("--of", choices=["score", "gain"], default="score", help="compare scores (default) or gains")
+    parser.add_argument(
+        "--scope", choices=["items", "items+runs", "languages"], default="items+runs",
+        help="what the verdict generalises over (default: items+runs)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--each", action="append", default=[], metavar="AXIS",
+        help="one verdict per value: backbone, intermediate, target, family, resource or language",
+    )  # fmt: skip
+    parser.add_argument(
+        "--over", action="append", default=[], metavar="AXIS=VALUE",
+        help="narrow the verdicts, e.g. --over resource=low --over intermediate=mnli,multi",
+    )  # fmt: skip
+    parser.add_argument("--ladder", action="store_true", help="show every verdict in four scopes of inference")
     add_store(parser)
     add_json(parser)
 
@@ -32,15 +54,57 @@ def execute(arguments: argparse.Namespace) -> int:
         recipe, arguments.a, arguments.b, store=arguments.store, targets=arguments.target, backbones=arguments.backbone
     )
     effects.sort(key=lambda effect: (bool(effect.target), bool(effect.backbone)))
+    tests = contrast(recipe, question(arguments), store=arguments.store)
     if arguments.json:
-        say_json([asdict(effect) for effect in effects])
+        from adapterxfer.report.model import plain
+
+        say_json({"verdicts": [plain(test) for test in tests], "effects": [asdict(effect) for effect in effects]})
         return 0
     if recipe.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")
+    say(f"{arguments.a} minus {arguments.b}, {arguments.of}, scope {arguments.scope}")
+    for test in tests:
+        _say_test(test, ladder=arguments.ladder)
     say(f"{arguments.a} minus {arguments.b}, points, {effects[0].group} languages")
     header = ["backbone", "intermediate", "target", "difference", "interval", "p", "p (Holm)", "verdict"]
     say_table(header, [_row(effect) for effect in effects], right=(3, 5, 6))
     return 0
+
+
+def question(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments as a hypothesis.
+
+    Raises:
+        AdapterxferError: `--over` without a value.
+    """
+    over: dict[str, Any] = {}
+    for entry in arguments.over:
+        axis, equals, values = entry.partition("=")
+        if not equals or not values:
+            raise AdapterxferError(f"--over {entry!r}: expected AXIS=VALUE", fix="for example --over resource=low")
+        over[axis] = tuple(values.split(","))
+    for axis in ("target", "backbone"):
+        if getattr(arguments, axis):
+            over[axis] = tuple(getattr(arguments, axis))
+    asked = {"a": arguments.a, "b": arguments.b, "of": arguments.of, "scope": arguments.scope, "over": over}
+    asked |= {"each": tuple(arguments.each)} if arguments.each else {}
+    if arguments.margin is None:
+        return {**asked, "contrast": "difference"}
+    return {**asked, "contrast": "noninferior", "margin": arguments.margin}
+
+
+def _say_test(test: Judged, *, ladder: bool) -> None:
+    shown = "" if test.not_inferior is None else f"; not worse by {test.margin:g}: "
+    shown += "" if test.not_inferior is None else "shown" if test.not_inferior else "not shown"
+    say(f"{test.subject or 'all'}: {test.verdict}{shown}")
+    if test.estimate is not None and test.low is not None and test.high is not None:
+        say(f"  {test.estimate:+.2f} points ({test.low:+.2f} to {test.high:+.2f}) over {test.resampled}")
+    if test.remark:
+        say(f"  {test.remark}")
+    for rung in test.rungs if ladder else ():
+        known = rung.estimate is not None and rung.low is not None and rung.high is not None
+        text = f"{rung.low:+.2f} to {rung.high:+.2f}" if known else f"cannot be had: {rung.missing}"
+        say(f"  {rung.scope:<11} {text}")
 
 
 def _row(effect: Effect) -> list[str]:

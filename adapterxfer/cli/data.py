@@ -45,7 +45,7 @@ def execute(arguments: argparse.Namespace) -> int:
 def _show(checks: list[TaskCheck], *, absent: bool) -> None:
     rows = []
     for check in checks:
-        for role in ("train", "dev", "test", "more"):
+        for role in dict.fromkeys(["train", "dev", "test", *(part.role for part in check.parts)]):
             parts = [part for part in check.parts if part.role == role]
             if not parts:
                 continue

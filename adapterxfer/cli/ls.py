@@ -7,7 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from adapterxfer.catalog import CONTROLS, METHODS, VARIANTS, backbones, languages, tasks, world_languages
+from adapterxfer.catalog import (
+    CONTROLS,
+    METHODS,
+    VARIANTS,
+    backbones,
+    known_languages,
+    low_by,
+    tasks,
+    world_languages,
+)
+from adapterxfer.catalog.capabilities import ARCHITECTURES, Capability, capabilities
 from adapterxfer.cli.console import say_json, say_table
 from adapterxfer.cli.options import add_json
 
@@ -24,7 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per entry, in the order of the catalogue."""
     header, rows, entries = LISTINGS[arguments.what]()
-    if arguments.available:
+    if arguments.available and arguments.what == "capabilities":
+        entries = [cell for cell in entries if cell.works]
+        rows = capability_rows(entries)[1]
+    elif arguments.available:
         chosen = [index for index, entry in enumerate(entries) if getattr(entry, "available", True)]
         rows, entries = [rows[index] for index in chosen], [entries[index] for index in chosen]
     if arguments.json:
@@ -81,17 +94,23 @@ def _methods() -> Listing:
 
 
 def _languages() -> Listing:
-    entries = [*languages().values(), *world_languages().values()]
+    entries = [*known_languages().values(), *world_languages().values()]
     rows = [
         [e.code, e.name, e.family, e.genus, e.script, e.joshi_class, e.cc100_gib, e.resource,
-         "synthetic" if e.synthetic else " ".join(e.tasks)]
+         "" if e.synthetic else " ".join(low_by(e.code)), "synthetic" if e.synthetic else _targets(e.code)]
         for e in entries
     ]  # fmt: skip
     return (
-        ["code", "language", "family", "genus", "script", "Joshi", "CC-100 GiB", "resource", "targets"],
+        ["code", "language", "family", "genus", "script", "Joshi", "CC-100 GiB", "resource", "low by", "targets"],
         rows,
         entries,
     )
+
+
+def _targets(code: str) -> str:
+    """Official target tasks that test a language."""
+    listed = (task for task in tasks().values() if task.role == "target" and not task.note)
+    return " ".join(task.name for task in listed if code in task.languages)
 
 
 def _controls() -> Listing:
@@ -100,8 +119,33 @@ def _controls() -> Listing:
     return ["control", "formats", "tasks", "what it is"], rows, entries
 
 
+def _capabilities() -> Listing:
+    entries = list(capabilities().values())
+    header, rows = capability_rows(entries)
+    return header, rows, entries
+
+
+def capability_rows(cells: Sequence[Capability]) -> tuple[list[str], list[list[Any]]]:
+    """One row for each method and set of backbones that agree in everything: many cells are the same."""
+    by_system: dict[tuple[str, str], list[Capability]] = {}
+    for cell in cells:
+        by_system.setdefault((cell.method, cell.architecture), []).append(cell)
+    grouped: dict[tuple[Any, ...], list[str]] = {}
+    for (method, architecture), own in by_system.items():
+        runs = [cell.composition for cell in own if cell.works]
+        refused = [f"{cell.composition}: {cell.because} (nearest: {cell.nearest})" for cell in own if not cell.works]
+        grouped.setdefault((method, ", ".join(runs), "; ".join(dict.fromkeys(refused))), []).append(architecture)
+    everything = len({cell.architecture for cell in capabilities().values()})
+    rows = []
+    for (method, runs, why), architectures in grouped.items():
+        names = [name for name, own in ARCHITECTURES.items() if own in architectures]
+        rows.append([method or "-", "all" if len(architectures) == everything else ", ".join(names), runs or "-", why])
+    return ["adapter method", "backbones", "runs as", "refused"], rows
+
+
 LISTINGS: dict[str, Callable[[], Listing]] = {
     "backbones": _backbones,
+    "capabilities": _capabilities,
     "controls": _controls,
     "languages": _languages,
     "methods": _methods,

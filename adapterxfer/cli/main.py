@@ -17,6 +17,7 @@ from adapterxfer.cli import (
     explain,
     ls,
     plan,
+    power,
     pull,
     push,
     report,
@@ -41,6 +42,7 @@ COMMANDS = (
     show,
     report,
     compare,
+    power,
     score,
     data,
     bundle,
@@ -50,8 +52,8 @@ COMMANDS = (
 )
 
 _EXIT_CODES = """exit codes:
-  0 ok; 1 some stages failed; 2 the input is wrong; 3 the store is in use or damaged;
-  75 stopped after saving, run again; 130 interrupted"""
+  0 ok; 1 some stages failed, or --check: an expectation does not hold; 2 the input is wrong;
+  3 the store is in use or damaged; 75 stopped after saving, run again; 130 interrupted"""
 
 
 def build_parser() -> argparse.ArgumentParser:

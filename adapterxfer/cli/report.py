@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from adapterxfer.api import report
-from adapterxfer.cli.console import count, say, say_json
+from adapterxfer.api import report, verdicts
+from adapterxfer.cli.console import complain, count, say, say_json
 from adapterxfer.cli.options import add_json, add_recipe, add_store, positive, read_recipe
+
+if TYPE_CHECKING:
+    from adapterxfer.report.declared import Judged
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,24 +21,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_store(parser)
     parser.add_argument("--out", metavar="DIR", help="folder to write (default: report-NAME)")
     parser.add_argument("--resamples", type=positive, help="bootstrap resamples, if not those of the recipe")
+    parser.add_argument("--verdicts", action="store_true", help="only the declared hypotheses; writes nothing")
+    parser.add_argument("--check", action="store_true", help="exit with 1 if a declared expectation does not hold")
     add_json(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
     """Write the files and print the answers."""
     recipe = read_recipe(arguments)
-    folder = Path(arguments.out or f"report-{recipe.name}")
     settings = {"resamples": arguments.resamples} if arguments.resamples else {}
+    if arguments.verdicts:
+        tests = verdicts(recipe, store=arguments.store, only=arguments.only, settings=settings)
+        if arguments.json:
+            from adapterxfer.report.model import plain
+
+            say_json([plain(test) for test in tests])
+        else:
+            say_verdicts(tests)
+        return checked(tests) if arguments.check else 0
+    folder = Path(arguments.out or f"report-{recipe.name}")
     findings = report(recipe, folder, store=arguments.store, only=arguments.only, settings=settings)
     if arguments.json:
         say_json(findings.as_json())
-        return 0
+        return checked(findings.tests) if arguments.check else 0
     if findings.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")
     say(f"{findings.finished:,} of {count(findings.planned, 'cell')} finished")
+    say_verdicts(findings.tests)
     for answer in findings.answers:
         say(answer.question)
         for statement in answer.statements:
             say(f"  {statement.text}")
     say(f"Report: {folder / 'report.html'}")
-    return 0
+    return checked(findings.tests) if arguments.check else 0
+
+
+def say_verdicts(tests: Sequence[Judged]) -> None:
+    """One line per declared test, with what was expected."""
+    for test in tests:
+        held = f"; expected {test.expected}: {test.held}" if test.expected else ""
+        shown = "" if test.not_inferior is None else f"; not worse by {test.margin:g}: "
+        shown += "" if test.not_inferior is None else "shown" if test.not_inferior else "not shown"
+        say(f"{test.name}: {test.verdict} (scope {test.scope}){shown}{held}")
+        if test.reference is not None:
+            say(f"  reference {test.reference:+g} ({test.reference_label})")
+        if test.scale_dependent:
+            say("  scale dependent: points, logits and relative errors do not agree")
+        if test.remark:
+            say(f"  {test.remark}")
+
+
+def checked(tests: Sequence[Judged]) -> int:
+    """1 if a declared expectation does not hold, else 0."""
+    failed = [test for test in tests if test.held == "does not hold"]
+    for test in failed:
+        complain(f"{test.name}: expected {test.expected}, but: {test.verdict}")
+    return 1 if failed else 0

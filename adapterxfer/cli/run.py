@@ -15,6 +15,7 @@ from adapterxfer.engines.events import Event
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.plan import Plan
 from adapterxfer.recipe import load_recipe
+from adapterxfer.recipe.decidable import undecidable
 from adapterxfer.store.store import Store
 
 
@@ -106,6 +107,8 @@ def _say_start(plan: Plan, done: int, store: str) -> None:
     say(f"run {plan.recipe.name}: {count(len(plan.stages), 'stage')}, {done:,} done, store {store}")
     if plan.recipe.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")
+    for warning in undecidable(plan.recipe) if done < len(plan.stages) else ():
+        complain(f"warning: {warning}")
     setup = plan.recipe.pretrain
     if setup is not None and isinstance(setup.tokens, dict):
         tokens = ", ".join(f"{size} {number:,}" for size, number in setup.tokens.items())

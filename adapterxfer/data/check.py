@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from adapterxfer.catalog import SOURCES, tasks
-from adapterxfer.data.bitext import read_lareqa
 from adapterxfer.data.compositions import COMPOSITIONS, DATASETS, patterns
 from adapterxfer.data.conllu import read_conllu
 from adapterxfer.data.examples import Example
@@ -26,7 +25,8 @@ class Part:
     """One split of one language.
 
     Attributes:
-        role: ``train``, ``dev``, ``test``, or ``more`` for splits that a run does not need.
+        role: ``train``, ``dev``, ``test``, a split of candidates (``test-pool`` ...), or ``more`` for splits that a run
+            does not need.
         dataset, split, language: what it is.
         state: whether it was found and loads.
         files: relative paths.
@@ -63,7 +63,7 @@ class TaskCheck:
     def runnable(self) -> bool:
         """Whether training data and at least one test language load."""
         roles = {part.role for part in self.parts if part.state == "found"}
-        needed = {part.role for part in self.parts if part.role in ("train", "test")}
+        needed = {part.role for part in self.parts if part.role not in ("dev", "more")}
         whole = all(part.state == "found" for part in self.parts if part.role == "train")
         return needed <= roles and whole
 
@@ -81,7 +81,7 @@ def check_folder(
     Raises:
         DataError: the folder does not exist, or a task is unknown.
     """
-    known = (*COMPOSITIONS, "udpos", "lareqa")
+    known = (*COMPOSITIONS, "udpos")
     for name in names:
         if name not in known:
             raise DataError(f"task '{name}' is not read from files", fix=f"tasks: {', '.join(known)}")
@@ -92,8 +92,6 @@ def check_folder(
 def _check(task: str, root: Path, files: list[str], layouts: Mapping[str, Layout]) -> TaskCheck:
     notes: Counter[str] = Counter()
     languages = tasks()[task].languages
-    if task == "lareqa":
-        return TaskCheck(task, tuple(_lareqa(root, files, languages, notes)), _kept(notes))
     if task == "udpos":
         return TaskCheck(task, tuple(_treebanks(root, files, languages, notes)), _kept(notes))
     needs = find(task, files, languages)
@@ -173,20 +171,6 @@ def _treebanks(root: Path, files: list[str], languages: Sequence[str], notes: Co
             continue
         parts.append(
             _load(key, paths, None, lambda p=paths, c=code: [e for x in p for e in read_conllu(root / x, c, notes)])
-        )
-    return parts
-
-
-def _lareqa(root: Path, files: list[str], languages: Sequence[str], notes: Counter[str]) -> list[Part]:
-    index, parts = Index(files), []
-    for code in languages:
-        key = ("test", "lareqa", "test", code)
-        paths = tuple(index.match(f"*xquad?r/{code}.json"))
-        if not paths:
-            parts.append(Part(*key, "absent", (), 0, 1190, f"expected */xquad-r/{code}.json"))
-            continue
-        parts.append(
-            _load(key, paths, 1190, lambda p=paths, c=code: list(read_lareqa(root / p[0], c, notes).questions))
         )
     return parts
 

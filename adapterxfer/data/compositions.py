@@ -1,8 +1,8 @@
 """Every data set of the catalogue in its official file layout: names of files, reader, and the tasks made of it.
 
-A task is composed of data sets: XCOPA trains on Social IQa and COPA, XNLI on MNLI. File names are those of the original
-releases; where a name says too little (``train.jsonl``), its folder is part of the pattern. Several patterns are
-alternatives, the best first.
+A task is composed of data sets: XNLI trains on MNLI, XCOPA on COPA (after Social IQa, a task of its own). File names
+are those of the original releases; where a name says too little (``train.jsonl``), its folder is part of the pattern.
+Several patterns are alternatives, the best first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapterxfer.catalog import FLORES
-from adapterxfer.data import choices, classification, questions, tagged
+from adapterxfer.data import choices, classification, pools, questions, tagged
 from adapterxfer.data.bitext import ISO3, read_tatoeba
 from adapterxfer.data.conllu import UPOS
 from adapterxfer.data.examples import Example, FormatName
@@ -42,10 +42,20 @@ class Dataset:
     Attributes:
         files: split -> groups; ``{lang}`` is the language, ``{iso3}`` its code in Tatoeba, ``{name}`` in TyDi QA.
         read: files of one split and language -> examples.
+        read_pool: the same for splits that are pools of candidates.
+        read_pairs: the same for training pairs, where they look otherwise than the test.
     """
 
     files: Mapping[str, tuple[Group, ...]]
     read: Reader
+    read_pool: Reader | None = None
+    read_pairs: Reader | None = None
+
+    def reader(self, split: str) -> Reader:
+        """The reader of a split."""
+        if split.endswith("pool") and self.read_pool is not None:
+            return self.read_pool
+        return self.read_pairs if split in ("train", "dev") and self.read_pairs is not None else self.read
 
     def marked(self, split: str, expected: Sequence[str]) -> bool:
         """Whether the file with these patterns is optional in itself."""
@@ -183,6 +193,35 @@ DATASETS: Mapping[str, Dataset] = {
         _tydiqa,
     ),
     "tatoeba": Dataset({"test": (("tatoeba.{iso3}-eng.{iso3}",), ("tatoeba.{iso3}-eng.eng",))}, read_tatoeba),
+    "squad-retrieval": Dataset(
+        {"train": (("train-v1.1.json", "*train*-v1.1.json"),), "dev": (("dev-v1.1.json", "*dev*-v1.1.json"),)},
+        pools.read_question_sentences,
+    ),
+    "bucc2018": Dataset(
+        {
+            split + end: tuple((f"{{lang}}-en.{name}.{side}",) for side in sides)
+            for split, name in (("test", "training"), ("sample", "sample"))
+            for end, sides in (("", ("{lang}", "gold")), ("-pool", ("en",)))
+        },
+        pools.read_bucc_queries,
+        read_pool=pools.read_bucc_pool,
+    ),
+    "lareqa": Dataset(
+        dict.fromkeys(("test", "test-pool"), (("*xquad?r/{lang}.json",),)),
+        pools.read_lareqa_queries,
+        read_pool=pools.read_lareqa_pool,
+    ),
+    "mewslix": Dataset(
+        {
+            "train": (("wikipedia_pairs-train.jsonl",),),
+            "dev": (("wikipedia_pairs-dev.jsonl",),),
+            "test": (("wikinews_mentions-test.jsonl", "wikinews_mentions/test-{lang}.jsonl"),),
+            "test-pool": (("candidate_set_entities.jsonl",),),
+        },
+        pools.read_mewsli_mentions,
+        read_pool=pools.read_mewsli_pool,
+        read_pairs=pools.read_mewsli_pairs,
+    ),
     "masakhaner2": Dataset(
         {
             s: ((f"MasakhaNER2.0/data/{{lang}}/{s}.txt", f"masakhaner2*/{{lang}}/{s}.txt"),)
@@ -228,6 +267,9 @@ class Composition:
         labels: in official order; empty where the format has none or the training data decide (supertags).
         train, dev: English parts, joined; an empty ``dev`` is cut from the training data in whole clusters.
         test: data set whose test split is read in each language; empty for intermediate tasks.
+        pools: further splits of that data set: pools of candidates, and a sample to tune a threshold on.
+        pool_of_all: whether one pool serves all languages.
+        joint: whether equal questions of all languages share their right candidates.
     """
 
     format: FormatName
@@ -235,6 +277,13 @@ class Composition:
     train: Parts = ()
     dev: Parts = ()
     test: str = ""
+    pools: tuple[str, ...] = ()
+    pool_of_all: bool = False
+    joint: bool = False
+
+    def pool_languages(self, languages: Sequence[str]) -> Sequence[str]:
+        """Languages of the pools."""
+        return (pools.POOL_OF_ALL,) if self.pool_of_all else languages
 
 
 def _own(name: str, form: FormatName, labels: tuple[str, ...] = (), *, code: str = "en", test: str = "") -> Composition:
@@ -269,14 +318,32 @@ COMPOSITIONS: Mapping[str, Composition] = {
         "sequence_classification", classification.NLI, (("mnli", "train", "en"),), (("xnli", "dev", "en"),), "xnli"
     ),
     "pawsx": _own("pawsx", "sequence_classification", classification.PAWSX, test="pawsx"),
-    "xcopa": Composition(
-        "multiple_choice", (), (("siqa", "train", "en"), ("copa", "train", "en")), (("copa", "dev", "en"),), "xcopa"
-    ),
+    "xcopa": Composition("multiple_choice", (), (("copa", "train", "en"),), (("copa", "dev", "en"),), "xcopa"),
     "panx": _own("panx", "tagging", tagged.NER, test="panx"),
     "xquad": Composition("span_qa", (), (("squad-v1", "train", "en"),), (("squad-v1", "dev", "en"),), "xquad"),
     "mlqa": Composition("span_qa", (), (("squad-v1", "train", "en"),), (("squad-v1", "dev", "en"),), "mlqa"),
     "tydiqa": Composition("span_qa", (), (("tydiqa", "train", "en"),), (), "tydiqa"),
+    "squad-retrieval": _own("squad-retrieval", "retrieval"),
     "tatoeba": Composition("retrieval", (), (), (), "tatoeba"),
+    "bucc2018": Composition("retrieval", (), (), (), "bucc2018", pools=("test-pool", "sample", "sample-pool")),
+    "lareqa": Composition(
+        "retrieval",
+        (),
+        (("squad-retrieval", "train", "en"),),
+        (("squad-retrieval", "dev", "en"),),
+        "lareqa",
+        pools=("test-pool",),
+        joint=True,
+    ),
+    "mewslix": Composition(
+        "retrieval",
+        (),
+        (("mewslix", "train", "en"),),
+        (("mewslix", "dev", "en"),),
+        "mewslix",
+        pools=("test-pool",),
+        pool_of_all=True,
+    ),
     "masakhaner2": Composition(
         "tagging", tagged.NER, (("panx", "train", "en"),), (("panx", "dev", "en"),), "masakhaner2"
     ),
@@ -292,7 +359,10 @@ COMPOSITIONS: Mapping[str, Composition] = {
     "belebele": Composition("multiple_choice", (), (("race", "train", "en"),), (("race", "dev", "en"),), "belebele"),
     "sib200": _own("sib200", "sequence_classification", classification.SIB200, test="sib200"),
 }
-"""Task -> the data sets it is made of. Mewsli-X, BUCC and LAReQA search pools and are no list of examples."""
+"""Task -> the data sets it is made of."""
+
+UDPOS = _own("udpos", "tagging", UPOS, test="udpos")
+"""Udpos from the Hub; its files are looked up in `adapterxfer.data.sources`."""
 
 
 def patterns(group: Group, language: str) -> tuple[str, ...]:

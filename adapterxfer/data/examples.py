@@ -76,7 +76,30 @@ class RetrievalExample:
     translation: str
 
 
-Example = PairExample | TaggingExample | SpanExample | ChoiceExample | RetrievalExample
+@dataclass(frozen=True, slots=True)
+class SearchExample:
+    """A text that searches a pool of candidates (``retrieval``); ``relevant`` are the ids of the right ones."""
+
+    example_id: str
+    cluster_id: str
+    language: str
+    text: str
+    relevant: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateExample:
+    """A text of a pool (``retrieval``); ids are unique over all languages of the pool."""
+
+    example_id: str
+    cluster_id: str
+    language: str
+    text: str
+
+
+Example = (
+    PairExample | TaggingExample | SpanExample | ChoiceExample | RetrievalExample | SearchExample | CandidateExample
+)
 
 EXAMPLE_TYPES: dict[FormatName, type] = {
     "sequence_classification": PairExample,
@@ -86,13 +109,17 @@ EXAMPLE_TYPES: dict[FormatName, type] = {
     "retrieval": RetrievalExample,
 }
 
+POOL_TYPES: tuple[type, ...] = (SearchExample, CandidateExample)
+"""What the splits of a retrieval task may hold instead, where a pool is searched."""
+
 
 @dataclass(slots=True)
 class TaskData:
     """All examples of one task: what a reader returns and a `prepare` stage stores.
 
     Attributes:
-        splits: ``(split, language)`` -> examples; split is ``train``, ``dev`` or ``test``.
+        splits: ``(split, language)`` -> examples; split is ``train``, ``dev`` or ``test``, and for tasks that search a
+            pool ``pool`` (language ``all`` where the pool belongs to all), ``sample`` and ``sample-pool``.
         labels: label or tag names in official order; empty where the format has none.
         notes: counts of what was repaired or dropped, e.g. ``{"spans moved": 5}``.
     """

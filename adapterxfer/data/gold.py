@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import json
 
-from adapterxfer.data.examples import ChoiceExample, Example, PairExample, RetrievalExample, SpanExample, TaggingExample
+from adapterxfer.data.examples import (
+    CandidateExample,
+    ChoiceExample,
+    Example,
+    PairExample,
+    RetrievalExample,
+    SearchExample,
+    SpanExample,
+    TaggingExample,
+)
 
 
 def gold_text(example: Example) -> str:
@@ -12,7 +21,7 @@ def gold_text(example: Example) -> str:
 
     Returns:
         the label; the tags joined by spaces; the accepted answers as a JSON list of strings; the 0-based index of the
-        right choice; or the id of the sentence to be found.
+        right choice; the id of the sentence to be found; or the ids of all right candidates as a JSON list.
     """
     match example:
         case PairExample():
@@ -25,3 +34,7 @@ def gold_text(example: Example) -> str:
             return str(example.label)
         case RetrievalExample():
             return example.example_id
+        case SearchExample():
+            return json.dumps(list(example.relevant), ensure_ascii=False)
+        case CandidateExample():
+            raise TypeError("a candidate has no gold")

@@ -11,11 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from adapterxfer.catalog import FLORES, SOURCES, TaskSource
+from adapterxfer.catalog import AS_RELEASED, FLORES, FUSED, SOURCES, TaskSource
 from adapterxfer.data.bitext import ISO3
 from adapterxfer.data.choices import REPAIR_FROM, copa_question
 from adapterxfer.data.classification import NO_GOLD, Clusters
-from adapterxfer.data.compositions import COMPOSITIONS, TYDIQA, Parts
+from adapterxfer.data.compositions import COMPOSITIONS, TYDIQA, UDPOS, Parts
 from adapterxfer.data.examples import (
     ChoiceExample,
     Example,
@@ -27,6 +27,7 @@ from adapterxfer.data.examples import (
     TaskData,
 )
 from adapterxfer.data.original import CARVED_DEV, carve, keep
+from adapterxfer.data.pools import question_sentence
 from adapterxfer.data.rows import refuse_hidden
 from adapterxfer.data.squad import locate_answer
 from adapterxfer.data.tagged import DATE
@@ -43,13 +44,24 @@ def read_hub(
     dev_examples: int | None,
     test_examples: int | None,
     seed: int,
+    protocol: str = "",
 ) -> TaskData:
     """Load a task; arguments as in `adapterxfer.data.original.read_original`.
 
     Raises:
         DataError: a part has no repository, cannot be loaded, or is not what the catalogue says.
     """
-    composition = COMPOSITIONS[task]
+    if task == "udpos" and FUSED in protocol.split("/"):
+        raise DataError(
+            "udpos: the words of the Hub's copy are not known to be XTREME's",
+            fix="put the treebanks (XX_*-ud-*.conllu) into a folder and give --set data_root=PATH",
+        )
+    composition = UDPOS if task == "udpos" else COMPOSITIONS[task]
+    if composition.pools:
+        raise DataError(
+            f"{task}: no repository on the Hub holds its whole candidate pool with gold and tuning sample",
+            fix="put its original files into a folder and give --set data_root=PATH; names: adapterxfer data check",
+        )
     notes: Counter[str] = Counter()
     splits: dict[tuple[str, str], list[Example]] = {}
     if composition.train:
@@ -61,7 +73,8 @@ def read_hub(
             notes["development examples cut from the training data"] = len(dev)
         splits = {("train", "en"): keep(train, train_examples, seed), ("dev", "en"): dev}
     for language in languages if composition.test else ():
-        found = read_repository(composition.test, "test", language, composition.format, notes)
+        released = AS_RELEASED in protocol.split("/")
+        found = read_repository(composition.test, "test", language, composition.format, notes, repair=not released)
         splits[("test", language)] = keep(found, test_examples, seed)
     kept = {name: count for name, count in sorted(notes.items()) if count}
     return TaskData(task, composition.format, composition.labels, splits, kept)
@@ -78,8 +91,10 @@ def _joined(parts: Parts, form: FormatName, notes: Counter[str]) -> list[Example
     return joined
 
 
-def read_repository(dataset: str, role: str, language: str, form: FormatName, notes: Counter[str]) -> list[Example]:
-    """Examples of one data set, role and language.
+def read_repository(
+    dataset: str, role: str, language: str, form: FormatName, notes: Counter[str], *, repair: bool = True
+) -> list[Example]:
+    """Examples of one data set, role and language; ``repair`` takes XCOPA's questions from Estonian.
 
     Raises:
         DataError: there is no repository, it cannot be loaded, or its columns or labels are others.
@@ -89,26 +104,66 @@ def read_repository(dataset: str, role: str, language: str, form: FormatName, no
         raise DataError(
             f"{dataset}: not on the Hub", fix="put its original files into a folder and give --set data_root=PATH"
         )
+    problems: list[str] = []
+    for place in source.places():
+        try:
+            examples = _read_place(place, dataset, role, language, form, notes, repair=repair)
+        except _Unreadable as error:
+            problems.append(error.what)
+            continue
+        if problems:
+            notes[f"examples from the alternate {place.repository}"] += len(examples)
+        return examples
+    raise DataError(
+        "\n".join([f"{dataset}: no repository can be read", *(f"  {problem}" for problem in problems)]),
+        fix="check the connection, or put the original files into a folder and give --set data_root=PATH",
+    )
+
+
+class _Unreadable(DataError):
+    """A repository that is absent, or not what the catalogue describes: the next one may be."""
+
+
+def _read_place(
+    source: TaskSource, dataset: str, role: str, language: str, form: FormatName, notes: Counter[str], *, repair: bool
+) -> list[Example]:
+    """Examples from one repository.
+
+    Raises:
+        _Unreadable: it cannot be loaded or has other columns.
+        DataError: its labels are not those of the task.
+    """
     examples: list[Example] = []
     kinds: dict[str, str] = {}
-    if dataset == "xcopa" and language != REPAIR_FROM:
+    if dataset == "xcopa" and language != REPAIR_FROM and repair:
         for split in source.splits[role]:
             kinds |= {str(row["idx"]): str(row["question"]) for row in _load(source, split, REPAIR_FROM)[0]}
     for split in source.splits[role]:
         rows, names = _load(source, split, language)
+        if source.language_column:
+            rows = [row for row in rows if row.get(source.language_column) == language]
         maker = _Maker(source, dataset, split, language, names, notes, kinds)
         if missing := [column for column in maker.columns() if rows and column not in rows[0]]:
-            raise DataError(
+            raise _Unreadable(
                 f"{source.repository} {split}: no column '{missing[0]}'; it has {', '.join(rows[0])}",
                 fix="pin the revision the catalogue describes, or use the original files",
             )
+        rows = _whole(rows, maker.columns(), notes)
         made = [example for number, row in enumerate(rows) if (example := maker.make(form, row, number)) is not None]
         examples += made
         labels = [getattr(example, "label", number) for number, example in enumerate(made)]
         _refuse_equal(f"{source.repository} {split}", labels)
     if not examples:
-        raise DataError(f"{source.repository}: no example in '{language}'", fix="leave the language out")
+        raise _Unreadable(f"{source.repository}: no example in '{language}'", fix="leave the language out")
     return examples
+
+
+def _whole(rows: list[dict[str, Any]], columns: Iterable[str], notes: Counter[str]) -> list[dict[str, Any]]:
+    """Rows without empty cells: table readers turn the words ``NA`` and ``null`` into nothing, which is no text."""
+    named = list(columns)
+    kept = [row for row in rows if all(row[column] is not None for column in named)]
+    notes["rows with empty cells left out"] += len(rows) - len(kept)
+    return kept
 
 
 def _refuse_equal(place: str, labels: Sequence[object]) -> None:
@@ -133,7 +188,7 @@ def _load(source: TaskSource, split: str, language: str) -> tuple[list[dict[str,
         loaded = datasets.load_dataset(source.repository, **options)
     except Exception as error:
         # The library raises whatever its many layers raise: from the network, from readers, from its own checks.
-        raise DataError(
+        raise _Unreadable(
             f"{source.repository} ({options}): cannot be loaded ({type(error).__name__}: {str(error)[:300]})",
             fix="check the connection, or put the original files into a folder and give --set data_root=PATH",
         ) from None
@@ -190,6 +245,9 @@ class _Maker:
                 return self._span(row, name)
             case "multiple_choice":
                 return self._choice(row, name)
+            case "retrieval" if self.dataset == "squad-retrieval":
+                span = self._span(row, name)
+                return question_sentence(span) if isinstance(span, SpanExample) else None
             case "retrieval":
                 return RetrievalExample(
                     str(number), str(number), self.language, self._text(row, "text").strip(),

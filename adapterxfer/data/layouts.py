@@ -85,6 +85,10 @@ def parse_layouts(content: object, where: str) -> dict[str, dict[str, Layout]]:
             raise DataError(f"{where}: no task '{task}' to lay out", fix=f"tasks: {', '.join(COMPOSITIONS)}")
         for role, given in roles.items():
             place = f"{where}: {task}.{role}"
+            if role == "test" and COMPOSITIONS[str(task)].pools:
+                raise DataError(
+                    f"{place}: task '{task}' searches a pool of candidates", fix="use the official files of its test"
+                )
             if role not in ROLES or not isinstance(given, Mapping):
                 raise DataError(f"{place}: not a role", fix=f"roles: {', '.join(ROLES)}")
             parsed.setdefault(str(task), {})[str(role)] = _layout(given, COMPOSITIONS[str(task)].format, place)

@@ -8,10 +8,13 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from adapterxfer.catalog import AS_RELEASED
+from adapterxfer.data.choices import REPAIR_FROM
 from adapterxfer.data.compositions import COMPOSITIONS, DATASETS, Parts, patterns
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
 from adapterxfer.data.layouts import Layout, layout_files, read_layout
 from adapterxfer.data.original import CARVED_DEV, carve, keep
+from adapterxfer.data.pools import join_languages
 from adapterxfer.errors import DataError
 
 UNKNOWN_TAG = "UNK"
@@ -88,6 +91,8 @@ def find(task: str, files: Iterable[str], languages: Sequence[str], *, without: 
     wanted += [("dev", *part) for part in composition.dev]
     if composition.test:
         wanted += [("test", composition.test, "test", code) for code in languages]
+        spoken = composition.pool_languages(languages)
+        wanted += [(split, composition.test, split, code) for split in composition.pools for code in spoken]
     wanted = [entry for entry in wanted if entry[0] not in set(without)]
     needs = []
     for role, dataset, split, language in wanted:
@@ -119,10 +124,12 @@ def read_official(
     test_examples: int | None,
     seed: int,
     layouts: Mapping[str, Layout] | None = None,
+    protocol: str = "",
 ) -> TaskData:
     """Read a task; arguments as in `adapterxfer.data.original.read_original`.
 
     Args:
+        protocol: ``questions-as-released`` leaves XCOPA's questions as they are.
         layouts: role -> described layout; such a role is read from the files it means instead of the official ones.
 
     Raises:
@@ -131,6 +138,8 @@ def read_official(
     composition = COMPOSITIONS[task]
     layouts = layouts or {}
     needs = find(task, files, languages, without=layouts)
+    if AS_RELEASED in protocol.split("/"):
+        needs = [need for need in needs if need.language == REPAIR_FROM or not _repairs(need)]
     problems = [need.problem for need in needs if need.problem]
     if problems:
         raise DataError(f"{root}: {task}: {'; '.join(problems)}", fix="plan the recipe again with these files")
@@ -153,13 +162,26 @@ def read_official(
         if composition.format == "tagging" and not labels:
             labels, dev = _open_labels(train, dev, notes)
         splits = {("train", "en"): train, ("dev", "en"): dev}
+    tests: dict[str, list[Example]] = {}
     for language in languages if composition.test else ():
         if "test" in layouts:
             found = described(layouts["test"], task, root, language, notes)
         else:
             found = read_part(composition.test, "test", language, root, needs, "test", notes)
+        tests[language] = found
+    if composition.joint:
+        tests = join_languages(tests)
+    for language, found in tests.items():
         splits[("test", language)] = keep(found, test_examples, seed)
+    for split in composition.pools:
+        for language in composition.pool_languages(languages):
+            splits[(split, language)] = read_part(composition.test, split, language, root, needs, split, notes)
     return TaskData(task, composition.format, labels, splits, {name: n for name, n in sorted(notes.items()) if n})
+
+
+def _repairs(need: Need) -> bool:
+    """Whether a file is there for the questions of another language alone."""
+    return need.dataset == "xcopa" and any(f".{REPAIR_FROM}." in pattern for pattern in need.expected)
 
 
 def described(layout: Layout, task: str, root: Path, language: str, notes: Counter[str]) -> list[Example]:
@@ -186,7 +208,7 @@ def read_part(
         if (need.role, need.dataset, need.split, need.language) == (role, dataset, split, language)
         for path in need.found
     ]
-    return DATASETS[dataset].read(list(dict.fromkeys(paths)), language, notes) if paths else []
+    return DATASETS[dataset].reader(split)(list(dict.fromkeys(paths)), language, notes) if paths else []
 
 
 def _joined(parts: Parts, root: Path, needs: Sequence[Need], role: str, notes: Counter[str]) -> list[Example]:

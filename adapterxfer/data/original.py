@@ -15,7 +15,8 @@ from typing import Any
 from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.conllu import UPOS, read_conllu
 from adapterxfer.data.examples import Example, FormatName, TaskData
-from adapterxfer.data.sources import TYDIQA_LANGUAGES, Located, locate
+from adapterxfer.data.fused import read_fused
+from adapterxfer.data.sources import TYDIQA_LANGUAGES, UDPOS_FUSED, Located, file_task, locate
 from adapterxfer.data.squad import read_squad
 from adapterxfer.errors import DataError
 
@@ -34,6 +35,7 @@ def read_original(
     test_examples: int | None,
     seed: int,
     layouts: Mapping[str, Any] | None = None,
+    protocol: str = "",
 ) -> TaskData:
     """Read a task.
 
@@ -50,6 +52,7 @@ def read_original(
         test_examples: the same, per language.
         seed: chooses which are kept.
         layouts: role -> layout as the user described it (see `adapterxfer.data.layouts`); official names where absent.
+        protocol: decides the words of treebanks.
 
     Raises:
         DataError: files are missing or damaged, or a split would be empty.
@@ -61,15 +64,19 @@ def read_original(
         described = parse_layouts({task: layouts}, "layout")[task] if layouts else None
         return read_official(
             task, root, files, languages, train_examples=train_examples, dev_examples=dev_examples,
-            test_examples=test_examples, seed=seed, layouts=described,
+            test_examples=test_examples, seed=seed, layouts=described, protocol=protocol,
         )  # fmt: skip
-    located, problems = locate(task, files, languages)
+    fused = file_task(task, protocol) == UDPOS_FUSED
+    located, problems = locate(file_task(task, protocol), files, languages)
     if problems:
         raise DataError(f"{root}: {task}: {'; '.join(problems)}", fix="plan the recipe again with these files")
     notes: Counter[str] = Counter()
     read: dict[tuple[str, str], list[Example]] = {}
+    if fused:
+        # XTREME joins the files of a language by their names, wherever they lie.
+        located = sorted(located, key=lambda entry: entry.path.rpartition("/")[2])
     for entry in located:
-        read.setdefault((entry.role, entry.language), []).extend(_read(task, root, entry, notes))
+        read.setdefault((entry.role, entry.language), []).extend(_read(task, root, entry, notes, fused=fused))
     form: FormatName = "tagging" if task == "udpos" else "span_qa"
     train = read[("train", "en")]
     if ("dev", "en") in read:
@@ -87,10 +94,10 @@ def read_original(
     return TaskData(task, form, labels, splits, {name: count for name, count in sorted(notes.items()) if count})
 
 
-def _read(task: str, root: Path, entry: Located, notes: Counter[str]) -> list[Example]:
+def _read(task: str, root: Path, entry: Located, notes: Counter[str], *, fused: bool) -> list[Example]:
     path = root / entry.path
     if task == "udpos":
-        return read_conllu(path, entry.language, notes)
+        return (read_fused if fused else read_conllu)(path, entry.language, notes)
     # The official TyDi QA files hold all languages; those per language may number their ids otherwise.
     several = task == "tydiqa-gold-sentence" and path.name.startswith("tydiqa-goldp-v1.1")
     prefix = TYDIQA_LANGUAGES[entry.language] + "-" if several else ""

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
+from adapterxfer.catalog import FUSED
 from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.files import HashCache, file_sha256, list_files, plain_name
 from adapterxfer.errors import DataError
@@ -20,6 +21,9 @@ Role = Literal["train", "dev", "test", "text"]
 
 CORPUS = "corpus"
 """Name under which the plain text of `pretrain` is asked for, beside the names of tasks."""
+
+UDPOS_FUSED = "udpos/fused"
+"""Name of the files of udpos where its protocol has fused words."""
 
 SOURCES_FILE = "SOURCES.tsv"
 """Optional list of the parts of the text files, from which translation pairs are recovered; see `data.pairs`."""
@@ -58,6 +62,11 @@ class Located(NamedTuple):
     path: str
 
 
+def file_task(task: str, protocol: str) -> str:
+    """The name under which the files of a task are looked up: treebanks read as XTREME does are more files."""
+    return UDPOS_FUSED if task == "udpos" and FUSED in protocol.split("/") else task
+
+
 def wanted_files(task: str, languages: Sequence[str]) -> list[Wanted]:
     """What a task needs for these test languages (for `CORPUS`: training languages).
 
@@ -74,6 +83,12 @@ def wanted_files(task: str, languages: Sequence[str]) -> list[Wanted]:
             train = [
                 Wanted("train", "en", ("en_ewt-ud-train.conllu",)),
                 Wanted("dev", "en", ("en_ewt-ud-dev.conllu",)),
+            ]
+            return train + [Wanted("test", code, (f"{code}_*-ud-test.conllu",), several=True) for code in languages]
+        case "udpos/fused":
+            train = [
+                Wanted(role, "en", (f"en_*-ud-{role}.conllu",), several=True)
+                for role in cast("tuple[Role, ...]", ("train", "dev"))
             ]
             return train + [Wanted("test", code, (f"{code}_*-ud-test.conllu",), several=True) for code in languages]
         case "squad-gold-sentence":

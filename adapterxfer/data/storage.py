@@ -15,7 +15,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.data.examples import EXAMPLE_TYPES, Example, FormatName, TaskData
+from adapterxfer.data.examples import EXAMPLE_TYPES, POOL_TYPES, Example, FormatName, TaskData
 from adapterxfer.errors import DataError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def write_task(folder: Path, data: TaskData, *, extra: Mapping[str, Any] | None 
     (folder / "examples").mkdir(parents=True, exist_ok=True)
     counts: dict[str, dict[str, int]] = {}
     for (split, language), examples in data.splits.items():
-        _write_examples(_split_path(folder, split, language), data.format, examples)
+        _write_examples(_split_path(folder, split, language), examples)
         counts.setdefault(split, {})[language] = len(examples)
     content = {
         "schema": SCHEMA_VERSION,
@@ -146,12 +146,21 @@ def read_split(folder: Path, split: str, language: str) -> list[Example]:
 def task_fingerprint(data: TaskData) -> str:
     """sha256 over format, labels and every example, independent of how the files are compressed."""
     state = hashlib.sha256(_canonical([SCHEMA_VERSION, data.task, data.format, list(data.labels)]).encode())
-    names = [f.name for f in fields(EXAMPLE_TYPES[data.format])]
     for (split, language), examples in data.splits.items():
+        names = [f.name for f in fields(_kind_of(examples))]
         state.update(_canonical([split, language, len(examples)]).encode())
         for example in examples:
             state.update(_canonical([getattr(example, name) for name in names]).encode())
     return state.hexdigest()
+
+
+def _kinds(format_name: FormatName) -> tuple[type, ...]:
+    """Types of records that a split of this format may hold."""
+    return (EXAMPLE_TYPES[format_name], *(POOL_TYPES if format_name == "retrieval" else ()))
+
+
+def _kind_of(examples: Sequence[Example]) -> type:
+    return type(examples[0])
 
 
 def _canonical(value: Any) -> str:
@@ -160,7 +169,7 @@ def _canonical(value: Any) -> str:
 
 def check_task(data: TaskData) -> None:
     """Refuse data that later rooms could not use; see `write_task` for what is checked."""
-    kind = EXAMPLE_TYPES[data.format]
+    kinds = _kinds(data.format)
     labels = set(data.labels)
     if not data.splits:
         raise DataError(f"task '{data.task}': no split at all", fix="read at least one split")
@@ -172,6 +181,7 @@ def check_task(data: TaskData) -> None:
         if not examples:
             raise DataError(f"{place}: no examples", fix="leave the language out, or repair its file")
         seen: set[str] = set()
+        kind = _kind_of(examples) if _kind_of(examples) in kinds else kinds[0]
         for position, example in enumerate(examples):
             where = f"{place}, example {position}"
             if type(example) is not kind:
@@ -187,7 +197,7 @@ def check_task(data: TaskData) -> None:
 
 def _problem(example: Any, labels: set[str]) -> str:
     """What is wrong inside one example; empty if nothing."""
-    match EXAMPLE_NAMES[type(example)]:
+    match EXAMPLE_NAMES.get(type(example), ""):
         case "sequence_classification":
             return "" if example.label in labels else f"label {example.label!r} is not a label of the task"
         case "tagging":
@@ -219,7 +229,7 @@ def _split_path(folder: Path, split: str, language: str) -> Path:
     return folder / "examples" / f"{split}.{language}.parquet"
 
 
-def _schema(format_name: FormatName) -> pa.Schema:
+def _schema(kind_of_example: type) -> pa.Schema:
     import pyarrow as pa
 
     types = {
@@ -230,17 +240,17 @@ def _schema(format_name: FormatName) -> pa.Schema:
         "tuple[int, ...]": pa.list_(pa.int32()),
     }
     columns = []
-    for field in fields(EXAMPLE_TYPES[format_name]):
+    for field in fields(kind_of_example):
         kind = pa.dictionary(pa.int32(), pa.string()) if field.name == "language" else types[str(field.type)]
         columns.append(pa.field(field.name, kind, nullable="None" in str(field.type)))
     return pa.schema(columns)
 
 
-def _write_examples(path: Path, format_name: FormatName, examples: Sequence[Example]) -> None:
+def _write_examples(path: Path, examples: Sequence[Example]) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = _schema(format_name)
+    schema = _schema(_kind_of(examples))
     columns = [pa.array([getattr(e, field.name) for e in examples], type=field.type) for field in schema]
     pq.write_table(pa.Table.from_arrays(columns, schema=schema), path, compression="zstd")
 
@@ -249,20 +259,21 @@ def _read_examples(path: Path, format_name: FormatName, count: int) -> list[Exam
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    kind = EXAMPLE_TYPES[format_name]
-    names = [f.name for f in fields(kind)]
-    tuples = {f.name for f in fields(kind) if str(f.type).startswith("tuple")}
+    kinds = {tuple(f.name for f in fields(kind)): kind for kind in _kinds(format_name)}
     try:
         # ParquetFile, not read_table: the latter reads `x=y` in a folder name as a partition column.
         with pq.ParquetFile(path) as file:
-            table = file.read(columns=names, use_threads=False)
+            table = file.read(use_threads=False)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: cannot be read ({error})", fix="prepare the task again") from None
-    if table.column_names != names or table.num_rows != count:
+    names = table.column_names
+    if tuple(names) not in kinds or table.num_rows != count:
         raise DataError(
-            f"{path}: {table.num_rows} rows of {table.column_names}; expected {count} of {names}",
+            f"{path}: {table.num_rows} rows of {names}; expected {count} of {list(next(iter(kinds)))}",
             fix="prepare the task again",
         )
+    kind = kinds[tuple(names)]
+    tuples = {f.name for f in fields(kind) if str(f.type).startswith("tuple")}
     columns = [
         [tuple(v) for v in table[name].to_pylist()] if name in tuples else table[name].to_pylist() for name in names
     ]

@@ -12,8 +12,10 @@ DEFAULT_COST: Mapping[str, float] = {
     "prepare": 1.0,
     "pretrain": 100.0,
     "train_intermediate": 20.0,
+    "reuse_intermediate": 2.0,
     "train_target": 10.0,
     "train_fusion": 10.0,
+    "merge": 1.0,
     "predict": 2.0,
     "report": 1.0,
 }

@@ -120,6 +120,11 @@ class Format(Protocol):
         """One prediction per example; ``results`` in the order of ``features``."""
 
 
+def whole_batch(fmt: Format) -> bool:
+    """Whether the loss compares the examples of a batch with each other, so that a batch cannot be cut into parts."""
+    return bool(getattr(fmt, "whole_batch", False))
+
+
 def pad_sequences(features: Sequence[Feature], *, pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Token ids and attention mask of all sequences of ``features``, each of shape ``(rows, width)``."""
     sequences = [sequence for feature in features for sequence in feature.sequences]

@@ -63,7 +63,7 @@ def predict_encoded(
     Raises:
         DataError: an output of the model is not a number; nothing is predicted then.
     """
-    if fmt.trainable:
+    if fmt.name != "retrieval":
         results = _results(forward, head, fmt, encoded.features, encoded.pad_id, batch_tokens, device)
         return fmt.decode(results, encoded.features, encoded.examples, labels)
     # Retrieval: the English side repeats in every language of a parallel test, so each different sequence runs once.

@@ -1,7 +1,8 @@
 """Find the English translation of a sentence among all translations: no training, embeddings only.
 
-A sentence embedding is the mean of the hidden states of one layer over its own tokens (special tokens left out),
-centred per language: without centring, the language itself dominates the similarity of small multilingual encoders.
+By default a sentence embedding is the mean of the hidden states of one layer over its own tokens (special tokens left
+out), centred per language: without centring, the language itself dominates the similarity in small multilingual
+encoders.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from adapterxfer.data.examples import Example, RetrievalExample
 from adapterxfer.errors import VariantError
 from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, pad_sequences
-from adapterxfer.formats.tokenization import encoder_for
+from adapterxfer.formats.tokenization import Encoder, encoder_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,8 +29,19 @@ SIMILARITY_DIGITS = 9
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """Queries of each language search the English side of the same language's examples; cosine, nearest neighbour."""
+    """Queries of each language search the English side of the same language's examples; cosine, nearest neighbour.
 
+    Attributes:
+        from_english: the English sentences search instead, as in XTREME.
+        special_tokens: whether they count in the mean, as in XTREME.
+        centred: subtract the mean of each side first.
+        lengths: most tokens of a query and of what it searches, special tokens included; None for the model's limit.
+    """
+
+    from_english: bool = False
+    special_tokens: bool = False
+    centred: bool = True
+    lengths: tuple[int, int] | None = None
     name: Literal["retrieval"] = "retrieval"
     trainable: bool = False
 
@@ -44,17 +56,22 @@ class Retrieval:
     ) -> list[Feature]:
         """One feature per example with two sequences, the sentence and its translation.
 
-        The target holds the first and one-past-last position of the text's own tokens, per sequence.
+        The target holds the first and one-past-last position that count in the mean, per sequence.
         """
         encoder = encoder_for(tokenizer)
         pairs = cast("Sequence[RetrievalExample]", examples)
         queries, translations = encoder.texts([e.text for e in pairs]), encoder.texts([e.translation for e in pairs])
-        before, after = map(len, encoder.single)
+        limits = [min(max_length, limit) for limit in self.lengths or (max_length, max_length)]
         features = []
         for index, tokens in enumerate(zip(queries, translations, strict=True)):
-            sequences = [encoder.build_single(ids, max_length) for ids in tokens]
-            features.append(Feature(sequences, [(before, len(ids) - after) for ids in sequences], index))
+            sequences = [encoder.build_single(ids, limit) for ids, limit in zip(tokens, limits, strict=True)]
+            features.append(Feature(sequences, [self.bounds(encoder, ids) for ids in sequences], index))
         return features
+
+    def bounds(self, encoder: Encoder, sequence: Sequence[int]) -> tuple[int, int]:
+        """First and one-past-last position that count in the mean."""
+        before, after = (0, 0) if self.special_tokens else map(len, encoder.single)
+        return before, len(sequence) - after
 
     def collate(self, features: Sequence[Feature], *, pad_id: int) -> Batch:
         """Field ``content``: shape ``(rows, width)``, true at the text's own tokens."""
@@ -93,18 +110,38 @@ class Retrieval:
         labels: Sequence[str],  # noqa: ARG002
     ) -> list[str]:
         """Ids of the examples whose translation is nearest; each language is a search of its own."""
-        embeddings = np.empty((len(examples), 2, results[0].shape[1]), dtype=np.float64)
-        for feature, rows in zip(features, results, strict=True):
-            embeddings[feature.example] = rows
-        members: dict[str, list[int]] = {}
-        for index, example in enumerate(examples):
-            members.setdefault(example.language, []).append(index)
-        predictions = [""] * len(examples)
-        for indices in members.values():
-            nearest = nearest_neighbours(embeddings[indices, 0], embeddings[indices, 1])
-            for index, found in zip(indices, nearest.tolist(), strict=True):
-                predictions[index] = examples[indices[found]].example_id
-        return predictions
+        return decode_pairs(results, features, examples, from_english=self.from_english, centred=self.centred)
+
+
+def decode_pairs(
+    results: Sequence[Any],
+    features: Sequence[Feature],
+    examples: Sequence[Example],
+    *,
+    from_english: bool,
+    centred: bool,
+) -> list[str]:
+    """Ids of the nearest examples of the same language.
+
+    Args:
+        results: embeddings of both sides of each feature, shape ``(2, hidden)``.
+        from_english: the second side searches the first.
+        centred: subtract the mean of each side first.
+    """
+    embeddings = np.empty((len(examples), 2, results[0].shape[1]), dtype=np.float64)
+    for feature, rows in zip(features, results, strict=True):
+        embeddings[feature.example] = rows
+    members: dict[str, list[int]] = {}
+    for index, example in enumerate(examples):
+        members.setdefault(example.language, []).append(index)
+    predictions = [""] * len(examples)
+    for indices in members.values():
+        first, second = embeddings[indices, 0], embeddings[indices, 1]
+        sides = (second, first) if from_english else (first, second)
+        nearest = nearest_neighbours(*sides, centred=centred)
+        for index, found in zip(indices, nearest.tolist(), strict=True):
+            predictions[index] = examples[indices[found]].example_id
+    return predictions
 
 
 class MeanPooling(nn.Module):

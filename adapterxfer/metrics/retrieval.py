@@ -51,8 +51,14 @@ def ranked_counts(prediction: str, gold: str) -> tuple[float, ...]:
 
 
 def mined_counts(prediction: str, gold: str) -> tuple[float, ...]:
-    """Right, predicted and gold pairs of one source sentence; an empty text is no pair."""
-    return float(bool(prediction) and prediction == gold), float(bool(prediction)), float(bool(gold))
+    """Right, predicted and gold pairs of one source sentence.
+
+    Args:
+        prediction: id of the target sentence; an empty text for none.
+        gold: JSON list of the ids of its translations.
+    """
+    right = json.loads(gold)
+    return float(prediction in right), float(bool(prediction)), float(len(right))
 
 
 def normalise(vectors: ArrayLike) -> Floats:
@@ -108,6 +114,36 @@ def mine(x: ArrayLike, y: ArrayLike, *, neighbours: int = NEIGHBOURS) -> list[tu
     return pairs
 
 
+def mine_ids(
+    x: ArrayLike,
+    y: ArrayLike,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    source_ids: Sequence[str],
+    target_ids: Sequence[str],
+) -> dict[Pair, float]:
+    """Ids and margins of all mined pairs; sentences are texts, as in BUCC's driver.
+
+    Repeated sentences are mined once, with the vector of their last occurrence, and then have no id: pairs with them
+    are not kept.
+
+    Args:
+        x, y: vectors of the sentences, shape ``(sentences, hidden)``.
+        sources, targets: the sentences.
+        source_ids, target_ids: their ids.
+    """
+    first_texts, first_rows = last_of_duplicates(sources)
+    second_texts, second_rows = last_of_duplicates(targets)
+    found = mine(np.asarray(x)[first_rows], np.asarray(y)[second_rows])
+    first_ids, second_ids = unambiguous_ids(sources, source_ids), unambiguous_ids(targets, target_ids)
+    pairs: dict[Pair, float] = {}
+    for score, row, column in found:
+        source, target = first_ids.get(first_texts[row]), second_ids.get(second_texts[column])
+        if source is not None and target is not None:
+            pairs[(source, target)] = score
+    return pairs
+
+
 def _nearest(queries: Floats, index: Floats, neighbours: int) -> tuple[NDArray[np.int64], Floats]:
     """Rows of the nearest neighbours, the best first, and the mean of their cosines; in blocks of queries."""
     count = min(neighbours, len(index))
@@ -115,10 +151,22 @@ def _nearest(queries: Floats, index: Floats, neighbours: int) -> tuple[NDArray[n
     means = np.empty(len(queries), dtype=np.float32)
     for start in range(0, len(queries), 1024):
         cosines = queries[start : start + 1024] @ index.T
-        order = np.argsort(-cosines, axis=1, kind="stable")[:, :count]
+        order = _top(cosines, count)
         rows[start : start + 1024] = order
         means[start : start + 1024] = np.take_along_axis(cosines, order, axis=1).mean(axis=1)
     return rows, means
+
+
+def _top(cosines: Floats, count: int) -> NDArray[np.int64]:
+    """Columns of the ``count`` largest values of each row, the largest first, the first among equals."""
+    if cosines.shape[1] <= 4 * count:
+        return np.argsort(-cosines, axis=1, kind="stable")[:, :count]
+    order = np.empty((len(cosines), count), dtype=np.int64)
+    limits = np.partition(cosines, -count, axis=1)[:, -count]
+    for row, (values, limit) in enumerate(zip(cosines, limits, strict=True)):
+        places = np.flatnonzero(values >= limit)
+        order[row] = places[np.argsort(-values[places], kind="stable")][:count]
+    return order
 
 
 def _best(

@@ -8,13 +8,17 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from adapterxfer.catalog import Task
+from adapterxfer.catalog import SOURCES, Task
+from adapterxfer.catalog.stand_ins import stand_in_source
 from adapterxfer.errors import DataError
 from adapterxfer.recipe.recipe import Recipe
 
 Source = dict[str, Any]
 Requests = Sequence[tuple[str, Sequence[str]]]
 DescribeFiles = Callable[[Requests, str | None], Mapping[str, Source]]
+
+WORLD = "world"
+"""Instead of a folder: the generator of the synthetic world."""
 
 CORPUS = "corpus"
 """The name under which the plain text of a recipe's own series is described."""
@@ -57,20 +61,20 @@ class Sources:
     def of_task(self, task: Task) -> Source:
         """The ``source`` of a task's prepare stage."""
         if task.source == "world":
-            return {"kind": "world", "generator": self._world()}
-        if task.source == "files":
-            return self._from_files(task.name)
+            source: Source = {"kind": "world", "generator": self._world()}
+            return {**source, **stand_in_source(task)} if task.stand_in else source
+        if task.source == "files" and not (task.name == "udpos" and self._all_from_hub):
+            return self._from_files(self._file_name(task.name))
         if task.source == "local" or self._recipe.data_root is not None:
             return self._local_first(task)
-        # Not runnable yet, only counted: what would pin the data is not known before it is read.
-        return {"kind": task.source, "repo": task.hub, "revision": None}
+        return _of_hub(task)
 
     def _local_first(self, task: Task) -> Source:
         """Original files where the folder has all of them, else the Hub, else what is missing."""
         from adapterxfer.data.compositions import COMPOSITIONS
         from adapterxfer.data.sources import describe_layouts, describe_present
 
-        hub: Source = {"kind": task.source, "repo": task.hub, "revision": None}
+        hub = _of_hub(task)
         root, languages = self._recipe.data_root, self._recipe.languages_of(task.name)
         if root is None or task.name not in COMPOSITIONS:
             return hub
@@ -84,6 +88,42 @@ class Sources:
             self.missing = self.missing or error
             return hub
 
+    def of_texts(self, folder: str, languages: Sequence[str]) -> Source:
+        """The ``source`` of the texts of an MLM mix."""
+        if self._recipe.world or folder == WORLD:
+            return {"kind": "world", "generator": self._world()}
+        from adapterxfer.data.translations import describe_texts
+
+        return self._or_missing(lambda: describe_texts(self._recipe.data_root, folder, languages))
+
+    def of_translations(self, task: Task, folder: str, languages: Sequence[str]) -> Source:
+        """The ``source`` of the translations of an intermediate task."""
+        if task.source == "world":
+            return self.of_task(task)
+        from adapterxfer.data.translations import describe_translations
+
+        root = self._recipe.data_root
+        return self._or_missing(lambda: describe_translations(task.name, root, folder, languages))
+
+    def _or_missing(self, describe: Callable[[], Source]) -> Source:
+        try:
+            return describe()
+        except DataError as error:
+            self.missing = self.missing or error
+            return {"kind": "files", "files": None}
+
+    @property
+    def _all_from_hub(self) -> bool:
+        """Whether the recipe needs no folder at all: then treebanks, too, come from the Hub."""
+        recipe = self._recipe
+        files = {name for name, task in recipe.used_tasks().items() if task.source == "files"}
+        return recipe.data_root is None and recipe.pretrain is None and files <= {"udpos"}
+
+    def _file_name(self, task: str) -> str:
+        from adapterxfer.data.sources import file_task
+
+        return file_task(task, self._recipe.protocol_of(task))
+
     def of_corpus(self) -> Source:
         """The ``source`` of the pretraining text."""
         return self._from_files(CORPUS)
@@ -92,7 +132,7 @@ class Sources:
         if self._described is None:
             recipe = self._recipe
             requests = [
-                (task.name, recipe.languages_of(task.name))
+                (self._file_name(task.name), recipe.languages_of(task.name))
                 for task in recipe.used_tasks().values()
                 if task.source == "files"
             ]
@@ -106,6 +146,8 @@ class Sources:
         return self._described[name]
 
 
-def backbone_identity(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Add what every loaded backbone fixes: number format of its weights and attention implementation."""
-    return {**entry, "dtype": "float32", "attention": "sdpa"}
+def _of_hub(task: Task) -> Source:
+    """A repository and the commit that the catalogue pins; without one, what its branch holds is read."""
+    source = SOURCES.get(task.name)
+    kind = "hub" if task.source == "files" else task.source
+    return {"kind": kind, "repo": task.hub, "revision": source.pinned if source else None}

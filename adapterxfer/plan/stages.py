@@ -6,13 +6,19 @@ numbers, and only there: adding it everywhere would send every stored result of 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from adapterxfer.catalog import UNTRAINED, backbones, tasks
+from adapterxfer.catalog import UNTRAINED
+from adapterxfer.catalog.arms import split_arm
+from adapterxfer.catalog.stand_ins import shared_heads
+from adapterxfer.plan.arms import ArmMaker
+from adapterxfer.plan.backbones import Backbones, backbone_identity
 from adapterxfer.plan.cost import CostModel
-from adapterxfer.plan.sources import Sources, backbone_identity
+from adapterxfer.plan.sources import Sources
+from adapterxfer.recipe.fields import Pin
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.schema import AdapterSpec, Mode
+from adapterxfer.recipe.schema import AdapterSpec, Merge, Mode
 from adapterxfer.recipe.series import Corpus
 from adapterxfer.recipe.settings import training_settings
 from adapterxfer.store.keys import Stage
@@ -21,12 +27,16 @@ VERSIONS = {
     "prepare": 1,
     "pretrain": 1,
     "train_intermediate": 1,
+    "reuse_intermediate": 1,
     "train_target": 1,
     "train_fusion": 1,
+    "merge": 1,
     "predict": 1,
-    "report": 1,
+    "report": 2,
 }
 """Raised when the code of a kind changes what the same identity computes."""
+
+HEAD_ONLY: Literal["head-only"] = "head-only"
 
 DATA_SEED = 0
 """Every system of a study sees the same examples; seeds of the study move initialisation and order."""
@@ -42,9 +52,11 @@ class StageMaker:
     def __init__(self, recipe: Recipe, sources: Sources) -> None:
         self.recipe = recipe
         self.sources = sources
+        self.backbones = Backbones(recipe)
         self.stages: dict[str, Stage] = {}
-        self.cost = CostModel(recipe)
+        self.cost = CostModel(recipe, self.backbones.described)
         self._memo: dict[tuple[Any, ...], Any] = {}
+        self.arms = ArmMaker(recipe, sources, self._add)
 
     def _add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
              resources: dict[str, Any]) -> str:  # fmt: skip
@@ -56,7 +68,7 @@ class StageMaker:
         """The examples of one task."""
         memo = ("prepare", name)
         if memo not in self._memo:
-            task = tasks()[name]
+            task = self.recipe.task(name)
             options = self.recipe.tasks.get(name)
             languages = list(self.recipe.languages_of(name))
             sizes = {
@@ -71,7 +83,7 @@ class StageMaker:
                 "languages": languages,
                 **sizes,
                 "seed": DATA_SEED,
-                "protocol": task.protocol,
+                "protocol": self.recipe.protocol_of(name),
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
@@ -138,13 +150,7 @@ class StageMaker:
     def _backbone(self, name: str) -> tuple[dict[str, Any], dict[str, str]]:
         if self.recipe.is_own(name):
             return backbone_identity({"name": name, "kind": "stage"}), {"backbone": self.pretrain(name)}
-        entry = backbones()[name]
-        if entry.kind == "embedded":
-            return backbone_identity({"name": name, "kind": "embedded", "fingerprint": entry.fingerprint}), {}
-        if entry.kind == "untrained":
-            facts = {"kind": "untrained", "of": entry.of, "fingerprint": entry.fingerprint, "seed": entry.seed}
-            return backbone_identity({"name": name, **facts}), {}
-        return backbone_identity({"name": name, "kind": "hub", "repo": entry.hub, "revision": None}), {}
+        return self.backbones.identity(name), {}
 
     def _settings(self, phase: str, mode: str, task: str, backbone: str) -> dict[str, Any]:
         memo = ("settings", phase, mode, task, backbone)
@@ -163,23 +169,30 @@ class StageMaker:
 
     def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> str:
         """One intermediate training; an adapter is shared by sequential, stack and fuse."""
+        if adapter is not None and (pin := self.recipe.reused(backbone, name)) is not None:
+            return self._published(backbone, adapter, name, pin)
         label = adapter.label if adapter else ""
         memo = ("intermediate", backbone, label, name, seed)
         if memo not in self._memo:
-            parts = self.recipe.multi_tasks() if name == "multi" else (name,)
+            parts = self.recipe.parts_of(name)
             who, inputs = self.backbone(backbone)
             mode: Mode = "adapters" if adapter else "full-ft"
             settings = self._settings("intermediate", mode, name, backbone)
-            identity = {
+            identity: dict[str, Any] = {
                 "backbone": who,
                 "mode": "adapter" if adapter else "full",
                 "adapter": adapter.identity() if adapter else None,
-                "tasks": [{"task": part, "format": tasks()[part].format} for part in parts],
-                "sampling": self._sampling() if name == "multi" else None,
+                "tasks": [{"task": part, "format": self.recipe.task(part).format} for part in parts],
+                "sampling": self._sampling() if split_arm(name).base == "multi" else None,
                 "settings": settings,
                 "seed": seed,
             }
+            if shared := shared_heads([self.recipe.task(part) for part in parts]):
+                identity["shared_heads"] = shared
             inputs = {f"data.{part}": self.prepare_task(part) for part in parts} | inputs
+            more = self.arms.of(name, parts)
+            identity |= more.identity
+            inputs |= more.inputs
             labels = {
                 "backbone": backbone,
                 "variant": "adapter" if adapter else "full-ft",
@@ -188,10 +201,29 @@ class StageMaker:
                 "target": "",
                 "seed": seed,
             }
-            cost = self.cost.training(backbone, settings, parts, frozen=adapter is not None)
+            cost = more.length * self.cost.training(backbone, settings, parts, frozen=adapter is not None)
             slug = f"{backbone}-{mode}-{name}-s{seed}"
             resources = self._resources(backbone, mode, cost)
             self._memo[memo] = self._add("train_intermediate", identity, inputs, slug, labels, resources)
+        return str(self._memo[memo])
+
+    def _published(self, backbone: str, adapter: AdapterSpec, name: str, pin: Pin) -> str:
+        """A published adapter in place of a training; the same for all seeds."""
+        memo = ("published", backbone, adapter.label, name)
+        if memo not in self._memo:
+            who, inputs = self.backbone(backbone)
+            identity = {
+                "backbone": who,
+                "adapter": adapter.identity(),
+                "task": name,
+                "format": self.recipe.task(name).format,
+                "from": {"repository": pin.repository, "commit": pin.commit},
+            }
+            if licence := (self.recipe.reuse or {})[name].licence:
+                identity["licence"] = licence
+            labels = self._labels(backbone, "adapter", adapter.label, name, "", 0)
+            slug = f"{backbone}-{name}-{pin.commit[:8]}"
+            self._memo[memo] = self._add("reuse_intermediate", identity, inputs, slug, labels, {})
         return str(self._memo[memo])
 
     def target(self, backbone: str, adapter: AdapterSpec | None, composition: str, intermediate: str, task: str,
@@ -200,31 +232,34 @@ class StageMaker:
 
         Args:
             composition: ``fresh``, ``sequential`` or ``stack``; full fine-tuning after an intermediate task is
-                ``sequential``.
+                ``sequential``. ``head-only`` trains nothing but the head.
         """
         label = adapter.label if adapter else ""
         memo = ("target", backbone, label, composition, intermediate, task, seed)
         if memo not in self._memo:
-            entry = tasks()[task]
+            entry = self.recipe.task(task)
             who, inputs = self.backbone(backbone)
-            mode: Mode = "adapters" if adapter else "full-ft"
+            head_only = composition == HEAD_ONLY
+            mode: Mode = HEAD_ONLY if head_only else "adapters" if adapter else "full-ft"
             settings = self._settings("target", mode, task, backbone)
-            identity = {
+            identity: dict[str, Any] = {
                 "backbone": who,
-                "mode": "adapter" if adapter else "full",
+                "mode": "head" if head_only else "adapter" if adapter else "full",
                 "adapter": adapter.identity() if adapter else None,
-                "composition": composition,
+                "composition": "fresh" if head_only else composition,
                 "task": task,
                 "format": entry.format,
                 "settings": settings,
                 "seed": seed,
             }
             inputs = {"data": self.prepare_task(task), **inputs}
-            if composition != "fresh":
+            self._add_before(task, mode, backbone, identity, inputs)
+            if composition not in ("fresh", HEAD_ONLY):
                 inputs["intermediate"] = self.intermediate(backbone, adapter, intermediate, seed)
-            variant = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
+            plain = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
+            variant = HEAD_ONLY if head_only else plain
             labels = self._labels(backbone, variant, label, intermediate, task, seed)
-            cost = self.cost.training(backbone, settings, (task,), frozen=adapter is not None)
+            cost = self.cost.training(backbone, settings, (task,), frozen=adapter is not None or head_only)
             slug = f"{backbone}-{variant}-{intermediate}-{task}-s{seed}"
             resources = self._resources(backbone, mode, cost)
             self._memo[memo] = self._add("train_target", identity, inputs, slug, labels, resources)
@@ -241,13 +276,20 @@ class StageMaker:
                 "backbone": who,
                 "adapter": adapter.identity(),
                 "task": task,
-                "format": tasks()[task].format,
+                "format": self.recipe.task(task).format,
                 "fused": list(fused),
                 "settings": settings,
                 "seed": seed,
             }
+            options = self.recipe.fusion
+            joint = with_target and options is not None and options.target == "jointly"
+            if joint:
+                identity["joint"] = True
+            if options is not None and options.rank is not None:
+                identity["rank"] = options.rank
             inputs = {"data": self.prepare_task(task), **inputs}
-            if with_target:
+            self._add_before(task, "fuse", backbone, identity, inputs)
+            if with_target and not joint:
                 inputs["target"] = self.target(backbone, adapter, "fresh", "none", task, seed)
             for part in fused:
                 inputs[f"intermediate.{part}"] = self.intermediate(backbone, adapter, part, seed)
@@ -257,6 +299,41 @@ class StageMaker:
             resources = self._resources(backbone, "fuse", cost)
             self._memo[memo] = self._add("train_fusion", identity, inputs, slug, labels, resources)
         return str(self._memo[memo])
+
+    def merge(self, backbone: str, adapter: AdapterSpec | None, how: Merge, members: Sequence[str],
+              weights: Sequence[float], intermediate: str, target: str, seed: int) -> str:  # fmt: skip
+        """Weights of trained models joined into one; the first one gives the head.
+
+        Args:
+            members: keys of the models.
+            weights: one for each.
+            seed: of the cell; the start values that task arithmetic counts from depend on it.
+        """
+        who, inputs = self.backbone(backbone)
+        label = adapter.label if adapter else ""
+        identity = {
+            "backbone": who,
+            "kind": how.kind,
+            "weights": list(weights),
+            "adapter": adapter.identity() if adapter else None,
+            "seed": seed,
+        }
+        inputs = {**{f"model.{number:02d}": key for number, key in enumerate(members)}, **inputs}
+        labels = self._labels(backbone, "merge", label, intermediate, target, seed)
+        slug = f"{backbone}-merge-{intermediate}-{target}-s{seed}"
+        return self._add("merge", identity, inputs, slug, labels, {})
+
+    def _add_before(
+        self, task: str, mode: str, backbone: str, identity: dict[str, Any], inputs: dict[str, str]
+    ) -> None:
+        """What the same model is trained on first, each with settings of its own: Social IQa before COPA."""
+        if not (before := self.recipe.task(task).before):
+            return
+        phase = "fusion" if mode == "fuse" else "target"
+        identity["before"] = [
+            {"task": first, "settings": self._settings(phase, mode, first, backbone)} for first in before
+        ]
+        inputs |= {f"before.{first}": self.prepare_task(first) for first in before}
 
     def _labels(
         self, backbone: str, variant: str, adapter: str, intermediate: str, target: str, seed: int
@@ -274,7 +351,7 @@ class StageMaker:
         """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty)."""
         memo = ("predict", backbone, task, model, control)
         if memo not in self._memo:
-            entry = tasks()[task]
+            entry = self.recipe.task(task)
             who, inputs = self.backbone(backbone) if backbone else (None, {})
             if control:
                 system: dict[str, Any] = {"kind": "control", "control": control}
@@ -284,11 +361,14 @@ class StageMaker:
                 "backbone": who,
                 "task": task,
                 "format": entry.format,
-                "protocol": entry.protocol,
+                "protocol": self.recipe.protocol_of(task),
                 "system": system,
                 "split": "test",
                 "languages": list(self.recipe.languages_of(task)),
             }
+            if entry.stand_in:
+                # The name alone would give the metric of the real task.
+                identity["metric"] = entry.metric
             inputs = {"data": self.prepare_task(task), **inputs}
             if model:
                 inputs["model"] = model

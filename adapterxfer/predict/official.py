@@ -15,7 +15,7 @@ from adapterxfer.predict.table import Predictions, read_predictions
 
 
 def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False) -> list[Path]:
-    """Write one file per language of every stage.
+    """Write one file per language of every stage; Tatoeba and the pools of candidates only as they were searched.
 
     Args:
         stages: folders of predict stages, one per task.
@@ -39,10 +39,10 @@ def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False
             raise DataError(f"{stage}: task '{name}' is in no benchmark", fix=f"tasks: {', '.join(table)}")
         if name in seen:
             raise DataError(f"{stage}: a second stage of task '{name}'", fix="give one system's stages")
-        if name == "tatoeba":
+        if name == "tatoeba" and "from-english" not in str(predictions.metadata["protocol"]).split("/"):
             raise DataError(
                 f"{stage}: sentences searched English here; the official files hold the search from English",
-                fix="leave tatoeba out of the submission",
+                fix="evaluate tatoeba with protocol xtreme or xtreme-r, or leave it out of the submission",
             )
         seen.add(name)
         for index, language in enumerate(predictions.languages):
@@ -67,6 +67,14 @@ def _content(task: BenchmarkTask, predictions: Predictions, index: int, *, gold:
             paragraphs.setdefault(cluster, []).append({"id": name, "question": "", "answers": answers})
         data = [{"title": "", "paragraphs": [{"context": "", "qas": qas} for qas in paragraphs.values()]}]
         return json.dumps({"version": "1.1", "data": data}, ensure_ascii=False) + "\n"
+    if task.reader == "ranked":
+        return json.dumps({name: json.loads(value) for name, value in zip(ids, values, strict=True)}) + "\n"
+    if task.reader == "pairs":
+        found = [(name, json.loads(value) if gold else [value]) for name, value in zip(ids, values, strict=True)]
+        return "".join(f"{name}\t{other}\n" for name, others in found for other in others if other)
+    if task.name == "tatoeba":
+        places = {name: place for place, name in enumerate(ids)}
+        return "".join(f"{places[value]}\n" for value in values)
     if task.reader == "choices":
         return "".join(json.dumps({"label": int(value)}) + "\n" for value in values)
     if task.reader == "tags":

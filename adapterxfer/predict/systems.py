@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.catalog import layer_in
 from adapterxfer.data.storage import StoredTask
 from adapterxfer.errors import VariantError
-from adapterxfer.formats.base import Format
+from adapterxfer.formats.base import Batch, Format
 from adapterxfer.formats.encoded import Encoded, encode_split
 from adapterxfer.formats.inference import BATCH_TOKENS, Forward, predict_encoded
-from adapterxfer.formats.registry import get_format
+from adapterxfer.formats.registry import format_of_head
+from adapterxfer.formats.retrieval import Retrieval
+from adapterxfer.predict.pools import Embedder, pooling_format
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.storage import load_model
 
-Layer = int | Literal["middle"]
+Layer = int | str
+"""A number (0 is the embeddings), ``middle`` or ``top``."""
 
 
 def encode_test(
@@ -37,10 +42,11 @@ def predict_trained(
     fmt: Format,
     encoded: Encoded,
     *,
+    protocol: str = "",
     batch_tokens: int = BATCH_TOKENS,
     device: str = "cpu",
 ) -> list[str]:
-    """Predictions of a model folder; for retrieval, of its middle layer with all adapters in place.
+    """Predictions of a model folder; for untrained retrieval, of the protocol's layer with all adapters in place.
 
     Raises:
         VariantError: the model has no head for the task, or knows its labels in another order.
@@ -48,12 +54,13 @@ def predict_trained(
     model = load_model(
         folder,
         backbone,
-        make_head=lambda part: get_format(part.format).make_head(
+        make_head=lambda part: format_of_head(part.format).make_head(
             backbone.hidden_size, part.labels, generator=torch.Generator()
         ),
     ).to(device)
     if not fmt.trainable:
-        return _retrieve(_layer_of(model, "middle"), fmt, encoded, batch_tokens=batch_tokens, device=device)
+        forward, head = _pooling_of(model, fmt, protocol)
+        return predict_encoded(forward, head, fmt, encoded, (), batch_tokens=batch_tokens, device=device)
     part = model.composition.head(task.task)
     if part.labels != task.labels:
         raise VariantError(
@@ -83,7 +90,11 @@ def predict_backbone(
         raise VariantError(
             f"an untouched backbone cannot answer format {fmt.name}", fix="predict with a trained model, or a control"
         )
-    until = middle_layer(backbone.layers) if layer == "middle" else layer
+    return _retrieve(_forward_of(backbone, layer, device), fmt, encoded, batch_tokens=batch_tokens, device=device)
+
+
+def _forward_of(backbone: LoadedBackbone, layer: Layer, device: str) -> Forward:
+    until = layer_number(layer, backbone.layers)
     if not 0 <= until <= backbone.layers:
         raise VariantError(
             f"layer {layer} of backbone '{backbone.name}'; it has 0 (embeddings) to {backbone.layers}",
@@ -95,7 +106,14 @@ def predict_backbone(
     def forward(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         return encode(module, input_ids, attention_mask, until=until)
 
-    return _retrieve(forward, fmt, encoded, batch_tokens=batch_tokens, device=device)
+    return forward
+
+
+def layer_number(layer: Layer, layers: int) -> int:
+    """The number of a layer of a backbone with so many layers."""
+    if layer == "middle":
+        return middle_layer(layers)
+    return layers if layer == "top" else int(layer)
 
 
 def middle_layer(layers: int) -> int:
@@ -103,8 +121,76 @@ def middle_layer(layers: int) -> int:
     return max(layers // 2, 1)
 
 
+def embedder_of_model(
+    folder: Path,
+    backbone: LoadedBackbone,
+    task: StoredTask,
+    fmt: Format,
+    protocol: str,
+    *,
+    batch_tokens: int,
+    device: str,
+) -> Embedder:
+    """What embeds texts in a model folder: its head for the task, or one layer of it, as the protocol says."""
+    model = load_model(
+        folder,
+        backbone,
+        make_head=lambda part: format_of_head(part.format).make_head(
+            backbone.hidden_size, part.labels, generator=torch.Generator()
+        ),
+    ).to(device)
+    forward: Forward
+    if fmt.trainable:
+        forward, head = model, model.head(task.task)
+    else:
+        forward, head = _pooling_of(model, fmt, protocol)
+    return _embedder(forward, head, fmt, backbone, batch_tokens, device)
+
+
+def embedder_of_backbone(
+    backbone: LoadedBackbone, layer: Layer, fmt: Format, *, batch_tokens: int, device: str
+) -> Embedder:
+    """Mean pooling over one layer of an untouched backbone; where the protocol has a trained head, without it."""
+    if fmt.trainable:
+        fmt = Retrieval(special_tokens=True, centred=False, lengths=pooling_format(fmt).lengths)
+    head = fmt.make_head(0, (), generator=torch.Generator())
+    return _embedder(_forward_of(backbone, layer, device), head, fmt, backbone, batch_tokens, device)
+
+
+def _embedder(
+    forward: Forward, head: nn.Module, fmt: Format, backbone: LoadedBackbone, batch_tokens: int, device: str
+) -> Embedder:
+    return Embedder(
+        forward, head, pooling_format(fmt), backbone.tokenizer, max_length=backbone.max_length,
+        batch_tokens=batch_tokens, device=device,
+    )  # fmt: skip
+
+
+def _pooling_of(model: TransferModel, fmt: Format, protocol: str) -> tuple[Forward, nn.Module]:
+    """Layer and pooling of a retrieval that trains nothing: the model's own trained pooling where the protocol asks."""
+    trained = [part for part in model.composition.heads if part.format == "retrieval"]
+    if trained and any(part.startswith("trained-pooling") for part in protocol.split("/")):
+        head = model.head(trained[0].task)
+        return model, _Plain(head)
+    return _layer_of(model, layer_in(protocol)), fmt.make_head(0, (), generator=torch.Generator())
+
+
+class _Plain(nn.Module):
+    """A dual encoder's head for texts that are neither query nor candidate: without the scale of queries."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, hidden_states: Tensor, batch: Batch) -> Tensor:
+        """Embeddings of shape ``(rows, hidden)``."""
+        rows = torch.zeros(len(hidden_states), dtype=torch.bool, device=hidden_states.device)
+        embeddings: Tensor = self.head(hidden_states, replace(batch, fields={**batch.fields, "query": rows}))
+        return embeddings
+
+
 def _layer_of(model: TransferModel, layer: Layer) -> Forward:
-    until = middle_layer(model.loaded.layers) if layer == "middle" else layer
+    until = layer_number(layer, model.loaded.layers)
 
     def forward(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         return model.hidden_states(input_ids, attention_mask, layer=until)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import METHODS, VARIANTS, tasks, world_languages
+from adapterxfer.catalog import PROTOCOLS, VARIANTS, backbones, tasks, with_layer, world_languages
 from adapterxfer.catalog import languages as known_languages
+from adapterxfer.catalog.arms import split_arm
+from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
 from adapterxfer.errors import Problem
+from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.settings import missing_settings
@@ -20,9 +23,14 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     """All contradictions between parts of a recipe."""
     found: list[tuple[Path, str]] = []
     found += _adapters(recipe)
+    found += _capabilities(recipe)
     found += _intermediates(recipe)
     found += _fusion(recipe)
+    found += _reuse(recipe)
     found += _languages(recipe)
+    found += _sources(recipe)
+    found += arm_problems(recipe)
+    found += _protocols(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
         found.append((("pretrain", "corpus", "languages"), "translation pairs need English first among the languages"))
@@ -36,25 +44,49 @@ def _place(document: Document, path: Path) -> tuple[int, int]:
 
 
 def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
-    wanting = [name for name in recipe.variants if VARIANTS[name].adapters]
+    full = recipe.merging.full
+    wanting = [name for name in recipe.variants if VARIANTS[name].adapters and not (name == "merge" and full)]
     if wanting and not recipe.adapters:
         example = "adapters: [{method: seq_bn, reduction_factor: 16}]"
         return [(("variants",), f"variant '{wanting[0]}' needs adapters, e.g. {example}")]
-    if "fuse" not in recipe.variants:
-        return []
-    left_out = [rule.axes() for rule in recipe.exclude]
+    return []
+
+
+def _capabilities(recipe: Recipe) -> list[tuple[Path, str]]:
+    """Cells of the grid that no program of this version can build: the reason, and the nearest one that runs."""
+    rules = [rule.axes() for rule in recipe.exclude]
+    known = set(ARCHITECTURES.values())
     found: list[tuple[Path, str]] = []
     for index, spec in enumerate(recipe.adapters):
-        covered = any(
-            axes.keys() == {"variant", "adapter"} and "fuse" in axes["variant"] and spec.method in axes["adapter"]
-            for axes in left_out
-        )
-        if not METHODS[spec.method].fusible and not covered:
-            fix = f"add to exclude: {{variant: fuse, adapter: {spec.method}, because: ...}}"
-            found.append(
-                (("adapters", index), f"AdapterFusion is not defined for adapter method '{spec.method}'; {fix}")
-            )
+        for variant in recipe.variants:
+            if not VARIANTS[variant].adapters or (variant == "merge" and recipe.merging.full):
+                continue
+            soup = variant == "merge" and recipe.merging.of == "fuse"
+            compositions = (variant, "fuse") if soup else (variant,)
+            refused = {
+                backbone: cell
+                for backbone in recipe.backbones
+                for composition in compositions
+                if (architecture := recipe.architecture(backbone)) in known
+                and not (cell := capability(architecture, spec.method, composition)).works
+                and not _excluded(rules, backbone, variant, spec.method)
+            }
+            # One message where the reason does not lie with the backbone.
+            everywhere = len({cell.because for cell in refused.values()}) == 1 and len(refused) == len(recipe.backbones)
+            for backbone, cell in list(refused.items())[: 1 if everywhere else None]:
+                where = "" if everywhere else f"backbone '{backbone}': "
+                axes = ("" if everywhere else f"backbone: {backbone}, ") + f"variant: {variant}, adapter: {spec.method}"
+                message = (
+                    f"{where}adapter method '{spec.method}' cannot run as '{variant}' ({cell.because}); "
+                    f"nearest that runs: {cell.nearest}; or add to exclude: {{{axes}, because: ...}}"
+                )
+                found.append((("adapters", index), message))
     return found
+
+
+def _excluded(rules: list[dict[str, frozenset[Any]]], backbone: str, variant: str, method: str) -> bool:
+    cell = {"backbone": backbone, "variant": variant, "adapter": method}
+    return any(axes.keys() <= cell.keys() and all(cell[axis] in axes[axis] for axis in axes) for axes in rules)
 
 
 def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -63,9 +95,12 @@ def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
     if POOL in recipe.intermediate_tasks and len(singles) < 2:
         message = "intermediate task 'pool' fuses all single intermediate tasks: name at least two of them"
         found.append((("intermediate_tasks",), message))
-    if POOL in recipe.intermediate_tasks and "fuse" not in recipe.variants:
-        found.append((("intermediate_tasks",), "intermediate task 'pool' needs the variant 'fuse'"))
-    if MULTI in recipe.intermediate_tasks and len(recipe.multi.tasks or singles) < 2:
+    if POOL in recipe.intermediate_tasks and not {"fuse", "merge"} & set(recipe.variants):
+        found.append((("intermediate_tasks",), "intermediate task 'pool' needs the variant 'fuse' or 'merge'"))
+    if (
+        any(split_arm(name).base == MULTI for name in recipe.intermediate_tasks)
+        and len(recipe.multi.tasks or singles) < 2
+    ):
         message = "intermediate task 'multi' trains on several tasks: name them in multi.tasks"
         found.append((("intermediate_tasks",), message))
     if recipe.intermediate_tasks != (NONE,) and NONE not in recipe.intermediate_tasks:
@@ -75,9 +110,48 @@ def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
 
 
 def _fusion(recipe: Recipe) -> list[tuple[Path, str]]:
-    if recipe.fusion_task and not tasks()[recipe.fusion_task].trained:
+    if recipe.fusion_task and not recipe.task(recipe.fusion_task).trained:
         return [(("fusion_task",), f"fusion_task '{recipe.fusion_task}' has no training data")]
     return []
+
+
+def _sources(recipe: Recipe) -> list[tuple[Path, str]]:
+    """Backbones from elsewhere need a place of their own, or a repository that the catalogue knows."""
+    found: list[tuple[Path, str]] = []
+    for name, source in recipe.backbone_sources.items():
+        entry = backbones().get(name)
+        if recipe.is_own(name) or (entry is not None and entry.kind != "hub"):
+            found.append((("backbone_sources", name), f"backbone '{name}' has its own weights; choose another name"))
+        elif source.folder is None and source.hub is None and entry is None:
+            found.append(
+                (("backbone_sources", name), "the catalogue knows no repository of this name: add hub: ORG/NAME")
+            )
+    return found
+
+
+def _reuse(recipe: Recipe) -> list[tuple[Path, str]]:
+    found: list[tuple[Path, str]] = []
+    for name, entry in (recipe.reuse or {}).items():
+        path: Path = ("reuse", name, "from")
+        if name not in recipe.single_intermediates():
+            found.append((path, f"'{name}' is reused but not among the intermediate tasks"))
+        if not any(VARIANTS[variant].adapters for variant in recipe.variants):
+            found.append((path, "a published adapter is reused by variants with adapters only; there is none"))
+        if len(recipe.adapters) > 1:
+            message = f"an adapter has one method and size, the recipe {len(recipe.adapters)}: keep one under adapters"
+            found.append((path, message))
+        if recipe.world:
+            continue
+        if isinstance(entry.from_, str) and len(recipe.backbones) > 1:
+            message = "an adapter fits one backbone: write from: {BACKBONE: hub:ORG/NAME@COMMIT}, others are trained"
+            found.append((path, message))
+        elif not isinstance(entry.from_, str):
+            found += [
+                (path, f"backbone '{backbone}' {one_of(backbone, recipe.backbones)}")
+                for backbone in entry.from_
+                if backbone not in recipe.backbones
+            ]
+    return found
 
 
 def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -88,11 +162,27 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
             continue
         if options.test_seed is not None and not used[name].synthetic:
             found.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
+        if used[name].stand_in and not set(options.languages or ()) & set(world_languages()):
+            continue  # written for the real task
         known = tuple(world_languages()) if used[name].synthetic else tuple(known_languages())
         allowed = tuple(used[name].languages) or known
         for index, code in enumerate(options.languages or ()):
             if code not in allowed:
                 found.append((("tasks", name, "languages", index), f"language '{code}' {one_of(code, allowed)}"))
+    return found
+
+
+def _protocols(recipe: Recipe) -> list[tuple[Path, str]]:
+    found: list[tuple[Path, str]] = []
+    for name, options in recipe.tasks.items():
+        known = PROTOCOLS.get(name, {})
+        if options.protocol is not None and options.protocol not in known:
+            what = one_of(options.protocol, tuple(known)) if known else f"is not known: task '{name}' has one protocol"
+            found.append((("tasks", name, "protocol"), f"protocol '{options.protocol}' {what}"))
+        elif options.layer is not None:
+            text = known[options.protocol].text if options.protocol else tasks()[name].protocol
+            if with_layer(text, 999) == with_layer(text, 998):
+                found.append((("tasks", name, "layer"), f"task '{name}' is not answered with a single layer"))
     return found
 
 
@@ -111,6 +201,7 @@ def notes(recipe: Recipe) -> list[str]:
     }
     used = recipe.used_tasks()
     found = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
+    found += arm_notes(recipe)
     for index, rule in enumerate(recipe.exclude):
         for axis, values in rule.axes().items():
             if not values & set(present[axis]):

@@ -9,11 +9,17 @@ from typing import Any
 from pydantic import ValidationError
 
 from adapterxfer.catalog import UNTRAINED, backbones, tasks
+from adapterxfer.catalog.arms import ARMS, arm_of
 from adapterxfer.errors import Problem, RecipeError
+from adapterxfer.recipe.arms import add_arms
 from adapterxfer.recipe.checks import cross_problems
 from adapterxfer.recipe.fields import MULTI
+from adapterxfer.recipe.hypotheses import frozen
+from adapterxfer.recipe.including import include_hypotheses
+from adapterxfer.recipe.layouts_file import include_layouts
 from adapterxfer.recipe.messages import problems_of
 from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.recipe.stand_ins import use_world
 from adapterxfer.recipe.yaml_core import Document, parse_yaml
 from adapterxfer.recipe.yaml_core import Path as KeyPath
 
@@ -44,13 +50,18 @@ def parse_recipe(text: str | bytes, source: str = "recipe", set_: Sequence[str] 
     document = parse_yaml(text, source)
     for change in set_:
         _apply(document, change, source)
+    include_layouts(document, source)
     if not isinstance(document.value, dict):
         problem = Problem(1, 1, "a recipe is a block of keys: recipe: 1, name: ..., backbones: [...], ...")
         raise RecipeError(source, [*document.problems, problem])
+    _unfold_reuse(document)
+    include_hypotheses(document, source)
+    use_world(document.value)
+    add_arms(document.value)
     problems = list(document.problems)
     recipe: Recipe | None = None
     try:
-        recipe = Recipe.model_validate(_freeze(document.value), context=_context(document.value))
+        recipe = Recipe.model_validate(frozen(document.value), context=_context(document.value))
     except ValidationError as error:
         problems += problems_of(error.errors(include_url=False), document, Recipe)
     if recipe is not None:
@@ -60,12 +71,36 @@ def parse_recipe(text: str | bytes, source: str = "recipe", set_: Sequence[str] 
     return recipe
 
 
+def _unfold_reuse(document: Document) -> None:
+    """Split ``{name: mnli, from: ...}`` among the intermediate tasks into the name and an entry of ``reuse``.
+
+    Positions go with them, so that messages point at what was written. Anything else stays for the schema to refuse.
+    """
+    tasks, reuse = document.value.get("intermediate_tasks"), document.value.get("reuse", {})
+    if not isinstance(tasks, list) or not isinstance(reuse, dict):
+        return
+    for index, entry in enumerate(tasks):
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or "from" not in entry:
+            continue
+        name = entry["name"]
+        here: KeyPath = ("intermediate_tasks", index)
+        for places in (document.values, document.keys):
+            for path in [path for path in places if path[:2] == here and len(path) > 2 and path[2] != "name"]:
+                places[("reuse", name, *path[2:])] = places[path]
+        reuse[name] = {key: value for key, value in entry.items() if key != "name"}
+        tasks[index] = name
+    if reuse:
+        document.value["reuse"] = reuse
+
+
 def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Names that depend on the file: backbones of its own series, and the blocks that `train` may have."""
     pretrain = value.get("pretrain")
     series = pretrain.get("series") if isinstance(pretrain, dict) else None
     own = [name for name in series if isinstance(name, str)] if isinstance(series, dict) else []
-    names = (*own, *(name + UNTRAINED for name in own), *backbones())
+    sources = value.get("backbone_sources")
+    elsewhere = [name for name in sources if isinstance(name, str)] if isinstance(sources, dict) else []
+    names = tuple(dict.fromkeys((*own, *(name + UNTRAINED for name in own), *elsewhere, *backbones())))
     lists = (value.get(key) for key in ("backbones", "intermediate_tasks", "target_tasks"))
     used = [name for entry in lists if isinstance(entry, list) for name in entry if isinstance(name, str)]
     multi = value.get("multi")
@@ -74,16 +109,10 @@ def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     fusion = value.get("fusion_task")
     used += [fusion] if isinstance(fusion, str) else []
     # Blocks of names that the recipe does not use are allowed: `--set` may have removed them from their axis.
-    known = (MULTI, *tasks(), *names)
+    plain = (MULTI, *tasks())
+    known = (*plain, *(arm_of(name, arm) for arm in ARMS for name in plain), *names)
     blocks = dict.fromkeys(name for name in (*(n for n in used if n in known), *known))
     return {"backbones": names, "train": tuple(blocks)}
-
-
-def _freeze(value: Any) -> Any:
-    """Lists become tuples: the schema is frozen through and through."""
-    if isinstance(value, dict):
-        return {key: _freeze(entry) for key, entry in value.items()}
-    return tuple(_freeze(entry) for entry in value) if isinstance(value, list) else value
 
 
 def _apply(document: Document, change: str, source: str) -> None:

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.arms import split_arm
+from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import (
     MULTI,
@@ -19,6 +21,7 @@ from adapterxfer.recipe.fields import (
     IntermediateName,
     MethodName,
     OneOrMany,
+    Pins,
     PlainName,
     Rate,
     Seed,
@@ -30,11 +33,12 @@ from adapterxfer.recipe.fields import (
     problem,
     unknown,
 )
+from adapterxfer.recipe.hypotheses import Hypothesis, Method
 from adapterxfer.recipe.series import Pretrain
 
 PHASES = ("intermediate", "target", "fusion")
-MODES = ("full-ft", "adapters", "fuse")
-Mode = Literal["full-ft", "adapters", "fuse"]
+MODES = ("full-ft", "adapters", "fuse", "head-only")
+Mode = Literal["full-ft", "adapters", "fuse", "head-only"]
 
 
 def _train_key(value: str, info: ValidationInfo) -> str:
@@ -78,6 +82,7 @@ class TrainBlock(TrainSettings):
     full_ft: TrainSettings | None = Field(default=None, alias="full-ft")
     adapters: TrainSettings | None = None
     fuse: TrainSettings | None = None
+    head_only: TrainSettings | None = Field(default=None, alias="head-only")
 
 
 class AdapterSpec(Section):
@@ -112,15 +117,18 @@ class AdapterSpec(Section):
 
     @cached_property
     def label(self) -> str:
-        """``seq_bn/2``: the method and its size."""
-        return "/".join(str(value) for value in self.identity().values())
+        """``seq_bn/2`` (a reduction factor) or ``seq_bn/size64`` (a bottleneck size): equal labels, equal adapters."""
+        sizes = {"bottleneck_size": "size"}
+        parts = (f"{sizes.get(key, '')}{value}" for key, value in self.identity().items())
+        return "/".join(parts)
 
 
 class TaskOptions(Section):
     """Sizes and languages of one task in this recipe; an absent key leaves the task's own default.
 
-    ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``test_seed`` draws
-    another test set of a generated task, on which choices made with the first one in sight can be confirmed.
+    ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``protocol`` names
+    another way to evaluate the task, ``layer`` the layer that embeds texts in retrieval. ``test_seed`` draws another
+    test set of a generated task, on which choices made with the first one in sight can be confirmed.
     """
 
     train_examples: Count | None = None
@@ -129,6 +137,8 @@ class TaskOptions(Section):
     languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     test_seed: Seed | None = None
     layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
+    protocol: Annotated[str, Field(min_length=1)] | None = None
+    layer: Annotated[int, Field(ge=0, le=1000)] | Literal["middle", "top"] | None = None
 
 
 class Exclusion(Section):
@@ -158,21 +168,6 @@ class Exclusion(Section):
         return found
 
 
-class Sampling(Section):
-    """How `multi` draws its tasks: by size, by size to the power 1/temperature, or by size up to a cap."""
-
-    kind: Literal["proportional", "uniform", "temperature", "capped"] = "proportional"
-    temperature: Annotated[float, Field(ge=1, le=1000)] | None = None
-    cap: Count | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Sampling:
-        for kind, name in (("temperature", "temperature"), ("capped", "cap")):
-            if (self.kind == kind) != (getattr(self, name) is not None):
-                raise problem(f"sampling kind '{kind}' and the key '{name}' belong together")
-        return self
-
-
 class Multi(Section):
     """One intermediate training on several tasks; without ``tasks``: all single intermediate tasks of the recipe."""
 
@@ -180,22 +175,107 @@ class Multi(Section):
     sampling: Sampling = Sampling()
 
 
+class BackboneSource(Section):
+    """Where a backbone comes from: a local folder, or one commit of a repository of the Hub."""
+
+    folder: Annotated[str, Field(min_length=1)] | None = None
+    hub: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")] | None = None
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    attention: Literal["sdpa", "eager"] = "sdpa"
+
+    @model_validator(mode="after")
+    def _one_place(self) -> BackboneSource:
+        if (self.folder is None) == (self.revision is None):
+            raise problem("a backbone comes from a folder, or from the revision (40 characters) of a Hub repository")
+        if self.folder is not None and self.hub is not None:
+            raise problem("folder and hub are two places; keep one")
+        return self
+
+
+class FusionOptions(Section):
+    """How `fuse` is built: the rank of its products, and whether the target adapter trains before it or with it."""
+
+    rank: Annotated[int, Field(ge=1, le=65536)] | None = None
+    target: Literal["before", "jointly"] = "before"
+
+
+class Merge(Section):
+    """How `merge` joins trained weights.
+
+    ``average`` and ``arithmetic`` join the intermediate's model and the target's; a ``soup`` joins several runs of one
+    other variant, which differ in their seeds.
+    """
+
+    kind: Literal["average", "arithmetic", "soup"] = "average"
+    of: Literal["adapters", "full-ft", "sequential", "stack", "fuse"] = "adapters"
+    intermediate: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] = 0.5
+    target: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] | None = None
+    members: Annotated[int, Field(ge=2, le=64)] | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Merge:
+        if (self.kind == "soup") != (self.members is not None):
+            raise problem("'members' is the number of runs in a soup: give it there and only there")
+        if self.kind == "soup" and self.of == "adapters":
+            raise problem("a soup joins runs of one variant; of is one of: full-ft, sequential, stack, fuse")
+        if self.kind != "soup" and self.of not in ("adapters", "full-ft"):
+            raise problem(f"'{self.kind}' joins adapters or whole models; of is one of: adapters, full-ft")
+        if self.kind == "soup" and self.target is not None:
+            raise problem("the runs of a soup have equal weights: leave 'target' out")
+        if self.kind == "average" and (self.target is not None or not 0 <= self.intermediate <= 1):
+            raise problem("an average gives 'intermediate' a share from 0 to 1 and the target the rest")
+        if self.kind == "arithmetic" and self.target is None:
+            raise problem("task arithmetic needs both weights: intermediate and target")
+        return self
+
+    @property
+    def full(self) -> bool:
+        """Whether whole models are joined, so that no adapter is needed."""
+        return self.of == "full-ft"
+
+
+class Reuse(Section):
+    """A published adapter in place of an intermediate training; written as ``{name: mnli, from: hub:ORG/NAME@COMMIT}``
+    among the intermediate tasks.
+
+    ``from`` names one place, or one for each backbone that has one; the others are trained. ``licence`` accepts the
+    licence of the adapter by its name; it must be named unless it only asks for attribution or the same licence.
+    """
+
+    from_: Pins = Field(alias="from")
+    licence: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+
+
 class Statistics(Section):
-    """Resampling; hypotheses are kept as written."""
+    """Resampling, and the hypotheses that were declared before the run."""
 
     resamples: Annotated[int, Field(ge=100, le=10_000_000)] = 2000
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Seed = 0
-    hypotheses: tuple[dict[str, Any], ...] = ()
-    multiplicity: dict[str, Any] = Field(default_factory=dict)
+    hypotheses: tuple[Hypothesis, ...] = ()
+    multiplicity: dict[str, Method] = Field(default_factory=dict)
 
     @field_validator("hypotheses")
     @classmethod
-    def _have_ids(cls, value: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
-        names = [entry.get("id") for entry in value]
-        if any(not isinstance(name, str) or not name for name in names) or len(set(names)) < len(names):
+    def _have_ids(cls, value: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
+        names = [entry.id for entry in value]
+        if len(set(names)) < len(names):
             raise problem("every hypothesis needs its own id")
         return value
+
+    @model_validator(mode="after")
+    def _known_families(self) -> Statistics:
+        declared = sorted({entry.family for entry in self.hypotheses})
+        for family in self.multiplicity:
+            if family not in declared:
+                raise problem(f"multiplicity: no hypothesis has the family '{family}'; families: {', '.join(declared)}")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What changes the numbers of a report, as JSON values."""
+        listed = [entry.identity() for entry in self.hypotheses]
+        return {**self.model_dump(mode="json", exclude={"hypotheses"}), "hypotheses": listed}
 
 
 class Resources(Section):
@@ -222,8 +302,15 @@ class RecipeModel(Section):
     train: dict[TrainKey, TrainBlock]
     tasks: dict[TaskName, TaskOptions] = Field(default_factory=dict)
     controls: Controls = True
+    reuse: dict[SingleIntermediateName, Reuse] | None = None
     multi: Multi = Multi()
+    mlm_mix: MlmMix | None = None
+    translated: Translated | None = None
+    world: bool = False
     fusion_task: TaskName | None = None
+    fusion: FusionOptions | None = None
+    backbone_sources: dict[PlainName, BackboneSource] = Field(default_factory=dict)
+    merge: Merge | None = None
     pretrain: Pretrain | None = None
     resources: dict[BackboneName, dict[Mode, Resources]] = Field(default_factory=dict)
     tokens_per_second: dict[BackboneName, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
@@ -240,5 +327,6 @@ class RecipeModel(Section):
         return value
 
     def single_intermediates(self) -> tuple[str, ...]:
-        """The single intermediate tasks of the recipe."""
-        return tuple(name for name in self.intermediate_tasks if name not in (NONE, POOL, MULTI))
+        """The single intermediate tasks of the recipe, also those of which it names arms only."""
+        bases = (split_arm(name).base for name in self.intermediate_tasks)
+        return tuple(dict.fromkeys(name for name in bases if name not in (NONE, POOL, MULTI)))

@@ -9,13 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
 
+from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import Effect, Findings, Score
 from adapterxfer.report.tables import Table
 
 
 def csv_files(findings: Findings) -> dict[str, str]:
-    """File name -> text of the full tables: every score and every effect, with 6 digits."""
-    return {"scores.csv": _csv(findings.scores, Score), "effects.csv": _csv(findings.effects, Effect)}
+    """File name -> text of the full tables: every score, every effect and every declared test, with 6 digits."""
+    return {
+        "scores.csv": _csv(findings.scores, Score),
+        "effects.csv": _csv(findings.effects, Effect),
+        "hypotheses.csv": _csv(findings.tests, Judged, without=("scales", "rungs")),
+    }
 
 
 def table_csv(table: Table) -> str:
@@ -23,8 +28,8 @@ def table_csv(table: Table) -> str:
     return _write_csv([[column.label for column in table.columns], *table.texts()])
 
 
-def _csv(records: Iterable[Any], kind: type) -> str:
-    names = [field.name for field in fields(kind)]
+def _csv(records: Iterable[Any], kind: type, without: tuple[str, ...] = ()) -> str:
+    names = [field.name for field in fields(kind) if field.name not in without]
     rows: list[Sequence[Any]] = [names]
     rows += [[_plain(getattr(record, name)) for name in names] for record in records]
     return _write_csv(rows)

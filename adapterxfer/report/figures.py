@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from adapterxfer.report import figures_declared as declared
 from adapterxfer.report.cells import NONE
+from adapterxfer.report.figures_spending import components
 from adapterxfer.report.model import Effect, Findings, Score
 from adapterxfer.report.panels import (
     CHARACTER_INCHES,
@@ -25,28 +26,24 @@ from adapterxfer.report.panels import (
     size_axis,
     zero_shot_scores,
 )
-from adapterxfer.report.svg import INK, MARKERS, MUTED, SERIES, Panel, drawing, finish
+from adapterxfer.report.svg import INK, MARKERS, MUTED, SERIES, Figure, Panel, drawing, finish
 
 ALL_ZERO_SHOT = "all zero-shot"
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """Panels with one title and one caption."""
-
-    name: str
-    title: str
-    caption: str
-    panels: tuple[Panel, ...]
 
 
 def draw_figures(findings: Findings) -> tuple[Figure, ...]:
     """All figures that the findings have data for, in the order of the page."""
     makers: tuple[Callable[[Findings], Figure | None], ...] = (
-        gain_by_kind,
+        declared.ladders,
         gain_by_size,
-        variants_by_size,
+        gain_by_kind,
+        declared.forest,
+        declared.heatmap,
         gain_map,
+        variants_by_size,
+        declared.equivalence,
+        declared.rank_intervals,
+        components,
         by_language,
     )
     return tuple(figure for maker in makers if (figure := maker(findings)) is not None)

@@ -10,14 +10,17 @@ import numpy as np
 from adapterxfer.report.answers import write_answers
 from adapterxfer.report.cautions import find_cautions
 from adapterxfer.report.cells import Cell, resource_key
+from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.estimation import answer, scores
 from adapterxfer.report.model import Effect, Findings, Score, TargetFacts
+from adapterxfer.report.overview import Overview, overview
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
 from adapterxfer.report.questions import ask
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study, build_study, is_parallel
 from adapterxfer.report.summary import summarise
+from adapterxfer.report.verdicts import Verdicts, judge
 from adapterxfer.store.keys import SHORT_KEY
 
 
@@ -35,7 +38,10 @@ def find(
     study = build_study(results) if results.cells else None
     effects: list[Effect] = []
     score_rows: list[Score] = []
+    judged, beside = Verdicts(), Overview((), (), ())
     if study is not None:
+        judged = judge(study, settings.hypotheses, settings)
+        beside = overview(study, settings)
         effects = answer(study, ask(study), settings)
         score_rows = list(scores(study))
     libraries = library_versions({cell.predict: results.folders[cell.predict] for cell in results.cells})
@@ -66,7 +72,31 @@ def find(
         missing=missing,
         stage_keys=_stage_keys(results),
         libraries=libraries,
+        tests=judged.tests,
+        families=judged.families,
+        spending=(*judged.spending, *beside.spending),
+        ladders=beside.ladders,
+        ranks=beside.ranks,
     )
+
+
+def verdicts(results: Results, settings: ReportSettings) -> tuple[Judged, ...]:
+    """The declared hypotheses alone, much faster than a whole report and with the same numbers.
+
+    Raises:
+        StatisticsError: systems of one target were scored on different examples.
+    """
+    return judge(build_study(results), settings.hypotheses, settings).tests if results.cells else ()
+
+
+def spending(results: Results, settings: ReportSettings) -> tuple[Spending, ...]:
+    """Variance components and power of the declared hypotheses and of the main numbers, without the rest of a report.
+
+    Raises:
+        StatisticsError: systems of one target were scored on different examples.
+    """
+    study = build_study(results)
+    return (*judge(study, settings.hypotheses, settings).spending, *overview(study, settings).spending)
 
 
 def describe(cell: Cell) -> str:

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
+from adapterxfer.report.declared import FamilySummary, Judged, Ranked, Spending
 from adapterxfer.report.pair_kinds import PairKind
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of report.json; raised when a field changes its meaning."""
 
 Verdict = Literal["difference found", "found for these models", "inconclusive", "not enough data"]
@@ -173,6 +174,11 @@ class Findings:
         planned, finished: numbers of cells.
         missing: one line per unfinished cell.
         libraries: library -> versions that made the predictions.
+        tests: the declared hypotheses, one entry per test, in the order of the recipe.
+        families: how each declared family was adjusted.
+        spending: where the uncertainty of the main numbers comes from.
+        ladders: gain and trend of every variant in four scopes of inference.
+        ranks: rank intervals of the intermediate tasks.
     """
 
     title: str
@@ -198,6 +204,11 @@ class Findings:
     missing: tuple[str, ...]
     stage_keys: dict[str, tuple[str, ...]]
     libraries: dict[str, tuple[str, ...]]
+    tests: tuple[Judged, ...] = ()
+    families: tuple[FamilySummary, ...] = ()
+    spending: tuple[Spending, ...] = ()
+    ladders: tuple[Judged, ...] = ()
+    ranks: tuple[Ranked, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """JSON values with the schema version; floats rounded to 6 digits after the point."""

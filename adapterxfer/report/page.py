@@ -7,9 +7,10 @@ from typing import Any, get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from adapterxfer.report.figures import Figure
+from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import Findings, Verdict
 from adapterxfer.report.sharing import sharing
+from adapterxfer.report.svg import Figure
 from adapterxfer.report.tables import Table
 
 SYNTHETIC_NOTE = (
@@ -41,6 +42,7 @@ def _environment(*, escape: bool) -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["protocol"] = protocol_text
+    environment.filters["numbers"] = test_numbers
     return environment
 
 
@@ -55,12 +57,51 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
         "synthetic_note": SYNTHETIC_NOTE,
         "sharing": sharing(findings),
         "facts": facts_line(findings),
+        "hypotheses": _by_hypothesis(findings),
+        "hypotheses_note": (
+            "Declared before the run. A verdict is one of: difference found; equivalent within the declared margin; "
+            "inconclusive, with the smallest effect that would have been found with probability 0.8. Inconclusive "
+            "never means that there is no difference. p-values are adjusted within the declared family."
+        ),
         "scope_note": (
             f"Intervals ({level}) are about new test items and, with several seeds, new training runs; languages, "
             "tasks and backbones are the fixed ones of this study. Verdicts use p-values corrected by Holm's method. "
             "'These models': it holds for new test items, but the seeds do not show that it would survive retraining."
         ),
     }
+
+
+def _by_hypothesis(findings: Findings) -> list[dict[str, Any]]:
+    """Tests in groups, one for each declared hypothesis."""
+    groups: dict[str, list[Judged]] = {}
+    for test in findings.tests:
+        groups.setdefault(test.hypothesis, []).append(test)
+    return [
+        {
+            "id": name,
+            "text": tests[0].text,
+            "reference": tests[0].reference,
+            "label": tests[0].reference_label,
+            "tests": tests,
+        }
+        for name, tests in groups.items()
+    ]
+
+
+def test_numbers(test: Judged) -> str:
+    """Estimate, interval, p-value and scope of a test in one sentence."""
+    if test.estimate is None or test.low is None or test.high is None:
+        return "No number."
+    parts = [f"{test.estimate:+.2f} {test.unit} ({test.low:+.2f} to {test.high:+.2f})"]
+    if test.p_adjusted is not None:
+        p = "< 0.001" if test.p_adjusted < 0.001 else f"= {test.p_adjusted:.3f}"
+        parts.append(f"p {p}" + ("" if test.adjustment == "one test" else f" ({test.adjustment})"))
+    if test.margin is not None:
+        shown = "shown" if test.not_inferior else "not shown"
+        parts.append(f"not worse by {test.margin:g}: {shown}")
+    if test.resampled:
+        parts.append(f"over {test.resampled}" if test.scope in ("items", "items+runs") else f"scope {test.scope}")
+    return "; ".join(parts) + "."
 
 
 def facts_line(findings: Findings) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from adapterxfer.report.cells import parameter_text, signed
 from adapterxfer.report.model import Effect, Findings, Score
-from adapterxfer.report.svg import GRID
+from adapterxfer.report.svg import GRID, INK, MUTED, Panel, drawing, finish
 
 WIDTH, HEIGHT = 4.7, 3.5
 """Inches of a panel; about 450 by 340 CSS pixels, so 9.5 point text stays readable on a phone."""
 
 CHARACTER_INCHES = 0.082
 """Width of an average letter at the size of tick labels; generous, so that labels are never cut."""
+
+ROW_INCHES = 0.3
+"""Height of a row in panels with one row per thing."""
 
 _HEAT_POSITIVE, _HEAT_NEGATIVE, _HEAT_TEXT = (37, 99, 235), (217, 87, 15), "#101114"
 
@@ -60,22 +63,23 @@ def interval_line(
     )
 
 
-def heat_cell(axes: Any, column: int, row: int, effect: Effect, strongest: float) -> None:
-    """One cell of a map: tinted by sign and size, with its number and its mark."""
+def heat_cell(axes: Any, column: int, row: int, effect: Effect, strongest: float, *, hollow: bool = False) -> None:
+    """One cell of a map: tinted by sign and size unless hollow, with its number and its mark."""
     from matplotlib.patches import Rectangle
 
     share = min(abs(effect.estimate) / strongest, 1.0)
     tint = _HEAT_POSITIVE if effect.estimate > 0 else _HEAT_NEGATIVE
     # At most 60 % tint: black text stays readable on every cell, in both schemes.
     red, green, blue = (round(255 - 0.6 * share * (255 - part)) for part in tint)
-    box = Rectangle(
-        (column - 0.48, row - 0.46), 0.96, 0.92, facecolor=f"#{red:02x}{green:02x}{blue:02x}", edgecolor=GRID
-    )
+    ground = "none" if hollow else f"#{red:02x}{green:02x}{blue:02x}"
+    box = Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=ground, edgecolor=GRID)
     axes.add_patch(box)
     mark = {"difference found": " **", "found for these models": " *"}.get(effect.verdict, "")
     weight = "bold" if mark == " **" else "normal"
     text = f"{signed(effect.estimate)}{mark}"
-    axes.text(column, row, text, ha="center", va="center", color=_HEAT_TEXT, fontsize=9, fontweight=weight)
+    axes.text(
+        column, row, text, ha="center", va="center", color=INK if hollow else _HEAT_TEXT, fontsize=9, fontweight=weight
+    )
 
 
 def size_axis(axes: Any, findings: Findings) -> None:
@@ -128,7 +132,7 @@ def common_limits(values: Sequence[float]) -> tuple[float, float]:
     finite = sorted(value for value in values if math.isfinite(value)) or [0.0]
     bulk = max(abs(finite[len(finite) // 10]), abs(finite[-1 - len(finite) // 10]), 2.0)
     low, high = max(min(*finite, 0.0), -3 * bulk), min(max(*finite, 0.0), 3 * bulk)
-    margin = 0.06 * (high - low)
+    margin = 0.06 * (high - low) or 1.0
     return low - margin, high + margin
 
 
@@ -145,3 +149,50 @@ def in_order(order: Sequence[str], present: set[str]) -> list[str]:
 def file_slug(text: str) -> str:
     """A text as part of a file name."""
     return "".join(character if character.isalnum() else "-" for character in text).strip("-").lower()
+
+
+def interval_bar(
+    axes: Any, place: float, value: float, low: float, high: float, color: str, marker: str, *, hollow: bool = False
+) -> None:
+    """One point with a horizontal interval; infinite ends are left out."""
+    left = value - low if math.isfinite(low) else 0.0
+    right = high - value if math.isfinite(high) else 0.0
+    axes.errorbar(
+        [value],
+        [place],
+        xerr=[[left], [right]],
+        color=color,
+        marker=marker,
+        markerfacecolor="none" if hollow else color,
+        linestyle="none",
+        elinewidth=1.4,
+        capsize=3,
+    )
+
+
+def row_panel(
+    name: str,
+    title: str,
+    labels: Sequence[str],
+    unit: str,
+    alt: str,
+    paint: Callable[[Any], None],
+    *,
+    zero: bool = True,
+    below: float = 0.45,
+) -> Panel:
+    """A panel with one row per label, the first on top, as high as its rows need."""
+    height = 0.35 + ROW_INCHES * len(labels) + below
+    with drawing(name, width_inches=WIDTH, height_inches=height) as canvas:
+        left = min((0.15 + CHARACTER_INCHES * max(map(len, labels))) / WIDTH, 0.55)
+        axes = place_axes(canvas, left=left, bottom=below / height, top=0.3 / height)
+        axes.grid(visible=False, axis="y")
+        if zero:
+            axes.axvline(0, color=MUTED, linewidth=1)
+        paint(axes)
+        axes.set_ylim(len(labels) - 0.5, -0.5)
+        axes.set_yticks(range(len(labels)), labels)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlabel(unit)
+        axes.set_title(title, loc="left", x=-left / (0.98 - left))
+        return finish(canvas, name, alt)

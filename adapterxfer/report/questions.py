@@ -42,6 +42,7 @@ def ask(study: Study) -> list[Question]:
         *asker.mean_gains(),
         *asker.mean_trends(),
         *asker.kind_gains(),
+        *asker.language_gains(),
         *asker.gains_kept(),
         *asker.variant_means(),
         *asker.pair_gains(),
@@ -102,6 +103,18 @@ class _Asker(Gains):
             if trend is not None:
                 hypotheses = "trend by kind of pair"
                 yield Question(trend, "trend", hypotheses, "", arm.label, "", "", "", *ZERO_SHOT, len(pairs), wanted)
+
+    def language_gains(self) -> Iterator[Question]:
+        """Mean gain in every single language, over the sizes and the pairs that all sizes of the variant have."""
+        for arm in self.study.arms:
+            for name in self.study.group_names("language"):
+                pairs = self.balanced_pairs((arm,), "language", name)
+                if not pairs:
+                    continue
+                contrast = macro([self.mean_gain(size, arm, pairs, "language", name) for size in self.sized(arm)])
+                yield Question(
+                    contrast, "gain", "gain by language", "", arm.label, "", "", "", "language", name, len(pairs)
+                )
 
     def gains_kept(self) -> Iterator[Question]:
         """Gain of each adapter variant minus the gain of full fine-tuning, at every size, on the pairs both have."""

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapterxfer.recipe.hypotheses import Hypothesis, read_hypotheses
+
 
 @dataclass(frozen=True, slots=True)
 class ReportSettings:
@@ -17,6 +19,8 @@ class ReportSettings:
         resamples: bootstrap replicates; 10,000 give p-values a step of 1e-4.
         seed: of the resampling; every domain of every target draws from its own stream.
         level: of the intervals; verdicts use the same error rate.
+        hypotheses: declared by the recipe before the run.
+        multiplicity: family of hypotheses -> how its p-values are adjusted.
         diagnostics: backbone -> what its pretraining reached, for backbones that are package data.
     """
 
@@ -26,6 +30,8 @@ class ReportSettings:
     resamples: int = 10_000
     seed: int = 0
     level: float = 0.95
+    hypotheses: tuple[Hypothesis, ...] = ()
+    multiplicity: Mapping[str, str] = field(default_factory=dict)
     diagnostics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
@@ -41,5 +47,7 @@ class ReportSettings:
             resamples=int(statistics.get("resamples", defaults.resamples)),
             seed=int(statistics.get("seed", defaults.seed)),
             level=float(statistics.get("confidence", defaults.level)),
+            hypotheses=read_hypotheses(statistics.get("hypotheses") or ()),
+            multiplicity=dict(statistics.get("multiplicity") or {}),
             diagnostics=dict(identity.get("diagnostics") or {}),
         )

@@ -87,16 +87,26 @@ class Panel:
         return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1).strip()
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Panels with one title and one caption."""
+
+    name: str
+    title: str
+    caption: str
+    panels: tuple[Panel, ...]
+
+
 @contextmanager
 def drawing(name: str, *, width_inches: float, height_inches: float) -> Iterator[Canvas]:
     """An empty figure in the style of the report; nothing global is changed after the block."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawing
 
     style: Any = {**_STYLE, "svg.hashsalt": name}
     with mpl.rc_context(style):
-        figure = Figure(figsize=(width_inches, height_inches))
+        figure = Drawing(figsize=(width_inches, height_inches))
         FigureCanvasSVG(figure)
         yield figure
 

@@ -10,7 +10,7 @@ from typing import Literal
 from adapterxfer.report.cells import parameter_text, resource_key, signed
 from adapterxfer.report.model import Effect, Findings, Score
 
-Kind = Literal["text", "points", "signed", "interval", "p", "count", "nats", "size"]
+Kind = Literal["text", "points", "signed", "interval", "p", "count", "nats", "size", "fine", "df"]
 Value = str | float | int | None | tuple[float, float] | tuple[float, float | None]
 
 EMPTY = ""
@@ -57,7 +57,7 @@ def show(value: Value, kind: Kind) -> str:
         return f"{first:.1f}" if second is None else f"{first:.1f} \u00b1 {second:.1f}"
     if isinstance(value, str):
         return value
-    if math.isnan(value):
+    if math.isnan(value) or (math.isinf(value) and kind != "df"):
         return EMPTY
     formats: dict[Kind, Callable[[float], str]] = {
         "points": lambda v: f"{v:.1f}",
@@ -66,6 +66,8 @@ def show(value: Value, kind: Kind) -> str:
         "count": lambda v: f"{v:.0f}",
         "nats": lambda v: f"{v:,.0f}" if abs(v) >= 1e4 else f"{v:.2g}" if 0 < abs(v) < 0.01 else f"{v:.2f}",
         "size": parameter_text,
+        "fine": lambda v: f"{v:+.3f}",
+        "df": lambda v: f"{v:.0f}" if math.isfinite(v) else "",
     }
     return formats.get(kind, str)(float(value))
 

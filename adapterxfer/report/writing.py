@@ -10,11 +10,13 @@ from typing import Any
 from adapterxfer.report.csv_files import csv_files, table_csv
 from adapterxfer.report.figures import draw_figures
 from adapterxfer.report.findings import find
+from adapterxfer.report.latex import table_tex
 from adapterxfer.report.model import Findings
 from adapterxfer.report.page import render_html, render_markdown
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.tables import build_tables
+from adapterxfer.report.tables_declared import declared_tables
 
 
 def write_report(
@@ -24,7 +26,7 @@ def write_report(
     settings: ReportSettings,
     pretraining: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Findings:
-    """Write report.json, report.md, report.html, tables/*.csv and figures/*.svg into a folder.
+    """Write report.json, report.md, report.html, tables/*.csv, tables/*.tex and figures/*.svg into a folder.
 
     The same results and settings give the same bytes: nothing carries a date, a path or an unseeded number.
 
@@ -47,7 +49,7 @@ def write_report(
 def write_findings(findings: Findings, folder: Path) -> None:
     """Write all files of a report from findings that were computed before."""
     figures = draw_figures(findings)
-    tables = build_tables(findings)
+    tables = (*declared_tables(findings), *build_tables(findings))
     text = json.dumps(findings.as_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     _write(folder / "report.json", text + "\n")
     for figure in figures:
@@ -55,6 +57,7 @@ def write_findings(findings: Findings, folder: Path) -> None:
             _write(folder / "figures" / f"{panel.name}.svg", panel.svg)
     for table in tables:
         _write(folder / "tables" / f"{table.name}.csv", table_csv(table))
+        _write(folder / "tables" / f"{table.name}.tex", table_tex(table))
     for name, content in csv_files(findings).items():
         _write(folder / "tables" / f"all-{name}", content)
     _write(folder / "report.md", render_markdown(findings, figures, tables))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from adapterxfer.catalog import tasks
+from adapterxfer.catalog import layer_in, metric_of, tasks
 from adapterxfer.data.examples import Example
 from adapterxfer.data.storage import StoredTask, read_task
 from adapterxfer.errors import StageError
@@ -34,9 +34,9 @@ def execute(context: StageContext) -> dict[str, Any]:
     split = str(identity.get("split", DEFAULT_SPLIT))
     languages = list(identity.get("languages") or task.languages(split))
     entry = tasks().get(task.task)
-    metric = get_metric(
-        identity.get("metric") or (entry.metric if entry else None), format_name=task.format, labels=task.labels
-    )
+    protocol = str(identity.get("protocol", ""))
+    named = identity.get("metric") or metric_of(task.task, protocol, entry.metric if entry else None)
+    metric = get_metric(named, format_name=task.format, labels=task.labels)
     system = identity["system"]
     notes: dict[str, Any] = {}
     if system["kind"] == "control" and system["control"] != EMBEDDING_LAYER:
@@ -51,7 +51,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         "stage_key": context.stage.key,
         "task": task.task,
         "format": task.format,
-        "protocol": str(identity.get("protocol", "")),
+        "protocol": protocol,
         "metric_protocol": metric.protocol,
         "split": split,
         "system": dict(system),
@@ -70,28 +70,46 @@ def _ask_model(
     from adapterxfer.formats.inference import BATCH_TOKENS
     from adapterxfer.formats.registry import get_format
     from adapterxfer.formats.tagging import untokenized_words
-    from adapterxfer.predict.systems import encode_test, predict_backbone, predict_trained
+    from adapterxfer.predict.pools import has_pool, predict_pool
+    from adapterxfer.predict.systems import (
+        embedder_of_backbone,
+        embedder_of_model,
+        encode_test,
+        predict_backbone,
+        predict_trained,
+    )
     from adapterxfer.training.device import use_one_thread
 
     use_one_thread()
 
     identity, system = context.stage.identity, context.stage.identity["system"]
-    backbone = load_backbone(identity["backbone"], context.inputs.get("backbone"))
-    fmt = get_format(task.format, str(identity.get("protocol", "")))
-    encoded = encode_test(task, fmt, split, languages, backbone)
+    backbone = load_backbone(identity["backbone"], context.backbone_folder)
+    protocol = str(identity.get("protocol", ""))
+    fmt = get_format(task.format, protocol)
     batch_tokens = int(context.settings.get("eval_batch_tokens") or BATCH_TOKENS)
     device = str(context.settings.get("device") or "cpu")
     notes: dict[str, Any] = {}
+    layer = system.get("layer", "middle")
+    layer = layer_in(protocol) if layer == "middle" else layer
+    if has_pool(task):
+        if system["kind"] == "trained":
+            model = context.inputs["model"]
+            embedder = embedder_of_model(model, backbone, task, fmt, protocol, batch_tokens=batch_tokens, device=device)
+        else:
+            layer = 0 if system["kind"] == "control" else layer
+            embedder = embedder_of_backbone(backbone, layer, fmt, batch_tokens=batch_tokens, device=device)
+            notes["layer"] = layer
+        queries, found, more = predict_pool(task, languages, embedder)
+        return queries, ControlResult(found), {**notes, **more}
+    encoded = encode_test(task, fmt, split, languages, backbone)
     match system["kind"]:
         case "trained":
             folder = context.inputs["model"]
             predictions = predict_trained(
-                folder, backbone, task, fmt, encoded, batch_tokens=batch_tokens, device=device
+                folder, backbone, task, fmt, encoded, protocol=protocol, batch_tokens=batch_tokens, device=device
             )
         case "backbone":
-            predictions = predict_backbone(
-                backbone, system.get("layer", "middle"), fmt, encoded, batch_tokens=batch_tokens, device=device
-            )
+            predictions = predict_backbone(backbone, layer, fmt, encoded, batch_tokens=batch_tokens, device=device)
         case "control":
             predictions = predict_backbone(backbone, 0, fmt, encoded, batch_tokens=batch_tokens, device=device)
             notes["control"] = "retrieval with the embedding layer of the backbone"

@@ -16,8 +16,9 @@ import numpy as np
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast, slope_weights
 from adapterxfer.statistics.engine import resample
-from adapterxfer.statistics.estimate import estimates
+from adapterxfer.statistics.estimate import Estimate, estimates
 from adapterxfer.statistics.intervals import t_interval, t_p
+from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.table import ScoreTable
 
 
@@ -70,6 +71,29 @@ def ladder(
     replicates = resample(table, [question, *languages, *sizes], resamples=resamples, seed=seed)
     items = estimates(table, replicates, scope="items", level=level)[0]
     both = estimates(table, replicates, scope="items+runs", level=level)[0]
+    by_language = replicates.values[1 : 1 + len(languages)]
+    by_size = replicates.values[1 + len(languages) :]
+    return rungs(items, both, by_language, by_size, parameters)
+
+
+def rungs(
+    items: Estimate,
+    both: Estimate,
+    by_language: Floats,
+    by_size: Floats,
+    parameters: Sequence[float],
+) -> tuple[Rung, Rung, Rung, Rung]:
+    """All four rungs from what was estimated before, so that many questions share one resampling.
+
+    Args:
+        items, both: the question in the scopes `items` and `items+runs`.
+        by_language: values of the question in each language, whose mean it is; empty where it is no mean.
+        by_size: values of the quantity at each backbone, whose slope it is; empty where it is no slope.
+        parameters: parameter counts of ``by_size``.
+
+    Raises:
+        StatisticsError: parts that do not make up the question.
+    """
     first = Rung(
         "items",
         items.value,
@@ -87,9 +111,7 @@ def ladder(
         second = _missing("items+runs", assumes, "nothing was trained, so there are no runs to repeat")
     else:
         second = _missing("items+runs", assumes, "a single training run per system: repeat with more seeds")
-    by_language = replicates.values[1 : 1 + len(languages)]
-    by_size = replicates.values[1 + len(languages) :]
-    value = float(replicates.values[0])
+    value, level = items.value, items.level
     return first, second, _languages(by_language, value, level), _backbones(by_size, parameters, value, level)
 
 

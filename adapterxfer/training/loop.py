@@ -111,11 +111,12 @@ def train(
     Raises:
         DivergedError: loss, gradient or weights are not finite, or the loss diverged.
         StageStopped: the checkpoints were asked to stop; everything is saved.
-        StageError: a single example does not fit into memory.
+        StageError: a single example does not fit into memory, or a task cannot be trained by several processes.
     """
     accelerator = accelerator_for(settings.dtype, device)
     model.to(accelerator.device).train()
     processes = Processes(accelerator)
+    processes.check(tasks)
     log = processes.only_first(log)
     plan = plan_steps(tasks, settings, sampling)
     steps = plan.steps

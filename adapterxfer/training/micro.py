@@ -16,7 +16,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from adapterxfer.errors import StageError
-from adapterxfer.formats.base import Feature
+from adapterxfer.formats.base import Feature, whole_batch
 from adapterxfer.formats.memory import out_of_memory
 from adapterxfer.training.batches import micro_batches
 from adapterxfer.training.seeds import DropoutStream
@@ -74,12 +74,12 @@ class Accumulator:
         """Gradients of ``features``, summed into the parameters.
 
         Raises:
-            StageError: a single feature does not fit into memory.
+            StageError: a single feature does not fit into memory, or a batch that cannot be cut.
         """
         head = self._model.head(task.name)
         state = self._dropout.state()
         while True:
-            parts = micro_batches(features, token_budget=self.token_budget) if features else []
+            parts = self._parts(task, features)
             try:
                 return self._sums(task, head, parts)
             except (RuntimeError, MemoryError) as error:
@@ -88,7 +88,18 @@ class Accumulator:
             # Outside of the handler: its traceback keeps the tensors alive that have to go.
             self._release()
             self._dropout.set_state(state)
+            if whole_batch(task.format):
+                raise StageError(
+                    f"memory ran out at step {step}: task '{task.name}' compares the examples of a batch, which cannot "
+                    "be cut",
+                    fix="lower batch_size or max_length, set dtype: bf16, or use a larger device",
+                )
             self._halve(step, parts)
+
+    def _parts(self, task: TrainTask, features: Sequence[Feature]) -> list[Sequence[Feature]]:
+        if not features:
+            return []
+        return [features] if whole_batch(task.format) else micro_batches(features, token_budget=self.token_budget)
 
     def _sums(self, task: TrainTask, head: torch.nn.Module, parts: Sequence[Sequence[Feature]]) -> Sums:
         units = tokens = padded = 0

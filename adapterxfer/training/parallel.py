@@ -15,9 +15,11 @@ from accelerate import Accelerator
 from accelerate.utils import gather
 from torch import Tensor, nn
 
-from adapterxfer.formats.base import Feature
+from adapterxfer.errors import StageError
+from adapterxfer.formats.base import Feature, whole_batch
 from adapterxfer.training.meter import Log
 from adapterxfer.training.micro import Sums
+from adapterxfer.training.tasks import TrainTask
 
 
 class Processes:
@@ -45,6 +47,19 @@ class Processes:
     def only_first(self, log: Log) -> Log:
         """The log of the first process; the others are silent."""
         return log if self.first else _silent
+
+    def check(self, tasks: Sequence[TrainTask]) -> None:
+        """Refuse tasks whose loss compares the examples of a batch: cut over processes, it would be another loss.
+
+        Raises:
+            StageError: there is such a task, and this is not the only process.
+        """
+        whole = [task.name for task in tasks if whole_batch(task.format)]
+        if whole and self._count > 1:
+            raise StageError(
+                f"task '{whole[0]}' compares the examples of a batch: each of {self._count} processes would see a part",
+                fix="train it on one device",
+            )
 
     def share(self, features: Sequence[Feature]) -> Sequence[Feature]:
         """Own part of an effective batch: every n-th by length, so that all have the same work."""

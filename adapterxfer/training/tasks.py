@@ -76,7 +76,9 @@ def read_train_task(
             f"{folder}: holds task '{stored.task}' ({stored.format}); expected '{task}' ({format_name})",
             fix="plan the recipe again",
         )
-    fmt = get_format(format_name)
+    # Only of retrieval does the protocol decide what is trained; elsewhere it is a matter of prediction.
+    protocol = str(stored.extra.get("protocol", "")) if format_name == "retrieval" else ""
+    fmt = get_format(format_name, protocol)
     if not fmt.trainable:
         raise StageError(
             f"task '{task}': format '{format_name}' has no loss",

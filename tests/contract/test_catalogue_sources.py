@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from adapterxfer.catalog import FLORES, SOURCES, known_languages, languages, low_resource, overlaps, tasks
+from adapterxfer.catalog import (
+    FLORES,
+    LOW_RESOURCE,
+    REFUSED,
+    SOURCES,
+    backbones,
+    known_languages,
+    languages,
+    low_by,
+    low_resource,
+    overlaps,
+    pretraining_gib,
+    tasks,
+)
+from adapterxfer.catalog.languages import PRETRAINING
+from adapterxfer.catalog.task_sources import CONVERTED
 from adapterxfer.data.bitext import ISO3
 from adapterxfer.data.compositions import COMPOSITIONS, DATASETS
 from adapterxfer.data.layouts import FIELDS
@@ -45,6 +62,17 @@ def test_every_real_task_has_a_source(name):
     assert task.format in FORMATS
 
 
+def test_revisions_are_commits_or_said_to_be_unpinned():
+    for name, source in SOURCES.items():
+        for place in source.places():
+            assert place.revision in ("", CONVERTED) or re.fullmatch("[0-9a-f]{40}", place.revision), name
+            assert (place.pinned is None) == (place.revision in ("", CONVERTED))
+            assert place.repository not in REFUSED.get(name, {}), f"{name}: {place.repository}"
+            assert bool(place.splits) or not place.repository
+    pinned = {name for name, source in SOURCES.items() if source.pinned}
+    assert pinned == {"xquad", "bucc2018", "tatoeba", "sib200"}
+
+
 @pytest.mark.parametrize("name", [name for name in COMPOSITIONS if tasks()[name].role == "target"])
 def test_targets_have_the_languages_of_their_benchmark(name):
     for table in BENCHMARKS.values():
@@ -60,12 +88,20 @@ def test_codes_reach_the_files():
 
 
 def test_three_definitions_of_low_resource_disagree():
-    joshi, gib, unseen = (set(low_resource(name)) for name in ("joshi", "gib", "unseen"))
-    assert unseen == {"ht", "qu", "wo", "yo"}
+    joshi, gib, unseen = (set(low_resource(name)) for name in LOW_RESOURCE)
+    assert unseen == {"ht", "qu", "wo", "yo", "wol", "yor"}  # the last two are Wolof and Yoruba again
     assert unseen < gib
     assert "eu" in gib - joshi  # class 4 with 2.0 GiB
     assert "az" in joshi - gib  # class 1 with 6.5 GiB
-    assert set(low_resource("gib", gib=1000)) == set(languages())
+    assert set(low_resource("gib", gib=1000)) == set(languages()) | {"swa", "wol", "yor"}
+    assert (low_by("eu"), low_by("az"), low_by("yo"), low_by("de")) == (("gib",), ("joshi",), LOW_RESOURCE, ())
+    assert (pretraining_gib("sw"), pretraining_gib("swa"), pretraining_gib("hau")) == (1.6, 1.6, None)
+    assert pretraining_gib("sw", "mmbert") is None
+    with pytest.raises(ValueError, match="no size by language is known"):
+        low_resource("unseen", series="mmbert")
+    with pytest.raises(ValueError, match="series 'gpt'"):
+        pretraining_gib("sw", "gpt")
+    assert set(PRETRAINING) == {entry.series for entry in backbones().values() if entry.kind == "hub"}
     with pytest.raises(ValueError, match="definition"):
         low_resource("tiny")
 

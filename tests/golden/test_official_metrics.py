@@ -77,7 +77,7 @@ def test_bucc_pairs():
     assert found == pytest.approx(case["official"], **EXACT)
     # The same from counts of single source sentences: one row each, precision from distinct pairs.
     predictions = {"de-1": "en-1", "de-2": "en-9", "de-3": ""}
-    golds = {"de-1": "en-1", "de-2": "en-2", "de-3": "en-3"}
+    golds = {"de-1": '["en-1"]', "de-2": '["en-2"]', "de-3": '["en-3"]'}
     assert points("mining_f1", list(predictions.values()), list(golds.values())) == pytest.approx(40.0, **EXACT)
 
 

@@ -50,9 +50,24 @@ hub.repositories.update({
         "README.md": card({c: {"validation": f"{c}/validation-*", "test": f"{c}/test-*"} for c in ("de", "sw")}),
         **{f"{c}/{s}-00000-of-00001.parquet": nli(c) for c in ("de", "sw") for s in ("validation", "test")},
     }},
-    "google/xquad": {"main": {
+    "google/xquad": {"51adfef1c1287aab1d2d91b5bead9bcfb9c68583": {
         "README.md": card({f"xquad.{c}": {"validation": f"xquad.{c}/validation-*"} for c in ("de", "th")}),
         **{f"xquad.{c}/validation-00000-of-00001.parquet": squad(c) for c in ("de", "th")},
+    }},
+    "google/xtreme": {"main": {
+        "README.md": card({
+            "XQuAD.ru": {"validation": "XQuAD.ru/validation-*"}, "XQuAD.th": {"validation": "XQuAD.th/validation-*"},
+            "XNLI": {"test": "XNLI/test-*"}, "tatoeba.fin": {"validation": "tatoeba.fin/validation-*"},
+        }),
+        **{f"XQuAD.{c}/validation-00000-of-00001.parquet": squad(f"alternate-{c}") for c in ("ru", "th")},
+        "XNLI/test-00000-of-00001.parquet": parquet([
+            {"language": c, "sentence1": f"{c} {i // 3}", "sentence2": f"h {i}", "gold_label": NLI[i % 3]}
+            for i in range(6) for c in ("ar", "zh")
+        ]),
+        "tatoeba.fin/validation-00000-of-00001.parquet": parquet([
+            {"source_sentence": f"yksi {i}\\n", "target_sentence": f"one {i}\\n", "source_lang": "/cache/x"}
+            for i in range(3)
+        ]),
     }},
     "masakhane/masakhaner2": {
         "main": {"README.md": b"", "masakhaner2.py": b"raise SystemExit"},
@@ -86,6 +101,20 @@ with hub:
             found[name] = "loaded"
         except DataError as error:
             found[name] = str(error)
+    # The pinned repository lacks the language, or is not there: the alternate serves, and the notes say so.
+    for dataset, language, form in (("xquad", "ru", "span_qa"), ("xnli", "zh", "sequence_classification"),
+                                    ("tatoeba", "fi", "retrieval"), ("xquad", "th", "span_qa")):
+        notes = Counter()
+        examples = read_repository(dataset, "test", language, form, notes)
+        found[f"{dataset}.{language}"] = {
+            "notes": {k: v for k, v in notes.items() if v},
+            "first": dataclasses.asdict(examples[0]),
+            "n": len(examples),
+        }
+    try:
+        read_repository("xquad", "test", "el", "span_qa", Counter())
+    except DataError as error:
+        found["nowhere"] = str(error)
     found["server"] = sum("resolve" in request for request in hub.requests)
     print(json.dumps(found))
 """
@@ -113,3 +142,14 @@ def test_real_load_dataset_from_a_hub_on_localhost(tmp_path: Path) -> None:
     assert "cannot be loaded" in found["script"]
     assert "cambridgeltl/xcopa" in found["absent"]
     assert found["server"] > 3
+    # Pinned commit first; alternates only where it cannot serve, and then with a note.
+    assert found["xquad.th"]["first"]["example_id"] == "th0"
+    assert "examples from the alternate google/xtreme" not in found["xquad.th"]["notes"]
+    assert found["xquad.ru"]["first"]["example_id"] == "alternate-ru0"
+    assert found["xquad.ru"]["notes"]["examples from the alternate google/xtreme"] == 4
+    assert found["xnli.zh"]["n"] == 6
+    assert (found["xnli.zh"]["first"]["text"], found["xnli.zh"]["first"]["cluster_id"]) == ("zh 0", "0")
+    assert found["tatoeba.fi"]["first"]["text"] == "yksi 0"
+    assert found["tatoeba.fi"]["first"]["translation"] == "one 0"
+    assert "google/xquad" in found["nowhere"]
+    assert "google/xtreme" in found["nowhere"]

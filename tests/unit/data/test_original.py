@@ -222,7 +222,7 @@ def test_everything_missing_is_one_error_by_task(tmp_path, cache):
     with pytest.raises(DataError, match="no folder"):
         describe_source("udpos", tmp_path / "none", ["de"], cache=cache)
     with pytest.raises(DataError, match="no reader"):
-        describe_source("bucc2018", root, [], cache=cache)
+        describe_source("world-nli", root, [], cache=cache)
 
 
 def test_ambiguous_files_are_reported_but_exact_names_and_text_folders_win():

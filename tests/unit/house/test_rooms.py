@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "world": {"errors", "data", "pretraining"},
     "recipe": {"errors", "catalog", "store"},  # store.keys: the digest of a recipe
     "store": {"errors"},
-    "plan": FACTS | {"recipe", "store", "data"},
+    "plan": FACTS | {"recipe", "store", "data", "backbones"},  # backbones.describing: torch-free
     "data": {"errors", "catalog"},
     "metrics": {"errors", "catalog"},
     "statistics": {"errors"},
@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"store", "data", "pretraining", "backbones", "variants", "formats", "training", "predict", "metrics", "report"},
     "hub": FACTS
     | {"store", "recipe", "plan", "data", "backbones", "variants", "formats", "training", "predict", "metrics"}
-    | {"report", "statistics"},
+    | {"report", "statistics", "stages"},
     "engines": {"errors", "store", "stages", "plan", "recipe"},
     "api": FACTS | {"recipe", "plan", "store", "engines", "report"},
     "__main__": {"cli"},

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from planted_study import PlantedStudy, plant
 
-from adapterxfer.report.model import Findings
+from adapterxfer.report.model import SCHEMA, Findings
 from adapterxfer.report.page import SYNTHETIC_NOTE
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
@@ -133,7 +133,7 @@ def test_titles_are_escaped(written: tuple[PlantedStudy, Path, Findings]) -> Non
 
 def test_json_carries_schema_and_rounded_floats(written: tuple[PlantedStudy, Path, Findings]) -> None:
     value = json.loads((written[1] / "report.json").read_text(encoding="utf-8"))
-    assert value["schema"] == 1
+    assert value["schema"] == SCHEMA == 2
     assert len(value["effects"]) == len(written[2].effects)
     for effect in value["effects"]:
         assert effect["estimate"] == round(effect["estimate"], 6)

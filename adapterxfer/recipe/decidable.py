@@ -1,0 +1,218 @@
+"""Declared hypotheses that the seeds, sizes and languages of a recipe cannot decide: said before a training."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+from typing import TYPE_CHECKING
+
+from adapterxfer.catalog import UNTRAINED, backbones, known_languages, world_languages
+from adapterxfer.catalog.records import Language
+from adapterxfer.recipe.fields import NONE
+from adapterxfer.recipe.hypotheses import Hypothesis, Selection
+from adapterxfer.recipe.messages import suggestion
+
+if TYPE_CHECKING:
+    from adapterxfer.recipe.recipe import Recipe
+
+SOURCE = "en"
+OWN_SERIES = "own"
+"""Series of the backbones that a recipe pretrains itself."""
+
+FEWEST_DISCORDANT = 0.05
+"""Two trained systems rarely disagree on fewer answers; the floor under a standard error over items."""
+
+_Z_EQUIVALENCE = 1.645 + 1.282
+"""Normal quantiles of a one-sided 5 % test and of 80 % power where both sides can fail."""
+
+
+def undecidable(recipe: Recipe) -> list[str]:
+    """One line per reason why a declared hypothesis cannot be decided by this recipe, or only in a weaker form."""
+    tests = {entry.id: count_tests(recipe, entry) for entry in recipe.statistics.hypotheses}
+    families: Counter[str] = Counter()
+    for entry in recipe.statistics.hypotheses:
+        families[entry.family] += tests[entry.id]
+    found: list[str] = []
+    for entry in recipe.statistics.hypotheses:
+        reasons = list(_Asked(recipe, entry).reasons(families[entry.family]))
+        found += [f"hypothesis {entry.id}: {reason}" for reason in dict.fromkeys(reasons)]
+    return found
+
+
+def count_tests(recipe: Recipe, asked: Hypothesis) -> int:
+    """How many tests a hypothesis adds to its family: one per combination of the axes in `each`."""
+    look = _Asked(recipe, asked)
+    return math.prod(max(len(look.values(axis)), 1) for axis in asked.each)
+
+
+def series_of(recipe: Recipe, backbone: str) -> str:
+    """The series a backbone belongs to; `own` for those that the recipe pretrains."""
+    if recipe.is_own(backbone):
+        return OWN_SERIES
+    return backbones()[backbone].series
+
+
+class _Asked:
+    """One hypothesis beside the recipe that declares it."""
+
+    def __init__(self, recipe: Recipe, asked: Hypothesis) -> None:
+        self.recipe = recipe
+        self.asked = asked
+        self.sides = [side for side in (asked.a, asked.b) if side is not None] or [Selection()]
+
+    def reasons(self, tests_in_family: int) -> Iterator[str]:
+        """Why it cannot be decided, or only in a weaker form."""
+        names = list(self._names())
+        yield from names
+        if names:
+            return
+        yield from self._gain()
+        yield from self._sizes()
+        yield from self._languages()
+        yield from self._seeds(tests_in_family)
+        yield from self._margin()
+
+    def values(self, axis: str) -> tuple[str, ...]:
+        """Values of an axis that the hypothesis is about in this recipe; a side that names it wins, b before a."""
+        naming = [side.axes()[axis] for side in (*reversed(self.sides), self.asked.over) if axis in side.axes()]
+        wanted = naming[0] if naming else None
+        present = self._present()[axis]
+        return tuple(name for name in present if wanted is None or name in wanted)
+
+    def _present(self) -> dict[str, tuple[str, ...]]:
+        recipe = self.recipe
+        codes = self._codes(None)
+        table = languages_of(recipe)
+        series = self.asked.series
+        sized = [name for name in recipe.backbones if not name.endswith(UNTRAINED)]
+        return {
+            "backbone": tuple(name for name in sized if series is None or series_of(recipe, name) == series),
+            "variant": recipe.variants,
+            "adapter": tuple(spec.label for spec in recipe.adapters),
+            "intermediate": recipe.intermediate_tasks,
+            "target": recipe.target_tasks,
+            "format": tuple(dict.fromkeys(recipe.used_tasks()[name].format for name in recipe.target_tasks)),
+            "family": tuple(sorted({table[code].family for code in codes if code in table})),
+            "resource": tuple(sorted({table[code].resource for code in codes if code in table})),
+            "language": tuple(sorted(codes)),
+        }
+
+    def _codes(self, targets: tuple[str, ...] | None) -> set[str]:
+        """Zero-shot languages of some targets (of all when None)."""
+        names = self.recipe.target_tasks if targets is None else targets
+        return {code for name in names for code in self.recipe.languages_of(name)} - {SOURCE}
+
+    def _names(self) -> Iterator[str]:
+        present = self._present()
+        if self.asked.series is not None and not present["backbone"]:
+            known = sorted({series_of(self.recipe, name) for name in self.recipe.backbones})
+            yield f"no backbone of series '{self.asked.series}' in this recipe{suggestion(self.asked.series, known)}"
+        for side in (self.asked.over, *self.sides):
+            for axis, values in side.axes().items():
+                allowed = (*present[axis], SOURCE) if axis == "language" else present[axis]
+                absent = [value for value in values if value not in allowed]
+                if absent:
+                    close = suggestion(absent[0], allowed) if len(absent) == 1 else ""
+                    yield f"no {axis} {', '.join(absent)} in this recipe{close}"
+
+    def _gain(self) -> Iterator[str]:
+        tasks = self.recipe.intermediate_tasks
+        if self.asked.of == "gain" and (NONE not in tasks or len(tasks) < 2):
+            yield "a gain needs intermediate task 'none' and another one"
+        chosen = self.values("intermediate")
+        if self.asked.across == "intermediate" and len([name for name in chosen if name != NONE]) < (self.asked.k or 2):
+            yield f"fewer than {self.asked.k or 2} intermediate tasks to choose from"
+
+    def _sizes(self) -> Iterator[str]:
+        if self.asked.contrast not in ("slope", "slope_difference"):
+            return
+        chosen = self.values("backbone")
+        sizes = {self._size(name) for name in chosen}
+        if len(sizes) < 2:
+            yield "a slope needs backbones of two sizes or more"
+        elif len(sizes) == 2:
+            yield "two sizes give a difference, not a trend"
+        if len(sizes) < 3 and self.asked.scope == "backbones":
+            yield "scope 'backbones' needs three sizes or more: nothing is left to estimate their scatter from"
+        series = {series_of(self.recipe, name) for name in chosen}
+        if len(series) > 1:
+            mixed = ", ".join(sorted(series))
+            yield f"the slope mixes series ({mixed}), so size and pretraining are confounded: name one"
+
+    def _size(self, name: str) -> object:
+        known = backbones().get(name)
+        return (known and (known.non_embedding_parameters or known.parameters)) or name
+
+    def _languages(self) -> Iterator[str]:
+        for side, values in product(self.sides, product(*(self.values(axis) for axis in self._language_axes()))):
+            narrowed = dict(zip(self._language_axes(), ((value,) for value in values), strict=True))
+            wanted = {**self.asked.over.axes(), **side.axes(), **narrowed}
+            codes = self._matching(wanted)
+            named = " and ".join(f"{axis} {', '.join(wanted[axis])}" for axis in LANGUAGE_AXES if axis in wanted)
+            if not codes:
+                yield f"no target has a zero-shot language of {named or 'any kind'}"
+            elif self.asked.scope == "languages" and len(codes) < 2:
+                yield f"scope 'languages' needs two languages or more; {named or 'the selection'} has one"
+            if self.asked.across == "language" and len(codes) < (self.asked.k or 1):
+                yield f"at_least {self.asked.k} of {len(codes)} languages"
+
+    def _language_axes(self) -> list[str]:
+        return [axis for axis in self.asked.each if axis in LANGUAGE_AXES]
+
+    def _matching(self, wanted: dict[str, tuple[str, ...]]) -> set[str]:
+        targets = tuple(name for name in self.recipe.target_tasks if name in wanted.get("target", (name,)))
+        table = languages_of(self.recipe)
+        every = self._codes(targets) | ({SOURCE} & set(wanted.get("language", ())))
+        return {
+            code
+            for code in every
+            if code in wanted.get("language", (code,))
+            and (code not in table or table[code].family in wanted.get("family", (table[code].family,)))
+            and (code not in table or table[code].resource in wanted.get("resource", (table[code].resource,)))
+        }
+
+    def _seeds(self, tests_in_family: int) -> Iterator[str]:
+        seeds, asked = len(self.recipe.seeds), self.asked
+        if asked.scope != "items+runs":
+            return
+        if seeds == 1:
+            yield "one seed says nothing about retraining: add seeds, or declare scope: items"
+        elif seeds == 2 and tests_in_family > 1:
+            yield (
+                f"two seeds and {tests_in_family} tests in family '{asked.family}': adjusted p-values are withheld, "
+                "so no difference can be found; use three seeds or more, or a family of one test"
+            )
+
+    def _margin(self) -> Iterator[str]:
+        """A margin below what the test items allow even if two systems hardly differed and seeds did not matter."""
+        if self.asked.margin is None:
+            return
+        used = self.recipe.used_tasks()
+        targets = [name for name in self.values("target") if used[name].trained or "target" in self.asked.over.axes()]
+        sizes = []
+        for name in targets:
+            options = self.recipe.tasks.get(name)
+            items = (options and options.test_examples) or used[name].test_examples
+            codes = self._matching({**self.asked.over.axes(), "target": (name,)})
+            if items is None or not codes:
+                return
+            sizes.append(items * len(codes))
+        if not sizes:
+            return
+        variance = math.fsum(FEWEST_DISCORDANT / size for size in sizes) / len(sizes) ** 2
+        smallest = 100.0 * _Z_EQUIVALENCE * math.sqrt(variance)
+        if smallest > self.asked.margin:
+            yield (
+                f"margin {self.asked.margin:g} is out of reach: even if only {FEWEST_DISCORDANT:.0%} of the answers "
+                f"differed, {smallest:.1f} points would be needed with so few test items"
+            )
+
+
+LANGUAGE_AXES = ("family", "resource", "language")
+
+
+def languages_of(recipe: Recipe) -> dict[str, Language]:
+    """Facts about the languages of a recipe's targets: the world's for made-up tasks, else those of the catalogue."""
+    return dict(world_languages()) if recipe.synthetic else dict(known_languages())

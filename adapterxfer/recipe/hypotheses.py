@@ -1,0 +1,181 @@
+"""Hypotheses as a recipe declares them, before anything is trained: what is compared, over what, and what counts.
+
+A hypothesis is a question with one number as its answer, or several where `each` asks it once per backbone, family and
+so on. Everything that could be chosen after looking (margin, side, family, scope) is part of the declaration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from adapterxfer.recipe.base import Section
+from adapterxfer.recipe.fields import OneOrMany, problem
+
+ContrastKind = Literal[
+    "gain", "score", "difference", "slope", "slope_difference", "noninferior", "equivalent", "at_least", "chosen"
+]
+Quantity = Literal["gain", "score"]
+Scope = Literal["items", "items+runs", "languages", "backbones"]
+Alternative = Literal["two-sided", "greater", "less"]
+Axis = Literal["backbone", "variant", "intermediate", "target", "family", "resource", "language"]
+Method = Literal["romano_wolf", "holm", "bh", "by"]
+Expectation = Literal["difference", "positive", "negative", "equivalent", "noninferior"]
+
+AXES: tuple[str, ...] = (
+    "backbone", "variant", "adapter", "intermediate", "target", "format", "family", "resource", "language"
+)  # fmt: skip
+TWO_SIDED = ("difference", "slope_difference", "noninferior")
+"""Contrasts between two selections."""
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z", re.ASCII)
+
+
+def _identifier(value: str) -> str:
+    if not _ID.match(value):
+        raise problem("should be a short name of letters, digits and . _ -")
+    return value
+
+
+def _side(value: Any) -> Any:
+    """A text stands for a variant."""
+    return {"variant": value} if isinstance(value, str) else value
+
+
+Values = Annotated[tuple[str, ...], OneOrMany, Field(min_length=1)]
+Identifier = Annotated[str, AfterValidator(_identifier)]
+Margin = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+
+
+class Selection(Section):
+    """Cells and languages: one value or a list per axis; an axis that is not named is not narrowed.
+
+    Without `family`, `resource` and `language` all zero-shot languages are meant. Targets without training data
+    (retrieval) take part only where `target` or `format` names them.
+    """
+
+    backbone: Values | None = None
+    variant: Values | None = None
+    adapter: Values | None = None
+    intermediate: Values | None = None
+    target: Values | None = None
+    format: Values | None = None
+    family: Values | None = None
+    resource: Values | None = None
+    language: Values | None = None
+
+    def axes(self) -> dict[str, tuple[str, ...]]:
+        """Axis -> its values, for the axes that are named."""
+        return {axis: value for axis in AXES if (value := getattr(self, axis)) is not None}
+
+
+Side = Annotated[Selection, BeforeValidator(_side)]
+
+
+class Reference(Section):
+    """A value to print beside ours; no verdict looks at it.
+
+    Attributes:
+        label: where it comes from and whether it was verified; printed with every appearance.
+    """
+
+    value: Annotated[float, Field(allow_inf_nan=False)]
+    label: Annotated[str, Field(min_length=1)]
+
+
+class Hypothesis(Section):
+    """One declared hypothesis; docs/hypotheses.md describes every key."""
+
+    id: Identifier
+    text: str = ""
+    family: Identifier = "primary"
+    contrast: ContrastKind
+    of: Quantity = "gain"
+    by: Literal["log10_parameters"] | None = None
+    series: str | None = None
+    over: Selection = Selection()
+    a: Side | None = None
+    b: Side | None = None
+    each: Annotated[tuple[Axis, ...], OneOrMany] = ()
+    across: Literal["intermediate", "target", "family", "language"] | None = None
+    k: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    margin: Margin | None = None
+    alternative: Alternative = "two-sided"
+    scope: Scope = "items+runs"
+    expect: Expectation | None = None
+    reference: Reference | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Hypothesis:
+        for wrong in _contradictions(self):
+            raise problem(wrong)
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What was declared, as JSON values; keys that were left out stay out."""
+        return self.model_dump(mode="json", exclude_defaults=True, exclude_none=True)
+
+    @property
+    def two_sided(self) -> bool:
+        """Whether two selections are compared."""
+        return self.a is not None
+
+
+def _contradictions(asked: Hypothesis) -> Iterable[str]:
+    kind = asked.contrast
+    if (asked.a is None) != (asked.b is None):
+        yield "a and b belong together"
+    if kind in TWO_SIDED and asked.a is None:
+        yield f"contrast '{kind}' compares two sides: give a and b, e.g. a: stack, b: full-ft"
+    if kind not in (*TWO_SIDED, "equivalent") and asked.a is not None:
+        yield f"contrast '{kind}' has one side: put the selection into 'over'"
+    if kind in ("noninferior", "equivalent") and asked.margin is None:
+        yield f"contrast '{kind}' needs a margin in points: any difference is small beside some margin"
+    if kind in ("at_least", "chosen") and asked.across is None:
+        yield f"contrast '{kind}' needs 'across': intermediate, target, family or language"
+    if (kind == "at_least") != (asked.k is not None):
+        yield "contrast 'at_least' and the key 'k' belong together"
+    if kind == "chosen" and asked.across not in (None, "intermediate"):
+        yield "contrast 'chosen' chooses among intermediate tasks: across: intermediate"
+    if kind not in ("at_least", "chosen") and asked.across is not None:
+        yield f"contrast '{kind}' has no 'across'"
+    if kind in ("slope", "slope_difference") and "backbone" in asked.each:
+        yield "a slope is over backbones: it cannot be asked for each backbone"
+    if asked.scope == "backbones" and kind not in ("slope",):
+        yield "scope 'backbones' is for a slope over three sizes or more"
+    if asked.alternative != "two-sided" and (asked.margin is not None or kind == "at_least"):
+        yield f"contrast '{kind}' has its own side: leave 'alternative' out"
+    if asked.expect in ("equivalent", "noninferior") and asked.margin is None:
+        yield f"to expect '{asked.expect}' a margin is needed"
+    if kind == "score" and asked.of == "gain":
+        yield "contrast 'score' needs of: score"
+    if len(set(asked.each)) < len(asked.each):
+        yield "'each' names an axis twice"
+
+
+class HypothesisFile(Section):
+    """A file of hypotheses that recipes include."""
+
+    hypotheses_file: Literal[1]
+    about: str = ""
+    hypotheses: Annotated[tuple[Hypothesis, ...], Field(min_length=1)]
+    multiplicity: dict[str, Method] = Field(default_factory=dict)
+
+
+def read_hypotheses(values: Iterable[Mapping[str, Any]]) -> tuple[Hypothesis, ...]:
+    """Hypotheses from JSON values, as `Hypothesis.identity` gave them.
+
+    Raises:
+        pydantic.ValidationError: they were not written by this version.
+    """
+    return tuple(Hypothesis.model_validate(frozen(value)) for value in values)
+
+
+def frozen(value: Any) -> Any:
+    """Lists become tuples: the schema is frozen through and through."""
+    if isinstance(value, Mapping):
+        return {key: frozen(entry) for key, entry in value.items()}
+    return tuple(frozen(entry) for entry in value) if isinstance(value, list | tuple) else value

@@ -1,0 +1,80 @@
+"""Hypotheses from a file of their own: `statistics.include` of a recipe, or `--set statistics.include=PATH`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from adapterxfer.errors import Problem, RecipeError
+from adapterxfer.recipe.hypotheses import HypothesisFile, frozen
+from adapterxfer.recipe.messages import problems_of
+from adapterxfer.recipe.yaml_core import Document, parse_yaml
+
+KEY = ("statistics", "include")
+
+
+def include_hypotheses(document: Document, source: str) -> None:
+    """Replace `statistics.include` by the hypotheses and families of the files that it names.
+
+    Paths are looked up beside the recipe, then in the current folder. Only the content of the files counts for any
+    result, not their place.
+
+    Raises:
+        RecipeError: a file cannot be read or anything in it is wrong, with positions in that file.
+    """
+    statistics = document.value.get("statistics") if isinstance(document.value, dict) else None
+    if not isinstance(statistics, dict) or "include" not in statistics:
+        return
+    named = statistics.pop("include")
+    names = named if isinstance(named, list) else [named]
+    place = document.values.get(KEY) or document.keys.get(KEY) or (1, 1)
+    if not names or not all(isinstance(name, str) and name for name in names):
+        document.problems.append(Problem(*place, "statistics.include should be the path of a file, or a list of paths"))
+        return
+    for name in names:
+        found = read_hypothesis_file(_find(name, source, place))
+        listed = statistics.setdefault("hypotheses", [])
+        families = statistics.setdefault("multiplicity", {})
+        if isinstance(listed, list):
+            listed += [entry.identity() for entry in found.hypotheses]
+        for family, method in found.multiplicity.items() if isinstance(families, dict) else ():
+            if families.setdefault(family, method) != method:
+                other = families[family]
+                text = f"statistics.include: {name} adjusts family '{family}' by {method}, the recipe by {other}"
+                document.problems.append(Problem(*place, text))
+
+
+def read_hypothesis_file(path: Path) -> HypothesisFile:
+    """Read and check one file of hypotheses.
+
+    Raises:
+        RecipeError: the file cannot be read, or anything in it is wrong.
+    """
+    source = str(path)
+    try:
+        document = parse_yaml(path.read_bytes(), source)
+    except OSError as error:
+        raise RecipeError(source, [Problem(1, 1, f"cannot be read: {error.strerror}")]) from None
+    problems = list(document.problems)
+    value: Any = frozen(document.value)
+    if not isinstance(value, dict):
+        raise RecipeError(source, [*problems, Problem(1, 1, "expected hypotheses_file: 1 and a list of hypotheses")])
+    try:
+        found = HypothesisFile.model_validate(value)
+    except ValidationError as error:
+        problems += problems_of(error.errors(include_url=False), document, HypothesisFile)
+        raise RecipeError(source, sorted(set(problems))) from None
+    if problems:
+        raise RecipeError(source, problems)
+    return found
+
+
+def _find(name: str, source: str, place: tuple[int, int]) -> Path:
+    candidates = [Path(source).parent / name, Path(name)]
+    for path in candidates:
+        if path.is_file():
+            return path
+    message = f"statistics.include: no file '{name}' beside the recipe or in the current folder"
+    raise RecipeError(source, [Problem(*place, message)], fix="give a path such as hypotheses/phang2020.yaml")

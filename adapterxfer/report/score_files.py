@@ -1,0 +1,378 @@
+"""Per-example scores of other tools, from a CSV or Parquet table with documented columns, as `Results`.
+
+One row is one example of one run of one system. Everything is checked before anything is compared, and every error
+names the column or the rows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adapterxfer.errors import DataError
+from adapterxfer.metrics import METRICS, Metric
+from adapterxfer.report.cells import NONE, SOURCE_LANGUAGE, Cell
+from adapterxfer.report.languages import describe_languages
+from adapterxfer.report.reading import Frame, PredictionFile
+from adapterxfer.report.results import Results, TargetResults
+from adapterxfer.store.keys import canonical_json
+
+REQUIRED = ("target", "language", "example")
+SYSTEM = ("backbone", "parameters", "non_embedding_parameters", "variant", "adapter", "intermediate")
+OPTIONAL = (*SYSTEM, "seed", "cluster", "gold", "family", "resource", "metric")
+DEFAULTS: dict[str, Any] = {
+    "backbone": "model", "parameters": 0, "non_embedding_parameters": 0, "variant": "system", "adapter": "",
+    "intermediate": NONE, "seed": 0, "cluster": None, "gold": "", "family": "", "resource": "", "metric": "",
+}  # fmt: skip
+NUMBERS = ("parameters", "non_embedding_parameters", "seed")
+
+MEAN_SCORE = Metric(
+    name="mean score",
+    columns=("score", "total"),
+    protocol="mean of per-example scores between 0 and 1, times 100",
+    score=METRICS["accuracy"].score,
+    count=METRICS["accuracy"].count,
+    float_columns=("score",),
+)
+"""What a single column `score` means."""
+
+Texts = npt.NDArray[np.object_]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A checked table: text and number columns, and the counts of the metric."""
+
+    path: Path
+    columns: Mapping[str, Texts]
+    counts: Floats
+    metric: Metric
+
+
+def read_scores(path: Path, *, source_language: str = SOURCE_LANGUAGE, common_languages: bool = False) -> Results:
+    """Results from a table of per-example scores; docs/report.md lists the columns.
+
+    Args:
+        common_languages: keep only the languages in which every system of a target was scored, instead of refusing.
+
+    Raises:
+        DataError: columns are missing or contradict each other, values are not finite or out of range, an example is
+            given twice, or systems of one target were scored on different examples or different gold answers.
+    """
+    rows = _read(path)
+    labels = [rows.columns[name] for name in (*SYSTEM, "seed", "target")]
+    keys = np.array(["\x1f".join(map(str, row)) for row in zip(*labels, strict=True)])
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    cells: list[Cell] = []
+    order = np.argsort(first, kind="stable")
+    by_target: dict[str, list[tuple[Cell, npt.NDArray[np.intp]]]] = {}
+    for number in order.tolist():
+        chosen = np.flatnonzero(inverse == number)
+        cell = _cell(rows, int(chosen[0]))
+        cells.append(cell)
+        by_target.setdefault(cell.target, []).append((cell, chosen))
+    targets: dict[str, TargetResults] = {}
+    files: dict[str, PredictionFile] = {}
+    for target, members in by_target.items():
+        made, made_files = _target(rows, target, members, source_language, common_languages=common_languages)
+        targets[target] = made
+        files |= made_files
+    _check_sizes(rows, cells)
+    codes = dict.fromkeys(code for made in targets.values() for code in made.frame.languages)
+    return Results(
+        cells=tuple(cells),
+        missing=(),
+        folders={cell.predict: path for cell in cells},
+        languages=describe_languages(codes, _languages(rows)),
+        source_language=source_language,
+        _files=files,
+        _targets=targets,
+    )
+
+
+def _cell(rows: _Rows, number: int) -> Cell:
+    values = {name: rows.columns[name][number] for name in (*SYSTEM, "seed", "target")}
+    labels = {name: int(value) if name in NUMBERS else str(value) for name, value in values.items()}
+    predict = hashlib.sha256(canonical_json(labels).encode()).hexdigest()
+    return Cell.from_labels({**labels, "predict": predict})
+
+
+def _check_sizes(rows: _Rows, cells: list[Cell]) -> None:
+    sizes: dict[str, set[int]] = {}
+    for cell in cells:
+        sizes.setdefault(cell.backbone, set()).add(cell.non_embedding_parameters or cell.parameters)
+    several = sorted(name for name, found in sizes.items() if len(found) > 1)
+    unknown = sorted(name for name, found in sizes.items() if found == {0})
+    if several or (unknown and len(unknown) < len(sizes)):
+        what = f"{several[0]} has several sizes" if several else f"no size of {', '.join(unknown)}, but of others"
+        raise DataError(f"{rows.path}: parameters: {what}", fix="give every backbone one parameter count, or none")
+
+
+def _target(
+    rows: _Rows,
+    target: str,
+    members: list[tuple[Cell, npt.NDArray[np.intp]]],
+    source_language: str,
+    *,
+    common_languages: bool,
+) -> tuple[TargetResults, dict[str, PredictionFile]]:
+    """All systems of a target, on the same rows in the same order."""
+    languages = rows.columns["language"]
+    present = [set(languages[chosen].tolist()) for _, chosen in members]
+    shared = sorted(set.intersection(*present))
+    for (cell, _), own in zip(members, present, strict=True):
+        absent = sorted(set.union(*present) - own)
+        if absent and not common_languages:
+            raise DataError(
+                f"{rows.path}: target '{target}': {_name(cell)} has no rows in {', '.join(absent)}, where others have",
+                fix="score every system in the same languages, or keep the shared ones with --common-languages",
+            )
+    if not shared:
+        raise DataError(
+            f"{rows.path}: target '{target}': no language in which every system was scored", fix="score them alike"
+        )
+    reference: list[tuple[str, str]] = []
+    gold: list[str] = []
+    counts: dict[str, Floats] = {}
+    clusters: list[str] = []
+    for cell, chosen in members:
+        kept = chosen[np.isin(languages[chosen].astype(str), shared)]
+        examples = rows.columns["example"][kept]
+        ids = list(zip(languages[kept].astype(str).tolist(), examples.astype(str).tolist(), strict=True))
+        order = sorted(range(len(ids)), key=ids.__getitem__)
+        sorted_ids = [ids[place] for place in order]
+        _check_once(rows, cell, sorted_ids)
+        own_gold = [str(rows.columns["gold"][kept[place]]) for place in order]
+        own_clusters = [str(rows.columns["cluster"][kept[place]]) for place in order]
+        if not reference:
+            reference, gold, clusters = sorted_ids, own_gold, own_clusters
+        _check_same(rows, target, members[0][0], cell, reference, sorted_ids)
+        for what, mine, theirs in (("gold", own_gold, gold), ("cluster", own_clusters, clusters)):
+            if mine != theirs:
+                place = next(number for number, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1])
+                raise DataError(
+                    f"{rows.path}: target '{target}': the {what} of example '{reference[place][1]}' in "
+                    f"{reference[place][0]} is '{mine[place]}' for {_name(cell)} and '{theirs[place]}' for "
+                    f"{_name(members[0][0])}",
+                    fix="compare systems on the same data",
+                )
+        counts[cell.predict] = rows.counts[kept[np.array(order)]]
+    frame = Frame(
+        languages=tuple(shared),
+        language=np.array([shared.index(code) for code, _ in reference], dtype=np.int32),
+        example=np.array([example for _, example in reference], dtype=object),
+        cluster=np.array(clusters, dtype=object),
+    )
+    fingerprint = hashlib.sha256(canonical_json([*map(list, reference), gold]).encode()).hexdigest()
+    metadata = {"gold_fingerprint": fingerprint, "metric": rows.metric.name, "protocol": rows.metric.protocol}
+    files = {
+        cell.predict: PredictionFile(rows.path, rows.metric.columns, counts[cell.predict], metadata)
+        for cell, _ in members
+    }
+    made = TargetResults(
+        target=target,
+        metric=rows.metric,
+        protocol=rows.metric.protocol,
+        frame=frame,
+        gold_fingerprint=fingerprint,
+        cells=tuple(cell for cell, _ in members),
+        counts=counts,
+        zero_shot=tuple(code for code in shared if code != source_language),
+    )
+    return made, files
+
+
+def _check_once(rows: _Rows, cell: Cell, ids: list[tuple[str, str]]) -> None:
+    for before, after in pairwise(ids):
+        if before == after:
+            raise DataError(
+                f"{rows.path}: target '{cell.target}': example '{after[1]}' in {after[0]} is given twice for "
+                f"{_name(cell)}",
+                fix="give every example of a run once; repetitions of a training need a column 'seed'",
+            )
+
+
+def _check_same(
+    rows: _Rows, target: str, first: Cell, cell: Cell, reference: list[tuple[str, str]], ids: list[tuple[str, str]]
+) -> None:
+    if ids == reference:
+        return
+    extra = sorted(set(ids) ^ set(reference))
+    raise DataError(
+        f"{rows.path}: target '{target}': {_name(cell)} and {_name(first)} were scored on different examples, e.g. "
+        f"'{extra[0][1]}' in {extra[0][0]} ({len(ids)} rows against {len(reference)})",
+        fix="compare systems on the same examples",
+    )
+
+
+def _name(cell: Cell) -> str:
+    parts = [cell.backbone, cell.variant, cell.adapter, "" if cell.intermediate == NONE else cell.intermediate]
+    return f"{' '.join(part for part in parts if part)} seed {cell.seed}"
+
+
+def _languages(rows: _Rows) -> dict[str, dict[str, str]]:
+    """Family and tier of the languages, where the table says so.
+
+    Raises:
+        DataError: a language has two families or two tiers.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for name in ("family", "resource"):
+        for code, value in dict.fromkeys(zip(rows.columns["language"], rows.columns[name], strict=True)):
+            if not value:
+                continue
+            known = found.setdefault(str(code), {}).setdefault(name, str(value))
+            if known != str(value):
+                raise DataError(
+                    f"{rows.path}: language '{code}' has the {name} '{known}' and '{value}'", fix="keep one of them"
+                )
+    described = describe_languages(found, {})
+    return {
+        code: {
+            "name": described[code].name,
+            "family": entry.get("family", described[code].family),
+            "resource": entry.get("resource", described[code].resource),
+        }
+        for code, entry in found.items()
+    }
+
+
+def _read(path: Path) -> _Rows:
+    table = _table(path)
+    names = tuple(table)
+    if "system" in names and "variant" not in names:
+        table["variant"] = table.pop("system")
+    missing = [name for name in REQUIRED if name not in table]
+    if missing:
+        raise DataError(
+            f"{path}: no column {', '.join(missing)}; it has: {', '.join(names)}",
+            fix="give target, language, example and the scores; docs/report.md lists all columns",
+        )
+    size = len(table["target"])
+    if not size:
+        raise DataError(f"{path}: no rows", fix="give one row per example and run")
+    columns: dict[str, Texts] = {}
+    for name in (*REQUIRED, *OPTIONAL):
+        values = table.get(name)
+        empty = np.full(size, DEFAULTS.get(name), dtype=object)
+        columns[name] = empty if values is None else _filled(path, name, values)
+    if "cluster" not in table:
+        columns["cluster"] = columns["example"]
+    metric = _metric(path, table, columns)
+    return _Rows(path, columns, _counts(path, table, metric, size), metric)
+
+
+def _table(path: Path) -> dict[str, Texts]:
+    """Column -> values; CSV needs a header."""
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    try:
+        if path.suffix == ".parquet":
+            with parquet.ParquetFile(path) as file:
+                table = file.read(use_threads=False)
+        else:
+            texts = csv.ConvertOptions(
+                column_types={name: pa.string() for name in (*REQUIRED, "cluster", "gold", "backbone", "intermediate")}
+            )
+            table = csv.read_csv(path, read_options=csv.ReadOptions(use_threads=False), convert_options=texts)
+    except FileNotFoundError:
+        raise DataError(f"{path}: not found", fix="give a CSV or Parquet file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read ({error})", fix="give a CSV with a header, or Parquet") from None
+    repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if repeated:
+        raise DataError(f"{path}: column {', '.join(repeated)} appears twice", fix="keep one of them")
+    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+
+
+def _filled(path: Path, name: str, values: Texts) -> Texts:
+    """A column without gaps; whole numbers where numbers are meant.
+
+    Raises:
+        DataError: an empty value, or one that is no whole number.
+    """
+    default = DEFAULTS.get(name)
+    result = np.empty(len(values), dtype=object)
+    for row, value in enumerate(values.tolist()):
+        empty = value is None or value == "" or (isinstance(value, float) and np.isnan(value))
+        if empty and (name in REQUIRED or name in ("cluster", "seed")):
+            raise DataError(f"{path}: row {row + 1}: no value for '{name}'", fix="fill it in")
+        if name in NUMBERS:
+            number: Any = default if empty else value
+            if isinstance(number, str) or int(number) != number or int(number) < 0:
+                raise DataError(f"{path}: row {row + 1}: {name} = {value!r} is no whole number", fix="correct it")
+            result[row] = int(number)
+        else:
+            result[row] = default if empty else str(value)
+    return result
+
+
+def _metric(path: Path, table: Mapping[str, Texts], columns: Mapping[str, Texts]) -> Metric:
+    """The metric that is named, or the one whose columns are there.
+
+    Raises:
+        DataError: several are named, one is unknown, or no score columns are there.
+    """
+    named = sorted({str(value) for value in columns["metric"].tolist() if value})
+    if len(named) > 1:
+        raise DataError(f"{path}: metrics {', '.join(named)} in one file", fix="give one file per metric")
+    if named:
+        if named[0] not in METRICS:
+            known = ", ".join(sorted(METRICS))
+            raise DataError(f"{path}: unknown metric '{named[0]}'", fix=f"known metrics: {known}")
+        return METRICS[named[0]]
+    if "score" in table:
+        return MEAN_SCORE
+    for name in ("accuracy", "span_f1", "qa_f1"):
+        if set(METRICS[name].columns) <= set(table):
+            return METRICS[name]
+    raise DataError(
+        f"{path}: no scores; expected 'score' (0 to 1), or correct, total, or tp, predicted, gold_spans",
+        fix="add a column of scores, or name the metric in a column 'metric'",
+    )
+
+
+def _counts(path: Path, table: Mapping[str, Texts], metric: Metric, size: int) -> Floats:
+    """Counts of the metric, checked.
+
+    Raises:
+        DataError: a column is missing, or a value is no finite number, negative, or above its total.
+    """
+    columns = []
+    for name in metric.columns:
+        if name == "total" and metric is MEAN_SCORE:
+            columns.append(np.ones(size))
+            continue
+        if name not in table:
+            raise DataError(f"{path}: metric '{metric.name}' needs a column '{name}'", fix="add it")
+        try:
+            values = np.asarray(table[name], dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"{path}: column '{name}' holds something that is no number", fix="correct it") from None
+        bad = np.flatnonzero(~np.isfinite(values) | (values < 0))
+        if len(bad):
+            raise DataError(
+                f"{path}: row {bad[0] + 1}: {name} = {values[bad[0]]:g}; expected a finite number from 0 on "
+                f"({len(bad)} such rows)",
+                fix="score these examples again, or leave them out for every system",
+            )
+        columns.append(values)
+    counts = np.stack(columns, axis=1)
+    if metric is MEAN_SCORE and (counts[:, 0] > 1).any():
+        row = int(np.flatnonzero(counts[:, 0] > 1)[0])
+        raise DataError(
+            f"{path}: row {row + 1}: score = {counts[row, 0]:g}; expected 0 to 1", fix="divide percentages by 100"
+        )
+    if metric.columns[:2] == ("correct", "total") and (counts[:, 0] > counts[:, 1]).any():
+        row = int(np.flatnonzero(counts[:, 0] > counts[:, 1])[0])
+        raise DataError(f"{path}: row {row + 1}: more correct than total", fix="correct it")
+    return counts
