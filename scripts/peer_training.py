@@ -154,10 +154,12 @@ class Peer:
                 "weight_decay": settings.weight_decay,
                 "max_grad_norm": settings.clip,
             }
+        # Named, because AdapterTrainer looks for them in flexible heads, which these models have not.
+        labels = ["start_positions", "end_positions"] if format_name == "span_qa" else ["labels"]
         arguments = TrainingArguments(
             output_dir=folder, per_device_eval_batch_size=EVAL_BATCH, save_strategy="no", report_to=[], use_cpu=True,
             disable_tqdm=True, seed=seed, group_by_length=group, logging_steps=25, dataloader_pin_memory=False,
-            log_level="error", **training,
+            log_level="error", label_names=labels, **training,
         )  # fmt: skip
         trainer = kind(
             model=self.model, args=arguments, train_dataset=rows, data_collator=_collator(format_name, self.tokenizer)

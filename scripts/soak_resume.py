@@ -17,6 +17,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from adapterxfer.backbones.loading import EMBEDDED_FOLDER, WORLD_FOLDER
 from adapterxfer.data.examples import PairExample, TaggingExample, TaskData
 from adapterxfer.data.storage import write_task
 from adapterxfer.engines.worker import run_stage
+from adapterxfer.stages.train import execute as _already_imported  # noqa: F401 - not again in every process
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.store import Store
 
@@ -44,6 +46,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--steps", type=int, default=60, help="of each training")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first training: variant and task")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +67,7 @@ class Soak:
 
     def run(self) -> int:
         """Everything; returns the exit code."""
-        rounds = 0
+        rounds = self.arguments.first
         while sum(self.kills.values()) < self.arguments.kills and not self.problems:
             stage = self.stage(rounds)
             seconds = self.undisturbed(stage)
@@ -135,6 +138,7 @@ class Soak:
                 self.problems.append(f"training {number}: exit code {code}")
                 return
             break
+        store.clean()
         expected = Store(self.folder / "undisturbed").folder(stage)
         found = store.folder(stage)
         self.problems += [
@@ -161,7 +165,10 @@ class Soak:
             place.open()
             run_stage(stage, store=place, settings=settings, inputs=inputs)
             code = 0
+        except BaseException:
+            traceback.print_exc()
         finally:
+            sys.stderr.flush()
             os._exit(code)
 
 
