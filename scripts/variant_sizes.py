@@ -13,8 +13,8 @@ HEAD = """# What trains, and what it takes
 
 Made by `python scripts/variant_sizes.py > docs/sizes.md`; nothing here is measured on a running training. Backbones
 stand on torch's meta device with the widths and depths of their configurations; adapters and fusions are built at that
-width. Heads are left out. Memory is that of weights (4 bytes), and for what trains also gradients and two moments of Adam
-(16 bytes in all), in fp32; activations come on top and depend on the batch.
+width. Heads are left out. Memory is that of weights (4 bytes), and for what trains also gradients and two moments of
+Adam (16 bytes in all), in fp32; activations come on top and depend on the batch.
 
 `stack` and `fuse` hold one intermediate adapter of `seq_bn/16` (`fuse` also the target's) beside the backbone, frozen.
 A fusion has as many parameters with two adapters as with nine.
