@@ -91,7 +91,7 @@ def _adapter_tensors(adapter: Adapter, part_id: str, kind: Layout, model: Transf
         case "peft":
             return adapter_to_peft(adapter, model.loaded.architecture)
         case _:
-            return adapter.state_dict()
+            return untied_state(adapter)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
