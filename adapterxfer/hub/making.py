@@ -169,7 +169,7 @@ def _write(
     encoder: bool,
 ) -> Manifest:
     stage, composition = record.stage, model.composition
-    results = collect_results(plan, store, wanted.key)
+    results = collect_results(plan, store, wanted.key, encoder=encoder)
     protocols = _protocols(plan, wanted.key)
     architecture = model.loaded.architecture
     stacked = len(composition.adapters) > 1

@@ -8,5 +8,5 @@ from pathlib import Path
 
 collect_ignore_glob = [] if os.environ.get("ADAPTERXFER_SLOW") else ["test_*.py"]
 
-FAKES = Path(__file__).parents[1] / "unit" / "engines"
-sys.path += [str(FAKES), str(Path(__file__).parent)]
+UNIT = Path(__file__).parents[1] / "unit"
+sys.path += [str(UNIT / "engines"), str(UNIT / "hub"), str(Path(__file__).parent)]
