@@ -174,6 +174,8 @@ def _write(
     architecture = model.loaded.architecture
     stacked = len(composition.adapters) > 1
     layouts = {p.id: layout_for(p.method, architecture.model_type, stacked=stacked) for p in composition.adapters}
+    if composition.fusion_rank:
+        layouts = dict.fromkeys(layouts, "own")  # no library reads such a fusion
     numbers = write_tensors(folder, model, layouts, encoder=encoder)
     identity = stage.identity["backbone"]
     write_library_files(
