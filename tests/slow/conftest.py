@@ -8,5 +8,7 @@ from pathlib import Path
 
 collect_ignore_glob = [] if os.environ.get("ADAPTERXFER_SLOW") else ["test_*.py"]
 
-UNIT = Path(__file__).parents[1] / "unit"
-sys.path += [str(UNIT / "engines"), str(UNIT / "hub"), str(Path(__file__).parent)]
+TESTS = Path(__file__).parents[1]
+sys.path += [
+    str(TESTS / "unit" / "engines"), str(TESTS / "unit" / "hub"), str(Path(__file__).parent), str(TESTS / "integration")
+]  # fmt: skip
