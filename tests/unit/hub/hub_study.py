@@ -93,9 +93,7 @@ controls: false
 statistics: {resamples: 100}
 """
 
-SIZES = {"reduction_factor": 4, "bottleneck_size": 6, "rank": 4, "prefix_length": 3}
-COMPACTER = 6
-"""Its reduction factor: 24 / 6 is a multiple of 4, as it needs."""
+SIZES = {"reduction_factor": 6, "bottleneck_size": 6, "rank": 4, "prefix_length": 3}
 
 
 def methods_recipe() -> str:
@@ -103,8 +101,7 @@ def methods_recipe() -> str:
     specs = []
     for method in METHODS.values():
         if method.available:
-            own = SIZES | ({"reduction_factor": COMPACTER} if method.name == "compacter" else {})
-            sizes = [f"{key}: {own[key]}" for key in method.sizes[:1]]
+            sizes = [f"{key}: {SIZES[key]}" for key in method.sizes[:1]]
             specs.append("{" + ", ".join([f"method: {method.name}", *sizes]) + "}")
     return METHODS_RECIPE.replace("ADAPTERS", ", ".join(specs))
 
