@@ -189,7 +189,7 @@ def heatmap(findings: Findings) -> Figure | None:
         panels.append(_heat_panel(variant, tasks, targets, own, strongest))
     caption = (
         f"Zero-shot gain in points at {largest}. Tinted: difference found (**), or found for these models (*), after "
-        "correction for all cells; hollow: inconclusive, with the minimum detectable effect in the table of cells."
+        "correction for all cells; hollow: inconclusive (minimum detectable effects are in tables/all-effects.csv)."
     )
     return Figure("heatmap", "Which intermediate task helps which target?", caption, tuple(panels))
 
