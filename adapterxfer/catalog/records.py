@@ -52,6 +52,8 @@ class Task:
         train_examples, dev_examples, test_examples: default sizes (test: per language); None is "all there are".
         available: whether this version can run it.
         verified: whether the facts were read at the source.
+        before: tasks whose English data are trained on first, with the same model and head.
+        stand_in: the world task behind the name, where the world stands in for real data.
     """
 
     name: str
@@ -71,6 +73,8 @@ class Task:
     available: bool = False
     verified: bool = True
     note: str = ""
+    before: tuple[str, ...] = ()
+    stand_in: str = ""
 
     @property
     def synthetic(self) -> bool:

@@ -118,6 +118,9 @@ _WORLD_KIN = {
     "world-pos": "pos", "world-ner": "ner", "world-xqa": "qa", "world-xmc": "choice", "world-retrieval": "retrieval",
 }  # fmt: skip
 
+_BEFORE = {"xcopa": ("siqa",)}
+"""Target -> tasks trained first, with the same model and head: XTREME-R trains on Social IQa, then on COPA."""
+
 _OVERLAPS = {
     "xquad": ("squad-v1", "squad-v2", "squad-gold-sentence", "squad-retrieval"),
     "xquad-gold-sentence": ("squad-v1", "squad-v2", "squad-gold-sentence", "squad-retrieval"),
@@ -166,7 +169,7 @@ def tasks() -> dict[str, Task]:
         table[name] = Task(
             name, "target", form, metric, spoken, "hub" if hub else "local", hub or None, licence,
             protocol=_OWN_PROTOCOLS.get(name) or _PROTOCOLS[metric], trained=name not in _UNTRAINED, kin=kin,
-            available=True, verified=verified == "yes",
+            available=True, verified=verified == "yes", before=_BEFORE.get(name, ()),
         )  # fmt: skip
     for task in _REAL_TEXT:
         spoken = task.languages or tuple(code for code, entry in languages().items() if task.name in entry.tasks)

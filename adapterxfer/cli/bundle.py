@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from adapterxfer.cli.console import count, say, say_json
 from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
-from adapterxfer.plan import build_plan
+from adapterxfer.plan import Plan, build_plan
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,30 +30,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Write, verify and name the bundles."""
+    made, _, _ = make_and_verify(arguments)
+    if arguments.json:
+        say_json(made)
+    else:
+        say(f"{count(len(made), 'bundle')}; publish with: adapterxfer push {made[0]['folder']} --to ORG/NAME")
+    return 0
+
+
+def make_and_verify(
+    arguments: argparse.Namespace, *, skip_full: bool = False
+) -> tuple[list[dict[str, Any]], list[str], Plan]:
+    """Make all bundles that a command asks for, each verified in a fresh process.
+
+    Args:
+        skip_full: leave fully fine-tuned models out instead of refusing them.
+
+    Returns:
+        What is known of each bundle with its ``folder``, the names of those left out, and the plan.
+    """
     from adapterxfer.hub.checking import verify_fresh
     from adapterxfer.hub.making import choose, make_bundle
     from adapterxfer.store.store import Store
 
     narrowed = read_plan(arguments)
     plan, store = build_plan(narrowed.recipe), Store(arguments.store)
-    made = []
+    made: list[dict[str, Any]] = []
+    left_out = []
     for wanted in choose(narrowed, phase=arguments.phase, seed=arguments.seed):
+        stage = plan.stages[wanted.key]
+        if skip_full and stage.identity.get("mode") == "full":
+            left_out.append(wanted.name)
+            continue
         folder, manifest = make_bundle(plan, store, wanted, Path(arguments.out), full_weights=arguments.full_weights)
         backbone = manifest.backbone
         outside = None
         if backbone.kind == "stage" and not backbone.included:
-            outside = store.folder(plan.stages[plan.stages[wanted.key].inputs["backbone"]])
+            outside = store.folder(plan.stages[stage.inputs["backbone"]])
         checked = verify_fresh(folder, backbone=outside)
         made.append({"folder": str(folder), **checked})
         if not arguments.json:
             say(f"{folder}  {size_text(checked['bytes'])}  verified, logits differ by {checked['difference']:.1g}")
             if outside is not None:
                 say("  its backbone was trained by the recipe and is not in it; --full-weights adds it")
-    if arguments.json:
-        say_json(made)
-    else:
-        say(f"{count(len(made), 'bundle')}; publish with: adapterxfer push {made[0]['folder']} --to ORG/NAME")
-    return 0
+    return made, left_out, plan
 
 
 def size_text(size_bytes: int) -> str:

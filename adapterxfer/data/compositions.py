@@ -1,8 +1,8 @@
 """Every data set of the catalogue in its official file layout: names of files, reader, and the tasks made of it.
 
-A task is composed of data sets: XCOPA trains on Social IQa and COPA, XNLI on MNLI. File names are those of the original
-releases; where a name says too little (``train.jsonl``), its folder is part of the pattern. Several patterns are
-alternatives, the best first.
+A task is composed of data sets: XNLI trains on MNLI, XCOPA on COPA (after Social IQa, a task of its own). File names
+are those of the original releases; where a name says too little (``train.jsonl``), its folder is part of the pattern.
+Several patterns are alternatives, the best first.
 """
 
 from __future__ import annotations
@@ -318,9 +318,7 @@ COMPOSITIONS: Mapping[str, Composition] = {
         "sequence_classification", classification.NLI, (("mnli", "train", "en"),), (("xnli", "dev", "en"),), "xnli"
     ),
     "pawsx": _own("pawsx", "sequence_classification", classification.PAWSX, test="pawsx"),
-    "xcopa": Composition(
-        "multiple_choice", (), (("siqa", "train", "en"), ("copa", "train", "en")), (("copa", "dev", "en"),), "xcopa"
-    ),
+    "xcopa": Composition("multiple_choice", (), (("copa", "train", "en"),), (("copa", "dev", "en"),), "xcopa"),
     "panx": _own("panx", "tagging", tagged.NER, test="panx"),
     "xquad": Composition("span_qa", (), (("squad-v1", "train", "en"),), (("squad-v1", "dev", "en"),), "xquad"),
     "mlqa": Composition("span_qa", (), (("squad-v1", "train", "en"),), (("squad-v1", "dev", "en"),), "mlqa"),

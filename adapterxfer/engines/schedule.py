@@ -12,6 +12,7 @@ DEFAULT_COST: Mapping[str, float] = {
     "prepare": 1.0,
     "pretrain": 100.0,
     "train_intermediate": 20.0,
+    "reuse_intermediate": 2.0,
     "train_target": 10.0,
     "train_fusion": 10.0,
     "predict": 2.0,

@@ -8,7 +8,10 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from adapterxfer.hub.manifest import Manifest
+from adapterxfer.backbones.architectures import architecture_of
+from adapterxfer.catalog import METHODS
+from adapterxfer.hub.library_files import ALONE
+from adapterxfer.hub.manifest import AdapterEntry, Manifest
 from adapterxfer.hub.metadata import card_metadata
 
 SYNTHETIC_NOTE = (
@@ -24,6 +27,21 @@ CALLS = {
     "retrieval": 'bundle.embed(["A sentence."])',
 }
 """How each format is asked, as the card shows it."""
+
+
+FUSION_SOURCE = "Pfeiffer et al. 2021, *AdapterFusion: Non-Destructive Task Composition for Transfer Learning*"
+SOURCES = {
+    "seq_bn": f"Adapters: {FUSION_SOURCE}",
+    "double_seq_bn": "Adapters: Houlsby et al. 2019, *Parameter-Efficient Transfer Learning for NLP*",
+    "par_bn": "Adapters: He et al. 2022, *Towards a Unified View of Parameter-Efficient Transfer Learning*",
+    "lora": "Adapters: Hu et al. 2022, *LoRA: Low-Rank Adaptation of Large Language Models*",
+    "rslora": "Adapters: Kalajdzievski 2023, *A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA*",
+    "dora": "Adapters: Liu et al. 2024, *DoRA: Weight-Decomposed Low-Rank Adaptation*",
+    "vera": "Adapters: Kopiczko et al. 2024, *VeRA: Vector-based Random Matrix Adaptation*",
+    "ia3": "Adapters: Liu et al. 2022, *Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than "
+    "In-Context Learning*",
+}
+"""Adapter method -> what a card cites for it; methods without an entry are named only."""
 
 
 def render_card(manifest: Manifest, results: Mapping[str, Any], *, place: str = "") -> str:
@@ -54,6 +72,10 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, place: str = 
         place=place or manifest.name,
         calls=[CALLS[head.format] for head in manifest.composition.heads],
         synthetic_note=SYNTHETIC_NOTE,
+        encoder=_encoder(manifest),
+        sizes={part.id: _size(part) for part in manifest.composition.adapters},
+        why_own=_why_own(manifest),
+        citation=_citation(manifest),
         title=title(manifest),
         what=what(manifest),
         level=f"{results['level']:.0%}",
@@ -61,6 +83,40 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, place: str = 
         flagged=[row for row in results["training"] if row["flags"]],
     )
     return f"---\n{metadata}---\n\n{body}"
+
+
+def _encoder(manifest: Manifest) -> dict[str, str]:
+    """Class of `transformers` that reads the encoder, and its further arguments as code."""
+    architecture = architecture_of(manifest.backbone.model_type)
+    arguments = "".join(f", {name}={value!r}" for name, value in architecture.arguments.items())
+    return {"model": architecture.model, "arguments": arguments}
+
+
+def _size(part: AdapterEntry) -> str:
+    sizes = METHODS[part.method].sizes if part.method in METHODS else ()
+    if not sizes:
+        return ""
+    word = "bottleneck" if "bottleneck_size" in sizes or "reduction_factor" in sizes else sizes[0].replace("_", " ")
+    return f", {word} {part.bottleneck_size}"
+
+
+def _why_own(manifest: Manifest) -> str:
+    """Why no library reads the adapters."""
+    parts = [part for part in manifest.composition.adapters if part.layout == "own"]
+    if not parts:
+        return "its adapters belong to both libraries, and no model can hold both."
+    if parts[0].method in ALONE and len(manifest.adapter_ids) > 1:
+        return f"in a stack of two {parts[0].method} there, the upper one sees the output of the lower one."
+    library = METHODS[parts[0].method].library if parts[0].method in METHODS else "adapters"
+    return f"`{library}` has no {parts[0].method} with the same tensors for {manifest.backbone.model_type} encoders."
+
+
+def _citation(manifest: Manifest) -> str:
+    methods = dict.fromkeys(part.method for part in manifest.composition.adapters)
+    sources = [SOURCES[method] for method in methods if method in SOURCES]
+    if manifest.fused:
+        sources.insert(0, "Fusion: " + FUSION_SOURCE)
+    return " ".join(f"{source}." for source in dict.fromkeys(sources))
 
 
 def title(manifest: Manifest) -> str:
@@ -77,7 +133,9 @@ def what(manifest: Manifest) -> str:
     tasks = " and ".join(head.task for head in composition.heads)
     before = composition.intermediate
     backbone = f"the frozen multilingual encoder {manifest.backbone.name}"
-    match composition.variant:
+    kind = " and ".join(dict.fromkeys(part.method for part in composition.adapters))
+    variant: str = composition.variant
+    match variant:
         case "full-ft":
             first = f"trained on the English intermediate task {before}, then " if before else ""
             name = manifest.backbone.name
@@ -85,20 +143,23 @@ def what(manifest: Manifest) -> str:
         case "head-only":
             return f"A head on {backbone}, trained on {tasks} in English."
         case "adapter":
-            return f"A bottleneck adapter in every layer of {backbone}, trained on {tasks} in English."
+            return f"An adapter ({kind}) in every layer of {backbone}, trained on {tasks} in English."
         case "sequential":
             return (
-                f"One bottleneck adapter in every layer of {backbone}, trained on the English intermediate task "
+                f"One adapter ({kind}) in every layer of {backbone}, trained on the English intermediate task "
                 f"{before} and then further on {tasks} in English."
             )
         case "stack":
             return (
-                f"Two bottleneck adapters in every layer of {backbone}: the lower one was trained on the English "
+                f"Two adapters ({kind}) in every layer of {backbone}: the lower one was trained on the English "
                 f"intermediate task {before} and then frozen, the upper one on {tasks} in English."
             )
-        case _:
+        case "fuse":
             count = len(composition.adapters)
             return (
-                f"A fusion of {count} frozen bottleneck adapters in every layer of {backbone} "
+                f"A fusion of {count} frozen adapters ({kind}) in every layer of {backbone} "
                 f"({', '.join(part.name for part in composition.adapters)}), trained on {tasks} in English."
             )
+    first = f" after the English intermediate task {before}" if before else ""
+    adapters = f"with adapters ({kind}) on {backbone}" if kind else f"of the encoder {manifest.backbone.name}"
+    return f"Variant `{variant}` {adapters}, for {tasks} in English{first}."

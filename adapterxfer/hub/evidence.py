@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from adapterxfer.catalog import tasks, world_languages
+from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.hub.licences import facts_of
 from adapterxfer.plan import Cell, Plan
 from adapterxfer.report.findings import find
@@ -80,10 +82,10 @@ def collect_results(plan: Plan, store: Store, key: str) -> dict[str, Any]:
         "resamples": settings.resamples,
         "seed": settings.seed,
         "source_language": results.source_language,
-        "languages": _languages(results),
+        "languages": _languages(results, synthetic=settings.synthetic),
         "scores": scores,
         "gains": _gains(plan, store, own, settings),
-        "training": _training(plan, key),
+        "training": _training(plan, store, key),
     }
 
 
@@ -164,7 +166,7 @@ def _number(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, 6)
 
 
-def _languages(results: Results) -> list[dict[str, Any]]:
+def _languages(results: Results, *, synthetic: bool) -> list[dict[str, Any]]:
     made_up = world_languages()
     return [
         {
@@ -172,30 +174,60 @@ def _languages(results: Results) -> list[dict[str, Any]]:
             "name": entry.name,
             "family": entry.family,
             "resource": entry.resource,
-            "synthetic": any(tasks()[t].synthetic for t in results.targets if t in tasks()) and code in made_up,
+            "synthetic": synthetic and code in made_up,
         }
         for code, entry in results.languages.items()
     ]
 
 
-def _training(plan: Plan, key: str) -> list[dict[str, Any]]:
-    """Data behind every training in the lineage, nearest first."""
+def _training(plan: Plan, store: Store, key: str) -> list[dict[str, Any]]:
+    """Data behind every training in the lineage, nearest first; those of a reused adapter as its author states them."""
     rows: dict[str, dict[str, Any]] = {}
+    done = store.completed()
     for entry in lineage(plan, key):
         stage = plan.stages[entry["key"]]
+        if stage.kind == "reuse_intermediate" and stage.key[:SHORT_KEY] in done:
+            for row in _published(stage, done[stage.key[:SHORT_KEY]]):
+                rows.setdefault(f"{row['task']} {row['published']}", row)
         if stage.kind not in TRAINING_KINDS:
             continue
         phase = stage.kind.removeprefix("train_")
         for role in sorted(stage.inputs):
-            if role == "data" or role.startswith("data."):
+            if role == "data" or role.startswith(("data.", "before.")):
                 row = _data(plan.stages[stage.inputs[role]], phase)
                 rows.setdefault(row["task"], row)
     return list(rows.values())
 
 
+def _published(stage: Stage, folder: Path) -> list[dict[str, Any]]:
+    """Training data of a reused adapter; one row without data where its author names none."""
+    record = json.loads((folder / "published.json").read_text(encoding="utf-8"))
+    place = f"{record['repository']}@{record['commit']}"
+    unknown = {
+        "task": stage.identity["task"],
+        "format": stage.identity["format"],
+        "examples": None,
+        "hub": None,
+        "synthetic": False,
+        "licence": record["licence"],
+        "note": "",
+    }
+    names = (*unknown, "flags")
+    known = [{name: row[name] for name in names if name in row} for row in record["training"]]
+    return [
+        {**unknown, **row, "flags": list(facts_of(str(row["licence"])).flags), "phase": "intermediate",
+         "published": place}
+        for row in known or [unknown]
+    ]  # fmt: skip
+
+
 def _data(stage: Stage, phase: str) -> dict[str, Any]:
     name = str(stage.identity["task"])
     task = tasks().get(name)
+    # A stand-in from the world bears the name of a real task.
+    synthetic = stage.identity["source"]["kind"] == "world"
+    if task and synthetic and not task.synthetic:
+        task = stand_in(task, tasks()[stand_in_name(task)])
     licence = task.licence if task else "unstated"
     return {
         "task": name,
@@ -203,8 +235,9 @@ def _data(stage: Stage, phase: str) -> dict[str, Any]:
         "format": stage.identity["format"],
         "examples": stage.identity.get("train_examples"),
         "hub": task.hub if task and task.source != "world" else None,
-        "synthetic": bool(task and task.synthetic),
+        "synthetic": synthetic,
         "licence": licence,
         "flags": list(facts_of(licence).flags),
         "note": task.note if task else "",
+        "published": "",
     }

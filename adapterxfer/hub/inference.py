@@ -166,7 +166,7 @@ class Bundle:
 
     def _head(self, format_name: FormatName, task: str | None) -> HeadEntry:
         heads = self.manifest.composition.heads
-        fitting = [head for head in heads if head.format == format_name and task in (None, head.task)]
+        fitting = [head for head in heads if head.format == format_name and task in (None, head.task, *head.also)]
         if len(fitting) == 1:
             return fitting[0]
         has = ", ".join(f"{head.task} ({head.format})" for head in heads)

@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.backbones.architectures import architecture_of
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
-from adapterxfer.hub.manifest import Manifest, read_json, read_manifest
+from adapterxfer.hub.manifest import AdapterEntry, Manifest, read_json, read_manifest
 from adapterxfer.store.files import hash_file
 
 HEADER_LIMIT = 16 * layout.MIB
@@ -115,21 +117,23 @@ def read_header(path: Path) -> Header:
     return header
 
 
+_BOTTLENECK_BLOCKS = {
+    "seq_bn": ("output",),
+    "par_bn": ("output",),
+    "double_seq_bn": ("attention.output", "output"),
+}
+"""Method -> blocks of the library's layer that hold a bottleneck; compared with `variants.library` by a test."""
+
+
 def _check_weights(folder: Path, manifest: Manifest) -> None:
     hidden, layers = manifest.backbone.hidden_size, manifest.backbone.layers
     expected: dict[str, dict[str, tuple[int, ...]]] = {}
     for part in manifest.composition.adapters:
-        size = part.bottleneck_size
-        expected[f"{part.id}/adapter.safetensors"] = {
-            f"encoder.layer.{layer}.output.adapters.{part.id}.{name}": shape
-            for layer in range(layers)
-            for name, shape in {
-                "adapter_down.0.weight": (size, hidden),
-                "adapter_down.0.bias": (size,),
-                "adapter_up.weight": (hidden, size),
-                "adapter_up.bias": (hidden,),
-            }.items()
-        }
+        name = f"{part.id}/{layout.ADAPTER_FILES[part.layout][-1]}"
+        if part.layout == "adapters" and part.method in _BOTTLENECK_BLOCKS:
+            expected[name] = _bottleneck_shapes(part, hidden, layers)
+        else:
+            _check_layers(folder / name, layers, hidden, all_inside=part.layout != "own")
     if manifest.fused:
         joined = layout.fusion_folder(manifest.adapter_ids)
         expected[f"{joined}/model_adapter_fusion.safetensors"] = {
@@ -159,31 +163,91 @@ def _check_weights(folder: Path, manifest: Manifest) -> None:
         _check_encoder(folder, manifest)
 
 
+def _bottleneck_shapes(part: AdapterEntry, hidden: int, layers: int) -> dict[str, tuple[int, ...]]:
+    size = part.bottleneck_size
+    return {
+        f"encoder.layer.{layer}.{block}.adapters.{part.id}.{name}": shape
+        for layer in range(layers)
+        for block in _BOTTLENECK_BLOCKS[part.method]
+        for name, shape in {
+            "adapter_down.0.weight": (size, hidden),
+            "adapter_down.0.bias": (size,),
+            "adapter_up.weight": (hidden, size),
+            "adapter_up.bias": (hidden,),
+        }.items()
+    }
+
+
+def _check_layers(path: Path, layers: int, hidden: int, *, all_inside: bool) -> None:
+    """The layers of any other adapter; that every tensor fits is checked when the model is put together.
+
+    Args:
+        all_inside: the method is known to act in every layer; others may have parts outside of them only.
+    """
+    found = set()
+    for name in read_header(path):
+        match = re.match(r"(?:.*\.(?:layer|layers|block)\.)?(\d+)\.", name)
+        if match:
+            found.add(int(match[1]))
+    if found != set(range(layers)) and (found or all_inside):
+        shown = f"it has layers {min(found)} to {max(found)}" if found else "it has no layers"
+        raise BundleError(
+            f"{path}: does not fit a backbone with {layers} layers of width {hidden}: {shown}", fix=UNTRUSTED
+        )
+
+
 def _check_encoder(folder: Path, manifest: Manifest) -> None:
+    """Sizes in the configuration, which decide how much memory is used, must be sizes of stored tensors."""
     config = read_json(folder / layout.ENCODER_FILES[0])
-    hidden, layers = manifest.backbone.hidden_size, manifest.backbone.layers
-    shape = (config.get("hidden_size"), config.get("num_hidden_layers")) if isinstance(config, dict) else None
-    path = folder / layout.ENCODER_FILES[1]
-    tensors = {name: shape for name, (_, shape) in read_header(path).items()}
-    words = tensors.get("embeddings.word_embeddings.weight")
-    positions = tensors.get("embeddings.position_embeddings.weight")
-    inner = tensors.get(f"encoder.layer.{layers - 1}.intermediate.dense.weight")
+    backbone = manifest.backbone
+    tensors = {name: shape for name, (_, shape) in read_header(folder / layout.ENCODER_FILES[1]).items()}
+    stem = architecture_of(backbone.model_type).layers
+    inside = re.compile(rf"{re.escape(stem)}\.(\d+)\.")
+    stored = {int(match[1]) for name in tensors if (match := inside.match(name))}
+    wanted = _sizes(config) if isinstance(config, dict) else {}
+    shape = (wanted.get("hidden"), wanted.get("layers"), isinstance(config, dict) and config.get("model_type"))
+    inner = {
+        size for name, dimensions in tensors.items() if inside.match(name) for size in dimensions
+    }  # fmt: skip
+    tables = {dimensions[0] for name, dimensions in tensors.items() if len(dimensions) == 2 and not inside.match(name)}
+    positions = wanted.get("positions")
+    learned = any("position_embeddings" in name for name in tensors)
+    gated = {wanted.get("inner"), 2 * int(wanted.get("inner") or 0)}
     if (
-        shape != (hidden, layers)
-        or words != (config.get("vocab_size"), hidden)
-        or positions != (config.get("max_position_embeddings"), hidden)
-        or inner != (config.get("intermediate_size"), hidden)
-        or f"encoder.layer.{layers}.output.dense.weight" in tensors
+        shape != (backbone.hidden_size, backbone.layers, backbone.model_type)
+        or stored != set(range(backbone.layers))
+        or backbone.hidden_size not in inner
+        or not gated & inner
+        or wanted.get("vocabulary") not in tables
+        or (learned and positions not in tables)
     ):
         raise BundleError(
-            f"{folder}: the encoder is not one of {layers} layers of width {hidden}, or its config.json is of another",
+            f"{folder}: the encoder is not one of {backbone.layers} layers of width {backbone.hidden_size}, or its "
+            "config.json is of another",
             fix=UNTRUSTED,
         )
 
 
+def _sizes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The sizes of a configuration, whose names differ between encoders."""
+    names = {
+        "hidden": ("hidden_size", "d_model"),
+        "layers": ("num_hidden_layers", "num_layers"),
+        "inner": ("intermediate_size", "d_ff"),
+        "vocabulary": ("vocab_size",),
+        "positions": ("max_position_embeddings",),
+    }
+    found = {}
+    for size, keys in names.items():
+        for key in keys:
+            if type(config.get(key)) is int:
+                found[size] = config[key]
+    return found
+
+
 def _check_setup(folder: Path, manifest: Manifest) -> None:
     """The composition for the `adapters` library must be the composition of the manifest."""
-    if manifest.adapter_ids:
+    if manifest.library == "adapters":
         content = read_json(folder / layout.SETUP)
         if not isinstance(content, dict) or content.get("adapter_setup") != setup_of(
             manifest.adapter_ids, manifest.fused

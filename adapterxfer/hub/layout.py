@@ -7,8 +7,10 @@
     tokenizer.json, tokenizer_config.json, special_tokens_map.json
     probes.json, probes.safetensors             inputs, and what the model answered when the bundle was made
     heads.safetensors                           all heads, by the names of the model
-    adapter_setup.json                          composition, as the `adapters` library writes it
-    ID/adapter_config.json, ID/adapter.safetensors
+    adapter_setup.json                          composition, as the `adapters` library writes it, where it has all parts
+    ID/adapter_config.json, ID/adapter.safetensors         an adapter that the `adapters` library reads
+    ID/adapter_config.json, ID/adapter_model.safetensors   one that peft reads
+    ID/own.safetensors                                     one that only adapterxfer reads
     IDS/adapter_fusion_config.json, IDS/model_adapter_fusion.safetensors      IDS: the fused ids joined by commas
     encoder/config.json, encoder/model.safetensors                            where the bundle holds a whole encoder
     figures/NAME.svg
@@ -20,8 +22,12 @@ anything is opened. So there is no place for a pickle or a script.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
+from typing import Literal
+
+Layout = Literal["adapters", "peft", "own"]
+"""Which library reads an adapter's folder."""
 
 CARD = "README.md"
 MANIFEST = "bundle.json"
@@ -34,7 +40,12 @@ SETUP = "adapter_setup.json"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 ENCODER = "encoder"
 ENCODER_FILES = (f"{ENCODER}/config.json", f"{ENCODER}/model.safetensors")
-ADAPTER_FILES = ("adapter_config.json", "adapter.safetensors")
+ADAPTER_FILES: Mapping[Layout, tuple[str, ...]] = {
+    "adapters": ("adapter_config.json", "adapter.safetensors"),
+    "peft": ("adapter_config.json", "adapter_model.safetensors"),
+    "own": ("own.safetensors",),
+}
+"""Files of an adapter's folder; the weights are the last one."""
 FUSION_FILES = ("adapter_fusion_config.json", "model_adapter_fusion.safetensors")
 
 IGNORED = frozenset({".gitattributes"})
@@ -56,14 +67,24 @@ def fusion_folder(ids: Sequence[str]) -> str:
     return ",".join(ids)
 
 
-def expected_files(adapter_ids: Sequence[str], *, fused: bool, encoder: bool) -> set[str]:
-    """Relative paths of all files that a bundle of this composition must have, figures aside."""
+def has_setup(layouts: Collection[Layout]) -> bool:
+    """Whether the `adapters` library can read the composition: all of its parts are adapters of that library."""
+    return bool(layouts) and set(layouts) == {"adapters"}
+
+
+def expected_files(adapters: Mapping[str, Layout], *, fused: bool, encoder: bool) -> set[str]:
+    """Relative paths of all files that a bundle of this composition must have, figures aside.
+
+    Args:
+        adapters: id -> layout, bottom first.
+    """
     files = {CARD, MANIFEST, RESULTS, RECIPE, PROBES, PROBE_OUTPUTS, HEADS, *TOKENIZER}
-    if adapter_ids:
-        files.add(SETUP)
-        files |= {f"{part_id}/{name}" for part_id in adapter_ids for name in ADAPTER_FILES}
+    files |= {f"{part_id}/{name}" for part_id, kind in adapters.items() for name in ADAPTER_FILES[kind]}
+    native = has_setup(adapters.values())
+    files |= {SETUP} if native else set()
     if fused:
-        files |= {f"{fusion_folder(adapter_ids)}/{name}" for name in FUSION_FILES}
+        names = FUSION_FILES if native else FUSION_FILES[-1:]
+        files |= {f"{fusion_folder(list(adapters))}/{name}" for name in names}
     return files | set(ENCODER_FILES) if encoder else files
 
 

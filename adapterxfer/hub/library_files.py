@@ -1,19 +1,29 @@
-"""The JSON files that the `adapters` library reads beside the weights, written without importing it. Torch-free.
+"""The JSON files that `adapters` and `peft` read beside the weights, written without importing them. Torch-free.
 
-A folder of a bundle is what the library's `save_adapter_setup` writes, so its `load_adapter_setup` reads it. A test
-compares both, file by file.
+Which library reads an adapter follows from its method's entry in the catalogue, and from whether the library has the
+same function: bottlenecks go to `adapters` on encoders that it supports, the LoRA family goes to `peft`. Everything
+else is stored under own names only. A folder of bottlenecks is what `save_adapter_setup` writes, so
+`load_adapter_setup` reads it; a folder of the LoRA family is what `PeftModel.save_pretrained` writes. Tests compare
+both with the libraries, file by file.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from adapterxfer.backbones.architectures import architecture_of
+from adapterxfer.catalog import METHODS
 from adapterxfer.hub import layout
 from adapterxfer.hub.inspection import setup_of
+from adapterxfer.hub.layout import Layout
+
+ADAPTERS_ENCODERS = {"xlm-roberta": "XLMRobertaModel", "deberta-v2": "DebertaV2Model"}
+"""Encoders that `adapters` 1.3 supports with bottlenecks at the places of ours; model_type -> class."""
 
 _SEQ_BN: Mapping[str, Any] = {
     "adapter_residual_before_ln": False,
@@ -51,6 +61,31 @@ _SEQ_BN: Mapping[str, Any] = {
 }
 """`SeqBnConfig` of adapters 1.3, all fields."""
 
+BOTTLENECKS: Mapping[str, Mapping[str, Any]] = {
+    "seq_bn": _SEQ_BN,
+    "double_seq_bn": {**_SEQ_BN, "mh_adapter": True, "non_linearity": "swish", "original_ln_before": False},
+    "par_bn": {
+        **_SEQ_BN,
+        "init_weights": "mam_adapter",
+        "is_parallel": True,
+        "original_ln_before": False,
+        "scaling": 4.0,
+    },
+}
+"""Method -> its configuration in `adapters` 1.3, all fields but the size."""
+
+LORA_ALPHA = 8
+"""Numerator of our scales, see `variants.lowrank`; a test compares both."""
+
+PEFT: Mapping[str, Mapping[str, Any]] = {
+    "lora": {"peft_type": "LORA", "lora_alpha": LORA_ALPHA, "use_rslora": False, "use_dora": False},
+    "rslora": {"peft_type": "LORA", "lora_alpha": LORA_ALPHA, "use_rslora": True, "use_dora": False},
+    "dora": {"peft_type": "LORA", "lora_alpha": LORA_ALPHA, "use_rslora": False, "use_dora": True},
+    "vera": {"peft_type": "VERA", "save_projection": True, "projection_prng_key": 0, "vera_dropout": 0.0},
+    "ia3": {"peft_type": "IA3"},
+}
+"""Method -> what makes it this method in peft; every other field keeps the library's default."""
+
 _FUSION: Mapping[str, Any] = {
     "dropout_prob": None,
     "key": True,
@@ -75,33 +110,103 @@ def reduction_factor(hidden_size: int, bottleneck_size: int) -> int | float:
     return factor if int(hidden_size // factor) == bottleneck_size else hidden_size / (bottleneck_size + 0.5)
 
 
-def write_library_files(
-    folder: Path, adapters: Sequence[tuple[str, int]], *, fused: bool, hidden_size: int, base: str
-) -> None:
-    """Write all JSON files of the library into a bundle.
+class AdapterFiles(NamedTuple):
+    """One adapter to be described.
+
+    Attributes:
+        size: bottleneck or rank.
+        maps: role -> path inside a layer of the linear maps that the method changes; empty for bottlenecks.
+    """
+
+    id: str
+    method: str
+    size: int
+    layout: Layout
+    maps: Mapping[str, str]
+
+
+ALONE = ("par_bn",)
+"""Bottlenecks whose stack is another function in `adapters`: there the upper one sees the output of the lower one
+in place of the input of the block."""
+
+
+def layout_for(method: str, model_type: str, *, stacked: bool) -> Layout:
+    """Which library reads an adapter of this method on this encoder.
 
     Args:
-        adapters: id and bottleneck size, bottom first.
+        stacked: the model has several adapters.
+    """
+    library = METHODS[method].library if method in METHODS else ""
+    if library == "adapters" and method in BOTTLENECKS and model_type in ADAPTERS_ENCODERS:
+        return "own" if stacked and method in ALONE else "adapters"
+    return "peft" if library == "peft" and method in PEFT else "own"
+
+
+def write_library_files(
+    folder: Path, adapters: Sequence[AdapterFiles], *, fused: bool, hidden_size: int, model_type: str, base: str,
+    revision: str | None = None,
+) -> None:  # fmt: skip
+    """Write all JSON files of the libraries into a bundle.
+
+    Args:
+        adapters: bottom first.
         fused: whether a fusion mixes them.
         base: name of the backbone; never a path.
+        revision: of the backbone, where it is on the Hub.
     """
-    library = f"adapters.{version('adapters')}"
+    ids = [part.id for part in adapters]
+    library = f"adapters.{installed('adapters')}"
     common = {
         "hidden_size": hidden_size,
-        "model_class": "XLMRobertaModel",
+        "model_class": ADAPTERS_ENCODERS.get(model_type, ""),
         "model_name": base,
-        "model_type": "xlm-roberta",
+        "model_type": model_type,
         "version": library,
     }
-    ids = [part_id for part_id, _ in adapters]
-    for part_id, size in adapters:
-        config = {**_SEQ_BN, "reduction_factor": reduction_factor(hidden_size, size)}
-        _write(folder / part_id / layout.ADAPTER_FILES[0], {**common, "name": part_id, "config": config})
-    if fused:
-        joined = layout.fusion_folder(ids)
-        content = {**common, "name": joined, "adapter_names": ids, "config": dict(_FUSION)}
-        _write(folder / joined / layout.FUSION_FILES[0], content)
-    _write(folder / layout.SETUP, {"adapter_setup": setup_of(ids, fused), "head_setup": None, "version": library})
+    for part in adapters:
+        if part.layout == "adapters":
+            config = {**BOTTLENECKS[part.method], "reduction_factor": reduction_factor(hidden_size, part.size)}
+            _write(folder / part.id / "adapter_config.json", {**common, "name": part.id, "config": config})
+        elif part.layout == "peft":
+            content = peft_config(part, model_type=model_type, base=base, revision=revision)
+            _write(folder / part.id / "adapter_config.json", content)
+    if layout.has_setup([part.layout for part in adapters]):
+        if fused:
+            joined = layout.fusion_folder(ids)
+            content = {**common, "name": joined, "adapter_names": ids, "config": dict(_FUSION)}
+            _write(folder / joined / layout.FUSION_FILES[0], content)
+        _write(folder / layout.SETUP, {"adapter_setup": setup_of(ids, fused), "head_setup": None, "version": library})
+
+
+def peft_config(part: AdapterFiles, *, model_type: str, base: str, revision: str | None) -> dict[str, Any]:
+    """Content of the ``adapter_config.json`` that peft reads."""
+    facts = PEFT[part.method]
+    content: dict[str, Any] = {
+        "base_model_name_or_path": base,
+        "fan_in_fan_out": False,
+        "inference_mode": True,
+        "peft_version": installed("peft"),
+        "revision": revision,
+        "task_type": None,
+        **facts,
+    }
+    if facts["peft_type"] == "IA3":
+        layers = re.escape(architecture_of(model_type).layers)
+        every = "|".join(re.escape(path) for path in part.maps.values())
+        content["target_modules"] = rf"{layers}\.\d+\.({every})"
+        content["feedforward_modules"] = rf"{layers}\.\d+\.{re.escape(part.maps['ffn_out'])}"
+        return content
+    leaves = sorted({path.rpartition(".")[2] for path in part.maps.values()})
+    content |= {"r": part.size, "bias": "none", "target_modules": leaves}
+    return content
+
+
+def installed(library: str) -> str:
+    """Version of a library, for the files that name it; 0 where it is not installed."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "0"
 
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from adapterxfer.backbones.architectures import architecture_of
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import empty_model, fill, read_config, read_weights
@@ -72,6 +73,8 @@ def composition_of(manifest: Manifest) -> Composition:
     content: dict[str, Any] = manifest.composition.model_dump()
     for head in content["heads"]:
         del head["protocol"]
+    for part in content["adapters"]:
+        del part["layout"]
     try:
         return Composition.from_json(content)
     except AdapterxferError as error:
@@ -100,10 +103,13 @@ def _included(folder: Path, manifest: Manifest) -> LoadedBackbone:
     encoder = folder / layout.ENCODER
     config = read_config(encoder, attention=str(manifest.backbone.identity.get("attention", "sdpa")))
     model = empty_model(config)
-    fill(model, read_weights(encoder), str(encoder))
+    architecture = architecture_of(config.model_type)
+    fill(model, read_weights(encoder, architecture), str(encoder))
     model = model.requires_grad_(False).eval()  # type: ignore[no-untyped-call]
     tokenizer = load_tokenizer(
-        folder / layout.TOKENIZER[0], max_length=config.max_position_embeddings - config.pad_token_id - 1
+        folder / layout.TOKENIZER[0],
+        max_length=architecture.max_length(config),
+        default=architecture.model_type == "xlm-roberta",
     )
     identity = {**manifest.backbone.identity, "name": manifest.backbone.name}
     return LoadedBackbone(

@@ -21,7 +21,8 @@ from adapterxfer.hub import layout
 from adapterxfer.hub.card import render_card
 from adapterxfer.hub.evidence import TRAINING_KINDS, collect_results, lineage
 from adapterxfer.hub.figure import draw_scores
-from adapterxfer.hub.library_files import write_library_files
+from adapterxfer.hub.layout import Layout
+from adapterxfer.hub.library_files import AdapterFiles, layout_for, write_library_files
 from adapterxfer.hub.licences import most_restrictive
 from adapterxfer.hub.manifest import SCHEMA, Manifest, parse_manifest, seal, write_manifest
 from adapterxfer.hub.probes import write_probes
@@ -33,6 +34,7 @@ from adapterxfer.store.keys import Stage
 from adapterxfer.store.record import StageRecord
 from adapterxfer.store.store import Store
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.peft_names import changed_maps
 from adapterxfer.variants.storage import load_model
 
 Phase = Literal["target", "intermediate"]
@@ -70,6 +72,8 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
         keys = [model] if phase == "target" else list(_intermediates(plan, model))
         for key in keys:
             stage = plan.stages[key]
+            if stage.kind not in TRAINING_KINDS:
+                continue  # a reused adapter is published already
             if (phase == "intermediate") == (stage.kind == "train_intermediate") or not stage.labels["target"]:
                 found.setdefault(key, Wanted(key, _name(plan, stage)))
     if not found:
@@ -81,7 +85,7 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
 
 
 def _intermediates(plan: Plan, key: str) -> Iterator[str]:
-    if plan.stages[key].kind == "train_intermediate":
+    if plan.stages[key].kind in ("train_intermediate", "reuse_intermediate"):
         yield key
     for role, parent in plan.stages[key].inputs.items():
         if role == "intermediate" or role.startswith("intermediate."):
@@ -167,14 +171,26 @@ def _write(
     stage, composition = record.stage, model.composition
     results = collect_results(plan, store, wanted.key)
     protocols = _protocols(plan, wanted.key)
-    numbers = write_tensors(folder, model, encoder=encoder)
-    adapters = [(part.id, part.bottleneck_size) for part in composition.adapters]
-    if adapters:
-        identity = stage.identity["backbone"]
-        write_library_files(
-            folder, adapters, fused=composition.fused, hidden_size=model.loaded.hidden_size,
-            base=str(identity.get("repo") or identity["name"]),
-        )  # fmt: skip
+    architecture = model.loaded.architecture
+    stacked = len(composition.adapters) > 1
+    layouts = {p.id: layout_for(p.method, architecture.model_type, stacked=stacked) for p in composition.adapters}
+    numbers = write_tensors(folder, model, layouts, encoder=encoder)
+    identity = stage.identity["backbone"]
+    write_library_files(
+        folder,
+        [
+            AdapterFiles(
+                part.id, part.method, part.bottleneck_size, layouts[part.id],
+                changed_maps(part.method, architecture) if layouts[part.id] == "peft" else {},
+            )
+            for part in composition.adapters
+        ],
+        fused=composition.fused,
+        hidden_size=model.loaded.hidden_size,
+        model_type=architecture.model_type,
+        base=str(identity.get("repo") or identity["name"]),
+        revision=identity.get("revision"),
+    )  # fmt: skip
     if encoder:
         _write_json(folder / layout.ENCODER_FILES[0], _encoder_config(model.loaded))
     write_probes(folder, model, protocols, seed=int(stage.short_key, 16))
@@ -192,7 +208,7 @@ def _write(
         "name": wanted.name,
         "synthetic": bool(results["synthetic"]),
         "seed": int(stage.labels["seed"]),
-        "composition": _composition(model, protocols),
+        "composition": _composition(model, protocols, layouts),
         "backbone": _backbone_entry(stage, model, record, encoder=encoder),
         "trainable_parameters": int(record.result["trainable_parameters"]),
         "bundle_parameters": numbers,
@@ -221,8 +237,10 @@ def _protocols(plan: Plan, key: str) -> dict[str, str]:
     return found
 
 
-def _composition(model: TransferModel, protocols: dict[str, str]) -> dict[str, Any]:
+def _composition(model: TransferModel, protocols: dict[str, str], layouts: dict[str, Layout]) -> dict[str, Any]:
     content = json.loads(json.dumps(model.composition.as_json()))
+    for part in content["adapters"]:
+        part["layout"] = layouts[part["id"]]
     for head in content["heads"]:
         head["protocol"] = protocols.get(head["task"], "")
     return dict(content)
@@ -238,7 +256,7 @@ def _backbone_entry(stage: Stage, model: TransferModel, record: StageRecord, *, 
         "identity": identity,
         "package_version": adapterxfer.__version__,
         "fingerprint": stored["fingerprint"],
-        "model_type": "xlm-roberta",
+        "model_type": loaded.config.model_type,
         "hidden_size": loaded.hidden_size,
         "layers": loaded.layers,
         "parameters": loaded.parameters.total,
@@ -250,7 +268,7 @@ def _backbone_entry(stage: Stage, model: TransferModel, record: StageRecord, *, 
 def _encoder_config(loaded: LoadedBackbone) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(loaded.config.to_json_string(use_diff=False))
     content.pop("_name_or_path", None)
-    return {**content, "model_type": "xlm-roberta", "architectures": ["XLMRobertaModel"]}
+    return {**content, "model_type": loaded.config.model_type, "architectures": [loaded.architecture.model]}
 
 
 def _facts(folder: Path) -> dict[str, Any]:

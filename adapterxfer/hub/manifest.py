@@ -7,18 +7,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.data.examples import FormatName
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
+from adapterxfer.hub.layout import Layout
 from adapterxfer.store.keys import digest
+from adapterxfer.variants.composition import VariantName
 
 SCHEMA = 1
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 PartId = Annotated[str, Field(pattern=r"^[a-z][0-9]{2}$")]
 Name = Annotated[str, Field(max_length=300)]
+
+
+def _known_encoder(value: str) -> str:
+    if value not in ARCHITECTURES:
+        raise ValueError(f"encoder {value!r}; expected one of {', '.join(ARCHITECTURES)}")
+    return value
+
+
+ModelType = Annotated[str, AfterValidator(_known_encoder)]
 
 
 class Record(BaseModel):
@@ -40,8 +52,9 @@ class AdapterEntry(Record):
     id: PartId
     role: Literal["intermediate", "target"]
     name: Name
-    method: Literal["seq_bn"]
+    method: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
     bottleneck_size: Annotated[int, Field(ge=1, le=65536)]
+    layout: Layout = "adapters"
 
 
 class HeadEntry(Record):
@@ -51,13 +64,14 @@ class HeadEntry(Record):
     task: Name
     format: FormatName
     labels: Annotated[list[Name], Field(max_length=10_000)]
+    also: Annotated[list[Name], Field(max_length=100)] = Field(default_factory=list)
     protocol: Name = ""
 
 
 class Composition(Record):
     """The parts of the model; see `variants.composition.Composition`."""
 
-    variant: Literal["full-ft", "head-only", "adapter", "sequential", "stack", "fuse"]
+    variant: VariantName
     adapters: Annotated[list[AdapterEntry], Field(max_length=100)]
     heads: Annotated[list[HeadEntry], Field(min_length=1, max_length=100)]
     intermediate: Name
@@ -80,7 +94,7 @@ class BackboneEntry(Record):
     identity: dict[str, Any]
     package_version: Name
     fingerprint: Sha256
-    model_type: Literal["xlm-roberta"]
+    model_type: ModelType
     hidden_size: Annotated[int, Field(ge=1, le=65536)]
     layers: Annotated[int, Field(ge=1, le=1000)]
     parameters: Annotated[int, Field(ge=0)]
@@ -137,6 +151,16 @@ class Manifest(Record):
         return [part.id for part in self.composition.adapters]
 
     @property
+    def library(self) -> Literal["adapters", "peft", ""]:
+        """The library that reads all of its adapters; empty where there is none."""
+        match sorted({part.layout for part in self.composition.adapters}):
+            case ["adapters"]:
+                return "adapters"
+            case ["peft"]:
+                return "peft"
+        return ""
+
+    @property
     def fused(self) -> bool:
         """Whether there is a fusion."""
         return self.composition.variant == "fuse"
@@ -148,7 +172,8 @@ class Manifest(Record):
 
     def expected_files(self) -> set[str]:
         """Relative paths of all files, this one included; figures are as listed."""
-        wanted = layout.expected_files(self.adapter_ids, fused=self.fused, encoder=self.backbone.included)
+        adapters = {part.id: part.layout for part in self.composition.adapters}
+        wanted = layout.expected_files(adapters, fused=self.fused, encoder=self.backbone.included)
         return wanted | {name for name in self.files if layout.is_figure(name)}
 
 

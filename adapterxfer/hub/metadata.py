@@ -25,7 +25,7 @@ def card_metadata(manifest: Manifest, results: Mapping[str, Any]) -> dict[str, A
 
     values: dict[str, Any] = {
         "license": manifest.license,
-        "library_name": "adapter-transformers" if manifest.adapter_ids else "transformers",
+        "library_name": _library(manifest),
         "tags": tags(manifest),
     }
     if manifest.license == OTHER:
@@ -59,15 +59,22 @@ def card_metadata(manifest: Manifest, results: Mapping[str, Any]) -> dict[str, A
     return content
 
 
+def _library(manifest: Manifest) -> str:
+    """The Hub's name of the library whose own call loads the encoder part."""
+    if manifest.library:
+        return "peft" if manifest.library == "peft" else "adapter-transformers"
+    return "adapterxfer" if manifest.adapter_ids else "transformers"
+
+
 def tags(manifest: Manifest) -> list[str]:
     """Sorted, so that the same bundle always has the same card."""
     variant = manifest.composition.variant
-    wanted = {"adapterxfer", "cross-lingual-transfer", "zero-shot-transfer", f"variant:{variant}", "xlm-roberta"}
+    wanted = {"adapterxfer", "cross-lingual-transfer", "zero-shot-transfer", f"variant:{variant}"}
+    wanted.add(manifest.backbone.model_type)
     wanted |= {part.method for part in manifest.composition.adapters}
     if manifest.composition.intermediate:
         wanted.add("intermediate-training")
-    if manifest.adapter_ids:
-        wanted.add("adapters")
+    wanted |= {manifest.library} - {""}
     if manifest.synthetic:
         wanted.add("synthetic")
     return sorted(wanted)

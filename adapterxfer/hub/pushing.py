@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +75,7 @@ def push(
     inspect_bundle(folder)
     branch = revision or DEFAULT_BRANCH
     with _publishable(folder, place) as (ready, manifest):
-        _refuse_secrets(ready)
+        refuse_secrets(ready)
         files = {name: entry.bytes for name, entry in sorted(manifest.files.items())}
         if dry_run:
             return Pushed(place.repository, branch, "", None, files)
@@ -86,7 +86,37 @@ def push(
 def _send(
     folder: Path, place: HubPlace, manifest: Manifest, branch: str, *, private: bool, sleep: Sleep
 ) -> tuple[str, str]:
-    api, repository = hub_api(), place.repository
+    return upload(
+        folder,
+        place.repository,
+        branch,
+        message=f"adapterxfer bundle {manifest.name} {manifest.digest[:16]}",
+        # The commit may have been made and only its answer lost; then it is in the way of its own repetition.
+        is_there=lambda: _holds(hub_api(), place.repository, branch, manifest),
+        private=private,
+        sleep=sleep,
+    )
+
+
+def upload(
+    folder: Path,
+    repository: str,
+    branch: str,
+    *,
+    message: str,
+    is_there: Callable[[], bool],
+    private: bool,
+    sleep: Sleep,
+) -> tuple[str, str]:
+    """Make a branch of a repository hold exactly the files of a folder; returns its commits before and after.
+
+    Args:
+        is_there: whether the branch already holds this content, asked when a commit failed.
+
+    Raises:
+        HubError: the Hub refused or could not be reached.
+    """
+    api = hub_api()
 
     def ask(action: Any) -> Any:
         return call("push to", repository, action, sleep=sleep)
@@ -95,21 +125,20 @@ def _send(
     if branch != DEFAULT_BRANCH:
         ask(lambda: api.create_branch(repository, branch=branch, exist_ok=True))
     before = str(ask(lambda: api.model_info(repository, revision=branch)).sha)
-    # Everything that is not part of the bundle goes: a stale weight file beside a new one would be loaded by somebody.
+    # Everything that is not part of it goes: a stale weight file beside a new one would be loaded by somebody.
     try:
         ask(
             lambda: api.upload_folder(
                 repo_id=repository,
                 folder_path=str(folder),
                 revision=branch,
-                commit_message=f"adapterxfer bundle {manifest.name} {manifest.digest[:16]}",
+                commit_message=message,
                 delete_patterns="*",
                 parent_commit=before,
             )
         )
     except HubError:
-        # The commit may have been made and only its answer lost; then it is in the way of its own repetition.
-        if not _holds(api, repository, branch, manifest):
+        if not is_there():
             raise
     return before, str(ask(lambda: api.model_info(repository, revision=branch)).sha)
 
@@ -147,8 +176,12 @@ def _link(source: str, target: str) -> str:
     return target
 
 
-def _refuse_secrets(folder: Path) -> None:
-    """Nothing that names this machine or its user leaves it."""
+def refuse_secrets(folder: Path) -> None:
+    """Nothing that names this machine or its user leaves it.
+
+    Raises:
+        BundleError: a file holds an access token or a path of a machine.
+    """
     problems = []
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.suffix == ".safetensors" or path.name == "tokenizer.json":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +24,17 @@ def hub_api() -> HfApi:
     """The client, at ``HF_ENDPOINT`` as it is now (the library itself reads it once, when it is imported)."""
     from huggingface_hub import HfApi
 
+    _quiet()
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="adapterxfer")
+
+
+def _quiet() -> None:
+    """Progress bars belong on a terminal; in a log or a pipe they are noise."""
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars
+
+    if sys.stderr.isatty() or are_progress_bars_disabled() or os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS"):
+        return  # what the user set in the environment wins
+    disable_progress_bars()
 
 
 def call(what: str, where: str, action: Callable[[], T], *, sleep: Sleep = time.sleep) -> T:
@@ -116,13 +127,24 @@ def _is_connection(error: BaseException) -> bool:
     return False
 
 
+def _response(error: BaseException) -> Any:
+    """The answer behind an error, also where the library wrapped it in an own error, as for uploads."""
+    seen: BaseException | None = error
+    while seen is not None:
+        response = getattr(seen, "response", None)
+        if response is not None:
+            return response
+        seen = seen.__cause__
+    return None
+
+
 def _status(error: BaseException) -> int | None:
-    found = getattr(getattr(error, "response", None), "status_code", None)
+    found = getattr(_response(error), "status_code", None)
     return found if isinstance(found, int) else None
 
 
 def _header(error: BaseException, name: str) -> str | None:
-    headers: Any = getattr(getattr(error, "response", None), "headers", None) or {}
+    headers: Any = getattr(_response(error), "headers", None) or {}
     value = headers.get(name)
     return None if value is None else str(value)
 

@@ -9,8 +9,12 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from adapterxfer.backbones.architectures import architecture_of
+from adapterxfer.backbones.measure import untied_state
 from adapterxfer.hub import layout
+from adapterxfer.hub.layout import Layout
 from adapterxfer.hub.manifest import Manifest
+from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.library import (
     adapter_from_library,
     adapter_to_library,
@@ -18,27 +22,30 @@ from adapterxfer.variants.library import (
     fusion_to_library,
 )
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.peft_names import adapter_from_peft, adapter_to_peft
 
 _METADATA = {"format": "pt"}
 
 
-def write_tensors(folder: Path, model: TransferModel, *, encoder: bool) -> int:
+def write_tensors(folder: Path, model: TransferModel, layouts: Mapping[str, Layout], *, encoder: bool) -> int:
     """Write every weight file; returns how many numbers they hold.
 
     Args:
+        layouts: of the adapters, by id.
         encoder: include the encoder, trained or not.
     """
     files: dict[str, dict[str, Tensor]] = {}
     ids = [part.id for part in model.composition.adapters]
     for part_id in ids:
         adapter: Any = model.adapters[part_id]
-        files[f"{part_id}/{layout.ADAPTER_FILES[1]}"] = adapter_to_library(adapter, part_id)
+        kind = layouts[part_id]
+        files[f"{part_id}/{layout.ADAPTER_FILES[kind][-1]}"] = _adapter_tensors(adapter, part_id, kind, model)
     if model.fusion is not None:
         name = f"{layout.fusion_folder(ids)}/{layout.FUSION_FILES[1]}"
         files[name] = fusion_to_library(model.fusion, ids)
     files[layout.HEADS] = _without_prefix(model.state_dict(), "heads.")
     if encoder:
-        files[layout.ENCODER_FILES[1]] = model.backbone.state_dict()
+        files[layout.ENCODER_FILES[1]] = untied_state(model.backbone)
     numbers = 0
     for name, tensors in files.items():
         path = folder / name
@@ -55,9 +62,18 @@ def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
         VariantError: an adapter or the fusion is incomplete.
     """
     state: dict[str, Tensor] = {}
-    for part_id in manifest.adapter_ids:
-        stored = load_file(folder / part_id / layout.ADAPTER_FILES[1])
-        state |= _with_prefix(adapter_from_library(stored, part_id), f"adapters.{part_id}.")
+    architecture = architecture_of(manifest.backbone.model_type)
+    for part in manifest.composition.adapters:
+        stored = load_file(folder / part.id / layout.ADAPTER_FILES[part.layout][-1])
+        match part.layout:
+            case "adapters":
+                own = adapter_from_library(stored, part.id, part.method)
+            case "peft":
+                shape = AdapterShape(part.method, part.bottleneck_size)
+                own = adapter_from_peft(stored, shape, architecture)
+            case _:
+                own = stored
+        state |= _with_prefix(own, f"adapters.{part.id}.")
     if manifest.fused:
         joined = layout.fusion_folder(manifest.adapter_ids)
         stored = load_file(folder / joined / layout.FUSION_FILES[1])
@@ -66,6 +82,16 @@ def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     if manifest.full:
         state |= _with_prefix(load_file(folder / layout.ENCODER_FILES[1]), "backbone.")
     return state
+
+
+def _adapter_tensors(adapter: Adapter, part_id: str, kind: Layout, model: TransferModel) -> dict[str, Tensor]:
+    match kind:
+        case "adapters":
+            return adapter_to_library(adapter, part_id)
+        case "peft":
+            return adapter_to_peft(adapter, model.loaded.architecture)
+        case _:
+            return adapter.state_dict()
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

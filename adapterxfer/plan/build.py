@@ -15,14 +15,13 @@ from adapterxfer.catalog import (
     backbones,
     controls_of,
     overlaps,
-    tasks,
 )
 from adapterxfer.plan.cost import embedding_parameters, non_embedding_parameters
 from adapterxfer.plan.model import Cell, Plan, Refusal
 from adapterxfer.plan.select import Selection
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.stages import VERSIONS, StageMaker
-from adapterxfer.recipe.fields import MULTI, NONE, POOL
+from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import AdapterSpec
 from adapterxfer.store.keys import Stage
@@ -30,7 +29,9 @@ from adapterxfer.store.keys import Stage
 CONTROL = "control"
 FUSE = "fuse"
 FULL = "full-ft"
+STAND_INS = " (stand-ins from the synthetic world)"
 
+_NO_WEIGHTS = "the intermediate task comes from a published adapter, which holds no weights of the whole encoder"
 _NO_FUSION = "there is no target training on which a fusion could be trained; name fusion_task and use 'pool'"
 
 
@@ -106,7 +107,7 @@ class _Builder:
     def _count_missing(self, backbone: str, variant: str, method: str, intermediate: str, target: str) -> None:
         if not self.missing:
             return
-        parts = self.recipe.multi_tasks() if intermediate == MULTI else (intermediate,)
+        parts = () if self.recipe.reused(backbone, intermediate) else self.recipe.parts_of(intermediate)
         used = [("backbone", backbone), ("variant", variant), ("adapter method", method), ("task", target)]
         used += [("task", part) for part in parts]
         for entry in used:
@@ -128,7 +129,7 @@ class _Builder:
 
     def _variants(self, target: str) -> list[str]:
         wanted = [name for name in self.recipe.variants if self.selection.wants("variant", name)]
-        if not tasks()[target].trained and "stack" in wanted and "sequential" in wanted:
+        if not self.recipe.task(target).trained and "stack" in wanted and "sequential" in wanted:
             # Without target training both are the intermediate adapter itself: one cell.
             wanted.remove("sequential")
         return wanted
@@ -148,10 +149,13 @@ class _Builder:
                 continue
             if variant == FUSE and self._refuse(target, intermediate):
                 continue
-            parts = self.recipe.multi_tasks() if intermediate == MULTI else (intermediate,)
-            if intermediate == POOL:
-                parts = self.recipe.single_intermediates()
-            overlap = any(overlaps(part, target) for part in parts)
+            if adapter is None and self.recipe.reused(backbone, intermediate) is not None:
+                self._add_refusal(Refusal(variant, target, intermediate, _NO_WEIGHTS))
+                continue
+            # Stand-ins share nothing but their names with the tasks that overlap.
+            overlap = not self.recipe.world and any(
+                overlaps(part, target) for part in self.recipe.parts_of(intermediate)
+            )
             for seed in self.recipe.seeds:
                 if not self.selection.wants("seed", seed):
                     continue
@@ -163,20 +167,22 @@ class _Builder:
 
     def _refuse(self, target: str, intermediate: str) -> bool:
         """Fusion on an untrained target exists only as a pool trained on a named task."""
-        if tasks()[target].trained or intermediate == NONE:
+        if self.recipe.task(target).trained or intermediate == NONE:
             return False
         if intermediate == POOL and self.recipe.fusion_task:
             return False
-        refusal = Refusal(FUSE, target, intermediate, _NO_FUSION)
+        self._add_refusal(Refusal(FUSE, target, intermediate, _NO_FUSION))
+        return True
+
+    def _add_refusal(self, refusal: Refusal) -> None:
         if refusal not in self.refused:
             self.refused.append(refusal)
-        return True
 
     def _predict(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
                  seed: int) -> str:  # fmt: skip
         """Key of the predictions of one cell, with everything before it."""
         maker = self.maker
-        if not tasks()[target].trained:
+        if not self.recipe.task(target).trained:
             if intermediate == NONE:
                 return maker.predict(backbone, target)
             if variant == FUSE and adapter is not None and self.recipe.fusion_task:
@@ -205,7 +211,7 @@ class _Builder:
         for target in self.recipe.target_tasks:
             if not self.selection.wants("target", target):
                 continue
-            for name in controls_of(tasks()[target]):
+            for name in controls_of(self.recipe.task(target)):
                 if wanted is not True and name not in wanted:
                     continue
                 backbones_needed = self.recipe.backbones if CONTROLS[name].needs == "backbone" else ("",)
@@ -224,7 +230,7 @@ class _Builder:
         recipe = self.recipe
         identity = {
             "recipe": recipe.name,
-            "title": recipe.title or recipe.name,
+            "title": (recipe.title or recipe.name) + (STAND_INS if recipe.world else ""),
             "synthetic": recipe.synthetic,
             "statistics": recipe.statistics.identity(),
             "cells": [{**cell.labels(), "predict": roles[cell.predict]} for cell in cells],

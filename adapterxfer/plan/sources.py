@@ -9,12 +9,16 @@ from importlib import resources
 from typing import Any
 
 from adapterxfer.catalog import SOURCES, Task
+from adapterxfer.catalog.stand_ins import stand_in_source
 from adapterxfer.errors import DataError
 from adapterxfer.recipe.recipe import Recipe
 
 Source = dict[str, Any]
 Requests = Sequence[tuple[str, Sequence[str]]]
 DescribeFiles = Callable[[Requests, str | None], Mapping[str, Source]]
+
+WORLD = "world"
+"""Instead of a folder: the generator of the synthetic world."""
 
 CORPUS = "corpus"
 """The name under which the plain text of a recipe's own series is described."""
@@ -57,7 +61,8 @@ class Sources:
     def of_task(self, task: Task) -> Source:
         """The ``source`` of a task's prepare stage."""
         if task.source == "world":
-            return {"kind": "world", "generator": self._world()}
+            source: Source = {"kind": "world", "generator": self._world()}
+            return {**source, **stand_in_source(task)} if task.stand_in else source
         if task.source == "files" and not (task.name == "udpos" and self._all_from_hub):
             return self._from_files(self._file_name(task.name))
         if task.source == "local" or self._recipe.data_root is not None:
@@ -82,6 +87,30 @@ class Sources:
         except DataError as error:
             self.missing = self.missing or error
             return hub
+
+    def of_texts(self, folder: str, languages: Sequence[str]) -> Source:
+        """The ``source`` of the texts of an MLM mix."""
+        if self._recipe.world or folder == WORLD:
+            return {"kind": "world", "generator": self._world()}
+        from adapterxfer.data.translations import describe_texts
+
+        return self._or_missing(lambda: describe_texts(self._recipe.data_root, folder, languages))
+
+    def of_translations(self, task: Task, folder: str, languages: Sequence[str]) -> Source:
+        """The ``source`` of the translations of an intermediate task."""
+        if task.source == "world":
+            return self.of_task(task)
+        from adapterxfer.data.translations import describe_translations
+
+        root = self._recipe.data_root
+        return self._or_missing(lambda: describe_translations(task.name, root, folder, languages))
+
+    def _or_missing(self, describe: Callable[[], Source]) -> Source:
+        try:
+            return describe()
+        except DataError as error:
+            self.missing = self.missing or error
+            return {"kind": "files", "files": None}
 
     @property
     def _all_from_hub(self) -> bool:

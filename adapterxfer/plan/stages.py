@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapterxfer.catalog import UNTRAINED, backbones, tasks
+from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.catalog.arms import split_arm
+from adapterxfer.catalog.stand_ins import shared_heads
+from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.sources import Sources, backbone_identity
+from adapterxfer.recipe.fields import Pin
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import AdapterSpec, Mode
 from adapterxfer.recipe.series import Corpus
@@ -21,6 +25,7 @@ VERSIONS = {
     "prepare": 1,
     "pretrain": 1,
     "train_intermediate": 1,
+    "reuse_intermediate": 1,
     "train_target": 1,
     "train_fusion": 1,
     "predict": 1,
@@ -45,6 +50,7 @@ class StageMaker:
         self.stages: dict[str, Stage] = {}
         self.cost = CostModel(recipe)
         self._memo: dict[tuple[Any, ...], Any] = {}
+        self.arms = ArmMaker(recipe, sources, self._add)
 
     def _add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
              resources: dict[str, Any]) -> str:  # fmt: skip
@@ -56,7 +62,7 @@ class StageMaker:
         """The examples of one task."""
         memo = ("prepare", name)
         if memo not in self._memo:
-            task = tasks()[name]
+            task = self.recipe.task(name)
             options = self.recipe.tasks.get(name)
             languages = list(self.recipe.languages_of(name))
             sizes = {
@@ -163,23 +169,30 @@ class StageMaker:
 
     def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> str:
         """One intermediate training; an adapter is shared by sequential, stack and fuse."""
+        if adapter is not None and (pin := self.recipe.reused(backbone, name)) is not None:
+            return self._published(backbone, adapter, name, pin)
         label = adapter.label if adapter else ""
         memo = ("intermediate", backbone, label, name, seed)
         if memo not in self._memo:
-            parts = self.recipe.multi_tasks() if name == "multi" else (name,)
+            parts = self.recipe.parts_of(name)
             who, inputs = self.backbone(backbone)
             mode: Mode = "adapters" if adapter else "full-ft"
             settings = self._settings("intermediate", mode, name, backbone)
-            identity = {
+            identity: dict[str, Any] = {
                 "backbone": who,
                 "mode": "adapter" if adapter else "full",
                 "adapter": adapter.identity() if adapter else None,
-                "tasks": [{"task": part, "format": tasks()[part].format} for part in parts],
-                "sampling": self._sampling() if name == "multi" else None,
+                "tasks": [{"task": part, "format": self.recipe.task(part).format} for part in parts],
+                "sampling": self._sampling() if split_arm(name).base == "multi" else None,
                 "settings": settings,
                 "seed": seed,
             }
+            if shared := shared_heads([self.recipe.task(part) for part in parts]):
+                identity["shared_heads"] = shared
             inputs = {f"data.{part}": self.prepare_task(part) for part in parts} | inputs
+            more = self.arms.of(name, parts)
+            identity |= more.identity
+            inputs |= more.inputs
             labels = {
                 "backbone": backbone,
                 "variant": "adapter" if adapter else "full-ft",
@@ -188,10 +201,29 @@ class StageMaker:
                 "target": "",
                 "seed": seed,
             }
-            cost = self.cost.training(backbone, settings, parts, frozen=adapter is not None)
+            cost = more.length * self.cost.training(backbone, settings, parts, frozen=adapter is not None)
             slug = f"{backbone}-{mode}-{name}-s{seed}"
             resources = self._resources(backbone, mode, cost)
             self._memo[memo] = self._add("train_intermediate", identity, inputs, slug, labels, resources)
+        return str(self._memo[memo])
+
+    def _published(self, backbone: str, adapter: AdapterSpec, name: str, pin: Pin) -> str:
+        """A published adapter in place of a training; the same for all seeds."""
+        memo = ("published", backbone, adapter.label, name)
+        if memo not in self._memo:
+            who, inputs = self.backbone(backbone)
+            identity = {
+                "backbone": who,
+                "adapter": adapter.identity(),
+                "task": name,
+                "format": self.recipe.task(name).format,
+                "from": {"repository": pin.repository, "commit": pin.commit},
+            }
+            if licence := (self.recipe.reuse or {})[name].licence:
+                identity["licence"] = licence
+            labels = self._labels(backbone, "adapter", adapter.label, name, "", 0)
+            slug = f"{backbone}-{name}-{pin.commit[:8]}"
+            self._memo[memo] = self._add("reuse_intermediate", identity, inputs, slug, labels, {})
         return str(self._memo[memo])
 
     def target(self, backbone: str, adapter: AdapterSpec | None, composition: str, intermediate: str, task: str,
@@ -205,11 +237,11 @@ class StageMaker:
         label = adapter.label if adapter else ""
         memo = ("target", backbone, label, composition, intermediate, task, seed)
         if memo not in self._memo:
-            entry = tasks()[task]
+            entry = self.recipe.task(task)
             who, inputs = self.backbone(backbone)
             mode: Mode = "adapters" if adapter else "full-ft"
             settings = self._settings("target", mode, task, backbone)
-            identity = {
+            identity: dict[str, Any] = {
                 "backbone": who,
                 "mode": "adapter" if adapter else "full",
                 "adapter": adapter.identity() if adapter else None,
@@ -220,6 +252,7 @@ class StageMaker:
                 "seed": seed,
             }
             inputs = {"data": self.prepare_task(task), **inputs}
+            self._add_before(task, mode, backbone, identity, inputs)
             if composition != "fresh":
                 inputs["intermediate"] = self.intermediate(backbone, adapter, intermediate, seed)
             variant = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
@@ -241,12 +274,13 @@ class StageMaker:
                 "backbone": who,
                 "adapter": adapter.identity(),
                 "task": task,
-                "format": tasks()[task].format,
+                "format": self.recipe.task(task).format,
                 "fused": list(fused),
                 "settings": settings,
                 "seed": seed,
             }
             inputs = {"data": self.prepare_task(task), **inputs}
+            self._add_before(task, "fuse", backbone, identity, inputs)
             if with_target:
                 inputs["target"] = self.target(backbone, adapter, "fresh", "none", task, seed)
             for part in fused:
@@ -257,6 +291,18 @@ class StageMaker:
             resources = self._resources(backbone, "fuse", cost)
             self._memo[memo] = self._add("train_fusion", identity, inputs, slug, labels, resources)
         return str(self._memo[memo])
+
+    def _add_before(
+        self, task: str, mode: str, backbone: str, identity: dict[str, Any], inputs: dict[str, str]
+    ) -> None:
+        """What the same model is trained on first, each with settings of its own: Social IQa before COPA."""
+        if not (before := self.recipe.task(task).before):
+            return
+        phase = "fusion" if mode == "fuse" else "target"
+        identity["before"] = [
+            {"task": first, "settings": self._settings(phase, mode, first, backbone)} for first in before
+        ]
+        inputs |= {f"before.{first}": self.prepare_task(first) for first in before}
 
     def _labels(
         self, backbone: str, variant: str, adapter: str, intermediate: str, target: str, seed: int
@@ -274,7 +320,7 @@ class StageMaker:
         """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty)."""
         memo = ("predict", backbone, task, model, control)
         if memo not in self._memo:
-            entry = tasks()[task]
+            entry = self.recipe.task(task)
             who, inputs = self.backbone(backbone) if backbone else (None, {})
             if control:
                 system: dict[str, Any] = {"kind": "control", "control": control}
@@ -289,6 +335,9 @@ class StageMaker:
                 "split": "test",
                 "languages": list(self.recipe.languages_of(task)),
             }
+            if entry.stand_in:
+                # The name alone would give the metric of the real task.
+                identity["metric"] = entry.metric
             inputs = {"data": self.prepare_task(task), **inputs}
             if model:
                 inputs["model"] = model

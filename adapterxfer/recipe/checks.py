@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from adapterxfer.catalog import METHODS, PROTOCOLS, VARIANTS, tasks, with_layer, world_languages
 from adapterxfer.catalog import languages as known_languages
+from adapterxfer.catalog.arms import split_arm
 from adapterxfer.errors import Problem
+from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.settings import missing_settings
@@ -22,7 +24,9 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _adapters(recipe)
     found += _intermediates(recipe)
     found += _fusion(recipe)
+    found += _reuse(recipe)
     found += _languages(recipe)
+    found += arm_problems(recipe)
     found += _protocols(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
@@ -66,7 +70,10 @@ def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
         found.append((("intermediate_tasks",), message))
     if POOL in recipe.intermediate_tasks and "fuse" not in recipe.variants:
         found.append((("intermediate_tasks",), "intermediate task 'pool' needs the variant 'fuse'"))
-    if MULTI in recipe.intermediate_tasks and len(recipe.multi.tasks or singles) < 2:
+    if (
+        any(split_arm(name).base == MULTI for name in recipe.intermediate_tasks)
+        and len(recipe.multi.tasks or singles) < 2
+    ):
         message = "intermediate task 'multi' trains on several tasks: name them in multi.tasks"
         found.append((("intermediate_tasks",), message))
     if recipe.intermediate_tasks != (NONE,) and NONE not in recipe.intermediate_tasks:
@@ -76,9 +83,34 @@ def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
 
 
 def _fusion(recipe: Recipe) -> list[tuple[Path, str]]:
-    if recipe.fusion_task and not tasks()[recipe.fusion_task].trained:
+    if recipe.fusion_task and not recipe.task(recipe.fusion_task).trained:
         return [(("fusion_task",), f"fusion_task '{recipe.fusion_task}' has no training data")]
     return []
+
+
+def _reuse(recipe: Recipe) -> list[tuple[Path, str]]:
+    found: list[tuple[Path, str]] = []
+    for name, entry in (recipe.reuse or {}).items():
+        path: Path = ("reuse", name, "from")
+        if name not in recipe.single_intermediates():
+            found.append((path, f"'{name}' is reused but not among the intermediate tasks"))
+        if not any(VARIANTS[variant].adapters for variant in recipe.variants):
+            found.append((path, "a published adapter is reused by variants with adapters only; there is none"))
+        if len(recipe.adapters) > 1:
+            message = f"an adapter has one method and size, the recipe {len(recipe.adapters)}: keep one under adapters"
+            found.append((path, message))
+        if recipe.world:
+            continue
+        if isinstance(entry.from_, str) and len(recipe.backbones) > 1:
+            message = "an adapter fits one backbone: write from: {BACKBONE: hub:ORG/NAME@COMMIT}, others are trained"
+            found.append((path, message))
+        elif not isinstance(entry.from_, str):
+            found += [
+                (path, f"backbone '{backbone}' {one_of(backbone, recipe.backbones)}")
+                for backbone in entry.from_
+                if backbone not in recipe.backbones
+            ]
+    return found
 
 
 def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -89,6 +121,8 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
             continue
         if options.test_seed is not None and not used[name].synthetic:
             found.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
+        if used[name].stand_in and not set(options.languages or ()) & set(world_languages()):
+            continue  # written for the real task
         known = tuple(world_languages()) if used[name].synthetic else tuple(known_languages())
         allowed = tuple(used[name].languages) or known
         for index, code in enumerate(options.languages or ()):
@@ -126,6 +160,7 @@ def notes(recipe: Recipe) -> list[str]:
     }
     used = recipe.used_tasks()
     found = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
+    found += arm_notes(recipe)
     for index, rule in enumerate(recipe.exclude):
         for axis, values in rule.axes().items():
             if not values & set(present[axis]):

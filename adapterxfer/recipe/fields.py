@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from adapterxfer.catalog import CONTROLS, METHODS, VARIANTS, known_languages, task_names
+from adapterxfer.catalog.arms import ARMS, arm_of
 from adapterxfer.recipe.messages import one_of
 
 MULTI = "multi"
@@ -76,6 +77,35 @@ def _per_size(value: Any) -> Any:
     raise problem("should be a number between 0 and 1, or a block {size: number}")
 
 
+_PART = r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9])?"
+_PIN = re.compile(rf"hub:({_PART}/{_PART})@([0-9a-f]{{40}})\Z", re.ASCII)
+
+
+class Pin(NamedTuple):
+    """A repository of the Hub at one commit, whose content never changes."""
+
+    repository: str
+    commit: str
+
+
+def parse_pin(text: str) -> Pin | None:
+    """``hub:ORG/NAME@COMMIT``, or None where it is anything else."""
+    match = _PIN.match(text)
+    return None if match is None or ".." in text or "--" in match[1] else Pin(match[1], match[2])
+
+
+def _pins(value: Any) -> Any:
+    """A pinned place on the Hub, or one for each backbone."""
+    places = value.values() if isinstance(value, Mapping) and value else (value,)
+    for place in places:
+        if not isinstance(place, str) or parse_pin(place) is None:
+            raise problem(
+                "should be hub:ORG/NAME@COMMIT with all 40 digits of the commit (a branch could change under a "
+                "finished study), or a block {backbone: place}"
+            )
+    return dict(value) if isinstance(value, Mapping) else value
+
+
 def _controls(value: Any) -> Any:
     if isinstance(value, bool):
         return value
@@ -93,11 +123,16 @@ def _as_tuple(value: Any) -> Any:
     return value if isinstance(value, tuple) else (value,)
 
 
+def _intermediate_names() -> tuple[str, ...]:
+    plain = (MULTI, *task_names("intermediate"))
+    return (NONE, *plain, POOL, *(arm_of(name, arm) for arm in ARMS for name in plain))
+
+
 OneOrMany = BeforeValidator(_as_tuple)
 """Accepts a single value where a list is meant."""
 PlainName = Annotated[str, AfterValidator(_plain_name)]
 BackboneName = Annotated[str, _named(_from_context("backbones"))]
-IntermediateName = Annotated[str, _named(lambda _: (NONE, MULTI, POOL, *task_names("intermediate")))]
+IntermediateName = Annotated[str, _named(lambda _: _intermediate_names())]
 SingleIntermediateName = Annotated[str, _named(lambda _: task_names("intermediate"))]
 TargetName = Annotated[str, _named(lambda _: task_names("target"))]
 TaskName = Annotated[str, _named(lambda _: (*task_names("intermediate"), *task_names("target")))]
@@ -106,6 +141,7 @@ MethodName = Annotated[str, _named(lambda _: tuple(METHODS))]
 LanguageCode = Annotated[str, _named(lambda _: tuple(known_languages()))]
 TokenCount = Annotated[Any, PlainValidator(_tokens)]
 RatePerSize = Annotated[Any, PlainValidator(_per_size)]
+Pins = Annotated[Any, PlainValidator(_pins)]
 Controls = Annotated[Any, PlainValidator(_controls)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(gt=0, le=10**9)]

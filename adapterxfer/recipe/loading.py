@@ -9,13 +9,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from adapterxfer.catalog import UNTRAINED, backbones, tasks
+from adapterxfer.catalog.arms import ARMS, arm_of
 from adapterxfer.errors import Problem, RecipeError
+from adapterxfer.recipe.arms import add_arms
 from adapterxfer.recipe.checks import cross_problems
 from adapterxfer.recipe.fields import MULTI
 from adapterxfer.recipe.hypotheses import frozen
 from adapterxfer.recipe.including import include_hypotheses
 from adapterxfer.recipe.messages import problems_of
 from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.recipe.stand_ins import use_world
 from adapterxfer.recipe.yaml_core import Document, parse_yaml
 from adapterxfer.recipe.yaml_core import Path as KeyPath
 
@@ -49,7 +52,10 @@ def parse_recipe(text: str | bytes, source: str = "recipe", set_: Sequence[str] 
     if not isinstance(document.value, dict):
         problem = Problem(1, 1, "a recipe is a block of keys: recipe: 1, name: ..., backbones: [...], ...")
         raise RecipeError(source, [*document.problems, problem])
+    _unfold_reuse(document)
     include_hypotheses(document, source)
+    use_world(document.value)
+    add_arms(document.value)
     problems = list(document.problems)
     recipe: Recipe | None = None
     try:
@@ -61,6 +67,28 @@ def parse_recipe(text: str | bytes, source: str = "recipe", set_: Sequence[str] 
     if problems or recipe is None:
         raise RecipeError(source, sorted(set(problems)))
     return recipe
+
+
+def _unfold_reuse(document: Document) -> None:
+    """Split ``{name: mnli, from: ...}`` among the intermediate tasks into the name and an entry of ``reuse``.
+
+    Positions go with them, so that messages point at what was written. Anything else stays for the schema to refuse.
+    """
+    tasks, reuse = document.value.get("intermediate_tasks"), document.value.get("reuse", {})
+    if not isinstance(tasks, list) or not isinstance(reuse, dict):
+        return
+    for index, entry in enumerate(tasks):
+        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or "from" not in entry:
+            continue
+        name = entry["name"]
+        here: KeyPath = ("intermediate_tasks", index)
+        for places in (document.values, document.keys):
+            for path in [path for path in places if path[:2] == here and len(path) > 2 and path[2] != "name"]:
+                places[("reuse", name, *path[2:])] = places[path]
+        reuse[name] = {key: value for key, value in entry.items() if key != "name"}
+        tasks[index] = name
+    if reuse:
+        document.value["reuse"] = reuse
 
 
 def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
@@ -77,7 +105,8 @@ def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     fusion = value.get("fusion_task")
     used += [fusion] if isinstance(fusion, str) else []
     # Blocks of names that the recipe does not use are allowed: `--set` may have removed them from their axis.
-    known = (MULTI, *tasks(), *names)
+    plain = (MULTI, *tasks())
+    known = (*plain, *(arm_of(name, arm) for arm in ARMS for name in plain), *names)
     blocks = dict.fromkeys(name for name in (*(n for n in used if n in known), *known))
     return {"backbones": names, "train": tuple(blocks)}
 

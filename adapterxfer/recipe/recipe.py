@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapterxfer.catalog import PROTOCOLS, UNTRAINED, Task, tasks, with_layer
+from adapterxfer.catalog import PROTOCOLS, UNTRAINED, Task, tasks, with_layer, world_languages
+from adapterxfer.catalog.arms import Arm, split_arm
+from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
+from adapterxfer.recipe.fields import MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest
@@ -48,19 +51,70 @@ class Recipe(RecipeModel):
         """Whether any task of the recipe belongs to the synthetic world."""
         return any(task.synthetic for task in self.used_tasks().values())
 
+    def reused(self, backbone: str, intermediate: str) -> Pin | None:
+        """The published adapter that takes the place of an intermediate training on a backbone.
+
+        Arms of the task are trained, and so is everything where the world stands in: no adapter fits its backbones.
+        """
+        entry = (self.reuse or {}).get(intermediate)
+        if entry is None or self.world:
+            return None
+        place = entry.from_.get(backbone) if isinstance(entry.from_, Mapping) else entry.from_
+        return None if place is None else parse_pin(place)
+
+    def is_trained(self, intermediate: str) -> bool:
+        """Whether any backbone of the recipe is trained on a single intermediate task, or on an arm of it."""
+        arms = [name for name in self.intermediate_tasks if split_arm(name) != (intermediate, "")]
+        if any(split_arm(name).base == intermediate for name in arms):
+            return True
+        return any(self.reused(backbone, intermediate) is None for backbone in self.backbones)
+
     def used_tasks(self) -> dict[str, Task]:
-        """Catalogue entries of all tasks that the recipe names, `multi` unfolded."""
-        names = [*self.single_intermediates(), *self.multi_tasks(), *self.target_tasks]
+        """Catalogue entries of all tasks whose data the recipe uses, `multi` unfolded."""
+        trained = [name for name in self.single_intermediates() if self.is_trained(name)]
+        names = [*trained, *self.multi_tasks(), *self.target_tasks]
         names += [self.fusion_task] if self.fusion_task else []
-        return {name: tasks()[name] for name in names}
+        names += [first for name in names for first in self.task(name).before]
+        return {name: self.task(name) for name in names}
+
+    def task(self, name: str) -> Task:
+        """Catalogue entry of a task, or of its stand-in where the recipe runs on the world."""
+        task = tasks()[name]
+        if not self.world or task.synthetic:
+            return task
+        return stand_in(task, tasks()[stand_in_name(task)])
 
     def languages_of(self, task: str) -> tuple[str, ...]:
         """Languages of a task in this recipe: those it names, else all that the task has."""
-        options = self.tasks.get(task)
-        return (options and options.languages) or tasks()[task].languages
+        options, entry = self.tasks.get(task), self.task(task)
+        spoken = entry.languages
+        if options is None or options.languages is None:
+            return spoken
+        # Languages of the real task say nothing about its stand-in.
+        return spoken if entry.stand_in and not set(options.languages) <= set(spoken) else options.languages
+
+    def arm_languages(self, arm: Arm) -> tuple[str, ...]:
+        """Languages of an arm: those it names, else all that the targets test; of translations, without English."""
+        option = self.mlm_mix if arm == "mlm" else self.translated
+        named = option.languages if option is not None else None
+        tested = dict.fromkeys(code for name in self.target_tasks for code in self.languages_of(name))
+        if named is None or (self.world and not set(named) <= set(world_languages())):
+            named = ("en", *(code for code in tested if code != "en")) if arm == "mlm" else tuple(tested)
+        return tuple(code for code in named if arm == "mlm" or code != "en")
+
+    def parts_of(self, intermediate: str) -> tuple[str, ...]:
+        """The tasks behind a name on the axis of intermediate tasks; none for ``none``."""
+        base = split_arm(intermediate).base
+        if base == NONE:
+            return ()
+        if base == POOL:
+            return self.single_intermediates()
+        return self.multi_tasks() if base == MULTI else (base,)
 
     def protocol_of(self, task: str) -> str:
         """Protocol of a task in this recipe: its own, or the one chosen, with the layer chosen."""
+        if (entry := self.task(task)).stand_in:
+            return entry.protocol
         options = self.tasks.get(task)
         name = options and options.protocol
         text = PROTOCOLS[task][name].text if name else tasks()[task].protocol
@@ -68,7 +122,7 @@ class Recipe(RecipeModel):
 
     def multi_tasks(self) -> tuple[str, ...]:
         """The tasks of intermediate `multi`, or nothing if the recipe does not use it."""
-        if "multi" not in self.intermediate_tasks:
+        if not any(split_arm(name).base == MULTI for name in self.intermediate_tasks):
             return ()
         return self.multi.tasks or self.single_intermediates()
 

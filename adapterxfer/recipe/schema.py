@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.arms import split_arm
+from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import (
     MULTI,
@@ -19,6 +21,7 @@ from adapterxfer.recipe.fields import (
     IntermediateName,
     MethodName,
     OneOrMany,
+    Pins,
     PlainName,
     Rate,
     Seed,
@@ -162,26 +165,23 @@ class Exclusion(Section):
         return found
 
 
-class Sampling(Section):
-    """How `multi` draws its tasks: by size, by size to the power 1/temperature, or by size up to a cap."""
-
-    kind: Literal["proportional", "uniform", "temperature", "capped"] = "proportional"
-    temperature: Annotated[float, Field(ge=1, le=1000)] | None = None
-    cap: Count | None = None
-
-    @model_validator(mode="after")
-    def _complete(self) -> Sampling:
-        for kind, name in (("temperature", "temperature"), ("capped", "cap")):
-            if (self.kind == kind) != (getattr(self, name) is not None):
-                raise problem(f"sampling kind '{kind}' and the key '{name}' belong together")
-        return self
-
-
 class Multi(Section):
     """One intermediate training on several tasks; without ``tasks``: all single intermediate tasks of the recipe."""
 
     tasks: Annotated[tuple[SingleIntermediateName, ...], Field(min_length=2)] | None = None
     sampling: Sampling = Sampling()
+
+
+class Reuse(Section):
+    """A published adapter in place of an intermediate training; written as ``{name: mnli, from: hub:ORG/NAME@COMMIT}``
+    among the intermediate tasks.
+
+    ``from`` names one place, or one for each backbone that has one; the others are trained. ``licence`` accepts the
+    licence of the adapter by its name; it must be named unless it only asks for attribution or the same licence.
+    """
+
+    from_: Pins = Field(alias="from")
+    licence: Annotated[str, Field(min_length=1, max_length=100)] | None = None
 
 
 class Statistics(Section):
@@ -239,7 +239,11 @@ class RecipeModel(Section):
     train: dict[TrainKey, TrainBlock]
     tasks: dict[TaskName, TaskOptions] = Field(default_factory=dict)
     controls: Controls = True
+    reuse: dict[SingleIntermediateName, Reuse] | None = None
     multi: Multi = Multi()
+    mlm_mix: MlmMix | None = None
+    translated: Translated | None = None
+    world: bool = False
     fusion_task: TaskName | None = None
     pretrain: Pretrain | None = None
     resources: dict[BackboneName, dict[Mode, Resources]] = Field(default_factory=dict)
@@ -257,5 +261,6 @@ class RecipeModel(Section):
         return value
 
     def single_intermediates(self) -> tuple[str, ...]:
-        """The single intermediate tasks of the recipe."""
-        return tuple(name for name in self.intermediate_tasks if name not in (NONE, POOL, MULTI))
+        """The single intermediate tasks of the recipe, also those of which it names arms only."""
+        bases = (split_arm(name).base for name in self.intermediate_tasks)
+        return tuple(dict.fromkeys(name for name in bases if name not in (NONE, POOL, MULTI)))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.catalog import VARIANTS
+from adapterxfer.catalog.arms import split_arm
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.schema import TrainBlock, TrainSettings
 
@@ -40,7 +41,9 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
         mode: ``full-ft``, ``adapters`` or ``fuse``.
     """
     merged = dict(DEFAULTS)
-    for name in ("default", phase, mode, task, backbone):
+    base = split_arm(task).base
+    more = (base, task) if base != task else (task,)
+    for name in ("default", phase, mode, *more, backbone):
         block = recipe.train.get(name)
         if block is None:
             continue
@@ -90,7 +93,7 @@ def _trainings(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     """Phase, mode and task of the trainings of this recipe, the first task of each phase and mode standing for all."""
     modes = ["full-ft"] if "full-ft" in recipe.variants else []
     modes += ["adapters"] if any(VARIANTS[name].adapters for name in recipe.variants) else []
-    intermediates = [name for name in recipe.intermediate_tasks if name not in (NONE, POOL)]
+    intermediates = [name for name in recipe.intermediate_tasks if name not in (NONE, POOL) and recipe.is_trained(name)]
     used = recipe.used_tasks()
     targets = [name for name in recipe.target_tasks if used[name].trained]
     for mode in modes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.tasks import tasks
 
 PairKind = Literal["", "same kind", "other kind", "several tasks", "no target training"]
@@ -24,10 +25,11 @@ LABELS: dict[PairKind, str] = {
 
 
 def pair_kind(intermediate: str, target: str) -> PairKind:
-    """Kind of one (intermediate, target) pair, from the catalogue."""
+    """Kind of one (intermediate, target) pair, from the catalogue; an arm of a task is of the task's kind."""
     known = tasks()
     if target in known and not known[target].trained:
         return "no target training"
+    intermediate = split_arm(intermediate).base
     if intermediate in SEVERAL:
         return "several tasks"
     if target not in known or intermediate not in known:

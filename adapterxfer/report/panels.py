@@ -132,7 +132,7 @@ def common_limits(values: Sequence[float]) -> tuple[float, float]:
     finite = sorted(value for value in values if math.isfinite(value)) or [0.0]
     bulk = max(abs(finite[len(finite) // 10]), abs(finite[-1 - len(finite) // 10]), 2.0)
     low, high = max(min(*finite, 0.0), -3 * bulk), min(max(*finite, 0.0), 3 * bulk)
-    margin = 0.06 * (high - low)
+    margin = 0.06 * (high - low) or 1.0
     return low - margin, high + margin
 
 

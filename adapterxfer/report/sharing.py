@@ -79,6 +79,7 @@ def _commands(findings: Findings, backbone: str, arm: str, intermediate: str, ta
     system = f"{arm} after {intermediate}" if intermediate != NONE else f"{trained} without intermediate task"
     text = (
         f"Highest mean zero-shot score at the largest backbone: {system} on {backbone}; here for {target} "
-        f"({points:.1f} points), its best target. The bundle holds the run of the first seed, not the best one."
+        f"({points:.1f} points), its best target. The bundle holds the run of the first seed, not the best one. "
+        "Where the study was run with --store or --set, give the first command the same."
     )
     return Sharing(text, (make, f"adapterxfer push bundles/{name} --to ORG/{name}"))

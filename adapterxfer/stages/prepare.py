@@ -12,13 +12,15 @@ from adapterxfer.data.sources import CORPUS, check_source, locate
 from adapterxfer.data.storage import write_task
 from adapterxfer.errors import StageError
 from adapterxfer.stages.context import StageContext
+from adapterxfer.stages.prepare_arms import prepare_texts, prepare_translations
 
 
 def execute(context: StageContext) -> dict[str, Any]:
     """Run a `prepare` stage.
 
-    Artefacts of ``what: "task"``: ``task.json`` and ``examples/``. Of ``what: "corpus"``: ``tokenizer.json``,
-    ``corpus.json``, token arrays and ``corpus-notes.json``.
+    Artefacts of ``what: "task"`` and ``what: "translated"``: ``task.json`` and ``examples/``. Of ``what: "corpus"``:
+    ``tokenizer.json``, ``corpus.json``, token arrays and ``corpus-notes.json``. Of ``what: "texts"``: ``texts.json``
+    and ``texts/``.
 
     Returns:
         Counts for ``stage.json``.
@@ -32,7 +34,13 @@ def execute(context: StageContext) -> dict[str, Any]:
         return _prepare_task(context)
     if what == "corpus":
         return _prepare_corpus(context)
-    raise StageError(f"prepare stage: what = '{what}'; expected task or corpus", fix="plan the recipe again")
+    if what == "texts":
+        return prepare_texts(context)
+    if what == "translated":
+        return prepare_translations(context)
+    raise StageError(
+        f"prepare stage: what = '{what}'; expected task, corpus, texts or translated", fix="plan the recipe again"
+    )
 
 
 def _prepare_task(context: StageContext) -> dict[str, Any]:
@@ -57,14 +65,16 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
         from adapterxfer.world.tasks import load_task
 
         data = load_task(
-            identity["task"],
+            source.get("stand_in", identity["task"]),
             languages=identity["languages"],
             train_examples=identity["train_examples"],
             dev_examples=identity["dev_examples"],
             test_examples=identity["test_examples"],
-            seed=identity["seed"],
-            test_seed=identity.get("test_seed", 0),
+            seed=source.get("seed", identity["seed"]),
+            test_seed=identity.get("test_seed", source.get("seed", 0)),
+            labels=source.get("labels"),
         )
+        data.task = identity["task"]
     else:
         raise StageError(f"prepare stage: source kind '{source['kind']}'; expected world, files, hub", fix="plan again")
     content = write_task(context.scratch, data, extra={"source": dict(source), "protocol": identity["protocol"]})

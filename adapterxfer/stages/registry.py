@@ -13,6 +13,7 @@ EXECUTORS: Mapping[str, str] = {
     "prepare": "adapterxfer.stages.prepare:execute",
     "pretrain": "adapterxfer.stages.pretrain:execute",
     "train_intermediate": "adapterxfer.stages.train:execute",
+    "reuse_intermediate": "adapterxfer.hub.reusing:execute",
     "train_target": "adapterxfer.stages.train:execute",
     "train_fusion": "adapterxfer.stages.train:execute",
     "predict": "adapterxfer.stages.predict:execute",

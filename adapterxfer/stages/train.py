@@ -6,7 +6,7 @@ Artefacts: ``model.json``, ``model.safetensors`` and ``train.jsonl``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,19 @@ def execute(context: StageContext) -> dict[str, Any]:
     verdicts = check("built", evidence)
     device = str(context.settings.get("device") or "cpu")
     with _TrainLog(context.scratch / "train.jsonl", context.log) as log:
+        earlier = [
+            train(
+                model,
+                [first],
+                first_settings,
+                seed=int(identity["seed"]),
+                log=_marked(log, name),
+                device=device,
+                token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
+                checkpoints=checkpoints_of(context, before=name),
+            )
+            for name, first, first_settings in _before(context, backbone, tasks[0])
+        ]
         result = train(
             model,
             tasks,
@@ -73,6 +86,9 @@ def execute(context: StageContext) -> dict[str, Any]:
     verdicts += check("trained", evidence)
     # Wall time and interruptions stay out of the artefacts: the same stage gives the same bytes.
     outcome = result.as_json()
+    if earlier:
+        named = zip(identity["before"], earlier, strict=True)
+        outcome["before"] = {entry["task"]: done.as_json() for entry, done in named}
     content = write_description(
         context.scratch,
         model,
@@ -82,22 +98,22 @@ def execute(context: StageContext) -> dict[str, Any]:
     return {
         "variant": model.composition.variant,
         "trainable_parameters": content["trainable_parameters"],
-        "seconds": round(result.seconds, 3),
+        "seconds": round(result.seconds + sum(done.seconds for done in earlier), 3),
         **_this_run(result),
         **outcome,
     }
 
 
-def checkpoints_of(context: StageContext) -> Checkpoints | None:
+def checkpoints_of(context: StageContext, *, before: str = "") -> Checkpoints | None:
     """Where the stage saves its state, and how often: ``checkpoint_seconds`` and ``checkpoint_steps`` of the settings,
-    0 for never.
+    0 for never. What is trained before keeps its last state, so that going on later repeats little of it.
     """
     if context.resume is None:
         return None
     seconds = context.settings.get("checkpoint_seconds")
     return Checkpoints(
-        context.resume,
-        stage=context.stage.key,
+        context.resume / f"before-{before}" if before else context.resume,
+        stage=f"{context.stage.key}/{before}" if before else context.stage.key,
         every_s=EVERY_S if seconds is None else float(seconds),
         every_steps=int(context.settings.get("checkpoint_steps") or 0),
         stop=context.stop,
@@ -147,6 +163,33 @@ def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSetti
         folder = _input(context, "texts")
         tasks.append(text_task(folder, mixed, backbone, identity["backbone"], place, max_length=settings.max_length))
     return draw_mixtures(tasks, settings, identity.get("sampling"), seed=int(identity["seed"]))
+
+
+def _before(
+    context: StageContext, backbone: LoadedBackbone, task: TrainTask
+) -> Iterator[tuple[str, TrainTask, TrainSettings]]:
+    """What is trained first, under the name of the task itself: it has the same head.
+
+    Raises:
+        StageError: an earlier task has other labels than the task.
+    """
+    for entry in context.stage.identity.get("before", ()):
+        settings, folder = TrainSettings.of(entry["settings"]), _input(context, f"before.{entry['task']}")
+        first = read_train_task(
+            folder, entry["task"], task.format.name, backbone, max_length=settings.max_length,
+            dev=settings.selection == "dev",
+        )  # fmt: skip
+        if first.labels != task.labels:
+            raise StageError(
+                f"{folder}: '{entry['task']}' has other labels than '{task.name}', which it is trained before",
+                fix="give the data of both the same label names",
+            )
+        yield entry["task"], replace(first, name=task.name), settings
+
+
+def _marked(log: Callable[[Mapping[str, Any]], None], name: str) -> Callable[[Mapping[str, Any]], None]:
+    """A log that says which of several trainings a line is about."""
+    return lambda line: log({**line, "before": name})
 
 
 def _build(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask]) -> TransferModel:

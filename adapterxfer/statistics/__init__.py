@@ -13,23 +13,36 @@ from adapterxfer.statistics.contrasts import (
     gain,
     linear,
     macro,
+    regression,
     score,
     slope,
     slope_weights,
 )
+from adapterxfer.statistics.effects import RetainedShare, cohen_h, odds_ratio, retained_share
 from adapterxfer.statistics.engine import Replicates, resample
 from adapterxfer.statistics.estimate import Estimate, estimates
 from adapterxfer.statistics.exact import (
     ExactTest,
     PairedCounts,
+    ResamplingLaw,
     agresti_min_interval,
+    exact_resampling,
     exact_sign_flip,
     mcnemar,
     paired_counts,
     randomization_test,
 )
 from adapterxfer.statistics.families import adjust_family
-from adapterxfer.statistics.intervals import t_interval, t_p
+from adapterxfer.statistics.interactions import (
+    LackOfFit,
+    ScaleAgreement,
+    lack_of_fit,
+    method_by_size,
+    on_scales,
+    relative_error_reduction,
+    scale_agreement,
+)
+from adapterxfer.statistics.intervals import percentile_p, shift_p, t_interval, t_p
 from adapterxfer.statistics.margins import Equivalence, Verdict, equivalence, verdict
 from adapterxfer.statistics.metric import Metric, ratio_metric
 from adapterxfer.statistics.multiplicity import adjust, simultaneous_distances, step_down, with_adjusted
@@ -38,8 +51,9 @@ from adapterxfer.statistics.power import (
     paired_standard_error,
     power_mcnemar,
     power_paired,
+    undecidable,
 )
-from adapterxfer.statistics.ranks import RankInterval, rank_intervals
+from adapterxfer.statistics.ranks import RankInterval, best_set, rank_intervals
 from adapterxfer.statistics.replicability import (
     Improvement,
     PartialConjunction,
@@ -47,6 +61,8 @@ from adapterxfer.statistics.replicability import (
     probability_of_improvement,
 )
 from adapterxfer.statistics.rungs import Rung, ladder, rungs
+from adapterxfer.statistics.runs import PooledRuns, pooled_runs, resample_runs, two_way_interval
+from adapterxfer.statistics.stochastic_order import StochasticOrder, almost_stochastic_order
 from adapterxfer.statistics.table import Cell, CellCounts, ScoreTable, System
 from adapterxfer.statistics.variance import Components
 from adapterxfer.statistics.vocabulary import FLAG_TEXT
@@ -61,50 +77,74 @@ __all__ = [
     "Estimate",
     "ExactTest",
     "Improvement",
+    "LackOfFit",
     "Metric",
     "PairedCounts",
     "PartialConjunction",
+    "PooledRuns",
     "RankInterval",
     "Replicates",
+    "ResamplingLaw",
+    "RetainedShare",
     "Rung",
+    "ScaleAgreement",
     "ScoreTable",
+    "StochasticOrder",
     "System",
     "Verdict",
     "adjust",
     "adjust_family",
     "agresti_min_interval",
+    "almost_stochastic_order",
     "bca_interval",
+    "best_set",
     "bootstrap_t_interval",
     "build_table",
+    "cohen_h",
     "did",
     "difference",
     "equivalence",
     "estimates",
+    "exact_resampling",
     "exact_sign_flip",
     "gain",
+    "lack_of_fit",
     "ladder",
     "linear",
     "macro",
     "mcnemar",
+    "method_by_size",
     "minimum_detectable_effect",
+    "odds_ratio",
+    "on_scales",
     "paired_counts",
     "paired_standard_error",
     "partial_conjunction",
+    "percentile_p",
+    "pooled_runs",
     "power_mcnemar",
     "power_paired",
     "probability_of_improvement",
     "randomization_test",
     "rank_intervals",
     "ratio_metric",
+    "regression",
+    "relative_error_reduction",
     "resample",
+    "resample_runs",
+    "retained_share",
     "rungs",
+    "scale_agreement",
     "score",
+    "shift_p",
     "simultaneous_distances",
     "slope",
     "slope_weights",
     "step_down",
     "t_interval",
     "t_p",
+    "two_way_interval",
+    "undecidable",
     "verdict",
     "with_adjusted",
 ]

@@ -18,6 +18,7 @@ from adapterxfer.statistics.products import exact_product
 from adapterxfer.statistics.table import Domain, ScoreTable
 from adapterxfer.statistics.weights import BLOCK, Weights, draw, stream
 
+_TIE = 1e-12
 _WIDEST = 64
 """Most count columns of a contrast for bootstrap-t; its cost grows with their square."""
 
@@ -34,7 +35,8 @@ def bca_interval(table: ScoreTable, replicates: Replicates, number: int, *, leve
     Source: Efron 1987; DiCiccio and Efron 1996, section 6 for several samples.
     """
     column, value = replicates.replicates[:, number], float(replicates.values[number])
-    share = 0.5 * float((column < value).mean() + (column <= value).mean())
+    slack = _TIE * max(1.0, abs(value))
+    share = 0.5 * float((column < value - slack).mean() + (column <= value + slack).mean())
     if np.isnan(column).any() or not 0.0 < share < 1.0:
         raise StatisticsError(
             f"BCa interval of '{replicates.contrasts[number].name}': replicates are degenerate",
@@ -132,7 +134,7 @@ def _variance(
     scores: Floats,
 ) -> Floats:
     """Linearised variance of the contrast in every replicate, shape ``(replicates,)``."""
-    counts = domain.sums[:, columns]
+    counts = domain.counts[columns].T.astype(np.float64)
     products = np.einsum("ci,cj->cij", counts, counts).reshape(len(counts), -1)
     totals = exact_product(drawn.multiples, counts)
     size = len(columns)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.metric import Floats, Metric, ScoreFunction, as_metric
+from adapterxfer.statistics.products import Counts, narrowest
 from adapterxfer.statistics.table import Block, Cell, CellCounts, Domain, Row, ScoreTable, System
 
 _GRID = float(2**30)
@@ -51,7 +52,7 @@ class _Collector:
     def __init__(self, metrics: Mapping[str, Metric]) -> None:
         self.metrics = metrics
         self.references: dict[tuple[str, str], _Reference] = {}
-        self.rows: dict[Row, tuple[npt.NDArray[np.str_], Floats]] = {}
+        self.rows: dict[Row, tuple[npt.NDArray[np.str_], Counts]] = {}
         self.seen: set[tuple[Cell, int | str | None]] = set()
 
     def add(self, item: CellCounts) -> None:
@@ -69,20 +70,20 @@ class _Collector:
             raise StatisticsError(f"{where}: given twice", fix="give each run of a system once per target and language")
         self.seen.add((cell, item.seed))
         reference = self.references.get((item.target, item.language))
-        if reference is not None and np.array_equal(reference.ids, ids):
+        if reference is not None and (reference.ids is ids or np.array_equal(reference.ids, ids)):
             clusters, inverse, sizes = reference.clusters, reference.inverse, reference.sizes
         else:
             clusters, inverse, sizes = np.unique(ids, return_inverse=True, return_counts=True)
-        sums = np.empty((len(clusters), counts.shape[1]))
-        for column in range(counts.shape[1]):
-            sums[:, column] = np.bincount(inverse, weights=counts[:, column], minlength=len(clusters))
-        gold = sums[:, list(metric.gold_columns)]
+        sums = (
+            counts.T[:, np.argsort(inverse, kind="stable")] if len(clusters) == len(ids) else _summed(counts, inverse)
+        )
+        gold = sums[list(metric.gold_columns)]
         if reference is None:
             self.references[item.target, item.language] = _Reference(ids, clusters, inverse, sizes, gold, str(cell))
         else:
             _check_same_examples(reference, clusters, sizes, gold, where)
         group = (item.run_group,) if item.run_group else (str(cell.system.labels), item.target)
-        self.rows[Row(cell, item.seed, item.domain, group, len(counts))] = (clusters, sums)
+        self.rows[Row(cell, item.seed, item.domain, group, len(counts))] = (clusters, narrowest(sums))
 
     def _metric(self, target: str) -> Metric:
         if target not in self.metrics:
@@ -122,12 +123,16 @@ class _Collector:
         clusters = np.unique(np.concatenate(list(distinct.values())))
         positions = {key: np.searchsorted(clusters, own) for key, own in distinct.items()}
         blocks: list[Block] = []
-        widths = [self.rows[row][1].shape[1] for row in members]
-        sums = np.zeros((len(clusters), sum(widths)))
+        widths = [len(self.rows[row][1]) for row in members]
+        kind = np.result_type(*{self.rows[row][1].dtype for row in members})
+        sums = np.zeros((sum(widths), len(clusters)), dtype=kind)
         offset = 0
         for index, (row, width) in enumerate(zip(members, widths, strict=True), start=first):
             own, counts = self.rows[row]
-            sums[positions[id(own)], offset : offset + width] = counts
+            if len(own) == len(clusters):
+                sums[offset : offset + width] = counts
+            else:
+                sums[offset : offset + width, positions[id(own)]] = counts
             offset += width
             if not blocks or blocks[-1].target != row.cell.target:
                 blocks.append(Block(row.cell.target, index, index + 1, width))
@@ -141,9 +146,14 @@ class _Collector:
         return Domain(members[0].domain, tuple(clusters.tolist()), first, last, tuple(blocks), sums)
 
 
+def _summed(counts: Floats, inverse: npt.NDArray[np.intp]) -> Floats:
+    """Counts ``(examples, k)`` added up by cluster, shape ``(k, clusters)``."""
+    return np.stack([np.bincount(inverse, weights=column) for column in counts.T])
+
+
 def _score_rows(domain: Domain, metrics: Mapping[str, Metric], rows: tuple[Row, ...], scores: Floats) -> None:
     """Fill in the points of a domain's rows from the column totals."""
-    totals = domain.sums.sum(axis=0)
+    totals = domain.counts.sum(axis=1, dtype=np.float64)
     offset = 0
     for block in domain.blocks:
         width = (block.last - block.first) * block.columns
@@ -164,6 +174,8 @@ def _checked_counts(values: npt.NDArray[np.integer] | npt.NDArray[np.floating], 
         raise StatisticsError(
             f"{where}: counts of shape {counts.shape}; expected (examples, columns)", fix="give at least one example"
         )
+    if np.issubdtype(counts.dtype, np.integer) and counts.min() >= 0:
+        return counts.astype(np.float64)
     result = counts.astype(np.float64)
     if not np.isfinite(result).all() or (result < 0).any():
         raise StatisticsError(f"{where}: counts that are negative or not finite", fix="score this run again")

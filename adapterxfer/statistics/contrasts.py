@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.table import Cell, Label, System
 from adapterxfer.statistics.vocabulary import Scale
@@ -122,35 +124,75 @@ def did(
     return (first - second).named(name or "difference in differences", **labels)
 
 
-def slope_weights(parameters: Sequence[float]) -> tuple[float, ...]:
+def slope_weights(parameters: Sequence[float], series: Sequence[str] | None = None) -> tuple[float, ...]:
     """Weights ``(x - mean x) / Sxx`` with x = log10(parameters): the least-squares slope per tenfold parameters.
 
+    Args:
+        parameters: parameter counts.
+        series: pretraining series of each; every series then has its own intercept, and sizes are compared within
+            series only.
+
     Raises:
-        StatisticsError: fewer than two different sizes, or a size that is not positive.
+        StatisticsError: fewer than two different sizes (within some series), or a size that is not positive.
     """
     if any(not value > 0 for value in parameters):
         raise StatisticsError("slope: a parameter count that is not positive", fix="give the total parameters")
+    names = list(series) if series is not None else [""] * len(parameters)
+    if len(names) != len(parameters):
+        raise StatisticsError(f"slope: {len(names)} series for {len(parameters)} sizes", fix="give one series each")
     logs = [math.log10(value) for value in parameters]
-    if len(set(logs)) < 2:
+    members = {name: [log for log, own in zip(logs, names, strict=True) if own == name] for name in names}
+    means = {name: math.fsum(own) / len(own) for name, own in members.items()}
+    centred = [log - means[name] for log, name in zip(logs, names, strict=True)]
+    if all(len(set(own)) < 2 for own in members.values()):
         raise StatisticsError("slope: fewer than two different sizes", fix="a slope needs at least two sizes")
-    mean = math.fsum(logs) / len(logs)
-    spread = math.fsum((value - mean) ** 2 for value in logs)
-    return tuple((value - mean) / spread for value in logs)
+    spread = math.fsum(value**2 for value in centred)
+    return tuple(value / spread for value in centred)
 
 
-def slope(contrasts: Sequence[Contrast], parameters: Sequence[float], name: str = "", **labels: Label) -> Contrast:
+def slope(
+    contrasts: Sequence[Contrast],
+    parameters: Sequence[float],
+    name: str = "",
+    *,
+    series: Sequence[str] | None = None,
+    **labels: Label,
+) -> Contrast:
     """Change per tenfold parameters of a quantity measured at several sizes; of gains, the marginal gain.
 
     Args:
         contrasts: one per size.
         parameters: parameter counts in the same order; several backbones may have the same size.
+        series: pretraining series of each backbone, where several are joined: each has its own intercept.
     """
     if len(contrasts) != len(parameters):
         raise StatisticsError(
             f"slope: {len(contrasts)} contrasts for {len(parameters)} sizes", fix="give one parameter count each"
         )
-    result = linear(contrasts, slope_weights(parameters)).named(name or "slope on log10 parameters", **labels)
+    weights = slope_weights(parameters, series)
+    result = linear(contrasts, weights).named(name or "slope on log10 parameters", **labels)
     return replace(result, flags=(*result.flags, "two-points")) if len(set(parameters)) == 2 else result
+
+
+def regression(contrasts: Sequence[Contrast], design: Sequence[Sequence[float]], coefficient: int) -> Contrast:
+    """One coefficient of an ordinary least-squares fit over contrasts: a linear contrast like any other.
+
+    Args:
+        contrasts: the dependent values.
+        design: one row of regressors per contrast; add a column of ones for an intercept.
+        coefficient: which column's coefficient.
+
+    Raises:
+        StatisticsError: numbers that do not match, or columns that depend on each other.
+    """
+    matrix = np.asarray(design, dtype=np.float64)
+    if matrix.ndim != 2 or len(matrix) != len(contrasts) or not 0 <= coefficient < matrix.shape[1]:
+        raise StatisticsError(
+            f"regression of {len(contrasts)} contrasts on a {matrix.shape} design", fix="give one row per contrast"
+        )
+    if np.linalg.matrix_rank(matrix) < matrix.shape[1]:
+        raise StatisticsError("regression: columns depend on each other", fix="leave one out")
+    return linear(contrasts, np.linalg.pinv(matrix)[coefficient].tolist())
 
 
 def linear(contrasts: Sequence[Contrast], weights: Sequence[float]) -> Contrast:

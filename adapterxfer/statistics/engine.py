@@ -13,13 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics.columns import DomainColumns
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import Design, build_design
+from adapterxfer.statistics.intervals import interval, percentile_p, shift_p, t_interval, t_p
 from adapterxfer.statistics.metric import Floats
-from adapterxfer.statistics.products import CountMatrix
+from adapterxfer.statistics.products import CountMatrix, int8_library
 from adapterxfer.statistics.table import Domain, ScoreTable
 from adapterxfer.statistics.variance import Components, components
-from adapterxfer.statistics.vocabulary import WeightKind
+from adapterxfer.statistics.vocabulary import Alternative, Backend, IntervalKind, PValueKind, WeightKind
 from adapterxfer.statistics.weights import BLOCK, Weights, draw, stream
 
 
@@ -43,6 +45,57 @@ class Replicates:
     seed: int
     weights: WeightKind
 
+    def standard_errors(self) -> Floats:
+        """Bootstrap standard errors over test items, shape ``(contrasts,)``."""
+        defined = (~np.isnan(self.replicates)).sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            centred = self.replicates - np.nansum(self.replicates, axis=0) / defined
+            return np.asarray(np.sqrt(np.nansum(centred**2, axis=0) / (defined - 1)))
+
+    def ci(self, kind: IntervalKind = "symmetric", *, level: float = 0.95) -> Floats:
+        """Intervals of all contrasts over test items, shape ``(contrasts, 2)``.
+
+        `t` uses the analytic standard errors and their degrees of freedom. `estimates` chooses by the data instead.
+
+        Raises:
+            StatisticsError: an interval that is not made from replicates, or a level outside (0, 1).
+        """
+        if kind == "t":
+            error, df = np.sqrt(self.components.items), self.components.items_df
+            found = [
+                t_interval(float(v), float(e), float(d), level=level)
+                for v, e, d in zip(self.values, error, df, strict=True)
+            ]
+        else:
+            columns = zip(self.replicates.T, self.values, strict=True)
+            found = [interval(column, float(value), kind=kind, level=level) for column, value in columns]
+        return np.array(found, dtype=np.float64).reshape(-1, 2)
+
+    def p_values(self, kind: PValueKind = "shift", *, alternative: Alternative = "two-sided") -> Floats:
+        """p-values of "the contrast is 0" over test items, shape ``(contrasts,)``.
+
+        Raises:
+            StatisticsError: an unknown kind.
+        """
+        if kind == "shift":
+            return np.array(
+                [
+                    shift_p(column, float(value), alternative=alternative)
+                    for column, value in zip(self.replicates.T, self.values, strict=True)
+                ]
+            )
+        if kind == "percentile":
+            return np.array([percentile_p(column, alternative=alternative) for column in self.replicates.T])
+        if kind != "t":
+            raise StatisticsError(f"p-value '{kind}' is not one of: shift, percentile, t", fix="use shift")
+        error, df = np.sqrt(self.components.items), self.components.items_df
+        return np.array(
+            [
+                t_p(float(v), float(e), float(d), alternative=alternative)
+                for v, e, d in zip(self.values, error, df, strict=True)
+            ]
+        )
+
 
 def resample(
     table: ScoreTable,
@@ -51,6 +104,7 @@ def resample(
     resamples: int = 10_000,
     seed: int,
     weights: WeightKind = "multinomial",
+    backend: Backend = "auto",
 ) -> Replicates:
     """Reweight the test items of every domain and recompute all contrasts each time.
 
@@ -62,46 +116,56 @@ def resample(
         contrasts: what to estimate; memory is ``resamples * len(contrasts)`` floats plus one block.
         resamples: 10_000 gives a p-value step of 1e-4 and a Monte Carlo error of 0.002 at p = 0.05.
         seed: any non-negative integer.
+        backend: who multiplies matrices; changes the speed and no bit.
 
     Raises:
-        StatisticsError: fewer than 2 resamples, or a contrast that the table cannot answer.
+        StatisticsError: fewer than 2 resamples, an unknown backend, or a contrast that the table cannot answer.
 
     Source: Efron and Tibshirani 1993, chapter 6 (bootstrap); Rubin-style weights give the same coverage.
     """
     if resamples < 2:
         raise StatisticsError(f"{resamples} resamples; at least 2 are needed", fix="set statistics.resamples to 10000")
     design = build_design(table, contrasts)
-    values = design.apply(table.scores[None, :], 0, len(table.rows))[0]
-    replicates = np.zeros((resamples, len(contrasts)))
+    torch = int8_library(backend, _multiplications(table, design, resamples))
+    values, draws = np.zeros((len(contrasts), 1)), np.zeros((len(contrasts), resamples))
     for domain in table.domains:
         if not _used(design, domain):
             continue
-        counts = CountMatrix.of(domain.sums)
+        columns = DomainColumns(table, domain, design, torch=torch)
+        columns.add_contrasts(columns.totals[None, :], values)
         for start, block in _blocks(domain, weights, seed, resamples):
-            scores = block_scores(table, domain, block, counts)
             stop = min(start + BLOCK, resamples)
-            replicates[start:stop] += design.apply(scores[: stop - start], domain.first, domain.last)
-    return Replicates(
-        tuple(contrasts), values, replicates, components(table, contrasts, design), resamples, seed, weights
-    )
+            assert columns.matrix is not None
+            sums = columns.matrix.product(block.multiples[: stop - start], block.largest_total)
+            columns.add_contrasts(sums, draws[:, start:stop], offset=block.offset, step=block.step)
+    parts = components(table, contrasts, design)
+    return Replicates(tuple(contrasts), values[:, 0], draws.T, parts, resamples, seed, weights)
 
 
 def _used(design: Design, domain: Domain) -> bool:
     return any(matrix[:, domain.first : domain.last].nnz for matrix in design.matrices.values())
 
 
+def _multiplications(table: ScoreTable, design: Design, resamples: int) -> float:
+    """About how many the whole job needs: two columns per row."""
+    return sum(2.0 * resamples * len(d.clusters) * (d.last - d.first) for d in table.domains if _used(design, d))
+
+
 def _blocks(domain: Domain, weights: WeightKind, seed: int, resamples: int) -> Iterator[tuple[int, Weights]]:
+    """Blocks of weights, each in the memory of the one before."""
+    multiples = np.empty((BLOCK, len(domain.clusters)), dtype=np.uint8)
     for number, start in enumerate(range(0, resamples, BLOCK)):
-        yield start, draw(weights, stream(seed, domain.name, number), clusters=len(domain.clusters))
+        rng = stream(seed, domain.name, number)
+        yield start, draw(weights, rng, clusters=len(domain.clusters), out=multiples)
 
 
 def block_scores(table: ScoreTable, domain: Domain, weights: Weights, counts: CountMatrix | None = None) -> Floats:
     """Points of a domain's rows under some weights, shape ``(replicates, rows of the domain)``.
 
     Args:
-        counts: the domain's sums, prepared for several blocks.
+        counts: the domain's counts, prepared for several blocks.
     """
-    sums = weighted_sums(weights, counts or CountMatrix.of(domain.sums))
+    sums = weighted_sums(weights, counts or CountMatrix(domain.counts))
     result = np.empty((len(sums), domain.last - domain.first))
     offset = 0
     for block in domain.blocks:
@@ -116,8 +180,7 @@ def block_scores(table: ScoreTable, domain: Domain, weights: Weights, counts: Co
 
 def weighted_sums(weights: Weights, counts: CountMatrix) -> Floats:
     """``weights @ counts`` as float64 ``(replicates, columns)``: an exact product, then at most one rounding."""
-    sums = counts.product(weights.multiples)
+    sums = counts.product(weights.multiples, weights.largest_total)
     if weights.offset == 0.0 and weights.step == 1.0:
         return sums
-    totals = counts.product(np.ones((1, weights.multiples.shape[1]), dtype=np.uint8))
-    return np.asarray(weights.offset * totals + weights.step * sums)
+    return np.asarray(weights.offset * counts.totals() + weights.step * sums)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,8 +13,10 @@ from adapterxfer.statistics.design import clipped
 from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.exact import agresti_min_interval, discordance, mcnemar
 from adapterxfer.statistics.intervals import Bounds, interval, shift_p, t_interval, t_p
+from adapterxfer.statistics.metric import Floats
+from adapterxfer.statistics.runs import PooledRuns, pooled_runs
 from adapterxfer.statistics.table import Label, ScoreTable
-from adapterxfer.statistics.vocabulary import FLAG_TEXT, Alternative, IntervalKind, Scale, Scope
+from adapterxfer.statistics.vocabulary import FLAG_TEXT, Alternative, IntervalKind, Scale, Scope, SeedVariance
 
 FEW_CLUSTERS = 40
 SPARSE_DISCORDANCE = 25
@@ -87,6 +89,7 @@ def estimates(
     kind: IntervalKind = "symmetric",
     level: float = 0.95,
     alternative: Alternative = "two-sided",
+    seed_variance: SeedVariance = "own",
 ) -> tuple[Estimate, ...]:
     """Statements about all contrasts, in their order.
 
@@ -94,7 +97,11 @@ def estimates(
     with fewer than 40 clusters, a t interval and t test on the analytic standard error instead; for two accuracies
     that differ on 1 to 24 items, the Agresti-Min interval and McNemar's exact test instead of the default. Scope
     `items+runs` uses the two-way variance with Satterthwaite's degrees of freedom; where a system has a single run it
-    falls back to `items` and flags it.
+    falls back to `items` and flags it, unless `seed_variance` is `pooled` and repeated systems can lend their variance.
+
+    Args:
+        seed_variance: `pooled` borrows the run variance of contrasts with single runs from systems with several runs
+            on the same targets and languages. It has to be asked for: it assumes that seeds matter equally there.
 
     Raises:
         StatisticsError: level outside (0, 1).
@@ -103,16 +110,24 @@ def estimates(
         raise StatisticsError(f"interval level {level}; expected between 0 and 1", fix="0.95 is usual")
     ceiling = {cell for cell, rows in table.cells.items() if clipped(table.scores[list(rows)]).any()}
     result = []
+    errors = bootstrap_errors(replicates)
+    pooled = None
+    if scope == "items+runs" and seed_variance == "pooled" and (replicates.components.fewest_runs == 1).any():
+        pooled = pooled_runs(table, replicates.contrasts, replicates.components)
     for number, contrast in enumerate(replicates.contrasts):
         at_end = contrast.scale != "points" and any(cell in ceiling for cell in contrast.terms)
-        row = _one(replicates, number, scope, kind, level, alternative, at_end)
-        result.append(_for_sparse_pairs(table, contrast, row))
+        row = _one(replicates, number, float(errors[number]), scope, kind, level, alternative, at_end)
+        if pooled is not None and row.runs == 1 and not np.isnan(pooled.total[number]):
+            result.append(_with_pooled_runs(row, pooled, number))
+        else:
+            result.append(_for_sparse_pairs(table, contrast, row))
     return tuple(result)
 
 
 def _one(
     replicates: Replicates,
     number: int,
+    over_items: float,
     requested: Scope,
     kind: IntervalKind,
     level: float,
@@ -122,7 +137,7 @@ def _one(
     parts, contrast = replicates.components, replicates.contrasts[number]
     value, column = float(replicates.values[number]), replicates.replicates[:, number]
     clusters, runs = int(parts.clusters[number]), int(parts.fewest_runs[number])
-    flags = [*contrast.flags, *(["ceiling"] if at_end else []), *_item_flags(replicates, number)]
+    flags = [*contrast.flags, *(["ceiling"] if at_end else []), *_item_flags(replicates, number, over_items)]
     scope: Scope = requested
     if requested == "items+runs" and runs == 1:
         scope = "items"
@@ -135,7 +150,7 @@ def _one(
     elif clusters < FEW_CLUSTERS or kind == "t":
         error, df, used = float(np.sqrt(parts.items[number])), float(parts.items_df[number]), "t"
     else:
-        error = bootstrap_error(replicates, number)
+        error = over_items
     if used == "t":
         bounds: Bounds = t_interval(value, error, df, level=level)
         p = t_p(value, error, df, alternative=alternative)
@@ -165,6 +180,25 @@ def _one(
     )
 
 
+def _with_pooled_runs(row: Estimate, pooled: PooledRuns, number: int) -> Estimate:
+    """A statement over items and runs although this contrast has single runs."""
+    error, df = float(np.sqrt(pooled.total[number])), float(pooled.df[number])
+    bounds = t_interval(row.value, error, df, level=row.level)
+    return replace(
+        row,
+        standard_error=error,
+        low=bounds.low,
+        high=bounds.high,
+        p=t_p(row.value, error, df, alternative=row.alternative),
+        interval="t",
+        scope="items+runs",
+        df=df,
+        resampled=f"{row.clusters} clusters of test items and single training runs, whose variance is borrowed from "
+        f"{int(pooled.donors[number])} repeated systems (two-way variance, t interval)",
+        flags=tuple("pooled-seeds" if flag == "one-seed" else flag for flag in row.flags),
+    )
+
+
 def _for_sparse_pairs(table: ScoreTable, contrast: Contrast, row: Estimate) -> Estimate:
     """Two accuracies that differ on few items: Agresti-Min interval and exact McNemar test."""
     if row.scope != "items" or row.interval != "symmetric" or row.alternative != "two-sided":
@@ -181,17 +215,24 @@ def _for_sparse_pairs(table: ScoreTable, contrast: Contrast, row: Estimate) -> E
     return replace(row, low=low, high=high, p=p, interval="agresti-min", resampled=resampled)
 
 
-def bootstrap_error(replicates: Replicates, number: int) -> float:
-    """Standard deviation of a contrast's defined replicates."""
-    column = replicates.replicates[:, number]
-    defined = column[~np.isnan(column)]
-    if len(defined) < 2:
-        return float("nan")
-    error = float(defined.std(ddof=1))
-    return 0.0 if error < 1e-10 * max(1.0, abs(float(replicates.values[number]))) else error
+def bootstrap_errors(replicates: Replicates, columns: Sequence[int] | None = None) -> Floats:
+    """Standard deviations of the defined replicates of some contrasts (all when None), shape ``(columns,)``.
+
+    NaN where fewer than two replicates are defined; 0 where nothing but rounding errors varies.
+    """
+    chosen = range(len(replicates.contrasts)) if columns is None else columns
+    result = np.empty(len(chosen))
+    for place, number in enumerate(chosen):
+        column = replicates.replicates[:, number]
+        error = float(column.std(ddof=1))
+        if np.isnan(error):
+            defined = column[~np.isnan(column)]
+            error = float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
+        result[place] = 0.0 if error < 1e-10 * max(1.0, abs(float(replicates.values[number]))) else error
+    return result
 
 
-def _item_flags(replicates: Replicates, number: int) -> list[str]:
+def _item_flags(replicates: Replicates, number: int, bootstrap: float) -> list[str]:
     """Warnings about the test items behind a contrast."""
     parts = replicates.components
     flags = []
@@ -204,7 +245,7 @@ def _item_flags(replicates: Replicates, number: int) -> list[str]:
         flags.append("sparse-discordance")
     if np.isnan(replicates.replicates[:, number]).any():
         flags.append("undefined-replicates")
-    analytic, bootstrap = float(np.sqrt(parts.items[number])), bootstrap_error(replicates, number)
+    analytic = float(np.sqrt(parts.items[number]))
     slack = 0.05 + 4.0 / np.sqrt(2.0 * (replicates.resamples - 1))
     if clusters >= 100 and analytic > 0.0 and not abs(bootstrap / analytic - 1.0) <= slack:
         flags.append("standard-errors-differ")

@@ -105,14 +105,8 @@ def discordance(table: ScoreTable, contrast: Contrast) -> Discordance | None:
 def _cell_sums(table: ScoreTable, cell: Cell) -> Floats:
     rows = table.cells[cell]
     domain = next(d for d in table.domains if d.first <= rows[0] < d.last)
-    offset = 0
-    for block in domain.blocks:
-        if block.first <= rows[0] < block.last:
-            starts = [offset + (row - block.first) * block.columns for row in rows]
-            parts = [domain.sums[:, start : start + block.columns] for start in starts]
-            return np.asarray(np.sum(parts, axis=0))
-        offset += (block.last - block.first) * block.columns
-    raise AssertionError("a row lies in one block of its domain")
+    block = next(b for b in domain.blocks if b.first <= rows[0] < b.last)
+    return np.asarray(domain.of_block(block)[[row - block.first for row in rows]].sum(axis=0, dtype=np.float64).T)
 
 
 def exact_sign_flip(differences: npt.NDArray[np.integer]) -> ExactTest:
@@ -154,6 +148,52 @@ def _fair_binomial(count: int) -> Floats:
     return np.concatenate([upper[::-1][: count - centre], upper[(count - centre) - centre :]]) if count else upper
 
 
+@dataclass(frozen=True, slots=True)
+class ResamplingLaw:
+    """The whole bootstrap distribution of a mean of integers, without drawing anything.
+
+    Attributes:
+        values: possible means, ascending.
+        probabilities: of each.
+        mean: of the data.
+    """
+
+    values: Floats
+    probabilities: Floats
+    mean: float
+
+    def quantile(self, share: float) -> float:
+        """Smallest value with at least this much probability at or below it."""
+        return float(self.values[np.searchsorted(np.cumsum(self.probabilities), share - _TIE)])
+
+    def shift_p(self, null: float = 0.0) -> float:
+        """Two-sided p-value of "the true mean is `null`" from the law shifted there, with no Monte Carlo error."""
+        extreme = np.abs(self.values - self.mean) >= abs(self.mean - null) - _TIE * max(1.0, abs(self.mean))
+        return min(1.0, math.fsum(self.probabilities[extreme].tolist()))
+
+
+def exact_resampling(differences: npt.NDArray[np.integer]) -> ResamplingLaw:
+    """Law of the mean of n draws with replacement from n integers: the n-fold convolution of their distribution.
+
+    Args:
+        differences: shape ``(n,)``; for two accuracies 1, 0 or -1 per item.
+
+    Raises:
+        StatisticsError: not integers, or none.
+    """
+    values = np.asarray(differences)
+    if not np.issubdtype(values.dtype, np.integer) or not len(values):
+        raise StatisticsError(f"exact resampling of {len(values)} {values.dtype} values", fix="give integers")
+    low, size = int(values.min()), len(values)
+    power, law, left = np.bincount(values - low) / size, np.ones(1), size
+    while left:
+        if left % 2:
+            law = np.convolve(law, power)
+        left //= 2
+        power = np.convolve(power, power) if left else power
+    return ResamplingLaw((np.arange(len(law)) + size * low) / size, law, float(values.mean()))
+
+
 def mcnemar(only_first: int, only_second: int) -> ExactTest:
     """Exact McNemar test from the two discordant counts; the sign-flip test of a difference in accuracy.
 
@@ -184,15 +224,26 @@ def randomization_test(first: Floats, second: Floats, metric: Metric, *, resampl
     """
     if first.shape != second.shape or first.ndim != 2:
         raise StatisticsError(f"randomisation of {first.shape} against {second.shape} counts", fix="pair the clusters")
-    totals = first.sum(axis=0), second.sum(axis=0)
-    observed = abs(float(metric.score(totals[0]) - metric.score(totals[1])))
     extreme = 0
     for number, start in enumerate(range(0, resamples, BLOCK)):
-        flips = draw_signs(stream(seed, "randomization", number), clusters=len(first)).astype(np.float64)
-        moved = flips @ (second - first)
-        changed = np.abs(metric.score(totals[0] + moved) - metric.score(totals[1] - moved))
-        extreme += int((changed[: resamples - start] >= observed - _TIE * max(1.0, observed)).sum())
+        flips = draw_signs(stream(seed, "randomization", number), clusters=len(first))[: resamples - start]
+        extreme += extreme_swaps(first, second, metric, flips)[0]
     return (1.0 + extreme) / (resamples + 1.0)
+
+
+def extreme_swaps(first: Floats, second: Floats, metric: Metric, flips: npt.NDArray[np.integer]) -> tuple[int, int]:
+    """In how many assignments the difference is at least as large as observed, and in how many larger.
+
+    Args:
+        first, second: cluster sums, shape ``(clusters, k)``.
+        flips: 1 where the systems are swapped, shape ``(assignments, clusters)``.
+    """
+    totals = first.sum(axis=0), second.sum(axis=0)
+    observed = abs(float(metric.score(totals[0]) - metric.score(totals[1])))
+    moved = flips.astype(np.float64) @ (second - first)
+    changed = np.abs(metric.score(totals[0] + moved) - metric.score(totals[1] - moved))
+    slack = _TIE * max(1.0, observed)
+    return int((changed >= observed - slack).sum()), int((changed > observed + slack).sum())
 
 
 def agresti_min_interval(only_first: int, only_second: int, items: int, *, level: float = 0.95) -> Bounds:

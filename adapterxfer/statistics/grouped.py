@@ -60,11 +60,11 @@ def resample_sums(sums: Floats, *, resamples: int, seed: int, name: str) -> Floa
             weights = rng.multinomial(len(sums), sizes / len(sums), size=stop - start)
             result[start:stop] = weights.astype(np.float64) @ groups
         return result
-    counts = CountMatrix.of(sums)
-    blocks = [
-        counts.product(draw("multinomial", stream(seed, name, number), clusters=len(sums)).multiples)
-        for number in range(-(-resamples // BLOCK))
-    ]
+    counts = CountMatrix(sums.T)
+    blocks = []
+    for number in range(-(-resamples // BLOCK)):
+        drawn = draw("multinomial", stream(seed, name, number), clusters=len(sums))
+        blocks.append(counts.product(drawn.multiples, drawn.largest_total))
     return np.concatenate(blocks)[:resamples]
 
 

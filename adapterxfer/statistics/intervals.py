@@ -62,9 +62,11 @@ def symmetric_distance(values: Floats, estimate: float, *, level: float) -> floa
     ``shift_p <= 1 - level`` if and only if ``|estimate|`` exceeds it (up to ties). With too few replicates for the
     level it is the largest deviation.
     """
-    deviations = np.sort(np.abs(values - estimate))
+    deviations = np.abs(values - estimate)
     allowed = int(np.floor((1.0 - level) * (len(deviations) + 1) + 1e-9)) - 1
-    return float(deviations[len(deviations) - 1 - allowed]) if allowed >= 0 else float(deviations[-1])
+    place = len(deviations) - 1 - max(allowed, 0)
+    deviations.partition(place)
+    return float(deviations[place])
 
 
 def shift_p(values: Floats, estimate: float, *, null: float = 0.0, alternative: Alternative = "two-sided") -> float:
@@ -87,6 +89,19 @@ def shift_p(values: Floats, estimate: float, *, null: float = 0.0, alternative: 
     else:
         extreme = np.where(defined, deviations, -np.inf) <= distance + slack
     return (1.0 + float(np.count_nonzero(extreme))) / (len(values) + 1.0)
+
+
+def percentile_p(values: Floats, *, null: float = 0.0, alternative: Alternative = "two-sided") -> float:
+    """p-value that inverts the percentile interval: twice the smaller share of replicates on a side of `null`.
+
+    Ties count on both sides, undefined replicates as extreme, and the "+1" keeps it above 0.
+    """
+    undefined = int(np.isnan(values).sum())
+    below = (1.0 + np.count_nonzero(values <= null) + undefined) / (len(values) + 1.0)
+    above = (1.0 + np.count_nonzero(values >= null) + undefined) / (len(values) + 1.0)
+    if alternative != "two-sided":
+        return min(1.0, float(below if alternative == "greater" else above))
+    return min(1.0, float(2.0 * min(below, above)))
 
 
 def t_interval(estimate: float, standard_error: float, df: float, *, level: float = 0.95) -> Bounds:

@@ -18,6 +18,20 @@ _RELATIVE_STEP = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
+class Ratio:
+    """``points * (sums . numerator) / (sums . denominator)``, 0 where the denominator is 0."""
+
+    numerator: tuple[float, ...]
+    denominator: tuple[float, ...]
+    points: float
+
+    @property
+    def integral(self) -> bool:
+        """True if all weights are integers, so that both sums of integer counts are integers."""
+        return all(float(weight).is_integer() for weight in (*self.numerator, *self.denominator))
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """A corpus score that depends on the data only through column sums of per-example counts.
 
@@ -27,12 +41,14 @@ class Metric:
             that is what lets resampling weights act on clusters.
         gradient: sums ``(..., k)`` -> derivatives ``(..., k)``; central differences are used where it is None.
         gold_columns: columns that depend on the gold data only, so must agree between systems on the same language.
+        ratio: what `ratio_metric` was given, where that made the metric; lets the engine multiply fewer columns.
     """
 
     name: str
     score: ScoreFunction
     gradient: ScoreFunction | None = None
     gold_columns: tuple[int, ...] = ()
+    ratio: Ratio | None = None
 
     def derivatives(self, sums: Floats) -> Floats:
         """Derivative of the score by each sum, shape ``(..., k)``; zero where the score is undefined.
@@ -91,7 +107,8 @@ def ratio_metric(
         slope = points * (top - (above[..., None] / safe) * bottom) / safe
         return np.where(defined[..., None], slope, 0.0)
 
-    return Metric(name, score, gradient, gold_columns)
+    ratio = Ratio(tuple(map(float, numerator)), tuple(map(float, denominator)), float(points))
+    return Metric(name, score, gradient, gold_columns, ratio)
 
 
 def as_metric(value: Metric | ScoreFunction, name: str) -> Metric:

@@ -99,3 +99,35 @@ def _binomial(count: int, probability: float) -> np.typing.NDArray[np.float64]:
     wins = np.arange(count + 1, dtype=np.float64)
     logs = special.gammaln(count + 1.0) - special.gammaln(wins + 1.0) - special.gammaln(count - wins + 1.0)
     return np.asarray(np.exp(logs + special.xlogy(wins, probability) + special.xlog1py(count - wins, -probability)))
+
+
+def undecidable(
+    scope: str, *, seeds: int, languages: int = 1, sizes: int = 1, tests: int = 1, slope: bool = False
+) -> tuple[str, ...]:
+    """Why a question cannot be decided with what is planned, before anything is trained; empty if it can.
+
+    Args:
+        scope: `items`, `items+runs`, `languages` or `backbones`.
+        seeds: training runs per system; 0 where nothing is trained.
+        languages: languages that the question averages over.
+        sizes: different parameter counts.
+        tests: size of the declared family.
+        slope: the question is a slope over sizes.
+
+    Raises:
+        StatisticsError: an unknown scope.
+    """
+    if scope not in ("items", "items+runs", "languages", "backbones"):
+        raise StatisticsError(f"scope '{scope}' is unknown", fix="use items, items+runs, languages or backbones")
+    reasons = []
+    if slope and sizes < 2:
+        reasons.append("a slope needs at least two sizes")
+    if scope == "items+runs" and seeds == 1:
+        reasons.append("one seed per system says nothing about retraining: add seeds, or ask about test items only")
+    if scope == "items+runs" and seeds == 2 and tests > 1:
+        reasons.append("with two seeds adjusted p-values are withheld: add a third seed, or test one hypothesis alone")
+    if scope == "languages" and languages < 2:
+        reasons.append("one language says nothing about other languages: add languages of the family")
+    if scope == "backbones" and sizes < 3:
+        reasons.append("fewer than three sizes leave no residual: add a size, or ask about these backbones only")
+    return tuple(reasons)

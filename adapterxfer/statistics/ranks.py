@@ -85,3 +85,8 @@ def rank_intervals(
         )
         for place, column in enumerate(chosen)
     )
+
+
+def best_set(ranks: Sequence[RankInterval]) -> tuple[str, ...]:
+    """Names of the systems that may be the best: never empty, and never just the one with the bold number."""
+    return tuple(row.name for row in ranks if row.may_be_best)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adapterxfer.statistics.metric import Floats, Metric
+from adapterxfer.statistics.products import Counts
 
 Label = str | int | float | None
 
@@ -118,7 +119,8 @@ class Domain:
         clusters: sorted cluster ids.
         first, last: its rows in the table.
         blocks: its rows by target.
-        sums: float64 ``(clusters, columns)``, the columns of all blocks side by side, each row's k columns together.
+        counts: sums over each cluster, shape ``(columns, clusters)``, in the narrowest type that holds them; the
+            columns of all blocks one after the other, each row's k columns together.
     """
 
     name: str
@@ -126,7 +128,17 @@ class Domain:
     first: int
     last: int
     blocks: tuple[Block, ...]
-    sums: Floats
+    counts: Counts
+
+    def of_block(self, block: Block) -> Counts:
+        """Counts of the rows of a block, shape ``(rows, k, clusters)``; a view."""
+        start = 0
+        for other in self.blocks:
+            if other == block:
+                break
+            start += (other.last - other.first) * other.columns
+        width = (block.last - block.first) * block.columns
+        return self.counts[start : start + width].reshape(-1, block.columns, len(self.clusters))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.table import Block, Domain, Row, ScoreTable
 from adapterxfer.statistics.vocabulary import Scale
 
-_LARGEST = 2**21
-"""Floats of one temporary matrix."""
+_LARGEST = 2**17
+"""Floats of one temporary matrix: about what a core's cache holds."""
 _NOISE = 1e-10
 """Standard errors below this share of the value are rounding errors of a quantity that does not vary."""
 
@@ -107,76 +107,113 @@ class _DomainPart(NamedTuple):
     deviation: Floats
 
 
-def influence(table: ScoreTable, domain: Domain) -> Floats:
-    """Influence of every cluster on every row's points, shape ``(rows of the domain, clusters)``.
+def influence(table: ScoreTable, domain: Domain, rows: npt.NDArray[np.intp]) -> Floats:
+    """Influence of every cluster on the points of some rows, shape ``(rows, clusters)``.
 
     The metric does not change when all counts are multiplied, so the rows sum to 0 without centring.
+
+    Args:
+        rows: sorted, counted from the domain's first.
     """
-    result = np.empty((domain.last - domain.first, len(domain.clusters)))
-    for block, counts in _counts_by_block(domain):
-        gradient = table.metrics[block.target].derivatives(counts.sum(axis=0))
-        part = result[block.first - domain.first : block.last - domain.first]
-        np.einsum("crk,rk->rc", counts, gradient, out=part)
+    result = np.empty((len(rows), len(domain.clusters)))
+    for block, here, counts in _used_blocks(domain, rows):
+        gradient = table.metrics[block.target].derivatives(counts.sum(axis=2, dtype=np.float64))
+        piece = max(1, _LARGEST // len(domain.clusters))
+        for start in range(0, len(counts), piece):
+            part, slopes = counts[start : start + piece], gradient[start : start + piece]
+            out = result[here][start : start + piece]
+            np.multiply(part[:, 0], slopes[:, :1], out=out)
+            for column in range(1, block.columns):
+                out += slopes[:, column, None] * part[:, column]
     return result
 
 
-def _counts_by_block(domain: Domain) -> Iterator[tuple[Block, Floats]]:
-    """Every block with its counts, shape ``(clusters, rows, columns)``."""
-    offset = 0
+def _used_blocks(domain: Domain, rows: npt.NDArray[np.intp]) -> Iterator[tuple[Block, slice, npt.NDArray[Any]]]:
+    """Every block with the places of its rows among `rows` and their counts, shape ``(rows, k, clusters)``."""
     for block in domain.blocks:
-        width = (block.last - block.first) * block.columns
-        yield block, domain.sums[:, offset : offset + width].reshape(len(domain.clusters), -1, block.columns)
-        offset += width
+        first, last = np.searchsorted(rows, [block.first - domain.first, block.last - domain.first])
+        if first < last:
+            yield block, slice(first, last), domain.of_block(block)[rows[first:last] - (block.first - domain.first)]
 
 
 def _domain(table: ScoreTable, domain: Domain, design: Design, runs: _Runs) -> _DomainPart:
     """Sums of squared influences of one domain, for all contrasts and all (contrast, run) pairs."""
-    here = slice(domain.first, domain.last)
     number = len(domain.clusters)
     correction = number / max(number - 1, 1)
-    effect = influence(table, domain)
     contrasts = next(iter(design.matrices.values())).shape[0]
     items, residual, deviation = np.zeros(contrasts), np.zeros(len(runs.pairs)), np.zeros(len(runs.pairs))
     clusters, discordant = np.zeros(contrasts, dtype=np.int64), np.zeros(contrasts, dtype=np.int64)
-    columns = _columns(domain)
-    filled = (np.add.reduce(columns) > 0).astype(np.float64)
-    averaging = runs.averaging[here, here]
-    for scale, matrix in design.matrices.items():
-        weights, models = matrix[:, here], runs.matrices[scale][:, here]
+    here = [matrix[:, domain.first : domain.last] for matrix in design.matrices.values()]
+    rows = np.unique(np.concatenate([matrix.indices for matrix in here])).astype(np.intp)
+    if not len(rows):
+        return _DomainPart(items, clusters, discordant, residual, deviation)
+    scores_here = table.scores[domain.first + rows]
+    effect = influence(table, domain, rows)
+    columns, filled = _columns(domain, rows), _filled(domain, rows)
+    averaging = runs.averaging[domain.first + rows][:, domain.first + rows]
+    for scale, matrix in zip(design.matrices, here, strict=True):
+        weights = matrix[:, rows]
         if not weights.nnz:
             continue
-        scaled = effect * transform_slope(table.scores[here], scale)[:, None]
-        scores = transform(table.scores[here], scale)
-        for part in _parts(contrasts, number):
-            items[part] += ((weights[part] @ scaled) ** 2).sum(axis=1)
-            magnitude = abs(weights[part])
-            clusters[part] += ((magnitude @ filled) > 0).sum(axis=1)
-            different = np.zeros((magnitude.shape[0], number), dtype=bool)
+        models = runs.matrices[scale][:, domain.first + rows]
+        scaled = effect if scale == "points" else effect * transform_slope(scores_here, scale)[:, None]
+        for numbers in _parts(np.flatnonzero(np.diff(weights.indptr)), number):
+            chosen = weights[numbers]
+            moved = chosen @ scaled
+            items[numbers] += np.einsum("ij,ij->i", moved, moved)
+            size = abs(chosen).sum(axis=1)
+            clusters[numbers] += number if filled is None else ((abs(chosen) @ filled) > 0).sum(axis=1)
+            different = np.zeros((len(numbers), number), dtype=bool)
             for column in columns:
-                different |= np.abs(weights[part] @ column) > 1e-9 * (magnitude @ column)
-            discordant[part] += different.sum(axis=1)
+                different |= np.abs(chosen @ column) > (1e-9 * float(column.max(initial=0.0)) * size)[:, None]
+            discordant[numbers] += np.count_nonzero(different, axis=1)
         if models.nnz:
+            scores = transform(scores_here, scale)
             deviation += models @ (scores - averaging @ scores)
             centred = scaled - averaging @ scaled
-            for part in _parts(len(runs.pairs), number):
-                residual[part] += ((models[part] @ centred) ** 2).sum(axis=1)
+            for pairs in _parts(np.flatnonzero(np.diff(models.indptr)), number):
+                moved = models[pairs] @ centred
+                residual[pairs] += np.einsum("ij,ij->i", moved, moved)
     return _DomainPart(correction * items, clusters, discordant, correction * residual, deviation)
 
 
-def _parts(count: int, width: int) -> Iterator[slice]:
-    """Slices of ``count`` that keep ``slice x width`` floats small."""
+def _parts(numbers: npt.NDArray[np.intp], width: int) -> Iterator[npt.NDArray[np.intp]]:
+    """Pieces of ``numbers`` that keep ``piece x width`` floats small."""
     step = max(1, _LARGEST // max(width, 1))
-    return (slice(start, min(start + step, count)) for start in range(0, count, step))
+    return (numbers[start : start + step] for start in range(0, len(numbers), step))
 
 
-def _columns(domain: Domain) -> list[Floats]:
-    """Counts column by column, each ``(rows, clusters)``; zero where a row's target has fewer columns."""
+def _columns(domain: Domain, rows: npt.NDArray[np.intp]) -> list[Floats]:
+    """Counts column by column, each ``(rows, clusters)``; zero where a row's target has fewer columns.
+
+    A column that is the same in all rows is left out: no contrast whose weights sum to 0 sees it.
+    """
     widest = max(block.columns for block in domain.blocks)
-    columns = [np.zeros((domain.last - domain.first, len(domain.clusters))) for _ in range(widest)]
-    for block, counts in _counts_by_block(domain):
-        for column in range(block.columns):
-            columns[column][block.first - domain.first : block.last - domain.first] = counts[:, :, column].T
+    parts = list(_used_blocks(domain, rows))
+    columns = []
+    for column in range(widest):
+        held = [counts[:, column] for block, _, counts in parts if column < block.columns]
+        if len(held) == len(parts) and all(
+            np.array_equal(part, np.broadcast_to(held[0][0], part.shape)) for part in held
+        ):
+            continue
+        values = np.zeros((len(rows), len(domain.clusters)))
+        for block, here, counts in parts:
+            if column < block.columns:
+                values[here] = counts[:, column]
+        columns.append(values)
     return columns
+
+
+def _filled(domain: Domain, rows: npt.NDArray[np.intp]) -> Floats | None:
+    """1 where a row has any count in a cluster, else 0, shape ``(rows, clusters)``; None where all are 1."""
+    parts = [(here, counts.any(axis=1)) for _, here, counts in _used_blocks(domain, rows)]
+    if all(part.all() for _, part in parts):
+        return None
+    result = np.zeros((len(rows), len(domain.clusters)))
+    for here, part in parts:
+        result[here] = part
+    return result
 
 
 class _Groups(NamedTuple):

@@ -11,6 +11,9 @@ IntervalKind = Literal["symmetric", "percentile", "basic", "t", "agresti-min"]
 """``t`` and ``agresti-min`` need no replicates: one uses the analytic standard error and its degrees of freedom, the
 other the discordant items of two accuracies, with McNemar's exact p-value beside it."""
 
+PValueKind = Literal["shift", "percentile", "t"]
+"""The null-shift p-value belongs to the symmetric interval, the percentile one and the t test to theirs."""
+
 Scope = Literal["items", "items+runs"]
 """What a statement generalises over: new test items for the same models, or new items and new training runs."""
 
@@ -23,6 +26,8 @@ reduction of 1 - exp(d)."""
 FLAG_TEXT: dict[str, str] = {
     "few-clusters": "fewer than 40 clusters of test items: t interval with the analytic standard error",
     "one-seed": "one training run per system: says nothing about retraining",
+    "pooled-seeds": "one training run per system: the run variance is borrowed from repeated systems, as if seeds "
+    "mattered equally",
     "two-seeds": "two training runs per system: the run variance has one degree of freedom per system",
     "sparse-discordance": "fewer than 25 clusters differ between the systems: bootstrap intervals may be too short",
     "no-variation": "no variation between clusters: the standard error is zero",
@@ -33,3 +38,11 @@ FLAG_TEXT: dict[str, str] = {
     "unequal-seeds": "systems of one group have different seeds",
 }
 """Every flag an `Estimate` can carry, with the sentence a report prints for it."""
+
+SeedVariance = Literal["own", "pooled"]
+"""Whose run variance counts: that of the systems compared, or one borrowed from repeated systems where they have
+none."""
+
+Backend = Literal["auto", "numpy", "torch"]
+"""Who multiplies matrices: numpy alone, PyTorch's int8 product where it is faster, or whichever is at hand. All give
+the same bits."""

@@ -200,4 +200,5 @@ def _joined(tasks: Sequence[TrainTask]) -> str:
 
 
 def _trained_on(stored: StoredModel) -> str:
-    return "+".join(stored.composition.tasks)
+    composition = stored.composition
+    return "+".join(composition.tasks or (part.name for part in composition.adapters))

@@ -69,7 +69,7 @@ class Composition:
         variant: how weights are reused.
         adapters: bottom first in a stack; intermediates first, then the target's, in a fusion
             (none of its own where the fusion is trained on an intermediate task).
-        heads: one per task.
+        heads: one per task; an adapter that was published without its head has none.
         intermediate: name of what was trained before, also where its weights went into the target's (``sequential``,
             ``full-ft``); empty for none.
     """
@@ -96,7 +96,7 @@ class Composition:
                 fix=f"use one of {', '.join(get_args(VariantName))}; stack takes one intermediate, "
                 "fuse with one needs a target",
             )
-        if not self.heads:
+        if not self.heads and self.variant != "adapter":
             raise VariantError(f"variant '{self.variant}' has no head", fix="give at least one task")
         if clash := colliding_names([part.id for part in self.adapters] + [part.id for part in self.heads]):
             raise VariantError(

@@ -1,12 +1,13 @@
 """Names and tensors of the `adapters` library for own modules, in both directions; the library itself is not needed.
 
-Exported states load into a model prepared by the library, and adapters or fusions trained there continue here. Only
-XLM-R's layout is known.
+Exported states load into a model prepared by the library, and adapters or fusions trained there continue here. The
+names are those of encoders with BERT's layout: XLM-R and DeBERTa.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,32 +16,59 @@ from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import Adapter
 from adapterxfer.variants.fusion import Fusion
 
-_ADAPTER_NAMES = {
+_LINEAR_NAMES = {
     "down.weight": "adapter_down.0.weight",
     "down.bias": "adapter_down.0.bias",
     "up.weight": "adapter_up.weight",
     "up.bias": "adapter_up.bias",
 }
+
+BLOCKS: Mapping[str, Mapping[str, str]] = {
+    "seq_bn": {"": "output"},
+    "par_bn": {"": "output"},
+    "double_seq_bn": {"after_attention.": "attention.output", "after_ffn.": "output"},
+}
+"""Method -> own module of a layer -> the block of the library's layer that holds it."""
+
 _FUSION_NAMES = ("query.weight", "query.bias", "key.weight", "key.bias", "value.weight")
 
 
 def adapter_to_library(adapter: Adapter, name: str, *, gradients: bool = False) -> dict[str, Tensor]:
     """Tensors of an adapter under the library's names of an adapter ``name``; with ``gradients`` their gradients."""
+    names = _adapter_names(adapter.shape.method)
     return {
-        f"encoder.layer.{index}.output.adapters.{name}.{_ADAPTER_NAMES[own]}": tensor
+        f"encoder.layer.{index}.{block}.adapters.{name}.{theirs}": tensor
         for index, layer in enumerate(adapter)
         for own, tensor in _tensors(layer, gradients=gradients).items()
+        for block, theirs in [names[own]]
     }
 
 
-def adapter_from_library(state: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+def adapter_from_library(state: Mapping[str, Tensor], name: str, method: str = "seq_bn") -> dict[str, Tensor]:
     """State for an own `Adapter` from a state dict of the library.
 
     Raises:
         VariantError: the state holds no such adapter, or not all of it.
     """
-    own_names = {theirs: own for own, theirs in _ADAPTER_NAMES.items()}
-    return _collect(state, f".output.adapters.{name}.", own_names, f"adapter '{name}'")
+    own_names = {theirs: own for own, theirs in _adapter_names(method).items()}
+    pattern = re.compile(rf"(?:.*\.)?layer\.(\d+)\.(attention\.output|output)\.adapters\.{re.escape(name)}\.(.+)")
+    found = {}
+    for full_name, tensor in state.items():
+        match = pattern.fullmatch(full_name)
+        if match and (match[2], match[3]) in own_names:
+            found[f"{int(match[1])}.{own_names[match[2], match[3]]}"] = tensor
+    return _complete(found, own_names.values(), f"adapter '{name}'")
+
+
+def _adapter_names(method: str) -> dict[str, tuple[str, str]]:
+    """Own name in a layer -> the library's block and name in it."""
+    blocks = BLOCKS.get(method)
+    if blocks is None:
+        raise VariantError(
+            f"adapter method '{method}' has no counterpart with the same tensors in the `adapters` library",
+            fix=f"exchange one of {', '.join(BLOCKS)}",
+        )
+    return {module + own: (block, theirs) for module, block in blocks.items() for own, theirs in _LINEAR_NAMES.items()}
 
 
 def fusion_to_library(fusion: Fusion, names: Sequence[str], *, gradients: bool = False) -> dict[str, Tensor]:
@@ -59,8 +87,12 @@ def fusion_from_library(state: Mapping[str, Tensor], names: Sequence[str]) -> di
         VariantError: the state holds no such fusion, or not all of it.
     """
     joined = ",".join(names)
-    own_names = {name: name for name in _FUSION_NAMES}
-    return _collect(state, f".output.adapter_fusion_layer.{joined}.", own_names, f"fusion '{joined}'")
+    middle, found = f".output.adapter_fusion_layer.{joined}.", {}
+    for full_name, tensor in state.items():
+        before, matched, rest = full_name.partition(middle)
+        if matched and rest in _FUSION_NAMES:
+            found[f"{before.rpartition('.')[2]}.{rest}"] = tensor
+    return _complete(found, _FUSION_NAMES, f"fusion '{joined}'")
 
 
 def _tensors(module: nn.Module, *, gradients: bool) -> dict[str, Tensor]:
@@ -73,14 +105,9 @@ def _tensors(module: nn.Module, *, gradients: bool) -> dict[str, Tensor]:
     }
 
 
-def _collect(state: Mapping[str, Tensor], middle: str, own_names: Mapping[str, str], what: str) -> dict[str, Tensor]:
-    found = {}
-    for full_name, tensor in state.items():
-        before, matched, rest = full_name.partition(middle)
-        if matched and rest in own_names:
-            found[f"{before.rpartition('.')[2]}.{own_names[rest]}"] = tensor
+def _complete(found: dict[str, Tensor], names: Collection[str], what: str) -> dict[str, Tensor]:
     layers = {name.partition(".")[0] for name in found}
-    expected = {f"{index}.{own}" for index in range(len(layers)) for own in own_names.values()}
+    expected = {f"{index}.{own}" for index in range(len(layers)) for own in names}
     if not found or found.keys() != expected:
         missing = ", ".join(sorted(expected - found.keys())[:3]) or "all of it"
         raise VariantError(f"library state: {what} lacks {missing}", fix="export it from the library again")

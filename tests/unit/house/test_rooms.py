@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"store", "data", "pretraining", "backbones", "variants", "formats", "training", "predict", "metrics", "report"},
     "hub": FACTS
     | {"store", "recipe", "plan", "data", "backbones", "variants", "formats", "training", "predict", "metrics"}
-    | {"report", "statistics"},
+    | {"report", "statistics", "stages"},
     "engines": {"errors", "store", "stages", "plan", "recipe"},
     "api": FACTS | {"recipe", "plan", "store", "engines", "report"},
     "__main__": {"cli"},

@@ -11,7 +11,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hub_study import Make, StudyFiles, make_study
+from hub_study import Make, StudyFiles, make_study, methods_recipe
 from stand_in_hub import StandInHub
 
 from adapterxfer.hub.making import choose, make_bundle
@@ -22,6 +22,26 @@ from adapterxfer.store.store import Store
 def study(tmp_path_factory: pytest.TempPathFactory) -> StudyFiles:
     torch.set_num_threads(1)
     return make_study(tmp_path_factory.mktemp("hub-study"))
+
+
+@pytest.fixture(scope="session")
+def methods(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    """``methods(method, variant)`` -> folder of a bundle with its encoder, for every method of the catalogue."""
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("methods-study")
+    study = make_study(root, methods_recipe(), scores=False)
+    plan = study.plan()
+    made: dict[tuple[str, str], Path] = {}
+
+    def get(method: str, variant: str) -> Path:
+        if (method, variant) not in made:
+            narrowed = study.plan(f"variant={variant}", f"adapter={method}", "intermediate=world-nli")
+            (wanted,) = choose(narrowed)
+            out = root / "bundles"
+            made[method, variant], _ = make_bundle(plan, Store(study.store), wanted, out, full_weights=True)
+        return made[method, variant]
+
+    return get
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adapterxfer.catalog import METHODS
 from adapterxfer.data.examples import ChoiceExample, Example, RetrievalExample, TaskData
 from adapterxfer.data.storage import write_task
 from adapterxfer.plan import Plan, build_plan
 from adapterxfer.recipe import load_recipe
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.registry import load_executor
+from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.provenance import provenance
 from adapterxfer.store.store import Store
 
@@ -65,6 +68,44 @@ def training_tools() -> ModuleType:
     return module
 
 
+METHODS_RECIPE = """
+recipe: 1
+name: methods-study
+title: Every adapter method once
+backbones: [tiny]
+intermediate_tasks: [none, world-nli]
+target_tasks: [world-xnli]
+variants: [sequential, stack]
+adapters: [ADAPTERS]
+seeds: [1]
+pretrain:
+  corpus: {languages: [en], vocabulary: 600, alphabet: 100, holdout: 0.1, sequence_length: 38}
+  series: {tiny: {hidden: 24, layers: 2, heads: 2}}
+  tokens: 1000
+  batch_sequences: 4
+  learning_rate: 1e-3
+train:
+  default: {batch_size: 8, warmup_fraction: 0.1, schedule: linear, weight_decay: 0.0, max_length: 32, steps: 3}
+  adapters: {learning_rate: 1e-2}
+tasks:
+  world-xnli: {languages: [en, a1]}
+controls: false
+statistics: {resamples: 100}
+"""
+
+SIZES = {"reduction_factor": 4, "bottleneck_size": 6, "rank": 4, "prefix_length": 3}
+
+
+def methods_recipe() -> str:
+    """One adapter of every method of the catalogue that can run."""
+    specs = []
+    for method in METHODS.values():
+        if method.available:
+            sizes = [f"{key}: {SIZES[key]}" for key in method.sizes[:1]]
+            specs.append("{" + ", ".join([f"method: {method.name}", *sizes]) + "}")
+    return METHODS_RECIPE.replace("ADAPTERS", ", ".join(specs))
+
+
 Make = Callable[..., Path]
 """``make(variant, target)`` -> folder of a bundle."""
 
@@ -77,30 +118,45 @@ class StudyFiles(NamedTuple):
         return build_plan(load_recipe(self.recipe), only=only)
 
 
-def make_study(root: Path) -> StudyFiles:
-    """Write the recipe, and run all its stages in this process on hand-made data."""
+def make_study(root: Path, text: str = RECIPE, *, scores: bool = True, store: Path | None = None) -> StudyFiles:
+    """Write the recipe, and run all its stages in this process on hand-made data; without scores, only trainings.
+
+    Args:
+        store: of an earlier study, whose results are taken over.
+    """
     tools = training_tools()
-    recipe = root / "hub-study.yaml"
-    recipe.write_text(RECIPE)
+    recipe = root / f"{text.split('name: ')[1].split()[0]}.yaml"
+    recipe.write_text(text)
     files = StudyFiles(recipe, root / "store")
-    store, plan = Store(files.store), files.plan()
+    if store is not None:
+        shutil.copytree(store, files.store)
+    made, plan = Store(files.store), files.plan()
+    done = made.completed()
     for stage in plan.stages.values():
-        with store.scratch(stage) as scratch:
-            result: dict[str, Any] = {}
-            if stage.kind == "pretrain":
-                tools.write_backbone(scratch / "made", hidden=24, layers=2)
-                for path in sorted((scratch / "made").iterdir()):
-                    path.rename(scratch / path.name)
-                (scratch / "made").rmdir()
-            elif stage.kind == "prepare" and stage.identity["what"] == "corpus":
-                (scratch / "corpus.json").write_text("{}")
-            elif stage.kind == "prepare":
-                write_task(scratch, task_data(tools, str(stage.identity["task"]), stage.identity["languages"]))
-            else:
-                inputs = {role: store.folder(plan.stages[key]) for role, key in stage.inputs.items()}
-                result = load_executor(stage.kind)(StageContext(stage, inputs, scratch, lambda line: None, {}))
-            store.commit(stage, scratch, result=json.loads(json.dumps(result)), provenance=provenance(seconds=0.0))
+        if not scores and (stage.kind in ("predict", "report") or stage.labels.get("intermediate") == "none"):
+            continue
+        if stage.key[:SHORT_KEY] not in done:
+            run_stage(made, stage, plan, tools)
     return files
+
+
+def run_stage(store: Store, stage: Stage, plan: Plan, tools: ModuleType) -> None:
+    """Run one stage, with hand-made data and a random backbone in place of the world's."""
+    with store.scratch(stage) as scratch:
+        result: dict[str, Any] = {}
+        if stage.kind == "pretrain":
+            tools.write_backbone(scratch / "made", hidden=24, layers=2)
+            for path in sorted((scratch / "made").iterdir()):
+                path.rename(scratch / path.name)
+            (scratch / "made").rmdir()
+        elif stage.kind == "prepare" and stage.identity["what"] == "corpus":
+            (scratch / "corpus.json").write_text("{}")
+        elif stage.kind == "prepare":
+            write_task(scratch, task_data(tools, str(stage.identity["task"]), stage.identity["languages"]))
+        else:
+            inputs = {role: store.folder(plan.stages[key]) for role, key in stage.inputs.items()}
+            result = load_executor(stage.kind)(StageContext(stage, inputs, scratch, lambda line: None, {}))
+        store.commit(stage, scratch, result=json.loads(json.dumps(result)), provenance=provenance(seconds=0.0))
 
 
 def task_data(tools: ModuleType, task: str, languages: list[str]) -> TaskData:

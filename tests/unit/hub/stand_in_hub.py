@@ -58,6 +58,7 @@ class StandInHub:
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
+        self.collections: dict[str, dict[str, Any]] = {}
         self.blobs: dict[str, bytes] = {}
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str]] = []
@@ -138,6 +139,9 @@ def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             self.route("POST")
+
+        def do_PATCH(self) -> None:
+            self.route("PATCH")
 
         def do_PUT(self) -> None:
             self.route("PUT")
@@ -237,6 +241,56 @@ def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
             hub.repositories[name].private = bool(content.get("private"))
             self.answer(200, {"url": f"{hub.url}/{name}", "name": name, "id": "0" * 24})
 
+        def collect(self) -> None:
+            if not self.writer():
+                return
+            content = json.loads(self.body)
+            if len(content["title"]) > 60 or len(content.get("description", "")) > 150:
+                self.answer(400, {"error": "title or description is too long"})
+                return
+            words = re.sub(r"[^a-z0-9]+", "-", content["title"].lower()).strip("-")
+            slug = f"{content['namespace']}/{words}-{hashlib.sha1(content['title'].encode()).hexdigest()[:24]}"
+            if slug in hub.collections:
+                self.answer(409, {"error": "This collection already exists", "slug": slug})
+                return
+            owner = {"name": content["namespace"], "type": "org"}
+            hub.collections[slug] = {
+                "slug": slug, "title": content["title"], "owner": owner, "items": [], "position": 0, "theme": "green",
+                "lastUpdated": "2026-01-01T00:00:00.000Z", "private": content["private"], "upvotes": 0,
+                "description": content.get("description"), "gating": False,
+            }  # fmt: skip
+            self.answer(200, hub.collections[slug])
+
+        def collected(self, slug: str) -> None:
+            found = hub.collections.get(slug)
+            self.answer(404 if found is None else 200, found or {"error": "no such collection"})
+
+        def add_item(self, slug: str) -> None:
+            if not self.writer():
+                return
+            content, items = json.loads(self.body), hub.collections[slug]["items"]
+            name = content["item"]["id"]
+            if name not in hub.repositories:
+                self.answer(404, {"error": f"no repository {name}"})
+                return
+            if any(item["id"] == name for item in items):
+                self.answer(409, {"error": "already in the collection"})
+                return
+            note = {"text": content["note"], "html": content["note"]} if "note" in content else None
+            items.append(
+                {"_id": f"{len(items):024x}", "id": name, "type": "model", "position": len(items), "note": note}
+            )
+            self.answer(200, hub.collections[slug])
+
+        def change_item(self, slug: str, item_id: str) -> None:
+            if not self.writer():
+                return
+            for item in hub.collections[slug]["items"]:
+                if item["_id"] == item_id:
+                    text = json.loads(self.body)["note"]
+                    item["note"] = {"text": text, "html": text}
+            self.answer(200, {"success": True})
+
         def whoami(self) -> None:
             if self.writer():
                 self.answer(200, {"name": "tester", "type": "user", "orgs": [{"name": "org"}]})
@@ -254,7 +308,14 @@ def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
             if found is None:
                 return
             commit, files = found
-            siblings = [{"rfilename": path} for path in files]
+            siblings: list[dict[str, Any]] = [{"rfilename": path} for path in files]
+            if "blobs" in parse_qs(urlsplit(self.path).query):
+                for entry in siblings:
+                    content = files[entry["rfilename"]]
+                    entry |= {"size": len(content), "blobId": git_oid(content)}
+                    if is_lfs(entry["rfilename"], len(content)):
+                        digest = hashlib.sha256(content).hexdigest()
+                        entry["lfs"] = {"sha256": digest, "size": len(content), "pointerSize": 130}
             private = hub.repositories[name].private
             self.answer(
                 200,
@@ -322,6 +383,8 @@ def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
             self.answer(200, {"transfer": "basic", "objects": objects})
 
         def upload(self, oid: str) -> None:
+            if self.fault is not None and self.fault.kind == "corrupt":
+                self.body = self.body[:-1] + bytes([self.body[-1] ^ 1])
             if hashlib.sha256(self.body).hexdigest() != oid:
                 self.answer(400, {"error": "content does not match its sha256"})
                 return
@@ -403,6 +466,10 @@ def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
     name = r"([^/]+/[^/]+)"
     routes: list[tuple[str, str, Callable[..., None]]] = [
         ("POST", "/api/repos/create", Handler.create),
+        ("POST", "/api/collections", Handler.collect),
+        ("GET", f"/api/collections/{name}", Handler.collected),
+        ("POST", f"/api/collections/{name}/items", Handler.add_item),
+        ("PATCH", f"/api/collections/{name}/items/([0-9a-f]+)", Handler.change_item),
         ("POST", "/api/validate-yaml", Handler.validate),
         ("GET", "/api/whoami-v2", Handler.whoami),
         ("GET", f"/api/models/{name}", Handler.info),

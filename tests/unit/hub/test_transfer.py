@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from hub_study import Make, StudyFiles
+from safetensors.torch import load_file
 from stand_in_hub import StandInHub, card_problems
 
 from adapterxfer import load_bundle
@@ -71,28 +72,49 @@ def test_every_variant_and_format_makes_the_round_trip(
 
 
 FRESH = """
-import json, sys
+import sys
+import torch
+from safetensors.torch import save_file
 from adapterxfer import load_bundle
-bundle = load_bundle(sys.argv[1])
-rows = bundle.classify([("red cat", "the dog sees"), "blue house"])
-print(json.dumps([row.probabilities for row in rows]))
+from adapterxfer.formats.registry import get_format
+from adapterxfer.hub.manifest import read_json
+from adapterxfer.hub.probes import ask
+
+answers = {}
+for place in sys.argv[2:]:
+    bundle = load_bundle(place)
+    for head in bundle.manifest.composition.heads:
+        probes = read_json(bundle.folder / "probes.json")["probes"][head.id]["examples"]
+        _, outputs, hidden, _ = ask(bundle.model, head.id, get_format(head.format, head.protocol), probes)
+        answers[place.partition("@")[0] + " outputs"], answers[place.partition("@")[0] + " hidden"] = outputs, hidden
+    answers[place.partition("@")[0] + " embed"] = torch.from_numpy(bundle.embed(["red cat", "the dog sees a house"]))
+save_file({name: tensor.contiguous() for name, tensor in answers.items()}, sys.argv[1])
 """
 
 
 def test_a_fresh_process_with_an_empty_cache_gives_the_same_logits(
     bundle: Make, hub: StandInHub, tmp_path: Path
 ) -> None:
-    folder = bundle("stack")
-    commit = push_to(folder, "org/name", private=True).commit
+    """Every variant on every format, and the intermediate models that retrieval is evaluated with."""
+    folders = {f"org/{v}-{t}": bundle(v, t) for v in VARIANTS for t in TRAINED}
+    folders |= {f"org/{v}-retrieval": bundle(v, phase="intermediate") for v in ("full-ft", "stack")}
+    places = [f"{name}@{push_to(folder, name, private=True).commit}" for name, folder in folders.items()]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HF_HOME": str(tmp_path / "hf")}
-    command = [sys.executable, "-c", FRESH, f"org/name@{commit}"]
+    command = [sys.executable, "-c", FRESH, str(tmp_path / "answers.safetensors"), *places]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    expected = load_bundle(folder).classify([("red cat", "the dog sees"), "blue house"])
-    for row, other in zip(found, expected, strict=True):
-        for label, probability in other.probabilities.items():
-            assert row[label] == pytest.approx(probability, abs=1e-6)
+    assert "%|" not in done.stderr, "a progress bar"
+    found = load_file(tmp_path / "answers.safetensors")
+    assert len(found) == 3 * len(folders) == 54
+    for name, folder in folders.items():
+        loaded = load_bundle(folder)
+        stored = load_file(folder / "probes.safetensors")
+        (head,) = loaded.manifest.composition.heads
+        embedded = torch.from_numpy(loaded.embed(["red cat", "the dog sees a house"]))
+        for kind, expected in (
+            ("outputs", stored[f"{head.id}.outputs"]), ("hidden", stored[f"{head.id}.hidden"]), ("embed", embedded),
+        ):  # fmt: skip
+            assert float((found[f"{name} {kind}"] - expected).abs().max()) <= 1e-6, (name, kind)
 
 
 def test_the_same_content_makes_no_commit(bundle: Make, hub: StandInHub) -> None:
@@ -215,6 +237,26 @@ class TestFaultsOfAPush:
             push_to(bundle("stack"), "org/name", sleep=waits)
         assert waits == [7.0, 7.0], "an hour is not waited for"
 
+    def test_an_upload_with_a_wrong_hash_is_refused_and_the_next_push_completes(
+        self, bundle: Make, hub: StandInHub
+    ) -> None:
+        hub.fail("PUT", "/upload/", "corrupt", times=99)
+        with pytest.raises(HubError, match=r"refused \(HTTP 400\)"):
+            push(bundle("stack"))
+        assert hub.count("POST", "/commit/") == 0
+        with pytest.raises(BundleError, match=r"no bundle\.json"):
+            pull()
+        hub.faults.clear()
+        push(bundle("stack"))
+        inspect_bundle(pull().folder)
+
+    def test_a_server_error_in_an_upload_is_tried_again(self, bundle: Make, hub: StandInHub) -> None:
+        waits = Waits()
+        hub.fail("PUT", "/upload/", status=501, times=2)
+        assert push_to(bundle("stack"), "org/name", sleep=waits).changed
+        assert waits
+        inspect_bundle(pull().folder)
+
     def test_server_errors_are_tried_again(self, bundle: Make, hub: StandInHub) -> None:
         waits = Waits()
         hub.fail("POST", "/preupload/", status=500, times=2)
@@ -240,6 +282,8 @@ class TestFaultsOfAPush:
 
 
 class TestFaultsOfAPull:
+    """Each with `bundle("stack")` on the Hub; a repeated pull completes, and half a bundle is never used."""
+
     @pytest.fixture(autouse=True)
     def _published(self, bundle: Make, hub: StandInHub) -> None:
         self.commit = push_to(bundle("stack"), "org/name").commit
@@ -270,6 +314,25 @@ class TestFaultsOfAPull:
         fetched = {path.split(f"/resolve/{self.commit}/")[1] for path in asked}
         whole = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
         assert fetched == whole - finished, "finished files are kept, the others are fetched"
+
+    @pytest.mark.parametrize(
+        ("status", "reason"),
+        [(401, "does not accept your token|logged in"), (403, "your token may not"), (404, "no such"),
+         (409, "somebody else"), (500, r"the Hub failed \(HTTP 500\)")],
+    )  # fmt: skip
+    def test_refusals(self, hub: StandInHub, tmp_path: Path, status: int, reason: str) -> None:
+        hub.fail("GET", "/api/models/", status=status, times=99)
+        with pytest.raises(HubError, match=reason):
+            pull()
+        self.nothing_half(tmp_path)
+        hub.faults.clear()
+        inspect_bundle(pull().folder)
+
+    def test_rate_limits_are_waited_for(self, hub: StandInHub) -> None:
+        waits = Waits()
+        hub.fail("GET", "/api/models/", status=429, headers={"Retry-After": "3"}, times=2)
+        pull_from(parse_place("org/name"), sleep=waits)
+        assert waits == [3.0, 3.0]
 
     def test_a_wrong_byte_is_noticed(self, hub: StandInHub, tmp_path: Path) -> None:
         hub.fail("GET", "/resolve/.*heads.safetensors", "corrupt", times=1)

@@ -7,9 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from adapterxfer import statistics as st
 from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics import weights as weights_module
+from adapterxfer.statistics.columns import DomainColumns
+from adapterxfer.statistics.design import build_design
+from adapterxfer.statistics.engine import block_scores
 from adapterxfer.statistics.products import CountMatrix, exact_product
 from adapterxfer.statistics.weights import BLOCK, draw, draw_signs, stream
 
@@ -86,19 +91,124 @@ def test_products_of_integers_are_exact(highest: int) -> None:
     np.testing.assert_array_equal(exact_product(multiples, counts.astype(float)), (multiples @ counts).astype(float))
 
 
-def test_the_int8_path_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("lowest", [0, -1, -40])
+def test_every_path_of_the_product_gives_the_same_bits(lowest: int, monkeypatch: pytest.MonkeyPatch) -> None:
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)
-    rng = np.random.default_rng(0)
-    counts = rng.integers(0, 100, (701, 133)).astype(float)
+    counts = np.random.default_rng(0).integers(lowest, 41 if lowest == -40 else 2, (701, 133))
     multiples = draw("multinomial", stream(0, "d", 0), clusters=701).multiples
-    monkeypatch.setattr("adapterxfer.statistics.products._seconds", lambda function, _: hasattr(function, "__self__"))
-    fast = CountMatrix.of(counts)
-    np.testing.assert_array_equal(fast.product(multiples), multiples.astype(int) @ counts.astype(int))
-    assert fast._int8 is not None
-    too_large = CountMatrix.of(counts + 100)
-    np.testing.assert_array_equal(too_large.product(multiples), multiples.astype(int) @ (counts.astype(int) + 100))
-    assert too_large._int8 is None
+    expected = multiples.astype(int) @ counts
+    chosen = CountMatrix(counts.T)
+    for path in (chosen._in_double, chosen._in_single, chosen._in_pairs, chosen.product):
+        np.testing.assert_array_equal(path(multiples), expected)
+    assert (chosen._path == chosen._in_pairs) == (lowest > -40), "few clusters fit into one packed number here"
+    monkeypatch.setattr(
+        "adapterxfer.statistics.products._seconds", lambda function, _: float(function.__name__ != "_in_int8")
+    )
+    fast = CountMatrix(counts.T, torch=torch)
+    np.testing.assert_array_equal(fast.product(multiples), expected)
+    assert fast._path == fast._in_int8
+    too_large = CountMatrix(counts.T + 100, torch=torch)
+    np.testing.assert_array_equal(too_large.product(multiples), multiples.astype(int) @ (counts + 100))
+    assert (too_large._path == too_large._in_int8) == (lowest > -40)
+
+
+def test_packed_columns_give_way_where_their_sums_do_not_fit() -> None:
+    counts = np.ones((9000, 4), dtype=np.int8)
+    counts[:, 1:] = np.random.default_rng(0).integers(0, 2, (9000, 3))
+    heavy = np.zeros((3, 9000), dtype=np.uint8)
+    heavy[:, :3000] = 3
+    matrix = CountMatrix(counts.T)
+    np.testing.assert_array_equal(matrix._in_pairs(heavy), heavy.astype(int) @ counts.astype(int))
+    assert matrix._single is not None, "9000 of weight in one slice cannot be held in 12 bits"
+
+
+def test_contrasts_taken_before_and_after_the_product_have_the_same_bits(make_table) -> None:
+    """Few contrasts of many rows are combined before the product, many of few rows after it."""
+    table = make_table(("none", "nli", "qa", "mc"), targets=("xnli",))
+    names, languages = ("nli", "qa", "mc"), table.languages("xnli")
+    none = table.find(name="none")[0]
+    gains = [st.gain(table.find(name=name)[0], none, "xnli", languages) for name in names]
+    singles = [st.score(table.find(name=n)[0], "xnli", lang) for n in (*names, "none") for lang in languages]
+    few, many = gains[:1], [*gains, *singles, *(g - s for g in gains for s in singles), *(-s for s in singles)]
+    for weights in ("multinomial", "poisson", "mammen"):
+        before = st.resample(table, few, resamples=300, seed=1, weights=weights)
+        after = st.resample(table, many, resamples=300, seed=1, weights=weights)
+        np.testing.assert_array_equal(before.replicates[:, 0], after.replicates[:, 0])
+        assert before.values[0] == after.values[0]
+    design = build_design(table, few)
+    (early,) = DomainColumns(table, table.domains[0], design).parts
+    (late, *_) = DomainColumns(table, table.domains[0], build_design(table, many)).parts
+    assert (early.matrix is None, late.matrix is None) == (True, False)
+    assert len(DomainColumns(table, table.domains[0], design).totals) == 2
+
+
+def test_contrasts_are_those_of_the_scores(make_table) -> None:
+    """Every route through `columns` against the plain formula: score each row, then weight."""
+    table = make_table(("none", "nli"), items=60)
+    none, nli = table.find(name="none")[0], table.find(name="nli")[0]
+    contrasts = [
+        st.gain(nli, none, target, table.languages(target)).on(scale)
+        for target in ("xnli", "panx")
+        for scale in ("points", "logit", "log-error")
+    ]
+    third = st.linear([st.score(nli, "xnli", "de"), st.score(none, "xnli", "en")], [0.7310585786300049, -1 / 3])
+    contrasts += [third, st.score(nli, "panx", "sw"), contrasts[0] + contrasts[3]]
+    found = st.resample(table, contrasts, resamples=BLOCK, seed=3)
+    design = build_design(table, contrasts)
+    expected = np.zeros((BLOCK, len(contrasts)))
+    for domain in table.domains:
+        drawn = draw("multinomial", stream(3, domain.name, 0), clusters=len(domain.clusters))
+        expected += design.apply(block_scores(table, domain, drawn), domain.first, domain.last)
+    np.testing.assert_allclose(found.replicates, expected, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(found.values, design.apply(table.scores[None], 0, len(table.rows))[0], rtol=1e-12)
+
+
+def test_backends_give_the_same_bits_and_unknown_ones_are_refused(make_table, make_gain) -> None:
+    pytest.importorskip("torch")
+    table = make_table(items=700)
+    questions = [make_gain(table, target) for target in ("xnli", "panx")]
+    made = [st.resample(table, questions, resamples=600, seed=2, backend=name) for name in ("numpy", "torch", "auto")]
+    np.testing.assert_array_equal(made[0].replicates, made[1].replicates)
+    np.testing.assert_array_equal(made[0].replicates, made[2].replicates)
+    with pytest.raises(StatisticsError, match="backend 'cupy'"):
+        st.resample(table, questions, seed=2, backend="cupy")
+
+
+def test_numpy_alone_never_loads_torch() -> None:
+    code = (
+        "import sys, numpy as np; from adapterxfer import statistics as st;"
+        "cell = st.CellCounts({'name': 'a'}, 1, 't', 'en', 't', [str(i) for i in range(99)], np.ones((99, 2), int));"
+        "table = st.build_table([cell], {'t': st.ratio_metric('accuracy', (1, 0), (0, 1))});"
+        "st.resample(table, [st.score(table.systems[0], 't', 'en')], seed=0); print('torch' in sys.modules)"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert made.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("clusters", [1, 2, 5, 7, 30, 1000])
+def test_multinomial_counts_have_the_binomial_law(clusters: int) -> None:
+    """Counts are made of Poisson draws and top-ups; each cluster's count has to be binomial all the same."""
+    drawn = np.concatenate([
+        draw("multinomial", stream(1, "law", block), clusters=clusters).multiples for block in range(40)
+    ])  # fmt: skip
+    assert (drawn.sum(axis=1, dtype=int) == clusters).all()
+    law = stats.binom(clusters, 1 / clusters).pmf(np.arange(6))
+    found = np.bincount(np.minimum(drawn, 5).ravel(), minlength=6)[:5] / drawn.size
+    np.testing.assert_allclose(found, law[:5], atol=6 * np.sqrt(1 / drawn.size) + 1e-12)
+    if clusters > 1:
+        joint = np.cov(drawn[:, 0], drawn[:, 1])[0, 1]
+        assert abs(joint + 1 / clusters) < 5 * np.sqrt(1.0 / len(drawn))
+
+
+def test_small_laws_are_met_to_the_last_bit_of_the_words() -> None:
+    law = weights_module._law((0.72, 0.2, 0.05, 0.03))
+    bytes_per_value = np.diff([0, *law.steps, law.undecided])
+    tail = np.diff([0.0, *law.tail, 2.0**32]) / 2.0**32 * (256 - law.undecided)
+    np.testing.assert_allclose((bytes_per_value + tail) / 256, [0.72, 0.2, 0.05, 0.03], atol=1e-10)
+    poisson = weights_module._poisson(1.0)
+    assert poisson.undecided == 253
+    assert len(poisson.tail) == 13
 
 
 def test_fractional_counts_give_the_same_bits_in_any_company() -> None:

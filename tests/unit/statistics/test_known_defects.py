@@ -127,3 +127,80 @@ def test_a_mean_over_parallel_languages_is_not_pooled_as_if_independent() -> Non
     found = st.resample(table, [st.macro(parts), parts[0]], resamples=500, seed=0)
     np.testing.assert_allclose(found.replicates[:, 0], found.replicates[:, 1], rtol=1e-12)
     np.testing.assert_allclose(found.components.items[0], found.components.items[1], rtol=1e-12)
+
+
+def test_the_order_of_runs_gets_stricter_with_more_comparisons() -> None:
+    """deepsig adds (1 - level) / comparisons to the level of almost stochastic order, so that 50 comparisons are laxer
+    than 2: .975, .96, .955, .951 instead of .975, .99, .995, .999."""
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(0.3, 1, 12), rng.normal(0, 1, 12)
+    found = [st.almost_stochastic_order(x, y, comparisons=m, seed=0) for m in (2, 5, 10, 50)]
+    assert [row.level for row in found] == pytest.approx([0.975, 0.99, 0.995, 0.999])
+    assert (np.diff([row.upper for row in found]) > 0).all()
+    assert found[0].violation < found[0].upper
+    assert not found[0].few_runs
+    assert st.almost_stochastic_order(x[:5], y, seed=0).few_runs
+    sure = st.almost_stochastic_order(y + 5.0, y, seed=0)
+    assert (sure.violation, sure.upper) == (0.0, 0.0)
+    assert st.almost_stochastic_order(y, y, seed=0).violation == 0.5
+
+
+def test_power_of_a_paired_comparison_uses_the_pairing() -> None:
+    """deepsig's power analysis resamples the sides on their own: twice the variance where systems agree on 90 %."""
+    paired = st.paired_standard_error(1000, 0.1)
+    unpaired = 100 * np.sqrt(2 * 0.8 * 0.2 / 1000)
+    assert paired < 0.6 * unpaired
+    assert st.power_paired(1000, 0.1, 3.0) > 0.8 > st.power_paired(1000, 0.32, 3.0)
+
+
+def test_items_are_resampled_too_and_not_only_runs() -> None:
+    """rliable takes the test set as fixed: with three equal runs its interval has no width."""
+    right = np.arange(60) % 3 > 0
+    counts = np.stack([right, np.ones(60)], axis=1).astype(int)
+    table = st.build_table([st.CellCounts({"name": "a"}, seed, "t", "en", "t", IDS, counts) for seed in (1, 2, 3)],
+                           {"t": ACCURACY})  # fmt: skip
+    found = st.resample(table, [cell("a")], resamples=999, seed=0)
+    (row,) = st.estimates(table, found, scope="items+runs")
+    assert found.components.runs[0] == pytest.approx(0.0, abs=1e-20)
+    assert row.standard_error == pytest.approx(100 * np.sqrt(2 / 9 / 59), rel=1e-9)
+    assert st.resample_runs(table, [cell("a")], resamples=999, seed=0).replicates.std() > 0.8 * row.standard_error
+
+
+def test_as_many_items_are_drawn_as_there_are() -> None:
+    """neubig's and compare-mt's scripts draw half of them: intervals too wide by the square root of 2."""
+    table = table_of(a=np.arange(60) % 2)
+    found = st.resample(table, [cell("a")], resamples=8000, seed=0)
+    assert found.replicates.std() == pytest.approx(100 * 0.5 / np.sqrt(60), rel=0.04)
+
+
+def test_no_direction_is_chosen_after_looking() -> None:
+    """neubig's p is 1 - the winner's share of wins: one-sided, with the side picked from the data."""
+    rng = np.random.default_rng(6)
+    values = rng.normal(1.2, 1.0, 20_000)
+    win_ratio = 1 - (values > 0).mean()
+    assert shift_p(values, 1.2) == pytest.approx(2 * win_ratio, rel=0.1)
+    assert shift_p(-values, -1.2) == pytest.approx(shift_p(values, 1.2), rel=1e-12)
+    assert st.percentile_p(values) == pytest.approx(2 * win_ratio, rel=0.01)
+
+
+def test_a_tie_is_half_a_win_and_never_a_whole_one() -> None:
+    """compare-mt counts a left win as a tie as well."""
+    forward, back = st.probability_of_improvement([1, 2], [2, 3]), st.probability_of_improvement([2, 3], [1, 2])
+    assert forward.probability + back.probability == 1.0
+    assert forward.probability == 0.125
+
+
+def test_streams_of_seeds_and_blocks_never_meet() -> None:
+    """lm-evaluation-harness seeds its chunks 0, 1, 2, ...: the next seed repeats all chunks but one."""
+    table = table_of(a=np.arange(60) % 2)
+    one, two = (st.resample(table, [cell("a")], resamples=512, seed=seed).replicates[:, 0] for seed in (0, 1))
+    assert not np.array_equal(one[256:], two[:256])
+    assert len(np.intersect1d(one, two)) < 60
+    assert abs(np.corrcoef(one[256:], two[:256])[0, 1]) < 0.3
+
+
+def test_tiny_p_values_keep_their_digits() -> None:
+    """A convolution by FFT ends at 1e-15: 7.6e-15 instead of 1.66e-43."""
+    assert st.mcnemar(400, 100).p == pytest.approx(1.65962947521744e-43, rel=1e-12)
+    signs = np.repeat([1, -1], [400, 100])
+    assert st.exact_sign_flip(signs).p == pytest.approx(1.65962947521744e-43, rel=1e-12)

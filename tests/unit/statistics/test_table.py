@@ -27,7 +27,7 @@ def test_rows_are_sorted_and_aggregated_to_clusters(make_cells, make_table) -> N
     assert [d.name for d in table.domains] == ["panx/de", "panx/en", "panx/sw", "xnli"]
     small = st.build_table([cell()], {"t": accuracy})
     assert small.domains[0].clusters == ("x", "y")
-    np.testing.assert_array_equal(small.domains[0].sums, [[1, 1], [1, 2]])
+    np.testing.assert_array_equal(small.domains[0].counts.T, [[1, 1], [1, 2]])
     assert small.score(st.Cell(small.systems[0], "t", "en")) == pytest.approx(200 / 3)
 
 
@@ -41,7 +41,7 @@ def test_a_cell_is_the_mean_over_its_runs(make_table) -> None:
 def test_examples_missing_in_a_language_are_zero_rows() -> None:
     short = cell(language="de", cluster_ids=["x"], counts=np.array([[1, 1]]))
     table = st.build_table([cell(), short], {"t": accuracy})
-    np.testing.assert_array_equal(table.domains[0].sums, [[1, 1, 1, 1], [0, 0, 1, 2]])
+    np.testing.assert_array_equal(table.domains[0].counts.T, [[1, 1, 1, 1], [0, 0, 1, 2]])
     assert table.scores.tolist() == [100.0, pytest.approx(200 / 3)]
 
 

@@ -1,0 +1,189 @@
+"""Fetch a published adapter at one commit, of whichever tool: a bundle, AdapterHub in safetensors, or peft. Torch-free.
+
+ROOT/.adapters/ORG--NAME/COMMIT/    adapter_config.json, weights, perhaps README.md: checked against the Hub's hashes
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock
+
+from adapterxfer.errors import BundleError
+from adapterxfer.hub import layout
+from adapterxfer.hub.inspection import read_header
+from adapterxfer.hub.manifest import Manifest, read_json
+from adapterxfer.hub.places import HubPlace, cache_root
+from adapterxfer.hub.pulling import pull
+from adapterxfer.hub.requests import Sleep, call, hub_api
+from adapterxfer.store.files import hash_file
+
+CONFIG = "adapter_config.json"
+WEIGHTS = ("adapter_model.safetensors", "adapter.safetensors")
+UNSTATED = "unstated"
+_RECORD = "files.json"
+_LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,99}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published adapter on this machine.
+
+    Attributes:
+        manifest: of a bundle of ours; None for an adapter of another tool.
+        weights: of an adapter of another tool.
+        licence: as its card states it; ``unstated`` where it does not.
+    """
+
+    folder: Path
+    place: HubPlace
+    manifest: Manifest | None
+    weights: Path | None
+    licence: str
+
+    def __str__(self) -> str:
+        return f"{self.place.repository}@{str(self.place.revision)[:12]}"
+
+
+def fetch_published(place: HubPlace, *, root: Path | None = None, sleep: Sleep = time.sleep) -> Published:
+    """Fetch an adapter, or find it where it was put before; with a warm cache the Hub is not asked.
+
+    Args:
+        place: pinned to a commit.
+
+    Raises:
+        HubError: the Hub did not give it; trying again continues.
+        BundleError: it is no adapter in safetensors, or what the Hub sent is not what the Hub lists.
+    """
+    root = cache_root() if root is None else root
+    name = place.repository.replace("/", "--")
+    final = root / ".adapters" / name / str(place.revision)
+    if not (root / name / str(place.revision)).is_dir() and not _is_whole(final):
+        listed = _listed(place, sleep)
+        if layout.MANIFEST not in listed:
+            final.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(f"{final}.lock"):
+                if not _is_whole(final):
+                    _fetch(place, listed, final, sleep)
+    if _is_whole(final):
+        (weights,) = [final / file for file in WEIGHTS if (final / file).is_file()]
+        return Published(final, place, None, weights, stated_licence(final / layout.CARD))
+    pulled = pull(place, root=root, sleep=sleep)
+    return Published(pulled.folder, place, pulled.manifest, None, pulled.manifest.license)
+
+
+def _listed(place: HubPlace, sleep: Sleep) -> dict[str, Any]:
+    """What the Hub lists at the commit: name -> size and hash."""
+    api = hub_api()
+    info = call(
+        "pull",
+        place.repository,
+        lambda: api.model_info(place.repository, revision=place.revision, files_metadata=True),
+        sleep=sleep,
+    )
+    return {sibling.rfilename: sibling for sibling in info.siblings or ()}
+
+
+def _fetch(place: HubPlace, listed: dict[str, Any], final: Path, sleep: Sleep) -> None:
+    where = f"{place.repository}@{str(place.revision)[:12]}"
+    weights = [name for name in WEIGHTS if name in listed]
+    if CONFIG not in listed or not weights:
+        pickles = sorted(name for name in listed if Path(name).suffix in layout.PICKLES)
+        if pickles:
+            raise BundleError(
+                f"{where}: its weights are in {pickles[0]}, a format that can hold code; it is never read",
+                fix="ask its author for safetensors, or convert it in a place you do not mind: load it with its own "
+                "library, save it with safetensors, and push it as your own",
+            )
+        raise BundleError(
+            f"{where}: neither a bundle of adapterxfer ({layout.MANIFEST}) nor an adapter ({CONFIG} with "
+            f"{' or '.join(WEIGHTS)})",
+            fix="check the name and the commit",
+        )
+    wanted = [CONFIG, weights[0]] + ([layout.CARD] if layout.CARD in listed else [])
+    for name in wanted:
+        limit, size = layout.size_limit(name), listed[name].size or 0
+        if limit is not None and size > limit:
+            raise BundleError(f"{where}/{name}: {size:,} bytes; at most {limit:,} are read", fix="do not use it")
+    partial = final.with_name(f".{final.name}.partial")
+    api = hub_api()
+
+    def download(names: Iterable[str]) -> None:
+        for name in names:
+            api.hf_hub_download(place.repository, name, revision=place.revision, local_dir=partial)
+
+    for _ in (1, 2):
+        call("pull", place.repository, lambda: download(wanted), sleep=sleep)
+        wrong = [name for name in wanted if not _is_as_listed(partial / name, listed[name])]
+        if not wrong:
+            break
+        shutil.rmtree(partial)
+    else:
+        raise BundleError(
+            f"{where}: {', '.join(wrong)} as sent by the Hub do not match the hash it lists",
+            fix="run again; if it stays so, the repository is damaged",
+        )
+    shutil.rmtree(partial / ".cache", ignore_errors=True)
+    read_header(partial / weights[0])
+    record = {name: dict(hash_file(partial / name)) for name in wanted}
+    (partial / _RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    if final.exists():
+        shutil.rmtree(final)
+    partial.rename(final)
+
+
+def _is_as_listed(path: Path, sibling: Any) -> bool:
+    """Whether a file has the hash that the Hub lists: sha256 for large files, git's own for small ones."""
+    content = path.read_bytes()
+    lfs = sibling.lfs
+    if lfs is not None:
+        return hashlib.sha256(content).hexdigest() == str(lfs["sha256"])
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    return blob == str(sibling.blob_id)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether an earlier fetch is here and unchanged."""
+    try:
+        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        return bool(record) and all(dict(hash_file(folder / name)) == facts for name, facts in record.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def stated_licence(card: Path) -> str:
+    """The licence in the metadata of a card."""
+    if not card.is_file():
+        return UNSTATED
+    match = re.match(r"---\r?\n(.*?)\r?\n---", card.read_text(encoding="utf-8", errors="replace"), re.DOTALL)
+    if match is None or len(match[1]) > 1_000_000:
+        return UNSTATED
+    try:
+        data = yaml.safe_load(match[1])
+    except yaml.YAMLError:
+        return UNSTATED
+    stated = data.get("license") if isinstance(data, dict) else None
+    if isinstance(stated, list) and len(stated) == 1:
+        stated = stated[0]
+    return stated.lower() if isinstance(stated, str) and _LICENCE.match(stated) else UNSTATED
+
+
+def read_config(published: Published) -> dict[str, Any]:
+    """The ``adapter_config.json`` of an adapter of another tool.
+
+    Raises:
+        BundleError: it is not an object in JSON.
+    """
+    content = read_json(published.folder / CONFIG)
+    if not isinstance(content, dict):
+        raise BundleError(f"{published}: {CONFIG} is not a JSON object", fix="do not use this adapter")
+    return content

@@ -1,0 +1,164 @@
+"""What an adapter of another tool says of itself: ``adapter_config.json`` of AdapterHub or peft. Torch-free.
+
+Such a file names no fingerprint of its backbone and may ask for things that our modules do not do, so everything that
+moves the function is compared with what the recipe asks for, and every difference is reported at once. What only moves
+a training (dropout, start values) is left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from adapterxfer.hub.library_files import BOTTLENECKS, LORA_ALPHA, PEFT
+
+_FUNCTION = (
+    "mh_adapter", "output_adapter", "non_linearity", "original_ln_before", "original_ln_after", "ln_before", "ln_after",
+    "is_parallel", "scaling", "use_gating", "residual_before_ln", "adapter_residual_before_ln", "inv_adapter",
+    "cross_adapter", "leave_out", "phm_layer",
+)  # fmt: skip
+"""Fields of a bottleneck's configuration that decide what it computes."""
+
+_NO_DEFAULT = ("mh_adapter", "output_adapter")
+_NAMED = {
+    "seq_bn": ("seq_bn", 16), "pfeiffer": ("seq_bn", 16), "double_seq_bn": ("double_seq_bn", 16),
+    "houlsby": ("double_seq_bn", 16), "par_bn": ("par_bn", 2),
+}  # fmt: skip
+"""Configurations that AdapterHub abbreviates by a name: method and reduction factor."""
+
+_NEUTRAL: Mapping[str, Any] = {
+    "bias": "none", "fan_in_fan_out": False, "layers_to_transform": None, "layer_replication": None, "rank_pattern": {},
+    "alpha_pattern": {}, "lora_bias": False, "trainable_token_indices": None, "target_parameters": None,
+    "use_qalora": False, "use_bdlora": None, "alora_invocation_tokens": None,
+}  # fmt: skip
+"""Fields of peft that change the function, and the value at which they do not."""
+
+MORE = {"swish": "silu", "SiLU": "silu"}
+
+
+@dataclass(slots=True)
+class Foreign:
+    """An adapter's own description, compared with a wanted method.
+
+    Attributes:
+        library: whose file it is.
+        name: of the adapter in its file; peft uses none.
+        base: the backbone it names; empty if it names none.
+        revision: of the backbone, where it is stated.
+        model_type: of the backbone, where it is stated.
+        hidden_size: of the backbone, where it is stated.
+        size: bottleneck or rank; None where it could not be read.
+        factor: what the second matrix of an update has to be multiplied with to be ours.
+        differences: what is not as wanted.
+    """
+
+    library: Literal["adapters", "peft"]
+    name: str = ""
+    base: str = ""
+    revision: str | None = None
+    model_type: str | None = None
+    hidden_size: int | None = None
+    size: int | None = None
+    factor: float = 1.0
+    differences: list[str] = field(default_factory=list)
+
+
+def describe(content: Mapping[str, Any], method: str) -> Foreign:
+    """Read an ``adapter_config.json`` and compare it with an adapter method of ours."""
+    return _peft(content, method) if "peft_type" in content else _adapters(content, method)
+
+
+def _adapters(content: Mapping[str, Any], method: str) -> Foreign:
+    hidden = content.get("hidden_size")
+    found = Foreign(
+        "adapters",
+        name=str(content.get("name") or ""),
+        base=str(content.get("model_name") or ""),
+        model_type=content.get("model_type") if isinstance(content.get("model_type"), str) else None,
+        hidden_size=hidden if type(hidden) is int and hidden > 0 else None,
+    )
+    if method not in BOTTLENECKS:
+        found.differences.append(f"a bottleneck of AdapterHub; the recipe asks for {method}")
+        return found
+    config = content.get("config")
+    if isinstance(config, str):
+        named, assumed = _NAMED.get(config, ("", 0))
+        if not named:
+            found.differences.append(f"configuration '{config}'; the recipe asks for {method}")
+            return found
+        config = {**BOTTLENECKS[named], "reduction_factor": assumed}
+    if not isinstance(config, Mapping):
+        found.differences.append("its configuration cannot be read")
+        return found
+    for key in _FUNCTION:
+        wanted = BOTTLENECKS[method][key]
+        default = None if key in _NO_DEFAULT else _default(key)
+        value = config.get(key, default)
+        if _plain(value) != _plain(wanted):
+            found.differences.append(f"{key} is {value!r}; {method} has {wanted!r}")
+    factor = config.get("reduction_factor")
+    if isinstance(factor, Mapping):
+        factor = factor.get("default") if set(factor) == {"default"} else None
+    if isinstance(factor, int | float) and not isinstance(factor, bool) and factor > 0 and found.hidden_size:
+        found.size = int(found.hidden_size // factor)
+    else:
+        found.differences.append(f"its size cannot be read (reduction_factor {config.get('reduction_factor')!r})")
+    return found
+
+
+def _default(key: str) -> Any:
+    """What the library assumes for a field that an old file does not have."""
+    return {"non_linearity": "relu", "original_ln_before": False}.get(key, BOTTLENECKS["seq_bn"][key])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return MORE.get(value, value.lower())
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _peft(content: Mapping[str, Any], method: str) -> Foreign:
+    revision = content.get("revision")
+    found = Foreign(
+        "peft",
+        base=str(content.get("base_model_name_or_path") or ""),
+        revision=revision if isinstance(revision, str) and revision else None,
+    )
+    facts = PEFT.get(method)
+    if facts is None:
+        found.differences.append(f"a {content['peft_type']} adapter of peft; the recipe asks for {method}")
+        return found
+    for key in ("peft_type", "use_rslora", "use_dora"):
+        if key in facts and content.get(key, False) != facts[key]:
+            found.differences.append(f"{key} is {content.get(key, False)!r}; {method} has {facts[key]!r}")
+    for key, neutral in _NEUTRAL.items():
+        value = content.get(key, neutral)
+        if value != neutral and value is not None:
+            found.differences.append(f"{key} is {value!r}; ours has {neutral!r}")
+    if facts["peft_type"] == "IA3":
+        found.size = 1
+        return found
+    size = content.get("r")
+    if type(size) is int and size > 0:
+        found.size = size
+    else:
+        found.differences.append(f"its rank cannot be read (r {size!r})")
+    if facts["peft_type"] == "LORA":
+        alpha = content.get("lora_alpha", LORA_ALPHA)
+        if isinstance(alpha, int | float) and not isinstance(alpha, bool) and alpha > 0:
+            found.factor = float(alpha) / LORA_ALPHA
+        else:
+            found.differences.append(f"its scale cannot be read (lora_alpha {alpha!r})")
+    return found
+
+
+def same_base(stated: str, wanted: str) -> bool:
+    """Whether two names mean the same backbone: equal, or equal without the owner where one of them has none.
+
+    Old names of the Hub have no owner (``xlm-roberta-base``), and the Hub redirects them.
+    """
+    one, other = stated.lower().strip("/"), wanted.lower()
+    if one == other:
+        return True
+    return ("/" not in one or "/" not in other) and one.rpartition("/")[2] == other.rpartition("/")[2]

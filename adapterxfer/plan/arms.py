@@ -1,0 +1,107 @@
+"""What an arm adds to the stage of an intermediate training: keys of its identity, inputs, and length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from adapterxfer.catalog.arms import split_arm
+from adapterxfer.plan.sources import Sources
+from adapterxfer.recipe.recipe import Recipe
+
+Add = Callable[[str, dict[str, Any], dict[str, str], str, dict[str, Any], dict[str, Any]], str]
+
+TEXT_SEED = 0
+"""Every system of a study reads the same texts and translations."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArmParts:
+    """Additions of an arm; all empty for a plain training.
+
+    Attributes:
+        identity: keys beside those of a plain training.
+        inputs: role -> key of a prepare stage.
+        length: steps relative to the plain training, for the cost.
+    """
+
+    identity: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    length: float = 1.0
+
+
+class ArmMaker:
+    """Makes the prepare stages of arms.
+
+    Args:
+        add: adds a stage to the plan and gives its key.
+    """
+
+    def __init__(self, recipe: Recipe, sources: Sources, add: Add) -> None:
+        self._recipe, self._sources, self._add = recipe, sources, add
+        self._memo: dict[str, str] = {}
+
+    def of(self, name: str, parts: Sequence[str]) -> ArmParts:
+        """Additions for one name on the axis of intermediate tasks, whose tasks are ``parts``."""
+        match split_arm(name).arm:
+            case "mlm":
+                mix = self._recipe.mlm_mix
+                assert mix is not None, "the check of the recipe asks for the option"
+                identity = {
+                    "share": mix.share,
+                    "mask": mix.mask,
+                    "languages": list(self._recipe.arm_languages("mlm")),
+                    "sampling": mix.sampling.model_dump(exclude_none=True),
+                }
+                return ArmParts({"mlm": identity}, {"texts": self._texts()}, 1 / (1 - mix.share))
+            case "translated":
+                languages = list(self._recipe.arm_languages("translated"))
+                inputs = {f"translated.{part}": self._translations(part) for part in parts}
+                return ArmParts({"translated": {"languages": languages}}, inputs)
+            case _:
+                return ArmParts()
+
+    def _texts(self) -> str:
+        if "texts" not in self._memo:
+            mix = self._recipe.mlm_mix
+            assert mix is not None
+            languages = list(self._recipe.arm_languages("mlm"))
+            source = self._sources.of_texts(mix.texts, languages)
+            identity = {
+                "what": "texts",
+                "source": source,
+                "folder": None if source["kind"] == "world" else mix.texts,
+                "languages": languages,
+                "lines": mix.lines,
+                "seed": TEXT_SEED,
+            }
+            self._memo["texts"] = self._add("prepare", identity, {}, "texts", {"task": "texts"}, {})
+        return self._memo["texts"]
+
+    def _translations(self, part: str) -> str:
+        if part not in self._memo:
+            option = self._recipe.translated
+            assert option is not None
+            task, options = self._recipe.task(part), self._recipe.tasks.get(part)
+            languages = list(self._recipe.arm_languages("translated"))
+            source = self._sources.of_translations(task, option.folder, languages)
+            sizes = {
+                key: (options and getattr(options, key)) or getattr(task, key)
+                for key in ("train_examples", "dev_examples")
+            }
+            identity = {
+                "what": "translated",
+                "task": part,
+                "format": task.format,
+                "source": source,
+                "folder": None if source["kind"] == "world" else option.folder,
+                "languages": languages,
+                **sizes,
+                "seed": TEXT_SEED,
+            }
+            if options and options.test_seed:
+                identity["test_seed"] = options.test_seed
+            slug = f"{part}-translated"
+            self._memo[part] = self._add("prepare", identity, {}, slug, {"task": slug}, {})
+        return self._memo[part]

@@ -1,0 +1,36 @@
+"""What `world: true` changes in a recipe before it is checked: real backbones give way to those of the world."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.catalog.stand_ins import stand_in_backbones
+
+
+def use_world(value: dict[str, Any]) -> None:
+    """Replace the backbones, small ones by small ones; tasks keep their names and are looked up in the world.
+
+    Backbones of the world stay, so that a recipe can name the ones it wants. Unknown names are left to the check.
+    """
+    axis = value.get("backbones")
+    if value.get("world") is not True or not isinstance(axis, list):
+        return
+    pretrain = value.get("pretrain")
+    series = pretrain.get("series") if isinstance(pretrain, dict) else None
+    own = list(series) if isinstance(series, dict) else []
+    known = backbones()
+    trained = {name: name.removesuffix(UNTRAINED) for name in axis if isinstance(name, str)}
+    real = [
+        name
+        for name in dict.fromkeys(trained.values())
+        if name in own or (name in known and known[name].series != "world")
+    ]
+    # Own sizes are written from small to large; what the catalogue has not counted keeps its place in the list.
+    order = sorted(real, key=lambda name: (known[name].parameters or 0) if name in known else 0)
+    chosen = dict(zip(order, stand_in_backbones(len(order)), strict=True))
+    replaced = [
+        chosen.get(trained[name], trained[name]) + name[len(trained[name]) :] if isinstance(name, str) else name
+        for name in axis
+    ]
+    value["backbones"] = list(dict.fromkeys(replaced)) if all(isinstance(name, str) for name in axis) else replaced

@@ -1,0 +1,67 @@
+"""Prepare what the arms of an intermediate training add: multilingual text, and translations of training data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapterxfer.data.sources import check_source
+from adapterxfer.data.storage import write_task
+from adapterxfer.data.texts import write_texts
+from adapterxfer.data.translations import read_text_lines, read_translations
+from adapterxfer.stages.context import StageContext
+
+
+def prepare_texts(context: StageContext) -> dict[str, Any]:
+    """Texts by language, from the world's generator or from files.
+
+    Raises:
+        DataError: files are missing, changed or empty.
+    """
+    identity = context.stage.identity
+    source, languages, lines = identity["source"], identity["languages"], identity["lines"]
+    if source["kind"] == "world":
+        from adapterxfer.world.arms import load_texts
+
+        texts = load_texts(languages, lines, seed=identity["seed"])
+    else:
+        root = check_source(context.settings.get("data_root"), source)
+        texts = read_text_lines(root, source["files"], identity["folder"], languages, lines)
+    content = write_texts(context.scratch, texts)
+    return {"lines": dict(content["lines"]), "fingerprint": content["fingerprint"]}
+
+
+def prepare_translations(context: StageContext) -> dict[str, Any]:
+    """Translated training examples of one task, from the world's generator or from files.
+
+    Raises:
+        DataError: files are missing, changed or damaged.
+    """
+    identity = context.stage.identity
+    source, languages = identity["source"], identity["languages"]
+    if source["kind"] == "world":
+        from adapterxfer.world.arms import load_translations
+
+        data = load_translations(
+            source.get("stand_in", identity["task"]),
+            languages,
+            train_examples=identity["train_examples"],
+            dev_examples=identity["dev_examples"],
+            seed=source.get("seed", identity["seed"]),
+            test_seed=identity.get("test_seed", source.get("seed", 0)),
+            labels=source.get("labels"),
+        )
+        data.task = identity["task"]
+    else:
+        root = check_source(context.settings.get("data_root"), source)
+        data = read_translations(
+            identity["task"],
+            root,
+            source["files"],
+            identity["folder"],
+            languages,
+            train_examples=identity["train_examples"],
+            seed=identity["seed"],
+        )
+    content = write_task(context.scratch, data, extra={"source": dict(source), "translated": True})
+    counts = {language: len(examples) for (_, language), examples in data.splits.items()}
+    return {"examples": counts, "fingerprint": content["fingerprint"], "notes": dict(data.notes)}

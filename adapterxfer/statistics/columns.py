@@ -1,0 +1,313 @@
+"""What of a domain is multiplied by the weights, and how contrasts follow from the weighted sums.
+
+Only rows that some contrast uses take part. A ratio metric needs two columns per row, numerator and denominator. Where
+a contrast in points has weights that are whole multiples of one number and all its rows share their denominator (two
+accuracies on the same items), it is itself a ratio, of one integer combination of numerators:
+``sum c_j N_j / D = (sum m c_j N_j) / (m D)``. The combination can then be taken before the product (few contrasts of
+many rows) or after it (many contrasts of few rows). Its integer sum is the same, so that choice changes no bit;
+whether a contrast is of this kind depends on the contrast and its own rows alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from adapterxfer.statistics.design import Design, transform
+from adapterxfer.statistics.metric import Floats, Metric, Ratio
+from adapterxfer.statistics.products import CountMatrix, narrowest
+from adapterxfer.statistics.table import Block, Domain, ScoreTable
+from adapterxfer.statistics.vocabulary import Scale
+
+_LARGEST_MULTIPLIER = 10**6
+_LARGEST_BEFORE = 127
+"""Largest count of a combination that is taken before the product; larger ones would slow all columns down."""
+
+Places = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """Contrasts that are one ratio each; ``sums @ matrix`` or the columns `places` are their integer numerators.
+
+    Attributes:
+        contrasts: numbers of the contrasts, shape ``(g,)``.
+        denominator: column of the shared denominator.
+        factors: points divided by the multiplier m, shape ``(g,)``.
+        places: columns that hold the numerators; empty where `matrix` makes them.
+        matrix: CSR ``(g, columns)`` of integers, or None.
+    """
+
+    contrasts: Places
+    denominator: int
+    factors: Floats
+    places: Places
+    matrix: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Rowwise:
+    """Rows of one block that are scored one by one, and the contrasts of their scores.
+
+    Attributes:
+        metric: of the block.
+        columns: columns of each row: ``(rows, 2)`` numerators and denominators for a ratio, else ``(rows, k)``.
+        ratio: the metric as a ratio, or None.
+        matrices: scale -> (numbers of the contrasts, CSR ``(their number, rows)``).
+    """
+
+    metric: Metric
+    columns: Places
+    ratio: Ratio | None
+    matrices: dict[Scale, tuple[Places, Any]]
+
+
+class DomainColumns:
+    """The columns of one domain, ready for any number of products."""
+
+    def __init__(self, table: ScoreTable, domain: Domain, design: Design, *, torch: Any = None) -> None:
+        """Choose the columns; `torch` as `products.int8_library` gives it."""
+        columns = _Columns()
+        pending = [part for block in domain.blocks for part in _parts(table, domain, block, design, columns)]
+        width = len(columns.vectors)
+        self.parts = [part.finished(width) if isinstance(part, _Pending) else part for part in pending]
+        self.matrix = CountMatrix(columns.stacked(), distinct=True, torch=torch) if width else None
+        self.totals = self.matrix.totals() if self.matrix is not None else np.zeros(0)
+
+    def add_contrasts(self, sums: Floats, out: Floats, *, offset: float = 0.0, step: float = 1.0) -> None:
+        """Add what this domain contributes to every contrast.
+
+        Args:
+            sums: ``multiples @ columns``, shape ``(replicates, columns)``.
+            out: shape ``(contrasts, replicates)``, changed in place.
+            offset, step: the weights are ``offset + step * multiples``.
+        """
+
+        def weighted(part: Floats, totals: Floats) -> Floats:
+            return part if offset == 0.0 and step == 1.0 else np.asarray(offset * totals + step * part)
+
+        with np.errstate(divide="ignore", invalid="ignore"):
+            for part in self.parts:
+                if isinstance(part, Combined):
+                    below = weighted(sums[:, part.denominator], self.totals[part.denominator])
+                    out[part.contrasts] += _combined(part, sums, below, self.totals, weighted).T
+                    continue
+                scores = _scores(part, weighted(sums[:, part.columns], self.totals[part.columns]))
+                for scale, (numbers, matrix) in part.matrices.items():
+                    out[numbers] += matrix @ np.ascontiguousarray(transform(scores, scale).T)
+
+
+def _combined(part: Combined, sums: Floats, below: Floats, totals: Floats, weighted: Any) -> Floats:
+    """Contributions of shape ``(replicates, g)``."""
+    if part.matrix is None:
+        above, whole = sums[:, part.places], totals[part.places]
+    else:
+        above, whole = np.asarray((part.matrix @ sums.T).T), np.asarray(part.matrix @ totals)
+    result = weighted(above, whole) * part.factors
+    result /= below[:, None]
+    if (below == 0.0).any():
+        result[below == 0.0] = 0.0
+    return np.asarray(result)
+
+
+def _scores(part: Rowwise, values: Floats) -> Floats:
+    """Points of shape ``(replicates, rows)`` from weighted sums ``(replicates, rows, columns of a row)``."""
+    if part.ratio is None:
+        return part.metric.score(values)
+    above, below = values[..., 0], values[..., 1]
+    result = part.ratio.points * above / below
+    result[below == 0.0] = 0.0
+    return np.asarray(result)
+
+
+class _Columns:
+    """Different integer (or fractional) vectors over the clusters, each kept once."""
+
+    def __init__(self) -> None:
+        self.vectors: list[npt.NDArray[Any]] = []
+        self.numbers: dict[bytes, int] = {}
+
+    def place(self, vector: npt.NDArray[Any]) -> int:
+        """Number of the column that holds this vector."""
+        number = self.numbers.setdefault(vector.tobytes(), len(self.vectors))
+        if number == len(self.vectors):
+            self.vectors.append(vector)
+        return number
+
+    def stacked(self) -> npt.NDArray[Any]:
+        """All columns, shape ``(columns, clusters)``."""
+        return np.stack([narrowest(vector) for vector in self.vectors])
+
+
+def _parts(table: ScoreTable, domain: Domain, block: Block, design: Design, columns: _Columns) -> list[_Part]:
+    metric = table.metrics[block.target]
+    here = slice(block.first, block.last)
+    used = {scale: matrix[:, here].tocsr() for scale, matrix in design.matrices.items()}
+    counts = domain.of_block(block)
+    ratio = metric.ratio if metric.ratio is not None and metric.ratio.integral else None
+    if ratio is None:
+        return _rowwise(metric, None, used, lambda row: [columns.place(narrowest(vector)) for vector in counts[row]])
+    vectors = _Ratios(counts, ratio)
+    combined = _combinable(used["points"], vectors) if "points" in used else []
+    if combined:
+        kept = np.ones(used["points"].shape[0])
+        kept[[number for number, _, _ in combined]] = 0.0
+        used["points"] = sparse.diags_array(kept).tocsr() @ used["points"]
+        used["points"].eliminate_zeros()
+    others = np.unique(np.concatenate([matrix.indices for matrix in used.values()]))
+
+    def places(row: int) -> list[int]:
+        return [columns.place(vectors.numerator(row)), columns.place(vectors.denominator(row))]
+
+    return [*_join(combined, vectors, others, columns), *_rowwise(metric, ratio, used, places)]
+
+
+def _rowwise(metric: Metric, ratio: Ratio | None, used: dict[Scale, Any], places: Any) -> list[_Part]:
+    """The part of contrasts that need the scores of single rows, if there are any."""
+    rows = np.unique(np.concatenate([matrix.indices for matrix in used.values()]))
+    if not len(rows):
+        return []
+    matrices: dict[Scale, tuple[Places, Any]] = {}
+    for scale, matrix in used.items():
+        numbers = np.flatnonzero(np.diff(matrix.indptr))
+        if len(numbers):
+            chosen = matrix[numbers][:, rows].tocsr()
+            chosen.sort_indices()
+            matrices[scale] = (numbers, chosen)
+    return [Rowwise(metric, np.array([places(row) for row in rows.tolist()], dtype=np.intp), ratio, matrices)]
+
+
+class _Ratios:
+    """Numerators and denominators of the rows of a block, over the clusters."""
+
+    def __init__(self, counts: npt.NDArray[Any], ratio: Ratio) -> None:
+        self._counts, self.ratio = counts, ratio
+        self._cache: dict[tuple[str, int], npt.NDArray[Any]] = {}
+        self._names: dict[int, int] = {}
+        self._seen: dict[bytes, int] = {}
+
+    def numerator(self, row: int) -> npt.NDArray[Any]:
+        return self._vector("above", self.ratio.numerator, row)
+
+    def denominator(self, row: int) -> npt.NDArray[Any]:
+        return self._vector("below", self.ratio.denominator, row)
+
+    def denominator_name(self, row: int) -> int:
+        """Equal for rows with equal denominators."""
+        if row not in self._names:
+            self._names[row] = self._seen.setdefault(self.denominator(row).tobytes(), len(self._seen))
+        return self._names[row]
+
+    def _vector(self, kind: str, weights: Sequence[float], row: int) -> npt.NDArray[Any]:
+        if (kind, row) not in self._cache:
+            used = [(weight, column) for weight, column in zip(weights, self._counts[row], strict=True) if weight]
+            if len(used) == 1 and used[0][0] == 1.0:
+                self._cache[kind, row] = narrowest(used[0][1])
+            else:
+                wide = np.int64 if np.issubdtype(self._counts.dtype, np.integer) else np.float64
+                total = np.zeros(self._counts.shape[2], dtype=wide)
+                for weight, column in used:
+                    total += wide(weight) * column
+                self._cache[kind, row] = narrowest(total)
+        return self._cache[kind, row]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """`Combined` after the product, before the number of columns is known; entries are (place, column, weight)."""
+
+    contrasts: Places
+    denominator: int
+    factors: Floats
+    entries: list[tuple[int, int, float]]
+
+    def finished(self, width: int) -> Combined:
+        """With its matrix."""
+        rows, columns, weights = zip(*self.entries, strict=True)
+        matrix = sparse.csr_array((weights, (rows, columns)), shape=(len(self.contrasts), width))
+        return Combined(self.contrasts, self.denominator, self.factors, np.zeros(0, dtype=np.intp), matrix)
+
+
+_Part = Combined | Rowwise | _Pending
+_Candidate = tuple[int, int, dict[int, int]]
+"""Number of a contrast, its multiplier, and its integer weights by row of the block."""
+
+
+def _combinable(matrix: Any, vectors: _Ratios) -> list[_Candidate]:
+    """The contrasts that are one ratio on this block."""
+    result: list[_Candidate] = []
+    for number in np.flatnonzero(np.diff(matrix.indptr)).tolist():
+        part = slice(matrix.indptr[number], matrix.indptr[number + 1])
+        rows, weights = matrix.indices[part].tolist(), matrix.data[part].tolist()
+        multiplier = _multiplier(tuple(sorted(set(weights))))
+        if multiplier is None or len({vectors.denominator_name(row) for row in rows}) > 1:
+            continue
+        whole = {row: round(weight * multiplier) for row, weight in zip(rows, weights, strict=True)}
+        result.append((number, multiplier, whole))
+    return result
+
+
+@lru_cache(maxsize=65536)
+def _multiplier(weights: tuple[float, ...]) -> int | None:
+    """The smallest m for which all ``m * weight`` are integers (up to rounding errors); None where it is too large."""
+    result = 1
+    for weight in weights:
+        fraction = Fraction(weight).limit_denominator(_LARGEST_MULTIPLIER)
+        if abs(float(fraction) - weight) > 1e-13 * abs(weight):
+            return None
+        result = math.lcm(result, fraction.denominator)
+        if result > _LARGEST_MULTIPLIER:
+            return None
+    return result
+
+
+def _join(combined: list[_Candidate], vectors: _Ratios, others: Places, columns: _Columns) -> list[_Part]:
+    """Combinations grouped by denominator, taken before or after the product, whichever needs fewer columns."""
+    groups: dict[int, list[_Candidate]] = {}
+    for candidate in combined:
+        groups.setdefault(vectors.denominator_name(next(iter(candidate[2]))), []).append(candidate)
+    extra = {row for _, _, weights in combined for row in weights} - set(others.tolist())
+    before = _combinations(combined, vectors) if len(combined) < len(extra) else None
+    result: list[_Part] = []
+    for members in groups.values():
+        below = columns.place(vectors.denominator(next(iter(members[0][2]))))
+        factors = np.array([vectors.ratio.points / multiplier for _, multiplier, _ in members])
+        numbers = np.array([number for number, _, _ in members], dtype=np.intp)
+        if before is not None:
+            places = np.array([columns.place(before[number]) for number in numbers.tolist()], dtype=np.intp)
+            result.append(Combined(numbers, below, factors, places, None))
+            continue
+        entries = [
+            (place, columns.place(vectors.numerator(row)), float(weight))
+            for place, (_, _, weights) in enumerate(members)
+            for row, weight in weights.items()
+        ]
+        result.append(_Pending(numbers, below, factors, entries))
+    return result
+
+
+def _combinations(combined: list[_Candidate], vectors: _Ratios) -> dict[int, npt.NDArray[Any]] | None:
+    """Integer combinations of numerators by number of the contrast; None where some count is too large."""
+    rows = sorted({row for _, _, weights in combined for row in weights})
+    numerators = np.stack([vectors.numerator(row) for row in rows])
+    wide = np.int64 if np.issubdtype(numerators.dtype, np.integer) else np.float64
+    where = {row: place for place, row in enumerate(rows)}
+    entries = [
+        (place, where[row], weight) for place, (_, _, weights) in enumerate(combined) for row, weight in weights.items()
+    ]
+    places, columns, weights = (np.array(part) for part in zip(*entries, strict=True))
+    if int(np.abs(weights).max()) * float(numerators.max(initial=0)) > 2.0**31:
+        return None
+    matrix = sparse.csr_array((weights.astype(wide), (places, columns)), shape=(len(combined), len(rows)))
+    result = narrowest(matrix @ numerators.astype(wide))
+    if np.abs(result).max(initial=0) > _LARGEST_BEFORE:
+        return None
+    return {number: vector for (number, _, _), vector in zip(combined, result, strict=True)}

@@ -1,0 +1,159 @@
+"""Names and tensors of `peft` for own modules, in both directions; the library itself is not needed.
+
+`peft` wraps a bare encoder, so a map ``encoder.layer.0.attention.self.query`` appears there as
+``base_model.model.encoder.layer.0.attention.self.query``. An adapter trained there around a model with a head has one
+more prefix, and perhaps a head, which is left where it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adapterxfer.backbones.architectures import Architecture
+from adapterxfer.errors import VariantError
+from adapterxfer.variants.adapter import Adapter, AdapterShape
+from adapterxfer.variants.lowrank import RESCALED, UPDATED, VeraProjections
+
+PREFIX = "base_model.model."
+PROJECTIONS = {"base_model.vera_A": "inner", "base_model.vera_B": "outer"}
+
+TENSORS: Mapping[str, Mapping[str, str]] = {
+    "lora": {"first": "lora_A.weight", "second": "lora_B.weight"},
+    "rslora": {"first": "lora_A.weight", "second": "lora_B.weight"},
+    "dora": {"first": "lora_A.weight", "second": "lora_B.weight", "magnitude": "lora_magnitude_vector"},
+    "vera": {"inner": "vera_lambda_d", "outer": "vera_lambda_b"},
+    "ia3": {"factor": "ia3_l"},
+}
+"""Method -> own tensor of a map -> the library's."""
+
+
+def changed_maps(method: str, architecture: Architecture) -> dict[str, str]:
+    """Role -> path inside a layer of the maps that a method changes."""
+    roles = RESCALED if method == "ia3" else UPDATED
+    return {role: architecture.linears[role] for role in roles if role in architecture.linears}
+
+
+def adapter_to_peft(adapter: Adapter, architecture: Architecture) -> dict[str, Tensor]:
+    """Tensors of an adapter as `peft` saves them for a bare encoder."""
+    method, maps = adapter.shape.method, changed_maps(adapter.shape.method, architecture)
+    state = {}
+    for index, layer in enumerate(adapter):
+        module: Any = layer
+        for role, path in maps.items():
+            for own, theirs in _tensors_of(method).items():
+                tensor = getattr(module, own)[role].detach()
+                place = f"{PREFIX}{architecture.layers}.{index}.{path}.{theirs}"
+                state[place] = _scale_to_peft(tensor, role) if method == "ia3" else tensor
+    if method == "vera":
+        projections: Any = adapter[0].projections
+        state |= {theirs: getattr(projections, own) for theirs, own in PROJECTIONS.items()}
+    return state
+
+
+def adapter_from_peft(
+    state: Mapping[str, Tensor], shape: AdapterShape, architecture: Architecture, *, factor: float = 1.0
+) -> dict[str, Tensor]:
+    """State for an own `Adapter`; heads of other tasks in the file are left out.
+
+    Args:
+        factor: of the second matrix of an update; other scales than ours are moved into it; only rounding changes.
+
+    Raises:
+        VariantError: a tensor is missing or belongs to a map that this method does not change here.
+    """
+    maps = {path: role for role, path in changed_maps(shape.method, architecture).items()}
+    own_names = {theirs: own for own, theirs in _tensors_of(shape.method).items()}
+    places = re.compile(
+        rf"(?:.*\.)?{re.escape(architecture.layers)}\.(\d+)\.(.+?)\."
+        rf"({'|'.join(map(re.escape, own_names))}|[^.]*(?:lora|vera|ia3)[^.]*(?:\.weight)?)"
+    )
+    found: dict[str, Tensor] = {}
+    unknown = []
+    for name, tensor in state.items():
+        if name in PROJECTIONS:
+            continue
+        match = places.fullmatch(name)
+        if match is None:
+            if not _is_head(name, architecture):
+                unknown.append(name)
+        elif match[2] not in maps or match[3] not in own_names:
+            unknown.append(name)
+        else:
+            own = own_names[match[3]]
+            if shape.method == "ia3":
+                tensor = _scale_from_peft(tensor, maps[match[2]])
+            found[f"{int(match[1])}.{own}.{maps[match[2]]}"] = tensor * factor if own == "second" else tensor
+    layers = {name.partition(".")[0] for name in found}
+    expected = {f"{i}.{own}.{role}" for i in range(len(layers)) for own in own_names.values() for role in maps.values()}
+    problems = [f"unknown {name}" for name in sorted(unknown)][:2]
+    problems += [f"missing {name}" for name in sorted(expected - found.keys())]
+    if not found or problems or (layers != {str(index) for index in range(len(layers))}):
+        shown = "; ".join(problems[:4]) or "no layers, or layers are left out"
+        raise VariantError(
+            f"peft state: not an adapter of method '{shape.method}' on {', '.join(maps)} of every layer: {shown}",
+            fix="use an adapter of the same method that changes the same maps",
+        )
+    if shape.method == "vera":
+        _check_projections(state, shape)
+    return found
+
+
+def _tensors_of(method: str) -> Mapping[str, str]:
+    if method not in TENSORS:
+        raise VariantError(
+            f"adapter method '{method}' has no counterpart with the same tensors in peft",
+            fix=f"exchange one of {', '.join(TENSORS)}",
+        )
+    return TENSORS[method]
+
+
+def _scale_to_peft(factor: Tensor, role: str) -> Tensor:
+    """A column for a map whose output is scaled, a row for one whose input is; queries of a joint map keep theirs."""
+    if role == "ffn_out":
+        return factor[None, :]
+    if role == "qkv":
+        factor = torch.cat([torch.ones(factor.shape[0] // 2, dtype=factor.dtype), factor])
+    return factor[:, None]
+
+
+def _scale_from_peft(factor: Tensor, role: str) -> Tensor:
+    flat = factor.flatten()
+    if role != "qkv":
+        return flat
+    queries, rest = flat[: flat.shape[0] // 3], flat[flat.shape[0] // 3 :]
+    if not torch.equal(queries, torch.ones_like(queries)):
+        raise VariantError(
+            "peft state: IA3 scales the queries of a joint attention map; ours scales keys and values only",
+            fix="use an adapter that leaves the queries alone",
+        )
+    return rest
+
+
+def _check_projections(state: Mapping[str, Tensor], shape: AdapterShape) -> None:
+    """VeRA's random matrices are not learned; an adapter learned with others does not work with ours."""
+    inner, outer = (state.get(name) for name in PROJECTIONS)
+    rank = shape.bottleneck_size
+    if inner is None or outer is None or inner.shape[:1] != (rank,) or outer.shape[1:] != (rank,):
+        raise VariantError(
+            "peft state: VeRA without its projections, which other versions draw differently",
+            fix="save it with save_projection=True",
+        )
+    ours = VeraProjections(inner.shape[1], outer.shape[0], rank)
+    if not (torch.equal(inner, ours.get_buffer("inner")) and torch.equal(outer, ours.get_buffer("outer"))):
+        raise VariantError(
+            "peft state: VeRA with other random projections than adapterxfer's", fix="use a VeRA adapter made here"
+        )
+
+
+def _is_head(name: str, architecture: Architecture) -> bool:
+    """Whether a tensor belongs to a head that was saved with the adapter."""
+    inner = name.removeprefix(PREFIX)
+    for prefix in architecture.prefixes:
+        inner = inner.removeprefix(prefix)
+    heads = (*architecture.dropped, "qa_outputs.", "score.", "dropout.")
+    return inner.startswith(heads) and not re.search(r"(lora|vera|ia3)_", inner)

@@ -1,0 +1,66 @@
+"""What the world offers to the arms of an intermediate training: text in all languages, and exact translations.
+
+The translations say the very meanings of the English examples, without an error: better than any machine translation,
+so what that arm reaches here is a bound for what it could reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from adapterxfer.data.examples import TaskData
+from adapterxfer.errors import DataError
+from adapterxfer.world.documents import document, texts
+from adapterxfer.world.draws import Draws, generator
+from adapterxfer.world.languages import LANGUAGES
+from adapterxfer.world.tasks import drawn_items, known_task
+
+
+def load_texts(languages: Sequence[str], lines: int, *, seed: int = 0) -> dict[str, list[str]]:
+    """Fresh documents in each language, of the kinds the backbones were pretrained on.
+
+    Args:
+        languages: codes of the world.
+        lines: documents per language; the same number for all, whatever a language's tier.
+        seed: of the documents.
+
+    Raises:
+        DataError: the world has no such language.
+    """
+    _check(languages)
+    made = {}
+    for code in languages:
+        rng = Draws(generator("texts", code, seed))
+        made[code] = [" ".join(texts(document(rng), code)) for _ in range(lines)]
+    return made
+
+
+def load_translations(
+    name: str,
+    languages: Sequence[str],
+    *,
+    train_examples: int | None = None,
+    dev_examples: int | None = None,
+    seed: int = 0,
+    test_seed: int = 0,
+    labels: Sequence[str] | None = None,
+) -> TaskData:
+    """The training examples of `load_task` with the same arguments, said in other languages.
+
+    Raises:
+        DataError: the world has no such task or language.
+    """
+    _check(languages)
+    task = known_task(name)
+    made = drawn_items(
+        name, train_examples=train_examples, dev_examples=dev_examples, test_examples=None, seed=seed,
+        test_seed=test_seed, labels=labels,
+    )  # fmt: skip
+    splits = {("train", code): [item.said(code) for item in made["train"]] for code in languages}
+    return TaskData(name, task.format, tuple(labels or task.labels), splits)
+
+
+def _check(languages: Sequence[str]) -> None:
+    unknown = [code for code in languages if code not in LANGUAGES]
+    if unknown:
+        raise DataError(f"world: no language {', '.join(unknown)}; languages: {', '.join(LANGUAGES)}", fix="use these")
