@@ -43,7 +43,7 @@ def ladders(findings: Findings) -> Figure | None:
     panels = tuple(_ladder(findings, test) for test in chosen)
     caption = (
         "The same number with four intervals: for new test items; for new training runs too; for other languages of "
-        "the same kind (from the spread between languages, these runs); for other backbones (from the scatter "
+        "the same kind (from the spread between languages and what they share); for other backbones (from the scatter "
         "about the line). A scope without a bar cannot be had; the table says why. "
         f"{findings.settings['level']:.0%} intervals."
     )
