@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.errors import DataError, Problem, RecipeError
 from adapterxfer.plan import Plan, build_plan
+from adapterxfer.plan.backbones import backbone_folders
 from adapterxfer.recipe import Recipe, load_recipe, read_resolved, resolve_recipe, write_resolved
 from adapterxfer.recipe.budget import token_budget
 
@@ -124,7 +125,9 @@ def run(
     # Refuse what cannot run before spending time on measuring speed.
     build_plan(loaded, only=only).require_runnable()
     loaded = measure(loaded, store, jobs=workers, device=str(handed.get("device") or "cpu"))
+    handed["backbone_folders"] = backbone_folders(loaded)
     plan = build_plan(loaded, only=only)
+    plan.require_runnable()
     if prepared is not None:
         prepared(plan)
     outcome = run_plan(

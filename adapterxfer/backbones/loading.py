@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.backbones.architectures import Architecture, architecture_of
+from adapterxfer.backbones.describing import check_files, hub_snapshot
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_json, read_weights
 from adapterxfer.backbones.tokenizer import load_tokenizer
@@ -104,9 +105,10 @@ def load_backbone(identity: Mapping[str, Any], folder: Path | None = None, *, ow
     """The backbone of a stage identity.
 
     Args:
-        identity: ``{name, kind, dtype, attention, ...}``; kind is ``embedded``, ``stage``, ``untrained`` or ``folder``.
+        identity: ``{name, kind, dtype, attention, ...}``; kind is ``embedded``, ``stage``, ``untrained``, ``folder`` or
+            ``hub``.
         folder: the committed pretrain stage (kind ``stage``) or the local folder (kind ``folder``); for the other kinds
-            it replaces the place inside the package.
+            it replaces the place inside the package or in the cache of the Hub.
         own: give the caller weights of its own, to be trained. Otherwise the weights are shared and frozen.
 
     Raises:
@@ -170,11 +172,15 @@ def place_of(identity: Mapping[str, Any], folder: Path | None) -> Path:
                 f"backbone '{identity.get('name')}': no folder given for kind '{identity['kind']}'",
                 fix="run its pretrain stage first, or give the folder of the backbone",
             )
+        case "hub":
+            place = hub_snapshot(str(identity.get("repo")), str(identity.get("revision")), fetch=True)
+            assert place is not None
+            return place
         case kind:
             raise BackboneError(
                 f"backbone '{identity.get('name')}': kind {kind!r} cannot be loaded; expected embedded, stage, "
-                "untrained or folder",
-                fix="download the backbone and name its folder in the recipe (kind: folder)",
+                "untrained, folder or hub",
+                fix="name its folder, or repository and revision, in backbone_sources",
             )
 
 
@@ -215,6 +221,8 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
 
 def _check_file(identity: Mapping[str, Any], folder: Path) -> None:
     """Compare the file an identity pins: the weights of an embedded backbone, the configuration of its twin."""
+    if files := identity.get("files"):
+        check_files(folder, files, _sha256)
     pinned = {"embedded": "model.safetensors", "untrained": "config.json"}.get(str(identity["kind"]))
     expected = identity.get("fingerprint")
     if pinned is None or not expected:
@@ -228,6 +236,11 @@ def _check_file(identity: Mapping[str, Any], folder: Path) -> None:
             f"{path}: sha256 {found[:16]}, but the plan pins {str(expected)[:16]}",
             fix="plan the recipe again; the package data changed since",
         )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _untrained(config: PretrainedConfig, folder: Path, *, seed: int) -> PreTrainedModel:

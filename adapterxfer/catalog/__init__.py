@@ -13,13 +13,14 @@ from adapterxfer.catalog.languages import (
     pretraining_gib,
     world_languages,
 )
-from adapterxfer.catalog.protocols import FUSED, PROTOCOLS, Protocol, layer_in, metric_of, with_layer
+from adapterxfer.catalog.protocols import AS_RELEASED, FUSED, PROTOCOLS, Protocol, layer_in, metric_of, with_layer
 from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
 from adapterxfer.catalog.systems import CONTROLS, METHODS, VARIANTS, controls_of
 from adapterxfer.catalog.task_sources import FLORES, REFUSED, SOURCES, Alternate, TaskSource
 from adapterxfer.catalog.tasks import overlaps, task_names, tasks
 
 __all__ = [
+    "AS_RELEASED",
     "CONTROLS",
     "FLORES",
     "FUSED",

@@ -17,6 +17,7 @@ from adapterxfer.world.recipe import BACKBONES as WORLD
 from adapterxfer.world.recipe import SIZES
 
 UNTRAINED = "-untrained"
+_NEEDS = "name a revision or folder in backbone_sources"
 
 # name | series | Hub repository | hidden | layers | vocabulary | parameters, where verified | note
 _HUB = """
@@ -50,7 +51,8 @@ def _hub() -> list[Backbone]:
                 layers=int(layers),
                 vocabulary=int(vocabulary),
                 parameters=int(parameters) if parameters else None,
-                note=note,
+                available=True,
+                note=f"{note}; {_NEEDS}" if note else _NEEDS,
             )
         )
     return entries

@@ -27,10 +27,28 @@ ARCHITECTURES: dict[str, str] = {
 }
 """Backbone -> architecture; ``world`` stands for all backbones of the world and of recipes."""
 
-COMPOSITIONS = ("full-ft", "head-only", "sequential", "stack", "fuse")
+BARE = ("full-ft", "head-only")
+ADAPTED = ("sequential", "stack", "fuse", "merge")
+COMPOSITIONS = (*BARE, *ADAPTED)
 _MODEL_TYPES = tuple(dict.fromkeys(ARCHITECTURES.values()))
-_BUILT = ("seq_bn", "double_seq_bn", "par_bn", "lora", "rslora", "dora", "ia3", "vera")
-_NOT_BUILT = ("seq_bn_inv", "compacter", "prefix", "loreft")
+_BUILT = (
+    "seq_bn",
+    "double_seq_bn",
+    "par_bn",
+    "compacter",
+    "prefix",
+    "loreft",
+    "lora",
+    "rslora",
+    "dora",
+    "ia3",
+    "vera",
+)
+_NOT_BUILT = ("seq_bn_inv",)
+_ONLY_XLM_R = ("prefix",)
+_NO_PREFIX = "keys and values can be put before the tokens in the own forward pass of XLM-R only"
+MERGED = ("seq_bn", "double_seq_bn", "par_bn", "lora", "rslora", "ia3")
+_NO_SUM = "its changes are no sum over its weights, so averaged weights are not an averaged change"
 _NO_FUSION = "AdapterFusion mixes single bottlenecks after the feed-forward block; this method has none"
 
 
@@ -60,9 +78,9 @@ def capabilities() -> dict[tuple[str, str, str], Capability]:
     """All cells by (architecture, method, composition)."""
     cells = []
     for architecture in _MODEL_TYPES:
-        cells += [Capability(architecture, "", composition, True) for composition in ("full-ft", "head-only")]
+        cells += [Capability(architecture, "", composition, True) for composition in BARE]
         for method in (*_BUILT, *_NOT_BUILT):
-            cells += [_cell(architecture, method, composition) for composition in ("sequential", "stack", "fuse")]
+            cells += [_cell(architecture, method, composition) for composition in ADAPTED]
     return {(cell.architecture, cell.method, cell.composition): cell for cell in cells}
 
 
@@ -70,17 +88,26 @@ def _cell(architecture: str, method: str, composition: str) -> Capability:
     if method in _NOT_BUILT:
         because = f"adapter method '{method}' is not built in this version"
         return Capability(architecture, method, composition, False, because, f"{composition}/seq_bn")
+    if method in _ONLY_XLM_R and architecture != "xlm-roberta":
+        return Capability(architecture, method, composition, False, _NO_PREFIX, f"{composition}/seq_bn")
     if composition == "fuse" and method != "seq_bn":
         return Capability(architecture, method, composition, False, _NO_FUSION, f"stack/{method}")
+    if composition == "merge" and method not in MERGED:
+        nearest = "merge/lora" if method in ("dora", "vera") else f"stack/{method}"
+        return Capability(architecture, method, composition, False, _NO_SUM, nearest)
     return Capability(architecture, method, composition, True)
 
 
-def capability(backbone: str, method: str, composition: str) -> Capability:
-    """The cell of a backbone of the catalogue or of a recipe; ``method`` is empty for compositions without adapters.
+def architecture_of(backbone: str) -> str:
+    """``model_type`` of a backbone of the catalogue; what the catalogue does not know is pretrained by a recipe."""
+    return ARCHITECTURES.get(backbone, ARCHITECTURES["world"])
+
+
+def capability(architecture: str, method: str, composition: str) -> Capability:
+    """One cell; ``method`` is ignored for compositions without adapters.
 
     Raises:
-        KeyError: no such method or composition.
+        KeyError: no such architecture, method or composition.
     """
-    architecture = ARCHITECTURES.get(backbone, ARCHITECTURES["world"])
-    method = "" if composition in ("full-ft", "head-only") else method
+    method = "" if composition in BARE else method
     return capabilities()[architecture, method, composition]

@@ -11,8 +11,8 @@ VARIANTS: dict[str, Variant] = {
         Variant("sequential", True, True, "one adapter, trained on the intermediate and then on the target task"),
         Variant("stack", True, True, "frozen intermediate adapter below, a fresh target adapter above"),
         Variant("fuse", True, True, "AdapterFusion over intermediate and target adapters"),
-        Variant("merge", True, False, "weighted average of trained weights"),
-        Variant("head-only", False, False, "control: frozen backbone, only the head trains"),
+        Variant("merge", True, True, "trained weights joined: average, task arithmetic, or a soup of several runs"),
+        Variant("head-only", False, True, "control: frozen backbone, only the head trains"),
     )
 }
 
@@ -51,9 +51,9 @@ METHODS: dict[str, Method] = {
             False,
             "bottleneck with invertible embeddings",
         ),
-        Method("compacter", "adapters", ("reduction_factor",), False, False, "bottleneck of hypercomplex layers"),
-        Method("prefix", "adapters", ("prefix_length",), False, False, "trained keys and values before the input"),
-        Method("loreft", "adapters", ("rank",), False, False, "low-rank edits of representations"),
+        Method("compacter", "adapters", ("reduction_factor",), True, False, "bottlenecks of Kronecker products"),
+        Method("prefix", "adapters", ("prefix_length",), True, False, "trained keys and values before the input"),
+        Method("loreft", "adapters", ("rank",), True, False, "low-rank edits of the first tokens' representations"),
         Method("lora", "peft", ("rank",), True, False, "low-rank updates of attention weights"),
         Method("rslora", "peft", ("rank",), True, False, "LoRA with rank-stabilised scale"),
         Method("dora", "peft", ("rank",), True, False, "LoRA with separate magnitude"),

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from adapterxfer.catalog import METHODS, VARIANTS, backbones
+from adapterxfer.catalog import METHODS, VARIANTS
 from adapterxfer.cli.console import say, say_json
 from adapterxfer.cli.options import add_json, add_recipe
+from adapterxfer.plan.backbones import Backbones
 from adapterxfer.recipe import Recipe, load_recipe
 from adapterxfer.recipe.checks import notes
 from adapterxfer.recipe.decidable import undecidable
@@ -61,7 +62,7 @@ def axes_of(recipe: Recipe) -> dict[str, list[Any]]:
 
 def unavailable(recipe: Recipe) -> dict[str, list[str]]:
     """Kind -> names of the recipe that this version cannot run."""
-    named = [("backbone", name, recipe.is_own(name) or backbones()[name].available) for name in recipe.backbones]
+    named = [("backbone", name, Backbones(recipe).available(name)) for name in recipe.backbones]
     named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
     named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
     named += [("adapter method", spec.method, METHODS[spec.method].available) for spec in recipe.adapters]

@@ -17,6 +17,7 @@ from adapterxfer.catalog import (
     tasks,
     world_languages,
 )
+from adapterxfer.catalog.capabilities import ARCHITECTURES, Capability, capabilities
 from adapterxfer.cli.console import say_json, say_table
 from adapterxfer.cli.options import add_json
 
@@ -33,7 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per entry, in the order of the catalogue."""
     header, rows, entries = LISTINGS[arguments.what]()
-    if arguments.available:
+    if arguments.available and arguments.what == "capabilities":
+        entries = [cell for cell in entries if cell.works]
+        rows = capability_rows(entries)[1]
+    elif arguments.available:
         chosen = [index for index, entry in enumerate(entries) if getattr(entry, "available", True)]
         rows, entries = [rows[index] for index in chosen], [entries[index] for index in chosen]
     if arguments.json:
@@ -115,8 +119,33 @@ def _controls() -> Listing:
     return ["control", "formats", "tasks", "what it is"], rows, entries
 
 
+def _capabilities() -> Listing:
+    entries = list(capabilities().values())
+    header, rows = capability_rows(entries)
+    return header, rows, entries
+
+
+def capability_rows(cells: Sequence[Capability]) -> tuple[list[str], list[list[Any]]]:
+    """One row for each method and set of backbones that agree in everything: many cells are the same."""
+    by_system: dict[tuple[str, str], list[Capability]] = {}
+    for cell in cells:
+        by_system.setdefault((cell.method, cell.architecture), []).append(cell)
+    grouped: dict[tuple[Any, ...], list[str]] = {}
+    for (method, architecture), own in by_system.items():
+        runs = [cell.composition for cell in own if cell.works]
+        refused = [f"{cell.composition}: {cell.because} (nearest: {cell.nearest})" for cell in own if not cell.works]
+        grouped.setdefault((method, ", ".join(runs), "; ".join(dict.fromkeys(refused))), []).append(architecture)
+    everything = len({cell.architecture for cell in capabilities().values()})
+    rows = []
+    for (method, runs, why), architectures in grouped.items():
+        names = [name for name, own in ARCHITECTURES.items() if own in architectures]
+        rows.append([method or "-", "all" if len(architectures) == everything else ", ".join(names), runs or "-", why])
+    return ["adapter method", "backbones", "runs as", "refused"], rows
+
+
 LISTINGS: dict[str, Callable[[], Listing]] = {
     "backbones": _backbones,
+    "capabilities": _capabilities,
     "controls": _controls,
     "languages": _languages,
     "methods": _methods,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from adapterxfer.catalog import FLORES, FUSED, SOURCES, TaskSource
+from adapterxfer.catalog import AS_RELEASED, FLORES, FUSED, SOURCES, TaskSource
 from adapterxfer.data.bitext import ISO3
 from adapterxfer.data.choices import REPAIR_FROM, copa_question
 from adapterxfer.data.classification import NO_GOLD, Clusters
@@ -73,7 +73,8 @@ def read_hub(
             notes["development examples cut from the training data"] = len(dev)
         splits = {("train", "en"): keep(train, train_examples, seed), ("dev", "en"): dev}
     for language in languages if composition.test else ():
-        found = read_repository(composition.test, "test", language, composition.format, notes)
+        released = AS_RELEASED in protocol.split("/")
+        found = read_repository(composition.test, "test", language, composition.format, notes, repair=not released)
         splits[("test", language)] = keep(found, test_examples, seed)
     kept = {name: count for name, count in sorted(notes.items()) if count}
     return TaskData(task, composition.format, composition.labels, splits, kept)
@@ -90,8 +91,10 @@ def _joined(parts: Parts, form: FormatName, notes: Counter[str]) -> list[Example
     return joined
 
 
-def read_repository(dataset: str, role: str, language: str, form: FormatName, notes: Counter[str]) -> list[Example]:
-    """Examples of one data set, role and language.
+def read_repository(
+    dataset: str, role: str, language: str, form: FormatName, notes: Counter[str], *, repair: bool = True
+) -> list[Example]:
+    """Examples of one data set, role and language; ``repair`` takes XCOPA's questions from Estonian.
 
     Raises:
         DataError: there is no repository, it cannot be loaded, or its columns or labels are others.
@@ -104,7 +107,7 @@ def read_repository(dataset: str, role: str, language: str, form: FormatName, no
     problems: list[str] = []
     for place in source.places():
         try:
-            examples = _read_place(place, dataset, role, language, form, notes)
+            examples = _read_place(place, dataset, role, language, form, notes, repair=repair)
         except _Unreadable as error:
             problems.append(error.what)
             continue
@@ -122,7 +125,7 @@ class _Unreadable(DataError):
 
 
 def _read_place(
-    source: TaskSource, dataset: str, role: str, language: str, form: FormatName, notes: Counter[str]
+    source: TaskSource, dataset: str, role: str, language: str, form: FormatName, notes: Counter[str], *, repair: bool
 ) -> list[Example]:
     """Examples from one repository.
 
@@ -132,7 +135,7 @@ def _read_place(
     """
     examples: list[Example] = []
     kinds: dict[str, str] = {}
-    if dataset == "xcopa" and language != REPAIR_FROM:
+    if dataset == "xcopa" and language != REPAIR_FROM and repair:
         for split in source.splits[role]:
             kinds |= {str(row["idx"]): str(row["question"]) for row in _load(source, split, REPAIR_FROM)[0]}
     for split in source.splits[role]:
@@ -145,6 +148,7 @@ def _read_place(
                 f"{source.repository} {split}: no column '{missing[0]}'; it has {', '.join(rows[0])}",
                 fix="pin the revision the catalogue describes, or use the original files",
             )
+        rows = _whole(rows, maker.columns(), notes)
         made = [example for number, row in enumerate(rows) if (example := maker.make(form, row, number)) is not None]
         examples += made
         labels = [getattr(example, "label", number) for number, example in enumerate(made)]
@@ -152,6 +156,14 @@ def _read_place(
     if not examples:
         raise _Unreadable(f"{source.repository}: no example in '{language}'", fix="leave the language out")
     return examples
+
+
+def _whole(rows: list[dict[str, Any]], columns: Iterable[str], notes: Counter[str]) -> list[dict[str, Any]]:
+    """Rows without empty cells: table readers turn the words ``NA`` and ``null`` into nothing, which is no text."""
+    named = list(columns)
+    kept = [row for row in rows if all(row[column] is not None for column in named)]
+    notes["rows with empty cells left out"] += len(rows) - len(kept)
+    return kept
 
 
 def _refuse_equal(place: str, labels: Sequence[object]) -> None:

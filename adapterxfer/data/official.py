@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from adapterxfer.catalog import AS_RELEASED
+from adapterxfer.data.choices import REPAIR_FROM
 from adapterxfer.data.compositions import COMPOSITIONS, DATASETS, Parts, patterns
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
 from adapterxfer.data.layouts import Layout, layout_files, read_layout
@@ -122,10 +124,12 @@ def read_official(
     test_examples: int | None,
     seed: int,
     layouts: Mapping[str, Layout] | None = None,
+    protocol: str = "",
 ) -> TaskData:
     """Read a task; arguments as in `adapterxfer.data.original.read_original`.
 
     Args:
+        protocol: ``questions-as-released`` leaves XCOPA's questions as they are.
         layouts: role -> described layout; such a role is read from the files it means instead of the official ones.
 
     Raises:
@@ -134,6 +138,8 @@ def read_official(
     composition = COMPOSITIONS[task]
     layouts = layouts or {}
     needs = find(task, files, languages, without=layouts)
+    if AS_RELEASED in protocol.split("/"):
+        needs = [need for need in needs if need.language == REPAIR_FROM or not _repairs(need)]
     problems = [need.problem for need in needs if need.problem]
     if problems:
         raise DataError(f"{root}: {task}: {'; '.join(problems)}", fix="plan the recipe again with these files")
@@ -171,6 +177,11 @@ def read_official(
         for language in composition.pool_languages(languages):
             splits[(split, language)] = read_part(composition.test, split, language, root, needs, split, notes)
     return TaskData(task, composition.format, labels, splits, {name: n for name, n in sorted(notes.items()) if n})
+
+
+def _repairs(need: Need) -> bool:
+    """Whether a file is there for the questions of another language alone."""
+    return need.dataset == "xcopa" and any(f".{REPAIR_FROM}." in pattern for pattern in need.expected)
 
 
 def described(layout: Layout, task: str, root: Path, language: str, notes: Counter[str]) -> list[Example]:

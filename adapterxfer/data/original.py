@@ -64,7 +64,7 @@ def read_original(
         described = parse_layouts({task: layouts}, "layout")[task] if layouts else None
         return read_official(
             task, root, files, languages, train_examples=train_examples, dev_examples=dev_examples,
-            test_examples=test_examples, seed=seed, layouts=described,
+            test_examples=test_examples, seed=seed, layouts=described, protocol=protocol,
         )  # fmt: skip
     fused = file_task(task, protocol) == UDPOS_FUSED
     located, problems = locate(file_task(task, protocol), files, languages)

@@ -26,7 +26,7 @@ from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.store import Store
 
 SCHEMA = 1
-TRAINING_KINDS = ("train_intermediate", "train_target", "train_fusion")
+TRAINING_KINDS = ("train_intermediate", "train_target", "train_fusion", "merge")
 
 
 def cells_of(plan: Plan, key: str) -> list[Cell]:

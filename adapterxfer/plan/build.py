@@ -10,17 +10,14 @@ from contextlib import contextmanager
 from adapterxfer.catalog import (
     CONTROLS,
     METHODS,
-    UNTRAINED,
     VARIANTS,
-    backbones,
     controls_of,
     overlaps,
 )
-from adapterxfer.plan.cost import embedding_parameters, non_embedding_parameters
 from adapterxfer.plan.model import Cell, Plan, Refusal
 from adapterxfer.plan.select import Selection
 from adapterxfer.plan.sources import Sources
-from adapterxfer.plan.stages import VERSIONS, StageMaker
+from adapterxfer.plan.stages import HEAD_ONLY, VERSIONS, StageMaker
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import AdapterSpec
@@ -28,9 +25,14 @@ from adapterxfer.store.keys import Stage
 
 CONTROL = "control"
 FUSE = "fuse"
+MERGE = "merge"
+SOUP_STEP = 1_000_000
+"""The runs in a soup of seed s have the seeds s, s + 10^6, s + 2 x 10^6...: soups of different seeds share no run."""
 FULL = "full-ft"
 STAND_INS = " (stand-ins from the synthetic world)"
 
+_NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
+_NO_MERGE = "there is no model of this target that could be merged with the intermediate's; use a soup"
 _NO_WEIGHTS = "the intermediate task comes from a published adapter, which holds no weights of the whole encoder"
 _NO_FUSION = "there is no target training on which a fusion could be trained; name fusion_task and use 'pool'"
 
@@ -57,7 +59,7 @@ def build_plan(recipe: Recipe, *, only: Sequence[str] = (), sources: Sources | N
         refused=tuple(builder.refused),
         excluded=dict(builder.selection.excluded),
         needs_measurement=any("measure" in stage.resources for stage in builder.maker.stages.values()),
-        missing_data=builder.maker.sources.missing,
+        missing_data=builder.maker.sources.missing or builder.maker.backbones.missing,
     )
 
 
@@ -82,23 +84,13 @@ class _Builder:
         self.maker = StageMaker(recipe, sources)
         self.unavailable: Counter[tuple[str, str]] = Counter()
         self.refused: list[Refusal] = []
-        self.sizes = {name: self._size(name) for name in recipe.backbones}
+        self.sizes = {name: self.maker.backbones.size(name) for name in recipe.backbones}
         self.missing = self._missing()
-
-    def _size(self, name: str) -> tuple[int, int]:
-        """All parameters and those outside the embeddings."""
-        setup = self.recipe.pretrain
-        if setup is not None and self.recipe.is_own(name):
-            shape, corpus = setup.series[name.removesuffix(UNTRAINED)], setup.corpus
-            inner = non_embedding_parameters(shape.hidden, shape.layers)
-            return inner + embedding_parameters(shape.hidden, corpus.vocabulary, corpus.sequence_length + 2), inner
-        entry = backbones()[name]
-        return entry.parameters or 0, entry.non_embedding_parameters or 0
 
     def _missing(self) -> dict[tuple[str, str], bool]:
         """(kind, name) of everything in the recipe that this version cannot run."""
         recipe = self.recipe
-        named = [("backbone", name, recipe.is_own(name) or backbones()[name].available) for name in recipe.backbones]
+        named = [("backbone", name, self.maker.backbones.available(name)) for name in recipe.backbones]
         named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
         named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
         named += [("adapter method", spec.method, METHODS[spec.method].available) for spec in recipe.adapters]
@@ -135,19 +127,22 @@ class _Builder:
         return wanted
 
     def _adapters(self, variant: str) -> list[AdapterSpec | None]:
-        if not VARIANTS[variant].adapters:
+        if not VARIANTS[variant].adapters or (variant == MERGE and self.recipe.merging.full):
             return [None]
         wants = self.selection.wants_adapter
         return [spec for spec in self.recipe.adapters if wants(spec.method, spec.label)]
 
     def _row(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None) -> Iterator[Cell]:
         """All intermediates and seeds of one system."""
+        if variant == HEAD_ONLY:
+            yield from self._head_only(backbone, target)
+            return
         total, inner = self.sizes[backbone]
         method, label = (adapter.method, adapter.label) if adapter else ("", "")
         for intermediate in self.recipe.intermediate_tasks:
-            if not self.selection.wants("intermediate", intermediate) or (intermediate == POOL and variant != FUSE):
+            if not self.selection.wants("intermediate", intermediate) or not self._joins(variant, intermediate):
                 continue
-            if variant == FUSE and self._refuse(target, intermediate):
+            if self._refuse(variant, target, intermediate):
                 continue
             if adapter is None and self.recipe.reused(backbone, intermediate) is not None:
                 self._add_refusal(Refusal(variant, target, intermediate, _NO_WEIGHTS))
@@ -165,43 +160,94 @@ class _Builder:
                 key = self._predict(backbone, target, variant, adapter, intermediate, seed)
                 yield Cell(backbone, total, inner, variant, label, intermediate, target, seed, key, "", overlap)
 
-    def _refuse(self, target: str, intermediate: str) -> bool:
-        """Fusion on an untrained target exists only as a pool trained on a named task."""
-        if self.recipe.task(target).trained or intermediate == NONE:
-            return False
-        if intermediate == POOL and self.recipe.fusion_task:
-            return False
-        self._add_refusal(Refusal(FUSE, target, intermediate, _NO_FUSION))
-        return True
+    def _head_only(self, backbone: str, target: str) -> Iterator[Cell]:
+        """The control that trains a head on the frozen backbone: no intermediate training could change it."""
+        if not self.recipe.task(target).trained:
+            self._add_refusal(Refusal(HEAD_ONLY, target, NONE, _NO_HEAD))
+            return
+        total, inner = self.sizes[backbone]
+        if not self.selection.wants("intermediate", NONE):
+            return
+        for seed in self.recipe.seeds:
+            if not self.selection.wants("seed", seed):
+                continue
+            if not self.selection.keeps(backbone, HEAD_ONLY, "", NONE, target, seed):
+                continue
+            self._count_missing(backbone, HEAD_ONLY, "", NONE, target)
+            model = self.maker.target(backbone, None, HEAD_ONLY, NONE, target, seed)
+            key = self.maker.predict(backbone, target, model=model)
+            yield Cell(backbone, total, inner, CONTROL, "", NONE, target, seed, key, HEAD_ONLY)
 
     def _add_refusal(self, refusal: Refusal) -> None:
         if refusal not in self.refused:
             self.refused.append(refusal)
 
+    def _joins(self, variant: str, intermediate: str) -> bool:
+        """Whether a variant has this intermediate: `pool` exists where several models are joined."""
+        how = self.recipe.merging
+        joins = variant == FUSE or (variant == MERGE and (how.of == FUSE or how.members is None))
+        return intermediate != POOL or joins
+
+    def _refuse(self, variant: str, target: str, intermediate: str) -> bool:
+        """Untrained targets: a fusion is a pool trained on a named task, and a merged model needs a target's model."""
+        how = self.recipe.merging
+        of = how.of if variant == MERGE and how.members is not None else variant
+        if self.recipe.task(target).trained or intermediate == NONE or of not in (FUSE, MERGE):
+            return False
+        if of == FUSE and intermediate == POOL and self.recipe.fusion_task:
+            return False
+        self._add_refusal(Refusal(variant, target, intermediate, _NO_FUSION if of == FUSE else _NO_MERGE))
+        return True
+
     def _predict(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
                  seed: int) -> str:  # fmt: skip
         """Key of the predictions of one cell, with everything before it."""
+        if variant == MERGE:
+            model = self._merged(backbone, target, adapter, intermediate, seed)
+        else:
+            model = self._model(backbone, target, variant, adapter, intermediate, seed)
+        return self.maker.predict(backbone, target, model=model)
+
+    def _model(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
+               seed: int) -> str:  # fmt: skip
+        """Key of the trained model of one cell; empty for the untouched backbone."""
         maker = self.maker
         if not self.recipe.task(target).trained:
             if intermediate == NONE:
-                return maker.predict(backbone, target)
+                return ""
             if variant == FUSE and adapter is not None and self.recipe.fusion_task:
                 fused = self.recipe.single_intermediates()
                 task = self.recipe.fusion_task
                 own = task not in fused
-                model = maker.fusion(backbone, adapter, intermediate, fused, task, seed, with_target=own)
-            else:
-                model = maker.intermediate(backbone, adapter, intermediate, seed)
-            return maker.predict(backbone, target, model=model)
+                return maker.fusion(backbone, adapter, intermediate, fused, task, seed, with_target=own)
+            return maker.intermediate(backbone, adapter, intermediate, seed)
         if intermediate == NONE:
-            model = maker.target(backbone, adapter, "fresh", NONE, target, seed)
-        elif variant == FUSE and adapter is not None:
+            return maker.target(backbone, adapter, "fresh", NONE, target, seed)
+        if variant == FUSE and adapter is not None:
             fused = self.recipe.single_intermediates() if intermediate == POOL else (intermediate,)
-            model = maker.fusion(backbone, adapter, intermediate, fused, target, seed)
+            return maker.fusion(backbone, adapter, intermediate, fused, target, seed)
+        composition = "stack" if variant == "stack" else "sequential"
+        return maker.target(backbone, adapter, composition, intermediate, target, seed)
+
+    def _merged(self, backbone: str, target: str, adapter: AdapterSpec | None, intermediate: str, seed: int) -> str:
+        """Key of the merged model of one cell; empty for the untouched backbone."""
+        how = self.recipe.merging
+        if how.members is not None:
+            seeds = [seed + SOUP_STEP * number for number in range(how.members)]
+            members = [self._model(backbone, target, how.of, adapter, intermediate, own) for own in seeds]
+            if not members[0]:
+                return ""
+            weights = [1 / how.members] * how.members
         else:
-            composition = "stack" if variant == "stack" else "sequential"
-            model = maker.target(backbone, adapter, composition, intermediate, target, seed)
-        return maker.predict(backbone, target, model=model)
+            # The target's own model comes first: the merged one answers with its head.
+            members = [self._model(backbone, target, how.of, adapter, NONE, seed)]
+            if intermediate == NONE:
+                return members[0]
+            parts = self.recipe.single_intermediates() if intermediate == POOL else (intermediate,)
+            members += [self.maker.intermediate(backbone, adapter, part, seed) for part in parts]
+            rest = 1 - how.intermediate if how.target is None else how.target
+            weights = [rest, *([how.intermediate / len(parts)] * len(parts))]
+        return self.maker.merge(backbone, adapter, how, members, weights, intermediate, target, seed)
 
     def controls(self) -> Iterator[Cell]:
         """Cells of the baselines that stand beside the scores."""

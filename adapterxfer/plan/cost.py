@@ -8,9 +8,10 @@ Source: Kaplan et al. 2020, section 2.1.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from adapterxfer.backbones.describing import Description
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.series import Pretrain, Shape
@@ -39,15 +40,16 @@ class CostModel:
         sizes: task -> (training examples, test examples per language, languages), filled while planning.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, described: Callable[[str], Description | None]) -> None:
         self.sizes: dict[str, tuple[int | None, int | None, int]] = {}
         self._shapes: dict[str, tuple[int, int]] = {}
         for name in recipe.backbones:
             if recipe.pretrain is not None and recipe.is_own(name):
                 shape = recipe.pretrain.series[name.removesuffix(UNTRAINED)]
                 self._shapes[name] = (shape.hidden, shape.layers)
-            else:
-                entry = backbones()[name]
+            elif (found := described(name)) is not None:
+                self._shapes[name] = (found.hidden, found.layers)
+            elif (entry := backbones().get(name)) is not None:
                 self._shapes[name] = (entry.hidden or 0, entry.layers or 0)
 
     def forward(self, backbone: str, length: float) -> float:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from adapterxfer.errors import StoreError
+from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.model import Plan
 from adapterxfer.store.keys import Stage
@@ -90,7 +91,7 @@ def estimate(plan: Plan, store: _Store) -> list[KindEstimate]:
 
 def _declared(plan: Plan) -> dict[str, float]:
     """Backbone -> GFLOP per second, from declared tokens per second of full fine-tuning."""
-    model = CostModel(plan.recipe)
+    model = CostModel(plan.recipe, Backbones(plan.recipe).described)
     length = 128.0
     return {
         name: speed * 3 * model.forward(name, length) / 1e9 for name, speed in plan.recipe.tokens_per_second.items()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapterxfer.errors import AdapterxferError, DataError
+from adapterxfer.errors import AdapterxferError
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import Stage
 
@@ -76,7 +76,7 @@ class Plan:
         refused: cells of the grid that cannot exist, with the reason.
         excluded: reason of a recipe's exclusion -> number of cells it removed.
         needs_measurement: the token budget is unknown until a probe has run on this machine.
-        missing_data: lists original files that are not there; the keys of the plan are then provisional.
+        missing_data: lists original files, or names a backbone, that are not there; keys are then provisional.
     """
 
     recipe: Recipe
@@ -86,7 +86,7 @@ class Plan:
     refused: tuple[Refusal, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     needs_measurement: bool = False
-    missing_data: DataError | None = None
+    missing_data: AdapterxferError | None = None
 
     def counts(self) -> dict[str, int]:
         """Kind -> number of stages, in order of first appearance."""
@@ -97,16 +97,18 @@ class Plan:
 
         Raises:
             AdapterxferError: backbones, tasks, variants or adapter methods are not available; names all of them.
-            DataError: original files are missing; lists all of them.
+            AdapterxferError: original files or a backbone are missing.
         """
         if self.unavailable:
             lines = [
                 f"  {kind} {name}: {count} {'cell needs' if count == 1 else 'cells need'} it"
                 for (kind, name), count in self.unavailable.items()
             ]
+            hub = any(kind == "backbone" for kind, _ in self.unavailable)
             raise AdapterxferError(
                 "\n".join([f"{self.recipe.name}: not available in this version", *lines]),
-                fix="leave them out, or narrow the run with --only",
+                fix="leave them out, or narrow the run with --only"
+                + ("; a backbone of the Hub needs its revision, or a folder, in backbone_sources" if hub else ""),
             )
         if self.missing_data is not None:
             raise self.missing_data

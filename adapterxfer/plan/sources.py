@@ -151,8 +151,3 @@ def _of_hub(task: Task) -> Source:
     source = SOURCES.get(task.name)
     kind = "hub" if task.source == "files" else task.source
     return {"kind": kind, "repo": task.hub, "revision": source.pinned if source else None}
-
-
-def backbone_identity(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Add what every loaded backbone fixes: number format of its weights and attention implementation."""
-    return {**entry, "dtype": "float32", "attention": "sdpa"}

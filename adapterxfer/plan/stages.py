@@ -6,17 +6,19 @@ numbers, and only there: adding it everywhere would send every stored result of 
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.catalog import UNTRAINED
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.stand_ins import shared_heads
 from adapterxfer.plan.arms import ArmMaker
+from adapterxfer.plan.backbones import Backbones, backbone_identity
 from adapterxfer.plan.cost import CostModel
-from adapterxfer.plan.sources import Sources, backbone_identity
+from adapterxfer.plan.sources import Sources
 from adapterxfer.recipe.fields import Pin
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.schema import AdapterSpec, Mode
+from adapterxfer.recipe.schema import AdapterSpec, Merge, Mode
 from adapterxfer.recipe.series import Corpus
 from adapterxfer.recipe.settings import training_settings
 from adapterxfer.store.keys import Stage
@@ -28,10 +30,13 @@ VERSIONS = {
     "reuse_intermediate": 1,
     "train_target": 1,
     "train_fusion": 1,
+    "merge": 1,
     "predict": 1,
     "report": 2,
 }
 """Raised when the code of a kind changes what the same identity computes."""
+
+HEAD_ONLY: Literal["head-only"] = "head-only"
 
 DATA_SEED = 0
 """Every system of a study sees the same examples; seeds of the study move initialisation and order."""
@@ -47,8 +52,9 @@ class StageMaker:
     def __init__(self, recipe: Recipe, sources: Sources) -> None:
         self.recipe = recipe
         self.sources = sources
+        self.backbones = Backbones(recipe)
         self.stages: dict[str, Stage] = {}
-        self.cost = CostModel(recipe)
+        self.cost = CostModel(recipe, self.backbones.described)
         self._memo: dict[tuple[Any, ...], Any] = {}
         self.arms = ArmMaker(recipe, sources, self._add)
 
@@ -144,13 +150,7 @@ class StageMaker:
     def _backbone(self, name: str) -> tuple[dict[str, Any], dict[str, str]]:
         if self.recipe.is_own(name):
             return backbone_identity({"name": name, "kind": "stage"}), {"backbone": self.pretrain(name)}
-        entry = backbones()[name]
-        if entry.kind == "embedded":
-            return backbone_identity({"name": name, "kind": "embedded", "fingerprint": entry.fingerprint}), {}
-        if entry.kind == "untrained":
-            facts = {"kind": "untrained", "of": entry.of, "fingerprint": entry.fingerprint, "seed": entry.seed}
-            return backbone_identity({"name": name, **facts}), {}
-        return backbone_identity({"name": name, "kind": "hub", "repo": entry.hub, "revision": None}), {}
+        return self.backbones.identity(name), {}
 
     def _settings(self, phase: str, mode: str, task: str, backbone: str) -> dict[str, Any]:
         memo = ("settings", phase, mode, task, backbone)
@@ -232,20 +232,21 @@ class StageMaker:
 
         Args:
             composition: ``fresh``, ``sequential`` or ``stack``; full fine-tuning after an intermediate task is
-                ``sequential``.
+                ``sequential``. ``head-only`` trains nothing but the head.
         """
         label = adapter.label if adapter else ""
         memo = ("target", backbone, label, composition, intermediate, task, seed)
         if memo not in self._memo:
             entry = self.recipe.task(task)
             who, inputs = self.backbone(backbone)
-            mode: Mode = "adapters" if adapter else "full-ft"
+            head_only = composition == HEAD_ONLY
+            mode: Mode = HEAD_ONLY if head_only else "adapters" if adapter else "full-ft"
             settings = self._settings("target", mode, task, backbone)
             identity: dict[str, Any] = {
                 "backbone": who,
-                "mode": "adapter" if adapter else "full",
+                "mode": "head" if head_only else "adapter" if adapter else "full",
                 "adapter": adapter.identity() if adapter else None,
-                "composition": composition,
+                "composition": "fresh" if head_only else composition,
                 "task": task,
                 "format": entry.format,
                 "settings": settings,
@@ -253,11 +254,12 @@ class StageMaker:
             }
             inputs = {"data": self.prepare_task(task), **inputs}
             self._add_before(task, mode, backbone, identity, inputs)
-            if composition != "fresh":
+            if composition not in ("fresh", HEAD_ONLY):
                 inputs["intermediate"] = self.intermediate(backbone, adapter, intermediate, seed)
-            variant = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
+            plain = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
+            variant = HEAD_ONLY if head_only else plain
             labels = self._labels(backbone, variant, label, intermediate, task, seed)
-            cost = self.cost.training(backbone, settings, (task,), frozen=adapter is not None)
+            cost = self.cost.training(backbone, settings, (task,), frozen=adapter is not None or head_only)
             slug = f"{backbone}-{variant}-{intermediate}-{task}-s{seed}"
             resources = self._resources(backbone, mode, cost)
             self._memo[memo] = self._add("train_target", identity, inputs, slug, labels, resources)
@@ -279,9 +281,15 @@ class StageMaker:
                 "settings": settings,
                 "seed": seed,
             }
+            options = self.recipe.fusion
+            joint = with_target and options is not None and options.target == "jointly"
+            if joint:
+                identity["joint"] = True
+            if options is not None and options.rank is not None:
+                identity["rank"] = options.rank
             inputs = {"data": self.prepare_task(task), **inputs}
             self._add_before(task, "fuse", backbone, identity, inputs)
-            if with_target:
+            if with_target and not joint:
                 inputs["target"] = self.target(backbone, adapter, "fresh", "none", task, seed)
             for part in fused:
                 inputs[f"intermediate.{part}"] = self.intermediate(backbone, adapter, part, seed)
@@ -291,6 +299,29 @@ class StageMaker:
             resources = self._resources(backbone, "fuse", cost)
             self._memo[memo] = self._add("train_fusion", identity, inputs, slug, labels, resources)
         return str(self._memo[memo])
+
+    def merge(self, backbone: str, adapter: AdapterSpec | None, how: Merge, members: Sequence[str],
+              weights: Sequence[float], intermediate: str, target: str, seed: int) -> str:  # fmt: skip
+        """Weights of trained models joined into one; the first one gives the head.
+
+        Args:
+            members: keys of the models.
+            weights: one for each.
+            seed: of the cell; the start values that task arithmetic counts from depend on it.
+        """
+        who, inputs = self.backbone(backbone)
+        label = adapter.label if adapter else ""
+        identity = {
+            "backbone": who,
+            "kind": how.kind,
+            "weights": list(weights),
+            "adapter": adapter.identity() if adapter else None,
+            "seed": seed,
+        }
+        inputs = {**{f"model.{number:02d}": key for number, key in enumerate(members)}, **inputs}
+        labels = self._labels(backbone, "merge", label, intermediate, target, seed)
+        slug = f"{backbone}-merge-{intermediate}-{target}-s{seed}"
+        return self._add("merge", identity, inputs, slug, labels, {})
 
     def _add_before(
         self, task: str, mode: str, backbone: str, identity: dict[str, Any], inputs: dict[str, str]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import METHODS, PROTOCOLS, VARIANTS, tasks, with_layer, world_languages
+from adapterxfer.catalog import PROTOCOLS, VARIANTS, backbones, tasks, with_layer, world_languages
 from adapterxfer.catalog import languages as known_languages
 from adapterxfer.catalog.arms import split_arm
+from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
 from adapterxfer.errors import Problem
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
@@ -22,10 +23,12 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     """All contradictions between parts of a recipe."""
     found: list[tuple[Path, str]] = []
     found += _adapters(recipe)
+    found += _capabilities(recipe)
     found += _intermediates(recipe)
     found += _fusion(recipe)
     found += _reuse(recipe)
     found += _languages(recipe)
+    found += _sources(recipe)
     found += arm_problems(recipe)
     found += _protocols(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
@@ -41,25 +44,49 @@ def _place(document: Document, path: Path) -> tuple[int, int]:
 
 
 def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
-    wanting = [name for name in recipe.variants if VARIANTS[name].adapters]
+    full = recipe.merging.full
+    wanting = [name for name in recipe.variants if VARIANTS[name].adapters and not (name == "merge" and full)]
     if wanting and not recipe.adapters:
         example = "adapters: [{method: seq_bn, reduction_factor: 16}]"
         return [(("variants",), f"variant '{wanting[0]}' needs adapters, e.g. {example}")]
-    if "fuse" not in recipe.variants:
-        return []
-    left_out = [rule.axes() for rule in recipe.exclude]
+    return []
+
+
+def _capabilities(recipe: Recipe) -> list[tuple[Path, str]]:
+    """Cells of the grid that no program of this version can build: the reason, and the nearest one that runs."""
+    rules = [rule.axes() for rule in recipe.exclude]
+    known = set(ARCHITECTURES.values())
     found: list[tuple[Path, str]] = []
     for index, spec in enumerate(recipe.adapters):
-        covered = any(
-            axes.keys() == {"variant", "adapter"} and "fuse" in axes["variant"] and spec.method in axes["adapter"]
-            for axes in left_out
-        )
-        if not METHODS[spec.method].fusible and not covered:
-            fix = f"add to exclude: {{variant: fuse, adapter: {spec.method}, because: ...}}"
-            found.append(
-                (("adapters", index), f"AdapterFusion is not defined for adapter method '{spec.method}'; {fix}")
-            )
+        for variant in recipe.variants:
+            if not VARIANTS[variant].adapters or (variant == "merge" and recipe.merging.full):
+                continue
+            soup = variant == "merge" and recipe.merging.of == "fuse"
+            compositions = (variant, "fuse") if soup else (variant,)
+            refused = {
+                backbone: cell
+                for backbone in recipe.backbones
+                for composition in compositions
+                if (architecture := recipe.architecture(backbone)) in known
+                and not (cell := capability(architecture, spec.method, composition)).works
+                and not _excluded(rules, backbone, variant, spec.method)
+            }
+            # One message where the reason does not lie with the backbone.
+            everywhere = len({cell.because for cell in refused.values()}) == 1 and len(refused) == len(recipe.backbones)
+            for backbone, cell in list(refused.items())[: 1 if everywhere else None]:
+                where = "" if everywhere else f"backbone '{backbone}': "
+                axes = ("" if everywhere else f"backbone: {backbone}, ") + f"variant: {variant}, adapter: {spec.method}"
+                message = (
+                    f"{where}adapter method '{spec.method}' cannot run as '{variant}' ({cell.because}); "
+                    f"nearest that runs: {cell.nearest}; or add to exclude: {{{axes}, because: ...}}"
+                )
+                found.append((("adapters", index), message))
     return found
+
+
+def _excluded(rules: list[dict[str, frozenset[Any]]], backbone: str, variant: str, method: str) -> bool:
+    cell = {"backbone": backbone, "variant": variant, "adapter": method}
+    return any(axes.keys() <= cell.keys() and all(cell[axis] in axes[axis] for axis in axes) for axes in rules)
 
 
 def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -68,8 +95,8 @@ def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
     if POOL in recipe.intermediate_tasks and len(singles) < 2:
         message = "intermediate task 'pool' fuses all single intermediate tasks: name at least two of them"
         found.append((("intermediate_tasks",), message))
-    if POOL in recipe.intermediate_tasks and "fuse" not in recipe.variants:
-        found.append((("intermediate_tasks",), "intermediate task 'pool' needs the variant 'fuse'"))
+    if POOL in recipe.intermediate_tasks and not {"fuse", "merge"} & set(recipe.variants):
+        found.append((("intermediate_tasks",), "intermediate task 'pool' needs the variant 'fuse' or 'merge'"))
     if (
         any(split_arm(name).base == MULTI for name in recipe.intermediate_tasks)
         and len(recipe.multi.tasks or singles) < 2
@@ -86,6 +113,20 @@ def _fusion(recipe: Recipe) -> list[tuple[Path, str]]:
     if recipe.fusion_task and not recipe.task(recipe.fusion_task).trained:
         return [(("fusion_task",), f"fusion_task '{recipe.fusion_task}' has no training data")]
     return []
+
+
+def _sources(recipe: Recipe) -> list[tuple[Path, str]]:
+    """Backbones from elsewhere need a place of their own, or a repository that the catalogue knows."""
+    found: list[tuple[Path, str]] = []
+    for name, source in recipe.backbone_sources.items():
+        entry = backbones().get(name)
+        if recipe.is_own(name) or (entry is not None and entry.kind != "hub"):
+            found.append((("backbone_sources", name), f"backbone '{name}' has its own weights; choose another name"))
+        elif source.folder is None and source.hub is None and entry is None:
+            found.append(
+                (("backbone_sources", name), "the catalogue knows no repository of this name: add hub: ORG/NAME")
+            )
+    return found
 
 
 def _reuse(recipe: Recipe) -> list[tuple[Path, str]]:

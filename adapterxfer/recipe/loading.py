@@ -16,6 +16,7 @@ from adapterxfer.recipe.checks import cross_problems
 from adapterxfer.recipe.fields import MULTI
 from adapterxfer.recipe.hypotheses import frozen
 from adapterxfer.recipe.including import include_hypotheses
+from adapterxfer.recipe.layouts_file import include_layouts
 from adapterxfer.recipe.messages import problems_of
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.stand_ins import use_world
@@ -49,6 +50,7 @@ def parse_recipe(text: str | bytes, source: str = "recipe", set_: Sequence[str] 
     document = parse_yaml(text, source)
     for change in set_:
         _apply(document, change, source)
+    include_layouts(document, source)
     if not isinstance(document.value, dict):
         problem = Problem(1, 1, "a recipe is a block of keys: recipe: 1, name: ..., backbones: [...], ...")
         raise RecipeError(source, [*document.problems, problem])
@@ -96,7 +98,9 @@ def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     pretrain = value.get("pretrain")
     series = pretrain.get("series") if isinstance(pretrain, dict) else None
     own = [name for name in series if isinstance(name, str)] if isinstance(series, dict) else []
-    names = (*own, *(name + UNTRAINED for name in own), *backbones())
+    sources = value.get("backbone_sources")
+    elsewhere = [name for name in sources if isinstance(name, str)] if isinstance(sources, dict) else []
+    names = tuple(dict.fromkeys((*own, *(name + UNTRAINED for name in own), *elsewhere, *backbones())))
     lists = (value.get(key) for key in ("backbones", "intermediate_tasks", "target_tasks"))
     used = [name for entry in lists if isinstance(entry, list) for name in entry if isinstance(name, str)]
     multi = value.get("multi")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import PROTOCOLS, UNTRAINED, Task, tasks, with_layer, world_languages
+from adapterxfer.catalog import PROTOCOLS, UNTRAINED, Task, backbones, tasks, with_layer, world_languages
 from adapterxfer.catalog.arms import Arm, split_arm
+from adapterxfer.catalog.capabilities import architecture_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.fields import MULTI, NONE, POOL, Pin, parse_pin
-from adapterxfer.recipe.schema import RecipeModel
+from adapterxfer.recipe.schema import Merge, RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest
 
@@ -19,12 +22,16 @@ class Recipe(RecipeModel):
 
     def resolved(self) -> dict[str, Any]:
         """The recipe with all defaults written out, as JSON values."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {key: value for key, value in values.items() if value or key != "backbone_sources"}
 
     @property
     def digest(self) -> str:
         """sha256 of the resolved recipe without the places of files."""
-        return digest({key: value for key, value in self.resolved().items() if key != "data_root"})
+        values = {key: value for key, value in self.resolved().items() if key != "data_root"}
+        for source in values.get("backbone_sources", {}).values():
+            source.pop("folder", None)
+        return digest(values)
 
     @property
     def measurement_digest(self) -> str:
@@ -45,6 +52,24 @@ class Recipe(RecipeModel):
     def is_own(self, backbone: str) -> bool:
         """Whether the backbone, or its untrained twin, belongs to the recipe's own series."""
         return backbone.removesuffix(UNTRAINED) in self.series
+
+    @property
+    def merging(self) -> Merge:
+        """How `merge` joins weights; the defaults where the recipe says nothing."""
+        return self.merge or Merge()
+
+    def architecture(self, backbone: str) -> str:
+        """``model_type`` of a backbone of this recipe; empty where nothing here says it."""
+        source = self.backbone_sources.get(backbone)
+        if source is None or backbone in backbones():
+            return architecture_of(backbone)
+        if source.folder is None:
+            return ""
+        try:
+            config = json.loads((Path(source.folder).expanduser() / "config.json").read_text(encoding="utf-8"))
+            return str(config["model_type"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""  # the plan says what is wrong with the folder
 
     @property
     def synthetic(self) -> bool:

@@ -37,8 +37,8 @@ from adapterxfer.recipe.hypotheses import Hypothesis, Method
 from adapterxfer.recipe.series import Pretrain
 
 PHASES = ("intermediate", "target", "fusion")
-MODES = ("full-ft", "adapters", "fuse")
-Mode = Literal["full-ft", "adapters", "fuse"]
+MODES = ("full-ft", "adapters", "fuse", "head-only")
+Mode = Literal["full-ft", "adapters", "fuse", "head-only"]
 
 
 def _train_key(value: str, info: ValidationInfo) -> str:
@@ -82,6 +82,7 @@ class TrainBlock(TrainSettings):
     full_ft: TrainSettings | None = Field(default=None, alias="full-ft")
     adapters: TrainSettings | None = None
     fuse: TrainSettings | None = None
+    head_only: TrainSettings | None = Field(default=None, alias="head-only")
 
 
 class AdapterSpec(Section):
@@ -116,8 +117,10 @@ class AdapterSpec(Section):
 
     @cached_property
     def label(self) -> str:
-        """``seq_bn/2``: the method and its size."""
-        return "/".join(str(value) for value in self.identity().values())
+        """``seq_bn/2`` (a reduction factor) or ``seq_bn/size64`` (a bottleneck size): equal labels, equal adapters."""
+        sizes = {"bottleneck_size": "size"}
+        parts = (f"{sizes.get(key, '')}{value}" for key, value in self.identity().items())
+        return "/".join(parts)
 
 
 class TaskOptions(Section):
@@ -170,6 +173,66 @@ class Multi(Section):
 
     tasks: Annotated[tuple[SingleIntermediateName, ...], Field(min_length=2)] | None = None
     sampling: Sampling = Sampling()
+
+
+class BackboneSource(Section):
+    """Where a backbone comes from: a local folder, or one commit of a repository of the Hub."""
+
+    folder: Annotated[str, Field(min_length=1)] | None = None
+    hub: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")] | None = None
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    attention: Literal["sdpa", "eager"] = "sdpa"
+
+    @model_validator(mode="after")
+    def _one_place(self) -> BackboneSource:
+        if (self.folder is None) == (self.revision is None):
+            raise problem("a backbone comes from a folder, or from the revision (40 characters) of a Hub repository")
+        if self.folder is not None and self.hub is not None:
+            raise problem("folder and hub are two places; keep one")
+        return self
+
+
+class FusionOptions(Section):
+    """How `fuse` is built: the rank of its products, and whether the target adapter trains before it or with it."""
+
+    rank: Annotated[int, Field(ge=1, le=65536)] | None = None
+    target: Literal["before", "jointly"] = "before"
+
+
+class Merge(Section):
+    """How `merge` joins trained weights.
+
+    ``average`` and ``arithmetic`` join the intermediate's model and the target's; a ``soup`` joins several runs of one
+    other variant, which differ in their seeds.
+    """
+
+    kind: Literal["average", "arithmetic", "soup"] = "average"
+    of: Literal["adapters", "full-ft", "sequential", "stack", "fuse"] = "adapters"
+    intermediate: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] = 0.5
+    target: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] | None = None
+    members: Annotated[int, Field(ge=2, le=64)] | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Merge:
+        if (self.kind == "soup") != (self.members is not None):
+            raise problem("'members' is the number of runs in a soup: give it there and only there")
+        if self.kind == "soup" and self.of == "adapters":
+            raise problem("a soup joins runs of one variant; of is one of: full-ft, sequential, stack, fuse")
+        if self.kind != "soup" and self.of not in ("adapters", "full-ft"):
+            raise problem(f"'{self.kind}' joins adapters or whole models; of is one of: adapters, full-ft")
+        if self.kind == "soup" and self.target is not None:
+            raise problem("the runs of a soup have equal weights: leave 'target' out")
+        if self.kind == "average" and (self.target is not None or not 0 <= self.intermediate <= 1):
+            raise problem("an average gives 'intermediate' a share from 0 to 1 and the target the rest")
+        if self.kind == "arithmetic" and self.target is None:
+            raise problem("task arithmetic needs both weights: intermediate and target")
+        return self
+
+    @property
+    def full(self) -> bool:
+        """Whether whole models are joined, so that no adapter is needed."""
+        return self.of == "full-ft"
 
 
 class Reuse(Section):
@@ -245,6 +308,9 @@ class RecipeModel(Section):
     translated: Translated | None = None
     world: bool = False
     fusion_task: TaskName | None = None
+    fusion: FusionOptions | None = None
+    backbone_sources: dict[PlainName, BackboneSource] = Field(default_factory=dict)
+    merge: Merge | None = None
     pretrain: Pretrain | None = None
     resources: dict[BackboneName, dict[Mode, Resources]] = Field(default_factory=dict)
     tokens_per_second: dict[BackboneName, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)

@@ -38,7 +38,7 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
 
     Args:
         phase: ``intermediate``, ``target`` or ``fusion``.
-        mode: ``full-ft``, ``adapters`` or ``fuse``.
+        mode: ``full-ft``, ``adapters``, ``fuse`` or ``head-only``.
     """
     merged = dict(DEFAULTS)
     base = split_arm(task).base
@@ -63,7 +63,13 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
 
 
 def _mode_block(block: TrainBlock, mode: str) -> TrainSettings | None:
-    return {"full-ft": block.full_ft, "adapters": block.adapters, "fuse": block.fuse}[mode]
+    blocks = {
+        "full-ft": block.full_ft,
+        "adapters": block.adapters,
+        "fuse": block.fuse,
+        "head-only": block.head_only,
+    }
+    return blocks[mode]
 
 
 def _merge(merged: dict[str, Any], block: TrainSettings) -> None:
@@ -91,13 +97,16 @@ def missing_settings(recipe: Recipe) -> Iterator[str]:
 
 def _trainings(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
     """Phase, mode and task of the trainings of this recipe, the first task of each phase and mode standing for all."""
-    modes = ["full-ft"] if "full-ft" in recipe.variants else []
-    modes += ["adapters"] if any(VARIANTS[name].adapters for name in recipe.variants) else []
+    variants = {*recipe.variants, *((recipe.merging.of,) if "merge" in recipe.variants else ())} - {"merge"}
+    modes = ["full-ft"] if "full-ft" in variants else []
+    modes += ["adapters"] if any(name == "adapters" or VARIANTS[name].adapters for name in variants) else []
     intermediates = [name for name in recipe.intermediate_tasks if name not in (NONE, POOL) and recipe.is_trained(name)]
     used = recipe.used_tasks()
     targets = [name for name in recipe.target_tasks if used[name].trained]
     for mode in modes:
         yield from (("intermediate", mode, name) for name in intermediates)
         yield from (("target", mode, name) for name in targets)
-    if "fuse" in recipe.variants:
+    if "head-only" in variants:
+        yield from (("target", "head-only", name) for name in targets)
+    if "fuse" in variants:
         yield from (("fusion", "fuse", name) for name in targets)

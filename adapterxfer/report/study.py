@@ -22,6 +22,9 @@ SCORE_NAMES = {"em": "exact match"}
 ADAPTER_BASELINE = "adapter baseline"
 """Without an intermediate task, sequential, stack and fuse are the same training: an adapter alone."""
 
+ONE_ADAPTER = ("sequential", "stack", "fuse")
+"""Variants of which that is true; the soup of a merged variant is a system of its own."""
+
 UNTRAINED_LABEL = "untrained: "
 
 
@@ -176,7 +179,7 @@ def shown_label(same: list[Cell], labels: Mapping[tuple[str, str], str]) -> str:
     if first.intermediate == NONE:
         if any(cell.variant == FULL for cell in same) and len(same) > 1:
             label = "untouched backbone"
-        elif first.adapter:
+        elif first.adapter and any(cell.variant in ONE_ADAPTER for cell in same):
             label = label.replace(first.variant, ADAPTER_BASELINE)
     if not first.is_control:
         return label

@@ -28,7 +28,8 @@ class StageContext:
         scratch: an empty folder; whatever is written here becomes the artefacts of the stage.
         log: takes one JSON object: appended to ``log.jsonl`` and shown as progress. The keys ``step``, ``steps`` and
             ``loss`` are understood by the progress display; all others are only kept.
-        settings: what does not change the numbers: ``data_root``, ``eval_batch_tokens``, ``device``,
+        settings: what does not change the numbers: ``data_root``, ``backbone_folders``, ``eval_batch_tokens``,
+            ``device``,
             ``checkpoint_seconds``, ``checkpoint_steps``.
         resume: a folder of this stage that outlives the process and is removed when the stage is committed; made by
             whoever writes into it. None where there is none.
@@ -43,3 +44,10 @@ class StageContext:
     settings: Mapping[str, Any]
     resume: Path | None = None
     stop: Callable[[], bool] = never
+
+    @property
+    def backbone_folder(self) -> Path | None:
+        """Where the backbone of this stage is: a pretrain stage or a folder of the recipe; None for package data."""
+        backbone = self.stage.identity.get("backbone") or {}
+        named = (self.settings.get("backbone_folders") or {}).get(backbone.get("name"))
+        return self.inputs.get("backbone") or (Path(named) if named else None)

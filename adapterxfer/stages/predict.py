@@ -83,7 +83,7 @@ def _ask_model(
     use_one_thread()
 
     identity, system = context.stage.identity, context.stage.identity["system"]
-    backbone = load_backbone(identity["backbone"], context.inputs.get("backbone"))
+    backbone = load_backbone(identity["backbone"], context.backbone_folder)
     protocol = str(identity.get("protocol", ""))
     fmt = get_format(task.format, protocol)
     batch_tokens = int(context.settings.get("eval_batch_tokens") or BATCH_TOKENS)

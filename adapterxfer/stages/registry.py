@@ -16,6 +16,7 @@ EXECUTORS: Mapping[str, str] = {
     "reuse_intermediate": "adapterxfer.hub.reusing:execute",
     "train_target": "adapterxfer.stages.train:execute",
     "train_fusion": "adapterxfer.stages.train:execute",
+    "merge": "adapterxfer.stages.merge:execute",
     "predict": "adapterxfer.stages.predict:execute",
     "report": "adapterxfer.stages.report:execute",
 }

@@ -40,7 +40,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     use_one_thread()
     identity = context.stage.identity
     settings = TrainSettings.of(identity["settings"])
-    backbone = load_backbone(identity["backbone"], context.inputs.get("backbone"))
+    backbone = load_backbone(identity["backbone"], context.backbone_folder)
     tasks = _tasks(context, backbone, settings)
     model = _build(context, backbone, tasks)
     evidence = Evidence(
@@ -159,7 +159,7 @@ def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSetti
             for task in tasks
         ]
     if mixed := identity.get("mlm"):
-        place = context.inputs.get("backbone")
+        place = context.backbone_folder
         folder = _input(context, "texts")
         tasks.append(text_task(folder, mixed, backbone, identity["backbone"], place, max_length=settings.max_length))
     return draw_mixtures(tasks, settings, identity.get("sampling"), seed=int(identity["seed"]))
@@ -197,7 +197,15 @@ def _build(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTas
     seed = int(identity["seed"])
     if context.stage.kind == "train_fusion":
         folders = {name: _input(context, f"intermediate.{name}") for name in identity["fused"]}
-        return build_fusion(backbone, tasks[0], intermediates=folders, target=context.inputs.get("target"), seed=seed)
+        return build_fusion(
+            backbone,
+            tasks[0],
+            intermediates=folders,
+            target=context.inputs.get("target"),
+            seed=seed,
+            rank=int(identity.get("rank", 0)),
+            joint=identity["adapter"] if identity.get("joint") else None,
+        )
     return build_single(
         backbone,
         tasks,

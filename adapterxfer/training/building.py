@@ -98,6 +98,8 @@ def build_fusion(
     intermediates: Mapping[str, Path],
     target: Path | None,
     seed: int,
+    rank: int = 0,
+    joint: Mapping[str, Any] | None = None,
 ) -> TransferModel:
     """The model of a fusion training: trained adapters frozen, a fresh fusion and a fresh head.
 
@@ -110,6 +112,8 @@ def build_fusion(
         target: model folder of the target adapter, trained alone; None where the task's own adapter is among the
             intermediates (a fusion trained on an intermediate task, for targets without training).
         seed: of the start values of fusion and head.
+        rank: of a low-rank fusion; 0 for full matrices.
+        joint: the target adapter as in the recipe, to start fresh and to train with the fusion; excludes ``target``.
 
     Raises:
         VariantError: a folder holds no adapter of this backbone.
@@ -129,12 +133,22 @@ def build_fusion(
             )
         adapters[TARGET_ID] = load_adapter(stored, TARGET_ID, backbone)
         parts.append(_part(TARGET_ID, task.name, adapters[TARGET_ID]))
+    elif joint is not None:
+        adapters[TARGET_ID] = new_adapter(backbone, AdapterShape.of(joint, backbone.hidden_size), seed=seed)
+        parts.append(_part(TARGET_ID, task.name, adapters[TARGET_ID]))
     heads = _head_parts([task])
     return TransferModel(
         backbone,
-        Composition("fuse", tuple(parts), heads, intermediate="+".join(intermediates)),
+        Composition(
+            "fuse",
+            tuple(parts),
+            heads,
+            intermediate="+".join(intermediates),
+            joint=joint is not None,
+            fusion_rank=rank,
+        ),
         adapters=adapters,
-        fusion=new_fusion(backbone, seed=seed),
+        fusion=new_fusion(backbone, seed=seed, rank=rank),
         heads=new_heads(backbone, [task], heads, seed=seed),
     )
 
@@ -145,10 +159,10 @@ def new_adapter(backbone: LoadedBackbone, shape: AdapterShape, *, seed: int) -> 
     return Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
 
 
-def new_fusion(backbone: LoadedBackbone, *, seed: int) -> Fusion:
+def new_fusion(backbone: LoadedBackbone, *, seed: int, rank: int = 0) -> Fusion:
     """A fresh fusion; score dropout is the attention dropout of the backbone, as in the library."""
-    dropout = backbone.score_dropout
-    return Fusion(backbone.layers, backbone.hidden_size, dropout=dropout, generator=torch_generator(seed, "fusion"))
+    dropout, generator = backbone.score_dropout, torch_generator(seed, "fusion")
+    return Fusion(backbone.layers, backbone.hidden_size, dropout=dropout, generator=generator, rank=rank)
 
 
 def new_heads(

@@ -11,7 +11,9 @@ from torch import nn
 
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.bottleneck import Bottleneck, DoubleBottleneck, ParallelBottleneck
-from adapterxfer.variants.lowrank import ALPHA, Dora, LowRank, Rescale, Vera, VeraProjections
+from adapterxfer.variants.interventions import LoReft, Prefix
+from adapterxfer.variants.lowrank import SCALES, Dora, LowRank, Rescale, Vera, VeraProjections
+from adapterxfer.variants.phm import Compacter
 
 BOTTLENECK_SIZES = ("reduction_factor", "bottleneck_size")
 
@@ -40,11 +42,13 @@ class MethodRule(NamedTuple):
         sizes: keys of the recipe that set its size; one must be given.
         neutral_start: whether a fresh adapter changes nothing.
         make: builds the module of one layer.
+        maps: whether it changes linear maps of the layers, which it then has to be shown.
     """
 
     sizes: tuple[str, ...]
     neutral_start: bool
     make: Maker
+    maps: bool = False
 
 
 def _vera(site: Site, rank: int, _: torch.Generator) -> nn.Module:
@@ -65,11 +69,16 @@ RULES: Mapping[str, MethodRule] = {
         BOTTLENECK_SIZES, False, lambda s, n, g: DoubleBottleneck(s.hidden_size, n, generator=g)
     ),
     "par_bn": MethodRule(BOTTLENECK_SIZES, True, lambda s, n, g: ParallelBottleneck(s.hidden_size, n, generator=g)),
-    "lora": MethodRule(("rank",), True, _low_rank(LowRank, lambda rank: ALPHA / rank)),
-    "rslora": MethodRule(("rank",), True, _low_rank(LowRank, lambda rank: ALPHA / rank**0.5)),
-    "dora": MethodRule(("rank",), True, _low_rank(Dora, lambda rank: ALPHA / rank)),
-    "vera": MethodRule(("rank",), True, _vera),
-    "ia3": MethodRule((), True, lambda s, n, g: Rescale(s.linears)),  # noqa: ARG005 - it has no size and no chance
+    "lora": MethodRule(("rank",), True, _low_rank(LowRank, SCALES["lora"]), maps=True),
+    "rslora": MethodRule(("rank",), True, _low_rank(LowRank, SCALES["rslora"]), maps=True),
+    "dora": MethodRule(("rank",), True, _low_rank(Dora, SCALES["lora"]), maps=True),
+    "vera": MethodRule(("rank",), True, _vera, maps=True),
+    "ia3": MethodRule((), True, lambda s, n, g: Rescale(s.linears), maps=True),  # noqa: ARG005 - no size, no chance
+    "compacter": MethodRule(
+        ("reduction_factor",), False, lambda s, n, g: Compacter(s.hidden_size, n, generator=g, shared=s.shared)
+    ),
+    "loreft": MethodRule(("rank",), False, lambda s, n, g: LoReft(s.hidden_size, n, generator=g)),
+    "prefix": MethodRule(("prefix_length",), False, lambda s, n, g: Prefix(s.hidden_size, n, generator=g)),
 }
 """Methods that can run, by their name in the catalogue."""
 
@@ -136,8 +145,7 @@ class Adapter(nn.ModuleList):
     ) -> None:
         shared: dict[str, Any] = {}
         rule = RULES[shape.method]
-        needs_maps = rule.sizes in (("rank",), ())
-        if needs_maps and (linears is None or not all(linears)):
+        if rule.maps and (linears is None or not all(linears)):
             raise VariantError(
                 f"adapter method '{shape.method}' changes linear maps inside the layers; this backbone shows none",
                 fix="use a bottleneck method",
@@ -147,6 +155,11 @@ class Adapter(nn.ModuleList):
             for index in range(layers)
         )
         self.shape = shape
+
+    @property
+    def can_be_neutral(self) -> bool:
+        """Whether there are weights that change nothing."""
+        return hasattr(self[0], "neutralise")
 
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""

@@ -115,6 +115,7 @@ START = Rule("at most", 0.5)
 RECORDED = Rule("recorded")
 
 STARTS_NEUTRAL = tuple(name for name, rule in METHODS.items() if rule.neutral_start)
+OWN_START = ("compacter", "loreft", "prefix")
 ROUNDING = Rule("at most", 1e-5)
 """For effects that are zero up to the order of additions: DoRA divides lengths that are equal."""
 
@@ -139,7 +140,11 @@ TABLE: tuple[Assertion, ...] = (
         "built",
         measures.change_by_zeroed_adapters,
         _row(_not(NO_ADAPTER), _not(NO_ADAPTER), EXACT, _not(TRAINED_BEFORE), EXACT, EXACT),
-        methods={"dora": ROUNDING},
+        methods={
+            "dora": ROUNDING,
+            "loreft": ROUNDING,
+            "prefix": _not("it takes attention from the tokens whatever its weights"),
+        },
     ),
     Assertion(
         "start-values",
@@ -154,7 +159,10 @@ TABLE: tuple[Assertion, ...] = (
             START,
             _not("its adapters were trained before"),
         ),
-        methods=dict.fromkeys(STARTS_NEUTRAL, _not("it starts without effect, which 'effect-at-start' judges")),
+        methods={
+            **dict.fromkeys(STARTS_NEUTRAL, _not("it starts without effect, which 'effect-at-start' judges")),
+            **dict.fromkeys(OWN_START, _not("its weights are not the matrices of a bottleneck")),
+        },
     ),
     Assertion(
         "effect-at-start",

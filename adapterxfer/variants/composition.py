@@ -14,6 +14,8 @@ VariantName = Literal["full-ft", "head-only", "adapter", "sequential", "stack", 
 
 Role = Literal["intermediate", "target"]
 
+OPTIONAL = ("joint", "fusion_rank")
+
 TARGET_ID = "t00"
 """The adapter of the task at hand. Ids have one width each, so no name in a file is the beginning of another."""
 
@@ -72,12 +74,16 @@ class Composition:
         heads: one per task; an adapter that was published without its head has none.
         intermediate: name of what was trained before, also where its weights went into the target's (``sequential``,
             ``full-ft``); empty for none.
+        joint: a fusion trains its target adapter along, instead of taking it trained.
+        fusion_rank: width of the products inside a low-rank fusion; 0 for AdapterFusion as published.
     """
 
     variant: VariantName
     adapters: tuple[AdapterPart, ...]
     heads: tuple[HeadPart, ...]
     intermediate: str = ""
+    joint: bool = False
+    fusion_rank: int = 0
 
     def __post_init__(self) -> None:
         roles = tuple(part.role for part in self.adapters)
@@ -95,6 +101,11 @@ class Composition:
                 f"'{self.intermediate or 'none'}' is not one that can be built",
                 fix=f"use one of {', '.join(get_args(VariantName))}; stack takes one intermediate, "
                 "fuse with one needs a target",
+            )
+        if ((self.joint or self.fusion_rank) and not self.fused) or (self.joint and roles[-1] != "target"):
+            raise VariantError(
+                f"variant '{self.variant}': only a fusion has a rank or trains a target adapter along",
+                fix="leave 'fusion' out of the recipe for this variant",
             )
         if not self.heads and self.variant != "adapter":
             raise VariantError(f"variant '{self.variant}' has no head", fix="give at least one task")
@@ -122,7 +133,7 @@ class Composition:
             "adapter": (f"adapters.{TARGET_ID}.",),
             "sequential": (f"adapters.{TARGET_ID}.",),
             "stack": (f"adapters.{TARGET_ID}.",),
-            "fuse": ("fusion.",),
+            "fuse": ("fusion.", f"adapters.{TARGET_ID}.") if self.joint else ("fusion.",),
         }
         return (*inside[self.variant], *(f"heads.{head.id}." for head in self.heads))
 
@@ -146,13 +157,13 @@ class Composition:
         )
 
     def as_json(self) -> dict[str, Any]:
-        """JSON values; see `from_json`."""
-        content = asdict(self)
-        for part in content["heads"]:
+        """JSON values; see `from_json`. Options that are not used are left out."""
+        values = asdict(self)
+        for part in values["heads"]:
             # Absent for a head of one task, so that such models are described as before there were others.
             if not part["also"]:
                 del part["also"]
-        return content
+        return {name: value for name, value in values.items() if value or name not in OPTIONAL}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Composition:
@@ -165,6 +176,7 @@ class Composition:
                 for part in value["heads"]
             ),
             intermediate=value["intermediate"],
+            **{name: value[name] for name in OPTIONAL if name in value},
         )
 
 

@@ -60,7 +60,9 @@ def encode(
 
     def run(index: int, states: Tensor) -> Tensor:
         layer = layers[index]
-        mixed = _attend(layer.attention.self, states, mask, index, linear, dropout=attention_dropout, eager=eager)
+        before = places.prefix(index) if places.prefix is not None else None
+        attention = layer.attention.self
+        mixed = _attend(attention, states, mask, index, linear, before, dropout=attention_dropout, eager=eager)
         output = layer.attention.output
         mixed = functional.linear(mixed, output.dense.weight, output.dense.bias)
         total = _drop(mixed, hidden_dropout) + states
@@ -107,14 +109,18 @@ def _additive_mask(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor 
 
 
 def _attend(
-    attention: Any, states: Tensor, mask: Tensor | None, index: int, linear: Linear, *, dropout: float, eager: bool
-) -> Tensor:
+    attention: Any, states: Tensor, mask: Tensor | None, index: int, linear: Linear,
+    before: tuple[Tensor, Tensor] | None, *, dropout: float, eager: bool,
+) -> Tensor:  # fmt: skip
     rows, width, _ = states.shape
     shape = (rows, width, attention.num_attention_heads, attention.attention_head_size)
     query, key, value = (
         linear(index, role, getattr(attention, role), states).view(shape).transpose(1, 2)
         for role in ("query", "key", "value")
     )
+    if before is not None:
+        key, value = (_put_before(part, prefix) for part, prefix in zip((key, value), before, strict=True))
+        mask = None if mask is None else functional.pad(mask, (len(before[0]), 0))
     if eager:
         scores = torch.matmul(query, key.transpose(-1, -2)) / attention.attention_head_size**0.5
         if mask is not None:
@@ -130,6 +136,13 @@ def _attend(
             mask = mask.to(query.dtype)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
     return mixed.transpose(1, 2).reshape(rows, width, -1)
+
+
+def _put_before(states: Tensor, prefix: Tensor) -> Tensor:
+    """Keys or values ``(batch, heads, seq, size)`` with a prefix ``(length, heads * size)`` before each row's."""
+    rows, heads, _, size = states.shape
+    split = prefix.to(states.dtype).view(-1, heads, size).transpose(0, 1)
+    return torch.cat([split.expand(rows, -1, -1, -1), states], dim=2)
 
 
 def _drop(states: Tensor, dropout: float) -> Tensor:

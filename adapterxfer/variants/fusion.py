@@ -9,6 +9,9 @@ Both sums are linear in ``u_i``, so they need ``z_i`` only: ``q . K u_i = (U_i' 
 the same for all i and cancels), and ``V sum_i p_i u_i = V (U [p_i z_i] + sum_i p_i c_i)``. That replaces ``2 N``
 products with ``hidden x hidden`` matrices per token by three, whatever N.
 
+A low-rank fusion has queries and keys of ``rank`` numbers and ``V = 1 + U D`` of that rank: ``4 hidden rank`` instead
+of ``3 hidden^2`` parameters a layer, an option of this project for wide backbones.
+
 Source: Pfeiffer et al. 2021, section 3.2.2; the `adapters` library, BertFusion with the "dynamic" configuration.
 """
 
@@ -42,15 +45,21 @@ class FusionLayer(nn.Module):
         hidden_size: width of the backbone.
         dropout: on the scores, as the library takes it from the attention dropout of the backbone.
         generator: source of the start values.
+        rank: width of query and key, and of the value's distance from the identity; 0 for full matrices.
     """
 
-    def __init__(self, hidden_size: int, *, dropout: float, generator: torch.Generator) -> None:
+    def __init__(self, hidden_size: int, *, dropout: float, generator: torch.Generator, rank: int = 0) -> None:
         super().__init__()
-        self.query = normal_linear(hidden_size, hidden_size, generator=generator)
-        self.key = normal_linear(hidden_size, hidden_size, generator=generator)
-        self.value = normal_linear(hidden_size, hidden_size, generator=generator, bias=False)
-        with torch.no_grad():
-            self.value.weight.fill_(VALUE_OFF_DIAGONAL).fill_diagonal_(1.0)
+        self.query = normal_linear(hidden_size, rank or hidden_size, generator=generator)
+        self.key = normal_linear(hidden_size, rank or hidden_size, generator=generator)
+        self.value: nn.Module = (
+            _NearIdentity(hidden_size, rank, generator=generator)
+            if rank
+            else normal_linear(hidden_size, hidden_size, generator=generator, bias=False)
+        )
+        if isinstance(self.value, nn.Linear):
+            with torch.no_grad():
+                self.value.weight.fill_(VALUE_OFF_DIAGONAL).fill_diagonal_(1.0)
         self.dropout = dropout
 
     def forward(self, total: Tensor, norm: Norm, fused: Sequence[Bottleneck]) -> Tensor:
@@ -79,7 +88,36 @@ class FusionLayer(nn.Module):
             scores = functional.dropout(scores, self.dropout)
         shares = functional.softmax(scores, dim=-1).to(inner.dtype)
         mixed = functional.linear(inner * _spread_groups(shares, sizes), up) + functional.linear(shares, up_bias.t())
-        return total + functional.linear(mixed, self.value.weight)
+        mixture: Tensor = self.value(mixed)
+        return total + mixture
+
+    def add_penalty_gradients(self, factor: float) -> None:
+        """Add the gradients of ``factor / 2 * |V - 1|^2``, which keep ``V`` near the identity."""
+        if isinstance(self.value, _NearIdentity):
+            self.value.add_penalty_gradients(factor)
+        elif isinstance(self.value, nn.Linear) and (gradient := self.value.weight.grad) is not None:
+            gradient.add_(self.value.weight, alpha=factor)
+            gradient.diagonal().sub_(factor)
+
+
+class _NearIdentity(nn.Module):
+    """``V = 1 + U D`` with ``U`` (hidden, rank), ``D`` (rank, hidden), starting as the identity."""
+
+    def __init__(self, hidden_size: int, rank: int, *, generator: torch.Generator) -> None:
+        super().__init__()
+        self.down = normal_linear(hidden_size, rank, generator=generator, bias=False)
+        self.up = normal_linear(rank, hidden_size, generator=generator, bias=False)
+        with torch.no_grad():
+            self.up.weight.zero_()
+
+    def forward(self, states: Tensor) -> Tensor:
+        return states + functional.linear(functional.linear(states, self.down.weight), self.up.weight)
+
+    def add_penalty_gradients(self, factor: float) -> None:
+        up, down = self.up.weight, self.down.weight
+        if up.grad is not None and down.grad is not None:
+            up.grad.add_(up @ (down @ down.t()), alpha=factor)
+            down.grad.add_((up.t() @ up) @ down, alpha=factor)
 
 
 class Fusion(nn.ModuleList):
@@ -90,10 +128,16 @@ class Fusion(nn.ModuleList):
         hidden_size: width of the backbone.
         dropout: on the scores.
         generator: source of the start values.
+        rank: of a low-rank fusion; 0 for full matrices, ``3 hidden^2`` parameters a layer.
     """
 
-    def __init__(self, layers: int, hidden_size: int, *, dropout: float, generator: torch.Generator) -> None:
-        super().__init__(FusionLayer(hidden_size, dropout=dropout, generator=generator) for _ in range(layers))
+    def __init__(
+        self, layers: int, hidden_size: int, *, dropout: float, generator: torch.Generator, rank: int = 0
+    ) -> None:
+        super().__init__(
+            FusionLayer(hidden_size, dropout=dropout, generator=generator, rank=rank) for _ in range(layers)
+        )
+        self.rank = rank
 
     def places(self, adapters: Sequence[Any]) -> Places:
         """The place where this fusion mixes adapters, each a sequence of one `Bottleneck` per layer."""
@@ -114,10 +158,7 @@ class Fusion(nn.ModuleList):
         layers: Iterable[Any] = self
         with torch.no_grad():
             for layer in layers:
-                weight = layer.value.weight
-                if weight.grad is not None:
-                    weight.grad.add_(weight, alpha=2 * PENALTY * scale)
-                    weight.grad.diagonal().sub_(2 * PENALTY * scale)
+                layer.add_penalty_gradients(2 * PENALTY * scale)
 
 
 def _sum_groups(values: Tensor, sizes: list[int]) -> Tensor:

@@ -17,7 +17,8 @@ and start values are those of `peft`; tests compare active and merged weights wi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import torch
@@ -28,6 +29,12 @@ from adapterxfer.variants.bottleneck import uniform_like_linear
 
 ALPHA = 8.0
 """Numerator of the scale; the default of peft."""
+
+SCALES: Mapping[str, Callable[[int], float]] = {
+    "lora": lambda rank: ALPHA / rank,
+    "rslora": lambda rank: ALPHA / rank**0.5,
+}
+"""Factor of the update by rank, for the methods whose update is a scaled product of two matrices."""
 
 VERA_START = 0.1
 """Start value of the inner scales; the default of peft."""
@@ -41,8 +48,8 @@ RESCALED = ("key", "value", "qkv", "ffn_out")
 Linears = Mapping[str, nn.Linear]
 
 
-class _Changes(nn.Module):
-    """What the methods have in common: nothing happens to inputs and outputs unless a method says so."""
+class _Changes(nn.Module, ABC):
+    """What the methods have in common: nothing happens to inputs unless a method says so."""
 
     places: ClassVar[tuple[str, ...]] = ("linear",)
 
@@ -50,9 +57,13 @@ class _Changes(nn.Module):
         """Change the input of a map."""
         return states
 
+    @abstractmethod
+    def linear_output(self, role: str, linear: nn.Linear, states: Tensor, base: Tensor, now: Tensor) -> Tensor:
+        """Change the output of a map; see `places.places_of`."""
+
+    @abstractmethod
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""
-        raise NotImplementedError
 
 
 class LowRank(_Changes):

@@ -125,7 +125,8 @@ def change_without_intermediate(evidence: Evidence) -> float:
     changes = []
     for part_id in ids:
         # Zeroed, not left out: a fusion of equal adapters (same data, same seed) would rightly not change.
-        with _zeroed(model, [part_id]):
+        module: Any = model.adapters[part_id]
+        with _zeroed(model, [part_id]) if module.can_be_neutral else model.without(part_id):
             changes.append(_distance(_logits(evidence), logits))
     return min(changes)
 

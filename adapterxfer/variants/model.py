@@ -70,9 +70,15 @@ class TransferModel(nn.Module):
                     f"{loaded.layers}",
                     fix="use an adapter trained on this backbone",
                 )
+        own = loaded.config.model_type == OWN_ENCODER
+        if not own and (unfit := [p.method for p in composition.adapters if "prefix" in _places(adapters[p.id])]):
+            raise VariantError(
+                f"adapter method '{unfit[0]}' needs the own forward pass of XLM-R; backbone '{loaded.name}' is a "
+                f"{loaded.config.model_type}",
+                fix="use a bottleneck method",
+            )
         self.loaded = loaded
         self.composition = composition
-        own = loaded.config.model_type == OWN_ENCODER
         self.backbone: Any = loaded.model if own else hooked_copy(loaded.model, loaded.architecture)
         self.adapters = nn.ModuleDict(adapters)
         self.fusion = fusion
@@ -160,3 +166,9 @@ class TransferModel(nn.Module):
         if active and self.fusion is not None:
             return self.fusion.places(active)
         return places_of(active)
+
+
+def _places(adapter: Adapter) -> tuple[str, ...]:
+    first: Any = adapter[0]
+    places: tuple[str, ...] = first.places
+    return places

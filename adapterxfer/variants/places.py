@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 Norm = Callable[[Tensor], Tensor]
@@ -36,12 +37,15 @@ class Places:
         ffn: on the sum after the feed-forward block, before its norm.
         linear: in place of a linear map.
         layer: ``(layer, output) -> output``, after the layer's last norm.
+        prefix: ``layer -> keys, values`` that stand before those of the tokens, each of shape ``(length, hidden)``;
+            only the own encoder knows this place.
     """
 
     attention: Sum | None = None
     ffn: Sum | None = None
     linear: Linear | None = None
     layer: Callable[[int, Tensor], Tensor] | None = None
+    prefix: Callable[[int], tuple[Tensor, Tensor]] | None = None
 
 
 def places_of(adapters: Sequence[Any]) -> Places | None:
@@ -50,7 +54,7 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
     Args:
         adapters: sequences of one module per layer. A module has an attribute ``places`` and, for each place in it, a
             method of that name: ``ffn(total, residual, norm)``, ``attention(total, residual, norm)``,
-            ``layer(states)``; for ``linear`` the methods ``linear_input(role, x)`` and
+            ``layer(states)``, ``prefix()``; for ``linear`` the methods ``linear_input(role, x)`` and
             ``linear_output(role, linear, x, base, now)``, where ``base`` is the output of the frozen map and ``now``
             what the adapters below have made of it.
     """
@@ -58,7 +62,7 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
         return None
     by_place = {
         place: [adapter for adapter in adapters if place in adapter[0].places]
-        for place in ("attention", "ffn", "linear", "layer")
+        for place in ("attention", "ffn", "linear", "layer", "prefix")
     }
 
     def sums(place: str) -> Sum | None:
@@ -78,11 +82,16 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
             states = adapter[index].layer(states)
         return states
 
+    def prefix(index: int) -> tuple[Tensor, Tensor]:
+        pairs = [adapter[index].prefix() for adapter in by_place["prefix"]]
+        return torch.cat([keys for keys, _ in pairs]), torch.cat([values for _, values in pairs])
+
     return Places(
         attention=sums("attention"),
         ffn=sums("ffn"),
         linear=_linear(by_place["linear"]),
         layer=layer if by_place["layer"] else None,
+        prefix=prefix if by_place["prefix"] else None,
     )
 
 

@@ -60,6 +60,10 @@ def write_description(folder: Path, model: TransferModel, **extra: Any) -> dict[
             "fingerprint": loaded.fingerprint,
             "hidden_size": loaded.hidden_size,
             "layers": loaded.layers,
+            "parameters": loaded.parameters.total,
+            "non_embedding_parameters": loaded.parameters.non_embedding,
+            "dtype": str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
+            "attention": str(loaded.config._attn_implementation),
         },
         "trainable_parameters": sum(parameter.numel() for parameter in model.trainable().values()),
         **extra,
@@ -148,7 +152,7 @@ def assemble(
             part.id: empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size))
             for part in composition.adapters
         },
-        fusion=empty_fusion(backbone) if composition.fused else None,
+        fusion=empty_fusion(backbone, rank=composition.fusion_rank) if composition.fused else None,
         heads={part.id: make_head(part) for part in composition.heads},
     )
     fill(model.own_state(), state, where)
@@ -235,7 +239,7 @@ def empty_adapter(backbone: LoadedBackbone, shape: AdapterShape) -> Adapter:
     return Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
 
 
-def empty_fusion(backbone: LoadedBackbone) -> Fusion:
+def empty_fusion(backbone: LoadedBackbone, *, rank: int = 0) -> Fusion:
     """A fusion to be filled; its start values do not matter."""
     dropout = backbone.score_dropout
-    return Fusion(backbone.layers, backbone.hidden_size, dropout=dropout, generator=torch.Generator())
+    return Fusion(backbone.layers, backbone.hidden_size, dropout=dropout, generator=torch.Generator(), rank=rank)

@@ -34,8 +34,7 @@ def stubbed_plan(path: Path) -> Plan:
         world=lambda: "generator",
     )
     with (
-        patch("adapterxfer.plan.build.backbones", lambda: table),
-        patch("adapterxfer.plan.stages.backbones", lambda: table),
+        patch("adapterxfer.plan.backbones.backbones", lambda: table),
     ):
         return build_plan(recipe, sources=sources)
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from adapterxfer.metrics import METRICS, count_predictions
-from adapterxfer.metrics.spans import tag_spans
+from adapterxfer.metrics.chunks import chunk_counts
+from adapterxfer.metrics.spans import span_counts, tag_spans
 
 scheme = pytest.importorskip("seqeval.metrics")
 
@@ -24,3 +25,13 @@ def test_agrees_with_seqeval_on_malformed_tags():
         for sentence in gold:
             mine = [(kind, start, stop - 1) for start, stop, kind in tag_spans(sentence)]
             assert mine == get_entities(sentence)
+
+
+def test_spans_of_a_study_are_the_chunks_of_xtremes_scorer():
+    """On BIO tags, also malformed ones, lenient spans and seqeval 0.0.12's chunks are the same numbers."""
+    rng = np.random.default_rng(11)
+    tags = ["O", *(f"{mark}-{kind}" for mark in "BI" for kind in ("PER", "ORG", "LOC"))]
+    for _ in range(1000):
+        size = int(rng.integers(1, 12))
+        prediction, gold = (" ".join(rng.choice(tags, size)) for _ in range(2))
+        assert span_counts(prediction, gold) == chunk_counts(prediction, gold)[:3]

@@ -148,7 +148,8 @@ def test_damaged_folders_are_refused(folder: Path, damage: Any, message: str) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"kind": "hub"}, "kind 'hub' cannot be loaded"),
+        ({"kind": "ftp"}, "kind 'ftp' cannot be loaded"),
+        ({"kind": "hub", "repo": "org/name", "revision": "main"}, "branches move"),
         ({"kind": "stage"}, "no folder given"),
         ({"kind": "embedded", "name": "no-such"}, "not found"),
     ],

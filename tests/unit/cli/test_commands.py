@@ -234,13 +234,14 @@ def test_show_a_stage_and_a_recipe(
     assert main(["explain", "x y"]) == 2
 
 
-@pytest.mark.parametrize("what", ["backbones", "tasks", "variants", "methods", "languages", "controls"])
+@pytest.mark.parametrize("what", ["backbones", "capabilities", "tasks", "variants", "methods", "languages", "controls"])
 def test_ls(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ls", what]) == 0
     rows = capsys.readouterr().out.splitlines()
     assert main(["ls", what, "--json"]) == 0
     entries = json.loads(capsys.readouterr().out)
-    assert len(entries) == len(rows) - 1
+    # Cells of the capability table that agree share a row.
+    assert len(entries) == len(rows) - 1 or (what == "capabilities" and len(entries) > len(rows))
     assert main(["ls", what, "--available", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) <= len(entries)
 

@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "world": {"errors", "data", "pretraining"},
     "recipe": {"errors", "catalog", "store"},  # store.keys: the digest of a recipe
     "store": {"errors"},
-    "plan": FACTS | {"recipe", "store", "data"},
+    "plan": FACTS | {"recipe", "store", "data", "backbones"},  # backbones.describing: torch-free
     "data": {"errors", "catalog"},
     "metrics": {"errors", "catalog"},
     "statistics": {"errors"},

@@ -214,8 +214,7 @@ def test_unavailable_names_are_counted_and_refused() -> None:
     made = plan("backbones=[xlm-r-base]", "variants=[full-ft, merge]", "target_tasks=[xnli]")
     assert made.unavailable["backbone", "xlm-r-base"] == len(made.cells) == 12
     assert ("task", "xnli") not in made.unavailable
-    assert made.unavailable["variant", "merge"] == 6
-    with pytest.raises(AdapterxferError, match="variant merge: 6 cells need it") as caught:
+    with pytest.raises(AdapterxferError, match="backbone xlm-r-base: 12 cells need it") as caught:
         made.require_runnable()
     assert caught.value.exit_code == 2
 
@@ -228,6 +227,138 @@ def test_missing_files_stop_a_run_and_not_a_count() -> None:
         made.require_runnable()
     assert "en_ewt-ud-train.conllu" in str(caught.value)
     assert "xquad.de.json" in str(caught.value)
+
+
+def test_head_only_is_a_control_without_intermediate() -> None:
+    made = plan("variants=[full-ft, head-only]", "backbones=[world-nano]", "train.head-only={steps: 3}")
+    cells = [cell for cell in made.cells if cell.control == "head-only"]
+    assert [(cell.variant, cell.intermediate, cell.target, cell.seed) for cell in cells] == [
+        ("control", "none", "world-xnli", 1),
+        ("control", "none", "world-xnli", 2),
+    ]
+    (first, second) = of(made, "train_target", variant="head-only")
+    assert first.identity["mode"] == "head"
+    assert first.identity["composition"] == "fresh"
+    assert first.identity["adapter"] is None
+    assert first.identity["settings"]["steps"] == 3
+    assert set(first.inputs) == {"data"}
+    assert first.key != second.key
+    assert [(r.variant, r.target) for r in made.refused] == [("head-only", "world-retrieval")]
+    assert not made.unavailable
+
+
+def test_equal_numbers_of_different_sizes_are_different_adapters() -> None:
+    """Under one label, the second size of the study would silently have been the first one's trainings."""
+    made = plan("adapters=[{method: seq_bn, reduction_factor: 8}, {method: seq_bn, bottleneck_size: 8}]")
+    found = {(c.adapter, c.predict) for c in made.cells if c.variant == "stack" and c.intermediate == "world-nli"}
+    assert len({key for _, key in found}) == len(found) == 16
+    assert {label for label, _ in found} == {"seq_bn/8", "seq_bn/size8"}
+
+
+def test_merges_join_the_models_of_other_cells() -> None:
+    setup = ("variants=[stack, merge]", "backbones=[world-nano]", "target_tasks=[world-xnli, world-retrieval]")
+    made = plan(
+        *setup, "intermediate_tasks=[none, world-nli, world-qa, pool]", "merge={kind: average, intermediate: 0.4}"
+    )
+    fresh = {s.labels["seed"]: s.key for s in of(made, "train_target", variant="adapter")}
+    single = of(made, "merge", intermediate="world-nli", seed=2)[0]
+    assert single.identity["weights"] == [0.6, 0.4]
+    assert single.inputs["model.00"] == fresh[2]
+    assert made.stages[single.inputs["model.01"]].labels["intermediate"] == "world-nli"
+    pool = of(made, "merge", intermediate="pool", seed=1)[0]
+    assert pool.identity["weights"] == [0.6, 0.2, 0.2]
+    assert len(of(made, "merge")) == 2 * 3
+    # Without an intermediate there is nothing to merge: the baseline is that of stack.
+    none = {
+        variant: cell_keys(made, variant=variant, intermediate="none", target="world-xnli")
+        for variant in ("stack", "merge")
+    }
+    assert none["stack"] == none["merge"]
+    assert {(r.variant, r.target) for r in made.refused} == {("merge", "world-retrieval")}
+    assert not made.unavailable
+
+
+def test_soups_of_different_seeds_share_no_run() -> None:
+    made = plan("variants=[stack, merge]", "backbones=[world-nano]", "merge={kind: soup, of: stack, members: 2}",
+                "target_tasks=[world-xnli]")  # fmt: skip
+    soups = of(made, "merge", intermediate="world-nli")
+    seeds = [
+        [made.stages[key].labels["seed"] for role, key in s.inputs.items() if role.startswith("model.")] for s in soups
+    ]
+    assert seeds == [[1, 1_000_001], [2, 1_000_002]]
+    assert all(s.identity["weights"] == [0.5, 0.5] for s in soups)
+    assert len(of(made, "merge", intermediate="none")) == 2
+    full = plan("variants=[merge]", "adapters=[]", "merge={kind: soup, of: full-ft, members: 2}")
+    assert {s.labels["adapter"] for s in of(full, "merge")} == {""}
+
+
+def test_fusion_options_change_only_fusions() -> None:
+    plain, joint = plan(), plan("fusion={rank: 8, target: jointly}")
+    others = {key for key, stage in plain.stages.items() if stage.kind in ("train_target", "train_intermediate")}
+    assert others <= set(joint.stages)
+    stage = of(joint, "train_fusion")[0]
+    assert (stage.identity["rank"], stage.identity["joint"]) == (8, True)
+    assert "target" not in stage.inputs
+    assert not {"rank", "joint"} & of(plain, "train_fusion")[0].identity.keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ("{kind: soup, of: stack}", "'members' is the number of runs"),
+        ("{kind: average, members: 3}", "'members' is the number of runs"),
+        ("{kind: soup, members: 2}", "of is one of: full-ft, sequential, stack, fuse"),
+        ("{kind: average, of: stack}", "of is one of: adapters, full-ft"),
+        ("{kind: average, intermediate: 1.5}", "share from 0 to 1"),
+        ("{kind: arithmetic, intermediate: 0.5}", "needs both weights"),
+    ],
+)
+def test_merges_that_say_too_little_or_too_much(change: str, part: str) -> None:
+    with pytest.raises(RecipeError, match=part):
+        plan("variants=[merge]", f"merge={change}")
+
+
+def test_a_folder_is_known_by_its_content(tmp_path: Path) -> None:
+    from safetensors.numpy import save_file
+
+    numpy = pytest.importorskip("numpy")
+    folder = tmp_path / "encoder"
+    folder.mkdir()
+    tensors = {"roberta.embeddings.word_embeddings.weight": (9, 4), "roberta.encoder.x": (3, 5), "lm_head.bias": (9,)}
+    save_file(
+        {name: numpy.zeros(shape, numpy.float32) for name, shape in tensors.items()}, folder / "model.safetensors"
+    )
+    (folder / "config.json").write_text('{"model_type": "xlm-roberta", "hidden_size": 4, "num_hidden_layers": 1}')
+    (folder / "tokenizer.json").write_text("{}")
+    setup = ("backbones=[mine]", "intermediate_tasks=[none]")
+    made = plan(*setup, f"backbone_sources={{mine: {{folder: {folder}}}}}")
+    (cell, *_) = made.cells
+    assert (cell.parameters, cell.non_embedding_parameters) == (51, 15)
+    moved = folder.rename(tmp_path / "elsewhere")
+    again = plan(*setup, f"backbone_sources={{mine: {{folder: {moved}}}}}")
+    assert again.stages.keys() == made.stages.keys()
+    assert again.recipe.digest == made.recipe.digest
+    assert not again.unavailable
+    (moved / "tokenizer.json").write_text("{ }")
+    changed = plan(*setup, f"backbone_sources={{mine: {{folder: {moved}}}}}")
+    trained = {key for key, stage in made.stages.items() if stage.kind == "train_target"}
+    assert trained
+    assert not trained & changed.stages.keys()
+    gone = plan(*setup, "backbone_sources={mine: {folder: gone}}")
+    with pytest.raises(AdapterxferError, match=r"gone/config\.json"):
+        gone.require_runnable()
+    pinned = plan("backbones=[xlm-r-base]", f"backbone_sources={{xlm-r-base: {{revision: {'a' * 40}}}}}")
+    assert not pinned.unavailable
+    identity = of(pinned, "train_target")[0].identity["backbone"]
+    assert (identity["repo"], identity["revision"]) == ("FacebookAI/xlm-roberta-base", "a" * 40)
+    for wrong, text in (
+        ("{mine: {hub: a/b}}", "folder, or from the revision"),
+        ("{mine: {folder: x, hub: a/b}}", "two places"),
+        (f"{{mine: {{revision: {'a' * 40}}}}}", "add hub: ORG/NAME"),
+        ("{world-nano: {folder: x}}", "has its own weights"),
+    ):
+        with pytest.raises(RecipeError, match=text):
+            plan("backbones=[world-nano]", f"backbone_sources={wrong}")
 
 
 def test_the_whole_grid_reuses_the_stages_of_the_quickstart() -> None:

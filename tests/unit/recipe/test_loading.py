@@ -95,7 +95,11 @@ def test_good_recipe_loads_and_is_frozen() -> None:
         ("train={default: {learning_rate: 1e-4}}", "no steps or epochs for full-ft"),
         ("train={default: {steps: 5, epochs: 2, learning_rate: 1e-4}}", "steps and epochs both"),
         ("train={full-ft: {steps: 5, learning_rate: 1e-4}}", "for adapters on mnli"),
-        ("adapters=[{method: lora, rank: 8}]", "AdapterFusion is not defined"),
+        ("adapters=[{method: lora, rank: 8}]", "cannot run as 'fuse' (AdapterFusion mixes"),
+        (
+            "adapters=[{method: lora, rank: 8}]",
+            "nearest that runs: stack/lora; or add to exclude: {variant: fuse, adapter: lora",
+        ),
         ("adapters=[{method: seq_bn}]", "needs its size"),
         ("tasks={xnli: {languages: [en, xx]}}", "language 'xx' is not one of"),
         ("exclude=[{because: x}]", "names at least one of"),

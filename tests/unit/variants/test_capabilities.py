@@ -9,10 +9,11 @@ import pytest
 from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.catalog import METHODS, backbones
 from adapterxfer.catalog.capabilities import ARCHITECTURES as BY_BACKBONE
-from adapterxfer.catalog.capabilities import Capability, capabilities, capability
+from adapterxfer.catalog.capabilities import Capability, architecture_of, capabilities, capability
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import RULES, AdapterShape
 from adapterxfer.variants.measures import Evidence
+from adapterxfer.variants.merging import SUMS, Member, merge
 
 CELLS = tuple(capabilities().values())
 
@@ -39,14 +40,23 @@ def test_refused_cells_are_refused(cell: Capability, evidence_of: Callable[..., 
     if cell.method not in RULES:
         with pytest.raises(VariantError, match=f"'{cell.method}' cannot run"):
             AdapterShape.of({"method": cell.method}, 32)
+    elif cell.method == "prefix" and cell.architecture != "xlm-roberta":
+        with pytest.raises(VariantError, match="'prefix' needs the own forward pass of XLM-R"):
+            evidence_of("sequential", cell.method, cell.architecture)
+    elif cell.composition == "merge":
+        assert cell.method not in SUMS
+        model = evidence_of("sequential", cell.method, cell.architecture).model
+        one = Member(model.composition, model.own_state(), 0.5)
+        with pytest.raises(VariantError, match="cannot be merged"):
+            merge([one, one])
     else:
         with pytest.raises(VariantError, match="AdapterFusion is not defined"):
             evidence_of(cell.composition, cell.method, cell.architecture)
 
 
 def test_lookup() -> None:
-    assert capability("xlm-r-xl", "seq_bn", "stack").architecture == "xlm-roberta-xl"
-    assert capability("world-small", "lora", "full-ft").works
-    refused = capability("mmbert-base", "lora", "fuse")
+    assert architecture_of("xlm-r-xl") == "xlm-roberta-xl"
+    assert capability(architecture_of("world-small"), "lora", "full-ft").works
+    refused = capability(architecture_of("mmbert-base"), "lora", "fuse")
     assert not refused.works
     assert refused.nearest == "stack/lora"

@@ -158,7 +158,7 @@ def test_adapter_of_another_depth_is_refused() -> None:
         ({"method": "seq_bn", "reduction_factor": 16}, 1),
         ({"method": "seq_bn", "reduction_factor": 99}, 1),
         ({"method": "seq_bn", "bottleneck_size": 7}, 7),
-        ({"method": "compacter", "reduction_factor": 2}, "adapter method 'compacter'"),
+        ({"method": "seq_bn_inv", "reduction_factor": 2}, "adapter method 'seq_bn_inv'"),
         ({"method": "seq_bn"}, "expected one of"),
         ({"method": "seq_bn", "bottleneck_size": 7, "reduction_factor": 2}, "expected one of"),
         ({"method": "seq_bn", "bottleneck_size": 0}, "expected one of"),

@@ -1,0 +1,201 @@
+"""What a folder or a Hub repository holds, before anything is loaded: files, shape, parameter counts. Torch-free.
+
+Counts come from the headers of the safetensors files, which name every tensor with its shape.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.backbones.architectures import architecture_of
+from adapterxfer.errors import BackboneError
+
+CONFIG = "config.json"
+WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
+WANTED = (CONFIG, WEIGHTS, WEIGHTS_INDEX, "model-*.safetensors", *TOKENIZER)
+"""All that is ever read of a backbone: no pickles, no code."""
+
+_TABLES = re.compile(
+    r"(?:word_embeddings|position_embeddings|token_type_embeddings|rel_embeddings|tok_embeddings|embed_tokens"
+    r"|relative_attention_bias|(?:^|\.)shared)\.weight\Z"
+)
+_SAME_TABLE = re.compile(r"(?:encoder\.embed_tokens|(?:^|\.)shared)\.weight\Z")
+_REVISION = re.compile(r"[0-9a-f]{40}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """One backbone on disk.
+
+    Attributes:
+        files: relative path -> sha256 of everything that will be read.
+        architecture: ``model_type``.
+        parameters, non_embedding_parameters: of the encoder, heads and poolers left out.
+        hidden, layers: its shape.
+    """
+
+    files: Mapping[str, str]
+    architecture: str
+    parameters: int
+    non_embedding_parameters: int
+    hidden: int
+    layers: int
+
+
+def describe_folder(folder: Path, sha256: Callable[[Path], str]) -> Description:
+    """Read names and headers in a folder.
+
+    Args:
+        sha256: hashes one file; a cache saves time with large ones.
+
+    Raises:
+        BackboneError: a file is missing or damaged, weights are pickles only, or the architecture is unknown.
+    """
+    config = _json(folder / CONFIG)
+    architecture = architecture_of(str(config.get("model_type")), where=str(folder / CONFIG))
+    names = [CONFIG, *weight_names(folder)]
+    if not (folder / TOKENIZER[0]).is_file():
+        raise BackboneError(
+            f"{folder / TOKENIZER[0]}: not found",
+            fix="save the fast tokenizer of the backbone beside its weights (save_pretrained)",
+        )
+    names += [name for name in TOKENIZER if (folder / name).is_file()]
+    total, tables = _count(folder, architecture.prefixes, architecture.dropped)
+    hidden = config.get("hidden_size", config.get("d_model"))
+    layers = config.get("num_hidden_layers", config.get("num_layers"))
+    if not isinstance(hidden, int) or not isinstance(layers, int):
+        raise BackboneError(f"{folder / CONFIG}: names no width or no number of layers", fix="restore the file")
+    return Description(
+        {name: sha256(folder / name) for name in names}, architecture.model_type, total, total - tables, hidden, layers
+    )
+
+
+def weight_names(folder: Path) -> list[str]:
+    """Relative paths of the weight files, with the index of parted ones.
+
+    Raises:
+        BackboneError: there are none in safetensors.
+    """
+    if (folder / WEIGHTS).is_file():
+        return [WEIGHTS]
+    if not (folder / WEIGHTS_INDEX).is_file():
+        pickles = sorted(path.name for path in folder.glob("*.bin"))
+        found = f"; {pickles[0]} is a pickle, which is never read" if pickles else ""
+        raise BackboneError(
+            f"{folder}: no {WEIGHTS}{found}",
+            fix="save the weights as safetensors (save_pretrained with safe_serialization=True)",
+        )
+    parts = _json(folder / WEIGHTS_INDEX).get("weight_map")
+    if not isinstance(parts, dict) or any(Path(str(name)).name != name for name in parts.values()):
+        raise BackboneError(f"{folder / WEIGHTS_INDEX}: names no files of this folder", fix="do not use this folder")
+    return [WEIGHTS_INDEX, *sorted(set(parts.values()))]
+
+
+def check_files(folder: Path, files: Mapping[str, str], sha256: Callable[[Path], str]) -> None:
+    """Compare a folder with what a plan pinned.
+
+    Raises:
+        BackboneError: a file is missing or another one.
+    """
+    for name, expected in files.items():
+        path = folder / name
+        if not path.is_file():
+            raise BackboneError(f"{path}: not found, but the plan pins it", fix="restore the folder, or plan again")
+        if (found := sha256(path)) != expected:
+            raise BackboneError(
+                f"{path}: sha256 {found[:16]}, but the plan pins {expected[:16]}",
+                fix="restore the file, or plan the recipe again to use the new one",
+            )
+
+
+def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
+    """The folder of a repository at one commit in the cache of the Hub.
+
+    Only `WANTED` files are ever asked for, so neither pickles nor code arrive.
+
+    Args:
+        revision: a full commit id: branches move.
+        fetch: download what is not there; otherwise None where it is not.
+
+    Raises:
+        BackboneError: no commit id, or it is not there and the Hub does not give it.
+    """
+    if not _REVISION.match(revision):
+        raise BackboneError(
+            f"backbone {repository}: revision '{revision}' is no commit id",
+            fix="pin the 40 characters of a commit of its repository; branches move",
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from requests import RequestException
+
+    try:
+        place = snapshot_download(
+            repository, revision=revision, allow_patterns=list(WANTED), local_files_only=not fetch
+        )
+    except LocalEntryNotFoundError as error:
+        if not fetch:
+            return None
+        raise BackboneError(
+            f"backbone {repository}@{revision[:12]}: not in the cache, and the Hub was not reached ({error})",
+            fix="run once where there is a connection, or name a local folder in backbone_sources",
+        ) from None
+    except (HfHubHTTPError, RequestException, OSError, ValueError) as error:
+        raise BackboneError(
+            f"backbone {repository}@{revision[:12]}: {str(error).splitlines()[0]}",
+            fix="check repository, commit and access rights, or name a local folder in backbone_sources",
+        ) from None
+    folder = Path(place)
+    complete = (folder / CONFIG).is_file() and any(folder.glob("*.safetensors"))
+    return folder if fetch or complete else None
+
+
+def _count(folder: Path, prefixes: tuple[str, ...], dropped: tuple[str, ...]) -> tuple[int, int]:
+    """Numbers in all tensors of the encoder, and in its embedding tables."""
+    sizes: dict[str, int] = {}
+    for name in weight_names(folder):
+        if not name.endswith(".safetensors"):
+            continue
+        for full, entry in _header(folder / name).items():
+            own = full
+            for prefix in prefixes:
+                own = own.removeprefix(prefix)
+            if own.startswith(dropped) or own.endswith("embeddings.position_ids"):
+                continue
+            # One table under two names is stored under either or both.
+            own = "shared.weight" if _SAME_TABLE.search(own) else own
+            sizes[own] = math.prod(entry["shape"])
+    tables = sum(size for name, size in sizes.items() if _TABLES.search(name))
+    return sum(sizes.values()), tables
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """Name -> dtype and shape, from the beginning of a safetensors file: 8 bytes of length, then JSON."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if not 2 <= length <= 100_000_000:
+                raise ValueError("no header")
+            content = json.loads(file.read(length))
+    except (OSError, ValueError) as error:
+        raise BackboneError(f"{path}: cannot be read ({error})", fix="restore the file from its source") from None
+    return {name: entry for name, entry in content.items() if name != "__metadata__"}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BackboneError(
+            f"{path}: cannot be read ({error})", fix="give a folder that holds a whole backbone"
+        ) from None
+    if not isinstance(value, dict):
+        raise BackboneError(f"{path}: not a JSON object", fix="restore the file from its source")
+    return value

@@ -1,0 +1,135 @@
+"""Where the backbones of a recipe come from, as identity: package data, a stage, a local folder, or the Hub."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from adapterxfer.backbones.describing import Description, describe_folder, hub_snapshot
+from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.data.files import HashCache
+from adapterxfer.errors import BackboneError
+from adapterxfer.plan.cost import embedding_parameters, non_embedding_parameters
+from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.recipe.schema import BackboneSource
+
+
+class Size(NamedTuple):
+    """Parameters of one backbone; 0 where unknown."""
+
+    total: int
+    non_embedding: int
+
+
+class Backbones:
+    """Sizes and identities of all backbones of one recipe; folders are read once.
+
+    A folder that is missing does not stop the planning: ``missing`` then holds the error, and keys are provisional.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._described: dict[str, Description | None] = {}
+        self.missing: BackboneError | None = None
+
+    def source(self, name: str) -> BackboneSource | None:
+        """What the recipe says of a backbone that is not its own and not package data."""
+        return self._recipe.backbone_sources.get(name)
+
+    def available(self, name: str) -> bool:
+        """Whether this version can load it, given what the recipe says."""
+        entry = backbones().get(name)
+        packaged = entry is not None and entry.kind != "hub" and entry.available
+        return self._recipe.is_own(name) or self.source(name) is not None or packaged
+
+    def size(self, name: str) -> Size:
+        """All parameters and those outside the embeddings."""
+        setup = self._recipe.pretrain
+        if setup is not None and self._recipe.is_own(name):
+            shape, corpus = setup.series[name.removesuffix(UNTRAINED)], setup.corpus
+            inner = non_embedding_parameters(shape.hidden, shape.layers)
+            return Size(
+                inner + embedding_parameters(shape.hidden, corpus.vocabulary, corpus.sequence_length + 2), inner
+            )
+        if (found := self.described(name)) is not None:
+            return Size(found.parameters, found.non_embedding_parameters)
+        entry = backbones().get(name)
+        return Size(0, 0) if entry is None else Size(entry.parameters or 0, entry.non_embedding_parameters or 0)
+
+    def described(self, name: str) -> Description | None:
+        """What lies in the folder of a backbone, or in the cache of the Hub; None where nothing does."""
+        source = self.source(name)
+        if source is None:
+            return None
+        if name not in self._described:
+            self._described[name] = None
+            try:
+                folder = self.folder(name)
+                if folder is not None:
+                    hashes = HashCache()
+                    self._described[name] = describe_folder(folder, hashes.sha256)
+                    hashes.save()
+            except BackboneError as error:
+                self.missing = self.missing or error
+        return self._described[name]
+
+    def folder(self, name: str) -> Path | None:
+        """Where the files of a backbone of ``backbone_sources`` are; None where the Hub has not given them yet."""
+        source = self.source(name)
+        if source is None:
+            return None
+        if source.folder is not None:
+            return Path(source.folder).expanduser()
+        return hub_snapshot(self.repository(name), source.revision or "", fetch=False)
+
+    def repository(self, name: str) -> str:
+        """Repository of a backbone of the Hub."""
+        source, entry = self.source(name), backbones().get(name)
+        return (source and source.hub) or (entry and entry.hub) or ""
+
+    def identity(self, name: str) -> dict[str, Any]:
+        """What pins a backbone that is not the recipe's own."""
+        source, entry = self.source(name), backbones().get(name)
+        if source is not None:
+            loaded = {"dtype": source.dtype, "attention": source.attention}
+            if source.folder is not None:
+                found = self.described(name)
+                return {"name": name, "kind": "folder", "files": dict(found.files) if found else None, **loaded}
+            pinned = {"repo": self.repository(name), "revision": source.revision}
+            return {"name": name, "kind": "hub", **pinned, **loaded}
+        assert entry is not None
+        if entry.kind == "embedded":
+            return backbone_identity({"name": name, "kind": "embedded", "fingerprint": entry.fingerprint})
+        if entry.kind == "untrained":
+            facts = {"kind": "untrained", "of": entry.of, "fingerprint": entry.fingerprint, "seed": entry.seed}
+            return backbone_identity({"name": name, **facts})
+        return backbone_identity({"name": name, "kind": "hub", "repo": entry.hub, "revision": None})
+
+
+def backbone_identity(entry: dict[str, Any]) -> dict[str, Any]:
+    """Add what every backbone of package data and of stages fixes: number format and attention implementation."""
+    return {**entry, "dtype": "float32", "attention": "sdpa"}
+
+
+def backbone_folders(recipe: Recipe, *, fetch: bool = True) -> dict[str, str]:
+    """Name -> folder of all backbones that the recipe takes from elsewhere; handed to the stages, no identity.
+
+    Args:
+        fetch: download what the Hub has not given yet.
+
+    Raises:
+        BackboneError: a repository cannot be fetched.
+    """
+    table = Backbones(recipe)
+    found = {}
+    for name in recipe.backbones:
+        source = table.source(name)
+        if source is None:
+            continue
+        if source.folder is None and fetch:
+            folder = hub_snapshot(table.repository(name), source.revision or "", fetch=True)
+        else:
+            folder = table.folder(name)
+        if folder is not None:
+            found[name] = str(folder.absolute())
+    return found

@@ -1,0 +1,53 @@
+"""`layouts: FILE` in a recipe: descriptions of data in other layouts, kept beside the data instead of in the recipe."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.catalog import tasks
+from adapterxfer.errors import Problem, RecipeError
+from adapterxfer.recipe.yaml_core import Document, parse_yaml
+
+
+def include_layouts(document: Document, source: str) -> None:
+    """Read the file that ``layouts`` names into the options of the tasks it describes; what the recipe says wins.
+
+    The file may describe more tasks than the recipe uses: it belongs to a folder of data, not to a recipe.
+    """
+    if not isinstance(document.value, dict) or "layouts" not in document.value:
+        return
+    name = document.value.pop("layouts")
+    if name is None:
+        return
+    line, column = document.values.get(("layouts",), (1, 1))
+    if not isinstance(name, str):
+        document.problems.append(Problem(line, column, "layouts should be the path of a file: see docs/data.md"))
+        return
+    try:
+        described = parse_yaml(Path(name).read_bytes(), name)
+    except OSError as error:
+        text = f"layouts '{name}' cannot be read: {error.strerror or error}"
+        raise RecipeError(source, [Problem(line, column, text)], fix="give the path of a YAML file") from None
+    if described.problems:
+        raise RecipeError(name, described.problems)
+    content = described.value if isinstance(described.value, dict) else {}
+    used = _named_tasks(document.value)
+    if not content:
+        document.problems.append(Problem(line, column, f"layouts '{name}' describes no task: see docs/data.md"))
+    options = document.value.setdefault("tasks", {})
+    for task, roles in content.items():
+        if task not in tasks():
+            document.problems.append(Problem(*described.keys.get((task,), (1, 1)), f"{name}: no task '{task}'"))
+        elif task in used and isinstance(options, dict) and isinstance(options.setdefault(task, {}), dict):
+            options[task].setdefault("layout", roles)
+
+
+def _named_tasks(value: dict[str, Any]) -> set[str]:
+    """Tasks that a recipe names anywhere."""
+    multi = value.get("multi")
+    lists = [value.get(key) for key in ("intermediate_tasks", "target_tasks")]
+    lists.append(multi.get("tasks") if isinstance(multi, dict) else None)
+    named = {name for entry in lists if isinstance(entry, list) for name in entry if isinstance(name, str)}
+    fusion = value.get("fusion_task")
+    return named | ({fusion} if isinstance(fusion, str) else set())
