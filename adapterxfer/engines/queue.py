@@ -6,6 +6,7 @@ do it answers late. One question serves all jobs of a run.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import time
@@ -17,6 +18,9 @@ ASK_S = 15.0
 
 MISSES = 2
 """How often a job without an answer must be missing before it counts as dead: files may arrive later than the state."""
+
+MOST_REQUEUES = 200
+"""How often a training that saves each time may be queued again."""
 
 _ENDED = re.compile(r"\b(JobState|Reason|ExitCode)=(\S+)")
 
@@ -67,6 +71,14 @@ def how_it_ended(job: str) -> str:
         return "the queue does not know it any more"
     reason = f" ({facts['Reason']})" if facts.get("Reason", "None") != "None" else ""
     return f"{state}{reason}, exit code {facts.get('ExitCode', 'unknown')}"
+
+
+def requeue_this_job() -> bool:
+    """Queue the job that this process belongs to again; False where there is none, or too often already."""
+    number = os.environ.get("SLURM_JOB_ID", "")
+    if not number or int(os.environ.get("SLURM_RESTART_COUNT") or 0) >= MOST_REQUEUES:
+        return False
+    return _ask("scontrol", "requeue", number) is not None
 
 
 def cancel(jobs: Iterable[Any]) -> None:

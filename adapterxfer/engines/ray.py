@@ -8,13 +8,16 @@ in the store by the next attempt or the next run.
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from adapterxfer.engines.events import Listener, Outcome, PlanLike, silent
+from adapterxfer.engines.inline import GRACE_S
 from adapterxfer.engines.ledger import Ledger, run_passes, stop_signals, worker_died
 from adapterxfer.engines.pool import ONE_THREAD
 from adapterxfer.engines.remote import run_remote
@@ -111,13 +114,20 @@ def _connect(ray: Any, chosen: RaySettings, jobs: int) -> None:
                 f"engine ray: no cluster at '{chosen.address}'", fix="start one with `ray start --head`"
             ) from error
         return
-    ray.init(
-        num_cpus=jobs,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level="error",
-        object_store_memory=LOCAL_OBJECT_STORE,
-    )
+    try:
+        ray.init(
+            num_cpus=jobs,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level="error",
+            object_store_memory=LOCAL_OBJECT_STORE,
+        )
+    except Exception as error:  # Ray raises a bare Exception where its processes answer too late
+        words = str(error).strip().splitlines() or [type(error).__name__]
+        raise AdapterxferError(
+            f"engine ray: no cluster could be started on this machine: {words[0]}",
+            fix="run the same command again when the machine is less busy, or use --engine inline",
+        ) from error
 
 
 class _Pass(Ledger):
@@ -138,7 +148,7 @@ class _Pass(Ledger):
         def stop(number: int) -> None:
             self.interrupted = number
 
-        with stop_signals(stop):
+        with stop_signals(stop), self.store.stop_file() as self.stop_file:
             self._submit()
             pending = list(self.stage_of)
             order = {reference: number for number, reference in enumerate(pending)}
@@ -147,10 +157,25 @@ class _Pass(Ledger):
                 # A stage that failed is known before those that it blocks: the plan is in topological order.
                 for reference in sorted(ready, key=order.__getitem__):
                     self._take(reference)
+            if pending and self.interrupted not in (0, signal.SIGINT):
+                pending = self._let_save(pending)
             for reference in pending:
                 self.ray.cancel(reference, force=True)
             self.store.clean()
         return self.outcome()
+
+    def _let_save(self, pending: list[Any]) -> list[Any]:
+        """Ask trainings to save and end; returns what is still there when nothing runs any more, or time is up."""
+        self.stop_file.touch()
+        deadline = time.monotonic() + GRACE_S
+        while pending and time.monotonic() < deadline:
+            ready, pending = self.ray.wait(pending, num_returns=len(pending), timeout=LOOK_S, fetch_local=False)
+            for reference in ready:
+                self._take(reference)
+            mine = {self.stage_of[reference].short_key for reference in pending}
+            if not mine & set(self.store.busy()):
+                break
+        return pending
 
     def _submit(self) -> None:
         """Hand over all stages at once; Ray starts each when its inputs have answered."""
@@ -161,6 +186,7 @@ class _Pass(Ledger):
                 continue
             needed = [references[other] for other in stage.inputs.values() if other in references]
             message = {"stage": stage.as_json(), "attempt": self.attempts.get(key, 0) + 1, **self.handed}
+            message["stop_file"] = str(self.stop_file)
             made = task.options(**self._options(stage)).remote(message, *needed)
             references[key] = made
             self.stage_of[made] = stage
@@ -196,5 +222,5 @@ class _Pass(Ledger):
             log = self.store.scratch_log(stage, LOG_LINES)
             self.give_up(worker_died(stage, f"{type(error).__name__}: {cause}", ATTEMPTS, log))
             return
-        if message["event"] != "blocked":
+        if message["event"] not in ("blocked", "stopped"):
             self.answer(stage, message)

@@ -2,13 +2,15 @@
 
 No chain of dependent jobs: SLURM leaves the dependents of a job that was killed waiting for ever. The driver submits a
 stage when its inputs have results, and may be stopped and started again at any time: whatever is finished is in the
-store. A job that is about to run out of time, or is preempted, is queued again; one that died without a word (memory,
+store. A job that is about to run out of time saves its training and is queued again; so is one that is preempted, and
+one that had nothing to save, which counts against ``requeues``. A job that died without a word (memory,
 a lost node) is submitted again, three times at most.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -17,8 +19,9 @@ from typing import Any
 from adapterxfer.engines.events import Listener, Outcome, PlanLike, silent
 from adapterxfer.engines.ledger import Ledger, run_passes, stop_signals, worker_died
 from adapterxfer.engines.pool import ONE_THREAD
-from adapterxfer.engines.queue import Queue, cancel
+from adapterxfer.engines.queue import Queue, cancel, requeue_this_job
 from adapterxfer.engines.remote import run_remote
+from adapterxfer.engines.worker import STOPPED, StopRequest
 from adapterxfer.errors import AdapterxferError, MissingDependency
 from adapterxfer.stages.registry import EXECUTORS
 from adapterxfer.store.failures import ATTEMPTS, LOG_LINES
@@ -47,7 +50,7 @@ class SlurmSettings:
         account: charged for them; empty for the user's default.
         timeout_min: time limit of one job in minutes.
         signal_s: seconds before that limit (at most a third of it) at which the job is told to end itself.
-        requeues: how often a job that ran out of time is queued again.
+        requeues: how often a job that ran out of time and had nothing to save is queued again.
         memory_gb: of one stage, in GiB, where its plan declares none; 0 for the cluster's default.
         array_parallelism: jobs of one array that run at the same time; 0 means ``--jobs``.
         cluster: ``slurm``, or ``local`` for processes on this machine without a queue.
@@ -88,14 +91,28 @@ class SlurmSettings:
 
 
 class StageJob:
-    """What submitit runs: one stage; after a time-out the same stage again, from its beginning."""
+    """What submitit runs: one stage; after a time-out the same stage again, from what it saved or its beginning."""
 
     def __call__(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Run the stage of ``message`` with one thread, and without GPUs unless it asks for some."""
         os.environ.update(ONE_THREAD)
         if not message["stage"]["resources"].get("gpus"):
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
-        return run_remote(message)
+        theirs = signal.getsignal(signal.SIGUSR2)  # submitit's: queues the job again and counts the time-outs
+
+        def end(number: int) -> None:
+            if number == signal.SIGUSR2 and callable(theirs):
+                theirs(number, None)
+            os._exit(STOPPED)
+
+        stop = StopRequest(end)
+        stop.watch(("SIGTERM", "SIGUSR2"))
+        answer = run_remote(message, stop=stop)
+        if answer["event"] == "stopped":
+            if stop.number == signal.SIGUSR2 and not requeue_this_job():
+                end(stop.number)
+            os._exit(STOPPED)
+        return answer
 
     def checkpoint(self, message: Mapping[str, Any]) -> Any:
         """Queue the same stage again; called when the time limit is near or the job is preempted."""
@@ -274,6 +291,10 @@ class _Pass(Ledger):
 
     def _died(self, job: Any, stage: Stage, cause: str) -> None:
         """A job ended without an answer: once more, unless that happened too often."""
+        if cause.startswith("PREEMPTED") or cause.endswith(f"exit code {STOPPED}:0"):  # it was asked to stop
+            self.schedule.ready(stage.key)
+            self.tell("retried", stage, detail={"attempt": 0, "cause": cause})
+            return
         attempts = self.attempts[stage.key] = self.attempts.get(stage.key, 0) + 1
         if attempts < ATTEMPTS:
             self.store.clean()

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,6 +24,7 @@ from queue import SimpleQueue
 from typing import IO, Any, Literal
 
 from adapterxfer.engines.faults import store_fault
+from adapterxfer.engines.launch import launch, processes_for
 from adapterxfer.engines.wire import error_as_json
 from adapterxfer.errors import StageStopped, StoreError
 from adapterxfer.stages.context import StageContext, never
@@ -105,11 +106,13 @@ def run_stage(
                 if report is not None:
                     report(line)
 
-            execute = load_executor(stage.kind, registry)
+            processes = processes_for(stage, settings)
+            execute = load_executor(stage.kind, registry) if processes == 1 else None
             use_one_thread()
             started = time.perf_counter()
             resume = store.resume_folder(stage)
-            result = execute(StageContext(stage, dict(inputs), scratch, log, dict(settings), resume, stop))
+            context = StageContext(stage, dict(inputs), scratch, log, dict(settings), resume, stop)
+            result = execute(context) if execute is not None else launch(context, registry, processes)
             seconds = time.perf_counter() - started
             files.close()
             facts = provenance(seconds=seconds, attempt=attempt, device=str(settings.get("device") or "cpu"))
@@ -169,10 +172,16 @@ class StopRequest:
     """What a signal asks of the stage in flight: to save and end, if it can, otherwise to end.
 
     Called by executors as ``context.stop``; `watch` installs it for SIGTERM and SIGUSR1 of this process.
+
+    Args:
+        end: called with the signal where no executor listens, so that there is nothing to save; default: the process
+            ends at once.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, end: Callable[[int], None] = lambda _number: os._exit(STOPPED)) -> None:
         self.requested = False
+        self.number = 0
+        self._end = end
         self._heard = False
 
     def __call__(self) -> bool:
@@ -184,15 +193,15 @@ class StopRequest:
         """A new stage begins: nobody has asked yet."""
         self.requested = self._heard = False
 
-    def ask(self, *_: object) -> None:
-        """Ask the stage to stop; where none listens there is nothing to save, and the process ends at once."""
-        self.requested = True
+    def ask(self, number: int = 0, _frame: object = None) -> None:
+        """Ask the stage to stop; where none listens there is nothing to save, and ``end`` is called."""
+        self.requested, self.number = True, number
         if not self._heard:
-            os._exit(STOPPED)
+            self._end(number)
 
-    def watch(self) -> None:
-        """Let SIGTERM and SIGUSR1 ask. Main thread only."""
-        for name in STOP_SIGNALS:
+    def watch(self, names: Sequence[str] = STOP_SIGNALS) -> None:
+        """Let these signals ask. Main thread only."""
+        for name in names:
             if hasattr(signal, name):
                 signal.signal(getattr(signal, name), self.ask)
 

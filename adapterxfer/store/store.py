@@ -260,6 +260,17 @@ class Store:
                 Path(lock.lock_file).unlink(missing_ok=True)
             lock.release()
 
+    @contextmanager
+    def stop_file(self) -> Iterator[Path]:
+        """A name in the store that no file has yet: a driver makes the file to ask its stages to save and end."""
+        self._runs.mkdir(parents=True, exist_ok=True)
+        path = self._runs / f"{secrets.token_hex(6)}.stop"
+        try:
+            yield path
+        finally:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
     def busy(self) -> list[str]:
         """Locks that somebody holds: short keys of stages in flight, and ``run`` for every driver."""
         held: list[str] = []

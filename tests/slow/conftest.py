@@ -9,4 +9,4 @@ from pathlib import Path
 collect_ignore_glob = [] if os.environ.get("ADAPTERXFER_SLOW") else ["test_*.py"]
 
 FAKES = Path(__file__).parents[1] / "unit" / "engines"
-sys.path += [str(FAKES), str(Path(__file__).parent)]
+sys.path += [str(FAKES), str(Path(__file__).parent), str(Path(__file__).parents[1] / "integration")]

@@ -129,6 +129,15 @@ def test_a_job_out_of_time_is_queued_again_and_finishes(study: Study) -> None:
     assert audit(study.store).left_behind == 0
 
 
+def test_a_training_out_of_time_saves_and_goes_on(study: Study) -> None:
+    long = stage("patient", "long", step_s=3.0)
+    outcome = study.run(FakePlan([long]), timeout_min="1", signal_s="20", requeues="0")
+    assert (outcome.exit_code, outcome.finished) == (0, (long.key,)), outcome.failed
+    assert 5 < study.store.read(long).result["started_at"] < 40
+    assert not study.store.resume_folder(long).exists()
+    assert study.causes() == []
+
+
 def test_a_job_out_of_time_too_often_fails_with_a_fix(study: Study) -> None:
     slow = stage("slow_once", "slow")
     outcome = study.run(FakePlan([slow]), timeout_min="1", signal_s="20", requeues="0")

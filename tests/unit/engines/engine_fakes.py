@@ -1,6 +1,7 @@
 """A tiny study for engine tests: executors that workers import, a plan, and a driver that can be killed.
 
-Run as a script: ``python engine_fakes.py STORE RUNS JOBS SECONDS_PER_STAGE`` runs the plan, to be killed.
+Run as a script: ``python engine_fakes.py STORE RUNS JOBS SECONDS_PER_STAGE [DIAMONDS] [ENGINE]`` runs the plan, to be
+killed.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ REGISTRY = {
         "die",
         "die_once",
         "slow_once",
+        "hungry",
+        "train_ranked",
         "abort",
         "leave",
         "environment",
@@ -114,6 +117,32 @@ def slow_once(context: StageContext) -> dict[str, Any]:
     return work(context)
 
 
+def hungry(context: StageContext) -> dict[str, Any]:
+    """Asks for more memory than the system gives it."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (4 * 1024**3, hard))
+    try:
+        return {"bytes": len(bytearray(8 * 1024**3))}
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def train_ranked(context: StageContext) -> dict[str, Any]:
+    """What every process of a stage on several devices sees; one of them may fail, or all wait to be stopped."""
+    rank = int(os.environ["RANK"])
+    context.log({"step": 1, "rank": rank})
+    (context.scratch / "value.txt").write_text(f"rank {rank}")
+    if context.stage.identity.get("refuses") == rank:
+        raise DataError(f"rank {rank}: not there", fix="put it there")
+    while context.stage.identity.get("waits"):
+        time.sleep(0.05)
+        if context.stop():
+            raise StageStopped("saved")
+    return {"rank": rank, "world": int(os.environ["WORLD_SIZE"]), "threads": os.environ["OMP_NUM_THREADS"]}
+
+
 def abort(context: StageContext) -> dict[str, Any]:
     print("last words", flush=True)  # noqa: T201
     os.abort()
@@ -134,13 +163,13 @@ def empty(context: StageContext) -> dict[str, Any]:
 
 
 def patient(context: StageContext) -> dict[str, Any]:
-    """Counts to 40 in two seconds; saves where it is when asked to stop."""
+    """Counts to 40, in two seconds unless told otherwise; saves where it is when asked to stop."""
     assert context.resume is not None
     saved = context.resume / "at"
     start = int(saved.read_text()) if saved.exists() else 0
     for step in range(start, 40):
         context.log({"step": step, "steps": 40})
-        time.sleep(0.05)
+        time.sleep(context.stage.identity.get("step_s", 0.05))
         if context.stop():
             context.resume.mkdir(parents=True, exist_ok=True)
             saved.write_text(str(step + 1))
@@ -155,14 +184,14 @@ def environment(context: StageContext) -> dict[str, Any]:
 
 
 def main() -> int:
-    from adapterxfer.engines.inline import run_plan
+    from adapterxfer.engines.choice import choose_engine
     from adapterxfer.store.store import Store
 
-    store, runs, jobs, sleep_s = sys.argv[1:]
-    plan = diamonds(3, sleep_s=float(sleep_s))
+    store, runs, jobs, sleep_s, *more = sys.argv[1:]
+    plan = diamonds(int(more[0]) if more else 3, sleep_s=float(sleep_s))
     if sleep_s == "-1":  # one stage that can save where it is, one that cannot
         plan = FakePlan([stage("patient", "long"), stage("work", "deaf", sleep_s=30.0)])
-    outcome = run_plan(
+    outcome = choose_engine(more[1] if more[1:] else "inline", {})(
         plan,
         Store(store),
         jobs=int(jobs),
