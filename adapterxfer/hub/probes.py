@@ -129,7 +129,9 @@ def as_example(format_name: str, values: Mapping[str, Any], labels: Sequence[str
         case "multiple_choice":
             choices = tuple(map(str, values["choices"]))
             return ChoiceExample("0", "0", "", str(values["context"]), str(values["question"]), choices, 0)
-    raise BundleError(f"format '{format_name}' has no head", fix="bundle a model of another format")
+    raise BundleError(
+        f"models with a head of format '{format_name}' cannot be bundled yet", fix="bundle a model of another format"
+    )
 
 
 def _draw(format_name: str, words: Sequence[str], rng: np.random.Generator, index: int) -> dict[str, Any]:
