@@ -1,27 +1,34 @@
-"""Time the resampling engine beside scipy.stats.bootstrap and a plain loop, in one process and on the same data.
+"""Time the resampling engine beside other tools, in one process and on the same data.
 
-    python scripts/benchmark_statistics.py [--pairs 200] [--examples 5000] [--resamples 10000] [--json] [--int8]
+    python scripts/benchmark_statistics.py [--pairs 200] [--examples 5000] [--resamples 10000] [--json]
+    python scripts/benchmark_statistics.py --end-to-end [--backend numpy]
 
 Every contestant answers the same question: the bootstrap distribution of a difference in accuracy, for every pair of
 systems. Contestants that take minutes run a share of the pairs or the resamples and are extrapolated, marked so. Times
-are CPU seconds of the process; set OMP_NUM_THREADS=1 for one thread.
+are CPU seconds of the process, the best of several repeats for ours; set OMP_NUM_THREADS=1 for one thread.
+
+The limit of a path is what it cannot do without: drawing the weights, and its bare matrix product on operands that are
+ready, one column per pair. `--end-to-end` times a whole study instead: 264 runs, each scored on 15 parallel languages
+and 40 other ones, 400 contrasts, with analytic variances, intervals, p-values and step-down adjustment.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import platform
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import stats
 
 from adapterxfer import statistics as st
-from adapterxfer.statistics.products import CountMatrix
+from adapterxfer.statistics.products import CountMatrix, int8_library
 from adapterxfer.statistics.weights import BLOCK, draw, stream
 
 _CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimddp")
@@ -31,158 +38,299 @@ class Timing(NamedTuple):
     """CPU seconds for the whole question; `share` of it was really computed."""
 
     seconds: float
-    share: float
+    share: float = 1.0
 
 
 def main() -> None:
-    arguments = _arguments()
-    if arguments.int8:
-        import torch
-
-        torch.set_num_threads(1)
-    correct = _correct(arguments.pairs, arguments.examples)
-    timings = {
-        "adapterxfer, multinomial": _ours(correct, arguments.resamples, "multinomial"),
-        "adapterxfer, poisson": _ours(correct, arguments.resamples, "poisson"),
-        "adapterxfer, mammen": _ours(correct, arguments.resamples, "mammen"),
-        "limit: random numbers and matrix product": _limit(correct, arguments.resamples),
-        "scipy.stats.bootstrap, all pairs in one call": _scipy_joint(correct, arguments.resamples),
-        "scipy.stats.bootstrap, pair by pair": _scipy_pairs(correct, arguments.resamples),
-        "plain loop over resamples": _plain_loop(correct, arguments.resamples),
-    }
-    if arguments.json:
-        print(json.dumps(_as_json(arguments, timings), indent=2))
-    else:
-        _print(arguments, timings)
-
-
-def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=200)
     parser.add_argument("--examples", type=int, default=5000)
     parser.add_argument("--resamples", type=int, default=10_000)
-    parser.add_argument("--int8", action="store_true", help="load PyTorch, whose int8 product is used if it is faster")
+    parser.add_argument("--repeats", type=int, default=5, help="of our own, of which the best counts")
+    parser.add_argument("--end-to-end", action="store_true", help="a whole study instead of pairs")
+    parser.add_argument("--backend", choices=("auto", "numpy", "torch"), default="auto", help="for --end-to-end")
     parser.add_argument("--json", action="store_true")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    result = end_to_end(arguments.resamples, arguments.backend) if arguments.end_to_end else pairs(arguments)
+    result |= {"cpu_features": features(), "numpy": np.__version__, "blas": blas(), "python": platform.python_version()}
+    if arguments.json:
+        print(json.dumps(result, indent=2))
+    elif arguments.end_to_end:
+        for name, value in result.items():
+            print(f"{name:28} {value}")
+    else:
+        show(result)
 
 
-def _correct(pairs: int, examples: int) -> np.ndarray:
+def pairs(arguments: argparse.Namespace) -> dict[str, Any]:
+    """All contestants on pairs of accuracies; ratios are to both of our paths."""
+    correct = made_up(arguments.pairs, arguments.examples)
+    resamples, repeats = arguments.resamples, arguments.repeats
+    rows: dict[str, Timing] = {}
+    ratios: dict[str, float] = {}
+    study = Study(correct)
+    table_s = min(timed(study.table).seconds for _ in range(repeats))
+    backends = ["numpy", *(["torch"] if importlib.util.find_spec("torch") else [])]
+    for backend in backends:
+        one_thread(backend)
+        for weights in ("multinomial", "poisson", "mammen"):
+            limits, runs, whole = [], [], []
+            for _ in range(repeats):
+                limits.append(limit(correct, resamples, weights, backend))
+                replicates, both = study.ours(resamples, weights, backend)
+                runs.append(replicates)
+                whole.append(both)
+            name = f"ours, {backend}, {weights}"
+            rows[f"{name}: limit (draws + bare product)"] = Timing(min(limits))
+            rows[f"{name}: replicates and variances"] = Timing(min(runs))
+            rows[f"{name}: and intervals, p-values"] = Timing(min(whole))
+            ratios[f"{name}: replicates / limit"] = min(runs) / min(limits)
+            ratios[f"{name}: all / limit"] = min(whole) / min(limits)
+    rows["ours: table from examples (once, any number of questions)"] = Timing(table_s)
+    rows |= peers(correct, resamples)
+    joint = rows["scipy.stats.bootstrap, all pairs in one call"].seconds
+    for backend in backends:
+        ours = rows[f"ours, {backend}, multinomial: and intervals, p-values"].seconds
+        ratios[f"scipy joint / ours, {backend}"] = joint / ours
+        ratios[f"scipy joint / ours with the table, {backend}"] = joint / (ours + table_s)
+    return {
+        "pairs": arguments.pairs,
+        "examples": arguments.examples,
+        "resamples": resamples,
+        "cpu_s": {name: timing.seconds for name, timing in rows.items()},
+        "computed_share": {name: timing.share for name, timing in rows.items()},
+        "ratios": ratios,
+    }
+
+
+def made_up(count: int, examples: int) -> np.ndarray:
     """Correctness, shape ``(pairs, 2, examples)``."""
     rng = np.random.default_rng(0)
     easy = rng.normal(0, 1, examples)
-    return ((easy + rng.normal(0, 0.7, (pairs, 2, examples))) > -0.7).astype(np.int64)
+    return ((easy + rng.normal(0, 0.7, (count, 2, examples))) > -0.7).astype(np.int64)
 
 
-def _timed(function: Callable[[], object], share: float = 1.0) -> Timing:
+def one_thread(backend: str) -> None:
+    """PyTorch takes its threads from its own setting."""
+    if backend == "torch":
+        int8_library("torch").set_num_threads(1)
+
+
+def timed(function: Callable[[], object], share: float = 1.0) -> Timing:
     start = time.process_time()
     function()
     return Timing((time.process_time() - start) / share, share)
 
 
-def _ours(correct: np.ndarray, resamples: int, weights: str) -> Timing:
-    """The whole public way: table, replicates and analytic variances, intervals and p-values."""
-    pairs, _, examples = correct.shape
-    ids = np.array([f"{index:06d}" for index in range(examples)])
-    ones = np.ones(examples, dtype=np.int64)
-    metric = st.ratio_metric("accuracy", (1, 0), (0, 1))
-    cells = [
-        st.CellCounts({"pair": pair, "side": side}, None, "t", "en", "t", ids,
-                      np.stack([correct[pair, side], ones], axis=1))
-        for pair in range(pairs)
-        for side in (0, 1)
-    ]  # fmt: skip
-    systems = [[st.System.of({"pair": pair, "side": side}) for side in (0, 1)] for pair in range(pairs)]
-    contrasts = [st.score(a, "t", "en") - st.score(b, "t", "en") for a, b in systems]
+class Study:
+    """The public way: cells, table, contrasts."""
 
-    def work() -> None:
-        table = st.build_table(cells, {"t": metric})
-        st.estimates(table, st.resample(table, contrasts, resamples=resamples, seed=0, weights=weights))
+    def __init__(self, correct: np.ndarray) -> None:
+        ids = np.array([f"{index:06d}" for index in range(correct.shape[2])])
+        ones = np.ones(correct.shape[2], dtype=np.int64)
+        self.cells = [
+            st.CellCounts(
+                {"pair": pair, "side": side}, None, "t", "en", "t", ids, np.stack([correct[pair, side], ones], axis=1)
+            )
+            for pair in range(len(correct))
+            for side in (0, 1)
+        ]
+        systems = [[st.System.of({"pair": pair, "side": side}) for side in (0, 1)] for pair in range(len(correct))]
+        self.contrasts = [st.score(a, "t", "en") - st.score(b, "t", "en") for a, b in systems]
+        self.built = self.table()
 
-    return _timed(work)
+    def table(self) -> st.ScoreTable:
+        """From counts per example to cluster sums."""
+        return st.build_table(self.cells, {"t": st.ratio_metric("accuracy", (1, 0), (0, 1))})
 
-
-def _limit(correct: np.ndarray, resamples: int) -> Timing:
-    """Only the random words and the product with one column per system, the least any exact engine has to do."""
-    counts = correct.reshape(-1, correct.shape[-1]).T.astype(np.float64)
-    matrix = CountMatrix.of(counts)
-
-    def work() -> None:
-        for block in range(-(-resamples // BLOCK)):
-            matrix.product(draw("multinomial", stream(0, "t", block), clusters=len(counts)).multiples)
-
-    return _timed(work)
+    def ours(self, resamples: int, weights: str, backend: str) -> tuple[float, float]:
+        """CPU seconds of the replicates with analytic variances, and with intervals and p-values as well."""
+        start = time.process_time()
+        replicates = st.resample(
+            self.built, self.contrasts, resamples=resamples, seed=0, weights=weights, backend=backend
+        )
+        middle = time.process_time()
+        st.estimates(self.built, replicates)
+        return middle - start, time.process_time() - start
 
 
-def _scipy_joint(correct: np.ndarray, resamples: int) -> Timing:
-    share = min(1.0, 200 / resamples)
+def limit(correct: np.ndarray, resamples: int, weights: str, backend: str) -> float:
+    """CPU seconds of the draws and of the bare product of the path that the engine takes here."""
+    gaps = (correct[:, 0] - correct[:, 1]).astype(np.int8)
+    matrix = CountMatrix(gaps, distinct=True, torch=int8_library(backend))
+    out = np.empty((BLOCK, gaps.shape[1]), dtype=np.uint8)
+    first = draw(weights, stream(0, "t", 0), clusters=gaps.shape[1], out=out)
+    matrix.product(first.multiples, first.largest_total)
+    product = bare_product(matrix)
+    start = time.process_time()
+    for block in range(-(-resamples // BLOCK)):
+        drawn = draw(weights, stream(0, "t", block), clusters=gaps.shape[1], out=out)
+        product(drawn.multiples[: min(BLOCK, resamples - block * BLOCK)])
+    return time.process_time() - start
+
+
+def bare_product(matrix: CountMatrix) -> Callable[[np.ndarray], object]:
+    """The library call alone, with operands in their final type: the int8 product, or packed columns in float32."""
+    if matrix._path == matrix._in_int8:
+        torch, right = matrix._torch, matrix._int8
+        return lambda multiples: torch._int_mm(torch.from_numpy(multiples.view(np.int8)), right)
+    packed = (
+        matrix._pairs() if matrix._path == matrix._in_pairs else [(slice(None), matrix.counts.T.astype(np.float32))]
+    )
+    left = np.random.default_rng(0).integers(0, 3, (BLOCK, matrix.counts.shape[1])).astype(np.float32)
+    return lambda multiples: [left[: len(multiples), part] @ right for part, right in packed]
+
+
+def peers(correct: np.ndarray, resamples: int) -> dict[str, Timing]:
+    """Other tools on the same question; each computes a share that takes seconds."""
     gaps = (correct[:, 0] - correct[:, 1]).astype(np.float64)
-
-    def work() -> None:
-        stats.bootstrap((gaps,), np.mean, axis=-1, vectorized=True, method="percentile", batch=5,
-                        n_resamples=round(share * resamples), rng=np.random.default_rng(0))  # fmt: skip
-
-    return _timed(work, share)
-
-
-def _scipy_pairs(correct: np.ndarray, resamples: int) -> Timing:
-    share = 1 / len(correct)
     first, second = correct[0].astype(np.float64)
+    count, share = max(2, resamples // 50), max(2, resamples // 50) / resamples
+    few, few_share = max(2, resamples // 500), max(2, resamples // 500) / resamples
+    pair_share = 1 / len(correct)
+    found = {
+        "scipy.stats.bootstrap, all pairs in one call": timed(
+            lambda: stats.bootstrap((gaps,), np.mean, axis=-1, vectorized=True, method="percentile", batch=5,
+                                    n_resamples=count, rng=np.random.default_rng(0)), share),
+        "scipy.stats.bootstrap, pair by pair": timed(
+            lambda: stats.bootstrap((first, second), _gap, paired=True, vectorized=True, method="percentile",
+                                    batch=100, n_resamples=resamples, rng=np.random.default_rng(0)), pair_share),
+        "rliable style: stratified, numpy's global choice": timed(lambda: _rliable(gaps.T, few), few_share),
+        "plain loop over resamples, pair by pair": timed(lambda: _loop(first, second, few), few_share * pair_share),
+    }  # fmt: skip
+    if importlib.util.find_spec("arch"):
+        found["arch IIDBootstrap, all pairs together"] = timed(lambda: _arch(gaps.T, count), share)
+        found["arch IIDBootstrap, pair by pair"] = timed(lambda: _arch(gaps[:1].T, count), share * pair_share)
+    return found
 
-    def gap(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
-        return np.mean(x, axis=axis) - np.mean(y, axis=axis)
 
-    def work() -> None:
-        stats.bootstrap((first, second), gap, paired=True, vectorized=True, method="percentile", batch=100,
-                        n_resamples=resamples, rng=np.random.default_rng(0))  # fmt: skip
-
-    return _timed(work, share)
+def _gap(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
+    return np.mean(x, axis=axis) - np.mean(y, axis=axis)
 
 
-def _plain_loop(correct: np.ndarray, resamples: int) -> Timing:
+def _arch(columns: np.ndarray, resamples: int) -> None:
+    from arch.bootstrap import IIDBootstrap
+
+    IIDBootstrap(columns, seed=np.random.default_rng(0)).conf_int(
+        lambda drawn: drawn.mean(axis=0), resamples, method="percentile"
+    )
+
+
+def _rliable(scores: np.ndarray, resamples: int) -> None:
+    """Every column gets rows of its own, one `choice` per replicate and column, as in its StratifiedBootstrap."""
+    rows, columns = scores.shape
+    for _ in range(resamples):
+        drawn = [np.random.choice(rows, rows, replace=True) for _ in range(columns)]  # noqa: NPY002
+        scores[np.array(drawn).T, np.arange(columns)].mean(axis=0)
+
+
+def _loop(first: np.ndarray, second: np.ndarray, resamples: int) -> None:
     rng = np.random.default_rng(0)
-    count = max(1, resamples // 10)
-    share = count / resamples / len(correct)
-    first, second = correct[0].astype(np.float64)
-
-    def work() -> None:
-        for _ in range(count):
-            rows = rng.integers(0, len(first), len(first))
-            first[rows].mean() - second[rows].mean()
-
-    return _timed(work, share)
+    for _ in range(resamples):
+        rows = rng.integers(0, len(first), len(first))
+        first[rows].mean() - second[rows].mean()
 
 
-def _features() -> list[str]:
+def end_to_end(resamples: int, backend: str) -> dict[str, Any]:
+    """A study of the largest kind, from counts per example to adjusted p-values."""
+    one_thread("torch" if backend == "torch" else "numpy")
+    metrics = {
+        "xnli": st.ratio_metric("accuracy", (1, 0), (0, 1), gold_columns=(1,)),
+        "panx": st.ratio_metric("span_f1", (2, 0, 0), (0, 1, 1), gold_columns=(2,)),
+    }
+    making = time.process_time()
+    made = list(_study())
+    start = time.process_time()
+    table = st.build_table(made, metrics)
+    del made
+    built = time.process_time()
+    contrasts = _questions(table)
+    replicates = st.resample(table, contrasts, resamples=resamples, seed=0, backend=backend)
+    drawn = time.process_time()
+    rows = st.estimates(table, replicates)
+    st.estimates(table, replicates, scope="items+runs")
+    st.adjust_family(rows, replicates)
+    end = time.process_time()
+    return {
+        "runs": 264,
+        "rows": len(table.rows),
+        "clusters": sum(len(domain.clusters) for domain in table.domains),
+        "contrasts": len(contrasts),
+        "resamples": resamples,
+        "backend": backend,
+        "making_the_data_cpu_s": start - making,
+        "table_cpu_s": built - start,
+        "resample_cpu_s": drawn - built,
+        "estimates_cpu_s": end - drawn,
+        "total_cpu_s": end - start,
+        "peak_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+    }
+
+
+def _study() -> Iterator[st.CellCounts]:
+    """4 backbones x 2 variants x 11 intermediates x 3 seeds on 15 parallel languages and 40 with 5,500 sentences."""
+    rng = np.random.default_rng(0)
+    premises = np.array([f"{index // 3:05d}" for index in range(5010)])
+    sentences = np.array([f"{index:05d}" for index in range(5500)])
+    gold = rng.poisson(1.4, (40, 5500)).astype(np.int8)
+    one = np.ones(5010, dtype=np.int8)
+    for backbone in range(4):
+        for variant in ("full-ft", "stack"):
+            for intermediate in range(11):
+                labels: dict[str, str | int] = {"backbone": backbone, "variant": variant, "intermediate": intermediate}
+                for seed in (1, 2, 3):
+                    for language in range(15):
+                        right = (rng.random(5010) < 0.6 + 0.01 * backbone).astype(np.int8)
+                        counts = np.stack([right, one], axis=1)
+                        yield st.CellCounts(labels, seed, "xnli", f"x{language:02d}", "xnli", premises, counts)
+                    for language in range(40):
+                        found = gold[language] - (rng.random(5500) < 0.3) * (gold[language] > 0)
+                        counts = np.stack([found, found + (rng.random(5500) < 0.2), gold[language]], axis=1)
+                        name = f"n{language:02d}"
+                        yield st.CellCounts(
+                            labels, seed, "panx", name, f"panx/{name}", sentences, counts.astype(np.int8)
+                        )
+
+
+def _questions(table: st.ScoreTable) -> list[st.Contrast]:
+    """400 gains: of 80 systems on the parallel languages, on all others, and on three groups of these."""
+    others = table.languages("panx")
+    groups = [("xnli", table.languages("xnli")), ("panx", others)]
+    groups += [("panx", others[:13]), ("panx", others[13:26]), ("panx", others[26:])]
+    treated = [system for system in table.systems if system["intermediate"] != 0]
+    return [
+        st.gain(system, system.replace(intermediate=0), target, languages)
+        for system in treated
+        for target, languages in groups
+    ]
+
+
+def features() -> list[str]:
     source = Path("/proc/cpuinfo")
     flags = source.read_text(encoding="utf-8").split() if source.exists() else []
     return [feature for feature in _CPU_FEATURES if feature in flags]
 
 
-def _as_json(arguments: argparse.Namespace, timings: dict[str, Timing]) -> dict[str, object]:
-    base = timings["adapterxfer, multinomial"].seconds
-    return {
-        "pairs": arguments.pairs,
-        "examples": arguments.examples,
-        "resamples": arguments.resamples,
-        "int8": arguments.int8,
-        "cpu_features": _features(),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "results": {
-            name: {"cpu_s": timing.seconds, "computed_share": timing.share, "ratio": timing.seconds / base}
-            for name, timing in timings.items()
-        },
-    }
+def blas() -> str:
+    """Library and kernel that numpy multiplies with."""
+    if importlib.util.find_spec("threadpoolctl") is None:
+        return "unknown"
+    from threadpoolctl import threadpool_info
+
+    found = [i for i in threadpool_info() if i["user_api"] == "blas"]
+    return ", ".join(f"{i['internal_api']} {i['version']} {i.get('architecture', '')}".strip() for i in found)
 
 
-def _print(arguments: argparse.Namespace, timings: dict[str, Timing]) -> None:
-    base = timings["adapterxfer, multinomial"].seconds
-    print(f"{arguments.pairs} pairs x {arguments.examples} examples x {arguments.resamples} resamples")
-    print(f"cpu features: {' '.join(_features()) or 'unknown'}; numpy {np.__version__}")
-    print(f"{'':46} {'CPU s':>9} {'ratio':>8}")
-    for name, timing in timings.items():
-        note = "" if timing.share == 1.0 else f"  extrapolated from {timing.share:.4%}"
-        print(f"{name:46} {timing.seconds:9.2f} {timing.seconds / base:8.1f}{note}")
+def show(result: dict[str, Any]) -> None:
+    print(f"{result['pairs']} pairs x {result['examples']} examples x {result['resamples']} resamples")
+    print(f"cpu features: {' '.join(result['cpu_features']) or 'unknown'}; numpy {result['numpy']}, {result['blas']}")
+    print(f"{'':64} {'CPU s':>9}")
+    for name, seconds in result["cpu_s"].items():
+        share = result["computed_share"][name]
+        print(f"{name:64} {seconds:9.3f}{'' if share == 1.0 else f'  extrapolated from {share:.4%}'}")
+    print()
+    for name, ratio in result["ratios"].items():
+        print(f"{name:64} {ratio:9.2f}")
 
 
 if __name__ == "__main__":

@@ -52,6 +52,13 @@ class Combined:
     places: Places
     matrix: Any
 
+    @property
+    def where(self) -> Places | slice:
+        """The contrasts as a slice, which is faster to add to, if they are consecutive."""
+        first, last = int(self.contrasts[0]), int(self.contrasts[-1])
+        consecutive = last - first == len(self.contrasts) - 1 and bool((np.diff(self.contrasts) == 1).all())
+        return slice(first, last + 1) if consecutive else self.contrasts
+
 
 @dataclass(frozen=True, slots=True)
 class Rowwise:
@@ -98,7 +105,7 @@ class DomainColumns:
             for part in self.parts:
                 if isinstance(part, Combined):
                     below = weighted(sums[:, part.denominator], self.totals[part.denominator])
-                    out[part.contrasts] += _combined(part, sums, below, self.totals, weighted).T
+                    out[part.where] += _combined(part, sums, below, self.totals, weighted).T
                     continue
                 scores = _scores(part, weighted(sums[:, part.columns], self.totals[part.columns]))
                 for scale, (numbers, matrix) in part.matrices.items():
@@ -192,7 +199,7 @@ class _Ratios:
         self._counts, self.ratio = counts, ratio
         self._cache: dict[tuple[str, int], npt.NDArray[Any]] = {}
         self._names: dict[int, int] = {}
-        self._seen: dict[bytes, int] = {}
+        self._distinct: list[npt.NDArray[Any]] = []
 
     def numerator(self, row: int) -> npt.NDArray[Any]:
         return self._vector("above", self.ratio.numerator, row)
@@ -203,7 +210,11 @@ class _Ratios:
     def denominator_name(self, row: int) -> int:
         """Equal for rows with equal denominators."""
         if row not in self._names:
-            self._names[row] = self._seen.setdefault(self.denominator(row).tobytes(), len(self._seen))
+            vector = self.denominator(row)
+            equal = (name for name, other in enumerate(self._distinct) if np.array_equal(other, vector))
+            self._names[row] = next(equal, len(self._distinct))
+            if self._names[row] == len(self._distinct):
+                self._distinct.append(vector)
         return self._names[row]
 
     def _vector(self, kind: str, weights: Sequence[float], row: int) -> npt.NDArray[Any]:
@@ -298,14 +309,15 @@ def _combinations(combined: list[_Candidate], vectors: _Ratios) -> dict[int, npt
     """Integer combinations of numerators by number of the contrast; None where some count is too large."""
     rows = sorted({row for _, _, weights in combined for row in weights})
     numerators = np.stack([vectors.numerator(row) for row in rows])
-    wide = np.int64 if np.issubdtype(numerators.dtype, np.integer) else np.float64
     where = {row: place for place, row in enumerate(rows)}
     entries = [
         (place, where[row], weight) for place, (_, _, weights) in enumerate(combined) for row, weight in weights.items()
     ]
     places, columns, weights = (np.array(part) for part in zip(*entries, strict=True))
-    if int(np.abs(weights).max()) * float(numerators.max(initial=0)) > 2.0**31:
+    bound = float(np.bincount(places, weights=np.abs(weights)).max()) * float(numerators.max(initial=0))
+    if bound >= 2.0**31:
         return None
+    wide = np.float64 if not np.issubdtype(numerators.dtype, np.integer) else np.int16 if bound < 2.0**15 else np.int32
     matrix = sparse.csr_array((weights.astype(wide), (places, columns)), shape=(len(combined), len(rows)))
     result = narrowest(matrix @ numerators.astype(wide))
     if np.abs(result).max(initial=0) > _LARGEST_BEFORE:

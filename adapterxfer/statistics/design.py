@@ -60,11 +60,11 @@ def build_design(table: ScoreTable, contrasts: Sequence[Contrast]) -> Design:
     for number, contrast in enumerate(contrasts):
         chosen = entries.setdefault(contrast.scale, [])
         for cell, weight in contrast.terms.items():
-            if cell not in table.cells:
+            rows = table.cells.get(cell)
+            if rows is None:
                 raise StatisticsError(
                     f"contrast '{contrast.name}': no scores of {cell}", fix="leave it out, or add this system's runs"
                 )
-            rows = table.cells[cell]
             chosen.extend((number, row, weight / len(rows)) for row in rows)
     shape = (len(contrasts), len(table.rows))
     return Design({scale: _matrix(chosen, shape) for scale, chosen in entries.items()})

@@ -34,7 +34,7 @@ _WORTH_IMPORTING = 2**43
 _SHIFT = 4096.0
 """What the second of two packed columns is multiplied by; float32 holds integers up to 4096 squared."""
 _TRIED = 64
-"""Replicates on which paths are compared."""
+"""Replicates and columns on which paths are compared."""
 _FEWEST = 192
 """Clusters in one packed product below which unpacking costs more than packing saves."""
 
@@ -139,21 +139,23 @@ class CountMatrix:
         packed = self._pairs()
         limit = (_SHIFT / 2 if self._negative else _SHIFT) - 1
         weights = self._as_single(multiples)
-        first = np.zeros((len(weights), self.counts.shape[0] - self.counts.shape[0] // 2))
-        second = np.zeros((len(weights), self.counts.shape[0] // 2))
+        half, other = self.counts.shape[0] - self.counts.shape[0] // 2, self.counts.shape[0] // 2
+        first = np.zeros((len(weights), half), dtype=np.float32)
+        second = np.zeros((len(weights), other), dtype=np.float32)
         for part, counts in packed:
             sums = weights[:, part] @ counts
             if float(sums[:, -1].max(initial=0.0)) * self.highest > limit:
                 return self._in_single(multiples)
-            sums = sums[:, :-1]
-            pairs = sums[:, : second.shape[1]]
+            pairs = sums[:, :other]
             high = pairs * np.float32(1.0 / _SHIFT)
             np.rint(high, out=high) if self._negative else np.floor(high, out=high)
             second += high
             high *= np.float32(_SHIFT)
             pairs -= high
-            first += sums
-        return np.concatenate([first, second], axis=1)
+            first += sums[:, :half]
+        result = np.empty((len(weights), half + other))
+        result[:, :half], result[:, half:] = first, second
+        return result
 
     def _pairs(self) -> list[tuple[slice, npt.NDArray[np.float32]]]:
         """Slices of clusters with their packed counts: column i and column (half + i) in one number, and a column of
@@ -191,16 +193,14 @@ class CountMatrix:
         if work < _WORTH_TRYING or not possible:
             return floats
         few = multiples[:_TRIED]
-        expected = floats(few)
+        part = CountMatrix(self.counts[:_TRIED], distinct=True, torch=self._torch)
+        slower = part._in_pairs if packable else part._in_single
+        expected = slower(few)
         try:
-            same = np.array_equal(self._in_int8(few), expected)
+            same = np.array_equal(part._in_int8(few), expected)
         except RuntimeError:  # private function: shapes or devices it does not take
             same = False
-        if not same or _seconds(self._in_int8, few) >= _seconds(floats, few):
-            self._int8 = None
-            return floats
-        self._single, self._packed = None, None
-        return self._in_int8
+        return self._in_int8 if same and _seconds(part._in_int8, few) < _seconds(slower, few) else floats
 
 
 def exact_product(multiples: Multiples, counts: npt.NDArray[Any]) -> Floats:

@@ -147,34 +147,70 @@ def _domain(table: ScoreTable, domain: Domain, design: Design, runs: _Runs) -> _
     rows = np.unique(np.concatenate([matrix.indices for matrix in here])).astype(np.intp)
     if not len(rows):
         return _DomainPart(items, clusters, discordant, residual, deviation)
-    scores_here = table.scores[domain.first + rows]
-    effect = influence(table, domain, rows)
-    columns, filled = _columns(domain, rows), _filled(domain, rows)
     averaging = runs.averaging[domain.first + rows][:, domain.first + rows]
+    whole = _Effects(table, domain, rows)
     for scale, matrix in zip(design.matrices, here, strict=True):
         weights = matrix[:, rows]
         if not weights.nnz:
             continue
         models = runs.matrices[scale][:, domain.first + rows]
-        scaled = effect if scale == "points" else effect * transform_slope(scores_here, scale)[:, None]
+        apart = not models.nnz and weights.nnz <= 2 * len(rows)
         for numbers in _parts(np.flatnonzero(np.diff(weights.indptr)), number):
-            chosen = weights[numbers]
-            moved = chosen @ scaled
+            chosen, effects = weights[numbers], whole
+            if apart:  # every row belongs to about one contrast: only a few at a time, which stay in the cache
+                own = np.unique(chosen.indices)
+                chosen, effects = chosen[:, own], _Effects(table, domain, rows[own])
+            moved = chosen @ effects.scaled(scale)
             items[numbers] += np.einsum("ij,ij->i", moved, moved)
             size = abs(chosen).sum(axis=1)
+            filled = effects.filled
             clusters[numbers] += number if filled is None else ((abs(chosen) @ filled) > 0).sum(axis=1)
             different = np.zeros((len(numbers), number), dtype=bool)
-            for column in columns:
+            for column in effects.columns:
                 different |= np.abs(chosen @ column) > (1e-9 * float(column.max(initial=0.0)) * size)[:, None]
             discordant[numbers] += np.count_nonzero(different, axis=1)
         if models.nnz:
-            scores = transform(scores_here, scale)
+            scores = transform(table.scores[domain.first + rows], scale)
             deviation += models @ (scores - averaging @ scores)
+            scaled = whole.scaled(scale)
             centred = scaled - averaging @ scaled
             for pairs in _parts(np.flatnonzero(np.diff(models.indptr)), number):
                 moved = models[pairs] @ centred
                 residual[pairs] += np.einsum("ij,ij->i", moved, moved)
     return _DomainPart(correction * items, clusters, discordant, correction * residual, deviation)
+
+
+class _Effects:
+    """Influences and counts of some rows of a domain, made when they are first asked for."""
+
+    def __init__(self, table: ScoreTable, domain: Domain, rows: npt.NDArray[np.intp]) -> None:
+        self._table, self._domain, self._rows = table, domain, rows
+        self._points: Floats | None = None
+        self._other: tuple[list[Floats], Floats | None] | None = None
+
+    def scaled(self, scale: Scale) -> Floats:
+        """Influence of every cluster on the transformed scores, shape ``(rows, clusters)``."""
+        if self._points is None:
+            self._points = influence(self._table, self._domain, self._rows)
+        if scale == "points":
+            return self._points
+        scores = self._table.scores[self._domain.first + self._rows]
+        return np.asarray(self._points * transform_slope(scores, scale)[:, None])
+
+    @property
+    def columns(self) -> list[Floats]:
+        """See `_columns`."""
+        return self._made()[0]
+
+    @property
+    def filled(self) -> Floats | None:
+        """See `_filled`."""
+        return self._made()[1]
+
+    def _made(self) -> tuple[list[Floats], Floats | None]:
+        if self._other is None:
+            self._other = _columns(self._domain, self._rows), _filled(self._domain, self._rows)
+        return self._other
 
 
 def _parts(numbers: npt.NDArray[np.intp], width: int) -> Iterator[npt.NDArray[np.intp]]:

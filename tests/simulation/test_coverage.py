@@ -151,7 +151,7 @@ def test_three_seeds_need_the_two_way_variance() -> None:
 
 
 def test_step_down_keeps_the_family_wise_error_and_beats_holm() -> None:
-    rng, studies, family, items = np.random.default_rng(6), 250, 30, 200
+    rng, studies, family, items = np.random.default_rng(6), 200, 99, 200
     cells, gaps = [], []
     for number in range(studies):
         easy = rng.normal(0, 1, items)
@@ -165,8 +165,8 @@ def test_step_down_keeps_the_family_wise_error_and_beats_holm() -> None:
     adjusted = np.array([
         st.step_down(replicates, range(start, start + family)) for start in range(0, len(gaps), family)
     ])  # fmt: skip
-    assert (raw.min(axis=1) <= 0.05).mean() > 0.4
-    assert (adjusted.min(axis=1) <= 0.05).mean() <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / studies)
+    assert (raw.min(axis=1) <= 0.05).mean() > 0.6
+    assert (adjusted.min(axis=1) <= 0.05).mean() <= 0.08
     assert (adjusted.min(axis=1) <= 0.05).sum() >= ((raw.min(axis=1) * family) <= 0.05).sum()
 
 

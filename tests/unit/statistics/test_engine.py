@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -50,6 +51,12 @@ def test_same_numbers_in_another_process(make_table) -> None:
 
 
 PINNED = [[2, 0, 1, 0, 2], [0, 0, 1, 2, 2]]
+
+
+METRICS = {
+    "xnli": st.ratio_metric("accuracy", (1, 0), (0, 1), gold_columns=(1,)),
+    "panx": st.ratio_metric("span_f1", (2, 0, 0), (0, 1, 1), gold_columns=(2,)),
+}
 
 
 @pytest.mark.parametrize("kind", ["multinomial", "poisson", "mammen"])
@@ -252,3 +259,23 @@ def test_questions_the_table_cannot_answer(make_table) -> None:
         st.resample(table, [st.score(system, "xnli", "en")], resamples=1, seed=0)
     with pytest.raises(StatisticsError, match="not one of"):
         st.resample(table, [st.score(system, "xnli", "en")], seed=0, weights="jackknife")
+
+
+def test_the_order_of_the_input_and_the_number_of_threads_change_no_bit(make_cells, make_gain) -> None:
+    cells = make_cells()
+    tables = [st.build_table(part, METRICS) for part in (cells, cells[::-1], cells[7:] + cells[:7])]
+    made = [st.resample(t, [make_gain(t, "xnli"), make_gain(t, "panx")], resamples=400, seed=6) for t in tables]
+    for other in made[1:]:
+        np.testing.assert_array_equal(made[0].replicates, other.replicates)
+    code = (
+        "import hashlib, numpy as np; from adapterxfer.statistics.products import CountMatrix;"
+        "from adapterxfer.statistics.weights import draw, stream;"
+        "counts = np.random.default_rng(0).integers(0, 3, (300, 3000)); drawn = draw('multinomial', stream(1, 'd', 0), "
+        "clusters=3000); print(hashlib.sha256(CountMatrix(counts).product(drawn.multiples).tobytes()).hexdigest())"
+    )
+    hashes = {
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
+                       env={**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}).stdout
+        for threads in ("1", "2")
+    }  # fmt: skip
+    assert len(hashes) == 1
