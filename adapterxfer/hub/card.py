@@ -102,6 +102,8 @@ def _size(part: AdapterEntry) -> str:
 
 def _why_own(manifest: Manifest) -> str:
     """Why no library reads the adapters."""
+    if manifest.composition.fusion_rank:
+        return "`adapters` has no low-rank fusion."
     parts = [part for part in manifest.composition.adapters if part.layout == "own"]
     if not parts:
         return "its adapters belong to both libraries, and no model can hold both."

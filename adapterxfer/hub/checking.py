@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.errors import AdapterxferError, BundleError
+from adapterxfer.hub.manifest import read_manifest
 
 PACKAGE_PARENT = Path(__file__).parents[2]
 TIMEOUT_S = 3600.0
@@ -32,7 +33,9 @@ def verify_fresh(folder: Path, *, backbone: Path | None = None, timeout_s: float
     command = [sys.executable, "-m", "adapterxfer.hub.checking", str(folder)]
     command += ["--backbone", str(backbone)] if backbone is not None else []
     path = os.pathsep.join(filter(None, [str(PACKAGE_PARENT), os.environ.get("PYTHONPATH", "")]))
-    environment = {**os.environ, "PYTHONPATH": path, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    if not _fetches_backbone(folder):
+        environment["HF_HUB_OFFLINE"] = "1"
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=timeout_s, env=environment, check=False, encoding="utf-8"
@@ -47,6 +50,15 @@ def verify_fresh(folder: Path, *, backbone: Path | None = None, timeout_s: float
     if "error" in answer:
         raise BundleError(str(answer["error"]), fix=str(answer["fix"]))
     return answer
+
+
+def _fetches_backbone(folder: Path) -> bool:
+    """Whether the backbone is a public one at a pinned commit, which is fetched where it is not cached."""
+    try:
+        backbone = read_manifest(folder).backbone
+    except BundleError:
+        return False  # the new process says what is wrong with it
+    return backbone.kind == "hub" and not backbone.included
 
 
 def verify(folder: Path, *, backbone: Path | None = None) -> dict[str, Any]:

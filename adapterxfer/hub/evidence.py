@@ -58,12 +58,13 @@ def lineage(plan: Plan, key: str) -> list[dict[str, Any]]:
     return list(entries.values())
 
 
-def collect_results(plan: Plan, store: Store, key: str) -> dict[str, Any]:
+def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False) -> dict[str, Any]:
     """Content of ``results.json`` for a model of a finished or unfinished study.
 
     Args:
         plan: of the whole recipe, so that p-values are corrected as in its report.
         key: of the training stage.
+        encoder: the bundle holds the encoder, so that what it was pretrained on counts as training data.
 
     Raises:
         DataError: predictions of one target do not fit together.
@@ -85,7 +86,7 @@ def collect_results(plan: Plan, store: Store, key: str) -> dict[str, Any]:
         "languages": _languages(results, synthetic=settings.synthetic),
         "scores": scores,
         "gains": _gains(plan, store, own, settings),
-        "training": _training(plan, store, key),
+        "training": _training(plan, store, key, encoder=encoder),
     }
 
 
@@ -180,7 +181,7 @@ def _languages(results: Results, *, synthetic: bool) -> list[dict[str, Any]]:
     ]
 
 
-def _training(plan: Plan, store: Store, key: str) -> list[dict[str, Any]]:
+def _training(plan: Plan, store: Store, key: str, *, encoder: bool) -> list[dict[str, Any]]:
     """Data behind every training in the lineage, nearest first; those of a reused adapter as its author states them."""
     rows: dict[str, dict[str, Any]] = {}
     done = store.completed()
@@ -189,6 +190,8 @@ def _training(plan: Plan, store: Store, key: str) -> list[dict[str, Any]]:
         if stage.kind == "reuse_intermediate" and stage.key[:SHORT_KEY] in done:
             for row in _published(stage, done[stage.key[:SHORT_KEY]]):
                 rows.setdefault(f"{row['task']} {row['published']}", row)
+        if stage.kind == "pretrain" and encoder and stage.identity["tokens"]:
+            rows.setdefault("pretraining", _texts(plan.stages[stage.inputs["corpus"]]))
         if stage.kind not in TRAINING_KINDS:
             continue
         phase = stage.kind.removeprefix("train_")
@@ -221,6 +224,24 @@ def _published(stage: Stage, folder: Path) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def _texts(stage: Stage) -> dict[str, Any]:
+    """The text that a recipe's own backbone was pretrained on; nothing states a licence of a user's files."""
+    synthetic = stage.identity["source"]["kind"] == "world"
+    licence = "apache-2.0" if synthetic else "unstated"
+    return {
+        "task": "text",
+        "phase": "pretraining",
+        "format": "text",
+        "examples": None,
+        "hub": None,
+        "synthetic": synthetic,
+        "licence": licence,
+        "flags": list(facts_of(licence).flags),
+        "note": "",
+        "published": "",
+    }
+
+
 def _data(stage: Stage, phase: str) -> dict[str, Any]:
     name = str(stage.identity["task"])
     task = tasks().get(name)
@@ -234,7 +255,7 @@ def _data(stage: Stage, phase: str) -> dict[str, Any]:
         "phase": phase,
         "format": stage.identity["format"],
         "examples": stage.identity.get("train_examples"),
-        "hub": task.hub if task and task.source != "world" else None,
+        "hub": task.hub if task and stage.identity["source"]["kind"] == "hub" else None,
         "synthetic": synthetic,
         "licence": licence,
         "flags": list(facts_of(licence).flags),

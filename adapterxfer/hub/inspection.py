@@ -136,6 +136,9 @@ def _check_weights(folder: Path, manifest: Manifest) -> None:
             _check_layers(folder / name, layers, hidden, all_inside=part.layout != "own")
     if manifest.fused:
         joined = layout.fusion_folder(manifest.adapter_ids)
+    if manifest.composition.fusion_rank:
+        _check_layers(folder / joined / layout.FUSION_FILES[-1], layers, hidden, all_inside=True)
+    elif manifest.fused:
         expected[f"{joined}/model_adapter_fusion.safetensors"] = {
             f"encoder.layer.{layer}.output.adapter_fusion_layer.{joined}.{part}.{kind}": shape
             for layer in range(layers)

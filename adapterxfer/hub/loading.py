@@ -122,7 +122,7 @@ def _outside(manifest: Manifest, given: Path | None) -> LoadedBackbone:
     identity = {**entry.identity, "name": entry.name}
     if given is not None:
         identity = {**identity, "kind": "folder"}
-    elif entry.kind in ("stage", "folder", "hub"):
+    elif entry.kind in ("stage", "folder"):
         raise BundleError(
             f"{manifest.name}: needs backbone {describe_backbone(manifest)}, which it does not hold",
             fix="give its folder with --backbone DIR (load_bundle(backbone=...))",

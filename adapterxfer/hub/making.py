@@ -169,11 +169,13 @@ def _write(
     encoder: bool,
 ) -> Manifest:
     stage, composition = record.stage, model.composition
-    results = collect_results(plan, store, wanted.key)
+    results = collect_results(plan, store, wanted.key, encoder=encoder)
     protocols = _protocols(plan, wanted.key)
     architecture = model.loaded.architecture
     stacked = len(composition.adapters) > 1
     layouts = {p.id: layout_for(p.method, architecture.model_type, stacked=stacked) for p in composition.adapters}
+    if composition.fusion_rank:
+        layouts = dict.fromkeys(layouts, "own")  # no library reads such a fusion
     numbers = write_tensors(folder, model, layouts, encoder=encoder)
     identity = stage.identity["backbone"]
     write_library_files(

@@ -75,6 +75,8 @@ class Composition(Record):
     adapters: Annotated[list[AdapterEntry], Field(max_length=100)]
     heads: Annotated[list[HeadEntry], Field(min_length=1, max_length=100)]
     intermediate: Name
+    joint: bool = False
+    fusion_rank: Annotated[int, Field(ge=0, le=65536)] = 0
 
 
 class BackboneEntry(Record):
@@ -239,6 +241,8 @@ def _check_parts(manifest: Manifest, where: str) -> None:
         problems.append("it does not say whether it holds an encoder")
     if included and not manifest.full and encoder != manifest.backbone.fingerprint:
         problems.append("its encoder is not the backbone it names")
+    if manifest.composition.fusion_rank and manifest.library:
+        problems.append("no library reads a low-rank fusion")
     listed = set(manifest.files) | {layout.MANIFEST}
     problems += [f"{name}: not listed" for name in sorted(manifest.expected_files() - listed)]
     problems += [f"{name}: no bundle has such a file" for name in sorted(listed - manifest.expected_files())]

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.measure import untied_state
 from adapterxfer.errors import BundleError, VariantError
 from adapterxfer.formats.registry import get_format
 from adapterxfer.hub.fetching import Published, fetch_published, read_config
@@ -200,7 +201,7 @@ def _from_others(
 
 
 def _tensor_differences(state: Mapping[str, Tensor], backbone: LoadedBackbone, shape: AdapterShape) -> list[str]:
-    own = empty_adapter(backbone, shape).state_dict()
+    own = untied_state(empty_adapter(backbone, shape))
     layers = {int(name.partition(".")[0]) for name in state}
     if layers != set(range(backbone.layers)):
         return [f"it has {len(layers)} layers; backbone '{backbone.name}' has {backbone.layers}"]

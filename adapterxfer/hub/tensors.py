@@ -42,7 +42,7 @@ def write_tensors(folder: Path, model: TransferModel, layouts: Mapping[str, Layo
         files[f"{part_id}/{layout.ADAPTER_FILES[kind][-1]}"] = _adapter_tensors(adapter, part_id, kind, model)
     if model.fusion is not None:
         name = f"{layout.fusion_folder(ids)}/{layout.FUSION_FILES[1]}"
-        files[name] = fusion_to_library(model.fusion, ids)
+        files[name] = model.fusion.state_dict() if model.fusion.rank else fusion_to_library(model.fusion, ids)
     files[layout.HEADS] = _without_prefix(model.state_dict(), "heads.")
     if encoder:
         files[layout.ENCODER_FILES[1]] = untied_state(model.backbone)
@@ -77,7 +77,8 @@ def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     if manifest.fused:
         joined = layout.fusion_folder(manifest.adapter_ids)
         stored = load_file(folder / joined / layout.FUSION_FILES[1])
-        state |= _with_prefix(fusion_from_library(stored, manifest.adapter_ids), "fusion.")
+        own_names = manifest.composition.fusion_rank > 0
+        state |= _with_prefix(stored if own_names else fusion_from_library(stored, manifest.adapter_ids), "fusion.")
     state |= _with_prefix(load_file(folder / layout.HEADS), "heads.")
     if manifest.full:
         state |= _with_prefix(load_file(folder / layout.ENCODER_FILES[1]), "backbone.")
@@ -91,7 +92,7 @@ def _adapter_tensors(adapter: Adapter, part_id: str, kind: Layout, model: Transf
         case "peft":
             return adapter_to_peft(adapter, model.loaded.architecture)
         case _:
-            return adapter.state_dict()
+            return untied_state(adapter)
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

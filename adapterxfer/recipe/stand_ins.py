@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.catalog.stand_ins import stand_in_backbones
+
+SERIES = "world"
+"""The series of the world's backbones."""
 
 
 def use_world(value: dict[str, Any]) -> None:
     """Replace the backbones, small ones by small ones; tasks keep their names and are looked up in the world.
 
     Backbones of the world stay, so that a recipe can name the ones it wants. Unknown names are left to the check.
+    Hypotheses are asked about the world's backbones, without their published values.
     """
     axis = value.get("backbones")
     if value.get("world") is not True or not isinstance(axis, list):
@@ -34,3 +39,22 @@ def use_world(value: dict[str, Any]) -> None:
         for name in axis
     ]
     value["backbones"] = list(dict.fromkeys(replaced)) if all(isinstance(name, str) for name in axis) else replaced
+    statistics = value.get("statistics")
+    hypotheses = statistics.get("hypotheses") if isinstance(statistics, dict) else None
+    for entry in hypotheses if isinstance(hypotheses, list) else ():
+        if isinstance(entry, dict):
+            _translate(entry, chosen)
+
+
+def _translate(hypothesis: dict[str, Any], chosen: Mapping[str, str]) -> None:
+    """Ask a hypothesis about the world: its backbones and series; published values say nothing there."""
+    hypothesis.pop("reference", None)
+    if "series" in hypothesis:
+        hypothesis["series"] = SERIES
+    for side in ("over", "a", "b"):
+        selection = hypothesis.get(side)
+        named = selection.get("backbone") if isinstance(selection, dict) else None
+        if isinstance(selection, dict) and isinstance(named, str):
+            selection["backbone"] = chosen.get(named, named)
+        elif isinstance(selection, dict) and isinstance(named, list):
+            selection["backbone"] = list(dict.fromkeys(chosen.get(name, name) for name in named))

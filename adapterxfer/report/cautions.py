@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from adapterxfer.report.cells import signed
+from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import BackboneFacts, Caution, Effect, Score
 from adapterxfer.report.study import Study
 
@@ -28,8 +30,16 @@ def find_cautions(
     backbones: Sequence[BackboneFacts],
     libraries: dict[str, tuple[str, ...]],
     missing: Sequence[str],
+    *,
+    tests: Sequence[Judged] = (),
+    resamples: int = 0,
+    level: float = 0.95,
 ) -> tuple[Caution, ...]:
-    """All checks that found something, the most general first."""
+    """All checks that found something, the most general first.
+
+    Args:
+        tests: declared hypotheses and the ladders of the main questions.
+    """
     return (
         *_missing(missing, len(study.systems)),
         *_seeds(effects),
@@ -38,6 +48,10 @@ def find_cautions(
         *_cloze(backbones),
         *_overlaps(study),
         *_ceiling(scores, study),
+        *_scales(tests),
+        *_lonely(study),
+        *_unequal(study),
+        *_monte_carlo(effects, resamples, level),
         *_flags(effects),
         *_libraries(libraries),
     )
@@ -134,6 +148,62 @@ def _ceiling(scores: Sequence[Score], study: Study) -> Iterator[Caution]:
             "ceiling",
             f"Source-language scores reach {CEILING_POINTS} points on {', '.join(high)}: a falling gain may only mean "
             "that there is no room left.",
+        )
+
+
+def _scales(tests: Sequence[Judged]) -> Iterator[Caution]:
+    named = [test.text or test.name for test in tests if test.scale_dependent]
+    if named:
+        yield Caution(
+            "scale dependent",
+            "In points, logits and relative errors these trends differ in sign or significance, so a change with size "
+            f"may be a ceiling: {_listed(named)}",
+        )
+
+
+def _lonely(study: Study) -> Iterator[Caution]:
+    """Families of which only one language was tested: nothing is known about others of the family."""
+    members: dict[str, set[str]] = {}
+    for groups in study.groups.values():
+        for group in groups:
+            if group.kind == "family":
+                members.setdefault(group.name, set()).update(group.languages)
+    alone = [f"{family} ({next(iter(codes))})" for family, codes in sorted(members.items()) if len(codes) == 1]
+    if alone:
+        yield Caution(
+            "one language in a family",
+            f"These families stand on a single language, so a result is about that language: {_listed(alone)}",
+        )
+
+
+def _unequal(study: Study) -> Iterator[Caution]:
+    """Parallel targets whose languages do not have the same items."""
+    partly = []
+    for target in study.targets:
+        sizes = {row.cell.language: row.examples for row in study.table.rows if row.cell.target == target}
+        domains = {row.domain for row in study.table.rows if row.cell.target == target}
+        if domains == {target} and len(set(sizes.values())) > 1:
+            partly.append(f"{target} ({min(sizes.values()):,} to {max(sizes.values()):,} items)")
+    if partly:
+        yield Caution(
+            "partly parallel",
+            "Languages share their items only in part; what is missing in a language does not count there: "
+            f"{_listed(partly)}",
+        )
+
+
+def _monte_carlo(effects: Sequence[Effect], resamples: int, level: float) -> Iterator[Caution]:
+    """Bootstrap p-values so close to the limit that other resamples could move them across it."""
+    if not resamples:
+        return
+    alpha = 1.0 - level
+    error = math.sqrt(alpha * level / resamples)
+    close = [e for e in effects if e.items_p is not None and abs(e.items_p - alpha) < 2.0 * error]
+    if close:
+        yield Caution(
+            "Monte Carlo error",
+            f"{len(close)} of {len(effects)} bootstrap p-values over items lie within two Monte Carlo errors of "
+            f"{alpha:.2g} (one is {error:.4f} with {resamples} resamples): more resamples would settle them.",
         )
 
 

@@ -22,6 +22,7 @@ from adapterxfer.statistics import (
     minimum_detectable_effect,
     partial_conjunction,
     rungs,
+    shared_error,
     t_interval,
     t_p,
 )
@@ -151,7 +152,9 @@ class _Gatherer:
         items, both = (self.rows["two-sided"][scope][column] for scope in ("items", "items+runs"))
         languages = self._values(column + 1, len(claim.languages))
         sizes = self._values(column + 1 + len(claim.languages), len(claim.sizes))
-        climbed = rungs(items, both, languages, sizes, claim.parameters)
+        own = range(column + 1, column + 1 + len(claim.languages))
+        shared = shared_error(self.replicates.components, column, own)
+        climbed = rungs(items, both, languages, sizes, claim.parameters, shared=shared)
         main = items if claim.asked.scope == "items" else both
         rung = {"languages": climbed[2], "backbones": climbed[3]}.get(claim.asked.scope)
         withheld = self._withheld(both, rung)

@@ -43,7 +43,7 @@ def ladders(findings: Findings) -> Figure | None:
     panels = tuple(_ladder(findings, test) for test in chosen)
     caption = (
         "The same number with four intervals: for new test items; for new training runs too; for other languages of "
-        "the same kind (from the spread between languages, these runs); for other backbones (from the scatter "
+        "the same kind (from the spread between languages and what they share); for other backbones (from the scatter "
         "about the line). A scope without a bar cannot be had; the table says why. "
         f"{findings.settings['level']:.0%} intervals."
     )
@@ -189,7 +189,7 @@ def heatmap(findings: Findings) -> Figure | None:
         panels.append(_heat_panel(variant, tasks, targets, own, strongest))
     caption = (
         f"Zero-shot gain in points at {largest}. Tinted: difference found (**), or found for these models (*), after "
-        "correction for all cells; hollow: inconclusive, with the minimum detectable effect in the table of cells."
+        "correction for all cells; hollow: inconclusive (minimum detectable effects are in tables/all-effects.csv)."
     )
     return Figure("heatmap", "Which intermediate task helps which target?", caption, tuple(panels))
 

@@ -57,7 +57,19 @@ def find(
         answers=write_answers(study, effects, score_rows, settings.level) if study else (),
         effects=tuple(effects),
         scores=tuple(score_rows),
-        cautions=find_cautions(study, effects, score_rows, facts, libraries, missing) if study else (),
+        cautions=find_cautions(
+            study,
+            effects,
+            score_rows,
+            facts,
+            libraries,
+            missing,
+            tests=(*judged.tests, *beside.ladders),
+            resamples=settings.resamples,
+            level=settings.level,
+        )
+        if study
+        else (),
         backbones=facts,
         targets=tuple(_target_facts(results, name) for name in results.targets),
         languages=_languages(results),

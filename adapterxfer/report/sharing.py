@@ -6,6 +6,7 @@ import re
 import statistics
 from dataclasses import dataclass
 
+from adapterxfer.catalog import tasks
 from adapterxfer.report.cells import FULL, NONE
 from adapterxfer.report.model import Findings
 
@@ -42,12 +43,13 @@ def bundle_name(
 
 
 def sharing(findings: Findings) -> Sharing | None:
-    """The system with the highest mean zero-shot score at the largest backbone, on the target where it is best.
+    """The system with the highest mean zero-shot score on trained targets at the largest backbone, on its best target.
 
     None where nothing was trained for a target.
     """
     trained = [facts for facts in findings.backbones if not facts.untrained]
-    names = {facts.name for facts in findings.targets}
+    # A target without training (retrieval) has no model of its own to share.
+    names = {facts.name for facts in findings.targets if facts.name not in tasks() or tasks()[facts.name].trained}
     rows = [
         score
         for score in findings.scores
@@ -78,8 +80,8 @@ def _commands(findings: Findings, backbone: str, arm: str, intermediate: str, ta
     make += " --full-weights" if variant == FULL else ""
     system = f"{arm} after {intermediate}" if intermediate != NONE else f"{trained} without intermediate task"
     text = (
-        f"Highest mean zero-shot score at the largest backbone: {system} on {backbone}; here for {target} "
-        f"({points:.1f} points), its best target. The bundle holds the run of the first seed, not the best one. "
-        "Where the study was run with --store or --set, give the first command the same."
+        f"Highest mean zero-shot score on trained targets at the largest backbone: {system} on {backbone}; here for "
+        f"{target} ({points:.1f} points), its best target. The bundle holds the run of the first seed, not the best "
+        "one. Where the study was run with --store or --set, give the first command the same."
     )
     return Sharing(text, (make, f"adapterxfer push bundles/{name} --to ORG/{name}"))

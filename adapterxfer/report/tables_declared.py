@@ -121,8 +121,8 @@ def ladders(findings: Findings) -> Table:
         Column("assumes, or why it cannot be had"),
     )
     note = (
-        "One number in four scopes of inference. The interval over languages rests on their spread and holds for these "
-        "training runs. Not adjusted."
+        "One number in four scopes of inference. The interval over languages rests on their spread and on the "
+        "error over runs and parallel items that they share. Not adjusted."
     )
     return Table("ladders", "Four scopes of inference", note, columns, tuple(rows), open=False)
 

@@ -60,7 +60,7 @@ from adapterxfer.statistics.replicability import (
     partial_conjunction,
     probability_of_improvement,
 )
-from adapterxfer.statistics.rungs import Rung, ladder, rungs
+from adapterxfer.statistics.rungs import Rung, Shared, ladder, rungs, shared_error
 from adapterxfer.statistics.runs import PooledRuns, pooled_runs, resample_runs, two_way_interval
 from adapterxfer.statistics.stochastic_order import StochasticOrder, almost_stochastic_order
 from adapterxfer.statistics.table import Cell, CellCounts, ScoreTable, System
@@ -89,6 +89,7 @@ __all__ = [
     "Rung",
     "ScaleAgreement",
     "ScoreTable",
+    "Shared",
     "StochasticOrder",
     "System",
     "Verdict",
@@ -136,6 +137,7 @@ __all__ = [
     "rungs",
     "scale_agreement",
     "score",
+    "shared_error",
     "shift_p",
     "simultaneous_distances",
     "slope",

@@ -1,7 +1,8 @@
 """The ladder: one question, four scopes of inference, from these items and models to other backbones.
 
 1. items: new test items, same models. 2. items and runs: trained again as well. 3. languages: other languages of the
-same kind, a t interval over the effects by language. 4. backbones: a trend beyond these checkpoints, a regression with
+same kind, a t interval from the spread of the effects by language and from the error that all of them share (runs and
+parallel items). 4. backbones: a trend beyond these checkpoints, a regression with
 residual variance. A rung that cannot be computed says why.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from adapterxfer.statistics.estimate import Estimate, estimates
 from adapterxfer.statistics.intervals import t_interval, t_p
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.table import ScoreTable
+from adapterxfer.statistics.variance import Components
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,36 @@ def ladder(
     both = estimates(table, replicates, scope="items+runs", level=level)[0]
     by_language = replicates.values[1 : 1 + len(languages)]
     by_size = replicates.values[1 + len(languages) :]
-    return rungs(items, both, by_language, by_size, parameters)
+    shared = shared_error(replicates.components, 0, range(1, 1 + len(languages)))
+    return rungs(items, both, by_language, by_size, parameters, shared=shared)
+
+
+class Shared(NamedTuple):
+    """Error that the effects of all languages have in common, so that their spread cannot show it."""
+
+    variance: float
+    df: float
+
+
+def shared_error(parts: Components, question: int, languages: Sequence[int]) -> Shared:
+    """Error over runs and parallel items that does not average out over languages.
+
+    The variance of the mean is ``(own + (L - 1) * common) / L`` for error variances ``own`` of one language and a
+    covariance ``common`` of two; the spread between languages shows the part that is not common only.
+
+    Args:
+        parts: variances of all contrasts; over items alone where a system has a single run.
+        question: number of the contrast that is the mean over languages.
+        languages: numbers of the same contrast in each language.
+    """
+    count = len(languages)
+    if count < 2:
+        return Shared(0.0, math.inf)
+    alone = bool(np.isnan(parts.total[question]))
+    variances, df = (parts.items, parts.items_df) if alone else (parts.total, parts.total_df)
+    own = float(variances[list(languages)].sum()) / count**2
+    common = max(float(variances[question]) - own, 0.0) * count / (count - 1)
+    return Shared(common, float(df[question]))
 
 
 def rungs(
@@ -82,6 +114,8 @@ def rungs(
     by_language: Floats,
     by_size: Floats,
     parameters: Sequence[float],
+    *,
+    shared: Shared | None = None,
 ) -> tuple[Rung, Rung, Rung, Rung]:
     """All four rungs from what was estimated before, so that many questions share one resampling.
 
@@ -90,6 +124,7 @@ def rungs(
         by_language: values of the question in each language, whose mean it is; empty where it is no mean.
         by_size: values of the quantity at each backbone, whose slope it is; empty where it is no slope.
         parameters: parameter counts of ``by_size``.
+        shared: what `shared_error` says of the languages; nothing in common when None.
 
     Raises:
         StatisticsError: parts that do not make up the question.
@@ -112,17 +147,22 @@ def rungs(
     else:
         second = _missing("items+runs", assumes, "a single training run per system: repeat with more seeds")
     value, level = items.value, items.level
-    return first, second, _languages(by_language, value, level), _backbones(by_size, parameters, value, level)
+    third = _languages(by_language, value, level, shared or Shared(0.0, math.inf))
+    return first, second, third, _backbones(by_size, parameters, value, level)
 
 
-def _languages(effects: np.typing.NDArray[np.float64], value: float, level: float) -> Rung:
+def _languages(effects: np.typing.NDArray[np.float64], value: float, level: float, shared: Shared) -> Rung:
     assumes = "and languages are a random sample of their kind; effects by language are about normal"
     if len(effects) < 2:
         reason = "the question is not a mean over languages" if not len(effects) else "a single language"
         return _missing("languages", assumes, reason)
     _check_parts(float(effects.mean()), value, "the mean over languages")
-    error, df = float(effects.std(ddof=1)) / math.sqrt(len(effects)), float(len(effects) - 1)
-    return _t_rung("languages", value, error, df, level, assumes)
+    spread = float(effects.var(ddof=1)) / len(effects)
+    whole = spread + shared.variance
+    if whole == 0.0:
+        return _t_rung("languages", value, 0.0, math.inf, level, assumes)
+    df = whole**2 / (spread**2 / (len(effects) - 1) + shared.variance**2 / shared.df)
+    return _t_rung("languages", value, math.sqrt(whole), df, level, assumes)
 
 
 def _backbones(effects: np.typing.NDArray[np.float64], parameters: Sequence[float], value: float, level: float) -> Rung:

@@ -292,6 +292,10 @@ class Store:
             with suppress(StageBusyError), self.locked(folder.name[:SHORT_KEY], wait_s=0):
                 shutil.rmtree(folder, ignore_errors=True)
                 removed += 1
+        # A maker that died between the commit and its last step left what it had gone on from.
+        left = {folder.name: folder for folder in self._resume.iterdir()} if self._resume.is_dir() else {}
+        for key in left.keys() & self.completed().keys() if left else ():
+            shutil.rmtree(left[key], ignore_errors=True)
         return removed
 
     def scratch_log(self, stage: Stage, lines: int) -> list[str]:

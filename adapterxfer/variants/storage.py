@@ -171,7 +171,7 @@ def load_adapter(stored: StoredModel, part_id: str, backbone: LoadedBackbone) ->
             adapter = empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size))
             prefix = f"adapters.{part_id}."
             found = {n.removeprefix(prefix): t for n, t in read_weights(stored.folder).items() if n.startswith(prefix)}
-            fill(adapter.state_dict(), found, str(stored.folder / WEIGHTS))
+            fill(untied_state(adapter), found, str(stored.folder / WEIGHTS))
             return adapter
     raise VariantError(
         f"{stored.folder}: the model ('{stored.composition.variant}') has no adapter '{part_id}'",

@@ -18,6 +18,20 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "report"))
 
 from planted_study import plant
 
+DECLARED: list[dict[str, object]] = [
+    {"id": "H1", "text": "the gain changes with the size of the backbone", "contrast": "slope", "expect": "negative"},
+    {
+        "id": "H2", "text": "adapters are not worse by more than two points", "family": "adapters", "of": "score",
+        "contrast": "noninferior", "a": "stack", "b": "full-ft", "margin": 2.0, "each": "backbone",
+    },
+    {
+        "id": "H3", "text": "intermediate training helps", "family": "gain", "contrast": "gain",
+        "reference": {"value": 8.2, "label": "as stated in the project's description, not verified"},
+    },
+    {"id": "H4", "text": "a variant that was not run", "family": "none", "contrast": "gain",
+     "over": {"variant": "merge"}},
+]  # fmt: skip
+
 BROWSER = os.environ.get("ADAPTERXFER_BROWSER", "")
 collect_ignore_glob = [] if BROWSER else ["test_*.py"]
 
@@ -34,13 +48,20 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     given = os.environ.get("ADAPTERXFER_REPORT")
     if given:
         return Path(given).absolute()
+    from adapterxfer.recipe.hypotheses import read_hypotheses
     from adapterxfer.report.results import Results
     from adapterxfer.report.settings import ReportSettings
     from adapterxfer.report.writing import write_report
 
     root = tmp_path_factory.mktemp("report")
-    study = plant(root, lambda *_: 10.0, examples=80)
-    settings = ReportSettings(title="A planted study", recipe="planted", synthetic=True, resamples=200)
+    study = plant(
+        root, lambda *_: 10.0, examples=80, seeds=(1, 2, 3), variants=("full-ft", "stack"),
+        intermediates=("none", "nli", "qa"),
+    )  # fmt: skip
+    settings = ReportSettings(
+        title="A planted study", recipe="planted", synthetic=True, resamples=200,
+        hypotheses=read_hypotheses(DECLARED), multiplicity={"adapters": "holm"},
+    )  # fmt: skip
     results = Results.from_folders(study.cells, study.folders, languages=study.languages)
     write_report(results, root / "report", settings=settings)
     return root / "report" / "report.html"

@@ -49,12 +49,14 @@ def start(browser: str, profile: Path, page: Path, *options: str) -> str:
     return done.stdout
 
 
-def probe(browser: str, page: Path, folder: Path, *, width: int, height: int, dark: bool) -> dict[str, Any]:
+def probe(
+    browser: str, page: Path, folder: Path, *, width: int, height: int, dark: bool, script: str = PROBE
+) -> dict[str, Any]:
     """Measure a copy of the page that carries a script; the report itself has none.
 
     The copy lives in a frame, because a headless window is never narrower than 500 pixels.
     """
-    copy = page.read_text(encoding="utf-8").replace("</body>", f"{PROBE}</body>")
+    copy = page.read_text(encoding="utf-8").replace("</body>", f"{script}</body>")
     frame = f'<iframe style="width:{width}px;height:{height}px;border:0" srcdoc="{escape(copy)}"></iframe>'
     outer = folder / "frame.html"
     outer.write_text(f'<!DOCTYPE html><body style="margin:0">{frame}</body>', encoding="utf-8")
@@ -86,6 +88,58 @@ def test_page_fits_and_answers_on_the_first_screen(
         browser, tmp_path / "other", page, f"--screenshot={screenshots / name}", f"--window-size={width},5000", scheme
     )
     assert (screenshots / name).stat().st_size > 20_000
+
+
+def test_every_section_is_there_and_the_console_stays_empty(browser: str, page: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            browser, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--v=0",
+            f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", page.as_uri(),
+        ],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr
+    dom = done.stdout
+    assert "<script" not in dom
+    ids = re.findall(r'id="([^"]+)"', dom)
+    order = [ids.index(name) for name in ("hypotheses", "answers", "care", "figures", "tables", "method")]
+    assert order == sorted(order), "verdicts come first"
+    for name in ("ladder", "gain-by-size", "forest", "heatmap", "equivalence", "ranks", "components"):
+        assert f"figure-{name}" in ids
+    for name in ("hypotheses", "ladders", "ranks", "components", "power", "families", "scales"):
+        assert f"table-{name}" in ids
+    assert dom.count("<svg") == dom.count('class="panel"') > 12
+
+
+def test_verdicts_use_three_words_and_references_keep_their_label(browser: str, page: Path, tmp_path: Path) -> None:
+    dom = start(browser, tmp_path / "profile", page, "--dump-dom")
+    section = dom[dom.index('id="hypotheses"') : dom.index('id="answers"')]
+    chips = [unescape(text) for text in re.findall(r'<span class="chip [^"]*">(.*?)</span>', section)]
+    verdicts = [text for text in chips if not text.startswith("expected ")]
+    assert verdicts
+    assert all(
+        re.match(r"difference found: |equivalent within |inconclusive \(minimum detectable effect ", text)
+        for text in verdicts
+    )
+    if "Reference" in section:
+        assert "not verified" in section
+        assert "no verdict looks at it" in section
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_declared_hypotheses_fit_the_width(browser: str, page: Path, tmp_path: Path, width: int) -> None:
+    script = PROBE.replace(
+        "const short =",
+        "const cards = [...document.querySelectorAll('#hypotheses article')].map(e => e.getBoundingClientRect());"
+        "const chips = [...document.querySelectorAll('#hypotheses .chip')].map(e => e.getBoundingClientRect());"
+        "const short =",
+    ).replace(
+        "const facts = {",
+        "const facts = { cards: cards.length, right: Math.max(...cards.map(e => e.right), ...chips.map(e => e.right)),",
+    )
+    facts = probe(browser, page, tmp_path, width=width, height=900, dark=True, script=script)
+    assert facts["cards"] >= 1
+    assert facts["right"] <= width
 
 
 def luminance(color: str) -> float:

@@ -8,5 +8,7 @@ from pathlib import Path
 
 collect_ignore_glob = [] if os.environ.get("ADAPTERXFER_SLOW") else ["test_*.py"]
 
-FAKES = Path(__file__).parents[1] / "unit" / "engines"
-sys.path += [str(FAKES), str(Path(__file__).parent), str(Path(__file__).parents[1] / "integration")]
+TESTS = Path(__file__).parents[1]
+sys.path += [
+    str(TESTS / "unit" / "engines"), str(TESTS / "unit" / "hub"), str(Path(__file__).parent), str(TESTS / "integration")
+]  # fmt: skip

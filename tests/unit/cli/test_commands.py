@@ -286,3 +286,29 @@ def test_compare_and_report_need_finished_cells(recipe: str, capsys: pytest.Capt
     assert main(["report", recipe]) == 2
     assert main(["compare", recipe, "--a", "stak", "--b", "full-ft"]) == 2
     assert "did you mean 'stack'" in capsys.readouterr().err
+
+
+def test_power_plans_without_a_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["power", "--items", "1190", "--seeds", "1", "--discordance", "0.2", "--effect", "2", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["detectable"] == pytest.approx(3.63, abs=0.01)
+    assert row["power"] == pytest.approx(row["exact_power"], abs=0.01)
+    assert main(["power", "--items", "1190", "--tests", "99"]) == 0
+    assert "99 tests" in capsys.readouterr().out
+    assert main(["power"]) == 2
+    assert "neither a recipe nor --items" in capsys.readouterr().err
+    assert main(["power", "--items", "100", "--discordance", "1.5"]) == 2
+
+
+def test_check_and_verdicts_of_declared_hypotheses(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    claim = "statistics.hypotheses=[{id: H1, contrast: gain}]"
+    assert main(["check", recipe, "--set", claim]) == 0
+    assert "warning: hypothesis H1: one seed says nothing about retraining" in capsys.readouterr().out
+    assert main(["check", recipe, "--set", claim, "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)["warnings"]) == 1
+    assert main(["report", recipe, "--verdicts"]) == 2
+    assert "no hypothesis is declared" in capsys.readouterr().err
+    assert main(["report", recipe, "--verdicts", "--set", claim]) == 2
+    assert "no cell is finished" in capsys.readouterr().err
+    assert main(["power", recipe]) == 2
+    assert main(["compare", recipe, "--a", "stack", "--b", "full-ft", "--over", "resource"]) == 2

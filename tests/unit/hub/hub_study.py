@@ -93,7 +93,7 @@ controls: false
 statistics: {resamples: 100}
 """
 
-SIZES = {"reduction_factor": 4, "bottleneck_size": 6, "rank": 4, "prefix_length": 3}
+SIZES = {"reduction_factor": 6, "bottleneck_size": 6, "rank": 4, "prefix_length": 3}
 
 
 def methods_recipe() -> str:

@@ -39,7 +39,7 @@ def test_metadata_is_valid_and_honest(bundle: Make, variant: str) -> None:
     assert "synthetic" in data["tags"]
     assert "language" not in data, "a made-up language has no code"
     assert "base_model" not in data, "the backbone is not on the Hub"
-    assert data["license"] == "apache-2.0"
+    assert data["license"] == "other", "the bundle holds an encoder that was pretrained on files without a licence"
     assert data["library_name"] == ("transformers" if variant == "full-ft" else "adapter-transformers")
     values = {r["dataset"]["config"]: r["metrics"][0]["value"] for r in data["model-index"][0]["results"]}
     for row in results["scores"]:
@@ -56,7 +56,7 @@ def test_the_hubs_own_validation_accepts_it(bundle: Make, hub: StandInHub, monke
     for variant in ("stack", "full-ft"):
         ModelCard(parts(bundle, variant)[2]).validate(repo_type="model")
     assert hub.count("POST", "/api/validate-yaml") == 2
-    broken = ModelCard(parts(bundle)[2].replace("license: apache-2.0", "license: mine"))
+    broken = ModelCard(parts(bundle)[2].replace("license: other", "license: mine"))
     with pytest.raises(ValueError, match="license"):
         broken.validate(repo_type="model")
 
@@ -117,8 +117,13 @@ def test_training_data_name_every_phase(bundle: Make) -> None:
     _, results, card = parts(bundle, "fuse")
     assert [(row["task"], row["phase"]) for row in results["training"]] == [
         ("world-xnli", "fusion"),
+        ("text", "pretraining"),
         ("world-nli", "intermediate"),
     ]
+    assert "| text | pretraining | all | original files | unstated |" in card
+    _, results, card = parts(bundle, "fuse", full=False)
+    assert [row["task"] for row in results["training"]] == ["world-xnli", "world-nli"]
+    assert metadata(card)["license"] == "apache-2.0"
     assert "| world-nli | intermediate |" in card
 
 

@@ -155,7 +155,7 @@ def test_a_dry_run_sends_nothing(bundle: Make, hub: StandInHub) -> None:
 def test_the_published_card_is_valid_and_names_the_repository(bundle: Make, hub: StandInHub) -> None:
     from huggingface_hub import ModelCard
 
-    push_to(bundle("stack"), "org/name")
+    push_to(bundle("stack", full=False), "org/name")
     text = hub.files("org/name")["README.md"].decode()
     assert 'load_bundle("org/name")' in text
     assert card_problems(text) == []
@@ -445,6 +445,24 @@ def test_the_commands_at_the_end_of_a_report_work_as_printed(
     repository = f"ORG/{folder.name}"
     assert list(hub.repositories) == [repository]
     assert inspect_bundle(pull(repository).folder).name == folder.name
+
+
+def test_a_target_without_training_is_never_the_one_to_share(study: StudyFiles) -> None:
+    """However high retrieval scores: there is no model of that target, so no command could bundle it."""
+    import dataclasses
+
+    from adapterxfer.report.findings import find
+    from adapterxfer.report.results import Results
+    from adapterxfer.report.settings import ReportSettings
+    from adapterxfer.report.sharing import sharing
+
+    results = Results.from_plan(study.plan(), Store(study.store))
+    findings = find(results, ReportSettings(title="x", resamples=100))
+    high = [dataclasses.replace(s, score=99.0) if s.target == "world-retrieval" else s for s in findings.scores]
+    assert any(s.score == 99.0 for s in high)
+    found = sharing(dataclasses.replace(findings, scores=tuple(high)))
+    assert found is not None
+    assert "world-retrieval" not in found.commands[0]
 
 
 def test_names() -> None:

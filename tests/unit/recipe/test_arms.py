@@ -154,6 +154,20 @@ def test_languages_and_backbones_written_for_the_real_study_give_way() -> None:
     assert "backbones.0 = 'xlmr'" in problems("world=true", "backbones=[xlmr]", text=REAL)
 
 
+def test_hypotheses_are_asked_about_the_world() -> None:
+    written = (
+        "{id: H1, contrast: slope, by: log10_parameters, series: xlm-r, over: {resource: low}, "
+        "reference: {value: 3, label: published}}, "
+        "{id: H2, contrast: difference, a: {backbone: xlm-r-base}, b: {backbone: [xlm-r-large]}}"
+    )
+    first, second = load("world=true", f"statistics={{hypotheses: [{written}]}}", text=REAL).statistics.hypotheses
+    assert (first.series, first.reference) == ("world", None)
+    assert second.a is not None
+    assert second.b is not None
+    assert (second.a.backbone, second.b.backbone) == (("world-nano",), ("world-mini",))
+    assert load(f"statistics={{hypotheses: [{written}]}}", text=REAL).statistics.hypotheses[0].series == "xlm-r"
+
+
 def test_stand_ins_keep_the_order_of_sizes() -> None:
     for count in range(1, 8):
         sizes = ["world-nano", "world-micro", "world-mini", "world-small"]

@@ -73,6 +73,20 @@ def test_nothing_is_committed_when_the_maker_raises(store: Store) -> None:
     assert list((store.root / ".scratch").iterdir()) == []
 
 
+def test_a_commit_leaves_nothing_to_resume_from_however_it_ended(store: Store) -> None:
+    """Also where the maker died between the commit and its last step; what is not committed stays."""
+    done, waiting = make_stage(1), make_stage(2)
+    for stage in (done, waiting):
+        store.resume_folder(stage).mkdir(parents=True)
+        (store.resume_folder(stage) / "state").write_text("x")
+    commit(store, done)
+    assert not store.resume_folder(done).exists()
+    store.resume_folder(done).mkdir()
+    store.clean()
+    assert not store.resume_folder(done).exists()
+    assert (store.resume_folder(waiting) / "state").exists()
+
+
 def test_link_in_scratch_is_refused(store: Store, tmp_path: Path) -> None:
     stage = make_stage()
     (tmp_path / "secret").write_text("x")

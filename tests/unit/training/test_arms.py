@@ -320,3 +320,30 @@ def test_the_output_matrix_is_no_part_of_the_head() -> None:
 class _Backbone:
     def get_input_embeddings(self) -> torch.nn.Embedding:
         return torch.nn.Embedding(9, 4)
+
+
+def test_a_training_before_the_target_goes_on_with_model_and_head(
+    run: Any, world: Path, tmp_path: Path, backbone: LoadedBackbone
+) -> None:
+    stored = read_task(world / "pos")
+    examples = [replace(e, example_id=f"x{e.example_id}") for e in stored.split("train", "en")[:30]]
+    dev = {("train", "en"): examples, ("dev", "en"): examples[:5]}
+    write_task(tmp_path / "first", TaskData("first", "tagging", ("X", "Y"), dev))  # type: ignore[arg-type]
+    before = {"task": "first", "settings": {**LONG, "steps": 40}}
+    inputs = {"data": world / "pos", "before.first": tmp_path / "first"}
+    last = {**LONG, "steps": 2, "learning_rate": 1e-6}
+    for mode in ("adapter", "full"):
+        plain = run("train_target", {"data": world / "pos"}, mode=mode, settings=last)
+        folder = run("train_target", inputs, mode=mode, settings=last, before=[before])
+        training = described(folder)["training"]
+        assert (training["steps"], training["before"]["first"]["steps"]) == (2, 40)
+        assert described(plain)["training"]["first_loss"] > 1.3 * training["first_loss"], "what was learnt stays"
+        assert [head["task"] for head in described(folder)["composition"]["heads"]] == ["pos"]
+        lines = [json.loads(line) for line in (folder / "train.jsonl").read_text().splitlines()]
+        assert [line.get("before") for line in lines] == ["first", "first", None]
+        again = run("train_target", inputs, mode=mode, settings=last, before=[before])
+        assert (folder / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes()
+    splits = {("train", "en"): [replace(e, tags=("Z",) * len(e.words)) for e in examples]}  # type: ignore[union-attr]
+    write_task(tmp_path / "other", TaskData("first", "tagging", ("Z", "Y"), splits))  # type: ignore[arg-type]
+    with pytest.raises(StageError, match="other labels than 'pos'"):
+        run("train_target", {**inputs, "before.first": tmp_path / "other"}, settings=last, before=[before])

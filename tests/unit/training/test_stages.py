@@ -249,3 +249,16 @@ def test_a_stage_resumes_and_leaves_the_same_bytes(long_stage: tuple[Stage, dict
     assert [line["step"] for line in lines if "loss" in line] == [25, 50, 60]
     for file in ("model.json", "model.safetensors", "train.jsonl"):
         assert (tmp_path / "plain" / file).read_bytes() == (tmp_path / "third" / file).read_bytes(), file
+
+
+def test_an_adapter_whose_layers_share_weights_is_stacked(run: Any, world: Path, backbone: LoadedBackbone) -> None:
+    """The shared rules of Compacter are stored once, under the first layer's name."""
+    adapter = {"method": "compacter", "reduction_factor": 3}
+    lower = run("train_intermediate", {"data.nli": world / "nli"}, adapter=adapter)
+    folder = run("train_target", {"data": world / "pos", "intermediate": lower}, adapter=adapter, composition="stack")
+    model = reload(folder, backbone)
+    rules = [name for name in read_weights(folder) if name.endswith(".rule")]
+    assert rules == ["adapters.i00.0.rule", "adapters.t00.0.rule"]
+    layers: Any = model.adapters["i00"]
+    assert layers[1].rule is layers[0].rule
+    assert torch.equal(layers[0].rule, read_weights(lower)["adapters.t00.0.rule"])

@@ -1,0 +1,210 @@
+"""Kill a training -9 at random moments, let it go on each time, and compare every byte with an undisturbed one.
+
+    python scripts/soak_resume.py --kills 200
+
+Each training is one stage with dropout, on a small random backbone, that saves after every few steps; its process is
+killed at a random moment (also while it writes), the stage is run again until it ends, and the next training begins.
+Ends with exit code 1 if a file of a finished stage differs or a kill left something that could not be gone on from.
+Processes are forked from one that has imported everything, so that a kill costs no start of Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import torch
+
+from adapterxfer.backbones.loading import EMBEDDED_FOLDER, WORLD_FOLDER
+from adapterxfer.data.examples import PairExample, TaggingExample, TaskData
+from adapterxfer.data.storage import write_task
+from adapterxfer.engines.worker import run_stage
+from adapterxfer.stages.train import execute as _already_imported  # noqa: F401 - not again in every process
+from adapterxfer.store.keys import Stage
+from adapterxfer.store.store import Store
+
+BACKBONE = "world-nano"
+TASKS = {"pos": "tagging", "nli": "sequence_classification"}
+COMPARED = ("model.safetensors", "model.json", "train.jsonl")
+
+
+def main() -> int:
+    """Run the soak."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=60, help="of each training")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--first", type=int, default=0, help="number of the first training: variant and task")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder:
+        return Soak(Path(folder), arguments).run()
+
+
+class Soak:
+    """Trainings that are killed."""
+
+    def __init__(self, folder: Path, arguments: argparse.Namespace) -> None:
+        self.folder, self.arguments = folder, arguments
+        self.rng = np.random.default_rng(arguments.seed)
+        self.problems: list[str] = []
+        self.kills: Counter[str] = Counter()
+        self.resumed: list[int] = []
+        write_tasks(folder)
+        write_backbone(folder / "backbone")
+
+    def run(self) -> int:
+        """Everything; returns the exit code."""
+        rounds = self.arguments.first
+        while sum(self.kills.values()) < self.arguments.kills and not self.problems:
+            stage = self.stage(rounds)
+            seconds = self.undisturbed(stage)
+            self.disturb(stage, rounds, seconds)
+            rounds += 1
+            print(f"training {rounds}: {sum(self.kills.values())} kills, {len(self.problems)} problems", flush=True)
+        for problem in self.problems:
+            print(f"problem: {problem}")
+        facts = {
+            "kills": dict(self.kills), "trainings": rounds, "resumed": len(self.resumed),
+            "resumed_at_mean": float(np.mean(self.resumed or [0])), "problems": len(self.problems),
+        }  # fmt: skip
+        print(json.dumps(facts))
+        return 1 if self.problems else 0
+
+    def stage(self, number: int) -> Stage:
+        """Another variant and another selection each time."""
+        selection = ("last", "dev", "mean")[number % 3]
+        task = tuple(TASKS)[number % 2]
+        settings = {
+            "learning_rate": 3e-3, "batch_size": 8, "steps": self.arguments.steps, "max_length": 48,
+            "weight_decay": 0.01, "selection": selection,
+        }  # fmt: skip
+        identity: dict[str, Any] = {
+            "backbone": {"name": "soak", "kind": "folder", "dtype": "float32", "attention": "sdpa"},
+            "mode": "full" if number % 4 == 3 else "adapter", "adapter": {"method": "seq_bn", "bottleneck_size": 8},
+            "composition": "fresh", "task": task, "format": TASKS[task], "settings": settings, "seed": number,
+        }  # fmt: skip
+        return Stage("train_target", 1, identity, {"data": "0" * 64, "backbone": "1" * 64}, slug=f"s{number}")
+
+    def undisturbed(self, stage: Stage) -> float:
+        """Run the stage in a store of its own; returns the seconds of its training loop."""
+        process = self.fork(stage, "undisturbed", 0)
+        if os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) != 0:
+            self.problems.append("the undisturbed training failed")
+            return 0.0
+        return float(Store(self.folder / "undisturbed").read(stage).result["seconds"])
+
+    def disturb(self, stage: Stage, number: int, seconds: float) -> None:
+        """Run the stage through kills until it ends, and compare."""
+        store = Store(self.folder / "killed")
+        every = int(self.rng.integers(1, 6))
+        for _ in range(500):
+            store.clean()  # what the killed one left
+            process = self.fork(stage, "killed", every)
+            # Four times of five the clock starts with the training, else with the process.
+            deadline = time.perf_counter() + float(self.rng.uniform(0.0, seconds))
+            begun = self.rng.random() < 0.2
+            ended = (0, 0)
+            while ended[0] == 0 and (not begun or time.perf_counter() < deadline):
+                time.sleep(0.001)
+                if not begun and any((store.root / ".scratch").glob("*/train.jsonl")):
+                    begun, deadline = True, time.perf_counter() + float(self.rng.uniform(0.0, seconds))
+                ended = os.waitpid(process, os.WNOHANG)
+
+            if ended[0] == 0 and sum(self.kills.values()) < self.arguments.kills:
+                writing = any((store.root / ".resume").glob("*/.part-*"))
+                os.kill(process, signal.SIGKILL)
+                code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+                if code == -signal.SIGKILL:
+                    self.kills["while writing" if writing else "otherwise"] += 1
+                    continue
+            elif ended[0] == 0:
+                code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+            else:
+                code = os.waitstatus_to_exitcode(ended[1])
+            if code != 0:
+                self.problems.append(f"training {number}: exit code {code}")
+                return
+            break
+        store.clean()
+        expected = Store(self.folder / "undisturbed").folder(stage)
+        found = store.folder(stage)
+        self.problems += [
+            f"training {number}: {name} differs"
+            for name in COMPARED
+            if (expected / name).read_bytes() != (found / name).read_bytes()
+        ]
+        result = store.read(found).result
+        if at := result.get("resumed_at"):
+            self.resumed.append(int(at))
+        if any((store.root / ".resume").glob("*")):
+            self.problems.append(f"training {number}: its checkpoint was not removed")
+
+    def fork(self, stage: Stage, store: str, every: int) -> int:
+        """A process that runs the stage and ends."""
+        process = os.fork()
+        if process:
+            return process
+        code = 1
+        try:
+            inputs = {"data": self.folder / str(stage.identity["task"]), "backbone": self.folder / "backbone"}
+            settings = {"checkpoint_steps": every, "checkpoint_seconds": 0}
+            place = Store(self.folder / store)
+            place.open()
+            run_stage(stage, store=place, settings=settings, inputs=inputs)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+
+
+def write_backbone(folder: Path) -> None:
+    """The smallest embedded backbone, with dropout."""
+    folder.mkdir()
+    source = EMBEDDED_FOLDER / BACKBONE
+    for name in ("model.safetensors", "pretraining.json"):
+        (folder / name).write_bytes((source / name).read_bytes())
+    (folder / "tokenizer.json").write_bytes((WORLD_FOLDER / "tokenizer" / "tokenizer.json").read_bytes())
+    config = json.loads((source / "config.json").read_text())
+    config |= {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def write_tasks(folder: Path) -> None:
+    """Two small made-up tasks."""
+    rng = np.random.default_rng(7)
+    words = ["".join(rng.choice(list("abdeiklmnorstu"), size=rng.integers(2, 7))) for _ in range(60)]
+
+    def sentence() -> list[str]:
+        return [words[i] for i in rng.integers(0, len(words), size=rng.integers(3, 9))]
+
+    def tagged(i: int) -> TaggingExample:
+        chosen = sentence()
+        return TaggingExample(f"t{i}", f"c{i}", "en", tuple(chosen), tuple("XY"[len(word) > 4] for word in chosen))
+
+    def pair(i: int) -> PairExample:
+        first, second = sentence(), sentence()
+        label = "yes" if len(first) > len(second) else "no"
+        return PairExample(f"p{i}", f"c{i}", "en", " ".join(first), " ".join(second), label)
+
+    for name, make, labels in (("pos", tagged, ("X", "Y")), ("nli", pair, ("yes", "no"))):
+        splits = {("train", "en"): [make(i) for i in range(120)], ("dev", "en"): [make(i) for i in range(16)]}
+        write_task(folder / name, TaskData(name, TASKS[name], labels, splits))  # type: ignore[arg-type]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
