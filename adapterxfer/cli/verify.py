@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Say that it is what it claims to be, or why not."""
     from adapterxfer.hub.checking import verify, verify_fresh
-    from adapterxfer.hub.places import local_folder
+    from adapterxfer.hub.pulling import local_folder
 
     folder = local_folder(arguments.bundle)
     backbone = Path(arguments.backbone) if arguments.backbone else None

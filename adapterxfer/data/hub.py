@@ -26,7 +26,7 @@ from adapterxfer.data.examples import (
     TaggingExample,
     TaskData,
 )
-from adapterxfer.data.original import CARVED_DEV, carve, keep
+from adapterxfer.data.held_out import CARVED_DEV, carve, keep
 from adapterxfer.data.pools import question_sentence
 from adapterxfer.data.rows import refuse_hidden
 from adapterxfer.data.squad import locate_answer

@@ -12,8 +12,8 @@ from adapterxfer.catalog import AS_RELEASED
 from adapterxfer.data.choices import REPAIR_FROM
 from adapterxfer.data.compositions import COMPOSITIONS, DATASETS, Parts, patterns
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
+from adapterxfer.data.held_out import CARVED_DEV, carve, keep
 from adapterxfer.data.layouts import Layout, layout_files, read_layout
-from adapterxfer.data.original import CARVED_DEV, carve, keep
 from adapterxfer.data.pools import join_languages
 from adapterxfer.errors import DataError
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.data.files import open_text
-from adapterxfer.data.original import rank
+from adapterxfer.data.held_out import rank
 from adapterxfer.errors import DataError
 
 SCHEMA_VERSION = 1

@@ -16,8 +16,8 @@ from typing import Any
 from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
 from adapterxfer.data.files import HashCache, list_files
+from adapterxfer.data.held_out import keep
 from adapterxfer.data.official import Need, find, read_part
-from adapterxfer.data.original import keep
 from adapterxfer.data.texts import sample_lines
 from adapterxfer.errors import DataError
 

@@ -217,7 +217,7 @@ def load_bundle(place: str | Path, *, backbone: str | Path | None = None) -> Bun
         BundleError: it is incomplete, damaged, or made for another backbone.
         HubError: it could not be pulled.
     """
-    from adapterxfer.hub.places import local_folder
+    from adapterxfer.hub.pulling import local_folder
 
     folder = local_folder(place)
     opened: Opened = open_bundle(folder, backbone=None if backbone is None else Path(backbone))

@@ -40,20 +40,6 @@ def parse_place(text: str) -> HubPlace:
     return HubPlace(match[1], match[2])
 
 
-def local_folder(place: str | Path) -> Path:
-    """The folder of a bundle, pulled first where it is on the Hub.
-
-    Raises:
-        BundleError, HubError: there is none, or it could not be pulled.
-    """
-    path = Path(place)
-    if path.is_dir():
-        return path
-    from adapterxfer.hub.pulling import pull
-
-    return pull(parse_place(str(place))).folder
-
-
 def cache_root() -> Path:
     """Where pulled bundles are kept: ``ADAPTERXFER_CACHE``, or a folder in the user's cache."""
     given = os.environ.get("ADAPTERXFER_CACHE")

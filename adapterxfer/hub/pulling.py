@@ -22,7 +22,7 @@ from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub import layout
 from adapterxfer.hub.inspection import inspect_bundle
 from adapterxfer.hub.manifest import Manifest, parse_manifest, read_json
-from adapterxfer.hub.places import HubPlace, cache_root
+from adapterxfer.hub.places import HubPlace, cache_root, parse_place
 from adapterxfer.hub.requests import Sleep, call, hub_api
 from adapterxfer.store.files import hash_file, write_json
 
@@ -181,3 +181,13 @@ def _forget(partial: Path, names: Iterable[str]) -> None:
         (partial / name).unlink(missing_ok=True)
         for kind in (".metadata", ".lock"):
             (partial / ".cache" / "huggingface" / "download" / f"{name}{kind}").unlink(missing_ok=True)
+
+
+def local_folder(place: str | Path) -> Path:
+    """The folder of a bundle, pulled first where it is on the Hub.
+
+    Raises:
+        BundleError, HubError: there is none, or it could not be pulled.
+    """
+    path = Path(place)
+    return path if path.is_dir() else pull(parse_place(str(place))).folder

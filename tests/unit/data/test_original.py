@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from adapterxfer.data.conllu import UPOS, read_conllu
 from adapterxfer.data.files import HashCache, list_files, open_text, plain_name
-from adapterxfer.data.original import carve, keep, read_original
+from adapterxfer.data.held_out import carve, keep
+from adapterxfer.data.original import read_original
 from adapterxfer.data.sources import check_source, describe_source, describe_sources, locate
 from adapterxfer.data.squad import gold_sentence, locate_answer, read_squad
 from adapterxfer.data.storage import check_task
