@@ -17,7 +17,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from adapterxfer.hub.checking import verify_fresh
-from adapterxfer.hub.making import choose, make_bundle
+from adapterxfer.hub.making import backbone_place, choose, make_bundle
 from adapterxfer.plan import build_plan
 from adapterxfer.recipe import load_recipe, resolve_recipe
 from adapterxfer.report.findings import find
@@ -42,8 +42,7 @@ def make_card(recipe_path: Path, store_path: Path, changes: list[str], out: Path
     (wanted,) = choose(build_plan(recipe, only=only))
     with tempfile.TemporaryDirectory() as root:
         folder, manifest = make_bundle(plan, store, wanted, Path(root), full_weights="--full-weights" in words)
-        backbone = plan.stages[wanted.key].inputs.get("backbone")
-        outside = None if backbone is None or manifest.backbone.included else store.folder(plan.stages[backbone])
+        outside = None if manifest.backbone.included else backbone_place(plan, store, plan.stages[wanted.key])
         checked = verify_fresh(folder, backbone=outside)
         place = out / recipe.name
         shutil.rmtree(place, ignore_errors=True)

@@ -50,7 +50,7 @@ def make_and_verify(
         What is known of each bundle with its ``folder``, the names of those left out, and the plan.
     """
     from adapterxfer.hub.checking import verify_fresh
-    from adapterxfer.hub.making import choose, make_bundle
+    from adapterxfer.hub.making import backbone_place, choose, make_bundle
     from adapterxfer.store.store import Store
 
     narrowed = read_plan(arguments)
@@ -63,16 +63,14 @@ def make_and_verify(
             left_out.append(wanted.name)
             continue
         folder, manifest = make_bundle(plan, store, wanted, Path(arguments.out), full_weights=arguments.full_weights)
-        backbone = manifest.backbone
-        outside = None
-        if backbone.kind == "stage" and not backbone.included:
-            outside = store.folder(plan.stages[stage.inputs["backbone"]])
+        outside = None if manifest.backbone.included else backbone_place(plan, store, stage)
         checked = verify_fresh(folder, backbone=outside)
         made.append({"folder": str(folder), **checked})
         if not arguments.json:
             say(f"{folder}  {size_text(checked['bytes'])}  verified, logits differ by {checked['difference']:.1g}")
             if outside is not None:
-                say("  its backbone was trained by the recipe and is not in it; --full-weights adds it")
+                whose = "trained" if manifest.backbone.kind == "stage" else "given as a folder"
+                say(f"  its backbone was {whose} by the recipe and is not in it; --full-weights adds it")
     return made, left_out, plan
 
 

@@ -130,7 +130,13 @@ def title(manifest: Manifest) -> str:
 
 
 def what(manifest: Manifest) -> str:
-    """What the model is, in one or two sentences."""
+    """What the model is, in a few sentences."""
+    merged = manifest.lineage[0].kind == "merge"
+    more = ' Its weights were joined from those of several trained models, listed under "Where it comes from".'
+    return _what(manifest) + (more if merged else "")
+
+
+def _what(manifest: Manifest) -> str:
     composition = manifest.composition
     tasks = " and ".join(head.task for head in composition.heads)
     before = composition.intermediate

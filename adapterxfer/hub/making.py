@@ -28,6 +28,7 @@ from adapterxfer.hub.manifest import SCHEMA, Manifest, parse_manifest, seal, wri
 from adapterxfer.hub.probes import write_probes
 from adapterxfer.hub.tensors import write_tensors
 from adapterxfer.plan import Plan
+from adapterxfer.plan.backbones import Backbones
 from adapterxfer.report.sharing import bundle_name
 from adapterxfer.store.files import hash_file
 from adapterxfer.store.keys import Stage
@@ -121,8 +122,7 @@ def make_bundle(
     if stage.kind not in TRAINING_KINDS:
         raise BundleError(f"stage {stage.short_key} is no training", fix="bundle a trained model")
     record = store.read(stage)
-    parents = {role: store.folder(plan.stages[key]) for role, key in stage.inputs.items() if role == "backbone"}
-    backbone = load_backbone(stage.identity["backbone"], parents.get("backbone"))
+    backbone = load_backbone(stage.identity["backbone"], backbone_place(plan, store, stage))
     model = _load(record.folder, backbone)
     if model.composition.trains_backbone and not full_weights:
         size = sum(tensor.numel() * tensor.element_size() for tensor in model.backbone.state_dict().values())
@@ -146,6 +146,14 @@ def make_bundle(
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return place, manifest
+
+
+def backbone_place(plan: Plan, store: Store, stage: Stage) -> Path | None:
+    """Folder of the backbone of a training, where a recipe trained or named it; None for package data and the Hub."""
+    if parent := stage.inputs.get("backbone"):
+        return store.folder(plan.stages[parent])
+    identity = stage.identity["backbone"]
+    return Backbones(plan.recipe).folder(str(identity["name"])) if identity["kind"] == "folder" else None
 
 
 def _load(folder: Path, backbone: LoadedBackbone) -> TransferModel:
@@ -200,8 +208,7 @@ def _write(
     for extra in set(folder.glob("*.model")) | set(folder.glob("added_tokens.json")):
         extra.unlink()
     _write_json(folder / layout.RESULTS, results)
-    recipe = {key: value for key, value in plan.recipe.resolved().items() if key != "data_root"}
-    _write_json(folder / layout.RECIPE, recipe)
+    _write_json(folder / layout.RECIPE, _recipe(plan))
     for panel in draw_scores(results):
         (folder / "figures").mkdir(exist_ok=True)
         (folder / "figures" / f"{panel.name}.svg").write_text(panel.svg, encoding="utf-8", newline="\n")
@@ -212,7 +219,8 @@ def _write(
         "seed": int(stage.labels["seed"]),
         "composition": _composition(model, protocols, layouts),
         "backbone": _backbone_entry(stage, model, record, encoder=encoder),
-        "trainable_parameters": int(record.result["trainable_parameters"]),
+        # Merging trains nothing.
+        "trainable_parameters": 0 if stage.kind == "merge" else int(record.result["trainable_parameters"]),
         "bundle_parameters": numbers,
         "lineage": lineage(plan, wanted.key),
         "recipe": {"name": plan.recipe.name, "digest": plan.recipe.digest},
@@ -227,6 +235,15 @@ def _write(
     (folder / layout.CARD).write_text(card, encoding="utf-8", newline="\n")
     content["files"] = _facts(folder)
     return write_manifest(folder, content)
+
+
+def _recipe(plan: Plan) -> dict[str, Any]:
+    """The resolved recipe without places of this machine."""
+    content = {key: value for key, value in plan.recipe.resolved().items() if key != "data_root"}
+    for name, source in content.get("backbone_sources", {}).items():
+        if "folder" in source:
+            source["folder"] = f"FOLDER OF {name}"
+    return content
 
 
 def _protocols(plan: Plan, key: str) -> dict[str, str]:

@@ -47,7 +47,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     """
     use_one_thread()
     identity = context.stage.identity
-    backbone = load_backbone(identity["backbone"], context.inputs.get("backbone"))
+    backbone = load_backbone(identity["backbone"], context.backbone_folder)
     shape = AdapterShape.of(identity["adapter"], backbone.hidden_size)
     place = HubPlace(identity["from"]["repository"], identity["from"]["commit"])
     published = fetch_published(place)
@@ -117,7 +117,7 @@ def _from_bundle(
     if wanted not in trained_on:
         differences.append(f"trained on {' and '.join(trained_on)}; the recipe asks for {wanted}")
     _refuse(published, differences)
-    opened: Opened = open_bundle(published.folder, backbone=context.inputs.get("backbone"))
+    opened: Opened = open_bundle(published.folder, backbone=context.backbone_folder)
     own = opened.model.composition
     composed = Composition(
         "adapter", (AdapterPart(TARGET_ID, "target", wanted, shape.method, shape.bottleneck_size),), own.heads

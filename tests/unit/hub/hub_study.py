@@ -17,6 +17,7 @@ from adapterxfer.catalog import METHODS
 from adapterxfer.data.examples import ChoiceExample, Example, RetrievalExample, TaskData
 from adapterxfer.data.storage import write_task
 from adapterxfer.plan import Plan, build_plan
+from adapterxfer.plan.backbones import backbone_folders
 from adapterxfer.recipe import load_recipe
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.registry import load_executor
@@ -132,12 +133,21 @@ def make_study(root: Path, text: str = RECIPE, *, scores: bool = True, store: Pa
         shutil.copytree(store, files.store)
     made, plan = Store(files.store), files.plan()
     done = made.completed()
+    needed = set(plan.stages)
+    if not scores:
+        wanted = [s for s in plan.stages.values() if s.kind not in ("predict", "report")]
+        needed = {key for stage in wanted if stage.labels.get("intermediate") != "none" for key in lineage(plan, stage)}
     for stage in plan.stages.values():
-        if not scores and (stage.kind in ("predict", "report") or stage.labels.get("intermediate") == "none"):
+        if stage.key not in needed:
             continue
         if stage.key[:SHORT_KEY] not in done:
             run_stage(made, stage, plan, tools)
     return files
+
+
+def lineage(plan: Plan, stage: Stage) -> set[str]:
+    """Keys of a stage and of all stages before it."""
+    return {stage.key}.union(*(lineage(plan, plan.stages[key]) for key in stage.inputs.values()))
 
 
 def run_stage(store: Store, stage: Stage, plan: Plan, tools: ModuleType) -> None:
@@ -155,7 +165,8 @@ def run_stage(store: Store, stage: Stage, plan: Plan, tools: ModuleType) -> None
             write_task(scratch, task_data(tools, str(stage.identity["task"]), stage.identity["languages"]))
         else:
             inputs = {role: store.folder(plan.stages[key]) for role, key in stage.inputs.items()}
-            result = load_executor(stage.kind)(StageContext(stage, inputs, scratch, lambda line: None, {}))
+            settings = {"backbone_folders": backbone_folders(plan.recipe, fetch=False)}
+            result = load_executor(stage.kind)(StageContext(stage, inputs, scratch, lambda line: None, settings))
         store.commit(stage, scratch, result=json.loads(json.dumps(result)), provenance=provenance(seconds=0.0))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from hub_study import RECIPE, Make, StudyFiles, make_study, run_stage, training_tools
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from stand_in_hub import StandInHub
 from transformers import XLMRobertaForSequenceClassification, XLMRobertaModel
 
@@ -208,6 +208,82 @@ def test_a_lora_of_peft(study: StudyFiles, hub: StandInHub, encoder: Path, tmp_p
     place = publish(hub, tmp_path / "made")
     ours = reuse_model(study, tmp_path, reusing(place, adapter=f"{{method: {method}, rank: 4}}"))
     same_hidden_states(ours, theirs.base_model.model.roberta)
+
+
+IA3_MAPS = r"encoder\.layer\.\d+\.(attention\.self\.key|attention\.self\.value|output\.dense)"
+
+
+def make_ia3(encoder: Path, out: Path, **options: Any) -> Any:
+    """An IA3 as peft makes it around a bare encoder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import peft
+
+        options = {"target_modules": IA3_MAPS, "feedforward_modules": r".*\d+\.output\.dense", **options}
+        model = XLMRobertaModel.from_pretrained(encoder, add_pooling_layer=False)
+        wrapped = peft.get_peft_model(model, peft.IA3Config(**options))
+        randomise(wrapped, "ia3_")
+        wrapped.peft_config["default"].base_model_name_or_path = "tiny"
+        wrapped.save_pretrained(out, save_embedding_layers=False)
+    return wrapped.eval()
+
+
+def make_vera(encoder: Path, ours: Path, out: Path) -> Any:
+    """A VeRA that peft trained further from one of ours: only with our projections can it come back."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import peft
+
+        model = XLMRobertaModel.from_pretrained(encoder, add_pooling_layer=False)
+        wrapped = peft.PeftModel.from_pretrained(model, ours, is_trainable=True)
+        randomise(wrapped, "vera_lambda")
+        wrapped.peft_config["default"].base_model_name_or_path = "tiny"
+        wrapped.save_pretrained(out, save_embedding_layers=False)
+    return wrapped.eval()
+
+
+def test_an_ia3_of_peft(study: StudyFiles, hub: StandInHub, encoder: Path, tmp_path: Path) -> None:
+    theirs = make_ia3(encoder, tmp_path / "made")
+    text = reusing(publish(hub, tmp_path / "made"), adapter="{method: ia3}")
+    same_hidden_states(reuse_model(study, tmp_path, text), theirs.base_model.model)
+
+
+@pytest.mark.parametrize(
+    ("maps", "reason"),
+    [
+        (IA3_MAPS.replace("key", "query"), "unknown .*query"),
+        (IA3_MAPS.replace("|output", "|attention.output"), "missing .*ffn_out|unknown .*attention.output"),
+    ],
+)
+def test_another_ia3(study: StudyFiles, hub: StandInHub, encoder: Path, tmp_path: Path, maps: str, reason: str) -> None:
+    make_ia3(encoder, tmp_path / "made", target_modules=maps)
+    text = reusing(publish(hub, tmp_path / "made"), adapter="{method: ia3}")
+    assert re.search(reason, refusal(study, tmp_path, text))
+
+
+def test_a_vera_with_our_projections(
+    study: StudyFiles, methods: Make, hub: StandInHub, encoder: Path, tmp_path: Path
+) -> None:
+    theirs = make_vera(encoder, methods("vera", "sequential") / "t00", tmp_path / "made")
+    text = reusing(publish(hub, tmp_path / "made"), adapter="{method: vera, rank: 4}")
+    same_hidden_states(reuse_model(study, tmp_path, text), theirs.base_model.model)
+
+
+@pytest.mark.parametrize("change", ["other", "left out"])
+def test_a_vera_with_other_projections(
+    study: StudyFiles, methods: Make, hub: StandInHub, encoder: Path, tmp_path: Path, change: str
+) -> None:
+    make_vera(encoder, methods("vera", "sequential") / "t00", tmp_path / "made")
+    path = tmp_path / "made" / "adapter_model.safetensors"
+    tensors = load_file(path)
+    if change == "other":
+        tensors["base_model.vera_A"] += 1e-3
+    else:
+        del tensors["base_model.vera_A"]
+    save_file(tensors, path, metadata={"format": "pt"})
+    text = reusing(publish(hub, tmp_path / "made"), adapter="{method: vera, rank: 4}")
+    reason = "other random projections" if change == "other" else "VeRA without its projections"
+    assert reason in refusal(study, tmp_path, text)
 
 
 @pytest.mark.parametrize("method", ["seq_bn", "double_seq_bn"])
