@@ -144,7 +144,7 @@ def _gains(plan: Plan, store: Store, own: Sequence[Cell], settings: ReportSettin
             continue
         variant, _, adapter = str(effect["variant"]).partition(" ")
         if variant == cell.variant and adapter in ("", cell.adapter):
-            rows.append({name: effect[name] for name in _GAIN_FIELDS})
+            rows.append({name: effect.get(name, "") for name in _GAIN_FIELDS})
     return rows
 
 

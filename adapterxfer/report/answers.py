@@ -202,7 +202,7 @@ class _Writer:
             smallest = effect.detectable * factor
             # Of systems trained once, this is about test items: it bounds nothing about training again.
             known = effect.seeds != 1 and math.isfinite(smallest) and smallest >= SMALLEST_SHOWN
-            return f"{open_}: {shown}{f'; {smallest:.1f} would probably be found' if known else ''}."
+            return f"{open_}: {shown}{f'; minimum detectable effect {smallest:.1f}' if known else ''}."
         return f"{up if effect.estimate > 0 else down}: {shown}."
 
     def _with_kinds(self, statement: Statement) -> Statement:

@@ -7,7 +7,7 @@ import pytest
 
 from adapterxfer import statistics as st
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.families import WITHHELD
+from adapterxfer.statistics.families import WITHHELD, multivariate_t_p
 
 
 @pytest.fixture(scope="module")
