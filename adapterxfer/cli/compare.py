@@ -116,7 +116,7 @@ def _row(effect: Effect) -> list[str]:
         f"{effect.low:+.1f} to {effect.high:+.1f}",
         _probability(effect.p),
         _probability(effect.p_adjusted),
-        effect.verdict,
+        effect.verdict_text,
     ]
 
 

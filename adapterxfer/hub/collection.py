@@ -40,7 +40,8 @@ class Row:
     Attributes:
         adapters: methods.
         score, low, high: mean over the zero-shot languages of its target; None where it was not evaluated.
-        gain, verdict: of the intermediate task; None and empty where the study has no comparison.
+        gain, verdict: of the intermediate task, the verdict with its remark; None and empty where the study has no
+            comparison.
     """
 
     name: str
@@ -69,7 +70,7 @@ class Row:
 
     @property
     def gain_text(self) -> str:
-        """``+2.1, found for these models``."""
+        """``+2.1, inconclusive; for these trained models alone: found``."""
         return "-" if self.gain is None else f"{self.gain:+.1f}, {self.verdict}"
 
 
@@ -222,7 +223,7 @@ def _row(folder: Path, pushed: Pushed) -> Row:
         low=mean.get("low"),
         high=mean.get("high"),
         gain=gain.get("estimate"),
-        verdict=str(gain.get("verdict", "")),
+        verdict="; ".join(str(gain[name]) for name in ("verdict", "remark") if gain.get(name)),
     )
 
 

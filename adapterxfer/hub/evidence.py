@@ -26,6 +26,9 @@ from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.store import Store
 
 SCHEMA = 1
+_GAIN_FIELDS = (
+    "target", "intermediate", "variant", "estimate", "low", "high", "p_adjusted", "verdict", "remark", "seeds",
+)  # fmt: skip
 TRAINING_KINDS = ("train_intermediate", "train_target", "train_fusion", "merge")
 
 
@@ -141,8 +144,7 @@ def _gains(plan: Plan, store: Store, own: Sequence[Cell], settings: ReportSettin
             continue
         variant, _, adapter = str(effect["variant"]).partition(" ")
         if variant == cell.variant and adapter in ("", cell.adapter):
-            names = ("target", "intermediate", "variant", "estimate", "low", "high", "p_adjusted", "verdict", "seeds")
-            rows.append({name: effect[name] for name in names})
+            rows.append({name: effect.get(name, "") for name in _GAIN_FIELDS})
     return rows
 
 

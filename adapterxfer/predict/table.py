@@ -121,7 +121,7 @@ def read_predictions(folder: Path) -> Predictions:
     """Read the prediction file of a stage folder.
 
     Raises:
-        DataError: there is none, or it was not written by `write_predictions`.
+        DataError: there is none, it was not written by `write_predictions`, or a count is missing or not finite.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -146,7 +146,7 @@ def read_predictions(folder: Path) -> Predictions:
         language = language.chunk(0)
     columns = tuple(table.column_names[len(TEXT_COLUMNS) :])
     texts = {name: table.column(name).to_numpy(zero_copy_only=False) for name in TEXT_COLUMNS[1:]}
-    return Predictions(
+    found = Predictions(
         metadata=metadata,
         languages=tuple(language.dictionary.to_pylist()),
         language=language.indices.to_numpy(zero_copy_only=False),
@@ -154,6 +154,21 @@ def read_predictions(folder: Path) -> Predictions:
         counts=np.stack([table.column(name).to_numpy().astype(np.float64) for name in columns], axis=1),
         **texts,
     )
+    _check_finite(path, found)
+    return found
+
+
+def _check_finite(path: Path, found: Predictions) -> None:
+    """One NaN would turn the score of its language, every mean over it and every p-value into NaN."""
+    bad = np.argwhere(~np.isfinite(found.counts))
+    if len(bad):
+        row, column = bad[0]
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        raise DataError(
+            f"{path}: {found.columns[column]} of example '{found.example_id[row]}' in "
+            f"{found.languages[found.language[row]]} is {found.counts[row, column]}{more}; counts are finite",
+            fix="the file is damaged or its metric is: delete this stage's folder and run again",
+        )
 
 
 def gold_fingerprint(rows: Iterable[tuple[str, str, str]]) -> str:

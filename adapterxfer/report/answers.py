@@ -102,8 +102,8 @@ class _Writer:
                 difference = self.effects[other]
                 if difference.against == effect.against:
                     shown = interval_text(difference, self.level)
-                    texts.append(f"Its score with an intermediate task differs by {shown}: {difference.verdict}.")
-            statements.append(Statement(effect.variant, effect.verdict, " ".join(texts), number))
+                    texts.append(f"Its score with an intermediate task differs by {shown}: {difference.verdict_text}.")
+            statements.append(_state(effect.variant, effect, " ".join(texts), number))
         return Answer("Do adapters keep the gain?", tuple(statements), self._averaged(statements))
 
     def families(self) -> Answer:
@@ -124,7 +124,7 @@ class _Writer:
             if len(tiers) > 1:
                 parts = [f"{self.effects[n].group} {signed(self.effects[n].estimate)}" for n in tiers]
                 text += f" By resource tier: {', '.join(parts)}."
-            statements.append(Statement(arm.label, most.verdict, text, numbers[-1]))
+            statements.append(_state(arm.label, most, text, numbers[-1]))
         remark = "The verdict is that of the gain of the first family named; families are not compared with each other."
         return Answer("Which languages gain?", tuple(statements), remark)
 
@@ -146,7 +146,7 @@ class _Writer:
             listed = ", ".join(f"{label} {value:.1f}" for label, value in reached.items())
             shown = interval_text(effect, self.level)
             text = f"{listed}. Against the strongest control, {effect.against}: {effect.variant} {shown}."
-            statements.append(Statement(target, effect.verdict, text, nearest))
+            statements.append(_state(target, effect, text, nearest))
         remark = f"Zero-shot scores of {backbones[-1]} without an intermediate task." if backbones else ""
         return Answer("How good are the scores beside the controls?", tuple(statements), remark)
 
@@ -169,7 +169,7 @@ class _Writer:
             if numbers:
                 text = "; ".join(f"{backbone}: {', '.join(parts)}" for backbone, parts in by_backbone.items())
                 weakest = min(numbers, key=lambda number: self.effects[number].low)
-                statements.append(Statement(target, self.effects[weakest].verdict, f"{text}.", weakest))
+                statements.append(_state(target, self.effects[weakest], f"{text}.", weakest))
         remark = (
             f"Points above the same training on an untrained twin, zero-shot, {self.level:.0%} intervals. The verdict "
             "is that of the weakest one."
@@ -190,18 +190,19 @@ class _Writer:
     ) -> Statement:
         effect = self.effects[number]
         text = self._sentence(effect, up=up, down=down, open_=open_, factor=factor, unit=unit)
-        return Statement(effect.variant, effect.verdict, text, number)
+        return _state(effect.variant, effect, text, number)
 
     def _sentence(
         self, effect: Effect, *, up: str, down: str, open_: str, factor: float = 1.0, unit: str = "points"
     ) -> str:
         shown = interval_text(effect, self.level, factor, unit)
-        if effect.verdict == "not enough data":
-            return "There is not enough data for an interval."
+        if effect.p_adjusted is None:
+            return f"{open_}."
         if effect.verdict == "inconclusive":
             smallest = effect.detectable * factor
-            known = math.isfinite(smallest) and smallest >= SMALLEST_SHOWN
-            return f"{open_}: {shown}{f'; {smallest:.1f} would probably be found' if known else ''}."
+            # Of systems trained once, this is about test items: it bounds nothing about training again.
+            known = effect.seeds != 1 and math.isfinite(smallest) and smallest >= SMALLEST_SHOWN
+            return f"{open_}: {shown}{f'; minimum detectable effect {smallest:.1f}' if known else ''}."
         return f"{up if effect.estimate > 0 else down}: {shown}."
 
     def _with_kinds(self, statement: Statement) -> Statement:
@@ -232,6 +233,11 @@ class _Writer:
             return f"Means over {number} (intermediate, target) {pairs} with a trained target{sizes}."
         listed = ", ".join(f"{number} with {name}" for name, number in counts.items())
         return f"Means over the (intermediate, target) pairs with a trained target ({listed}){sizes}."
+
+
+def _state(subject: str, effect: Effect, text: str, number: int) -> Statement:
+    """A sentence with the verdict and the remark of its effect."""
+    return Statement(subject, effect.verdict, text, number, effect.remark)
 
 
 def _joined(*sentences: str) -> str:

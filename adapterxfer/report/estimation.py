@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from adapterxfer.report.cells import NONE
-from adapterxfer.report.model import Effect, Score, Verdict
+from adapterxfer.report.declared import Outcome
+from adapterxfer.report.model import MODELS_ONLY, NO_INTERVAL, Effect, Score
 from adapterxfer.report.questions import Question
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study
@@ -141,17 +142,17 @@ def _effect(question: Question, main: Estimate, items: Estimate, level: float) -
         resampled=main.resampled,
         flags=main.flag_texts,
     )
-    return replace(effect, verdict=verdict_of(effect, level))
+    verdict, remark = verdict_of(effect, level)
+    return replace(effect, verdict=verdict, remark=remark)
 
 
-def verdict_of(effect: Effect, level: float) -> Verdict:
-    """The fixed vocabulary: what the adjusted p-values of the two scopes allow to say."""
+def verdict_of(effect: Effect, level: float) -> tuple[Outcome, str]:
+    """What the adjusted p-values of the two scopes allow to say: a verdict, and the remark that stands beside it."""
     if effect.p_adjusted is None:
-        return "not enough data"
+        return "inconclusive", NO_INTERVAL
     limit = 1.0 - level + 1e-12
+    # Of systems trained once, p is about test items: it says nothing about training again.
+    if effect.seeds != 1 and effect.p_adjusted <= limit:
+        return "difference found", ""
     items = effect.items_p_adjusted is not None and effect.items_p_adjusted <= limit
-    if effect.seeds == 1:
-        return "found for these models" if items else "inconclusive"
-    if effect.p_adjusted <= limit:
-        return "difference found"
-    return "found for these models" if items else "inconclusive"
+    return "inconclusive", MODELS_ONLY if items else ""

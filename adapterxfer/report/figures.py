@@ -232,7 +232,8 @@ def gain_map(findings: Findings) -> Figure | None:
             panels.append(finish(canvas, name, f"Gain of every intermediate and target pair with {variant}"))
     caption = (
         "Zero-shot gain in points of every (intermediate > target) pair at every size. ** difference found after "
-        "correction for all cells; * found for these models only; no mark: inconclusive."
+        "correction for all cells; all others are inconclusive; those with * were found for these trained models "
+        "alone."
     )
     return Figure("gain-map", "Where the gains are", caption, tuple(panels))
 

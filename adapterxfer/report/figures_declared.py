@@ -188,8 +188,9 @@ def heatmap(findings: Findings) -> Figure | None:
         tasks = in_order(findings.intermediates, {task for task, _ in own})
         panels.append(_heat_panel(variant, tasks, targets, own, strongest))
     caption = (
-        f"Zero-shot gain in points at {largest}. Tinted: difference found (**), or found for these models (*), after "
-        "correction for all cells; hollow: inconclusive (minimum detectable effects are in tables/all-effects.csv)."
+        f"Zero-shot gain in points at {largest}. Tinted (**): difference found, after correction for all cells. "
+        "Hollow: inconclusive (minimum detectable effects are in tables/all-effects.csv); those with * were found for "
+        "these trained models alone."
     )
     return Figure("heatmap", "Which intermediate task helps which target?", caption, tuple(panels))
 
@@ -210,7 +211,7 @@ def _heat_panel(
             for column, target in enumerate(targets):
                 effect = own.get((task, target))
                 if effect is not None:
-                    hollow = effect.verdict not in ("difference found", "found for these models")
+                    hollow = effect.verdict != "difference found"
                     heat_cell(axes, column, row, effect, strongest, hollow=hollow)
         axes.set_xlim(-0.5, len(targets) - 0.5)
         axes.set_ylim(len(tasks) - 0.5, -0.5)

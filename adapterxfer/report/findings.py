@@ -153,8 +153,9 @@ def _method(settings: ReportSettings) -> tuple[str, ...]:
         "for all systems and for all languages of a parallel test set, trained models held fixed), with two-sided "
         "p-values from the bootstrap distribution shifted to the null.",
         "p-values are corrected by Holm's method within each declared family of hypotheses, named in the tables. "
-        f"'Difference found' means a corrected p-value of at most {1 - settings.level:.2g}; 'found for these models' "
-        "means that only the paired bootstrap reaches it; 'inconclusive' never means that there is no difference.",
+        f"'Difference found' means a corrected p-value of at most {1 - settings.level:.2g}; "
+        "'inconclusive' never means that there is no difference. The remark 'for these trained models alone: found' "
+        "means that only the paired bootstrap reaches it.",
     )
 
 

@@ -6,16 +6,18 @@ import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
-from adapterxfer.report.declared import FamilySummary, Judged, Ranked, Spending
+from adapterxfer.report.declared import FamilySummary, Judged, Outcome, Ranked, Spending
 from adapterxfer.report.pair_kinds import PairKind
 
 SCHEMA = 2
 """Version of report.json; raised when a field changes its meaning."""
 
-Verdict = Literal["difference found", "found for these models", "inconclusive", "not enough data"]
-"""``difference found``: it would hold for new test items and new training runs. ``found for these models``: it holds
-for new test items; the seeds do not show that it would survive retraining. "Not significant" is never "no difference".
-"""
+MODELS_ONLY = "for these trained models alone: found"
+"""Remark on an inconclusive effect that holds for new test items, while the seeds do not show that it would survive
+retraining."""
+
+NO_INTERVAL = "not enough data for an interval"
+"""Remark on an inconclusive effect without a p-value."""
 
 EffectKind = Literal["gain", "trend", "variant difference", "gain kept", "tier difference", "above control"]
 GroupKind = Literal["zero-shot", "source", "family", "resource", "language"]
@@ -42,7 +44,9 @@ class Effect:
         pairs: how many (intermediate, target) pairs are averaged.
         pair_kind: the kind of pairs that a mean is over; empty for single pairs and for the main means, which are over
             all pairs whose target is trained.
+        verdict: never ``equivalent`` here, since no margin was declared. "Inconclusive" is never "no difference".
         seeds: smallest number of training runs behind one score.
+        remark: what an inconclusive verdict leaves unsaid: `MODELS_ONLY`, `NO_INTERVAL` or nothing.
         flags: caveats of the statistics, as full sentences.
     """
 
@@ -65,14 +69,20 @@ class Effect:
     items_high: float
     items_p: float | None
     items_p_adjusted: float | None
-    verdict: Verdict
+    verdict: Outcome
     pairs: int
     seeds: int
     clusters: int
     detectable: float
     pair_kind: PairKind
     resampled: str
+    remark: str = ""
     flags: tuple[str, ...] = ()
+
+    @property
+    def verdict_text(self) -> str:
+        """``inconclusive; for these trained models alone: found``."""
+        return f"{self.verdict}; {self.remark}" if self.remark else self.verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +117,14 @@ class Statement:
 
     Attributes:
         effect: position in `Findings.effects` of the row the sentence is about.
+        remark: that of the effect.
     """
 
     subject: str
-    verdict: Verdict
+    verdict: Outcome
     text: str
     effect: int
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from adapterxfer.report.declared import Judged
-from adapterxfer.report.model import Findings, Verdict
+from adapterxfer.report.declared import Judged, Outcome
+from adapterxfer.report.model import MODELS_ONLY, Findings
 from adapterxfer.report.sharing import sharing
 from adapterxfer.report.svg import Figure
 from adapterxfer.report.tables import Table
@@ -52,7 +52,7 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
         "f": findings,
         "figures": figures,
         "tables": tables,
-        "verdicts": get_args(Verdict),
+        "verdicts": get_args(Outcome),
         "row_limit": ROW_LIMIT,
         "synthetic_note": SYNTHETIC_NOTE,
         "sharing": sharing(findings),
@@ -66,7 +66,8 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
         "scope_note": (
             f"Intervals ({level}) are about new test items and, with several seeds, new training runs; languages, "
             "tasks and backbones are the fixed ones of this study. Verdicts use p-values corrected by Holm's method. "
-            "'These models': it holds for new test items, but the seeds do not show that it would survive retraining."
+            f"'{MODELS_ONLY.capitalize()}' is a remark, no verdict: it holds for new test items, but the seeds do not "
+            "show that it would survive retraining."
         ),
     }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from adapterxfer.report.cells import parameter_text, signed
-from adapterxfer.report.model import Effect, Findings, Score
+from adapterxfer.report.model import MODELS_ONLY, Effect, Findings, Score
 from adapterxfer.report.svg import GRID, INK, MUTED, Panel, drawing, finish
 
 WIDTH, HEIGHT = 4.7, 3.5
@@ -74,7 +74,7 @@ def heat_cell(axes: Any, column: int, row: int, effect: Effect, strongest: float
     ground = "none" if hollow else f"#{red:02x}{green:02x}{blue:02x}"
     box = Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=ground, edgecolor=GRID)
     axes.add_patch(box)
-    mark = {"difference found": " **", "found for these models": " *"}.get(effect.verdict, "")
+    mark = " **" if effect.verdict == "difference found" else " *" if effect.remark == MODELS_ONLY else ""
     weight = "bold" if mark == " **" else "normal"
     text = f"{signed(effect.estimate)}{mark}"
     axes.text(

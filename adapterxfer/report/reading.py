@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from adapterxfer.predict.table import FILE_NAME, read_predictions
+from adapterxfer.predict.table import FILE_NAME, Predictions, read_predictions
 
-__all__ = ["FILE_NAME", "Frame", "PredictionFile", "read_counts", "read_frame"]
+__all__ = ["FILE_NAME", "Frame", "PredictionFile", "gold_difference", "read_counts", "read_frame"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +70,36 @@ def read_frame(folder: Path) -> Frame:
     """
     table = read_predictions(folder)
     return Frame(table.languages, table.language, table.example_id, table.cluster_id)
+
+
+def gold_difference(one: Path, other: Path) -> str:
+    """What is different in the gold data of two prediction files, in words: languages, examples or gold answers.
+
+    Args:
+        one, other: folders of the predict stages.
+    """
+    tables = [read_predictions(folder) for folder in (one, other)]
+    names = [f"{folder / FILE_NAME}" for folder in (one, other)]
+    for mine, its, name in ((tables[1], tables[0], names[1]), (tables[0], tables[1], names[0])):
+        lacking = sorted(set(its.languages) - set(mine.languages))
+        if lacking:
+            return f"{name} has no rows in {', '.join(lacking)}"
+    golds = [_golds(table) for table in tables]
+    for mine_, its_, name in ((golds[1], golds[0], names[1]), (golds[0], golds[1], names[0])):
+        absent = [key for key in its_ if key not in mine_]
+        if absent:
+            language, example = absent[0]
+            return f"{name} lacks {len(absent)} examples, the first is '{example}' in {language}"
+    changed = [key for key in golds[0] if golds[0][key] != golds[1][key]]
+    if not changed:
+        return "the same examples stand in another order"
+    language, example = changed[0]
+    return (
+        f"{len(changed)} of {len(golds[0])} gold answers differ, the first is that of example '{example}' in "
+        f"{language}: {golds[0][changed[0]]!r} and {golds[1][changed[0]]!r}"
+    )
+
+
+def _golds(table: Predictions) -> dict[tuple[str, str], str]:
+    codes = [table.languages[index] for index in table.language]
+    return dict(zip(zip(codes, table.example_id, strict=True), table.gold, strict=True))

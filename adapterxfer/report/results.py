@@ -18,7 +18,7 @@ from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric
 from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell, Language
 from adapterxfer.report.languages import describe_languages
-from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, read_counts, read_frame
+from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, gold_difference, read_counts, read_frame
 from adapterxfer.store.keys import SHORT_KEY
 
 
@@ -297,10 +297,12 @@ def _check_same_gold(cells: Sequence[Cell], files: Mapping[str, PredictionFile])
         other = first.setdefault(cell.target, file)
         for what in ("gold_fingerprint", "metric", "protocol"):
             if file.metadata.get(what) != other.metadata.get(what):
+                gold = what == "gold_fingerprint"
+                cause = f"\n  {gold_difference(other.path.parent, file.path.parent)}" if gold else ""
                 raise DataError(
                     f"target '{cell.target}': two systems cannot be compared because their {what} differs\n"
                     f"  {other.path}: {other.metadata.get(what)}\n"
-                    f"  {file.path}: {file.metadata.get(what)}",
+                    f"  {file.path}: {file.metadata.get(what)}{cause}",
                     fix="predictions of different data or settings share a target name: plan the recipe again, "
                     "and delete predict folders of other versions of the data",
                 )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapterxfer.report.model import Effect
+from adapterxfer.report.model import MODELS_ONLY, Effect
 from adapterxfer.report.pair_kinds import LABELS, kinds_in_order
-
-_UNDECIDED = ("inconclusive", "not enough data")
 
 
 def summarise(effects: Sequence[Effect]) -> tuple[str, ...]:
@@ -43,23 +41,27 @@ def _controls(effects: Sequence[Effect]) -> str:
 
 
 def _sentence(start: str, effects: Sequence[Effect], *, up: str, down: str) -> str:
-    """What was found, then what holds for these trained models only, then what is open."""
+    """What was found, then what is open, with what holds for these trained models only."""
     if not effects:
         return ""
-    parts = []
-    for verdict, where in (("difference found", ""), ("found for these models", " in these models")):
-        chosen = [e for e in effects if e.verdict == verdict]
-        for word, names in (
-            (up, [e.variant for e in chosen if e.estimate > 0]),
-            (down, [e.variant for e in chosen if e.estimate <= 0]),
-        ):
-            if names:
-                parts.append(f"{word}{where} with {_and(names)}")
+    chosen = [e for e in effects if e.verdict == "difference found"]
+    parts = [f"{word} with {_and(names)}" for word, names in _directions(chosen, up, down)]
     found = bool(parts)
-    undecided = [e.variant for e in effects if e.verdict in _UNDECIDED]
-    if undecided:
-        parts.append(f"open for {_and(undecided)}")
+    undecided = [e for e in effects if e.verdict == "inconclusive"]
+    models_only = [e for e in undecided if e.remark == MODELS_ONLY]
+    for word, names in _directions(models_only, up, down):
+        parts.append(f"open for {_and(names)} (for these trained models alone: {word})")
+    rest = [e.variant for e in undecided if e.remark != MODELS_ONLY]
+    if rest:
+        parts.append(f"open for {_and(rest)}")
     return f"{start}{'' if found or start.endswith(':') else ':'} {'; '.join(parts)}."
+
+
+def _directions(effects: Sequence[Effect], up: str, down: str) -> list[tuple[str, list[str]]]:
+    """The word of each direction that occurs, with its variants."""
+    above = [e.variant for e in effects if e.estimate > 0]
+    below = [e.variant for e in effects if e.estimate <= 0]
+    return [(word, names) for word, names in ((up, above), (down, below)) if names]
 
 
 def _and(names: Sequence[str]) -> str:

@@ -191,7 +191,9 @@ def _effect_table(
         Column("p (Holm)", "p"),
         Column("paired bootstrap", "interval"),
         Column("p (Holm)", "p"),
+        Column("detectable", "points"),
         Column("verdict"),
+        Column("remark"),
     )
     rows = tuple(
         (
@@ -201,7 +203,9 @@ def _effect_table(
             e.p_adjusted,
             (e.items_low, e.items_high),
             e.items_p_adjusted,
+            e.detectable,
             e.verdict,
+            e.remark,
         )
         for e in effects
     )

@@ -16,6 +16,7 @@ from scipy import special
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.estimate import Estimate
+from adapterxfer.statistics.intervals import TIE
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.multiplicity import step_down, step_down_p, with_adjusted
 from adapterxfer.statistics.weights import BLOCK, stream
@@ -78,7 +79,7 @@ def multivariate_t_p(family: Sequence[Estimate], replicates: Replicates, columns
     eigenvalues, vectors = np.linalg.eigh(correlation)
     root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
     null = np.abs(_standard_t(len(columns), fewest, replicates.seed, root))
-    observed = np.where(errors > 0.0, values / safe, np.where(values > 0.0, np.inf, 0.0))
+    observed = np.where(errors > 0.0, values / safe, np.where(values > TIE, np.inf, 0.0))
     return step_down_p(observed, null)
 
 

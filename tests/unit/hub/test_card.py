@@ -100,10 +100,11 @@ def test_gains_are_those_of_the_report(bundle: Make, study: StudyFiles) -> None:
         == ("gain", "tiny", "stack", "world-nli", "world-xnli", "zero-shot")
     ]
     (gain,) = results["gains"]
-    for name in ("estimate", "low", "high", "p_adjusted", "verdict"):
+    for name in ("estimate", "low", "high", "p_adjusted", "verdict", "remark"):
         assert gain[name] == effect[name]
     assert f"| world-xnli | world-nli | {effect['estimate']:+.1f} |" in card
-    assert f"| {effect['verdict']} |" in card
+    remark = f"; {effect['remark']}" if effect["remark"] else ""
+    assert f"| {effect['verdict']}{remark} |" in card
 
 
 def test_a_baseline_claims_no_gain(bundle: Make) -> None:

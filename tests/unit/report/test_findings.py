@@ -11,12 +11,11 @@ from planted_study import LANGUAGES, PlantedStudy, plant, write_accuracy
 
 from adapterxfer.report.cells import Cell
 from adapterxfer.report.findings import find
-from adapterxfer.report.model import Effect, Findings
+from adapterxfer.report.model import MODELS_ONLY, Effect, Findings
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 
 SETTINGS = ReportSettings(title="planted", recipe="planted", resamples=200, seed=3)
-FOUND = ("difference found", "found for these models")
 
 
 def findings_of(study: PlantedStudy, settings: ReportSettings = SETTINGS) -> Findings:
@@ -58,7 +57,7 @@ def test_absent_gain_is_inconclusive_and_never_called_no_difference(null_study: 
         assert effect.low < 0 < effect.high
     single = [e for e in findings.effects if e.hypotheses == "gain of each cell"]
     # Holm keeps the chance of any false row at 5 % for each scope; more than one of 18 would be a defect.
-    assert sum(e.verdict in FOUND for e in single) <= 1
+    assert sum(e.verdict == "difference found" or e.remark == MODELS_ONLY for e in single) <= 1
     assert findings.summary[0] == "An English intermediate task: open for full-ft, stack and fuse."
 
 
@@ -126,11 +125,18 @@ def test_two_sizes_are_called_a_difference(tmp_path: Path) -> None:
 
 def test_one_seed_speaks_about_these_models_only(tmp_path: Path) -> None:
     findings = findings_of(plant(tmp_path, lambda *_: 15.0, seeds=(1,)))
-    assert {effect.verdict for effect in findings.effects if effect.p is not None} <= {
-        "found for these models",
-        "inconclusive",
-    }
-    assert mean_effects(findings, "gain")["stack"].verdict == "found for these models"
+    assert {effect.verdict for effect in findings.effects} == {"inconclusive"}
+    gain = mean_effects(findings, "gain")["stack"]
+    assert gain.remark == MODELS_ONLY
+    assert gain.verdict_text == "inconclusive; for these trained models alone: found"
+    assert findings.summary[0] == (
+        "An English intermediate task: open for full-ft, stack and fuse (for these trained models alone: helps)."
+    )
+    said = [s for answer in findings.answers for s in answer.statements if findings.effects[s.effect] == gain]
+    assert said
+    assert all((s.verdict, s.remark) == ("inconclusive", MODELS_ONLY) for s in said)
+    # What new test items would show bounds nothing about training again.
+    assert not any("minimum detectable effect" in s.text for s in said)
     assert any(caution.check == "few seeds" and "trained once" in caution.text for caution in findings.cautions)
 
 

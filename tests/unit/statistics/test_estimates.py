@@ -56,6 +56,14 @@ def test_a_constant_difference_has_no_error_and_the_smallest_p() -> None:
     assert row.p == 1 / 1000
 
 
+def test_rounding_errors_of_equal_systems_are_no_difference() -> None:
+    # What a mean over three languages of two systems that are always right comes to.
+    noise = 100.0 * (1.0 - (1 / 3 + 1 / 3 + 1 / 3)) + 3.6e-15
+    assert [t_p(noise, 0.0, np.inf, alternative=side) for side in ("two-sided", "greater", "less")] == [1.0] * 3
+    assert t_p(1e-6, 0.0, np.inf) == 0.0
+    assert t_p(1.0 + noise, 0.0, np.inf, null=1.0) == 1.0
+
+
 def test_a_language_without_gold_spans_is_defined_and_flagged() -> None:
     ids = [str(index) for index in range(50)]
     cells = [

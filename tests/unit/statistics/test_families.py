@@ -7,7 +7,7 @@ import pytest
 
 from adapterxfer import statistics as st
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.families import WITHHELD
+from adapterxfer.statistics.families import WITHHELD, multivariate_t_p
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,15 @@ def test_multivariate_t_of_one_test_is_the_t_test(study) -> None:
     row = st.estimates(table, replicates, scope="items+runs")[4]
     (adjusted,) = st.adjust_family([row], replicates, [4])
     assert adjusted.p_adjusted == pytest.approx(row.p, abs=4 * np.sqrt(row.p * (1 - row.p) / 20_480) + 1e-4)
+
+
+def test_multivariate_t_takes_rounding_errors_for_zero(study) -> None:
+    table, replicates = study((1, 2, 3))
+    rows = st.estimates(table, replicates, scope="items+runs")
+    equal, constant = (replace(rows[4], value=value, standard_error=0.0) for value in (3.6e-15, 5.0))
+    adjusted = multivariate_t_p([equal, constant], replicates, [4, 3])
+    assert adjusted[0] == 1.0
+    assert adjusted[1] < 0.001
 
 
 def test_simultaneous_intervals_contain_the_pointwise_ones(study) -> None:
