@@ -33,7 +33,11 @@ def read_tatoeba(paths: Sequence[Path], language: str, notes: Notes) -> list[Exa
     english = [path for path in paths if plain_name(path.name).endswith(".eng")]
     foreign = [path for path in paths if path not in english]
     if len(english) != 1 or len(foreign) != 1:
-        raise DataError(f"{paths[0]}: not a pair of files", fix="tatoeba.XXX-eng.XXX and tatoeba.XXX-eng.eng")
+        names = ", ".join(path.name for path in paths)
+        raise DataError(
+            f"{paths[0].parent}: {names}: not the two sides of one language pair",
+            fix="give two files, such as tatoeba.deu-eng.deu and tatoeba.deu-eng.eng",
+        )
     sides = [[line.strip() for line in read_lines(path)] for path in (foreign[0], english[0])]
     if len(sides[0]) != len(sides[1]):
         raise DataError(

@@ -14,7 +14,7 @@ from typing import Any
 
 from adapterxfer.data.examples import Example, SpanExample
 from adapterxfer.data.files import open_text
-from adapterxfer.data.squad import locate_answer
+from adapterxfer.data.squad import answer_spans, numbered
 from adapterxfer.errors import DataError
 
 Notes = Counter[str]
@@ -46,23 +46,9 @@ def read_questions(
                 notes["repeated questions left out"] += 1
                 continue
             known.add(whole)
-            seen[name] += 1
-            if seen[name] > 1:  # XTREME's copy of TyDi QA's training file numbers questions within passages
-                notes["repeated ids numbered"] += 1
-                name = f"{name}#{seen[name]}"
-            spans: list[tuple[int, str]] = []
-            for answer in entry["answers"]:
-                text, start = str(answer["text"]), int(answer["answer_start"])
-                if not text.strip():
-                    hidden += 1
-                    continue
-                found = locate_answer(context, text, start)
-                if found is None:
-                    notes["answers not in their context left out"] += 1
-                    continue
-                notes["answer offsets repaired"] += found != start
-                if (found, text) not in spans:
-                    spans.append((found, text))
+            name = numbered(name, seen, notes)
+            spans, without_text = answer_spans(context, entry, notes)
+            hidden += without_text
             if not spans and not (unanswerable and not entry["answers"]):
                 notes["questions without an answer left out"] += 1
                 continue

@@ -45,24 +45,9 @@ def read_squad(path: Path, language: str, notes: Counter[str], *, id_prefix: str
     hidden = 0
     seen: Counter[str] = Counter()
     for cluster, context, entry in _questions(path, id_prefix):
-        name = str(entry["id"])
-        seen[name] += 1
-        if seen[name] > 1:  # XTREME's copy of TyDi QA's training file numbers questions within passages
-            notes["repeated ids numbered"] += 1
-            name = f"{name}#{seen[name]}"
-        spans = []
-        for answer in entry["answers"]:
-            text, start = str(answer["text"]), int(answer["answer_start"])
-            if not text.strip():
-                hidden += 1
-                continue
-            found = locate_answer(context, text, start)
-            if found is None:
-                notes["answers not in their context left out"] += 1
-                continue
-            notes["answer offsets repaired"] += found != start
-            if (found, text) not in spans:
-                spans.append((found, text))
+        name = numbered(str(entry["id"]), seen, notes)
+        spans, without_text = answer_spans(context, entry, notes)
+        hidden += without_text
         if not spans:
             notes["questions without an answer left out"] += 1
             continue
@@ -103,6 +88,38 @@ def _questions(path: Path, id_prefix: str) -> Iterator[tuple[str, str, dict[str,
                             yield clusters.setdefault(context, f"{place}/{row}"), context, entry
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: not in SQuAD's JSON format ({error!r})", fix="download the file again") from None
+
+
+def numbered(name: str, seen: Counter[str], notes: Counter[str]) -> str:
+    """An id that no earlier question of the file has: XTREME's TyDi QA training file numbers within passages."""
+    seen[name] += 1
+    if seen[name] == 1:
+        return name
+    notes["repeated ids numbered"] += 1
+    return f"{name}#{seen[name]}"
+
+
+def answer_spans(context: str, entry: dict[str, Any], notes: Counter[str]) -> tuple[list[tuple[int, str]], int]:
+    """Start and text of every different answer of a question, repaired where the start is wrong.
+
+    Returns:
+        The spans, and how many answers are empty: their gold was removed.
+    """
+    spans: list[tuple[int, str]] = []
+    hidden = 0
+    for answer in entry["answers"]:
+        text, start = str(answer["text"]), int(answer["answer_start"])
+        if not text.strip():
+            hidden += 1
+            continue
+        found = locate_answer(context, text, start)
+        if found is None:
+            notes["answers not in their context left out"] += 1
+            continue
+        notes["answer offsets repaired"] += found != start
+        if (found, text) not in spans:
+            spans.append((found, text))
+    return spans, hidden
 
 
 def locate_answer(context: str, answer: str, start: int) -> int | None:
