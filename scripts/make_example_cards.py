@@ -3,7 +3,7 @@
     python scripts/make_example_cards.py --stores DIR --run                      # everything but real text
     python scripts/make_example_cards.py quickstart phang2020 --stores DIR       # from finished stores
     python scripts/make_example_cards.py real-text --stores DIR --data-root FILES
-    python scripts/make_example_cards.py --render                                # texts again, after a change of the card
+    python scripts/make_example_cards.py --render       # the texts again, after a change of the card's template
 
 Results of a study are in DIR/NAME (some studies share one store, see example_card_studies.py); ``--run`` first runs
 what is missing there. Each bundle is made and verified as by `adapterxfer bundle`; its card, its figures and the two
@@ -50,7 +50,7 @@ def banner(name: str, study: ExampleStudy) -> str:
     if study.reduced:
         lines.append(f"> Not the whole recipe: {study.reduced}.")
     if "world=true" in study.changes:
-        lines.append("> Synthetic stand-ins: nothing on this page was measured on the tasks and languages of the recipe.")
+        lines.append("> Synthetic stand-ins: nothing here was measured on the tasks and languages of the recipe.")
     lines.append(f"> Written by `scripts/make_example_cards.py {name}`.")
     return "\n>\n".join(lines) + "\n"
 

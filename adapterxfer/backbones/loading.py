@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.backbones.architectures import Architecture, architecture_of
-from adapterxfer.backbones.describing import check_files, hub_snapshot
+from adapterxfer.backbones.describing import check_files
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_json, read_weights
+from adapterxfer.backbones.snapshots import hub_snapshot
 from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.errors import BackboneError
 
