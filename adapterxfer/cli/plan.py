@@ -56,10 +56,27 @@ def say_obstacles(plan: Plan) -> None:
         say(f"does not exist: {shown}: {reason}")
     for because, cells in plan.excluded.items():
         say(f"excluded: {count(cells, 'cell')}: {because}")
+    for line in published_lines(plan):
+        say(line)
     if plan.needs_measurement:
         say("the token budget is measured when the run starts; stages that depend on it have provisional keys")
     if plan.missing_data is not None:
         say(f"original files are missing; keys are provisional\n{plan.missing_data}")
+
+
+def published_lines(plan: Plan) -> list[str]:
+    """Published adapters that are known not to fit, or were not looked at yet; nobody is asked."""
+    if not plan.recipe.reuse:
+        return []
+    from adapterxfer.hub.early import look_at_published
+
+    lines = []
+    for look in look_at_published(plan.recipe, online=False):
+        if look.differences:
+            lines.append(f"published adapter does not fit: {look.name}: {'; '.join(look.differences)}")
+        elif not look.looked:
+            lines.append(f"published adapter not looked at yet: {look.name}; `check --online` asks the Hub")
+    return lines
 
 
 def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
@@ -83,5 +100,6 @@ def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
         ],
         "excluded": dict(plan.excluded),
         "needs_measurement": plan.needs_measurement,
+        "published": published_lines(plan),
         "missing_data": plan.missing_data.what if plan.missing_data else None,
     }

@@ -40,7 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"store", "recipe", "plan", "data", "backbones", "variants", "formats", "training", "predict", "metrics"}
     | {"report", "statistics", "stages"},
     "engines": {"errors", "store", "stages", "plan", "recipe"},
-    "api": FACTS | {"recipe", "plan", "store", "engines", "report"},
+    "api": FACTS | {"recipe", "plan", "store", "engines", "report", "hub"},  # hub.early: torch-free
     "__main__": {"cli"},
     "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub"},
 }
