@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from adapterxfer.backbones.describing import CONFIG, TOKENIZER, WEIGHTS, WEIGHTS_INDEX
+from adapterxfer.backbones.describing import CONFIG, SENTENCEPIECE, TOKENIZER, TOKENIZER_FACTS, WEIGHTS, WEIGHTS_INDEX
 from adapterxfer.errors import BackboneError
 
-WANTED = (CONFIG, WEIGHTS, WEIGHTS_INDEX, "model-*.safetensors", *TOKENIZER)
+WANTED = (CONFIG, WEIGHTS, WEIGHTS_INDEX, "model-*.safetensors", TOKENIZER, TOKENIZER_FACTS, *SENTENCEPIECE)
 """All that is ever asked for and read of a backbone: no pickles, no code."""
 
 _REVISION = re.compile(r"[0-9a-f]{40}\Z")
