@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.durable.checkpoints import EVERY_S, Checkpoints
 from adapterxfer.errors import StageError
 from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
 from adapterxfer.training.building import build_fusion, build_single
-from adapterxfer.training.checkpoints import EVERY_S, Checkpoints
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
 from adapterxfer.training.settings import TrainSettings
