@@ -2,11 +2,11 @@
 
     python scripts/soak_resume.py --kills 200
 
-Each training is one stage with dropout, on a small random backbone, that saves after every few steps; its process is
-killed at a random moment (also while it writes), the stage is run again until it ends, and the next training begins.
-Ends with exit code 1 if a file of a finished stage differs or a kill left something that could not be gone on from;
-what such a process said is printed, and kept in the folder of ``--keep``. Processes are forked from one that has
-imported everything but trained nothing, so that a kill costs no start of Python.
+Each training is one stage with dropout, on a small backbone, that saves after every few steps; every fifth is the
+pretraining of a backbone. Its process is killed at a random moment (also while it writes), the stage is run again until
+it ends, and the next training begins. Ends with exit code 1 if a file of a finished stage differs or a kill left
+something that could not be gone on from; what such a process said is printed, and kept in the folder of ``--keep``.
+Processes are forked from one that has imported everything but trained nothing, so a kill costs no start of Python.
 """
 
 from __future__ import annotations
@@ -34,14 +34,24 @@ from adapterxfer.backbones.loading import EMBEDDED_FOLDER, WORLD_FOLDER, forget_
 from adapterxfer.data.examples import PairExample, TaggingExample, TaskData
 from adapterxfer.data.storage import write_task
 from adapterxfer.engines.worker import run_stage
-from adapterxfer.stages.train import execute as _already_imported  # noqa: F401 - not again in every process
+from adapterxfer.pretraining.corpus import Corpus, Sequences, SpecialTokens, Stream
+from adapterxfer.stages.pretrain import execute as _imported_too  # noqa: F401 - not again in every process
+from adapterxfer.stages.train import execute as _already_imported  # noqa: F401
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.store import Store
 
 BACKBONE = "world-nano"
 TASKS = {"pos": "tagging", "nli": "sequence_classification"}
 IDENTITY = {"name": "soak", "kind": "folder", "dtype": "float32", "attention": "sdpa"}
-COMPARED = ("model.safetensors", "model.json", "train.jsonl")
+PRETRAINING = {
+    "shape": {"hidden": 32, "layers": 2, "heads": 2}, "tokens": 12_000, "batch_sequences": 16, "learning_rate": 3e-3,
+    "warmup_fraction": 0.1, "weight_decay": 0.01, "mask": 0.2, "tlm_share": 0.4, "initialisation": "relative-offset",
+    "dtype": "fp32",
+}  # fmt: skip
+COMPARED = {
+    "train_target": ("model.safetensors", "model.json", "train.jsonl"),
+    "pretrain": ("model.safetensors", "config.json", "pretraining.json"),
+}
 
 
 def main() -> int:
@@ -73,6 +83,7 @@ class Soak:
         self.resumed: list[int] = []
         self.processes = 0
         write_tasks(folder)
+        write_corpus(folder / "corpus")
         write_backbone(folder / "backbone")
         (folder / "logs").mkdir()
         # Imports what loading imports late; every process reads the backbone again.
@@ -102,7 +113,9 @@ class Soak:
         return 1 if self.problems else 0
 
     def stage(self, number: int) -> Stage:
-        """Another variant and another selection each time."""
+        """Another variant and another selection each time, or a pretraining."""
+        if number % 5 == 4:
+            return Stage("pretrain", 1, {**PRETRAINING, "seed": number}, {"corpus": "2" * 64}, slug=f"s{number}")
         selection = ("last", "dev", "mean")[number % 3]
         task = tuple(TASKS)[number % 2]
         settings = {
@@ -118,11 +131,13 @@ class Soak:
 
     def undisturbed(self, stage: Stage) -> float:
         """Run the stage in a store of its own; returns the seconds of its training loop."""
+        began = time.perf_counter()
         process = self.fork(stage, "undisturbed", 0)
         if os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) != 0:
             self.problems.append(f"the undisturbed training failed\n{self.last_words()}")
             return 0.0
-        return float(Store(self.folder / "undisturbed").read(stage).result["seconds"])
+        result = Store(self.folder / "undisturbed").read(stage).result
+        return float(result.get("seconds") or time.perf_counter() - began)
 
     def disturb(self, stage: Stage, number: int, seconds: float) -> None:
         """Run the stage through kills until it ends, and compare."""
@@ -133,7 +148,7 @@ class Soak:
             process = self.fork(stage, "killed", every)
             # Four times of five the clock starts with the training, else with the process.
             deadline = time.perf_counter() + float(self.rng.uniform(0.0, seconds))
-            begun = self.rng.random() < 0.2
+            begun = stage.kind == "pretrain" or self.rng.random() < 0.2
             ended = (0, 0)
             while ended[0] == 0 and (not begun or time.perf_counter() < deadline):
                 time.sleep(0.001)
@@ -161,8 +176,8 @@ class Soak:
         found = store.folder(stage)
         self.problems += [
             f"training {number}: {name} differs"
-            for name in COMPARED
-            if (expected / name).read_bytes() != (found / name).read_bytes()
+            for name in COMPARED[stage.kind]
+            if content(expected / name) != content(found / name)
         ]
         result = store.read(found).result
         if at := result.get("resumed_at"):
@@ -197,7 +212,9 @@ class Soak:
             descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(descriptor, 1)
             os.dup2(descriptor, 2)
-            inputs = {"data": self.folder / str(stage.identity["task"]), "backbone": self.folder / "backbone"}
+            inputs = {"corpus": self.folder / "corpus"}
+            if stage.kind != "pretrain":
+                inputs = {"data": self.folder / str(stage.identity["task"]), "backbone": self.folder / "backbone"}
             settings = {"checkpoint_steps": every, "checkpoint_seconds": 0}
             place = Store(self.folder / store)
             place.open()
@@ -220,6 +237,28 @@ def write_backbone(folder: Path) -> None:
     config = json.loads((source / "config.json").read_text())
     config |= {"hidden_dropout_prob": 0.1, "attention_probs_dropout_prob": 0.1}
     (folder / "config.json").write_text(json.dumps(config))
+
+
+def content(path: Path) -> Any:
+    """Bytes of a file; of a pretraining's record what does not tell times."""
+    if path.name != "pretraining.json":
+        return path.read_bytes()
+    return {name: value for name, value in json.loads(path.read_text()).items() if name != "provenance"}
+
+
+def write_corpus(folder: Path) -> None:
+    """A few hundred sequences of two languages, and pairs."""
+    rng = np.random.default_rng(8)
+
+    def rows(count: int) -> Sequences:
+        starts, lengths = rng.integers(90, size=count), rng.integers(5, 20, size=count)
+        lists = [[0, *(5 + (s + i) % 90 for i in range(n)), 2] for s, n in zip(starts, lengths, strict=True)]
+        return Sequences.build(lists, rng.integers(0, 2, count))
+
+    streams = (Stream("mono", 0.6, rows(300)), Stream("parallel", 0.4, rows(100)))
+    folder.mkdir()
+    Corpus(("en", "de"), 95, SpecialTokens(), streams, rows(40)).save(folder)
+    (folder / "tokenizer.json").write_bytes((WORLD_FOLDER / "tokenizer" / "tokenizer.json").read_bytes())
 
 
 def write_tasks(folder: Path) -> None:
