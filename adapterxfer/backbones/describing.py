@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.backbones.architectures import architecture_of
+from adapterxfer.backbones.architectures import ARCHITECTURES, Architecture, architecture_of
 from adapterxfer.errors import BackboneError
 
 CONFIG = "config.json"
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
-WANTED = (CONFIG, WEIGHTS, WEIGHTS_INDEX, "model-*.safetensors", *TOKENIZER)
+TOKENIZER, TOKENIZER_FACTS = "tokenizer.json", "tokenizer_config.json"
+SENTENCEPIECE = tuple(sorted({entry.sentencepiece for entry in ARCHITECTURES.values() if entry.sentencepiece}))
+WANTED = (CONFIG, WEIGHTS, WEIGHTS_INDEX, "model-*.safetensors", TOKENIZER, TOKENIZER_FACTS, *SENTENCEPIECE)
 """All that is ever read of a backbone: no pickles, no code."""
 
 _TABLES = re.compile(
@@ -60,13 +61,8 @@ def describe_folder(folder: Path, sha256: Callable[[Path], str]) -> Description:
     """
     config = _json(folder / CONFIG)
     architecture = architecture_of(str(config.get("model_type")), where=str(folder / CONFIG))
-    names = [CONFIG, *weight_names(folder)]
-    if not (folder / TOKENIZER[0]).is_file():
-        raise BackboneError(
-            f"{folder / TOKENIZER[0]}: not found",
-            fix="save the fast tokenizer of the backbone beside its weights (save_pretrained)",
-        )
-    names += [name for name in TOKENIZER if (folder / name).is_file()]
+    names = [CONFIG, *weight_names(folder), tokenizer_name(folder, architecture)]
+    names += [TOKENIZER_FACTS] if (folder / TOKENIZER_FACTS).is_file() else []
     total, tables = _count(folder, architecture.prefixes, architecture.dropped)
     hidden = config.get("hidden_size", config.get("d_model"))
     layers = config.get("num_hidden_layers", config.get("num_layers"))
@@ -96,6 +92,22 @@ def weight_names(folder: Path) -> list[str]:
     if not isinstance(parts, dict) or any(Path(str(name)).name != name for name in parts.values()):
         raise BackboneError(f"{folder / WEIGHTS_INDEX}: names no files of this folder", fix="do not use this folder")
     return [WEIGHTS_INDEX, *sorted(set(parts.values()))]
+
+
+def tokenizer_name(folder: Path, architecture: Architecture) -> str:
+    """The file that holds the tokenizer: a fast one, or else the SentencePiece model that one is made from.
+
+    Raises:
+        BackboneError: there is neither.
+    """
+    wanted = [TOKENIZER, *([architecture.sentencepiece] if architecture.sentencepiece else [])]
+    for name in wanted:
+        if (folder / name).is_file():
+            return name
+    raise BackboneError(
+        f"{folder}: no {' and no '.join(wanted)}",
+        fix="save the fast tokenizer of the backbone beside its weights (save_pretrained)",
+    )
 
 
 def check_files(folder: Path, files: Mapping[str, str], sha256: Callable[[Path], str]) -> None:

@@ -9,6 +9,7 @@ from adapterxfer.catalog import METHODS, VARIANTS
 from adapterxfer.cli.console import say, say_json
 from adapterxfer.cli.options import add_json, add_recipe
 from adapterxfer.plan.backbones import Backbones
+from adapterxfer.plan.model import NAME_SOURCE, NO_SOURCE
 from adapterxfer.recipe import Recipe, load_recipe
 from adapterxfer.recipe.checks import notes
 from adapterxfer.recipe.decidable import undecidable
@@ -40,7 +41,9 @@ def execute(arguments: argparse.Namespace) -> int:
     say(f"{arguments.recipe}: ok")
     say(f"  {recipe.name}: {sizes}")
     for kind, names in missing.items():
-        say(f"  not available yet: {kind} {', '.join(names)}")
+        say(f"  {NO_SOURCE if kind == 'backbone' else 'not available'}: {kind} {', '.join(names)}")
+    if "backbone" in missing:
+        say(f"    {NAME_SOURCE}")
     for note in notes(recipe):
         say(f"  note: {note}")
     for warning in undecidable(recipe):

@@ -8,6 +8,7 @@ from adapterxfer.cli.console import count, duration, say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
 from adapterxfer.plan import Plan
 from adapterxfer.plan.estimate import KindEstimate, estimate
+from adapterxfer.plan.model import NAME_SOURCE, NO_SOURCE
 from adapterxfer.store.store import Store
 
 
@@ -47,7 +48,9 @@ def execute(arguments: argparse.Namespace) -> int:
 def say_obstacles(plan: Plan) -> None:
     """Print what will not run, and why."""
     for (kind, name), cells in plan.unavailable.items():
-        say(f"not available yet: {kind} {name} ({count(cells, 'cell')})")
+        say(f"{NO_SOURCE if kind == 'backbone' else 'not available'}: {kind} {name} ({count(cells, 'cell')})")
+    if any(kind == "backbone" for kind, _ in plan.unavailable):
+        say(f"  {NAME_SOURCE}")
     reasons: dict[str, list[str]] = {}
     for refusal in plan.refused:
         reasons.setdefault(refusal.reason, []).append(f"{refusal.variant} {refusal.intermediate}>{refusal.target}")

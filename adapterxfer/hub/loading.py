@@ -107,9 +107,7 @@ def _included(folder: Path, manifest: Manifest) -> LoadedBackbone:
     fill(model, read_weights(encoder, architecture), str(encoder))
     model = model.requires_grad_(False).eval()  # type: ignore[no-untyped-call]
     tokenizer = load_tokenizer(
-        folder / layout.TOKENIZER[0],
-        max_length=architecture.max_length(config),
-        default=architecture.model_type == "xlm-roberta",
+        folder / layout.TOKENIZER[0], max_length=architecture.max_length(config), architecture=architecture
     )
     identity = {**manifest.backbone.identity, "name": manifest.backbone.name}
     return LoadedBackbone(
