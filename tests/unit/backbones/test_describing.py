@@ -94,6 +94,14 @@ def test_what_is_not_a_backbone_is_refused(tmp_path: Path) -> None:
         describe_folder(folder, digest)
 
 
+def test_a_sentencepiece_model_in_place_of_the_fast_tokenizer_is_pinned(tmp_path: Path) -> None:
+    folder, _ = folder_of(tmp_path / "b", "deberta-v2")
+    (folder / "tokenizer.json").rename(folder / "spm.model")
+    files = describe_folder(folder, digest).files
+    assert set(files) == {"config.json", "model.safetensors", "spm.model"}
+    assert files["spm.model"] == digest(folder / "spm.model")
+
+
 def test_a_branch_is_no_revision() -> None:
     with pytest.raises(BackboneError, match="branches move"):
         hub_snapshot("org/name", "main", fetch=False)

@@ -11,7 +11,7 @@ import sentencepiece
 import transformers
 
 from adapterxfer.backbones.architectures import ARCHITECTURES
-from adapterxfer.backbones.describing import describe_folder, tokenizer_name
+from adapterxfer.backbones.describing import tokenizer_name
 from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.errors import BackboneError
 
@@ -106,16 +106,3 @@ def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\x00\xff not a model")
     with pytest.raises(BackboneError, match=r"spm\.model: not a SentencePiece model"):
         load_tokenizer(path, max_length=64, architecture=ARCHITECTURES["deberta-v2"])
-
-
-def test_it_is_part_of_what_a_folder_pins(models: Path, tmp_path: Path) -> None:
-    import hashlib
-
-    from tests.unit.backbones.test_describing import digest, folder_of
-
-    folder, _ = folder_of(tmp_path / "b", "deberta-v2")
-    (folder / "tokenizer.json").unlink()
-    shutil.copy(models / "deberta-v2" / "spm.model", folder)
-    files = describe_folder(folder, digest).files
-    assert set(files) == {"config.json", "model.safetensors", "spm.model"}
-    assert files["spm.model"] == hashlib.sha256((folder / "spm.model").read_bytes()).hexdigest()
