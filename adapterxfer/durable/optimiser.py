@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +19,22 @@ def optimiser_state(optimiser: torch.optim.Optimizer, named: Mapping[str, nn.Par
     }
 
 
+def _on_its_device(tensor: Tensor, parameter: nn.Parameter) -> Tensor:
+    return tensor.to(parameter.device, copy=True)
+
+
 def restore_optimiser(
-    optimiser: torch.optim.Optimizer, named: Mapping[str, nn.Parameter], state: Mapping[str, Tensor]
+    optimiser: torch.optim.Optimizer,
+    named: Mapping[str, nn.Parameter],
+    state: Mapping[str, Tensor],
+    *,
+    place: Callable[[Tensor, nn.Parameter], Tensor] = _on_its_device,
 ) -> None:
     """Put back what `optimiser_state` gave.
+
+    Args:
+        place: makes of a stored tensor one that lies as its parameter does, with memory of its own: one that was read
+            lies wherever the file had it, and alignment may change sums.
 
     Raises:
         StageError: it belongs to other parameters.
@@ -35,5 +47,4 @@ def restore_optimiser(
                 f"checkpoint: optimiser state of '{name}' does not fit the model",
                 fix="remove the folder .resume in the store and run again",
             )
-        # A tensor of its own: one that was read lies wherever the file had it, and alignment may change sums.
-        optimiser.state[parameter][what] = tensor.to(parameter.device, copy=True)
+        optimiser.state[parameter][what] = place(tensor, parameter)

@@ -326,6 +326,18 @@ class RecipeModel(Section):
                 raise problem(f"'{text}' appears twice")
         return value
 
+    @field_validator("resources")
+    @classmethod
+    def _shards_pay(cls, value: dict[str, dict[Mode, Resources]]) -> dict[str, dict[Mode, Resources]]:
+        for backbone, modes in value.items():
+            for mode, wanted in modes.items():
+                if wanted.sharding == "fsdp" and mode != "full-ft":
+                    raise problem(
+                        f"{backbone}.{mode}.sharding: fsdp is for full-ft; with a frozen backbone gradients and "
+                        "optimiser are small (use ddp)"
+                    )
+        return value
+
     def single_intermediates(self) -> tuple[str, ...]:
         """The single intermediate tasks of the recipe, also those of which it names arms only."""
         bases = (split_arm(name).base for name in self.intermediate_tasks)

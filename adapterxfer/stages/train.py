@@ -54,6 +54,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     )
     verdicts = check("built", evidence)
     device = str(context.settings.get("device") or "cpu")
+    sharding = str(context.stage.resources.get("sharding") or "")
     with _TrainLog(context.scratch / "train.jsonl", context.log) as log:
         earlier = [
             train(
@@ -65,6 +66,7 @@ def execute(context: StageContext) -> dict[str, Any]:
                 device=device,
                 token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
                 checkpoints=checkpoints_of(context, before=name),
+                sharding=sharding,
             )
             for name, first, first_settings in _before(context, backbone, tasks[0])
         ]
@@ -78,6 +80,7 @@ def execute(context: StageContext) -> dict[str, Any]:
             device=device,
             token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
             checkpoints=checkpoints_of(context),
+            sharding=sharding,
         )
     model.to("cpu")
     if any(task.name == MLM for task in tasks):
@@ -111,6 +114,10 @@ def _this_run(result: TrainResult) -> dict[str, Any]:
         facts["resumed_at"] = result.resumed_at
     elif result.seconds:
         facts["tokens_per_second"] = round(result.tokens / result.seconds)
+    if result.processes > 1:
+        facts["processes"] = result.processes
+    if result.sharding:
+        facts["sharding"] = result.sharding
     if result.halvings:
         facts["memory_ran_out"] = list(result.halvings)
     return facts

@@ -29,6 +29,7 @@ from adapterxfer.training.resume import Progress
 from adapterxfer.training.seeds import DropoutStream, derive_seed
 from adapterxfer.training.selection import BestWeights, MeanWeights, dev_score, evaluation_steps, mean_steps
 from adapterxfer.training.settings import TrainSettings
+from adapterxfer.training.sharding import FSDP, check_shardable, collect, gathered_state, sharded
 from adapterxfer.training.streams import Streams
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.model import TransferModel
@@ -54,6 +55,8 @@ class TrainResult:
         sampling: declared and realised shares, see `Tally.as_json`; None for one task in one language.
         resumed_at: step of the checkpoint this run went on from; 0 for none.
         halvings: ``{step, token_budget}`` of every time memory ran out.
+        processes: that shared the work.
+        sharding: how weights were shared out among them; empty where each had all.
     """
 
     steps: int
@@ -68,6 +71,8 @@ class TrainResult:
     sampling: dict[str, Any] | None = None
     resumed_at: int = 0
     halvings: tuple[dict[str, int], ...] = ()
+    processes: int = 1
+    sharding: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """JSON values that follow from the stage alone: the same however often it was interrupted, and wherever.
@@ -80,7 +85,7 @@ class TrainResult:
         return found
 
 
-_OF_THIS_RUN = ("seconds", "resumed_at", "halvings")
+_OF_THIS_RUN = ("seconds", "resumed_at", "halvings", "processes", "sharding")
 
 
 def train(
@@ -94,11 +99,12 @@ def train(
     device: str = "cpu",
     token_budget: int = TOKEN_BUDGET,
     checkpoints: Checkpoints | None = None,
+    sharding: str = "",
 ) -> TrainResult:
     """Train the parts of ``model`` that its composition lets train.
 
     Args:
-        model: moved to the device, left in evaluation mode.
+        model: moved to the device, left in evaluation mode; where shards are trained in its place, left on the CPU.
         tasks: each has a head in the model; every step trains one of them.
         settings: see `TrainSettings`.
         seed: of the order of features, the choice of tasks, and dropout.
@@ -107,16 +113,22 @@ def train(
         device: ``cpu`` or ``auto``.
         token_budget: rows times width of one forward pass.
         checkpoints: where to save and go on; None for a training that cannot be interrupted.
+        sharding: ``fsdp`` for weights in shards where there are several processes; see `sharding`.
 
     Raises:
         DivergedError: loss, gradient or weights are not finite, or the loss diverged.
         StageStopped: the checkpoints were asked to stop; everything is saved.
-        StageError: a single example does not fit into memory, or a task cannot be trained by several processes.
+        StageError: a single example does not fit into memory, a task cannot be trained by several processes, or the
+            variant not in shards.
     """
     accelerator = accelerator_for(settings.dtype, device)
-    model.to(accelerator.device).train()
-    processes = Processes(accelerator)
+    if sharding == FSDP:
+        check_shardable(model, settings)
+    processes = Processes(accelerator, shards=sharding == FSDP and accelerator.num_processes > 1)
     processes.check(tasks)
+    whole = model
+    model = sharded(model.to("cpu"), accelerator) if processes.shards else model.to(accelerator.device)
+    model.train()
     log = processes.only_first(log)
     plan = plan_steps(tasks, settings, sampling)
     steps = plan.steps
@@ -137,7 +149,8 @@ def train(
     began = time.perf_counter()
     dropout = DropoutStream(derive_seed(seed, "dropout", *processes.rank_purpose), accelerator.device)
     with dropout, _options(model, settings) as forward:
-        accumulator = Accumulator(model, forward, accelerator, token_budget=token_budget, dropout=dropout, log=log)
+        accumulator = Accumulator(model, forward, accelerator, token_budget=token_budget, dropout=dropout, log=log,
+                                  processes=processes)  # fmt: skip
         progress = Progress(named, optimiser, best or mean, meter, streams, dropout, accumulator, history)
         done = _go_on(progress, checkpoints, processes, log)
         for step in range(done + 1, steps + 1):
@@ -165,8 +178,10 @@ def train(
                 _save(progress, checkpoints, processes, step, log)
     if progress.kept is not None:
         progress.kept.restore()
-    _check_finite(named, meter)
-    model.eval()
+    if whole is not model:
+        collect(model, whole)
+    _check_finite(whole.trainable(), meter)
+    whole.eval()
     return TrainResult(
         steps=steps,
         first_loss=meter.first,
@@ -180,6 +195,8 @@ def train(
         sampling=streams.tally.as_json(),
         resumed_at=done,
         halvings=tuple(accumulator.halvings),
+        processes=processes.count,
+        sharding=FSDP if processes.shards else "",
     )
 
 
@@ -201,7 +218,8 @@ def _save(progress: Progress, checkpoints: Checkpoints, processes: Processes, st
     if not (stopping or due):
         return
     tensors, facts = progress.state()
-    tensors |= processes.gather({n: tensor for n, tensor in tensors.items() if n.startswith("dropout/")})
+    dropout = {name: tensor for name, tensor in tensors.items() if name.startswith("dropout/")}
+    tensors = gathered_state(tensors, keep=processes.first) | processes.gather(dropout)
     if processes.first:
         try:
             checkpoints.save(step, tensors, facts)

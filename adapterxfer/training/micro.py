@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -22,6 +22,9 @@ from adapterxfer.training.batches import micro_batches
 from adapterxfer.training.seeds import DropoutStream
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.model import TransferModel
+
+if TYPE_CHECKING:
+    from adapterxfer.training.parallel import Processes
 
 Forward = Callable[[Tensor, Tensor], Tensor]
 
@@ -52,6 +55,7 @@ class Accumulator:
         token_budget: rows times width of one part.
         dropout: random state that a repeated batch starts from again.
         log: told when memory ran out.
+        processes: with shards, all of them run the model equally often, the last times for nothing.
     """
 
     def __init__(
@@ -63,9 +67,10 @@ class Accumulator:
         token_budget: int,
         dropout: DropoutStream,
         log: Callable[[Mapping[str, Any]], None],
+        processes: Processes,
     ) -> None:
         self._model, self._forward, self._accelerator = model, forward, accelerator
-        self._dropout, self._log = dropout, log
+        self._dropout, self._log, self._processes = dropout, log, processes
         self._on_cpu = accelerator.device.type == "cpu"
         self.token_budget = token_budget
         self.halvings: list[dict[str, int]] = []
@@ -85,6 +90,12 @@ class Accumulator:
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
+            if self._processes.shards:
+                raise StageError(
+                    f"memory ran out at step {step}: with sharding: fsdp a step cannot be repeated in smaller parts, "
+                    "since the other processes are in the middle of it",
+                    fix="run again with half of --batch-tokens, or set gradient_checkpointing: true",
+                )
             # Outside of the handler: its traceback keeps the tensors alive that have to go.
             self._release()
             self._dropout.set_state(state)
@@ -116,7 +127,16 @@ class Accumulator:
             self._accelerator.backward(loss.total)
             units += loss.units
             total = total + loss.total.detach()
+        for _ in range(self._processes.most(len(parts)) - len(parts)):
+            self._run_for_nothing(task, head)
         return Sums(total, units, tokens, padded)
+
+    def _run_for_nothing(self, task: TrainTask, head: torch.nn.Module) -> None:
+        """Take part in gathering weights and adding up gradients, and add nothing."""
+        batch = task.format.collate([task.features[0]], pad_id=task.pad_id).to(self._accelerator.device)
+        with self._accelerator.autocast():
+            loss = task.format.loss(head(self._forward(batch.input_ids, batch.attention_mask), batch), batch)
+        self._accelerator.backward(loss.total * 0.0)
 
     def _release(self) -> None:
         for parameter in self._model.parameters():

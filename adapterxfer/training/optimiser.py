@@ -8,13 +8,16 @@ import torch
 from torch import Tensor, nn
 
 from adapterxfer.training.settings import TrainSettings
+from adapterxfer.training.sharding import local_parts, total_norm
 
 
 def new_optimiser(parameters: Sequence[nn.Parameter], settings: TrainSettings) -> torch.optim.AdamW:
     """Fused AdamW that decays matrices and leaves biases and norms alone."""
+    # Whole parameters and shards cannot be in one fused step.
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in some if (p.ndim >= 2) == matrices], "weight_decay": settings.weight_decay * matrices}
+        for some in _by_kind(parameters)
+        for matrices in (True, False)
     ]
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
 
@@ -27,11 +30,18 @@ def apply(
     ``count`` is 0 where no unit of the batch has a label: then nothing is learnt from it.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients) / max(1, count)
+    norm = total_norm(gradients) / max(1, count)
     scale = torch.clamp(clip / (norm + 1e-6), max=1.0) / max(1, count) if clip else norm.new_tensor(1 / max(1, count))
-    torch._foreach_mul_(gradients, scale)
+    torch._foreach_mul_(local_parts(gradients), scale)
     for group in optimiser.param_groups:
         group["lr"] = rate
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return norm
+
+
+def _by_kind(parameters: Sequence[nn.Parameter]) -> list[list[nn.Parameter]]:
+    kinds: dict[type, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        kinds.setdefault(type(parameter.data), []).append(parameter)
+    return list(kinds.values())

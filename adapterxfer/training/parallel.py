@@ -14,6 +14,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature, whole_batch
@@ -27,10 +28,12 @@ class Processes:
 
     Args:
         accelerator: knows the others.
+        shards: whether each holds a part of the weights only, so that all must run the model equally often.
     """
 
-    def __init__(self, accelerator: Accelerator) -> None:
+    def __init__(self, accelerator: Accelerator, *, shards: bool = False) -> None:
         self._accelerator = accelerator
+        self.shards = shards
         self._count = int(accelerator.num_processes)
         self._rank = int(accelerator.process_index)
 
@@ -38,6 +41,18 @@ class Processes:
     def first(self) -> bool:
         """Whether this process writes and logs."""
         return self._rank == 0
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._count
+
+    def most(self, number: int) -> int:
+        """The largest of all processes' numbers, where they hold shards; otherwise the own one."""
+        if not self.shards:
+            return number
+        numbers: Any = gather(torch.tensor([number], device=self._accelerator.device))
+        return int(numbers.max())
 
     @property
     def rank_purpose(self) -> tuple[str, ...]:
@@ -68,9 +83,13 @@ class Processes:
         return sorted(features, key=lambda feature: feature.length)[self._rank :: self._count]
 
     def join(self, sums: Sums, parameters: Sequence[nn.Parameter]) -> Sums:
-        """Add up gradients and sums of all processes; afterwards all have the same."""
+        """Add up gradients and sums of all processes; afterwards all have the same.
+
+        Gradients of shards are added up in the backward pass already.
+        """
         if self._count == 1:
             return sums
+        parameters = [parameter for parameter in parameters if not isinstance(parameter, DTensor)]
         present = torch.tensor([parameter.grad is not None for parameter in parameters], device=sums.total.device)
         counts = torch.tensor([sums.units, sums.tokens, sums.padded_tokens], device=sums.total.device)
         facts = self._sum(torch.cat([sums.total.double()[None], counts.double(), present.double()]))

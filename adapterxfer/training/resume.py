@@ -17,6 +17,7 @@ from adapterxfer.training.micro import Accumulator
 from adapterxfer.training.parallel import Processes
 from adapterxfer.training.seeds import DropoutStream
 from adapterxfer.training.selection import KeptWeights
+from adapterxfer.training.sharding import placed_like
 from adapterxfer.training.streams import Streams
 
 
@@ -76,11 +77,12 @@ class Progress:
         device = next(iter(self.named.values())).device
         with torch.no_grad():
             for name, parameter in self.named.items():
-                parameter.copy_(weights[name])
-        restore_optimiser(self.optimiser, self.named, parts.get("optimiser", {}))
+                parameter.copy_(placed_like(weights[name], parameter))
+        restore_optimiser(self.optimiser, self.named, parts.get("optimiser", {}), place=placed_like)
         self.meter.restore(parts["meter"], saved.facts["meter"], device)
         if self.kept is not None:
-            self.kept.restore_state(parts.get("kept", {}), saved.facts["kept"], device)
+            kept = {name: placed_like(tensor, self.named[name]) for name, tensor in parts.get("kept", {}).items()}
+            self.kept.restore_state(kept, saved.facts["kept"], device)
         self.streams.skip(saved.step)
         if self.streams.states() != saved.facts["streams"]:
             raise _misfit("the order of its examples cannot be drawn again with this numpy")

@@ -20,6 +20,9 @@ from adapterxfer.variants.recompute import recomputed
 OWN_ENCODER = "xlm-roberta"
 """The architecture this file runs itself; the others run through hooks."""
 
+UNIT = "_adapterxfer_unit"
+"""Marks layers of `run_as_units`."""
+
 
 def encode(
     backbone: Any,
@@ -80,7 +83,27 @@ def encode(
 
     layers = backbone.encoder.layer[:until]
     for index in range(len(layers)):
-        states = recomputed(run, index, states) if recompute else run(index, states)
+        if hasattr(layers[index], UNIT):
+            call = (recomputed, run) if recompute else (run,)
+            states = layers[index](*call, index, states)
+        else:
+            states = recomputed(run, index, states) if recompute else run(index, states)
+    return states
+
+
+def run_as_units(backbone: Any) -> None:
+    """Let every layer of an XLM-R run inside a call of its module, for what hooks into such calls (shards do).
+
+    Args:
+        backbone: not shared: its layers no longer run any other way.
+    """
+    for layer in backbone.encoder.layer:
+        setattr(layer, UNIT, True)
+        layer.forward = _call
+
+
+def _call(function: Any, *arguments: Any) -> Tensor:
+    states: Tensor = function(*arguments)
     return states
 
 

@@ -110,6 +110,10 @@ def test_good_recipe_loads_and_is_frozen() -> None:
         ("train.default=5", "should be a block of keys"),
         ("name=Bad Name", "short name"),
         ("statistics.hypotheses=[{contrast: gain}]", "key 'statistics.hypotheses.0.id' is missing"),
+        (
+            "resources={xlm-r-base: {adapters: {gpus: 2, sharding: fsdp}}}",
+            "xlm-r-base.adapters.sharding: fsdp is for full-ft",
+        ),
         ("nothing", "expected key=value"),
         ("seeds.7=1", "nothing can be set at 'seeds.7'"),
         ("train.default.steps=[", "--set train.default.steps=["),

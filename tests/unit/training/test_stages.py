@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -262,3 +263,17 @@ def test_an_adapter_whose_layers_share_weights_is_stacked(run: Any, world: Path,
     layers: Any = model.adapters["i00"]
     assert layers[1].rule is layers[0].rule
     assert torch.equal(layers[0].rule, read_weights(lower)["adapters.t00.0.rule"])
+
+
+def test_what_went_on_in_this_run_is_told_by_the_stage_and_by_no_artefact() -> None:
+    """Memory that ran out, several processes and shards change no number, so they are in `stage.json` alone."""
+    from adapterxfer.stages.train import _this_run
+    from adapterxfer.training.loop import TrainResult
+
+    quiet = TrainResult(3, 1.0, 0.5, 100, 120, 2.0, None, 3, {"nli": 3})
+    assert _this_run(quiet) == {"tokens_per_second": 50}
+    halved = ({"step": 2, "token_budget": 64},)
+    busy = replace(quiet, halvings=halved, processes=2, sharding="fsdp", resumed_at=1)
+    told = {"resumed_at": 1, "processes": 2, "sharding": "fsdp", "memory_ran_out": list(halved)}
+    assert _this_run(busy) == told
+    assert busy.as_json() == quiet.as_json()

@@ -1,0 +1,130 @@
+"""Full fine-tuning of models that do not fit on one device: weights, gradients and optimiser in shards (FSDP2).
+
+A *sharded model* has modules of its own whose backbone parameters are shards, one unit per layer and one for the rest;
+it is trained in place of the model, whose parameters get the result. So the model is never changed in kind: what is
+asserted, stored and loaded is the same with and without shards. Heads are small and stay whole in every process.
+
+Differs from accelerate's own preparation in that gradients are summed and not averaged over processes (they are divided
+by the units of the whole batch), and in that it runs on processors, too; the processes are accelerate's.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import FSDPModule, fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
+
+from adapterxfer.errors import StageError
+from adapterxfer.training.settings import TrainSettings
+from adapterxfer.variants.encoder import OWN_ENCODER, run_as_units
+from adapterxfer.variants.model import TransferModel
+
+FSDP = "fsdp"
+
+
+def check_shardable(model: TransferModel, settings: TrainSettings) -> None:
+    """Refuse what gains nothing from shards, or was never tried with them.
+
+    Raises:
+        StageError: the backbone is frozen, or the encoder would be compiled.
+    """
+    if not model.composition.trains_backbone:
+        raise StageError(
+            f"sharding: fsdp with variant '{model.composition.variant}': its backbone is frozen, so gradients and "
+            "optimiser are small and there is little to share out",
+            fix="use sharding: ddp, or leave it out; fsdp is for full-ft",
+        )
+    if settings.compile:
+        raise StageError("sharding: fsdp with compile: true is not supported", fix="leave one of them out")
+
+
+def sharded(model: TransferModel, accelerator: Accelerator) -> TransferModel:
+    """A model that computes what ``model`` computes, on shards of its weights; ``model`` keeps whole copies.
+
+    Args:
+        model: on the CPU; all processes have the same weights.
+        accelerator: its processes hold the shards, on its device.
+    """
+    own: dict[int, Any] = {id(p): nn.Parameter(p.detach(), p.requires_grad) for p in model.parameters()}
+    backbone = copy.deepcopy(model.loaded.model, {**own, **{id(b): b for b in model.loaded.model.buffers()}})
+    made = TransferModel(
+        replace(model.loaded, model=backbone),
+        model.composition,
+        adapters={},
+        fusion=None,
+        heads={name: copy.deepcopy(head).to(accelerator.device) for name, head in model.heads.items()},
+    )
+    if model.loaded.config.model_type == OWN_ENCODER:
+        run_as_units(made.backbone)
+    mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
+    for layer in made.backbone.get_submodule(model.loaded.architecture.layers):
+        fully_shard(layer, mesh=mesh)
+    fully_shard(made, mesh=mesh, ignored_params=set(made.heads.parameters()))
+    for module in made.modules():
+        if isinstance(module, FSDPModule):
+            module.set_gradient_divide_factor(1.0)
+            module.set_force_sum_reduction_for_comms(True)  # gloo has no scaled sum
+    return made
+
+
+def collect(made: TransferModel, model: TransferModel) -> None:
+    """Put the weights of a sharded model into the whole one, in every process."""
+    whole = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, parameter in made.named_parameters():
+            whole[name].copy_(gathered(parameter))
+
+
+def gathered(tensor: Tensor) -> Tensor:
+    """The whole of a shard; all processes must ask for it. Any other tensor as it is."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def gathered_state(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
+    """Whole tensors on the CPU where ``keep``, one after the other, so that a device never holds more than one.
+
+    Nothing is done where nothing is in shards.
+    """
+    if not any(isinstance(tensor, DTensor) for tensor in tensors.values()):
+        return dict(tensors)
+    found = {}
+    for name, tensor in tensors.items():
+        whole = gathered(tensor.detach())
+        if keep:
+            found[name] = whole.cpu()
+    return found
+
+
+def placed_like(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """An own copy of a whole tensor: on the device of ``parameter``, and in shards where that is and the shape fits."""
+    if isinstance(parameter, DTensor) and tensor.shape == parameter.shape:
+        # Every process has read the whole: each takes its part, in whatever order the file gave them.
+        here = tensor.to(parameter.device, copy=True)
+        return distribute_tensor(here, parameter.device_mesh, parameter.placements, src_data_rank=None)
+    return tensor.to(parameter.device, copy=True)
+
+
+def local_parts(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """What this process holds of each, sharing memory."""
+    return [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]
+
+
+def total_norm(gradients: Sequence[Tensor]) -> Tensor:
+    """Norm of all gradients together, whole and in shards."""
+    shards = [gradient for gradient in gradients if isinstance(gradient, DTensor)]
+    if not shards:
+        plain: Tensor = torch.nn.utils.get_total_norm(gradients)
+        return plain
+    rest = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
+    norms = [gathered(torch.nn.utils.get_total_norm(shards))]
+    norms += [torch.nn.utils.get_total_norm(rest)] if rest else []
+    together: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    return together

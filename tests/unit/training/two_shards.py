@@ -1,0 +1,120 @@
+"""Full fine-tuning in shards: ``two_shards.py WORLD OUT [stop | "go on"]``; ranks come by environment."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch.distributed.tensor import DTensor
+from transformers import XLMRobertaXLConfig, XLMRobertaXLModel
+
+from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, with_own_weights
+from adapterxfer.backbones.measure import count_parameters, state_fingerprint
+from adapterxfer.durable.checkpoints import Checkpoints
+from adapterxfer.errors import StageStopped
+from adapterxfer.training import loop
+from adapterxfer.training.building import build_single
+from adapterxfer.training.device import accelerator_for, use_one_thread
+from adapterxfer.training.settings import TrainSettings
+from adapterxfer.training.tasks import read_train_task
+
+LONG_MEAN = {"selection": "mean", "mean_of": 6}
+SETTINGS = TrainSettings(learning_rate=4e-3, batch_size=9, steps=12, max_length=32, weight_decay=0.01)
+CASES: dict[str, dict[str, Any]] = {
+    "mean": {"selection": "mean"},
+    "dev, recomputed": {"selection": "dev", "gradient_checkpointing": True},
+    "xlm-r-xl": {},
+    "xlm-r-xl, recomputed": {"gradient_checkpointing": True},
+}
+
+
+def xl(small: LoadedBackbone) -> LoadedBackbone:
+    """A random encoder of another architecture, whose library runs the layers."""
+    config = XLMRobertaXLConfig(
+        vocab_size=small.config.vocab_size, hidden_size=20, num_hidden_layers=3, num_attention_heads=2,
+        intermediate_size=28, max_position_embeddings=42, pad_token_id=1, hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    torch.manual_seed(5)
+    model = XLMRobertaXLModel(config, add_pooling_layer=False).eval().requires_grad_(False)
+    fingerprint = state_fingerprint(model.state_dict())
+    return LoadedBackbone(model, small.tokenizer, config, small.identity, fingerprint, count_parameters(model))
+
+
+def run(
+    world: Path, backbone: LoadedBackbone, settings: TrainSettings, checkpoints: Checkpoints | None = None
+) -> tuple[dict[str, torch.Tensor], loop.TrainResult]:
+    task = read_train_task(world / "pos", "pos", "tagging", backbone, max_length=32, dev=True)
+    model = build_single(backbone, [task], mode="full", composition="fresh", adapter=None, intermediate=None, seed=1)
+    result = loop.train(
+        model, [task], settings, seed=3, log=lambda _: None, token_budget=60, checkpoints=checkpoints, sharding="fsdp"
+    )
+    assert not any(isinstance(parameter, DTensor) for parameter in model.parameters())
+    return {name: parameter.detach().clone() for name, parameter in model.trainable().items()}, result
+
+
+class Watched:
+    """Notes how much of the backbone a process held while it trained."""
+
+    def __init__(self) -> None:
+        self.share = 1.0
+        self._make = loop.sharded
+
+    def __call__(self, model: Any, accelerator: Any) -> Any:
+        made = self._make(model, accelerator)
+        held = sum(p.to_local().numel() if isinstance(p, DTensor) else 0 for p in made.parameters())
+        self.share = held / sum(p.numel() for p in made.backbone.parameters())
+        return made
+
+
+def main() -> int:
+    use_one_thread()
+    world, out, *more = sys.argv[1:]
+    folder = Path(out)
+    folder.mkdir(exist_ok=True)
+    small = load_backbone({"name": "backbone", "kind": "folder"}, Path(world) / "backbone")
+    accelerator = accelerator_for("fp32")
+    rank = accelerator.process_index
+    noisy = with_own_weights(small)
+    noisy.model.config.hidden_dropout_prob = 0.2
+    asked = 0
+
+    def stop() -> bool:
+        nonlocal asked
+        asked += 1
+        return more == ["stop"] and rank == 1 and asked == 8  # after the first moment of the mean
+
+    if more:
+        place = Checkpoints(folder / "saved", stage="k", stop=stop)
+        try:
+            state, _ = run(Path(world), noisy, replace(SETTINGS, **LONG_MEAN), place)
+        except StageStopped:
+            return 75
+        if rank == 0:
+            save_file(state, folder / "resumed.safetensors")
+        return 0
+    watched = Watched()
+    loop.sharded = watched  # type: ignore[assignment]
+    results: dict[str, Mapping[str, Any]] = {}
+    for case, changes in CASES.items():
+        backbone = xl(small) if case.startswith("xlm-r-xl") else small
+        state, result = run(Path(world), backbone, replace(SETTINGS, **changes))
+        results[case] = {
+            **result.as_json(), "processes": result.processes, "sharding": result.sharding, "share": watched.share,
+        }  # fmt: skip
+        save_file(state, folder / f"{case} {rank}.safetensors")
+    state, _ = run(Path(world), noisy, replace(SETTINGS, **LONG_MEAN))
+    if rank == 0:
+        save_file(state, folder / "noisy.safetensors")
+        (folder / "result.json").write_text(json.dumps(results))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
