@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from adapterxfer.catalog.backbones import UNTRAINED, backbones
-from adapterxfer.catalog.languages import (
+from adapterxfer.catalog.languages import extension_languages, known_languages, languages, world_languages
+from adapterxfer.catalog.pretraining import (
     LOW_RESOURCE,
-    extension_languages,
-    known_languages,
-    languages,
+    PRETRAINING,
+    is_pretrained,
     low_by,
     low_resource,
     pretraining_gib,
-    world_languages,
+    undefined,
 )
 from adapterxfer.catalog.protocols import AS_RELEASED, FUSED, PROTOCOLS, Protocol, layer_in, metric_of, with_layer
 from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
@@ -26,6 +26,7 @@ __all__ = [
     "FUSED",
     "LOW_RESOURCE",
     "METHODS",
+    "PRETRAINING",
     "PROTOCOLS",
     "REFUSED",
     "SOURCES",
@@ -43,6 +44,7 @@ __all__ = [
     "backbones",
     "controls_of",
     "extension_languages",
+    "is_pretrained",
     "known_languages",
     "languages",
     "layer_in",
@@ -53,6 +55,7 @@ __all__ = [
     "pretraining_gib",
     "task_names",
     "tasks",
+    "undefined",
     "with_layer",
     "world_languages",
 ]

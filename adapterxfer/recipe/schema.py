@@ -35,6 +35,7 @@ from adapterxfer.recipe.fields import (
 )
 from adapterxfer.recipe.hypotheses import Hypothesis, Method
 from adapterxfer.recipe.series import Pretrain
+from adapterxfer.recipe.tiers import LowResource
 
 PHASES = ("intermediate", "target", "fusion")
 MODES = ("full-ft", "adapters", "fuse", "head-only")
@@ -307,6 +308,7 @@ class RecipeModel(Section):
     mlm_mix: MlmMix | None = None
     translated: Translated | None = None
     world: bool = False
+    low_resource: LowResource | None = None
     fusion_task: TaskName | None = None
     fusion: FusionOptions | None = None
     backbone_sources: dict[PlainName, BackboneSource] = Field(default_factory=dict)
