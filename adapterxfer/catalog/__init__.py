@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapterxfer.catalog.backbones import UNTRAINED, backbones
+from adapterxfer.catalog.flores import FLORES
 from adapterxfer.catalog.languages import extension_languages, known_languages, languages, world_languages
 from adapterxfer.catalog.pretraining import (
     LOW_RESOURCE,
@@ -15,8 +16,9 @@ from adapterxfer.catalog.pretraining import (
 )
 from adapterxfer.catalog.protocols import AS_RELEASED, FUSED, PROTOCOLS, Protocol, layer_in, metric_of, with_layer
 from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
+from adapterxfer.catalog.source_records import Alternate, TaskSource
 from adapterxfer.catalog.systems import CONTROLS, METHODS, VARIANTS, controls_of
-from adapterxfer.catalog.task_sources import FLORES, REFUSED, SOURCES, Alternate, TaskSource
+from adapterxfer.catalog.task_sources import REFUSED, SOURCES
 from adapterxfer.catalog.tasks import overlaps, task_names, tasks
 
 __all__ = [

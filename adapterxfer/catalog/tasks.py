@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+from adapterxfer.catalog.flores import FLORES
 from adapterxfer.catalog.languages import languages, world_languages
 from adapterxfer.catalog.records import Task
-from adapterxfer.catalog.task_sources import FLORES
 from adapterxfer.world.task_list import TASKS as WORLD_TASKS
 
 # name | format | kin | metric | Hub repository | licence | train examples | verified

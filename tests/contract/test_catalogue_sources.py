@@ -23,7 +23,7 @@ from adapterxfer.catalog import (
     pretraining_gib,
     tasks,
 )
-from adapterxfer.catalog.task_sources import CONVERTED
+from adapterxfer.catalog.source_records import CONVERTED
 from adapterxfer.data.bitext import ISO3
 from adapterxfer.data.compositions import COMPOSITIONS, DATASETS
 from adapterxfer.data.layouts import FIELDS
