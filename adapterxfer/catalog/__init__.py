@@ -14,7 +14,16 @@ from adapterxfer.catalog.pretraining import (
     pretraining_gib,
     undefined,
 )
-from adapterxfer.catalog.protocols import AS_RELEASED, FUSED, PROTOCOLS, Protocol, layer_in, metric_of, with_layer
+from adapterxfer.catalog.protocols import (
+    AS_RELEASED,
+    CROSS_FITTED,
+    FUSED,
+    PROTOCOLS,
+    Protocol,
+    layer_in,
+    metric_of,
+    with_layer,
+)
 from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
 from adapterxfer.catalog.source_records import Alternate, TaskSource
 from adapterxfer.catalog.systems import CONTROLS, METHODS, VARIANTS, controls_of
@@ -24,6 +33,7 @@ from adapterxfer.catalog.tasks import overlaps, task_names, tasks
 __all__ = [
     "AS_RELEASED",
     "CONTROLS",
+    "CROSS_FITTED",
     "FLORES",
     "FUSED",
     "LOW_RESOURCE",

@@ -11,12 +11,13 @@ SOURCES: Mapping[str, TaskSource] = {
         "mteb/BUCC",
         "414572247440f0ccacf7eb0bb70a31533a0e5443",
         "{lang}-en",
-        {"test": ("test",)},
+        {"test": ("test",), "test-pool": ("test",)},
         {"sources": "sentence1", "targets": "sentence2", "gold": "gold"},
         (),
         "source sentence",
         "bucc/ratio-margin-4/both-directions/threshold-from-dev: F1 of pairs",
         "Zweigenbaum et al. 2018, BUCC shared task",
+        origin="https://comparable.limsi.fr/bucc2018/bucc2018-XX-en.{training,sample}-gold.tar.bz2 (address not tried)",
     ),
     "tatoeba": TaskSource(
         "mteb/tatoeba-bitext-mining",
@@ -40,14 +41,21 @@ SOURCES: Mapping[str, TaskSource] = {
     ),
     "mewslix": TaskSource(
         "izhx/mewsli-x",
+        "315f267bc74ca5aa1541e825a7bc702bb08e5293",
         "",
-        "{lang}",
-        {"dev": ("validation",), "test": ("test",)},
-        {"id": "example_id", "gold": "entity_id"},
+        {},
+        {},
         (),
         "mention",
         "mewslix/map@20",
         "Ruder et al. 2021, XTREME-R; Botha et al. 2020, Mewsli-9",
+        lines={
+            "train": "wikipedia_pairs/train.jsonl.tar.gz",
+            "dev": "wikipedia_pairs/dev.jsonl.tar.gz",
+            "test": "wikinews_mentions/{lang}/test.jsonl",
+            "test-pool": "candidate_entities.jsonl.tar.gz",
+        },
+        origin="get-mewsli-x.sh of google-research/dense_representations_for_entity_retrieval/mel",
     ),
     "lareqa": TaskSource(
         "",
@@ -60,6 +68,7 @@ SOURCES: Mapping[str, TaskSource] = {
         "lareqa/map@20",
         "Roy et al. 2020, LAReQA",
         sizes={"test": 1190},
+        origin="https://github.com/google-research-datasets/lareqa, folder xquad-r",
     ),
 }
 """Data set -> where it comes from."""

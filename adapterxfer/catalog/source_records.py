@@ -53,6 +53,9 @@ class TaskSource:
         citation: who made it.
         restricted: why it may not be used freely; empty where it may.
         sizes: examples by split, where the source states them (multilingual sets: per language where all agree).
+        lines: split -> file of JSON lines in the repository, with ``{lang}``, for repositories that are read file by
+            file: keys that only some lines have make loaders refuse them as tables.
+        origin: where the original files are, for what no repository holds.
     """
 
     repository: str
@@ -72,6 +75,8 @@ class TaskSource:
     alternates: tuple[Alternate, ...] = ()
     restricted: str = ""
     sizes: Mapping[str, int] = field(default_factory=dict)
+    lines: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
 
     @property
     def pinned(self) -> str | None:

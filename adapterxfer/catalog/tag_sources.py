@@ -24,6 +24,7 @@ SOURCES: Mapping[str, TaskSource] = {
         "token accuracy",
         "Hockenmaier and Steedman 2007, CCGbank",
         restricted="LDC2005T13: users must own it",
+        origin="the Linguistic Data Consortium, LDC2005T13; one sentence per line: words, a tab, supertags",
         sizes={"train": 38015, "dev": 5484},
     ),
     "udpos": TaskSource(
@@ -74,6 +75,7 @@ SOURCES: Mapping[str, TaskSource] = {
         "token accuracy",
         "Dione et al. 2023, MasakhaPOS",
         restricted=NONCOMMERCIAL,
+        origin="https://github.com/masakhane-io/masakhane-pos, folder data",
     ),
 }
 """Data set -> where it comes from."""

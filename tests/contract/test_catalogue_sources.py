@@ -45,8 +45,8 @@ def test_every_real_task_has_a_source(name):
         assert "nc" in task.licence or "non-commercial" in task.licence
     assert set(task.languages) <= set(known_languages())
     if source.repository:
-        assert source.splits
-        assert bool(source.config) != bool(source.folder)
+        assert bool(source.splits) != bool(source.lines)
+        assert bool(source.config) + bool(source.folder) + bool(source.lines) == 1
         # A converted branch without a folder joins all languages.
         assert (source.revision == "refs/convert/parquet") <= bool(source.folder)
     if name in COMPOSITIONS:
@@ -70,9 +70,9 @@ def test_revisions_are_commits_or_said_to_be_unpinned():
             assert place.revision in ("", CONVERTED) or re.fullmatch("[0-9a-f]{40}", place.revision), name
             assert (place.pinned is None) == (place.revision in ("", CONVERTED))
             assert place.repository not in REFUSED.get(name, {}), f"{name}: {place.repository}"
-            assert bool(place.splits) or not place.repository
+            assert bool(place.splits) or bool(place.lines) or not place.repository
     pinned = {name for name, source in SOURCES.items() if source.pinned}
-    assert pinned == {"xquad", "bucc2018", "tatoeba", "sib200"}
+    assert pinned == {"xquad", "bucc2018", "tatoeba", "mewslix", "sib200"}
 
 
 @pytest.mark.parametrize("name", [name for name in COMPOSITIONS if tasks()[name].role == "target"])
