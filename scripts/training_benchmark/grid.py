@@ -1,0 +1,78 @@
+"""The whole grid at hidden 64: both sides in turn, each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training_benchmark.inputs import TARGETS
+from training_benchmark.measuring import Rows
+
+USUAL = ("usual", "usual-grouped")
+
+
+def run_sides(work: Path, names: Sequence[str], asked: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """One turn: the named sides one after the other; what `Side.as_json` gives, by name."""
+    found = {}
+    for name in names:
+        question, answer = work / f"{name}.asked.json", work / f"{name}.found.json"
+        question.write_text(json.dumps({**asked, "side": name, "work": str(work)}), encoding="utf-8")
+        scripts = Path(__file__).parents[1]
+        path = os.pathsep.join([str(scripts), str(scripts.parent), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(asked["threads"])}
+        command = [sys.executable, str(Path(__file__).with_name("one_side.py")), str(question), str(answer)]
+        subprocess.run(command, check=True, env=environment)
+        found[name] = json.loads(answer.read_text(encoding="utf-8"))
+        took = found[name]
+        print(f"  {name}: {took['wall']:.1f} s, CPU {took['cpu']:.1f} s, peak {took['peak_mib']} MiB", flush=True)
+    return found
+
+
+def report(rows: Rows, turns: Sequence[Mapping[str, Mapping[str, Any]]]) -> None:
+    """Medians over turns, for each of the usual sides that ran beside ours."""
+    ours = [turn["ours"] for turn in turns if "ours" in turn]
+    if not ours:
+        return
+    for name in USUAL:
+        theirs = [turn[name] for turn in turns if name in turn]
+        if not theirs:
+            continue
+        peaks = {"peak_mib": max(t["peak_mib"] for t in ours), "usual_peak_mib": max(t["peak_mib"] for t in theirs)}
+        rows.add("grid", f"all, {name}", _of(ours, "wall"), _of(theirs, "wall"), turns=len(theirs), **peaks)
+        rows.add("grid", f"CPU time, {name}", _of(ours, "cpu"), _of(theirs, "cpu"))
+        for what in ("training", "predicting"):
+            rows.add("grid", f"{what}, {name}", _of(ours, what), _of(theirs, what))
+        for format_name in ours[0]["formats"]:
+            mine, its = ([t["formats"][format_name] for t in side] for side in (ours, theirs))
+            rows.add("grid", f"predicting {format_name}, {name}", mine, its)
+        _scores(rows, ours[0]["scores"], theirs[0]["scores"], name)
+
+
+def _of(turns: Sequence[Mapping[str, Any]], what: str) -> list[float]:
+    return [float(turn[what]) for turn in turns]
+
+
+def _scores(rows: Rows, ours: Mapping[str, list[float]], theirs: Mapping[str, list[float]], name: str) -> None:
+    """Mean difference in points with its standard error over seeds, each seed one mean over its cells."""
+    for target in (*TARGETS, ""):
+        cells = [cell for cell in ours if cell.startswith(target)]
+        by_seed = np.mean([np.subtract(ours[cell], theirs[cell]) for cell in cells], axis=0)
+        error = float(by_seed.std(ddof=1) / len(by_seed) ** 0.5) if len(by_seed) > 1 else float("nan")
+        spread = (
+            float(np.mean([np.std(side[c], ddof=1) for side in (ours, theirs) for c in cells]))
+            if len(by_seed) > 1
+            else float("nan")
+        )
+        rows.note(
+            "scores", f"{target or 'all targets'}, ours minus {name}", points=round(float(by_seed.mean()), 2),
+            standard_error=round(error, 2), ours=round(float(np.mean([ours[c] for c in cells])), 2),
+            usual=round(float(np.mean([theirs[c] for c in cells])), 2), sd_over_seeds=round(spread, 2),
+            seeds=len(by_seed),
+        )  # fmt: skip
