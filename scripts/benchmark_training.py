@@ -7,6 +7,7 @@
 `--only grid`: SQuAD and MNLI (development file) as intermediates; UD tags, XNLI (development files) and questions on
 gold sentences as targets; full-ft, stack and fuse, zero-shot prediction in 8 languages, at hidden 64. Every side runs
 in a process of its own. `--only 256` and `--only 768`: a fixed number of steps of every variant, and prediction.
+`--only options`: ours alone, with and without kept lower layers, and several seeds in one pass, at all three widths.
 
 The usual way: `transformers.Trainer` for full-ft, `adapters.AdapterTrainer` for stack and fuse, random batches padded
 by the library's collators (`usual-grouped`: its ``group_by_length``), fp32, static heads; the same features, start
@@ -33,7 +34,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
-PARTS = ("grid", "256", "768")
+PARTS = ("grid", "256", "768", "options")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,8 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     warnings.simplefilter("ignore")
     import torch
-    from training_benchmark import grid, steps
-    from training_benchmark.inputs import MAX_LENGTH, prepare
+    from training_benchmark import grid, options, steps
+    from training_benchmark.inputs import BACKBONES, MAX_LENGTH, prepare
     from training_benchmark.measuring import Rows
 
     torch.set_num_threads(1)
@@ -72,6 +73,8 @@ def main(arguments: list[str] | None = None) -> int:
         for hidden in (256, 768):
             if str(hidden) in asked.only:
                 steps.measure(inputs, hidden, plan, rows)
+        for hidden in BACKBONES if "options" in asked.only else ():
+            options.measure(inputs, hidden, plan, rows)
         if "grid" in asked.only:
             size = {name: getattr(asked, name) for name in ("seeds", "batch", "eval_batch", "threads")}
             turns = []
