@@ -30,6 +30,7 @@ import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
@@ -46,7 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--sides", choices=("ours", "usual", "usual-grouped"), nargs="+",
                         default=["ours", "usual", "usual-grouped"], help="sides of the grid")  # fmt: skip
     parser.add_argument("--turns", type=int, default=3, help="of every comparison; usual-grouped runs in the first")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="of the grid")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="of the grid in the first turn; the next "
+                        "turn has the seeds that follow, so that scores are compared over all of them")  # fmt: skip
+    parser.add_argument(
+        "--join", type=Path, nargs="+", default=[], help="results of earlier pieces: their turns count too"
+    )
     parser.add_argument("--grid-steps", type=int, default=60, help="of a training in the grid; a fusion has half")
     parser.add_argument("--steps", type=int, default=30, help="measured steps of a variant at 256 and 768")
     parser.add_argument("--batch", type=int, default=32, help="effective batch in training")
@@ -64,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     torch.set_num_threads(1)
     began, rows = time.perf_counter(), Rows()
+    turns: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         work = asked.work or Path(folder)
         work.mkdir(parents=True, exist_ok=True)
@@ -76,15 +82,18 @@ def main(arguments: list[str] | None = None) -> int:
         for hidden in BACKBONES if "options" in asked.only else ():
             options.measure(inputs, hidden, plan, rows)
         if "grid" in asked.only:
-            size = {name: getattr(asked, name) for name in ("seeds", "batch", "eval_batch", "threads")}
-            turns = []
+            size = {name: getattr(asked, name) for name in ("batch", "eval_batch", "threads")}
+            turns += [turn for path in asked.join for turn in json.loads(path.read_text(encoding="utf-8"))["turns"]]
             for turn in range(asked.turns):
                 sides = [side for side in asked.sides if turn == 0 or side != "usual-grouped"]
-                turns.append(grid.run_sides(work, sides, {**size, "steps": asked.grid_steps}))
+                seeds = [seed + turn * len(asked.seeds) for seed in asked.seeds]
+                turns.append(grid.run_sides(work, sides, {**size, "seeds": seeds, "steps": asked.grid_steps}))
             grid.report(rows, turns)
     if asked.json:
-        facts = {key: str(value) for key, value in vars(asked).items() if key not in ("data", "work", "json")}
-        asked.json.write_text(json.dumps({"settings": facts, "rows": rows.rows}, indent=1) + "\n", encoding="utf-8")
+        facts = {key: str(value) for key, value in vars(asked).items() if key not in ("data", "work", "json", "join")}
+        asked.json.write_text(
+            json.dumps({"settings": facts, "rows": rows.rows, "turns": turns}, indent=1) + "\n", encoding="utf-8"
+        )
     print(f"{time.perf_counter() - began:.0f} s in all")
     return 0
 

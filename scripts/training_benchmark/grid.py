@@ -31,6 +31,7 @@ def run_sides(work: Path, names: Sequence[str], asked: Mapping[str, Any]) -> dic
         subprocess.run(command, check=True, env=environment)
         found[name] = json.loads(answer.read_text(encoding="utf-8"))
         took = found[name]
+        took["seeds"] = list(asked["seeds"])
         print(f"  {name}: {took['wall']:.1f} s, CPU {took['cpu']:.1f} s, peak {took['peak_mib']} MiB", flush=True)
     return found
 
@@ -52,27 +53,36 @@ def report(rows: Rows, turns: Sequence[Mapping[str, Mapping[str, Any]]]) -> None
         for format_name in ours[0]["formats"]:
             mine, its = ([t["formats"][format_name] for t in side] for side in (ours, theirs))
             rows.add("grid", f"predicting {format_name}, {name}", mine, its)
-        _scores(rows, ours[0]["scores"], theirs[0]["scores"], name)
+        _scores(rows, *(_pooled(side) for side in (ours, theirs)), name)
+
+
+def _pooled(turns: Sequence[Mapping[str, Any]]) -> dict[str, dict[int, float]]:
+    """Cell -> seed -> score, over all turns."""
+    found: dict[str, dict[int, float]] = {}
+    for turn in turns:
+        for cell, values in turn["scores"].items():
+            found.setdefault(cell, {}).update(zip(turn["seeds"], values, strict=True))
+    return found
 
 
 def _of(turns: Sequence[Mapping[str, Any]], what: str) -> list[float]:
     return [float(turn[what]) for turn in turns]
 
 
-def _scores(rows: Rows, ours: Mapping[str, list[float]], theirs: Mapping[str, list[float]], name: str) -> None:
+def _scores(
+    rows: Rows, ours: Mapping[str, Mapping[int, float]], theirs: Mapping[str, Mapping[int, float]], name: str
+) -> None:
     """Mean difference in points with its standard error over seeds, each seed one mean over its cells."""
+    seeds = sorted(next(iter(ours.values())).keys() & next(iter(theirs.values())).keys())
     for target in (*TARGETS, ""):
         cells = [cell for cell in ours if cell.startswith(target)]
-        by_seed = np.mean([np.subtract(ours[cell], theirs[cell]) for cell in cells], axis=0)
-        error = float(by_seed.std(ddof=1) / len(by_seed) ** 0.5) if len(by_seed) > 1 else float("nan")
-        spread = (
-            float(np.mean([np.std(side[c], ddof=1) for side in (ours, theirs) for c in cells]))
-            if len(by_seed) > 1
-            else float("nan")
-        )
+        a, b = (np.array([[side[cell][seed] for seed in seeds] for cell in cells]) for side in (ours, theirs))
+        differences = (a - b).mean(axis=0)
+        enough = len(seeds) > 1
+        error = float(differences.std(ddof=1) / len(seeds) ** 0.5) if enough else float("nan")
+        spread = float(np.mean([side.std(axis=1, ddof=1) for side in (a, b)])) if enough else float("nan")
         rows.note(
-            "scores", f"{target or 'all targets'}, ours minus {name}", points=round(float(by_seed.mean()), 2),
-            standard_error=round(error, 2), ours=round(float(np.mean([ours[c] for c in cells])), 2),
-            usual=round(float(np.mean([theirs[c] for c in cells])), 2), sd_over_seeds=round(spread, 2),
-            seeds=len(by_seed),
+            "scores", f"{target or 'all targets'}, ours minus {name}", points=round(float(differences.mean()), 2),
+            standard_error=round(error, 2), ours=round(float(a.mean()), 2), usual=round(float(b.mean()), 2),
+            sd_over_seeds=round(spread, 2), seeds=len(seeds),
         )  # fmt: skip
