@@ -109,8 +109,8 @@ class AdapterSpec(Section):
                     f"adapter method '{self.method}' has no {name}; it has: {', '.join(allowed) or 'no size'}"
                 )
         if self.layers and self.method not in METHODS_OF_SOME_LAYERS:
-            allowed = ", ".join(METHODS_OF_SOME_LAYERS)
-            raise problem(f"adapter method '{self.method}' cannot leave layers out; these can: {allowed}")
+            able = ", ".join(METHODS_OF_SOME_LAYERS)
+            raise problem(f"adapter method '{self.method}' cannot leave layers out; these can: {able}")
         if len(given) > 1:
             raise problem(f"{' and '.join(given)} both set the size of the adapter; keep one")
         if allowed and not given:
