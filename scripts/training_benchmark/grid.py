@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from training_benchmark import cells
 from training_benchmark.inputs import TARGETS
 from training_benchmark.measuring import Rows
 
@@ -41,6 +42,9 @@ def report(rows: Rows, turns: Sequence[Mapping[str, Mapping[str, Any]]]) -> None
     ours = [turn["ours"] for turn in turns if "ours" in turn]
     if not ours:
         return
+    fixed = [turn["training"] - turn["loops"] for turn in ours]
+    trainings = sum(1 for _ in cells.trainings(ours[0]["seeds"]))
+    rows.note("grid", f"ours, outside of loops, {trainings} trainings", seconds=round(float(np.median(fixed)), 2))
     for name in USUAL:
         theirs = [turn[name] for turn in turns if name in turn]
         if not theirs:
@@ -75,8 +79,8 @@ def _scores(
     """Mean difference in points with its standard error over seeds, each seed one mean over its cells."""
     seeds = sorted(next(iter(ours.values())).keys() & next(iter(theirs.values())).keys())
     for target in (*TARGETS, ""):
-        cells = [cell for cell in ours if cell.startswith(target)]
-        a, b = (np.array([[side[cell][seed] for seed in seeds] for cell in cells]) for side in (ours, theirs))
+        chosen = [cell for cell in ours if cell.startswith(target)]
+        a, b = (np.array([[side[cell][seed] for seed in seeds] for cell in chosen]) for side in (ours, theirs))
         differences = (a - b).mean(axis=0)
         enough = len(seeds) > 1
         error = float(differences.std(ddof=1) / len(seeds) ** 0.5) if enough else float("nan")

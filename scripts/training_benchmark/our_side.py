@@ -42,6 +42,7 @@ class OurSide:
         for training in trainings(seeds):
             with side.training():
                 self.made[training.name] = self._train(training)
+                side.loop(float(self.made[training.name].result["seconds"]))
             side.progress(training.name)
         for training in trainings(seeds):
             if training.cell:

@@ -34,7 +34,7 @@ class Side:
     def __init__(self, name: str) -> None:
         self.name = name
         self._began, self._began_cpu, self._shown = time.perf_counter(), time.process_time(), time.perf_counter()
-        self._training = 0.0
+        self._training = self._loops = 0.0
         self._formats: dict[str, float] = {}
         self._scores: dict[str, list[float]] = {}
 
@@ -51,6 +51,10 @@ class Side:
         began = time.perf_counter()
         yield
         self._formats[format_name] = self._formats.get(format_name, 0.0) + time.perf_counter() - began
+
+    def loop(self, seconds: float) -> None:
+        """Of the time of training, what the loop over steps took; the rest is fixed."""
+        self._loops += seconds
 
     def score(self, cell: str, value: float) -> None:
         """One more seed of a cell."""
@@ -69,6 +73,7 @@ class Side:
             "wall": time.perf_counter() - self._began,
             "cpu": time.process_time() - self._began_cpu,
             "training": self._training,
+            "loops": self._loops,
             "predicting": sum(self._formats.values()),
             "formats": self._formats,
             "peak_mib": _peak_mib(),
