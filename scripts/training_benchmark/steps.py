@@ -27,7 +27,12 @@ TASK = "xnli-dev"
 MODELS = ((0, "full-ft"), (1, "adapter"), (2, "stack"), (2, "fuse"), (3, "fuse"), (9, "fuse"))
 """Number of adapters and variant."""
 
-PREDICTED = ((0, "full-ft"), (2, "stack"), (3, "fuse"))
+PREDICTED = {256: ("full-ft", "stack", "fuse of 3"), 768: ("stack",)}
+"""Width -> models whose prediction is measured."""
+
+WARM_STEPS = 2
+"""Not measured, before the first turn."""
+
 SAME_BATCH_STEPS = 3
 
 
@@ -37,7 +42,7 @@ class StepPlan:
 
     Attributes:
         steps: of one variant, over all turns.
-        turns: into which they are cut, after one that is not counted.
+        turns: into which they are cut.
         batch: effective batch.
         eval_batch: of the usual side in prediction.
     """
@@ -55,19 +60,21 @@ def measure(inputs: Inputs, hidden: int, plan: StepPlan, rows: Rows) -> None:
     for count, variant in MODELS:
         model = composed(backbone, task, count, variant, BOTTLENECKS[hidden])
         peer = Peer.like(model, task)
-        label = f"h{hidden} {variant}" + (f" of {count}" if variant == "fuse" else "")
-        _steps(model, peer, task, label, plan, rows)
-        if (count, variant) in PREDICTED:
-            _predict(inputs, model, peer, label, plan, rows)
+        name = f"fuse of {count}" if variant == "fuse" else variant
+        _steps(model, peer, task, f"h{hidden} {name}", plan, rows)
+        if name in PREDICTED[hidden]:
+            _predict(inputs, model, peer, f"h{hidden} {name}", plan, rows)
 
 
 def _steps(model: TransferModel, peer: Peer, task: TrainTask, label: str, plan: StepPlan, rows: Rows) -> None:
     steps = plan.steps // plan.turns
-    settings = TrainSettings(1e-3, plan.batch, max_length=MAX_LENGTH, steps=steps)
     encoded = train_rows(task.format.name, task.features)
     ours: list[float] = []
     theirs: list[float] = []
     for turn in range(plan.turns + 1):
+        settings = TrainSettings(
+            1e-3, plan.batch, max_length=MAX_LENGTH, steps=steps if turn else min(steps, WARM_STEPS)
+        )
         settle()
         with timed(ours if turn else []):
             train(model, [task], settings, seed=turn, log=silent)
