@@ -24,7 +24,7 @@ from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.encoder import OWN_ENCODER, encode
 from adapterxfer.variants.model import TransferModel
 
-LIMIT = 4 * 2**30
+LIMIT = 2 * 2**30
 """Bytes kept of one task, and of all together; examples beyond it are computed again each time."""
 
 STATE_BYTES = 4
