@@ -7,7 +7,7 @@ compares them bit for bit), with less overhead per layer, which counts for tiny 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -24,6 +24,13 @@ UNIT = "_adapterxfer_unit"
 """Marks layers of `run_as_units`."""
 
 
+class Begin(NamedTuple):
+    """Hidden states of shape ``(batch, seq, hidden)`` after a number of layers."""
+
+    layer: int
+    states: Tensor
+
+
 def encode(
     backbone: Any,
     input_ids: Tensor,
@@ -33,6 +40,7 @@ def encode(
     until: int | None = None,
     training: bool = False,
     recompute: bool = False,
+    begin: Begin | None = None,
 ) -> Tensor:
     """Hidden states after ``until`` layers.
 
@@ -44,6 +52,7 @@ def encode(
         until: number of layers to run; 0 returns the embeddings, ``None`` runs all.
         training: apply the dropout of the backbone's configuration.
         recompute: keep no activations inside layers for the backward pass; see `recompute`.
+        begin: where to begin in place of the token ids, which are not read then; XLM-R only.
 
     Returns:
         Shape ``(batch, seq, hidden)``.
@@ -55,7 +64,10 @@ def encode(
         )
     hidden_dropout = config.hidden_dropout_prob if training else 0.0
     attention_dropout = config.attention_probs_dropout_prob if training else 0.0
-    states = _embed(backbone.embeddings, input_ids, config.pad_token_id, hidden_dropout)
+    if begin is None:
+        states = _embed(backbone.embeddings, input_ids, config.pad_token_id, hidden_dropout)
+    else:
+        states = begin.states
     mask = _additive_mask(attention_mask, states.dtype)
     eager = config._attn_implementation == "eager"
     places = places or Places()
@@ -82,7 +94,7 @@ def encode(
         return states if places.layer is None else places.layer(index, states)
 
     layers = backbone.encoder.layer[:until]
-    for index in range(len(layers)):
+    for index in range(0 if begin is None else begin.layer, len(layers)):
         if hasattr(layers[index], UNIT):
             call = (recomputed, run) if recompute else (run,)
             states = layers[index](*call, index, states)
@@ -124,8 +136,8 @@ def _additive_mask(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor 
     if attention_mask is None:
         return None
     padding = attention_mask.eq(0)
-    # Looking costs nothing on CPU; on an accelerator it would wait for the device in every step.
-    if padding.device.type == "cpu" and not bool(padding.any()):
+    # Looking costs nothing on CPU; an accelerator would be waited for in every step, a compiled graph cut in two.
+    if padding.device.type == "cpu" and not torch.compiler.is_compiling() and not bool(padding.any()):
         return None
     empty = torch.zeros(padding.shape, dtype=dtype, device=padding.device)
     return empty.masked_fill_(padding, torch.finfo(dtype).min)[:, None, None, :]
