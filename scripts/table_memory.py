@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,50 +50,86 @@ SHAPES = {
 VOCABULARY, POSITIONS = 250_002, 514
 """Rows of the two large embedding tables; like the shapes, taken as known and not read from a checkpoint."""
 
-VARIANTS = (("full-ft", 0), ("head-only", 0), ("adapter", 1), ("stack", 2), ("fuse", 2), ("fuse", 9))
+VARIANTS = (("full-ft", 0), ("head-only", 0), ("adapter", 1), ("stack", 2), ("fuse", 2), ("fuse", 9), ("lora", 1))
+LORA_RANK = 8
+REDUCTION = 16
 ROWS, WIDTH = 32, 128
 
 
 class Cost(NamedTuple):
-    """What one variant needs; bytes are of fp32."""
+    """What one variant needs; bytes are of fp32.
+
+    Attributes:
+        trainable: parameters.
+        total: parameters, frozen ones and adapters included.
+        kept: bytes that autograd keeps for the backward pass of one batch.
+        kept_recomputing: the same with gradient checkpointing.
+    """
 
     trainable: int
-    fixed: int
+    total: int
     kept: int
     kept_recomputing: int
+
+    @property
+    def fixed(self) -> int:
+        """Weights, gradients and two moments."""
+        return 4 * self.total + 12 * self.trainable
+
+    def peak(self, *, recomputing: bool = False) -> int:
+        """Most at one moment of a step.
+
+        Gradients come while activations go, and are dropped before the next forward pass: the larger of the two counts.
+        """
+        kept = self.kept_recomputing if recomputing else self.kept
+        return 4 * self.total + 8 * self.trainable + max(kept, 4 * self.trainable)
 
 
 def backbone_of(shape: Shape, layers: int) -> LoadedBackbone:
     """A backbone of few layers and few words on the meta device."""
-    config = XLMRobertaConfig(
-        vocab_size=16, hidden_size=shape.hidden, num_hidden_layers=layers, num_attention_heads=shape.heads,
-        intermediate_size=shape.inner, max_position_embeddings=WIDTH + 4, hidden_dropout_prob=0.1,
-        attention_probs_dropout_prob=0.1,
-    )  # fmt: skip
+    config = config_of(shape, layers, words=16, positions=WIDTH + 4)
     with torch.device("meta"):
         model = XLMRobertaModel(config, add_pooling_layer=False)
     model.eval().requires_grad_(False)
     return LoadedBackbone(model, None, config, {"name": "shape", "kind": "folder"}, "", count_parameters(model))  # type: ignore[arg-type]
 
 
+def config_of(shape: Shape, layers: int, *, words: int, positions: int) -> XLMRobertaConfig:
+    """With dropout, whose masks are kept."""
+    return XLMRobertaConfig(
+        vocab_size=words, hidden_size=shape.hidden, num_hidden_layers=layers, num_attention_heads=shape.heads,
+        intermediate_size=shape.inner, max_position_embeddings=positions, hidden_dropout_prob=0.1,
+        attention_probs_dropout_prob=0.1,
+    )  # fmt: skip
+
+
 def built(shape: Shape, variant: str, count: int, reduction: int, layers: int) -> TransferModel:
     """A variant of few layers on the meta device."""
-    loaded = backbone_of(shape, layers)
-    size = shape.hidden // reduction
+    head = HeadPart("h00", "task", "sequence_classification", ("a", "b"))
+    heads = {"h00": torch.nn.Linear(shape.hidden, 2)}
+    return assembled(backbone_of(shape, layers), variant, count, shape.hidden // reduction, head, heads).to("meta")
+
+
+def assembled(
+    loaded: LoadedBackbone, variant: str, count: int, size: int, head: HeadPart, heads: Mapping[str, torch.nn.Module]
+) -> TransferModel:
+    """A variant with ``count`` adapters of bottleneck ``size``; `lora` is an adapter of that method."""
+    method, size = ("lora", LORA_RANK) if variant == "lora" else ("seq_bn", size)
     generator = torch.Generator().manual_seed(1)
     ids = [*(f"i{i:02d}" for i in range(count - 1)), "t00"] if count else []
-    adapters = {name: Adapter(layers, shape.hidden, AdapterShape("seq_bn", size), generator=generator) for name in ids}
-    fusion = Fusion(layers, shape.hidden, dropout=0.1, generator=generator) if variant == "fuse" else None
-    parts = tuple(AdapterPart(n, "target" if n == "t00" else "intermediate", n, "seq_bn", size) for n in ids)
-    heads = (HeadPart("h00", "task", "sequence_classification", ("a", "b")),)
-    composition = Composition(variant, parts, heads, "x" if count > 1 else "")  # type: ignore[arg-type]
-    model = TransferModel(
-        loaded, composition, adapters=adapters, fusion=fusion, heads={"h00": torch.nn.Linear(shape.hidden, 2)}
-    )
-    return model.to("meta")
+    shape = AdapterShape(method, size)
+    adapters = {
+        name: Adapter(loaded.layers, loaded.hidden_size, shape, generator=generator, linears=loaded.linears)
+        for name in ids
+    }
+    fusion = Fusion(loaded.layers, loaded.hidden_size, dropout=0.1, generator=generator) if variant == "fuse" else None
+    parts = tuple(AdapterPart(n, "target" if n == "t00" else "intermediate", n, method, size) for n in ids)
+    kind: Any = "adapter" if variant == "lora" else variant
+    composition = Composition(kind, parts, (head,), "x" if count > 1 else "")
+    return TransferModel(loaded, composition, adapters=adapters, fusion=fusion, heads=heads)
 
 
-def kept(model: TransferModel) -> int:
+def kept(model: TransferModel, rows: int) -> int:
     """Bytes of different tensors, weights aside, that autograd keeps for the backward pass."""
     weights = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
     found: dict[int, int] = {}
@@ -106,7 +142,7 @@ def kept(model: TransferModel) -> int:
             found[storage._cdata] = storage.nbytes()
         return tensor
 
-    ids = torch.full((ROWS, WIDTH), 5, device="meta")
+    ids = torch.full((rows, WIDTH), 5, device="meta")
     model.train()
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         output = model(ids, torch.ones_like(ids))
@@ -119,7 +155,7 @@ def parameters(shape: Shape) -> int:
     return layer * shape.layers + (VOCABULARY + POSITIONS + 3) * shape.hidden
 
 
-def cost(name: str, variant: str, count: int, reduction: int) -> Cost:
+def cost(name: str, variant: str, count: int, reduction: int, *, rows: int = ROWS) -> Cost:
     """Of a whole model: the head and the embeddings are counted once, a layer as often as it is there."""
     shape = SHAPES[name]
     first, second = (built(shape, variant, count, reduction, layers) for layers in (1, 2))
@@ -127,14 +163,25 @@ def cost(name: str, variant: str, count: int, reduction: int) -> Cost:
     inside = sum(p.numel() for n, p in first.named_parameters() if n.startswith(("adapters.", "fusion.")))
     trains = sum(p.numel() for n, p in first.trainable().items() if n.startswith(("adapters.", "fusion.")))
     trainable = total if variant == "full-ft" else trains * shape.layers
-    # Weights; gradients and two moments of what trains.
-    fixed = 4 * (total + inside * shape.layers) + 12 * trainable
     # The backward pass ends inside the lowest layer, so every layer above it keeps more.
-    lowest = kept(first)
-    upper = kept(second) - lowest
-    states = 4 * ROWS * WIDTH * shape.hidden
+    lowest = kept(first, rows)
+    upper = kept(second, rows) - lowest
+    states = 4 * rows * WIDTH * shape.hidden
     again = states * shape.layers + max(upper, lowest) if upper else 0
-    return Cost(trainable, fixed, lowest + upper * (shape.layers - 1), again)
+    return Cost(trainable, total + inside * shape.layers, lowest + upper * (shape.layers - 1), again)
+
+
+def label(variant: str, count: int) -> str:
+    """Of a row."""
+    return {"fuse": f"fuse of {count}", "lora": f"lora, rank {LORA_RANK}"}.get(variant, variant)
+
+
+def put(begin: str, end: str, lines: Sequence[str]) -> None:
+    """Replace what stands between two marks of the page."""
+    page = PAGE.read_text(encoding="utf-8")
+    before, rest = page.split(begin)
+    after = rest.split(end)[1]
+    PAGE.write_text("\n".join([before + begin, "", *lines, "", end + after]), encoding="utf-8")
 
 
 def table(reduction: int) -> list[str]:
@@ -142,17 +189,19 @@ def table(reduction: int) -> list[str]:
     lines = [
         f"fp32, seq_bn with reduction factor {reduction}, a batch of {ROWS} x {WIDTH} tokens at once:",
         "",
-        "| backbone | variant | trainable | share | weights, gradients, optimiser | activations | recomputed |",
-        "|---|---|---|---|---|---|---|",
+        "| backbone | variant | trainable | share | weights, gradients, optimiser | activations | recomputed | peak "
+        "| recomputed |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name in SHAPES:
-        total = parameters(SHAPES[name])
         for variant, count in VARIANTS:
             found = cost(name, variant, count, reduction)
-            label = f"fuse of {count}" if variant == "fuse" else variant
-            sizes = " | ".join(f"{value / GIB:.1f} GiB" for value in (found.fixed, found.kept, found.kept_recomputing))
-            share = found.trainable / total
-            lines.append(f"| {name} | {label} | {found.trainable / 1e6:,.2f} M | {share:.2%} | {sizes} |")
+            parts = (found.fixed, found.kept, found.kept_recomputing, found.peak(), found.peak(recomputing=True))
+            sizes = " | ".join(f"{value / GIB:.1f} GiB" for value in parts)
+            share = found.trainable / found.total
+            lines.append(
+                f"| {name} | {label(variant, count)} | {found.trainable / 1e6:,.2f} M | {share:.2%} | {sizes} |"
+            )
     return lines
 
 
@@ -160,15 +209,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print the table, or write it into the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
-    parser.add_argument("--reduction", type=int, default=16)
+    parser.add_argument("--reduction", type=int, default=REDUCTION)
     arguments = parser.parse_args(argv)
     lines = table(arguments.reduction)
     print("\n".join(lines))
     if arguments.write:
-        page = PAGE.read_text(encoding="utf-8")
-        before, rest = page.split(BEGIN)
-        after = rest.split(END)[1]
-        PAGE.write_text("\n".join([before + BEGIN, "", *lines, "", END + after]), encoding="utf-8")
+        put(BEGIN, END, lines)
     return 0
 
 
