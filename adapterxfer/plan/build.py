@@ -34,6 +34,10 @@ STAND_INS = " (stand-ins from the synthetic world)"
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
 _NO_MERGE = "there is no model of this target that could be merged with the intermediate's; use a soup"
 _NO_WEIGHTS = "the intermediate task comes from a published adapter, which holds no weights of the whole encoder"
+_TWO_LANGUAGES = (
+    "it compares texts of two languages, and an adapter above language adapters reads one at a time; use an adapter "
+    "without language"
+)
 _NO_FUSION = "there is no target training on which a fusion could be trained; name fusion_task and use 'pool'"
 
 
@@ -142,7 +146,7 @@ class _Builder:
         for intermediate in self.recipe.intermediate_tasks:
             if not self.selection.wants("intermediate", intermediate) or not self._joins(variant, intermediate):
                 continue
-            if self._refuse(variant, target, intermediate):
+            if self._refuse(variant, target, intermediate, adapter):
                 continue
             if adapter is None and self.recipe.reused(backbone, intermediate) is not None:
                 self._add_refusal(Refusal(variant, target, intermediate, _NO_WEIGHTS))
@@ -188,8 +192,14 @@ class _Builder:
         joins = variant == FUSE or (variant == MERGE and (how.of == FUSE or how.members is None))
         return intermediate != POOL or joins
 
-    def _refuse(self, variant: str, target: str, intermediate: str) -> bool:
-        """Untrained targets: a fusion is a pool trained on a named task, and a merged model needs a target's model."""
+    def _refuse(self, variant: str, target: str, intermediate: str, adapter: AdapterSpec | None) -> bool:
+        """Untrained targets: a fusion is a pool trained on a named task, and a merged model needs a target's model.
+
+        Retrieval compares two languages, and a model above language adapters reads one at a time.
+        """
+        if adapter is not None and adapter.language and self.recipe.task(target).format == "retrieval":
+            self._add_refusal(Refusal(variant, target, intermediate, _TWO_LANGUAGES))
+            return True
         how = self.recipe.merging
         of = how.of if variant == MERGE and how.members is not None else variant
         if self.recipe.task(target).trained or intermediate == NONE or of not in (FUSE, MERGE):
@@ -206,7 +216,8 @@ class _Builder:
             model = self._merged(backbone, target, adapter, intermediate, seed)
         else:
             model = self._model(backbone, target, variant, adapter, intermediate, seed)
-        return self.maker.predict(backbone, target, model=model)
+        above = adapter is not None and bool(adapter.language)
+        return self.maker.predict(backbone, target, model=model, above_language=above)
 
     def _model(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
                seed: int) -> str:  # fmt: skip

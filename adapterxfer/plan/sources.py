@@ -88,13 +88,13 @@ class Sources:
             self.missing = self.missing or error
             return hub
 
-    def of_texts(self, folder: str, languages: Sequence[str]) -> Source:
-        """The ``source`` of the texts of an MLM mix."""
+    def of_texts(self, folder: str, languages: Sequence[str], option: str) -> Source:
+        """The ``source`` of the texts of an option of the recipe: of an MLM mix, or of language adapters."""
         if self._recipe.world or folder == WORLD:
             return {"kind": "world", "generator": self._world()}
         from adapterxfer.data.translations import describe_texts
 
-        return self._or_missing(lambda: describe_texts(self._recipe.data_root, folder, languages))
+        return self._or_missing(lambda: describe_texts(self._recipe.data_root, folder, languages, option))
 
     def of_translations(self, task: Task, folder: str, languages: Sequence[str]) -> Source:
         """The ``source`` of the translations of an intermediate task."""

@@ -17,6 +17,7 @@ from adapterxfer.plan.backbones import Backbones, backbone_identity
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.sources import Sources
 from adapterxfer.recipe.fields import Pin
+from adapterxfer.recipe.language_adapters import SOURCE
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import AdapterSpec, Merge, Mode
 from adapterxfer.recipe.series import Corpus
@@ -26,6 +27,7 @@ from adapterxfer.store.keys import Stage
 VERSIONS = {
     "prepare": 1,
     "pretrain": 1,
+    "train_language": 1,
     "train_intermediate": 1,
     "reuse_intermediate": 1,
     "train_target": 1,
@@ -190,6 +192,7 @@ class StageMaker:
             if shared := shared_heads([self.recipe.task(part) for part in parts]):
                 identity["shared_heads"] = shared
             inputs = {f"data.{part}": self.prepare_task(part) for part in parts} | inputs
+            self._add_language(adapter, backbone, identity, inputs)
             more = self.arms.of(name, parts)
             identity |= more.identity
             inputs |= more.inputs
@@ -254,6 +257,7 @@ class StageMaker:
             }
             inputs = {"data": self.prepare_task(task), **inputs}
             self._add_before(task, mode, backbone, identity, inputs)
+            self._add_language(adapter, backbone, identity, inputs)
             if composition not in ("fresh", HEAD_ONLY):
                 inputs["intermediate"] = self.intermediate(backbone, adapter, intermediate, seed)
             plain = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
@@ -289,6 +293,7 @@ class StageMaker:
                 identity["rank"] = options.rank
             inputs = {"data": self.prepare_task(task), **inputs}
             self._add_before(task, "fuse", backbone, identity, inputs)
+            self._add_language(adapter, backbone, identity, inputs)
             if with_target and not joint:
                 inputs["target"] = self.target(backbone, adapter, "fresh", "none", task, seed)
             for part in fused:
@@ -335,6 +340,40 @@ class StageMaker:
         ]
         inputs |= {f"before.{first}": self.prepare_task(first) for first in before}
 
+    def _add_language(
+        self, adapter: AdapterSpec | None, backbone: str, identity: dict[str, Any], inputs: dict[str, str]
+    ) -> None:
+        """The adapter of the training language, for adapters that go above it."""
+        if adapter is not None and adapter.language:
+            identity["language"] = SOURCE
+            inputs["language"] = self.language(backbone, SOURCE)
+
+    def language(self, backbone: str, code: str) -> str:
+        """The adapter of one language, shared by all seeds of a study."""
+        memo = ("language", backbone, code)
+        if memo not in self._memo:
+            option = self.recipe.language_adapters
+            assert option is not None, "the check of the recipe asks for the option"
+            who, inputs = self.backbone(backbone)
+            settings = self._settings("", "language", "", backbone)
+            identity = {
+                "backbone": who,
+                "adapter": option.adapter(),
+                "language": code,
+                "mask": option.mask,
+                "settings": settings,
+                "seed": option.seed,
+            }
+            labels = self._labels(backbone, "language", option.label, "", "", option.seed)
+            texts = self.arms.texts_of(option.texts, code, option.lines)
+            cost = self.cost.language(backbone, settings, option.lines)
+            resources = self._resources(backbone, "language", cost)
+            slug = f"{backbone}-language-{code}"
+            self._memo[memo] = self._add(
+                "train_language", identity, {"texts": texts, **inputs}, slug, {**labels, "language": code}, resources
+            )
+        return str(self._memo[memo])
+
     def _labels(
         self, backbone: str, variant: str, adapter: str, intermediate: str, target: str, seed: int
     ) -> dict[str, Any]:
@@ -347,8 +386,15 @@ class StageMaker:
             "seed": seed,
         }
 
-    def predict(self, backbone: str, task: str, *, model: str = "", control: str = "") -> str:
-        """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty)."""
+    def predict(
+        self, backbone: str, task: str, *, model: str = "", control: str = "", above_language: bool = False
+    ) -> str:
+        """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty).
+
+        Args:
+            above_language: the model was trained above the adapter of its language; each test language is predicted
+                above its own.
+        """
         memo = ("predict", backbone, task, model, control)
         if memo not in self._memo:
             entry = self.recipe.task(task)
@@ -372,6 +418,9 @@ class StageMaker:
             inputs = {"data": self.prepare_task(task), **inputs}
             if model:
                 inputs["model"] = model
+                if above_language:
+                    others = [code for code in self.recipe.languages_of(task) if code != SOURCE]
+                    inputs |= {f"language.{code}": self.language(backbone, code) for code in others}
                 trained = self.stages[model]
                 labels = {**trained.labels, "target": task}
                 slug = trained.slug if trained.labels["target"] == task else f"{trained.slug}-{task}"

@@ -11,6 +11,7 @@ from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
 from adapterxfer.errors import Problem
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
+from adapterxfer.recipe.language_adapters import language_notes, language_problems
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.settings import missing_settings
 from adapterxfer.recipe.yaml_core import Document, Path
@@ -30,6 +31,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _languages(recipe)
     found += _sources(recipe)
     found += arm_problems(recipe)
+    found += language_problems(recipe)
     found += _protocols(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
@@ -162,7 +164,7 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
             continue
         if options.test_seed is not None and not used[name].synthetic:
             found.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
-        if used[name].stand_in and not set(options.languages or ()) & set(world_languages()):
+        if used[name].stand_in and not set(options.languages or ()) <= set(world_languages()):
             continue  # written for the real task
         known = tuple(world_languages()) if used[name].synthetic else tuple(known_languages())
         allowed = tuple(used[name].languages) or known
@@ -202,6 +204,7 @@ def notes(recipe: Recipe) -> list[str]:
     used = recipe.used_tasks()
     found = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
     found += arm_notes(recipe)
+    found += language_notes(recipe)
     for index, rule in enumerate(recipe.exclude):
         for axis, values in rule.axes().items():
             if not values & set(present[axis]):

@@ -34,11 +34,12 @@ from adapterxfer.recipe.fields import (
     unknown,
 )
 from adapterxfer.recipe.hypotheses import Hypothesis, Method
+from adapterxfer.recipe.language_adapters import LanguageAdapters
 from adapterxfer.recipe.series import Pretrain
 
 PHASES = ("intermediate", "target", "fusion")
-MODES = ("full-ft", "adapters", "fuse", "head-only")
-Mode = Literal["full-ft", "adapters", "fuse", "head-only"]
+MODES = ("full-ft", "adapters", "fuse", "head-only", "language")
+Mode = Literal["full-ft", "adapters", "fuse", "head-only", "language"]
 
 
 def _train_key(value: str, info: ValidationInfo) -> str:
@@ -83,16 +84,18 @@ class TrainBlock(TrainSettings):
     adapters: TrainSettings | None = None
     fuse: TrainSettings | None = None
     head_only: TrainSettings | None = Field(default=None, alias="head-only")
+    language: TrainSettings | None = None
 
 
 class AdapterSpec(Section):
-    """One adapter method with its size."""
+    """One adapter method with its size; with ``language`` above the adapters that ``language_adapters`` trains."""
 
     method: MethodName
     reduction_factor: Annotated[int, Field(ge=1, le=4096)] | None = None
     bottleneck_size: Annotated[int, Field(ge=1, le=65536)] | None = None
     rank: Annotated[int, Field(ge=1, le=4096)] | None = None
     prefix_length: Annotated[int, Field(ge=1, le=4096)] | None = None
+    language: Literal[True] | None = None
 
     @model_validator(mode="after")
     def _sizes(self) -> AdapterSpec:
@@ -113,14 +116,17 @@ class AdapterSpec(Section):
 
     def identity(self) -> dict[str, Any]:
         """The method and its size, nothing else."""
-        return self.model_dump(exclude_none=True)
+        return self.model_dump(exclude_none=True, exclude={"language"})
 
     @cached_property
     def label(self) -> str:
-        """``seq_bn/2`` (a reduction factor) or ``seq_bn/size64`` (a bottleneck size): equal labels, equal adapters."""
+        """``seq_bn/2`` (a reduction factor) or ``seq_bn/size64`` (a bottleneck size): equal labels, equal adapters.
+
+        Above a language's adapter ``seq_bn/2+language``.
+        """
         sizes = {"bottleneck_size": "size"}
         parts = (f"{sizes.get(key, '')}{value}" for key, value in self.identity().items())
-        return "/".join(parts)
+        return "/".join(parts) + ("+language" if self.language else "")
 
 
 class TaskOptions(Section):
@@ -306,6 +312,7 @@ class RecipeModel(Section):
     multi: Multi = Multi()
     mlm_mix: MlmMix | None = None
     translated: Translated | None = None
+    language_adapters: LanguageAdapters | None = None
     world: bool = False
     fusion_task: TaskName | None = None
     fusion: FusionOptions | None = None

@@ -36,6 +36,8 @@ def hooked_copy(model: Any, architecture: Architecture) -> Any:
     made = copy.deepcopy(model, shared)
     slot = Slot()
     setattr(made, _SLOT, slot)
+    if architecture.embeddings is not None:
+        made.get_submodule(architecture.embeddings).register_forward_hook(_after_embeddings(slot))
     for index, layer in enumerate(made.get_submodule(architecture.layers)):
         for place, site in architecture.sums.items():
             _watch(layer, index, place, site, slot, architecture.post_norm)
@@ -136,6 +138,15 @@ def _replace(linear: Any, index: int, role: str, slot: Slot) -> None:
         return slot.places.linear(index, role, linear, states)
 
     linear.forward = forward
+
+
+def _after_embeddings(slot: Slot) -> Callable[..., Any]:
+    def hook(_: nn.Module, arguments: tuple[Any, ...], output: Any) -> Any:  # noqa: ARG001 - signature of hooks
+        if slot.places is None or slot.places.embedding is None:
+            return None
+        return _with_first(output, slot.places.embedding(_first(output)))
+
+    return hook
 
 
 def _after_layer(index: int, slot: Slot) -> Callable[..., Any]:
