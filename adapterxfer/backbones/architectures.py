@@ -49,6 +49,8 @@ class Architecture:
         positions: ``from-pad`` (counted from the padding id plus 1), ``absolute``, or ``relative``.
         score_dropout: configuration key of the dropout on attention scores.
         start_deviation: configuration key of the deviation of start values; None where there is none.
+        sentencepiece: file of its SentencePiece model, which stands in where there is no ``tokenizer.json``.
+        tokenizer: class of `transformers` that reads that file; it is converted to a fast one.
     """
 
     model_type: str
@@ -66,6 +68,8 @@ class Architecture:
     score_dropout: str = "attention_probs_dropout_prob"
     start_deviation: str | None = "initializer_range"
     embeddings: str | None = "embeddings"
+    sentencepiece: str | None = None
+    tokenizer: str | None = None
 
     def max_length(self, config: Any) -> int:
         """Longest input in tokens, special tokens included."""
@@ -107,6 +111,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             {},
             True,
             "from-pad",
+            sentencepiece="sentencepiece.bpe.model",
+            tokenizer="XLMRobertaTokenizer",
         ),
         Architecture(
             "xlm-roberta-xl",
@@ -124,6 +130,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             },
             False,
             "from-pad",
+            sentencepiece="sentencepiece.bpe.model",
+            tokenizer="XLMRobertaTokenizer",
         ),
         Architecture(
             "deberta-v2",
@@ -143,6 +151,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             _POST_NORM,
             True,
             "absolute",
+            sentencepiece="spm.model",
+            tokenizer="DebertaV2Tokenizer",
         ),
         Architecture(
             "modernbert",
@@ -176,6 +186,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             True,
             "absolute",
             embeddings=None,
+            sentencepiece="sentencepiece.model",
+            tokenizer="RemBertTokenizer",
         ),
         Architecture(
             "mt5",
@@ -201,6 +213,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             score_dropout="dropout_rate",
             start_deviation=None,
             embeddings="encoder.embed_tokens",
+            sentencepiece="spiece.model",
+            tokenizer="T5Tokenizer",
         ),
     )
 }
