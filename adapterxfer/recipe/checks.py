@@ -11,7 +11,7 @@ from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
 from adapterxfer.errors import Problem
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
-from adapterxfer.recipe.language_adapters import language_notes, language_problems
+from adapterxfer.recipe.language_checks import language_notes, language_problems
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.settings import missing_settings
 from adapterxfer.recipe.yaml_core import Document, Path

@@ -22,7 +22,8 @@ from adapterxfer.formats.encoded import encode_split
 from adapterxfer.formats.masked_lm import NAME, START, Hiding, MaskedLm, MaskedTexts
 from adapterxfer.formats.tokenization import encoder_for
 from adapterxfer.training.batches import task_weights
-from adapterxfer.training.mixing import Mixture, plan_steps, stratified_batches
+from adapterxfer.training.mixing import plan_steps, stratified_batches
+from adapterxfer.training.mixture import Mixture
 from adapterxfer.training.seeds import derive_seed, numpy_generator
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import SOURCE_LANGUAGE, TrainTask

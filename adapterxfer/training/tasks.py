@@ -12,7 +12,7 @@ from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature, Format
 from adapterxfer.formats.encoded import Encoded, encode_split
 from adapterxfer.formats.registry import get_format
-from adapterxfer.training.mixing import Mixture
+from adapterxfer.training.mixture import Mixture
 
 SOURCE_LANGUAGE = "en"
 """Everything is trained in this language."""

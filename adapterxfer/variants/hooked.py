@@ -17,17 +17,9 @@ from torch.nn import functional
 from adapterxfer.backbones.architectures import Architecture, SumSite
 from adapterxfer.variants.places import Norm, Places
 from adapterxfer.variants.recompute import recompute_layer
+from adapterxfer.variants.slot import Slot
 
 _SLOT = "_adapterxfer_slot"
-
-
-class Slot:
-    """What acts at the moment, the residuals seen on the way, and whether layers recompute (`recompute`)."""
-
-    def __init__(self) -> None:
-        self.places: Places | None = None
-        self.residuals: dict[tuple[int, str], Tensor] = {}
-        self.recompute = False
 
 
 def hooked_copy(model: Any, architecture: Architecture) -> Any:
