@@ -124,6 +124,12 @@ def make_bundle(
     record = store.read(stage)
     backbone = load_backbone(stage.identity["backbone"], backbone_place(plan, store, stage))
     model = _load(record.folder, backbone)
+    if model.composition.language is not None:
+        raise BundleError(
+            f"{wanted.name}: trained above the adapter of a language; a bundle holds one model, and every language "
+            "tested needs an adapter of its own below it",
+            fix="share an adapter without 'language'",
+        )
     if model.composition.trains_backbone and not full_weights:
         size = sum(tensor.numel() * tensor.element_size() for tensor in model.backbone.state_dict().values())
         raise BundleError(

@@ -291,6 +291,8 @@ class StageMaker:
                 identity["joint"] = True
             if options is not None and options.rank is not None:
                 identity["rank"] = options.rank
+            elif settings["weight_decay"]:
+                identity["undecayed"] = ["value"]  # once it was, so results with weight decay have keys of their own
             inputs = {"data": self.prepare_task(task), **inputs}
             self._add_before(task, "fuse", backbone, identity, inputs)
             self._add_language(adapter, backbone, identity, inputs)
