@@ -15,7 +15,7 @@ from adapterxfer.catalog.languages import (
 )
 from adapterxfer.catalog.protocols import AS_RELEASED, FUSED, PROTOCOLS, Protocol, layer_in, metric_of, with_layer
 from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
-from adapterxfer.catalog.systems import CONTROLS, METHODS, VARIANTS, controls_of
+from adapterxfer.catalog.systems import CONTROLS, METHODS, ORACLE, VARIANTS, controls_of
 from adapterxfer.catalog.task_sources import FLORES, REFUSED, SOURCES, Alternate, TaskSource
 from adapterxfer.catalog.tasks import overlaps, task_names, tasks
 
@@ -26,6 +26,7 @@ __all__ = [
     "FUSED",
     "LOW_RESOURCE",
     "METHODS",
+    "ORACLE",
     "PROTOCOLS",
     "REFUSED",
     "SOURCES",

@@ -62,6 +62,10 @@ METHODS: dict[str, Method] = {
     )
 }
 
+ORACLE = "oracle (target dev): "
+"""Beginning of the names of diagnostics: the same training, its weights selected by development data in the target
+languages. No zero-shot result: shown beside the scores, in no verdict, never published."""
+
 CONTROLS: dict[str, Control] = {
     entry.name: entry
     for entry in (

@@ -15,6 +15,7 @@ import torch
 import adapterxfer
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.backbones.measure import state_fingerprint
+from adapterxfer.catalog import ORACLE
 from adapterxfer.errors import BundleError
 from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout
@@ -68,7 +69,7 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
     found: dict[str, Wanted] = {}
     for cell in plan.cells:
         model = plan.stages[cell.predict].inputs.get("model")
-        if model is None or cell.seed != run:
+        if model is None or cell.seed != run or cell.control.startswith(ORACLE):
             continue
         keys = [model] if phase == "target" else list(_intermediates(plan, model))
         for key in keys:

@@ -230,15 +230,16 @@ class StageMaker:
         return str(self._memo[memo])
 
     def target(self, backbone: str, adapter: AdapterSpec | None, composition: str, intermediate: str, task: str,
-               seed: int) -> str:  # fmt: skip
+               seed: int, *, oracle: bool = False) -> str:  # fmt: skip
         """One target training.
 
         Args:
             composition: ``fresh``, ``sequential`` or ``stack``; full fine-tuning after an intermediate task is
                 ``sequential``. ``head-only`` trains nothing but the head.
+            oracle: select the weights by development data in the target languages.
         """
         label = adapter.label if adapter else ""
-        memo = ("target", backbone, label, composition, intermediate, task, seed)
+        memo = ("target", backbone, label, composition, intermediate, task, seed, oracle)
         if memo not in self._memo:
             entry = self.recipe.task(task)
             who, inputs = self.backbone(backbone)
@@ -260,19 +261,22 @@ class StageMaker:
             self._add_language(adapter, backbone, identity, inputs)
             if composition not in ("fresh", HEAD_ONLY):
                 inputs["intermediate"] = self.intermediate(backbone, adapter, intermediate, seed)
+            if oracle:
+                self._add_oracle(task, identity, inputs)
             plain = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
             variant = HEAD_ONLY if head_only else plain
             labels = self._labels(backbone, variant, label, intermediate, task, seed)
             cost = self.cost.training(backbone, settings, (task,), frozen=adapter is not None or head_only)
-            slug = f"{backbone}-{variant}-{intermediate}-{task}-s{seed}"
+            slug = f"{backbone}-{variant}-{intermediate}-{task}-s{seed}" + ("-oracle" if oracle else "")
+            labels |= {"control": "oracle"} if oracle else {}
             resources = self._resources(backbone, mode, cost)
             self._memo[memo] = self._add("train_target", identity, inputs, slug, labels, resources)
         return str(self._memo[memo])
 
     def fusion(self, backbone: str, adapter: AdapterSpec, name: str, fused: tuple[str, ...], task: str, seed: int,
-               *, with_target: bool = True) -> str:  # fmt: skip
+               *, with_target: bool = True, oracle: bool = False) -> str:  # fmt: skip
         """AdapterFusion over intermediate adapters and the fresh target adapter, trained on ``task``."""
-        memo = ("fusion", backbone, adapter.label, name, task, seed)
+        memo = ("fusion", backbone, adapter.label, name, task, seed, oracle)
         if memo not in self._memo:
             who, inputs = self.backbone(backbone)
             settings = self._settings("fusion", "fuse", task, backbone)
@@ -301,8 +305,11 @@ class StageMaker:
             for part in fused:
                 inputs[f"intermediate.{part}"] = self.intermediate(backbone, adapter, part, seed)
             labels = self._labels(backbone, "fuse", adapter.label, name, task, seed)
+            if oracle:
+                self._add_oracle(task, identity, inputs)
+                labels["control"] = "oracle"
             cost = self.cost.training(backbone, settings, (task,), frozen=True, width=len(fused) + 1)
-            slug = f"{backbone}-fuse-{name}-{task}-s{seed}"
+            slug = f"{backbone}-fuse-{name}-{task}-s{seed}" + ("-oracle" if oracle else "")
             resources = self._resources(backbone, "fuse", cost)
             self._memo[memo] = self._add("train_fusion", identity, inputs, slug, labels, resources)
         return str(self._memo[memo])
@@ -341,6 +348,31 @@ class StageMaker:
             {"task": first, "settings": self._settings(phase, mode, first, backbone)} for first in before
         ]
         inputs |= {f"before.{first}": self.prepare_task(first) for first in before}
+
+    def _add_oracle(self, task: str, identity: dict[str, Any], inputs: dict[str, str]) -> None:
+        """Selection by development data in the target languages, in place of what the recipe selects by."""
+        settings = {key: value for key, value in identity["settings"].items() if key != "mean_of"}
+        identity["settings"] = {**settings, "selection": "oracle"}
+        inputs["target_dev"] = self._target_dev(task)
+
+    def _target_dev(self, name: str) -> str:
+        memo = ("target-dev", name)
+        if memo not in self._memo:
+            task, options = self.recipe.task(name), self.recipe.tasks.get(name)
+            identity = {
+                "what": "target-dev",
+                "task": name,
+                "format": task.format,
+                "source": self.sources.of_task(task),
+                "languages": [code for code in self.recipe.languages_of(name) if code != SOURCE],
+                "dev_examples": (options and options.dev_examples) or task.dev_examples,
+                "seed": DATA_SEED,
+            }
+            if options and options.test_seed:
+                identity["test_seed"] = options.test_seed
+            slug = f"{name}-target-dev"
+            self._memo[memo] = self._add("prepare", identity, {}, slug, {"task": slug}, {})
+        return str(self._memo[memo])
 
     def _add_language(
         self, adapter: AdapterSpec | None, backbone: str, identity: dict[str, Any], inputs: dict[str, str]

@@ -27,6 +27,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _capabilities(recipe)
     found += _intermediates(recipe)
     found += _fusion(recipe)
+    found += _oracle(recipe)
     found += _reuse(recipe)
     found += _languages(recipe)
     found += _sources(recipe)
@@ -115,6 +116,21 @@ def _fusion(recipe: Recipe) -> list[tuple[Path, str]]:
     if recipe.fusion_task and not recipe.task(recipe.fusion_task).trained:
         return [(("fusion_task",), f"fusion_task '{recipe.fusion_task}' has no training data")]
     return []
+
+
+def _oracle(recipe: Recipe) -> list[tuple[Path, str]]:
+    """The diagnostic that selects by the target languages needs development data in them."""
+    if recipe.oracle is None:
+        return []
+    used = {name: recipe.task(name) for name in recipe.target_tasks}
+    without = [name for name, task in used.items() if task.trained and not (task.synthetic or task.stand_in)]
+    if not without:
+        return []
+    message = (
+        f"oracle selects by development data in the target languages, which are read for tasks of the world only, not "
+        f"for {', '.join(without)}; leave oracle out, or add --set world=true"
+    )
+    return [(("oracle",), message)]
 
 
 def _sources(recipe: Recipe) -> list[tuple[Path, str]]:

@@ -313,6 +313,7 @@ class RecipeModel(Section):
     mlm_mix: MlmMix | None = None
     translated: Translated | None = None
     language_adapters: LanguageAdapters | None = None
+    oracle: Literal[True] | None = None
     world: bool = False
     fusion_task: TaskName | None = None
     fusion: FusionOptions | None = None

@@ -22,7 +22,7 @@ from adapterxfer.training.device import use_one_thread
 from adapterxfer.training.languages import build_language, language_task
 from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
 from adapterxfer.training.settings import TrainSettings
-from adapterxfer.training.tasks import TrainTask, read_train_task
+from adapterxfer.training.tasks import TrainTask, read_train_task, with_target_dev
 from adapterxfer.variants.assertions import as_json, check
 from adapterxfer.variants.measures import Evidence, snapshot
 from adapterxfer.variants.model import TransferModel
@@ -133,6 +133,9 @@ def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSetti
         read_train_task(_input(context, role), task, fmt, backbone, max_length=settings.max_length, dev=dev)
         for role, task, fmt in wanted
     ]
+    if settings.selection == "oracle":
+        folder = _input(context, "target_dev")
+        return [with_target_dev(task, folder, backbone, max_length=settings.max_length) for task in tasks]
     if context.stage.kind != "train_intermediate":
         return tasks
     heads = {name: group[0] for group in identity.get("shared_heads", ()) for name in group[1:]}
