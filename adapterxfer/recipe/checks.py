@@ -67,7 +67,10 @@ def _cached(recipe: Recipe) -> list[tuple[Path, str]]:
             (mode,) for mode, special in inner.items() if special is not None and special.cache_bottom
         ]
         if whole:
-            message = f"adapter '{whole[0]}' acts in every layer: give it layers: upper-half and no language, or leave cache_bottom out"
+            message = (
+                f"adapter '{whole[0]}' acts in every layer: give it layers: upper-half and no language, or leave "
+                "cache_bottom out"
+            )
             found += [(("train", name, *path, "cache_bottom"), message) for path in asking]
     return found
 
