@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import runpy
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -316,3 +318,11 @@ def test_every_assertion_has_a_mutant() -> None:
     }
     above_language = {"language-matters", "invertible-embeddings"}  # test_language.py
     assert {name for name, *_ in (*BUILT, *TRAINED)} | above_language == judged
+
+
+def test_the_page_is_that_of_the_table() -> None:
+    root = Path(__file__).parents[3]
+    page = (root / "docs" / "design" / "assertions.md").read_text(encoding="utf-8")
+    assert runpy.run_path(str(root / "scripts" / "table_assertions.py"))["page"]() == page
+    for assertion in TABLE:
+        assert f"| {assertion.name} | {assertion.when} |" in page
