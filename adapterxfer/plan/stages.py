@@ -15,6 +15,7 @@ from adapterxfer.catalog.stand_ins import shared_heads
 from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.backbones import Backbones, backbone_identity
 from adapterxfer.plan.cost import CostModel
+from adapterxfer.plan.languages import DATA_SEED, LanguageMaker
 from adapterxfer.plan.sources import Sources
 from adapterxfer.recipe.fields import Pin
 from adapterxfer.recipe.language_adapters import SOURCE
@@ -40,9 +41,6 @@ VERSIONS = {
 
 HEAD_ONLY: Literal["head-only"] = "head-only"
 
-DATA_SEED = 0
-"""Every system of a study sees the same examples; seeds of the study move initialisation and order."""
-
 
 class StageMaker:
     """Builds and remembers stages.
@@ -59,6 +57,10 @@ class StageMaker:
         self.cost = CostModel(recipe, self.backbones.described)
         self._memo: dict[tuple[Any, ...], Any] = {}
         self.arms = ArmMaker(recipe, sources, self._add)
+        self.languages = LanguageMaker(
+            recipe, sources, self.arms, self.cost,
+            add=self._add, backbone=self.backbone, settings=self._settings, resources=self._resources,
+        )  # fmt: skip
 
     def _add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
              resources: dict[str, Any]) -> str:  # fmt: skip
@@ -353,26 +355,7 @@ class StageMaker:
         """Selection by development data in the target languages, in place of what the recipe selects by."""
         settings = {key: value for key, value in identity["settings"].items() if key != "mean_of"}
         identity["settings"] = {**settings, "selection": "oracle"}
-        inputs["target_dev"] = self._target_dev(task)
-
-    def _target_dev(self, name: str) -> str:
-        memo = ("target-dev", name)
-        if memo not in self._memo:
-            task, options = self.recipe.task(name), self.recipe.tasks.get(name)
-            identity = {
-                "what": "target-dev",
-                "task": name,
-                "format": task.format,
-                "source": self.sources.of_task(task),
-                "languages": [code for code in self.recipe.languages_of(name) if code != SOURCE],
-                "dev_examples": (options and options.dev_examples) or task.dev_examples,
-                "seed": DATA_SEED,
-            }
-            if options and options.test_seed:
-                identity["test_seed"] = options.test_seed
-            slug = f"{name}-target-dev"
-            self._memo[memo] = self._add("prepare", identity, {}, slug, {"task": slug}, {})
-        return str(self._memo[memo])
+        inputs["target_dev"] = self.languages.target_dev(task)
 
     def _add_language(
         self, adapter: AdapterSpec | None, backbone: str, identity: dict[str, Any], inputs: dict[str, str]
@@ -380,33 +363,7 @@ class StageMaker:
         """The adapter of the training language, for adapters that go above it."""
         if adapter is not None and adapter.language:
             identity["language"] = SOURCE
-            inputs["language"] = self.language(backbone, SOURCE)
-
-    def language(self, backbone: str, code: str) -> str:
-        """The adapter of one language, shared by all seeds of a study."""
-        memo = ("language", backbone, code)
-        if memo not in self._memo:
-            option = self.recipe.language_adapters
-            assert option is not None, "the check of the recipe asks for the option"
-            who, inputs = self.backbone(backbone)
-            settings = self._settings("", "language", "", backbone)
-            identity = {
-                "backbone": who,
-                "adapter": option.adapter(),
-                "language": code,
-                "mask": option.mask,
-                "settings": settings,
-                "seed": option.seed,
-            }
-            labels = self._labels(backbone, "language", option.label, "", "", option.seed)
-            texts = self.arms.texts_of(option.texts, code, option.lines)
-            cost = self.cost.language(backbone, settings, option.lines)
-            resources = self._resources(backbone, "language", cost)
-            slug = f"{backbone}-language-{code}"
-            self._memo[memo] = self._add(
-                "train_language", identity, {"texts": texts, **inputs}, slug, {**labels, "language": code}, resources
-            )
-        return str(self._memo[memo])
+            inputs["language"] = self.languages.adapter(backbone, SOURCE)
 
     def _labels(
         self, backbone: str, variant: str, adapter: str, intermediate: str, target: str, seed: int
@@ -454,7 +411,7 @@ class StageMaker:
                 inputs["model"] = model
                 if above_language:
                     others = [code for code in self.recipe.languages_of(task) if code != SOURCE]
-                    inputs |= {f"language.{code}": self.language(backbone, code) for code in others}
+                    inputs |= {f"language.{code}": self.languages.adapter(backbone, code) for code in others}
                 trained = self.stages[model]
                 labels = {**trained.labels, "target": task}
                 slug = trained.slug if trained.labels["target"] == task else f"{trained.slug}-{task}"
