@@ -64,7 +64,7 @@ def _missing(recipe: Recipe) -> Iterator[str]:
         if lacking := [code for code in recipe.languages_of(name) if code not in trained]:
             few = ", ".join(lacking[:8]) + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")
             yield (
-                f"task '{name}' is tested in {few}: no language adapter; add {few} here, or leave them out of "
+                f"task '{name}' is tested in {few}, without a language adapter: add them here, or leave them out of "
                 f"tasks.{name}.languages"
             )
 
