@@ -17,6 +17,9 @@ from adapterxfer.recipe.schema import Merge, RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest
 
+_ABSENT_WHEN_EMPTY = ("backbone_sources", "data_revisions")
+"""Newer keys: recipes that do not use them keep the identity they had."""
+
 
 class Recipe(RecipeModel):
     """A recipe whose every name is known and whose every value is in range; made by `load_recipe`."""
@@ -24,7 +27,7 @@ class Recipe(RecipeModel):
     def resolved(self) -> dict[str, Any]:
         """The recipe with all defaults written out, as JSON values."""
         values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return {key: value for key, value in values.items() if value or key != "backbone_sources"}
+        return {key: value for key, value in values.items() if value or key not in _ABSENT_WHEN_EMPTY}
 
     @property
     def digest(self) -> str:

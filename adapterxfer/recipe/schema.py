@@ -192,12 +192,16 @@ class Multi(Section):
     sampling: Sampling = Sampling()
 
 
+RepositoryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
 class BackboneSource(Section):
     """Where a backbone comes from: a local folder, or one commit of a repository of the Hub."""
 
     folder: Annotated[str, Field(min_length=1)] | None = None
-    hub: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")] | None = None
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    hub: RepositoryName | None = None
+    revision: Commit | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     attention: Literal["sdpa", "eager"] = "sdpa"
 
@@ -330,6 +334,7 @@ class RecipeModel(Section):
     fusion_task: TaskName | None = None
     fusion: FusionOptions | None = None
     backbone_sources: dict[PlainName, BackboneSource] = Field(default_factory=dict)
+    data_revisions: dict[RepositoryName, Commit] = Field(default_factory=dict)
     merge: Merge | None = None
     pretrain: Pretrain | None = None
     resources: dict[BackboneName, dict[Mode, Resources]] = Field(default_factory=dict)

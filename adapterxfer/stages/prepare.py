@@ -66,6 +66,7 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
             test_examples=identity["test_examples"],
             seed=identity["seed"],
             protocol=identity["protocol"],
+            revisions=source.get("revisions"),
         )
     elif source["kind"] == "world":
         from adapterxfer.world.tasks import load_task
