@@ -79,10 +79,9 @@ class Cost(NamedTuple):
     def peak(self, *, recomputing: bool = False) -> int:
         """Most at one moment of a step.
 
-        Gradients come while activations go, and are dropped before the next forward pass: the larger of the two counts.
+        Gradients come while activations go, but measured on a CPU what activations leave is not used again for them.
         """
-        kept = self.kept_recomputing if recomputing else self.kept
-        return 4 * self.total + 8 * self.trainable + max(kept, 4 * self.trainable)
+        return self.fixed + (self.kept_recomputing if recomputing else self.kept)
 
 
 def backbone_of(shape: Shape, layers: int) -> LoadedBackbone:

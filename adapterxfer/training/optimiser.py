@@ -9,15 +9,16 @@ from torch import Tensor, nn
 
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.sharding import local_parts, total_norm
+from adapterxfer.variants.fusion import NEAR_IDENTITY
 
 
 def new_optimiser(parameters: Sequence[nn.Parameter], settings: TrainSettings) -> torch.optim.AdamW:
-    """Fused AdamW that decays matrices and leaves biases and norms alone."""
+    """Fused AdamW that decays matrices and leaves alone biases, norms, and matrices that start as the identity."""
     # Whole parameters and shards cannot be in one fused step.
     groups = [
-        {"params": [p for p in some if (p.ndim >= 2) == matrices], "weight_decay": settings.weight_decay * matrices}
+        {"params": [p for p in some if _decays(p) == decays], "weight_decay": settings.weight_decay * decays}
         for some in _by_kind(parameters)
-        for matrices in (True, False)
+        for decays in (True, False)
     ]
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
 
@@ -45,3 +46,7 @@ def _by_kind(parameters: Sequence[nn.Parameter]) -> list[list[nn.Parameter]]:
     for parameter in parameters:
         kinds.setdefault(type(parameter.data), []).append(parameter)
     return list(kinds.values())
+
+
+def _decays(parameter: nn.Parameter) -> bool:
+    return parameter.ndim >= 2 and not getattr(parameter, NEAR_IDENTITY, False)

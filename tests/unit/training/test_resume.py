@@ -137,7 +137,7 @@ def test_the_comparison_sees_a_lost_random_state(
         with pytest.raises(StageStopped):
             run.go(Checkpoints(folder, stage="k", stop=StopAfter(7)))
         with monkeypatch.context() as patch:
-            patch.setattr(f"adapterxfer.training.resume.{broken}", lambda *_: None)
+            patch.setattr(f"adapterxfer.training.resume.{broken}", lambda *_, **__: None)
             if broken == "Streams.skip":
                 with pytest.raises(StageError, match="cannot be drawn again"):
                     run.go(Checkpoints(folder, stage="k"))
