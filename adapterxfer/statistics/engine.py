@@ -19,6 +19,7 @@ from adapterxfer.statistics.design import Design, build_design
 from adapterxfer.statistics.intervals import interval, percentile_p, shift_p, t_interval, t_p
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.products import CountMatrix, int8_library
+from adapterxfer.statistics.spread import bootstrap_errors
 from adapterxfer.statistics.table import Domain, ScoreTable
 from adapterxfer.statistics.variance import Components, components
 from adapterxfer.statistics.vocabulary import Alternative, Backend, IntervalKind, PValueKind, WeightKind
@@ -47,10 +48,7 @@ class Replicates:
 
     def standard_errors(self) -> Floats:
         """Bootstrap standard errors over test items, shape ``(contrasts,)``."""
-        defined = (~np.isnan(self.replicates)).sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            centred = self.replicates - np.nansum(self.replicates, axis=0) / defined
-            return np.asarray(np.sqrt(np.nansum(centred**2, axis=0) / (defined - 1)))
+        return bootstrap_errors(self.values, self.replicates)
 
     def ci(self, kind: IntervalKind = "symmetric", *, level: float = 0.95) -> Floats:
         """Intervals of all contrasts over test items, shape ``(contrasts, 2)``.
@@ -132,11 +130,11 @@ def resample(
         if not _used(design, domain):
             continue
         columns = DomainColumns(table, domain, design, torch=torch)
-        columns.add_contrasts(columns.totals[None, :], values)
+        columns.add_contrasts(columns.totals[:, None], values)
         for start, block in _blocks(domain, weights, seed, resamples):
             stop = min(start + BLOCK, resamples)
             assert columns.matrix is not None
-            sums = columns.matrix.product(block.multiples[: stop - start], block.largest_total)
+            sums = columns.matrix.by_column(block.multiples[: stop - start], block.largest_total)
             columns.add_contrasts(sums, draws[:, start:stop], offset=block.offset, step=block.step)
     parts = components(table, contrasts, design)
     return Replicates(tuple(contrasts), values[:, 0], draws.T, parts, resamples, seed, weights)

@@ -10,8 +10,9 @@ import numpy as np
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.engine import Replicates
-from adapterxfer.statistics.estimate import Estimate, bootstrap_errors
+from adapterxfer.statistics.estimate import Estimate
 from adapterxfer.statistics.metric import Floats
+from adapterxfer.statistics.spread import bootstrap_errors
 
 Adjustment = Literal["holm", "bh", "by"]
 _TIE = 1e-12
@@ -70,7 +71,7 @@ def step_down(replicates: Replicates, columns: Sequence[int] | None = None) -> F
     Source: Romano and Wolf 2005, algorithm 4.1, with p-values as in Romano and Wolf 2016.
     """
     chosen = list(range(len(replicates.contrasts))) if columns is None else list(columns)
-    errors = bootstrap_errors(replicates, chosen)
+    errors = bootstrap_errors(replicates.values[chosen], replicates.replicates[:, chosen])
     values = replicates.values[chosen]
     deviations = np.abs(np.nan_to_num(replicates.replicates[:, chosen] - values, nan=np.inf))
     safe = np.where(errors > 0.0, errors, 1.0)
@@ -101,7 +102,7 @@ def simultaneous_distances(
         One half width per column; the intervals are ``value -/+ half width``.
     """
     chosen = list(range(len(replicates.contrasts))) if columns is None else list(columns)
-    errors = bootstrap_errors(replicates, chosen)
+    errors = bootstrap_errors(replicates.values[chosen], replicates.replicates[:, chosen])
     safe = np.where(errors > 0.0, errors, 1.0)
     deviations = np.abs(np.nan_to_num(replicates.replicates[:, chosen] - replicates.values[chosen], nan=np.inf))
     largest = np.sort(np.where(errors > 0.0, deviations / safe, 0.0).max(axis=1))

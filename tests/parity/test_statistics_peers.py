@@ -75,7 +75,7 @@ def test_case_2_bca_of_a_paired_difference_with_the_draws_of_scipy() -> None:
     multiples = np.stack([np.bincount(row, minlength=120) for row in drawn])
     columns = DomainColumns(table, table.domains[0], build_design(table, [a - b]))
     draws = np.zeros((1, 3000))
-    columns.add_contrasts(columns.matrix.product(multiples), draws)
+    columns.add_contrasts(columns.matrix.by_column(multiples), draws)
     made = Replicates((a - b,), np.array([x.mean() - y.mean()]), draws.T, None, 3000, 2, "multinomial")
     low, high = st.bca_interval(table, made, 0)
 
