@@ -29,9 +29,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from adapterxfer.durable.files import flush_folder
 from adapterxfer.errors import StoreError
 from adapterxfer.store.failures import Failure, FailureRecords
-from adapterxfer.store.files import flush_folder, seal, write_json
+from adapterxfer.store.files import seal, write_json
 from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.record import SCHEMA, STAGE_FILE, NewerSchemaError, StageRecord, check_schema, read_record
 from adapterxfer.store.redaction import redact_json
