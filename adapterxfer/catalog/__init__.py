@@ -13,7 +13,20 @@ from adapterxfer.catalog.languages import (
     pretraining_gib,
     world_languages,
 )
-from adapterxfer.catalog.protocols import AS_RELEASED, FUSED, PROTOCOLS, Protocol, layer_in, metric_of, with_layer
+from adapterxfer.catalog.protocols import (
+    AS_RELEASED,
+    DEV,
+    FUSED,
+    PROTOCOLS,
+    Protocol,
+    base_target,
+    is_development,
+    is_other_evaluation,
+    layer_in,
+    metric_of,
+    target_under,
+    with_layer,
+)
 from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
 from adapterxfer.catalog.systems import CONTROLS, METHODS, VARIANTS, controls_of
 from adapterxfer.catalog.task_sources import FLORES, REFUSED, SOURCES, Alternate, TaskSource
@@ -22,6 +35,7 @@ from adapterxfer.catalog.tasks import overlaps, task_names, tasks
 __all__ = [
     "AS_RELEASED",
     "CONTROLS",
+    "DEV",
     "FLORES",
     "FUSED",
     "LOW_RESOURCE",
@@ -41,8 +55,11 @@ __all__ = [
     "TaskSource",
     "Variant",
     "backbones",
+    "base_target",
     "controls_of",
     "extension_languages",
+    "is_development",
+    "is_other_evaluation",
     "known_languages",
     "languages",
     "layer_in",
@@ -51,6 +68,7 @@ __all__ = [
     "metric_of",
     "overlaps",
     "pretraining_gib",
+    "target_under",
     "task_names",
     "tasks",
     "with_layer",

@@ -6,6 +6,7 @@ import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from adapterxfer.catalog import (
     CONTROLS,
@@ -29,6 +30,7 @@ MERGE = "merge"
 SOUP_STEP = 1_000_000
 """The runs in a soup of seed s have the seeds s, s + 10^6, s + 2 x 10^6...: soups of different seeds share no run."""
 FULL = "full-ft"
+WORLD_SERIES = "world"
 STAND_INS = " (stand-ins from the synthetic world)"
 
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
@@ -61,6 +63,12 @@ def build_plan(recipe: Recipe, *, only: Sequence[str] = (), sources: Sources | N
         needs_measurement=any("measure" in stage.resources for stage in builder.maker.stages.values()),
         missing_data=builder.maker.sources.missing or builder.maker.backbones.missing,
     )
+
+
+def _of_stand_ins(statistics: dict[str, Any]) -> dict[str, Any]:
+    """Hypotheses about a series of backbones are about the backbones that stand in for it."""
+    asked = [{**entry, "series": WORLD_SERIES} if "series" in entry else entry for entry in statistics["hypotheses"]]
+    return {**statistics, "hypotheses": asked}
 
 
 @contextmanager
@@ -157,8 +165,11 @@ class _Builder:
                 if not self.selection.keeps(backbone, variant, method, intermediate, target, seed):
                     continue
                 self._count_missing(backbone, variant, method, intermediate, target)
-                key = self._predict(backbone, target, variant, adapter, intermediate, seed)
-                yield Cell(backbone, total, inner, variant, label, intermediate, target, seed, key, "", overlap)
+                model = self._system(backbone, target, variant, adapter, intermediate, seed)
+                for also in (None, *self.recipe.also_of(target)):
+                    key = self.maker.predict(backbone, target, model=model, also=also)
+                    named = also.target(target) if also else target
+                    yield Cell(backbone, total, inner, variant, label, intermediate, named, seed, key, "", overlap)
 
     def _head_only(self, backbone: str, target: str) -> Iterator[Cell]:
         """The control that trains a head on the frozen backbone: no intermediate training could change it."""
@@ -199,14 +210,12 @@ class _Builder:
         self._add_refusal(Refusal(variant, target, intermediate, _NO_FUSION if of == FUSE else _NO_MERGE))
         return True
 
-    def _predict(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
-                 seed: int) -> str:  # fmt: skip
-        """Key of the predictions of one cell, with everything before it."""
+    def _system(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
+                seed: int) -> str:  # fmt: skip
+        """Key of the model that answers in one cell; empty for the untouched backbone."""
         if variant == MERGE:
-            model = self._merged(backbone, target, adapter, intermediate, seed)
-        else:
-            model = self._model(backbone, target, variant, adapter, intermediate, seed)
-        return self.maker.predict(backbone, target, model=model)
+            return self._merged(backbone, target, adapter, intermediate, seed)
+        return self._model(backbone, target, variant, adapter, intermediate, seed)
 
     def _model(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
                seed: int) -> str:  # fmt: skip
@@ -278,7 +287,7 @@ class _Builder:
             "recipe": recipe.name,
             "title": (recipe.title or recipe.name) + (STAND_INS if recipe.world else ""),
             "synthetic": recipe.synthetic,
-            "statistics": recipe.statistics.identity(),
+            "statistics": _of_stand_ins(recipe.statistics.identity()) if recipe.world else recipe.statistics.identity(),
             "cells": [{**cell.labels(), "predict": roles[cell.predict]} for cell in cells],
         }
         inputs = {role: key for key, role in roles.items()}

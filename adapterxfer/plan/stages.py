@@ -16,6 +16,8 @@ from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.backbones import Backbones, backbone_identity
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.sources import Sources
+from adapterxfer.recipe.also import Also
+from adapterxfer.recipe.decidable import SOURCE
 from adapterxfer.recipe.fields import Pin
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import AdapterSpec, Merge, Mode
@@ -64,9 +66,9 @@ class StageMaker:
         self.stages.setdefault(stage.key, stage)
         return stage.key
 
-    def prepare_task(self, name: str) -> str:
-        """The examples of one task."""
-        memo = ("prepare", name)
+    def prepare_task(self, name: str, also: Also | None = None) -> str:
+        """The examples of one task, where a protocol decides their words those of another evaluation."""
+        memo = ("prepare", name, also.label if also else "")
         if memo not in self._memo:
             task = self.recipe.task(name)
             options = self.recipe.tasks.get(name)
@@ -83,7 +85,7 @@ class StageMaker:
                 "languages": languages,
                 **sizes,
                 "seed": DATA_SEED,
-                "protocol": self.recipe.protocol_of(name),
+                "protocol": self.recipe.protocol_of(name, also),
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
@@ -347,9 +349,14 @@ class StageMaker:
             "seed": seed,
         }
 
-    def predict(self, backbone: str, task: str, *, model: str = "", control: str = "") -> str:
-        """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty)."""
-        memo = ("predict", backbone, task, model, control)
+    def predict(self, backbone: str, task: str, *, model: str = "", control: str = "", also: Also | None = None) -> str:
+        """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty).
+
+        Args:
+            also: one of the other evaluations of the task.
+        """
+        named = also.target(task) if also else task
+        memo = ("predict", backbone, named, model, control)
         if memo not in self._memo:
             entry = self.recipe.task(task)
             who, inputs = self.backbone(backbone) if backbone else (None, {})
@@ -361,24 +368,27 @@ class StageMaker:
                 "backbone": who,
                 "task": task,
                 "format": entry.format,
-                "protocol": self.recipe.protocol_of(task),
+                "protocol": self.recipe.protocol_of(task, also),
                 "system": system,
                 "split": "test",
                 "languages": list(self.recipe.languages_of(task)),
             }
+            if also is not None and also.split:
+                identity |= {"split": also.split, "languages": [SOURCE]}
             if entry.stand_in:
                 # The name alone would give the metric of the real task.
                 identity["metric"] = entry.metric
-            inputs = {"data": self.prepare_task(task), **inputs}
+            inputs = {"data": self.prepare_task(task, also if also and also.protocol else None), **inputs}
             if model:
                 inputs["model"] = model
                 trained = self.stages[model]
-                labels = {**trained.labels, "target": task}
+                labels = {**trained.labels, "target": named}
                 slug = trained.slug if trained.labels["target"] == task else f"{trained.slug}-{task}"
+                slug += f"-{also.label}" if also else ""
             else:
-                labels = self._labels(backbone, "control" if control else "untouched", "", "none", task, 0)
+                labels = self._labels(backbone, "control" if control else "untouched", "", "none", named, 0)
                 labels |= {"control": control} if control else {}
-                slug = "-".join(part for part in (backbone, control, task) if part)
+                slug = "-".join(part for part in (backbone, control, task, also.label if also else "") if part)
             cost = self.cost.prediction(backbone, task)
             self._memo[memo] = self._add("predict", identity, inputs, slug, labels, {"cost": cost})
         return str(self._memo[memo])

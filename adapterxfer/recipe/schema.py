@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.arms import split_arm
+from adapterxfer.recipe.also import Also, Layer
 from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import (
@@ -127,8 +128,9 @@ class TaskOptions(Section):
     """Sizes and languages of one task in this recipe; an absent key leaves the task's own default.
 
     ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``protocol`` names
-    another way to evaluate the task, ``layer`` the layer that embeds texts in retrieval. ``test_seed`` draws another
-    test set of a generated task, on which choices made with the first one in sight can be confirmed.
+    another way to evaluate the task, ``layer`` the layer that embeds texts in retrieval, ``also`` more evaluations.
+    ``test_seed`` draws another test set of a generated task, on which choices made with the first one in sight can be
+    confirmed.
     """
 
     train_examples: Count | None = None
@@ -138,7 +140,16 @@ class TaskOptions(Section):
     test_seed: Seed | None = None
     layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
     protocol: Annotated[str, Field(min_length=1)] | None = None
-    layer: Annotated[int, Field(ge=0, le=1000)] | Literal["middle", "top"] | None = None
+    layer: Layer | None = None
+    also: Annotated[tuple[Also, ...], Field(min_length=1)] | None = None
+
+    @field_validator("also")
+    @classmethod
+    def _differ(cls, value: tuple[Also, ...] | None) -> tuple[Also, ...] | None:
+        labels = [entry.label for entry in value or ()]
+        if len(set(labels)) < len(labels):
+            raise problem("two of these evaluations are the same")
+        return value
 
 
 class Exclusion(Section):

@@ -70,7 +70,8 @@ def spread(
     Raises:
         StatisticsError: a contrast without any defined replicate.
     """
-    found = Spread(*np.empty((3, len(values))), undefined=np.zeros(len(values), dtype=np.bool_))
+    errors, distances, p = np.empty((3, len(values)))
+    found = Spread(errors, distances, p, np.zeros(len(values), dtype=np.bool_))
     resamples = len(replicates)
     place = order_statistic(resamples, level)
     slack = np.array([shift_slack(value) for value in values.tolist()])
