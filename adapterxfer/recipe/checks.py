@@ -204,7 +204,7 @@ def _also(recipe: Recipe) -> list[tuple[Path, str]]:
                     ((*path, "protocol"), f"protocol '{entry.protocol}' {one_of(entry.protocol, (*known, DEFAULT))}")
                 )
             elif entry.layer is not None:
-                text = known[entry.protocol].text if entry.protocol in known else tasks()[name].protocol
+                text = known[entry.protocol or ""].text if entry.protocol in known else tasks()[name].protocol
                 if with_layer(text, 999) == with_layer(text, 998):
                     found.append(((*path, "layer"), f"task '{name}' is not answered with a single layer"))
     return found

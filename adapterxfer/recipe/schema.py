@@ -34,7 +34,7 @@ from adapterxfer.recipe.fields import (
     problem,
     unknown,
 )
-from adapterxfer.recipe.hypotheses import Hypothesis, Method
+from adapterxfer.recipe.hypotheses import Hypothesis, Margin, Method
 from adapterxfer.recipe.series import Pretrain
 
 PHASES = ("intermediate", "target", "fusion")
@@ -259,11 +259,14 @@ class Reuse(Section):
 
 
 class Statistics(Section):
-    """Resampling, and the hypotheses that were declared before the run."""
+    """Resampling, and what was declared before the run: hypotheses, and the margin in points within which the scores
+    of the general answers count as equivalent.
+    """
 
     resamples: Annotated[int, Field(ge=100, le=10_000_000)] = 2000
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Seed = 0
+    margin: Margin | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
     multiplicity: dict[str, Method] = Field(default_factory=dict)
 
@@ -286,7 +289,8 @@ class Statistics(Section):
     def identity(self) -> dict[str, Any]:
         """What changes the numbers of a report, as JSON values."""
         listed = [entry.identity() for entry in self.hypotheses]
-        return {**self.model_dump(mode="json", exclude={"hypotheses"}), "hypotheses": listed}
+        left_out = {"hypotheses"} if self.margin is not None else {"hypotheses", "margin"}
+        return {**self.model_dump(mode="json", exclude=left_out), "hypotheses": listed}
 
 
 class Resources(Section):

@@ -198,6 +198,8 @@ class _Writer:
         shown = interval_text(effect, self.level, factor, unit)
         if effect.p_adjusted is None:
             return f"{open_}."
+        if effect.verdict == "equivalent":
+            return f"Equivalent within the declared margin of {effect.margin:g} points: {shown}."
         if effect.verdict == "inconclusive":
             smallest = effect.detectable * factor
             # Of systems trained once, this is about test items: it bounds nothing about training again.

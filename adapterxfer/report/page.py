@@ -8,6 +8,7 @@ from typing import Any, get_args
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapterxfer.report.declared import Judged, Outcome
+from adapterxfer.report.findings import margin_text
 from adapterxfer.report.model import MODELS_ONLY, Findings
 from adapterxfer.report.sharing import sharing
 from adapterxfer.report.svg import Figure
@@ -67,7 +68,7 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
             f"Intervals ({level}) are about new test items and, with several seeds, new training runs; languages, "
             "tasks and backbones are the fixed ones of this study. Verdicts use p-values corrected by Holm's method. "
             f"'{MODELS_ONLY.capitalize()}' is a remark, no verdict: it holds for new test items, but the seeds do not "
-            "show that it would survive retraining."
+            f"show that it would survive retraining. {margin_text(findings.settings.get('margin'))}"
         ),
     }
 

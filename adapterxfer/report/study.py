@@ -73,8 +73,8 @@ class Study:
         backbones: by size, smallest first; untrained twins and controls are not among them.
         targets: the targets, each with its main metric; only these are compared.
         secondary: ``<target> (<score>)`` for scores of secondary interest, such as exact match, and
-            ``<target>@<label>`` for other evaluations; they are shown, and set against controls, but never averaged with
-            others.
+            ``<target>@<label>`` for other evaluations; they are shown, and set against controls, but never averaged
+            with others.
         overlaps: (intermediate, target) pairs that share text, so that a gain is no transfer.
     """
 
