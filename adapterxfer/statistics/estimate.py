@@ -11,7 +11,7 @@ import numpy as np
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import clipped
-from adapterxfer.statistics.engine import Replicates
+from adapterxfer.statistics.engine import ReplicateValues
 from adapterxfer.statistics.exact import agresti_min_interval, discordance, mcnemar
 from adapterxfer.statistics.intervals import Bounds, interval, symmetric_bounds, t_interval, t_p
 from adapterxfer.statistics.runs import PooledRuns, pooled_runs
@@ -84,7 +84,7 @@ class Estimate:
 
 def estimates(
     table: ScoreTable,
-    replicates: Replicates,
+    replicates: ReplicateValues,
     *,
     scope: Scope = "items",
     kind: IntervalKind = "symmetric",
@@ -126,7 +126,7 @@ def estimates(
 
 
 def _one(
-    replicates: Replicates,
+    replicates: ReplicateValues,
     number: int,
     found: Spread,
     requested: Scope,
@@ -218,7 +218,7 @@ def _for_sparse_pairs(table: ScoreTable, contrast: Contrast, row: Estimate) -> E
     return replace(row, low=low, high=high, p=p, interval="agresti-min", resampled=resampled)
 
 
-def _item_flags(replicates: Replicates, number: int, found: Spread) -> list[str]:
+def _item_flags(replicates: ReplicateValues, number: int, found: Spread) -> list[str]:
     """Warnings about the test items behind a contrast."""
     parts = replicates.components
     flags = []
@@ -238,7 +238,7 @@ def _item_flags(replicates: Replicates, number: int, found: Spread) -> list[str]
     return flags
 
 
-def _words(replicates: Replicates, number: int, scope: Scope, kind: IntervalKind) -> str:
+def _words(replicates: ReplicateValues, number: int, scope: Scope, kind: IntervalKind) -> str:
     parts = replicates.components
     items = f"{int(parts.clusters[number])} clusters of test items"
     fewest, most = int(parts.fewest_runs[number]), int(parts.most_runs[number])

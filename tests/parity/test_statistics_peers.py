@@ -13,7 +13,7 @@ from adapterxfer import statistics as st
 from adapterxfer.statistics import stochastic_order
 from adapterxfer.statistics.columns import DomainColumns
 from adapterxfer.statistics.design import build_design
-from adapterxfer.statistics.engine import Replicates, block_scores
+from adapterxfer.statistics.engine import ReplicateValues, block_scores
 from adapterxfer.statistics.exact import extreme_swaps
 from adapterxfer.statistics.intervals import interval, shift_p, t_p
 from adapterxfer.statistics.weights import Weights
@@ -28,7 +28,7 @@ def single(counts: np.ndarray, metric: st.Metric, clusters: list[str] | None = N
 
 
 def given(table: st.ScoreTable, drawn: np.ndarray) -> np.ndarray:
-    """Replicates of the only cell under somebody else's draws, shape ``(resamples, examples)``."""
+    """ReplicateValues of the only cell under somebody else's draws, shape ``(resamples, examples)``."""
     multiples = np.stack([np.bincount(row, minlength=drawn.shape[1]) for row in drawn])
     return block_scores(table, table.domains[0], Weights(multiples, 0.0, 1.0))[:, 0]
 
@@ -51,7 +51,7 @@ def test_case_1_corpus_f1_with_the_draws_of_scipy() -> None:
         np.testing.assert_array_equal(ours, theirs.bootstrap_distribution)
         assert ours.std(ddof=1) == theirs.standard_error
         if kind == "BCa":
-            made = Replicates((question,), table.scores, ours[:, None], None, 4000, 11, "multinomial")
+            made = ReplicateValues((question,), table.scores, ours[:, None], None, 4000, 11, "multinomial")
             low, high = st.bca_interval(table, made, 0)
         else:
             low, high = interval(ours, float(table.scores[0]), kind=kind)
@@ -76,7 +76,7 @@ def test_case_2_bca_of_a_paired_difference_with_the_draws_of_scipy() -> None:
     columns = DomainColumns(table, table.domains[0], build_design(table, [a - b]))
     draws = np.zeros((1, 3000))
     columns.add_contrasts(columns.matrix.by_column(multiples), draws)
-    made = Replicates((a - b,), np.array([x.mean() - y.mean()]), draws.T, None, 3000, 2, "multinomial")
+    made = ReplicateValues((a - b,), np.array([x.mean() - y.mean()]), draws.T, None, 3000, 2, "multinomial")
     low, high = st.bca_interval(table, made, 0)
 
     def gap(u: np.ndarray, v: np.ndarray, axis: int = -1) -> np.ndarray:
