@@ -244,8 +244,6 @@ def test_script_says_equivalent_within_a_given_margin_only(
         assert any("declares no margin" in line for line in content["method"]) == missing
         gains = [effect for effect in content["effects"] if effect["kind"] == "gain"]
         assert {effect["p_equivalent"] is None for effect in gains} == {missing}
-            missing
-        }
     assert script.main([str(table), "--margin", "-1"]) == 2
     assert "give points above 0" in capsys.readouterr().err
 
