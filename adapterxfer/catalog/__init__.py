@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from adapterxfer.catalog.backbones import UNTRAINED, backbones
-from adapterxfer.catalog.languages import (
+from adapterxfer.catalog.flores import FLORES
+from adapterxfer.catalog.languages import extension_languages, known_languages, languages, world_languages
+from adapterxfer.catalog.pretraining import (
     LOW_RESOURCE,
-    extension_languages,
-    known_languages,
-    languages,
+    PRETRAINING,
+    is_pretrained,
     low_by,
     low_resource,
     pretraining_gib,
-    world_languages,
+    undefined,
 )
 from adapterxfer.catalog.protocols import (
     AS_RELEASED,
+    CROSS_FITTED,
     DEV,
     FUSED,
     PROTOCOLS,
@@ -28,18 +30,21 @@ from adapterxfer.catalog.protocols import (
     with_layer,
 )
 from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
+from adapterxfer.catalog.source_records import Alternate, TaskSource
 from adapterxfer.catalog.systems import CONTROLS, METHODS, VARIANTS, controls_of
-from adapterxfer.catalog.task_sources import FLORES, REFUSED, SOURCES, Alternate, TaskSource
+from adapterxfer.catalog.task_sources import REFUSED, SOURCES
 from adapterxfer.catalog.tasks import overlaps, task_names, tasks
 
 __all__ = [
     "AS_RELEASED",
     "CONTROLS",
+    "CROSS_FITTED",
     "DEV",
     "FLORES",
     "FUSED",
     "LOW_RESOURCE",
     "METHODS",
+    "PRETRAINING",
     "PROTOCOLS",
     "REFUSED",
     "SOURCES",
@@ -60,6 +65,7 @@ __all__ = [
     "extension_languages",
     "is_development",
     "is_other_evaluation",
+    "is_pretrained",
     "known_languages",
     "languages",
     "layer_in",
@@ -71,6 +77,7 @@ __all__ = [
     "target_under",
     "task_names",
     "tasks",
+    "undefined",
     "with_layer",
     "world_languages",
 ]

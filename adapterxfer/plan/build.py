@@ -13,6 +13,7 @@ from adapterxfer.catalog import (
     METHODS,
     VARIANTS,
     controls_of,
+    known_languages,
     overlaps,
 )
 from adapterxfer.plan.model import Cell, Plan, Refusal
@@ -22,6 +23,7 @@ from adapterxfer.plan.stages import HEAD_ONLY, VERSIONS, StageMaker
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import AdapterSpec
+from adapterxfer.recipe.tiers import tiered
 from adapterxfer.store.keys import Stage
 
 CONTROL = "control"
@@ -290,6 +292,13 @@ class _Builder:
             "statistics": _of_stand_ins(recipe.statistics.identity()) if recipe.world else recipe.statistics.identity(),
             "cells": [{**cell.labels(), "predict": roles[cell.predict]} for cell in cells],
         }
+        if recipe.low_resource is not None and not recipe.synthetic:
+            codes = sorted({code for cell in cells for code in recipe.languages_of(cell.target)})
+            table = tiered(recipe, known_languages())
+            identity["languages"] = {
+                code: {"name": table[code].name, "family": table[code].family, "resource": table[code].resource}
+                for code in codes
+            }
         inputs = {role: key for key, role in roles.items()}
         trained = dict.fromkeys(cell.backbone for cell in cells if recipe.is_own(cell.backbone))
         inputs |= {f"pretrain.{name}": self.maker.pretrain(name) for name in trained}
