@@ -2,7 +2,9 @@
 
 Linearising the metric gives every cluster an influence value, so the variance over test items is a sum of squares. The
 variance over runs comes from the repetitions of each system. Both contain the run x item residual, which is subtracted
-once: V = max(V_items + V_runs - V_residual, V_items).
+once. Each of the two alone expects no more than the whole, so V = max(V_items + V_runs - V_residual, V_items, V_runs): a
+few runs whose errors happen to cancel on every item (three models that always give the same answer, each another one)
+would otherwise have hardly any variance, with next to no degrees of freedom.
 
 Source: Cameron, Gelbach and Miller 2011 for the two-way sum; Satterthwaite 1946 for the degrees of freedom.
 """
@@ -79,7 +81,7 @@ def components(table: ScoreTable, contrasts: Sequence[Contrast], design: Design)
     centred = np.array([abs(sum(c.terms.values())) < 1e-9 for c in contrasts])
     scale = np.maximum(1.0, np.abs(design.apply(table.scores[None, :], 0, len(table.rows))[0])) ** 2
     by_group = runs.variances(deviation, residual)
-    total = np.maximum(items + by_group.runs - by_group.residual, items)
+    total = np.maximum(items + by_group.runs - by_group.residual, np.fmax(items, by_group.runs))
     items, total = (np.where(part < _NOISE**2 * scale, 0.0, part) for part in (items, total))
     with np.errstate(divide="ignore", invalid="ignore"):
         items_df = np.where(items > 0, items**2 / items_squared, np.inf)
