@@ -6,7 +6,6 @@ import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from adapterxfer.catalog import (
     CONTROLS,
@@ -32,7 +31,6 @@ MERGE = "merge"
 SOUP_STEP = 1_000_000
 """The runs in a soup of seed s have the seeds s, s + 10^6, s + 2 x 10^6...: soups of different seeds share no run."""
 FULL = "full-ft"
-WORLD_SERIES = "world"
 STAND_INS = " (stand-ins from the synthetic world)"
 
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
@@ -65,12 +63,6 @@ def build_plan(recipe: Recipe, *, only: Sequence[str] = (), sources: Sources | N
         needs_measurement=any("measure" in stage.resources for stage in builder.maker.stages.values()),
         missing_data=builder.maker.sources.missing or builder.maker.backbones.missing,
     )
-
-
-def _of_stand_ins(statistics: dict[str, Any]) -> dict[str, Any]:
-    """Hypotheses about a series of backbones are about the backbones that stand in for it."""
-    asked = [{**entry, "series": WORLD_SERIES} if "series" in entry else entry for entry in statistics["hypotheses"]]
-    return {**statistics, "hypotheses": asked}
 
 
 @contextmanager
@@ -289,7 +281,7 @@ class _Builder:
             "recipe": recipe.name,
             "title": (recipe.title or recipe.name) + (STAND_INS if recipe.world else ""),
             "synthetic": recipe.synthetic,
-            "statistics": _of_stand_ins(recipe.statistics.identity()) if recipe.world else recipe.statistics.identity(),
+            "statistics": recipe.statistics.identity(),
             "cells": [{**cell.labels(), "predict": roles[cell.predict]} for cell in cells],
         }
         if recipe.low_resource is not None and not recipe.synthetic:

@@ -102,8 +102,7 @@ class _Asked:
         series = self.asked.series
         sized = [name for name in recipe.backbones if not name.endswith(UNTRAINED)]
         return {
-            # Stand-ins stand in for whatever series the hypothesis names.
-            "backbone": tuple(n for n in sized if series is None or recipe.world or series_of(recipe, n) == series),
+            "backbone": tuple(name for name in sized if series is None or series_of(recipe, name) == series),
             "variant": recipe.variants,
             "adapter": tuple(spec.label for spec in recipe.adapters),
             "intermediate": recipe.intermediate_tasks,

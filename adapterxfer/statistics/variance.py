@@ -2,9 +2,9 @@
 
 Linearising the metric gives every cluster an influence value, so the variance over test items is a sum of squares. The
 variance over runs comes from the repetitions of each system. Both contain the run x item residual, which is subtracted
-once. Each of the two alone expects no more than the whole, so V = max(V_items + V_runs - V_residual, V_items, V_runs): a
-few runs whose errors happen to cancel on every item (three models that always give the same answer, each another one)
-would otherwise have hardly any variance, with next to no degrees of freedom.
+once; neither alone expects more than the whole, so V = max(V_items + V_runs - V_residual, V_items, V_runs). A few runs
+whose errors happen to cancel on every item (three models that always give the same answer, each another one) would
+otherwise have hardly any variance, with next to no degrees of freedom.
 
 Source: Cameron, Gelbach and Miller 2011 for the two-way sum; Satterthwaite 1946 for the degrees of freedom.
 """
