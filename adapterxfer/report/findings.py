@@ -133,10 +133,14 @@ def _question(study: Study | None) -> str:
             "How well do these models do in languages they have no labelled data for, and how far above controls that "
             "need no transfer?"
         )
-    shrink = "Does the gain shrink as backbones grow, and do adapters keep it?" if sizes > 1 else "Do adapters keep it?"
+    adapters = any(arm.adapter for arm in study.arms)
+    if sizes > 1:
+        then = f" Does the gain shrink as backbones grow{', and do adapters keep it' if adapters else ''}?"
+    else:
+        then = " Do adapters keep it?" if adapters else ""
     return (
         "Does training on an English intermediate task first help a multilingual model in languages it has no labelled "
-        f"data for? {shrink}"
+        f"data for?{then}"
     )
 
 
