@@ -34,8 +34,8 @@ SHORT = 13
 """Texts up to this length are never broken."""
 ONE_PAGE = 40
 """Tables with more lines than this break across pages."""
-LETTERS_PER_CM = 6
-"""Of a footnote-sized text, careful."""
+LETTERS_PER_CM = 5.5
+"""Of a footnote-sized text, careful: a word that does not fit its paragraph sticks out."""
 PACKAGES = "array,booktabs,longtable"
 
 
@@ -86,7 +86,10 @@ def _paragraph_cm(number: int, table: Table, texts: list[list[str]]) -> float | 
     longest = max((len(row[number]) for row in texts), default=0)
     if len(table.columns) <= MANY_COLUMNS:
         return 5.0 if longest > LONG else None
-    return 3.8 if longest > LONG else 2.1 if longest > SHORT else None
+    if longest <= SHORT:
+        return None
+    word = max(len(word) for row in texts for word in row[number].split(" "))
+    return max(3.8 if longest > LONG else 2.1, round(word / LETTERS_PER_CM + 0.3, 1))
 
 
 def _lines(row: list[str], table: Table, texts: list[list[str]]) -> int:

@@ -107,6 +107,17 @@ def test_latex_marks_what_was_found_and_what_may_be_best_but_no_maximum() -> Non
     assert escape("a\\b{c}~^<") == r"a\textbackslash{}b\{c\}\textasciitilde{}\textasciicircum{}\textless{}"
 
 
+def test_latex_paragraphs_hold_their_longest_word_and_long_tables_break() -> None:
+    columns = (Column("subject"), *(Column(f"c{number}", "points") for number in range(8)))
+    rows = tuple((f"H{number} bucc2018@middle-layer", *[1.0] * 8) for number in range(50))
+    text = table_tex(Table("t", "T", "N.", columns, rows))
+    width = re.search(r"\\begin\{longtable\}\{>\{\\raggedright\\arraybackslash\}p\{([\d.]+)cm\}r{8}\}", text)
+    assert width is not None
+    assert float(width[1]) >= len("bucc2018@middle-layer") / 5.5
+    few = Table("t", "T", "N.", columns[:3], tuple(row[:3] for row in rows[:2]))
+    assert "\\begin{tabular}{lrr}" in table_tex(few)
+
+
 def test_ranks_hold_the_planted_winner_and_never_exclude_a_tie(written: tuple[Path, Findings]) -> None:
     rows = {(row.variant, row.intermediate): row for row in written[1].ranks}
     winner = rows["full-ft", "nli"]
