@@ -404,17 +404,17 @@ class StageMaker:
                 system: dict[str, Any] = {"kind": "control", "control": control}
             else:
                 system = {"kind": "trained"} if model else {"kind": "backbone", "layer": "middle"}
+            split = (also and also.split) or "test"
+            languages = list(self.recipe.languages_of(task)) if split == "test" else [SOURCE]
             identity = {
                 "backbone": who,
                 "task": task,
                 "format": entry.format,
                 "protocol": self.recipe.protocol_of(task, also),
                 "system": system,
-                "split": "test",
-                "languages": list(self.recipe.languages_of(task)),
+                "split": split,
+                "languages": languages,
             }
-            if also is not None and also.split:
-                identity |= {"split": also.split, "languages": [SOURCE]}
             if entry.stand_in:
                 # The name alone would give the metric of the real task.
                 identity["metric"] = entry.metric
@@ -422,7 +422,7 @@ class StageMaker:
             if model:
                 inputs["model"] = model
                 if above_language:
-                    others = [code for code in identity["languages"] if code != SOURCE]
+                    others = [code for code in languages if code != SOURCE]
                     inputs |= {f"language.{code}": self.languages.adapter(backbone, code) for code in others}
                 trained = self.stages[model]
                 labels = {**trained.labels, "target": named}
