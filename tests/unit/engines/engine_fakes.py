@@ -1,7 +1,7 @@
 """A tiny study for engine tests: executors that workers import, a plan, and a driver that can be killed.
 
-Run as a script: ``python engine_fakes.py STORE RUNS JOBS SECONDS_PER_STAGE [DIAMONDS] [ENGINE]`` runs the plan, to be
-killed.
+Run as a script: ``python engine_fakes.py STORE RUNS JOBS SECONDS_PER_STAGE [DIAMONDS] [ENGINE] [ADDRESS]`` runs the
+plan, to be killed.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def main() -> int:
     plan = diamonds(int(more[0]) if more else 3, sleep_s=float(sleep_s))
     if sleep_s == "-1":  # one stage that can save where it is, one that cannot
         plan = FakePlan([stage("patient", "long"), stage("work", "deaf", sleep_s=30.0)])
-    outcome = choose_engine(more[1] if more[1:] else "inline", {})(
+    outcome = choose_engine(more[1] if more[1:] else "inline", {"address": more[2]} if more[2:] else {})(
         plan,
         Store(store),
         jobs=int(jobs),
