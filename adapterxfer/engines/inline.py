@@ -16,7 +16,8 @@ from adapterxfer.engines.schedule import backbone_name
 from adapterxfer.stages.registry import EXECUTORS
 from adapterxfer.store.failures import ATTEMPTS, LOG_LINES
 from adapterxfer.store.keys import Stage
-from adapterxfer.store.store import StageBusyError, Store
+from adapterxfer.store.locks import StageBusyError
+from adapterxfer.store.store import Store
 
 GRACE_S = 60.0
 """How long stages in flight may take to save after SIGTERM or SIGUSR1."""
