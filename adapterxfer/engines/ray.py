@@ -109,7 +109,11 @@ def _connect(ray: Any, chosen: RaySettings, jobs: int) -> None:
     if chosen.address:
         try:
             ray.init(address=chosen.address, log_to_driver=False, logging_level="error")
+        except ray.exceptions.AuthenticationError as error:
+            raise _refused(chosen.address) from error
         except ConnectionError as error:
+            if isinstance(error.__cause__, RuntimeError) and "AuthenticationError" in str(error.__cause__):
+                raise _refused(chosen.address) from error
             raise AdapterxferError(
                 f"engine ray: no cluster at '{chosen.address}'", fix="start one with `ray start --head`"
             ) from error
@@ -128,6 +132,14 @@ def _connect(ray: Any, chosen: RaySettings, jobs: int) -> None:
             f"engine ray: no cluster could be started on this machine: {words[0]}",
             fix="run the same command again when the machine is less busy, or use --engine inline",
         ) from error
+
+
+def _refused(address: str) -> AdapterxferError:
+    """Ray starts clusters with a token by itself where it finds one, and connects with it only when told to."""
+    return AdapterxferError(
+        f"engine ray: the cluster at '{address}' wants a token",
+        fix="set RAY_AUTH_MODE=token; the token is ~/.ray/auth_token of the head node, or RAY_AUTH_TOKEN",
+    )
 
 
 class _Pass(Ledger):
