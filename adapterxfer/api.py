@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from adapterxfer.report.model import Effect, Findings
     from adapterxfer.report.results import Results
     from adapterxfer.report.settings import ReportSettings
+    from adapterxfer.store.store import Store
 
 DEFAULT_STORE = "store"
 
@@ -112,10 +114,13 @@ def run(
         MissingDependency: the engine's extra is not installed.
         RecipeError: the recipe names something that cannot run yet; nothing was trained.
         DataError: original files are missing; nothing was trained.
+        BundleError: published adapters do not fit the recipe; names all of them, and nothing was trained.
+        HubError: the Hub did not give a published adapter; nothing was trained.
         StoreError: the store cannot be written.
     """
     from adapterxfer.engines.choice import choose_engine
     from adapterxfer.engines.events import silent
+    from adapterxfer.engines.published import published_first, refuse_published
     from adapterxfer.store.store import Store
 
     run_plan = choose_engine(engine, engine_settings or {})
@@ -125,18 +130,41 @@ def run(
     root = str(Path(loaded.data_root).absolute()) if loaded.data_root else loaded.data_root
     handed: dict[str, Any] = {"data_root": root, **(settings or {})}
     # Refuse what cannot run before spending time on measuring speed.
-    build_plan(loaded, only=only).require_runnable()
+    first = build_plan(loaded, only=only)
+    first.require_runnable()
+    _require_published(first, Store(store))
     loaded = measure(loaded, store, jobs=workers, device=str(handed.get("device") or "cpu"))
     handed["backbone_folders"] = backbone_folders(loaded)
     plan = build_plan(loaded, only=only)
     plan.require_runnable()
     if prepared is not None:
         prepared(plan)
-    outcome = run_plan(
-        plan, Store(store), jobs=workers, listener=listener or silent, settings=handed, retry_failed=retry_failed
+    ready = Store(store)
+    go = partial(
+        run_plan, store=ready, jobs=workers, listener=listener or silent, settings=handed, retry_failed=retry_failed
     )
+    if (early := published_first(plan, ready)) is not None:
+        outcome = go(early)
+        if outcome.interrupted:
+            return RunResult(plan, outcome, None)
+        refuse_published(plan.recipe.name, outcome.failed.values())
+    outcome = go(plan)
     last = plan.report
     return RunResult(plan, outcome, outcome.folders.get(last.key) if last is not None else None)
+
+
+def _require_published(plan: Plan, store: Store) -> None:
+    """Compare published adapters that are still needed with the recipe, by what the Hub says of them."""
+    done = store.completed()
+    needed = {
+        (str(stage.labels["backbone"]), str(stage.labels["intermediate"]))
+        for stage in plan.stages.values()
+        if stage.kind == "reuse_intermediate" and stage.short_key not in done
+    }
+    if needed:
+        from adapterxfer.hub.early import look_at_published, require_fit
+
+        require_fit(look_at_published(plan.recipe, online=True, only=needed), plan.recipe.name)
 
 
 def report(

@@ -48,6 +48,8 @@ class Architecture:
         positions: ``from-pad`` (counted from the padding id plus 1), ``absolute``, or ``relative``.
         score_dropout: configuration key of the dropout on attention scores.
         start_deviation: configuration key of the deviation of start values; None where there is none.
+        sentencepiece: file of its SentencePiece model, which stands in where there is no ``tokenizer.json``.
+        tokenizer: class of `transformers` that reads that file; it is converted to a fast one.
     """
 
     model_type: str
@@ -64,6 +66,8 @@ class Architecture:
     positions: Literal["from-pad", "absolute", "relative"]
     score_dropout: str = "attention_probs_dropout_prob"
     start_deviation: str | None = "initializer_range"
+    sentencepiece: str | None = None
+    tokenizer: str | None = None
 
     def max_length(self, config: Any) -> int:
         """Longest input in tokens, special tokens included."""
@@ -105,6 +109,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             {},
             True,
             "from-pad",
+            sentencepiece="sentencepiece.bpe.model",
+            tokenizer="XLMRobertaTokenizer",
         ),
         Architecture(
             "xlm-roberta-xl",
@@ -122,6 +128,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             },
             False,
             "from-pad",
+            sentencepiece="sentencepiece.bpe.model",
+            tokenizer="XLMRobertaTokenizer",
         ),
         Architecture(
             "deberta-v2",
@@ -141,6 +149,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             _POST_NORM,
             True,
             "absolute",
+            sentencepiece="spm.model",
+            tokenizer="DebertaV2Tokenizer",
         ),
         Architecture(
             "modernbert",
@@ -173,6 +183,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             _POST_NORM,
             True,
             "absolute",
+            sentencepiece="sentencepiece.model",
+            tokenizer="RemBertTokenizer",
         ),
         Architecture(
             "mt5",
@@ -197,6 +209,8 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "relative",
             score_dropout="dropout_rate",
             start_deviation=None,
+            sentencepiece="spiece.model",
+            tokenizer="T5Tokenizer",
         ),
     )
 }

@@ -1,4 +1,4 @@
-"""What a folder or a Hub repository holds, before anything is loaded: files, shape, parameter counts. Torch-free.
+"""What the folder of a backbone holds, before anything is loaded: files, shape, parameter counts. Torch-free.
 
 Counts come from the headers of the safetensors files, which name every tensor with its shape.
 """
@@ -13,21 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.backbones.architectures import architecture_of
+from adapterxfer.backbones.architectures import ARCHITECTURES, Architecture, architecture_of
 from adapterxfer.errors import BackboneError
 
 CONFIG = "config.json"
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
-WANTED = (CONFIG, WEIGHTS, WEIGHTS_INDEX, "model-*.safetensors", *TOKENIZER)
-"""All that is ever read of a backbone: no pickles, no code."""
+TOKENIZER, TOKENIZER_FACTS = "tokenizer.json", "tokenizer_config.json"
+SENTENCEPIECE = tuple(sorted({entry.sentencepiece for entry in ARCHITECTURES.values() if entry.sentencepiece}))
 
 _TABLES = re.compile(
     r"(?:word_embeddings|position_embeddings|token_type_embeddings|rel_embeddings|tok_embeddings|embed_tokens"
     r"|relative_attention_bias|(?:^|\.)shared)\.weight\Z"
 )
 _SAME_TABLE = re.compile(r"(?:encoder\.embed_tokens|(?:^|\.)shared)\.weight\Z")
-_REVISION = re.compile(r"[0-9a-f]{40}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +58,8 @@ def describe_folder(folder: Path, sha256: Callable[[Path], str]) -> Description:
     """
     config = _json(folder / CONFIG)
     architecture = architecture_of(str(config.get("model_type")), where=str(folder / CONFIG))
-    names = [CONFIG, *weight_names(folder)]
-    if not (folder / TOKENIZER[0]).is_file():
-        raise BackboneError(
-            f"{folder / TOKENIZER[0]}: not found",
-            fix="save the fast tokenizer of the backbone beside its weights (save_pretrained)",
-        )
-    names += [name for name in TOKENIZER if (folder / name).is_file()]
+    names = [CONFIG, *weight_names(folder), tokenizer_name(folder, architecture)]
+    names += [TOKENIZER_FACTS] if (folder / TOKENIZER_FACTS).is_file() else []
     total, tables = _count(folder, architecture.prefixes, architecture.dropped)
     hidden = config.get("hidden_size", config.get("d_model"))
     layers = config.get("num_hidden_layers", config.get("num_layers"))
@@ -98,6 +91,22 @@ def weight_names(folder: Path) -> list[str]:
     return [WEIGHTS_INDEX, *sorted(set(parts.values()))]
 
 
+def tokenizer_name(folder: Path, architecture: Architecture) -> str:
+    """The file that holds the tokenizer: a fast one, or else the SentencePiece model that one is made from.
+
+    Raises:
+        BackboneError: there is neither.
+    """
+    wanted = [TOKENIZER, *([architecture.sentencepiece] if architecture.sentencepiece else [])]
+    for name in wanted:
+        if (folder / name).is_file():
+            return name
+    raise BackboneError(
+        f"{folder}: no {' and no '.join(wanted)}",
+        fix="save the fast tokenizer of the backbone beside its weights (save_pretrained)",
+    )
+
+
 def check_files(folder: Path, files: Mapping[str, str], sha256: Callable[[Path], str]) -> None:
     """Compare a folder with what a plan pinned.
 
@@ -113,48 +122,6 @@ def check_files(folder: Path, files: Mapping[str, str], sha256: Callable[[Path],
                 f"{path}: sha256 {found[:16]}, but the plan pins {expected[:16]}",
                 fix="restore the file, or plan the recipe again to use the new one",
             )
-
-
-def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
-    """The folder of a repository at one commit in the cache of the Hub.
-
-    Only `WANTED` files are ever asked for, so neither pickles nor code arrive.
-
-    Args:
-        revision: a full commit id: branches move.
-        fetch: download what is not there; otherwise None where it is not.
-
-    Raises:
-        BackboneError: no commit id, or it is not there and the Hub does not give it.
-    """
-    if not _REVISION.match(revision):
-        raise BackboneError(
-            f"backbone {repository}: revision '{revision}' is no commit id",
-            fix="pin the 40 characters of a commit of its repository; branches move",
-        )
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    from requests import RequestException
-
-    try:
-        place = snapshot_download(
-            repository, revision=revision, allow_patterns=list(WANTED), local_files_only=not fetch
-        )
-    except LocalEntryNotFoundError as error:
-        if not fetch:
-            return None
-        raise BackboneError(
-            f"backbone {repository}@{revision[:12]}: not in the cache, and the Hub was not reached ({error})",
-            fix="run once where there is a connection, or name a local folder in backbone_sources",
-        ) from None
-    except (HfHubHTTPError, RequestException, OSError, ValueError) as error:
-        raise BackboneError(
-            f"backbone {repository}@{revision[:12]}: {str(error).splitlines()[0]}",
-            fix="check repository, commit and access rights, or name a local folder in backbone_sources",
-        ) from None
-    folder = Path(place)
-    complete = (folder / CONFIG).is_file() and any(folder.glob("*.safetensors"))
-    return folder if fetch or complete else None
 
 
 def _count(folder: Path, prefixes: tuple[str, ...], dropped: tuple[str, ...]) -> tuple[int, int]:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.backbones.architectures import Architecture, architecture_of
-from adapterxfer.backbones.describing import check_files, hub_snapshot
+from adapterxfer.backbones.describing import TOKENIZER, check_files, tokenizer_name
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_json, read_weights
+from adapterxfer.backbones.snapshots import hub_snapshot
 from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.errors import BackboneError
 
@@ -198,13 +199,12 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
         model = empty_model(config)
         fill(model, read_weights(folder, architecture_of(config.model_type)), str(folder))
     model = model.to(getattr(torch, dtype)).requires_grad_(False).eval()
-    beside = folder / "tokenizer.json"
-    # The embedded backbones share one tokenizer.
-    shared = identity["kind"] in ("embedded", "untrained") and not beside.is_file()
-    path = WORLD_FOLDER / "tokenizer" / "tokenizer.json" if shared else beside
     architecture = architecture_of(config.model_type)
-    xlm_r = architecture.model_type == "xlm-roberta"
-    tokenizer = load_tokenizer(path, max_length=architecture.max_length(config), default=xlm_r)
+    # The embedded backbones share one tokenizer.
+    shared = identity["kind"] in ("embedded", "untrained") and not (folder / TOKENIZER).is_file()
+    home = WORLD_FOLDER / "tokenizer" if shared else folder
+    path = home / tokenizer_name(home, architecture)
+    tokenizer = load_tokenizer(path, max_length=architecture.max_length(config), architecture=architecture)
     if tokenizer.pad_token_id != config.pad_token_id:
         raise BackboneError(
             f"{path}: padding has id {tokenizer.pad_token_id}, in {folder / 'config.json'} {config.pad_token_id}",

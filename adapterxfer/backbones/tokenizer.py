@@ -1,15 +1,19 @@
-"""The tokenizer of a backbone: a `tokenizer.json` with its special tokens."""
+"""The tokenizer of a backbone: a `tokenizer.json`, or one made from a SentencePiece model, with its special tokens."""
 
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.backbones.architectures import Architecture
+from adapterxfer.backbones.reading import library_class
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
 SPECIAL_TOKENS = {
@@ -26,29 +30,32 @@ SPECIAL_TOKENS = {
 SIDECAR = "tokenizer_config.json"
 
 
-def load_tokenizer(path: Path, *, max_length: int, default: bool = True) -> PreTrainedTokenizerFast:
-    """Read `tokenizer.json` as a fast tokenizer, which knows the character offsets of its tokens.
+def load_tokenizer(path: Path, *, max_length: int, architecture: Architecture) -> PreTrainedTokenizerFast:
+    """Read a fast tokenizer, which knows the character offsets of its tokens.
 
     Code and classes that files name are never looked at.
 
     Args:
-        path: the file; special tokens are those of the `tokenizer_config.json` beside it.
+        path: a `tokenizer.json`, or the SentencePiece model of the architecture; special tokens are those of the
+            `tokenizer_config.json` beside it.
         max_length: longest input of the backbone, in tokens, special tokens included.
-        default: take the special tokens of XLM-R where the folder names none.
+        architecture: whose tokenizer it is.
 
     Raises:
         BackboneError: the file is absent or damaged, names no special tokens, or lacks one of them.
     """
-    from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
     if not path.is_file():
         raise BackboneError(f"{path}: not found", fix="put the tokenizer of the backbone beside its weights")
-    try:
-        stored = Tokenizer.from_file(str(path))
-    except Exception as error:  # the tokenizers library raises a bare Exception for damaged files
-        raise BackboneError(f"{path}: not a tokenizer ({error})", fix="restore the file from its source") from None
-    special = _named_tokens(path.with_name(SIDECAR)) or (SPECIAL_TOKENS if default else {})
+    facts = _facts(path.with_name(SIDECAR))
+    special = _named_tokens(facts)
+    if path.name == architecture.sentencepiece:
+        stored, special = _made_from_sentencepiece(path, architecture, facts, special)
+    else:
+        stored = _read(path)
+        if not special and architecture.model_type == "xlm-roberta":
+            special = SPECIAL_TOKENS
     if "pad_token" not in special:
         raise BackboneError(f"{path}: no padding token is named", fix=f"put its {SIDECAR} beside it")
     # A token the file does not know would get an id behind the embedding table.
@@ -61,17 +68,65 @@ def load_tokenizer(path: Path, *, max_length: int, default: bool = True) -> PreT
     )
 
 
-def _named_tokens(path: Path) -> dict[str, str]:
-    """Special tokens of a `tokenizer_config.json`; empty where there is none."""
+def _read(path: Path) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # the tokenizers library raises a bare Exception for damaged files
+        raise BackboneError(f"{path}: not a tokenizer ({error})", fix="restore the file from its source") from None
+
+
+def _made_from_sentencepiece(
+    path: Path, architecture: Architecture, facts: Mapping[str, Any], special: Mapping[str, str]
+) -> tuple[Tokenizer, dict[str, str]]:
+    """Convert as `transformers` does: mDeBERTa and mT5 are published without a `tokenizer.json`.
+
+    A model that falls back to bytes loses that: its unknown characters become the unknown token, as they do for
+    everybody who uses the fast tokenizer of these models.
+    """
+    from transformers.convert_slow_tokenizer import convert_slow_tokenizer
+
+    # Not through the fast class: T5's would drop the space before the first word, RemBERT's would lower-case.
+    options = {name: facts[name] for name in ("do_lower_case", "keep_accents", "extra_ids") if name in facts}
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=r".*byte fallback option.*", category=UserWarning)
+        try:
+            published = library_class(str(architecture.tokenizer))(vocab_file=str(path), **options, **special)
+            stored = convert_slow_tokenizer(published)
+            # Tokens that the model lacks follow its pieces, in the order of the ids they are published with.
+            added = sorted(published.added_tokens_decoder.items())
+            stored.add_special_tokens([token for _, token in added])
+        except Exception as error:  # protobuf and the tokenizers library raise their own kinds for damaged files
+            problem = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise BackboneError(
+                f"{path}: not a SentencePiece model ({problem})", fix="restore the file from its source"
+            ) from None
+    moved = [str(token) for token_id, token in added if stored.token_to_id(str(token)) != token_id]
+    if moved:
+        raise BackboneError(
+            f"{path}: {', '.join(moved)} would get another id than published", fix="save the fast tokenizer instead"
+        )
+    named = {name: str(token) for name, token in published.special_tokens_map.items() if name in SPECIAL_TOKENS}
+    return stored, named
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """Content of a `tokenizer_config.json`; empty where there is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise BackboneError(f"{path}: not valid JSON ({error})", fix="restore the file from its source") from None
+    return content if isinstance(content, dict) else {}
+
+
+def _named_tokens(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Special tokens that a `tokenizer_config.json` names."""
     found = {}
     for name in SPECIAL_TOKENS:
-        value: Any = content.get(name) if isinstance(content, dict) else None
+        value = facts.get(name)
         text = value.get("content") if isinstance(value, Mapping) else value
         if isinstance(text, str):
             found[name] = text

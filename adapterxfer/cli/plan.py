@@ -8,6 +8,7 @@ from adapterxfer.cli.console import count, duration, say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
 from adapterxfer.plan import Plan
 from adapterxfer.plan.estimate import KindEstimate, estimate
+from adapterxfer.plan.model import NAME_SOURCE, NO_SOURCE
 from adapterxfer.store.store import Store
 
 
@@ -47,7 +48,9 @@ def execute(arguments: argparse.Namespace) -> int:
 def say_obstacles(plan: Plan) -> None:
     """Print what will not run, and why."""
     for (kind, name), cells in plan.unavailable.items():
-        say(f"not available yet: {kind} {name} ({count(cells, 'cell')})")
+        say(f"{NO_SOURCE if kind == 'backbone' else 'not available'}: {kind} {name} ({count(cells, 'cell')})")
+    if any(kind == "backbone" for kind, _ in plan.unavailable):
+        say(f"  {NAME_SOURCE}")
     reasons: dict[str, list[str]] = {}
     for refusal in plan.refused:
         reasons.setdefault(refusal.reason, []).append(f"{refusal.variant} {refusal.intermediate}>{refusal.target}")
@@ -56,10 +59,27 @@ def say_obstacles(plan: Plan) -> None:
         say(f"does not exist: {shown}: {reason}")
     for because, cells in plan.excluded.items():
         say(f"excluded: {count(cells, 'cell')}: {because}")
+    for line in published_lines(plan):
+        say(line)
     if plan.needs_measurement:
         say("the token budget is measured when the run starts; stages that depend on it have provisional keys")
     if plan.missing_data is not None:
         say(f"original files are missing; keys are provisional\n{plan.missing_data}")
+
+
+def published_lines(plan: Plan) -> list[str]:
+    """Published adapters that are known not to fit, or were not looked at yet; nobody is asked."""
+    if not plan.recipe.reuse:
+        return []
+    from adapterxfer.hub.early import look_at_published
+
+    lines = []
+    for look in look_at_published(plan.recipe, online=False):
+        if look.differences:
+            lines.append(f"published adapter does not fit: {look.name}: {'; '.join(look.differences)}")
+        elif not look.looked:
+            lines.append(f"published adapter not looked at yet: {look.name}; `check --online` asks the Hub")
+    return lines
 
 
 def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
@@ -83,5 +103,6 @@ def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
         ],
         "excluded": dict(plan.excluded),
         "needs_measurement": plan.needs_measurement,
+        "published": published_lines(plan),
         "missing_data": plan.missing_data.what if plan.missing_data else None,
     }

@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Published:
     licence: str
 
     def __str__(self) -> str:
-        return f"{self.place.repository}@{str(self.place.revision)[:12]}"
+        return at(self.place)
 
 
 def fetch_published(place: HubPlace, *, root: Path | None = None, sleep: Sleep = time.sleep) -> Published:
@@ -65,24 +65,40 @@ def fetch_published(place: HubPlace, *, root: Path | None = None, sleep: Sleep =
         BundleError: it is no adapter in safetensors, or what the Hub sent is not what the Hub lists.
     """
     root = cache_root() if root is None else root
-    name = place.repository.replace("/", "--")
-    final = root / ".adapters" / name / str(place.revision)
-    if not (root / name / str(place.revision)).is_dir() and not _is_whole(final):
-        listed = _listed(place, sleep)
+    final = adapter_folder(root, place)
+    if not bundle_folder(root, place).is_dir() and not is_whole(final):
+        listed = list_files(place, sleep)
         if layout.MANIFEST not in listed:
-            final.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(f"{final}.lock"):
-                if not _is_whole(final):
-                    _fetch(place, listed, final, sleep)
-    if _is_whole(final):
+            wanted = adapter_files(listed, at(place))
+            transfer(place, listed, wanted, final, sleep, check=lambda made: read_header(made / wanted[1]))
+    if is_whole(final):
         (weights,) = [final / file for file in WEIGHTS if (final / file).is_file()]
         return Published(final, place, None, weights, stated_licence(final / layout.CARD))
     pulled = pull(place, root=root, sleep=sleep)
     return Published(pulled.folder, place, pulled.manifest, None, pulled.manifest.license)
 
 
-def _listed(place: HubPlace, sleep: Sleep) -> dict[str, Any]:
-    """What the Hub lists at the commit: name -> size and hash."""
+def at(place: HubPlace) -> str:
+    """``ORG/NAME@0123456789ab``, as messages name it."""
+    return f"{place.repository}@{str(place.revision)[:12]}"
+
+
+def adapter_folder(root: Path, place: HubPlace) -> Path:
+    """Where an adapter of another tool is kept."""
+    return root / ".adapters" / place.repository.replace("/", "--") / str(place.revision)
+
+
+def bundle_folder(root: Path, place: HubPlace) -> Path:
+    """Where `pull` keeps a bundle."""
+    return root / place.repository.replace("/", "--") / str(place.revision)
+
+
+def list_files(place: HubPlace, sleep: Sleep) -> dict[str, Any]:
+    """What the Hub lists at the commit: name -> size and hash.
+
+    Raises:
+        HubError: the Hub did not answer.
+    """
     api = hub_api()
     info = call(
         "pull",
@@ -93,47 +109,86 @@ def _listed(place: HubPlace, sleep: Sleep) -> dict[str, Any]:
     return {sibling.rfilename: sibling for sibling in info.siblings or ()}
 
 
-def _fetch(place: HubPlace, listed: dict[str, Any], final: Path, sleep: Sleep) -> None:
-    where = f"{place.repository}@{str(place.revision)[:12]}"
+def adapter_files(listed: Mapping[str, Any], where: str) -> list[str]:
+    """Configuration, weights and perhaps card of an adapter of another tool.
+
+    Raises:
+        BundleError: the repository has none, or none that is safe to read.
+    """
     weights = [name for name in WEIGHTS if name in listed]
-    if CONFIG not in listed or not weights:
-        pickles = sorted(name for name in listed if Path(name).suffix in layout.PICKLES)
-        if pickles:
-            raise BundleError(
-                f"{where}: its weights are in {pickles[0]}, a format that can hold code; it is never read",
-                fix="ask its author for safetensors, or convert it in a place you do not mind: load it with its own "
-                "library, save it with safetensors, and push it as your own",
-            )
+    if CONFIG in listed and weights:
+        return [CONFIG, weights[0]] + ([layout.CARD] if layout.CARD in listed else [])
+    pickles = sorted(name for name in listed if Path(name).suffix in layout.PICKLES)
+    if pickles:
         raise BundleError(
-            f"{where}: neither a bundle of adapterxfer ({layout.MANIFEST}) nor an adapter ({CONFIG} with "
-            f"{' or '.join(WEIGHTS)})",
-            fix="check the name and the commit",
+            f"{where}: its weights are in {pickles[0]}, a format that can hold code; it is never read",
+            fix="ask its author for safetensors, or convert it in a place you do not mind: load it with its own "
+            "library, save it with safetensors, and push it as your own",
         )
-    wanted = [CONFIG, weights[0]] + ([layout.CARD] if layout.CARD in listed else [])
+    raise BundleError(
+        f"{where}: neither a bundle of adapterxfer ({layout.MANIFEST}) nor an adapter ({CONFIG} with "
+        f"{' or '.join(WEIGHTS)})",
+        fix="check the name and the commit",
+    )
+
+
+def transfer(
+    place: HubPlace,
+    listed: Mapping[str, Any],
+    wanted: Sequence[str],
+    final: Path,
+    sleep: Sleep,
+    *,
+    check: Callable[[Path], object] | None = None,
+) -> None:
+    """Download files into a folder that appears only when all of them are there and have the hashes the Hub lists.
+
+    Args:
+        check: looks at the folder before it gets its name.
+
+    Raises:
+        HubError: the Hub did not give them; trying again continues.
+        BundleError: a file is too large, or not what the Hub lists.
+    """
     for name in wanted:
         limit, size = layout.size_limit(name), listed[name].size or 0
         if limit is not None and size > limit:
-            raise BundleError(f"{where}/{name}: {size:,} bytes; at most {limit:,} are read", fix="do not use it")
+            raise BundleError(f"{at(place)}/{name}: {size:,} bytes; at most {limit:,} are read", fix="do not use it")
+    final.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{final}.lock"):
+        if not is_whole(final):
+            _transfer(place, listed, wanted, final, sleep, check)
+
+
+def _transfer(
+    place: HubPlace,
+    listed: Mapping[str, Any],
+    wanted: Sequence[str],
+    final: Path,
+    sleep: Sleep,
+    check: Callable[[Path], object] | None,
+) -> None:
     partial = final.with_name(f".{final.name}.partial")
     api = hub_api()
 
-    def download(names: Iterable[str]) -> None:
-        for name in names:
+    def download() -> None:
+        for name in wanted:
             api.hf_hub_download(place.repository, name, revision=place.revision, local_dir=partial)
 
     for _ in (1, 2):
-        call("pull", place.repository, lambda: download(wanted), sleep=sleep)
+        call("pull", place.repository, download, sleep=sleep)
         wrong = [name for name in wanted if not _is_as_listed(partial / name, listed[name])]
         if not wrong:
             break
         shutil.rmtree(partial)
     else:
         raise BundleError(
-            f"{where}: {', '.join(wrong)} as sent by the Hub do not match the hash it lists",
+            f"{at(place)}: {', '.join(wrong)} as sent by the Hub do not match the hash it lists",
             fix="run again; if it stays so, the repository is damaged",
         )
     shutil.rmtree(partial / ".cache", ignore_errors=True)
-    read_header(partial / weights[0])
+    if check is not None:
+        check(partial)
     record = {name: dict(hash_file(partial / name)) for name in wanted}
     (partial / _RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     if final.exists():
@@ -151,7 +206,7 @@ def _is_as_listed(path: Path, sibling: Any) -> bool:
     return blob == str(sibling.blob_id)
 
 
-def _is_whole(folder: Path) -> bool:
+def is_whole(folder: Path) -> bool:
     """Whether an earlier fetch is here and unchanged."""
     try:
         record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
@@ -177,13 +232,13 @@ def stated_licence(card: Path) -> str:
     return stated.lower() if isinstance(stated, str) and _LICENCE.match(stated) else UNSTATED
 
 
-def read_config(published: Published) -> dict[str, Any]:
+def read_config(folder: Path, where: str) -> dict[str, Any]:
     """The ``adapter_config.json`` of an adapter of another tool.
 
     Raises:
         BundleError: it is not an object in JSON.
     """
-    content = read_json(published.folder / CONFIG)
+    content = read_json(folder / CONFIG)
     if not isinstance(content, dict):
-        raise BundleError(f"{published}: {CONFIG} is not a JSON object", fix="do not use this adapter")
+        raise BundleError(f"{where}: {CONFIG} is not a JSON object", fix="do not use this adapter")
     return content

@@ -16,6 +16,7 @@ from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.errors import AdapterxferError, BundleError
 from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout
+from adapterxfer.hub.fitting import describe_backbone
 from adapterxfer.hub.inspection import inspect_bundle
 from adapterxfer.hub.manifest import Manifest
 from adapterxfer.hub.probes import check_probes
@@ -107,9 +108,7 @@ def _included(folder: Path, manifest: Manifest) -> LoadedBackbone:
     fill(model, read_weights(encoder, architecture), str(encoder))
     model = model.requires_grad_(False).eval()  # type: ignore[no-untyped-call]
     tokenizer = load_tokenizer(
-        folder / layout.TOKENIZER[0],
-        max_length=architecture.max_length(config),
-        default=architecture.model_type == "xlm-roberta",
+        folder / layout.TOKENIZER[0], max_length=architecture.max_length(config), architecture=architecture
     )
     identity = {**manifest.backbone.identity, "name": manifest.backbone.name}
     return LoadedBackbone(
@@ -134,20 +133,6 @@ def _outside(manifest: Manifest, given: Path | None) -> LoadedBackbone:
             f"{manifest.name}: backbone {describe_backbone(manifest)} cannot be loaded: {error.what}",
             fix=f"install adapterxfer {entry.package_version}, or give the backbone's folder with --backbone DIR",
         ) from error
-
-
-def describe_backbone(manifest: Manifest) -> str:
-    """The backbone in words: name, and where it comes from."""
-    entry = manifest.backbone
-    match entry.kind:
-        case "embedded" | "untrained":
-            return f"'{entry.name}' (ships with adapterxfer {entry.package_version})"
-        case "hub":
-            return f"'{entry.identity.get('repo')}' at revision {entry.identity.get('revision')}"
-        case "stage":
-            return f"'{entry.name}' (pretrained by the recipe)"
-        case _:
-            return f"'{entry.name}'"
 
 
 def _check_tokenizer(folder: Path, loaded: LoadedBackbone) -> None:

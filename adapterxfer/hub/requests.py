@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from adapterxfer.backbones.snapshots import quiet_progress
 from adapterxfer.errors import HubError
 
 if TYPE_CHECKING:
@@ -24,17 +24,8 @@ def hub_api() -> HfApi:
     """The client, at ``HF_ENDPOINT`` as it is now (the library itself reads it once, when it is imported)."""
     from huggingface_hub import HfApi
 
-    _quiet()
+    quiet_progress()
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="adapterxfer")
-
-
-def _quiet() -> None:
-    """Progress bars belong on a terminal; in a log or a pipe they are noise."""
-    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars
-
-    if sys.stderr.isatty() or are_progress_bars_disabled() or os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS"):
-        return  # what the user set in the environment wins
-    disable_progress_bars()
 
 
 def call(what: str, where: str, action: Callable[[], T], *, sleep: Sleep = time.sleep) -> T:

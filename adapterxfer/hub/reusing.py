@@ -19,9 +19,9 @@ from adapterxfer.backbones.measure import untied_state
 from adapterxfer.errors import BundleError, VariantError
 from adapterxfer.formats.registry import get_format
 from adapterxfer.hub.fetching import Published, fetch_published, read_config
-from adapterxfer.hub.foreign import describe, same_base
-from adapterxfer.hub.licences import facts_of
-from adapterxfer.hub.loading import Opened, describe_backbone, open_bundle
+from adapterxfer.hub.fitting import WantedAdapter, bundle_differences, foreign_differences
+from adapterxfer.hub.foreign import describe
+from adapterxfer.hub.loading import Opened, open_bundle
 from adapterxfer.hub.manifest import Manifest, read_json
 from adapterxfer.hub.places import HubPlace
 from adapterxfer.stages.context import StageContext
@@ -34,8 +34,6 @@ from adapterxfer.variants.peft_names import adapter_from_peft
 from adapterxfer.variants.storage import assemble, empty_adapter, write_description, write_weights
 
 RECORD = "published.json"
-FREE = 2
-"""Highest rank of a licence that needs no word in the recipe: attribution and share-alike."""
 
 
 def execute(context: StageContext) -> dict[str, Any]:
@@ -51,11 +49,22 @@ def execute(context: StageContext) -> dict[str, Any]:
     shape = AdapterShape.of(identity["adapter"], backbone.hidden_size)
     place = HubPlace(identity["from"]["repository"], identity["from"]["commit"])
     published = fetch_published(place)
-    licence = _licence_differences(published, identity.get("licence"))
+    wanted = WantedAdapter(
+        task=str(identity["task"]),
+        method=shape.method,
+        size=shape.bottleneck_size,
+        licence=identity.get("licence"),
+        backbone=backbone.name,
+        identity=backbone.identity,
+        model_type=backbone.config.model_type,
+        hidden_size=backbone.hidden_size,
+        layers=backbone.layers,
+        fingerprint=backbone.fingerprint,
+    )
     if published.manifest is not None:
-        model, facts = _from_bundle(published, published.manifest, context, backbone, shape, licence)
+        model, facts = _from_bundle(published, published.manifest, wanted, context, backbone)
     else:
-        model, facts = _from_others(published, identity, backbone, shape, licence)
+        model, facts = _from_others(published, wanted, backbone, shape)
     write_weights(context.scratch, model)
     record = {"repository": place.repository, "commit": place.revision, "licence": published.licence, **facts}
     text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
@@ -73,21 +82,6 @@ def execute(context: StageContext) -> dict[str, Any]:
     }
 
 
-def _licence_differences(published: Published, accepted: str | None) -> list[str]:
-    """Why the recipe does not accept the licence; at most one reason."""
-    facts = facts_of(published.licence)
-    if accepted is not None:
-        same = accepted.lower() == published.licence.lower()
-        return [] if same else [f"its licence is {published.licence}; the recipe accepts {accepted}"]
-    if facts.rank <= FREE:
-        return []
-    about = f" ({'; '.join(facts.flags)})" if facts.flags and published.licence not in ("other", "unstated") else ""
-    return [
-        f"its licence is {published.licence}{about}; if you may use it, accept it in the recipe with "
-        f"licence: {published.licence}"
-    ]
-
-
 def _refuse(published: Published, differences: list[str]) -> None:
     if differences:
         raise BundleError(
@@ -97,34 +91,17 @@ def _refuse(published: Published, differences: list[str]) -> None:
 
 
 def _from_bundle(
-    published: Published,
-    manifest: Manifest,
-    context: StageContext,
-    backbone: LoadedBackbone,
-    shape: AdapterShape,
-    differences: list[str],
+    published: Published, manifest: Manifest, wanted: WantedAdapter, context: StageContext, backbone: LoadedBackbone
 ) -> tuple[TransferModel, dict[str, Any]]:
-    composition, wanted = manifest.composition, str(context.stage.identity["task"])
-    differences = differences + _backbone_differences(manifest, backbone)
-    if len(composition.adapters) == 1:
-        part = composition.adapters[0]
-        differences += _shape_differences(part.method, part.bottleneck_size, shape)
-    else:
-        count = len(composition.adapters)
-        holds = f"{count} adapters" if count else "no adapter"
-        differences.append(f"it is a bundle of variant '{composition.variant}' with {holds}; one adapter is needed")
-    trained_on = [task for head in composition.heads for task in (head.task, *head.also)]
-    if wanted not in trained_on:
-        differences.append(f"trained on {' and '.join(trained_on)}; the recipe asks for {wanted}")
-    _refuse(published, differences)
+    _refuse(published, bundle_differences(manifest, wanted))
     opened: Opened = open_bundle(published.folder, backbone=context.backbone_folder)
     own = opened.model.composition
+    (part,) = own.adapters
     composed = Composition(
-        "adapter", (AdapterPart(TARGET_ID, "target", wanted, shape.method, shape.bottleneck_size),), own.heads
+        "adapter", (AdapterPart(TARGET_ID, "target", wanted.task, part.method, part.bottleneck_size),), own.heads
     )
-    (part_id,) = [part.id for part in own.adapters]
     state = {
-        n.replace(f"adapters.{part_id}.", f"adapters.{TARGET_ID}."): t for n, t in opened.model.own_state().items()
+        n.replace(f"adapters.{part.id}.", f"adapters.{TARGET_ID}."): t for n, t in opened.model.own_state().items()
     }
     model = assemble(composed, backbone, state, make_head=_head_maker(backbone), where=str(published))
     results = read_json(published.folder / "results.json")
@@ -134,52 +111,12 @@ def _from_bundle(
     return model, facts
 
 
-def _backbone_differences(manifest: Manifest, backbone: LoadedBackbone) -> list[str]:
-    entry, name = manifest.backbone, backbone.name
-    found = []
-    if entry.model_type != backbone.config.model_type:
-        found.append(f"for {entry.model_type} encoders; backbone '{name}' is {backbone.config.model_type}")
-    for what, theirs, ours in (
-        ("hidden size", entry.hidden_size, backbone.hidden_size),
-        ("number of layers", entry.layers, backbone.layers),
-    ):
-        if theirs != ours:
-            found.append(f"{what} {theirs}; backbone '{name}' has {ours}")
-    if not found and entry.fingerprint != backbone.fingerprint:
-        found.append(
-            f"trained on backbone {describe_backbone(manifest)} with fingerprint {entry.fingerprint[:16]}; backbone "
-            f"'{name}' has {backbone.fingerprint[:16]}"
-        )
-    return found
-
-
-def _shape_differences(method: str, size: int | None, shape: AdapterShape) -> list[str]:
-    if method != shape.method:
-        return [f"adapter method {method}; the recipe asks for {shape.method}"]
-    if size is not None and size != shape.bottleneck_size:
-        return [f"adapter of size {size} (bottleneck or rank); the recipe asks for {shape.bottleneck_size}"]
-    return []
-
-
 def _from_others(
-    published: Published, identity: Mapping[str, Any], backbone: LoadedBackbone, shape: AdapterShape, licence: list[str]
+    published: Published, wanted: WantedAdapter, backbone: LoadedBackbone, shape: AdapterShape
 ) -> tuple[TransferModel, dict[str, Any]]:
     """An adapter of AdapterHub or peft; its head, if it has one, stays where it is."""
-    found = describe(read_config(published), shape.method)
-    differences = licence + found.differences + _shape_differences(shape.method, found.size, shape)
-    wanted = str(backbone.identity.get("repo") or backbone.name)
-    if not found.base:
-        differences.append(f"it does not name its backbone; the recipe's is {wanted}")
-    elif not same_base(found.base, wanted):
-        differences.append(f"trained on backbone '{found.base}'; the recipe's is {wanted}")
-    revision = backbone.identity.get("revision")
-    if found.revision and revision and found.revision not in ("main", revision):
-        differences.append(f"trained on revision {found.revision} of the backbone; the recipe's is {revision}")
-    if found.model_type and found.model_type != backbone.config.model_type:
-        differences.append(f"for {found.model_type} encoders; '{backbone.name}' is {backbone.config.model_type}")
-    if found.hidden_size and found.hidden_size != backbone.hidden_size:
-        differences.append(f"hidden size {found.hidden_size}; backbone '{backbone.name}' has {backbone.hidden_size}")
-    _refuse(published, differences)
+    found = describe(read_config(published.folder, str(published)), shape.method)
+    _refuse(published, foreign_differences(found, published.licence, wanted))
     assert published.weights is not None
     stored = load_file(published.weights)
     try:
@@ -192,7 +129,7 @@ def _from_others(
     except VariantError as error:
         raise BundleError(f"{published}: {error.what}", fix=error.fix) from error
     _refuse(published, _tensor_differences(state, backbone, shape))
-    part = AdapterPart(TARGET_ID, "target", str(identity["task"]), shape.method, shape.bottleneck_size)
+    part = AdapterPart(TARGET_ID, "target", wanted.task, shape.method, shape.bottleneck_size)
     own = {f"adapters.{TARGET_ID}.{name}": tensor.float() for name, tensor in state.items()}
     model = assemble(
         Composition("adapter", (part,), ()), backbone, own, make_head=_head_maker(backbone), where=str(published)

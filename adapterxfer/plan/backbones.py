@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adapterxfer.backbones.describing import Description, describe_folder, hub_snapshot
+from adapterxfer.backbones.describing import Description, describe_folder
+from adapterxfer.backbones.snapshots import check_snapshot, hub_snapshot
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.data.files import HashCache
 from adapterxfer.errors import BackboneError
@@ -118,7 +119,7 @@ def backbone_folders(recipe: Recipe, *, fetch: bool = True) -> dict[str, str]:
         fetch: download what the Hub has not given yet.
 
     Raises:
-        BackboneError: a repository cannot be fetched.
+        BackboneError: a repository cannot be fetched, or a file of it is damaged.
     """
     table = Backbones(recipe)
     found = {}
@@ -128,6 +129,10 @@ def backbone_folders(recipe: Recipe, *, fetch: bool = True) -> dict[str, str]:
             continue
         if source.folder is None and fetch:
             folder = hub_snapshot(table.repository(name), source.revision or "", fetch=True)
+            assert folder is not None
+            hashes = HashCache()
+            check_snapshot(folder, hashes.sha256)
+            hashes.save()
         else:
             folder = table.folder(name)
         if folder is not None:

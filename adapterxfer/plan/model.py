@@ -11,6 +11,11 @@ from adapterxfer.errors import AdapterxferError
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import Stage
 
+NO_SOURCE = "no source named"
+"""What stops a backbone of the Hub; everything else that is unavailable is so in this version."""
+
+NAME_SOURCE = "name revision or folder in backbone_sources (`adapterxfer pin` asks the Hub)"
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:
@@ -104,11 +109,11 @@ class Plan:
                 f"  {kind} {name}: {count} {'cell needs' if count == 1 else 'cells need'} it"
                 for (kind, name), count in self.unavailable.items()
             ]
-            hub = any(kind == "backbone" for kind, _ in self.unavailable)
+            hub = all(kind == "backbone" for kind, _ in self.unavailable)
+            what = NO_SOURCE if hub else "not available in this version"
             raise AdapterxferError(
-                "\n".join([f"{self.recipe.name}: not available in this version", *lines]),
-                fix="leave them out, or narrow the run with --only"
-                + ("; a backbone of the Hub needs its revision, or a folder, in backbone_sources" if hub else ""),
+                "\n".join([f"{self.recipe.name}: {what}", *lines]),
+                fix=f"{NAME_SOURCE}, or narrow with --only" if hub else "leave them out, or narrow the run with --only",
             )
         if self.missing_data is not None:
             raise self.missing_data

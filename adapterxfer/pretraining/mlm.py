@@ -7,8 +7,7 @@ optimiser is fused. On one CPU thread a repeated run gives the same bits.
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -17,6 +16,7 @@ import torch
 from torch.nn import functional
 from transformers import XLMRobertaForMaskedLM
 
+from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import BackboneError
 from adapterxfer.pretraining.attention import use_fp32_product
 from adapterxfer.pretraining.batches import MaskedBatch, Masking, gather, mask_tokens, plan_batches, step_generator
@@ -24,8 +24,7 @@ from adapterxfer.pretraining.corpus import Corpus
 from adapterxfer.pretraining.diagnostics import Diagnostics, Heldout, diagnose
 from adapterxfer.pretraining.forward import predict_hidden
 from adapterxfer.pretraining.initialisation import Initialisation, build_config, build_model
-
-Log = Callable[[Mapping[str, Any]], None]
+from adapterxfer.pretraining.resume import Log, Progress, Saving
 
 CURVE_POINTS = (0.125, 0.25, 0.5)
 """Fractions of the training at which held-out losses are measured; the end is always measured."""
@@ -83,13 +82,22 @@ class Pretrained(NamedTuple):
     Attributes:
         model: in evaluation mode, fp32 weights.
         record: JSON values for ``pretraining.json``: settings, steps, tokens, curve, final diagnostics, speed.
+        resumed_at: step of the checkpoint this run went on from; 0 for none.
     """
 
     model: XLMRobertaForMaskedLM
     record: dict[str, Any]
+    resumed_at: int = 0
 
 
-def pretrain(corpus: Corpus, settings: PretrainingSettings, log: Log, *, device: str = "cpu") -> Pretrained:
+def pretrain(
+    corpus: Corpus,
+    settings: PretrainingSettings,
+    log: Log,
+    *,
+    device: str = "cpu",
+    checkpoints: Checkpoints | None = None,
+) -> Pretrained:
     """Train one backbone.
 
     Args:
@@ -97,10 +105,13 @@ def pretrain(corpus: Corpus, settings: PretrainingSettings, log: Log, *, device:
         settings: budget, shape, optimiser.
         log: receives one mapping per `LOG_EVERY` steps and per measured point.
         device: where to train; bit-identical repetition is promised for one CPU thread only.
+        checkpoints: where to save and go on; None for a pretraining that cannot be interrupted.
 
     Raises:
         BackboneError: the loss stopped being finite.
         DataError: the budget does not fill one batch, or a named stream is empty.
+        StageStopped: the checkpoints were asked to stop; everything is saved.
+        StageError: a checkpoint does not fit, which only happens where libraries changed in between.
     """
     corpus = corpus.with_shares(settings.shares)
     model: Any = initial_model(corpus, settings)
@@ -112,66 +123,71 @@ def pretrain(corpus: Corpus, settings: PretrainingSettings, log: Log, *, device:
         with _precision(settings.dtype, device):
             return diagnose(model, heldout, unigrams, device=device)
 
-    curve: list[dict[str, Any]] = []
-    steps = trained = 0
-    began = time.perf_counter()
-    measuring_s = 0.0
+    state = Progress()
     if settings.tokens:
         plan = plan_batches(
             corpus, tokens=settings.tokens, batch_sequences=settings.batch_sequences, seed=settings.seed
         )
         points = {max(1, round(len(plan) * fraction)): fraction for fraction in CURVE_POINTS}
         optimiser = build_optimiser(model, settings)
-        running = 0.0
-        for steps, batch in enumerate(plan, start=1):
-            rng = step_generator(settings.seed, steps)
-            tokens = gather(corpus, batch)
+        saving = Saving(checkpoints, model, optimiser, plan)
+        state = saving.go_on(log)
+        state.resume_clock()
+        for step in range(state.step + 1, len(plan) + 1):
+            rng = step_generator(settings.seed, step)
+            tokens = gather(corpus, plan[step - 1])
             masked = mask_tokens(tokens, settings.masking, corpus.special, corpus.vocabulary, rng)
             if settings.dtype == "bf16":
                 masked = masked.with_even_count(SAME_SHAPE)
-            rate = settings.learning_rate * schedule(steps - 1, len(plan), settings.warmup_fraction)
-            loss = train_step(model, optimiser, masked, rate=rate, settings=settings, device=device)
-            trained += masked.tokens
-            running += loss
-            if steps % LOG_EVERY == 0 or steps == len(plan):
-                mean = running / ((steps - 1) % LOG_EVERY + 1)
-                if not math.isfinite(mean):
-                    raise BackboneError(
-                        f"pretraining {settings.hidden}x{settings.layers}: loss is {mean} at step {steps}",
-                        fix=f"lower learning_rate ({settings.learning_rate:g})",
-                    )
-                rate_now = trained / (time.perf_counter() - began - measuring_s)
-                log({"step": steps, "steps": len(plan), "loss": round(mean, 4), "tokens_per_second": round(rate_now)})
-                running = 0.0
-            if steps in points:
-                paused = time.perf_counter()
-                found = measure()
-                curve.append({"fraction": points[steps], "step": steps, "tokens": trained, **found.summary()})
-                log({"heldout": curve[-1]})
-                measuring_s += time.perf_counter() - paused
-    seconds = time.perf_counter() - began - measuring_s
+            rate = settings.learning_rate * schedule(step - 1, len(plan), settings.warmup_fraction)
+            state.running += train_step(model, optimiser, masked, rate=rate, settings=settings, device=device)
+            state.tokens += masked.tokens
+            state.step = step
+            if not math.isfinite(state.running):
+                saving.clear()  # it would only break down again
+                raise BackboneError(
+                    f"pretraining {settings.hidden}x{settings.layers}: loss is {state.running} at step {step}",
+                    fix=f"lower learning_rate ({settings.learning_rate:g})",
+                )
+            if step % LOG_EVERY == 0 or step == len(plan):
+                mean = state.running / ((step - 1) % LOG_EVERY + 1)
+                rate_now = state.tokens / state.seconds
+                state.tell(log, {"step": step, "steps": len(plan), "loss": round(mean, 4),
+                                 "tokens_per_second": round(rate_now)})  # fmt: skip
+                state.running = 0.0
+            if step in points:
+                with state.pause():
+                    state.curve.append({"fraction": points[step], **_point(state, measure())})
+                    state.tell(log, {"heldout": state.curve[-1]})
+            if step < len(plan):
+                saving.save_if_due(state, log)
+    seconds = state.seconds
     final = measure()
-    curve.append({"fraction": 1.0 if settings.tokens else 0.0, "step": steps, "tokens": trained, **final.summary()})
+    curve = [*state.curve, {"fraction": 1.0 if settings.tokens else 0.0, **_point(state, final)}]
     log({"heldout": curve[-1]})
     if settings.tokens and (warning := final.warning()):
         log({"warning": warning})
     model.eval()
     record = {
         "settings": asdict(settings),
-        "steps": steps,
-        "tokens": trained,
+        "steps": state.step,
+        "tokens": state.tokens,
         "parameters": count_parameters(model),
         "curve": curve,
         **final.as_json(),
         "provenance": {
             "seconds": round(seconds, 2),
-            "tokens_per_second": round(trained / seconds) if trained else 0,
+            "tokens_per_second": round(state.tokens / seconds) if state.tokens else 0,
             "torch": torch.__version__,
             "threads": torch.get_num_threads(),
             "device": device,
         },
     }
-    return Pretrained(model, record)
+    return Pretrained(model, record, state.resumed_at)
+
+
+def _point(state: Progress, found: Diagnostics) -> dict[str, Any]:
+    return {"step": state.step, "tokens": state.tokens, **found.summary()}
 
 
 def initial_model(corpus: Corpus, settings: PretrainingSettings) -> XLMRobertaForMaskedLM:

@@ -12,6 +12,7 @@ from adapterxfer.pretraining.corpus import Corpus
 from adapterxfer.pretraining.initialisation import Initialisation
 from adapterxfer.pretraining.mlm import PretrainingSettings, pretrain
 from adapterxfer.pretraining.saving import save_backbone
+from adapterxfer.stages.checkpointing import checkpoints_of
 from adapterxfer.stages.context import StageContext
 
 POSITIONS = 256
@@ -52,14 +53,23 @@ def execute(context: StageContext) -> dict[str, Any]:
     Raises:
         DataError: the corpus is damaged, or has no translation pairs although a share of them is asked for.
         BackboneError: the training diverged.
+        StageStopped: somebody asked to stop; the state is saved.
     """
     if torch.get_num_threads() != 1:
         torch.set_num_threads(1)  # the number of threads changes sums
     folder = context.inputs["corpus"]
     device = str(context.settings.get("device") or "cpu")
-    done = pretrain(Corpus.load(folder), settings_of(context.stage.identity), context.log, device=device)
+    done = pretrain(
+        Corpus.load(folder),
+        settings_of(context.stage.identity),
+        context.log,
+        device=device,
+        checkpoints=checkpoints_of(context),
+    )
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     save_backbone(context.scratch, done.model, tokenizer, done.record)
     keys = ("steps", "tokens", "parameters", "heldout")
     result = {key: done.record[key] for key in keys}
-    return {**result, "tokens_per_second": done.record["provenance"]["tokens_per_second"]}
+    # Resumed or not, the record is the same but for the times: where it went on is told by stage.json alone.
+    speed = done.record["provenance"]["tokens_per_second"]
+    return {**result, "tokens_per_second": speed, **({"resumed_at": done.resumed_at} if done.resumed_at else {})}

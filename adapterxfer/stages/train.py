@@ -14,10 +14,10 @@ from typing import Any
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.errors import StageError
 from adapterxfer.formats.masked_lm import NAME as MLM
+from adapterxfer.stages.checkpointing import checkpoints_of
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
 from adapterxfer.training.building import build_fusion, build_single
-from adapterxfer.training.checkpoints import EVERY_S, Checkpoints
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
 from adapterxfer.training.settings import TrainSettings
@@ -102,22 +102,6 @@ def execute(context: StageContext) -> dict[str, Any]:
         **_this_run(result),
         **outcome,
     }
-
-
-def checkpoints_of(context: StageContext, *, before: str = "") -> Checkpoints | None:
-    """Where the stage saves its state, and how often: ``checkpoint_seconds`` and ``checkpoint_steps`` of the settings,
-    0 for never. What is trained before keeps its last state, so that going on later repeats little of it.
-    """
-    if context.resume is None:
-        return None
-    seconds = context.settings.get("checkpoint_seconds")
-    return Checkpoints(
-        context.resume / f"before-{before}" if before else context.resume,
-        stage=f"{context.stage.key}/{before}" if before else context.stage.key,
-        every_s=EVERY_S if seconds is None else float(seconds),
-        every_steps=int(context.settings.get("checkpoint_steps") or 0),
-        stop=context.stop,
-    )
 
 
 def _this_run(result: TrainResult) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypedDict
 
+from adapterxfer.durable.files import flush_folder
 from adapterxfer.errors import StoreError
 
 
@@ -19,17 +20,6 @@ class FileFacts(TypedDict):
 
     sha256: str
     bytes: int
-
-
-def flush_folder(folder: Path) -> None:
-    """Force the names inside ``folder`` to the disk; does nothing where folders cannot be flushed (Windows)."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -27,9 +27,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.durable.files import flush_folder
 from adapterxfer.errors import StoreError
 from adapterxfer.store.failures import Failure, FailureRecords
-from adapterxfer.store.files import flush_folder, seal, write_json
+from adapterxfer.store.files import seal, write_json
 from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.locks import Locks, StageBusyError
 from adapterxfer.store.names import Names

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+from adapterxfer.durable.files import flush_folder
 from adapterxfer.errors import StoreError
 from adapterxfer.store.differences import Difference, compare_results
-from adapterxfer.store.files import flush_folder
 from adapterxfer.store.record import SCHEMA, STAGE_FILE, StageRecord, check_schema, is_inside, read_record
 from adapterxfer.store.store import RESERVED, Store
 

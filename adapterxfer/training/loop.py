@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import StageStopped
-from adapterxfer.training.checkpoints import Checkpoints
 from adapterxfer.training.device import accelerator_for
 from adapterxfer.training.meter import DivergedError, Log, Meter
 from adapterxfer.training.micro import Accumulator, Forward

@@ -1,13 +1,12 @@
-"""One optimiser step on summed gradients, and the optimiser's state by the names of the parameters."""
+"""One optimiser step on summed gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from adapterxfer.errors import StageError
 from adapterxfer.training.settings import TrainSettings
 
 
@@ -36,32 +35,3 @@ def apply(
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return norm
-
-
-def optimiser_state(optimiser: torch.optim.Optimizer, named: Mapping[str, nn.Parameter]) -> dict[str, Tensor]:
-    """Every tensor the optimiser keeps, as ``<parameter>/<what>``; parameters without gradient so far have none."""
-    return {
-        f"{name}/{what}": tensor
-        for name, parameter in named.items()
-        for what, tensor in optimiser.state.get(parameter, {}).items()
-    }
-
-
-def restore_optimiser(
-    optimiser: torch.optim.Optimizer, named: Mapping[str, nn.Parameter], state: Mapping[str, Tensor]
-) -> None:
-    """Put back what `optimiser_state` gave.
-
-    Raises:
-        StageError: it belongs to other parameters.
-    """
-    for full, tensor in state.items():
-        name, _, what = full.rpartition("/")
-        parameter = named.get(name)
-        if parameter is None or (tensor.ndim and tensor.shape != parameter.shape):
-            raise StageError(
-                f"checkpoint: optimiser state of '{name}' does not fit the model",
-                fix="remove the folder .resume in the store and run again",
-            )
-        # A tensor of its own: one that was read lies wherever the file had it, and alignment may change sums.
-        optimiser.state[parameter][what] = tensor.to(parameter.device, copy=True)

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adapterxfer.durable.checkpoints import Saved
+from adapterxfer.durable.optimiser import optimiser_state, restore_optimiser
 from adapterxfer.errors import StageError
-from adapterxfer.training.checkpoints import Saved
 from adapterxfer.training.meter import Meter
 from adapterxfer.training.micro import Accumulator
-from adapterxfer.training.optimiser import optimiser_state, restore_optimiser
 from adapterxfer.training.parallel import Processes
 from adapterxfer.training.seeds import DropoutStream
 from adapterxfer.training.selection import KeptWeights

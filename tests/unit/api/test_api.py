@@ -53,7 +53,7 @@ def test_declared_tokens_need_no_probe(tmp_path: Path, calls: list[dict[str, Any
 def test_a_refused_run_measures_nothing(tmp_path: Path, calls: list[dict[str, Any]]) -> None:
     with pytest.raises(AdapterxferError, match="data_root is not set"):
         api.run(REAL_TEXT, store=tmp_path)
-    with pytest.raises(AdapterxferError, match="not available"):
+    with pytest.raises(AdapterxferError, match="no source named"):
         api.run(ROOT / "recipes" / "phang2020.yaml", store=tmp_path)
     assert not calls
 

@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import save_file
 
 from adapterxfer.backbones.architectures import ARCHITECTURES
-from adapterxfer.backbones.describing import check_files, describe_folder, hub_snapshot
+from adapterxfer.backbones.describing import check_files, describe_folder
 from adapterxfer.backbones.measure import count_parameters
 from adapterxfer.backbones.reading import library_class
+from adapterxfer.backbones.snapshots import hub_snapshot
 from adapterxfer.errors import BackboneError
 
 TINY: dict[str, Any] = {
@@ -91,6 +92,14 @@ def test_what_is_not_a_backbone_is_refused(tmp_path: Path) -> None:
     (folder / "config.json").write_text('{"model_type": "custom", "auto_map": {"AutoModel": "evil.Model"}}')
     with pytest.raises(BackboneError, match="'custom'"):
         describe_folder(folder, digest)
+
+
+def test_a_sentencepiece_model_in_place_of_the_fast_tokenizer_is_pinned(tmp_path: Path) -> None:
+    folder, _ = folder_of(tmp_path / "b", "deberta-v2")
+    (folder / "tokenizer.json").rename(folder / "spm.model")
+    files = describe_folder(folder, digest).files
+    assert set(files) == {"config.json", "model.safetensors", "spm.model"}
+    assert files["spm.model"] == digest(folder / "spm.model")
 
 
 def test_a_branch_is_no_revision() -> None:

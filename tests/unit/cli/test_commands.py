@@ -181,7 +181,7 @@ def test_run_refuses_what_is_not_available(tmp_path: Path, capsys: pytest.Captur
     store = tmp_path / "store"
     assert main(["run", SCALING, "--store", str(store), "--only", "backbone=xlm-r-base"]) == 2
     err = capsys.readouterr().err
-    assert "not available in this version" in err
+    assert "no source named" in err
     assert "backbone xlm-r-base" in err
     assert "Traceback" not in err
     assert not store.exists()

@@ -22,25 +22,27 @@ MAY_IMPORT: dict[str, set[str]] = {
     "catalog": {"errors", "world"},
     "world": {"errors", "data", "pretraining"},
     "recipe": {"errors", "catalog", "store"},  # store.keys: the digest of a recipe
-    "store": {"errors"},
+    "durable": {"errors"},
+    "store": {"errors", "durable"},  # durable.files: torch-free
     "plan": FACTS | {"recipe", "store", "data", "backbones"},  # backbones.describing: torch-free
     "data": {"errors", "catalog"},
     "metrics": {"errors", "catalog"},
     "statistics": {"errors"},
-    "pretraining": {"errors", "data"},
+    "pretraining": {"errors", "data", "durable"},
     "backbones": FACTS | {"pretraining"},
     "formats": {"errors", "data", "metrics"},
     "variants": {"errors", "backbones", "formats"},
-    "training": {"errors", "data", "formats", "metrics", "variants", "backbones"},
+    "training": {"errors", "durable", "data", "formats", "metrics", "variants", "backbones"},
     "predict": FACTS | {"data", "formats", "metrics", "variants", "backbones", "store"},
     "report": FACTS | {"store", "metrics", "statistics", "predict", "plan", "recipe", "data"},
     "stages": FACTS
-    | {"store", "data", "pretraining", "backbones", "variants", "formats", "training", "predict", "metrics", "report"},
+    | {"store", "durable", "data", "pretraining", "backbones", "variants", "formats", "training", "predict"}
+    | {"metrics", "report"},
     "hub": FACTS
     | {"store", "recipe", "plan", "data", "backbones", "variants", "formats", "training", "predict", "metrics"}
     | {"report", "statistics", "stages"},
     "engines": {"errors", "store", "stages", "plan", "recipe"},
-    "api": FACTS | {"recipe", "plan", "store", "engines", "report"},
+    "api": FACTS | {"recipe", "plan", "store", "engines", "report", "hub"},  # hub.early: torch-free
     "__main__": {"cli"},
     "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub"},
 }

@@ -14,7 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from hub_study import Make, StudyFiles, make_study, methods_recipe
 from stand_in_hub import StandInHub
 
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.hub.making import choose, make_bundle
+from adapterxfer.hub.pushing import push
 from adapterxfer.store.store import Store
 
 
@@ -74,3 +76,26 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandInHub]
         monkeypatch.setenv("HF_TOKEN", server.token)
         monkeypatch.setenv("ADAPTERXFER_CACHE", str(tmp_path / "pulled"))
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_in_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+
+
+@pytest.fixture
+def ours(bundle: Make, hub: StandInHub) -> str:
+    """The intermediate adapter of the study, published."""
+    return f"hub:org/nli@{push(bundle('stack', phase='intermediate', full=False), 'org/nli').commit}"
+
+
+@pytest.fixture(scope="session")
+def encoder(study: StudyFiles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The backbone of the study as a folder that the libraries read."""
+    plan, store = study.plan(), Store(study.store)
+    (pretrain,) = [stage for stage in plan.stages.values() if stage.kind == "pretrain"]
+    identity = {"name": "tiny", "kind": "stage", "dtype": "float32", "attention": "sdpa"}
+    loaded = load_backbone(identity, store.folder(pretrain), own=True)  # saving changes its configuration
+    folder = tmp_path_factory.mktemp("encoder")
+    loaded.model.save_pretrained(folder)
+    return folder

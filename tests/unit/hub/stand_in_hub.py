@@ -323,6 +323,17 @@ def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
                  "tags": [], "downloads": 0, "likes": 0, "gated": False, "disabled": False},
             )  # fmt: skip
 
+        def refs(self, name: str) -> None:
+            found = self.repository(name)
+            if found is None:
+                return
+            groups: dict[str, list[dict[str, str]]] = {"branches": [], "converts": [], "tags": [], "pullRequests": []}
+            for branch, commit in found.branches.items():
+                group = "pullRequests" if branch.startswith("refs/pr/") else "branches"
+                ref = branch if branch.startswith("refs/") else f"refs/heads/{branch}"
+                groups[group].append({"name": branch, "ref": ref, "targetCommit": commit})
+            self.answer(200, groups)
+
         def tree(self, name: str, revision: str) -> None:
             """Every file, as with ``recursive``; in pages that a client must follow."""
             found = self.at(name, revision)
@@ -474,6 +485,7 @@ def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
         ("GET", "/api/whoami-v2", Handler.whoami),
         ("GET", f"/api/models/{name}", Handler.info),
         ("GET", f"/api/models/{name}/revision/(.+)", Handler.info),
+        ("GET", f"/api/models/{name}/refs", Handler.refs),
         ("GET", f"/api/models/{name}/tree/(.+)", Handler.tree),
         ("POST", f"/api/models/{name}/branch/(.+)", Handler.branch),
         ("POST", f"/api/models/{name}/preupload/(.+)", Handler.preupload),

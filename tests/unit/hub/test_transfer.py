@@ -40,11 +40,6 @@ class Waits(list[float]):
         self.append(seconds)
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting_in_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
-
-
 def push(folder: Path, **options: object) -> object:
     return push_to(folder, "org/name", sleep=Waits(), **options)  # type: ignore[arg-type]
 

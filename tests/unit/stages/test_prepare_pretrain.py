@@ -13,10 +13,12 @@ import pytest
 from adapterxfer.data.files import HashCache
 from adapterxfer.data.sources import CORPUS, describe_source
 from adapterxfer.data.storage import read_task
-from adapterxfer.errors import DataError, StageError
+from adapterxfer.engines.worker import run_stage
+from adapterxfer.errors import DataError, StageError, StageStopped
 from adapterxfer.stages import prepare, pretrain
 from adapterxfer.stages.context import StageContext
 from adapterxfer.store.keys import Stage
+from adapterxfer.store.store import Store
 
 IDENTITY = {
     "tokens": 6000,
@@ -132,3 +134,27 @@ def test_prepare_writes_a_task_of_the_world(tmp_path):
     assert stored.languages("test") == ("en", "a1")
     assert len(stored.split("train", "en")) == 5
     assert stored.extra["protocol"] == "p"
+
+
+def test_a_stopped_pretrain_stage_goes_on_in_the_next_run(corpus: Path, tmp_path: Path) -> None:
+    """Through `run_stage`: exit code 75, a folder in `.resume` that the commit removes, and the same artefacts."""
+    stage = Stage("pretrain", 1, IDENTITY, {"corpus": "0" * 64}, slug="small")
+    plain, store = Store(tmp_path / "plain"), Store(tmp_path / "stopped")
+    for place in (plain, store):
+        place.open()
+    run_stage(stage, store=plain, settings={}, inputs={"corpus": corpus})
+    asked = iter([False] * 20 + [True] * 2)
+    with pytest.raises(StageStopped) as caught:
+        run_stage(stage, store=store, settings={}, inputs={"corpus": corpus}, stop=lambda: next(asked, True))
+    assert caught.value.exit_code == 75
+    assert any(store.resume_folder(stage).iterdir())
+    assert store.find(stage) is None
+    run_stage(stage, store=store, settings={}, inputs={"corpus": corpus})
+    assert not store.resume_folder(stage).exists()
+    result = store.read(stage).result
+    assert result["resumed_at"] > 0
+    assert "resumed_at" not in plain.read(stage).result
+    for name in ("model.safetensors", "config.json", "tokenizer.json"):
+        assert (store.folder(stage) / name).read_bytes() == (plain.folder(stage) / name).read_bytes(), name
+    one, other = (json.loads((place.folder(stage) / "pretraining.json").read_text()) for place in (plain, store))
+    assert {**one, "provenance": 0} == {**other, "provenance": 0}

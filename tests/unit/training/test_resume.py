@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.durable.checkpoints import FACTS, TENSORS, Checkpoints
 from adapterxfer.errors import StageError, StageStopped
 from adapterxfer.training.building import build_fusion, build_single
-from adapterxfer.training.checkpoints import FACTS, TENSORS, Checkpoints
 from adapterxfer.training.loop import TrainResult, train
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask, read_train_task
@@ -230,7 +230,7 @@ def test_a_periodic_checkpoint_that_cannot_be_written_is_a_warning(
 
 def test_checkpoints_are_due_by_time_and_by_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("adapterxfer.training.checkpoints.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("adapterxfer.durable.checkpoints.time.monotonic", lambda: now[0])
     checkpoints = Checkpoints(tmp_path, stage="k", every_s=10, every_steps=7)
     assert [step for step in range(1, 15) if checkpoints.due(step)] == [7, 14]
     now[0] = 110.0

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save_file
 
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, with_own_weights
+from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import StageStopped
 from adapterxfer.training.building import build_single
-from adapterxfer.training.checkpoints import Checkpoints
 from adapterxfer.training.device import accelerator_for, use_one_thread
 from adapterxfer.training.loop import train
 from adapterxfer.training.settings import TrainSettings

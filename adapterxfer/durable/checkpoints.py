@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import shutil
 import time
@@ -22,6 +21,8 @@ from typing import Any, NamedTuple
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
+
+from adapterxfer.durable.files import flush_folder, write_flushed
 
 SCHEMA = 1
 EVERY_S = 60.0
@@ -90,7 +91,7 @@ class Checkpoints:
         try:
             beside.mkdir()
             content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
-            _write(beside / TENSORS, content)
+            write_flushed(beside / TENSORS, content)
             record = {
                 "schema": SCHEMA,
                 "stage": self._stage,
@@ -98,8 +99,8 @@ class Checkpoints:
                 "sha256": hashlib.sha256(content).hexdigest(),
                 "facts": dict(facts),
             }
-            _write(beside / FACTS, json.dumps(record, allow_nan=False).encode())
-            _flush(beside)
+            write_flushed(beside / FACTS, json.dumps(record, allow_nan=False).encode())
+            flush_folder(beside)
             place = self._folder / f"{_PREFIX}{step:09d}"
             if place.exists():  # of a run that could not read it
                 shutil.rmtree(place)
@@ -107,7 +108,7 @@ class Checkpoints:
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
-        _flush(self._folder)
+        flush_folder(self._folder)
         for older in self._all():
             if older.name != place.name:
                 shutil.rmtree(older, ignore_errors=True)
@@ -135,20 +136,3 @@ class Checkpoints:
 
     def _all(self) -> list[Path]:
         return [path for path in self._folder.glob(f"{_PREFIX}*") if path.is_dir()]
-
-
-def _write(path: Path, content: bytes) -> None:
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush(folder: Path) -> None:
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

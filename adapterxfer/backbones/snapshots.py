@@ -1,0 +1,133 @@
+"""Backbones of the Hub: one commit of a repository in the cache of `huggingface_hub`, fetched once and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from adapterxfer.backbones.describing import CONFIG, SENTENCEPIECE, TOKENIZER, TOKENIZER_FACTS, WEIGHTS, WEIGHTS_INDEX
+from adapterxfer.errors import BackboneError
+
+WANTED = (CONFIG, WEIGHTS, WEIGHTS_INDEX, "model-*.safetensors", TOKENIZER, TOKENIZER_FACTS, *SENTENCEPIECE)
+"""All that is ever asked for and read of a backbone: no pickles, no code."""
+
+_REVISION = re.compile(r"[0-9a-f]{40}\Z")
+_SHA256, _GIT = re.compile(r"[0-9a-f]{64}\Z"), re.compile(r"[0-9a-f]{40}\Z")
+
+
+def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
+    """The folder of a repository at one commit in the cache of the Hub.
+
+    Args:
+        revision: a full commit id: branches move.
+        fetch: download what is not there; otherwise None where it is not.
+
+    Raises:
+        BackboneError: no commit id, or it is not there and the Hub does not give it.
+    """
+    if not _REVISION.match(revision):
+        raise BackboneError(
+            f"backbone {repository}: revision '{revision}' is no commit id",
+            fix="pin the 40 characters of a commit of its repository; branches move",
+        )
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+    from requests import RequestException
+
+    quiet_progress()
+    try:
+        place = snapshot_download(
+            repository,
+            revision=revision,
+            allow_patterns=list(WANTED),
+            local_files_only=not fetch,
+            endpoint=os.environ.get("HF_ENDPOINT") or None,  # the library reads it once, when it is imported
+        )
+    except LocalEntryNotFoundError as error:
+        if not fetch:
+            return None
+        raise BackboneError(
+            f"backbone {repository}@{revision[:12]}: not in the cache, and {_reason(error)}",
+            fix="run again where there is a connection (what was transferred is kept), or name a local folder in "
+            "backbone_sources",
+        ) from None
+    except (RequestException, OSError, ValueError) as error:
+        raise BackboneError(
+            f"backbone {repository}@{revision[:12]}: {_reason(error)}",
+            fix="check repository, commit and access rights (`hf auth login` for private ones), or name a local "
+            "folder in backbone_sources",
+        ) from None
+    folder = Path(place)
+    complete = (folder / CONFIG).is_file() and any(folder.glob("*.safetensors"))
+    if fetch and not complete:
+        raise BackboneError(
+            f"backbone {repository}@{revision[:12]}: it has no {CONFIG} with weights in safetensors",
+            fix="use a commit that has model.safetensors (the Hub's converter can add it to a repository), or name a "
+            "local folder in backbone_sources",
+        )
+    return folder if complete else None
+
+
+def check_snapshot(folder: Path, sha256: Callable[[Path], str]) -> None:
+    """Compare files in the cache with the hashes that the Hub stated for them, which are their names there.
+
+    A file that is another one is removed, so that running again fetches it. Where the cache has no links (a file system
+    without them), nothing states a hash and nothing is compared.
+
+    Args:
+        sha256: hashes one file; a cache saves time with large ones.
+
+    Raises:
+        BackboneError: a file is not what the Hub stated.
+    """
+    for path in sorted(folder.iterdir()):
+        stored = path.resolve()
+        if not path.is_symlink() or not stored.is_file():
+            continue
+        if _SHA256.match(stored.name):
+            found = sha256(stored)
+        elif _GIT.match(stored.name):
+            content = stored.read_bytes()
+            found = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+        else:
+            continue
+        if found != stored.name:
+            path.unlink()
+            stored.unlink()
+            raise BackboneError(
+                f"{path}: hash {found[:16]}; the Hub states {stored.name[:16]}: the transfer was damaged",
+                fix="run again: the file was removed and will be fetched anew",
+            )
+
+
+def _reason(error: BaseException) -> str:
+    """What stopped a transfer, in a few words."""
+    seen: BaseException | None = error
+    while seen is not None:
+        match type(seen).__name__:
+            case "GatedRepoError":
+                return "its owner gives access on request only, and your token has none"
+            case "RepositoryNotFoundError":
+                return "no such repository, or it is private and you are not logged in"
+            case "RevisionNotFoundError":
+                return "no such commit in this repository"
+        status = getattr(getattr(seen, "response", None), "status_code", None)
+        if isinstance(status, int):
+            return f"the Hub refused (HTTP {status})" if status < 500 else f"the Hub failed (HTTP {status})"
+        seen = seen.__cause__
+    if type(error).__name__ == "LocalEntryNotFoundError":
+        return "the Hub was not reached"
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def quiet_progress() -> None:
+    """Progress bars belong on a terminal; in a log or a pipe they are noise."""
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars
+
+    if sys.stderr.isatty() or are_progress_bars_disabled() or os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS"):
+        return  # what the user set in the environment wins
+    disable_progress_bars()

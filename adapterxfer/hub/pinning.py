@@ -1,0 +1,97 @@
+"""Which commit of a backbone's repository to pin, and whether that commit holds what can be loaded. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adapterxfer.backbones.describing import CONFIG, SENTENCEPIECE, TOKENIZER, WEIGHTS, WEIGHTS_INDEX
+from adapterxfer.hub.requests import call, hub_api
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+MOST_PROPOSALS = 20
+"""Pull requests looked at, newest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One repository as it is now.
+
+    Attributes:
+        name: of the backbone, in the recipe.
+        repository: ``ORG/NAME``.
+        commit: of the revision asked for.
+        lacks: what has to be there and is not, in words; empty where the commit can be loaded.
+        proposals: pull request -> commit, of those that would add the weights in safetensors. Anybody can open one:
+            whoever pins such a commit trusts its author.
+    """
+
+    name: str
+    repository: str
+    commit: str
+    lacks: tuple[str, ...] = ()
+    proposals: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def loadable(self) -> bool:
+        """Whether this commit holds configuration, safetensors and a tokenizer."""
+        return not self.lacks
+
+
+def find_pin(name: str, repository: str, revision: str | None = None) -> Pin:
+    """Ask the Hub (``HF_ENDPOINT``) what a branch of a repository points to.
+
+    Args:
+        name: of the backbone, for the answer.
+        revision: branch, tag or commit; None for the main branch.
+
+    Raises:
+        HubError: the repository or revision does not exist, may not be seen, or the Hub cannot be reached.
+    """
+    api = hub_api()
+    commit, files = _files(api, repository, revision)
+    lacks = _lacks(files)
+    proposals: tuple[tuple[str, str], ...] = ()
+    if not _has_weights(files):
+        proposals = _proposals(api, repository)
+    return Pin(name, repository, commit, lacks, proposals)
+
+
+def _files(api: HfApi, repository: str, revision: str | None) -> tuple[str, frozenset[str]]:
+    info = call("look at", repository, lambda: api.model_info(repository, revision=revision))
+    return str(info.sha), frozenset(entry.rfilename for entry in info.siblings or ())
+
+
+def _has_weights(files: Collection[str]) -> bool:
+    return WEIGHTS in files or WEIGHTS_INDEX in files
+
+
+def _lacks(files: Collection[str]) -> tuple[str, ...]:
+    found = []
+    if CONFIG not in files:
+        found.append(CONFIG)
+    if not _has_weights(files):
+        pickled = any(name.endswith((".bin", ".pt")) for name in files)
+        found.append("weights in safetensors" + (" (it has pickled ones, which are never read)" if pickled else ""))
+    if TOKENIZER not in files and not any(name in files for name in SENTENCEPIECE):
+        found.append("a fast or SentencePiece tokenizer")
+    return tuple(found)
+
+
+def _proposals(api: HfApi, repository: str) -> tuple[tuple[str, str], ...]:
+    refs = call("look at", repository, lambda: api.list_repo_refs(repository, include_pull_requests=True))
+    numbered = sorted(refs.pull_requests or (), key=lambda entry: _number(entry.ref), reverse=True)
+    found = []
+    for entry in numbered[:MOST_PROPOSALS]:
+        commit, files = _files(api, repository, entry.ref)
+        if not _lacks(files):
+            found.append((f"pull request {_number(entry.ref)}", commit))
+    return tuple(found)
+
+
+def _number(ref: str) -> int:
+    last = ref.rpartition("/")[2]
+    return int(last) if last.isdigit() else 0

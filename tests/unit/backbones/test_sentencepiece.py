@@ -1,0 +1,108 @@
+"""Backbones published with a SentencePiece model and no `tokenizer.json`: the fast tokenizer made from it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import sentencepiece
+import transformers
+
+from adapterxfer.backbones.architectures import ARCHITECTURES
+from adapterxfer.backbones.describing import tokenizer_name
+from adapterxfer.backbones.tokenizer import load_tokenizer
+from adapterxfer.errors import BackboneError
+
+TEXT = [
+    "Der schnelle Fuchs springt in den Wald und sieht einen Hund.",
+    "She reads books about trains, trees and long winters.",
+    "Kuinka monta kissaa asuu talossa?",
+    "Ina son karatu sosai a gida.",
+    "Su ninos juegan en la calle cada tarde.",
+]
+SLOW = {
+    "xlm-roberta": "XLMRobertaTokenizer",
+    "xlm-roberta-xl": "XLMRobertaTokenizer",
+    "deberta-v2": "DebertaV2Tokenizer",
+    "rembert": "RemBertTokenizer",
+    "mt5": "T5Tokenizer",
+}
+# Ids and names of the special pieces as the published models have them; XLM-R's are the trainer's own.
+PIECES = {
+    "deberta-v2": {"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3}
+    | {"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]"},
+    "rembert": {"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3}
+    | {"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]", "unk_piece": "[UNK]"},
+    "mt5": {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1},
+}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One trained SentencePiece model for each architecture, named as it publishes it."""
+    root = tmp_path_factory.mktemp("pieces")
+    for model_type in SLOW:
+        folder = root / model_type
+        folder.mkdir()
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(TEXT * 20),
+            model_prefix=str(folder / "m"),
+            vocab_size=60,
+            minloglevel=2,
+            **PIECES.get(model_type, {}),
+        )
+        (folder / "m.model").rename(folder / str(ARCHITECTURES[model_type].sentencepiece))
+        (folder / "m.vocab").unlink()
+    return root
+
+
+@pytest.mark.parametrize("model_type", SLOW)
+def test_tokens_are_those_of_the_published_tokenizer(models: Path, model_type: str) -> None:
+    architecture = ARCHITECTURES[model_type]
+    path = models / model_type / tokenizer_name(models / model_type, architecture)
+    made = load_tokenizer(path, max_length=64, architecture=architecture)
+    slow = getattr(transformers, SLOW[model_type])(str(path))
+    for text in [*TEXT, "trees and Fuchs 12 kissaa", "xq", ""]:
+        assert made(text)["input_ids"] == slow(text)["input_ids"], text
+        assert made(text, TEXT[0])["input_ids"] == slow(text, TEXT[0])["input_ids"], text
+    assert (made.pad_token_id, made.unk_token_id) == (slow.pad_token_id, slow.unk_token_id)
+    assert (made.cls_token, made.sep_token, made.mask_token) == (slow.cls_token, slow.sep_token, slow.mask_token)
+    assert made.model_max_length == 64
+
+
+@pytest.mark.parametrize("model_type", SLOW)
+def test_offsets_point_into_the_text(models: Path, model_type: str) -> None:
+    architecture = ARCHITECTURES[model_type]
+    path = models / model_type / tokenizer_name(models / model_type, architecture)
+    made = load_tokenizer(path, max_length=64, architecture=architecture)
+    text = TEXT[1]
+    encoded = made(text, return_offsets_mapping=True, add_special_tokens=False)
+    pieces = "".join(text[start:end] for start, end in encoded["offset_mapping"])
+    assert pieces.replace(" ", "") == text.replace(" ", "")
+
+
+def test_the_fast_file_wins_and_special_tokens_come_from_the_sidecar(models: Path, tmp_path: Path) -> None:
+    architecture = ARCHITECTURES["deberta-v2"]
+    folder = tmp_path / "b"
+    shutil.copytree(models / "deberta-v2", folder)
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "vocab_type": "spm"}))
+    lower = load_tokenizer(folder / "spm.model", max_length=64, architecture=architecture)
+    assert lower("TREES")["input_ids"] == lower("trees")["input_ids"]
+    lower.backend_tokenizer.save(str(folder / "tokenizer.json"))
+    assert tokenizer_name(folder, architecture) == "tokenizer.json"
+
+
+def test_without_either_file_both_names_are_said(tmp_path: Path) -> None:
+    with pytest.raises(BackboneError, match=r"no tokenizer\.json and no spm\.model"):
+        tokenizer_name(tmp_path, ARCHITECTURES["deberta-v2"])
+    with pytest.raises(BackboneError, match=r"no tokenizer\.json$|no tokenizer\.json\b(?! and)"):
+        tokenizer_name(tmp_path, ARCHITECTURES["modernbert"])
+
+
+def test_a_damaged_model_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "spm.model"
+    path.write_bytes(b"\x00\xff not a model")
+    with pytest.raises(BackboneError, match=r"spm\.model: not a SentencePiece model"):
+        load_tokenizer(path, max_length=64, architecture=ARCHITECTURES["deberta-v2"])
