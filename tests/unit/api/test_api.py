@@ -78,7 +78,7 @@ def test_stages_get_an_absolute_data_root(tmp_path: Path, monkeypatch: pytest.Mo
     """A node of a cluster runs stages in a folder of its own."""
     handed: list[dict[str, Any]] = []
 
-    def run_plan(plan: Any, _store: Any, *, settings: dict[str, Any], **_options: Any) -> Outcome:
+    def run_plan(_plan: Any, *, settings: dict[str, Any], **_options: Any) -> Outcome:
         handed.append(settings)
         return Outcome((), (), {}, {}, {}, 0, 0.0)
 

@@ -146,7 +146,7 @@ def check(arguments: list[str]) -> int:
     return code
 
 
-def make_nothing(_plan: object, _store: object, **_options: object) -> Outcome:
+def make_nothing(_plan: object, **_options: object) -> Outcome:
     """Stands for the engines behind `run`."""
     return Outcome((), (), {}, {}, {}, 0, 0.0)
 
