@@ -8,6 +8,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from adapterxfer.engines.events import Listener, PlanLike
+from adapterxfer.engines.gpus import gpus_of
 from adapterxfer.engines.ledger import Ledger
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.store.keys import Stage
@@ -78,4 +79,4 @@ class ClusterPass(Ledger):
 
     def needs(self, stage: Stage) -> tuple[int, float]:
         """GPUs, and memory in GiB (0: not said)."""
-        return int(stage.resources.get("gpus") or 0), float(stage.resources.get("memory_gb") or self.memory_gb)
+        return gpus_of(stage, self.handed["settings"]), float(stage.resources.get("memory_gb") or self.memory_gb)

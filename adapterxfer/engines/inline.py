@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from adapterxfer.engines.events import Listener, Outcome, PlanLike, silent
+from adapterxfer.engines.gpus import shares
 from adapterxfer.engines.ledger import Ledger, run_passes, stop_signals, worker_died
 from adapterxfer.engines.pool import Inbox, Worker
 from adapterxfer.engines.schedule import backbone_name
@@ -80,8 +81,9 @@ class _Run(Ledger):
     def run(self, jobs: int) -> Outcome:
         with stop_signals(self._stop):
             try:
-                for number in range(min(jobs, self.remaining)):
-                    self.idle.append(Worker(number, self.inbox))
+                workers = min(jobs, self.remaining)
+                for number, gpus in enumerate(shares(self.todo.values(), self.settings, workers)):
+                    self.idle.append(Worker(number, self.inbox, gpus))
                 while self.remaining and not self.interrupted and self.fault is None:
                     self._dispatch()
                     with suppress(Empty):
@@ -167,7 +169,7 @@ class _Run(Ledger):
         cause = worker.cause_of_death()
         words = worker.last_words(LOG_LINES)
         worker.stop()
-        self.idle.append(Worker(worker.number, self.inbox))
+        self.idle.append(Worker(worker.number, self.inbox, worker.gpus))
         if stage is None:
             return
         log = [*self.store.scratch_log(stage, LOG_LINES), *words]

@@ -19,6 +19,7 @@ from typing import Any
 
 from adapterxfer.engines.cluster import ClusterPass, read_settings
 from adapterxfer.engines.events import Listener, Outcome, PlanLike, silent
+from adapterxfer.engines.gpus import refuse_one_device
 from adapterxfer.engines.inline import GRACE_S
 from adapterxfer.engines.ledger import run_passes, stop_signals, worker_died
 from adapterxfer.engines.pool import ONE_THREAD
@@ -92,6 +93,7 @@ def run_plan(
         import ray
     except ImportError as error:
         raise MissingDependency("engine ray", "ray") from error
+    refuse_one_device("ray", settings or {})
     chosen = ray_settings or RaySettings()
     started = not ray.is_initialized()
     if started:

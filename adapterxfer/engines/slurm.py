@@ -18,6 +18,7 @@ from typing import Any
 
 from adapterxfer.engines.cluster import ClusterPass, read_settings
 from adapterxfer.engines.events import Listener, Outcome, PlanLike, silent
+from adapterxfer.engines.gpus import gpus_of, refuse_one_device
 from adapterxfer.engines.ledger import run_passes, stop_signals, worker_died
 from adapterxfer.engines.pool import ONE_THREAD
 from adapterxfer.engines.queue import Queue, cancel, requeue_this_job
@@ -87,7 +88,7 @@ class StageJob:
     def __call__(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Run the stage of ``message`` with one thread, and without GPUs unless it asks for some."""
         os.environ.update(ONE_THREAD)
-        if not message["stage"]["resources"].get("gpus"):
+        if not gpus_of(Stage.from_json(message["stage"]), message["settings"]):
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         theirs = signal.getsignal(signal.SIGUSR2)  # submitit's: queues the job again and counts the time-outs
 
@@ -138,6 +139,7 @@ def run_plan(
         import submitit
     except ImportError as error:
         raise MissingDependency("engine slurm", "slurm") from error
+    refuse_one_device("slurm", settings or {})
     chosen = slurm_settings or SlurmSettings()
     handed = {"store": str(store.root), "settings": dict(settings or {}), "registry": dict(registry)}
     # Private, because submitit's own format is pickle: whoever can write here can run code as this user.

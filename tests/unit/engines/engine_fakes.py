@@ -35,6 +35,7 @@ REGISTRY = {
         "abort",
         "leave",
         "environment",
+        "train_environment",
         "full",
         "empty",
         "patient",
@@ -180,7 +181,12 @@ def patient(context: StageContext) -> dict[str, Any]:
 
 
 def environment(context: StageContext) -> dict[str, Any]:
-    return {"threads": os.environ["OMP_NUM_THREADS"], "torch": "torch" in sys.modules, "process": os.getpid()}
+    facts = {"threads": os.environ["OMP_NUM_THREADS"], "torch": "torch" in sys.modules, "process": os.getpid()}
+    time.sleep(context.stage.identity.get("sleep_s", 0.0))
+    return {**facts, "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}
+
+
+train_environment = environment
 
 
 def main() -> int:
