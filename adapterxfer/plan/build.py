@@ -299,7 +299,7 @@ class _Builder:
 
     def _mixed(self) -> dict[str, str]:
         """Intermediate trainings on several tasks, with masked text or translations: the report shows their shares."""
-        found = {}
+        found: dict[str, str] = {}
         for key, stage in self.maker.stages.items():
             parts = stage.identity.get("tasks") or ()
             mixed = len(parts) > 1 or "mlm" in stage.identity or "translated" in stage.identity
