@@ -49,8 +49,6 @@ def banner(name: str, study: ExampleStudy) -> str:
     ]
     if study.reduced:
         lines.append(f"> Not the whole recipe: {study.reduced}.")
-    if "world=true" in study.changes:
-        lines.append("> Synthetic stand-ins: nothing here was measured on the tasks and languages of the recipe.")
     lines.append(f"> Written by `scripts/make_example_cards.py {name}`.")
     return "\n>\n".join(lines) + "\n"
 

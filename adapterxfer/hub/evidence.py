@@ -78,6 +78,7 @@ def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False
     folders = {cell.predict: done[cell.predict[:SHORT_KEY]] for cell in own if cell.predict[:SHORT_KEY] in done}
     results = Results.from_folders(map(cell_of, own), folders)
     scores = _scores(build_study(results), results, settings) if results.cells else []
+    training = _training(plan, store, key, encoder=encoder)
     return {
         "schema": SCHEMA,
         "title": settings.title,
@@ -89,8 +90,16 @@ def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False
         "languages": _languages(results, synthetic=settings.synthetic),
         "scores": scores,
         "gains": _gains(plan, store, own, settings),
-        "training": _training(plan, store, key, encoder=encoder),
+        "training": training,
+        "stand_ins": _stand_ins(plan, [cell.target for cell in own] + [str(row["task"]) for row in training]),
     }
+
+
+def _stand_ins(plan: Plan, names: Sequence[str]) -> dict[str, str]:
+    """Real task -> the made-up task that stands in for it, where the recipe runs on the synthetic world."""
+    known = tasks()
+    found = {name: plan.recipe.task(name).stand_in for name in names if name in known}
+    return {name: made_up for name, made_up in sorted(found.items()) if made_up}
 
 
 def _settings(plan: Plan) -> ReportSettings:
@@ -201,6 +210,9 @@ def _training(plan: Plan, store: Store, key: str, *, encoder: bool) -> list[dict
             if role == "data" or role.startswith(("data.", "before.")):
                 row = _data(plan.stages[stage.inputs[role]], phase)
                 rows.setdefault(row["task"], row)
+            elif role == "texts" or role.startswith("translated."):
+                row = _arm(plan.stages[stage.inputs[role]], phase)
+                rows.setdefault(row["task"], row)
     return list(rows.values())
 
 
@@ -242,6 +254,16 @@ def _texts(stage: Stage) -> dict[str, Any]:
         "note": "",
         "published": "",
     }
+
+
+def _arm(stage: Stage, phase: str) -> dict[str, Any]:
+    """What an arm of an intermediate training adds in other languages: masked text, or translated examples."""
+    identity = stage.identity
+    languages = {"languages": list(identity["languages"])}
+    if identity["what"] == "texts":
+        return _texts(stage) | languages | {"task": "masked text", "phase": phase, "arm": "mlm"}
+    row = _data(stage, phase)
+    return row | languages | {"task": f"{row['task']}, translated", "arm": "translated"}
 
 
 def _data(stage: Stage, phase: str) -> dict[str, Any]:
