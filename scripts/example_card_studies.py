@@ -26,6 +26,7 @@ class ExampleStudy:
         real: the study needs the real files (``--data-root``, and perhaps ``--layouts``).
         store: name of the folder with its results; studies may share one.
         reduced: less than the recipe asks for, in words; empty where it is the whole recipe.
+        note: a sentence for the reader.
     """
 
     recipe: str
@@ -34,7 +35,11 @@ class ExampleStudy:
     real: bool = False
     store: str = ""
     reduced: str = ""
+    note: str = ""
 
+
+WITHOUT_CARD = {"real-quality"}
+"""Shipped recipes that have none: this one compares ways of training and shares no model."""
 
 STUDIES = {
     "quickstart": ExampleStudy("quickstart"),
@@ -104,6 +109,11 @@ STUDIES = {
         reduced="one small made-up backbone, one seed, one intermediate task, four targets, short trainings",
     ),
     "real-text": ExampleStudy("real-text", real=True),
-    "real-formats": ExampleStudy("real-formats", real=True, store="real-text"),
+    "real-formats": ExampleStudy(
+        "real-formats",
+        real=True,
+        store="real-text",
+        note="The backbone is so small that most of its scores are near chance.",
+    ),
 }
 """Name of the card's folder -> its study."""

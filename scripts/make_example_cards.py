@@ -20,7 +20,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from example_card_studies import STUDIES, ExampleStudy
+from example_card_studies import STUDIES, WITHOUT_CARD, ExampleStudy
 
 import adapterxfer
 from adapterxfer.hub import layout
@@ -36,6 +36,8 @@ from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.sharing import sharing
 from adapterxfer.store.store import Store
 
+__all__ = ["STUDIES", "WITHOUT_CARD", "banner", "example", "make_card"]
+
 ROOT = Path(__file__).parent.parent
 CARDS = ROOT / "docs" / "cards"
 
@@ -49,6 +51,8 @@ def banner(name: str, study: ExampleStudy) -> str:
     ]
     if study.reduced:
         lines.append(f"> Not the whole recipe: {study.reduced}.")
+    if study.note:
+        lines.append(f"> {study.note}")
     lines.append(f"> Written by `scripts/make_example_cards.py {name}`.")
     return "\n>\n".join(lines) + "\n"
 

@@ -2,7 +2,7 @@
 
     python ask_bundles.py ANSWERS.safetensors [--native] PLACE...
 
-``--native`` also runs the code on each card that loads the folder with `adapters`, `peft` or `transformers`, and writes
+``--native`` also runs the code on each card that fetches and loads it with `adapters`, `peft` or `transformers`, and writes
 the largest difference of its hidden states to ours (``native``), and of ours to the bare backbone (``apart``).
 """
 
@@ -26,8 +26,8 @@ TEXTS = ["red cat", "the dog sees a house"]
 IDS = torch.tensor([[0, 7, 8, 9, 2, 1], [0, 10, 11, 12, 13, 2]])
 
 
-def native_model(folder: Path, name: str) -> Any:
-    """The model that the second code block of the card makes; None where the card has none."""
+def native_model(folder: Path) -> Any:
+    """The model that the code for another library on the card makes, just as it stands; None where there is none."""
     blocks = (folder / "README.md").read_text().split("```python\n")[1:]
     code = next((block.split("```")[0] for block in blocks if "from_pretrained" in block), None)
     if code is None:
@@ -35,13 +35,13 @@ def native_model(folder: Path, name: str) -> Any:
     names: dict[str, Any] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        exec(code.replace(f'"{name}', f'"{folder}'), names)
+        exec(code, names)
     return names["model"].eval()
 
 
 def native_differences(bundle: Bundle) -> tuple[float, float] | None:
     """To the library's hidden states, and to those of the bare backbone, over real tokens."""
-    model = native_model(bundle.folder, bundle.manifest.name)
+    model = native_model(bundle.folder)
     if model is None:
         return None
     mask = IDS.ne(1).long()
