@@ -39,7 +39,7 @@ class ExampleStudy:
 
 
 WITHOUT_CARD = {"real-quality"}
-"""Shipped recipes that have none: this one compares ways of training and shares no model."""
+"""Shipped recipes that have none: this one holds the backbones of real-text, whose card is there, against controls."""
 
 STUDIES = {
     "quickstart": ExampleStudy("quickstart"),

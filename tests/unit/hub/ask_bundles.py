@@ -2,8 +2,8 @@
 
     python ask_bundles.py ANSWERS.safetensors [--native] PLACE...
 
-``--native`` also runs the code on each card that fetches and loads it with `adapters`, `peft` or `transformers`, and writes
-the largest difference of its hidden states to ours (``native``), and of ours to the bare backbone (``apart``).
+``--native`` also runs the code on each card that fetches and loads it with `adapters`, `peft` or `transformers`, and
+writes the largest difference of its hidden states to ours (``native``), and of ours to the bare backbone (``apart``).
 """
 
 from __future__ import annotations

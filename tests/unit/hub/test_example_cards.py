@@ -57,7 +57,7 @@ def test_a_card_is_what_the_generator_writes_now(name: str) -> None:
     assert figures == {file for file in manifest.files if file.startswith("figures/")}
     assert figures == set(re.findall(r"\]\((figures/[^)]+)\)", text))
     assert results["scores"], "a card without scores shows nothing"
-    assert set(p.name for p in folder.iterdir()) == {"README.md", "bundle.json", "results.json", "figures"}
+    assert {path.name for path in folder.iterdir()} == {"README.md", "bundle.json", "results.json", "figures"}
 
 
 @pytest.mark.parametrize("name", STUDIES)
