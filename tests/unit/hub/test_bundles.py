@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 from pathlib import Path
@@ -146,6 +147,17 @@ def test_full_weights_must_be_asked_for(study: StudyFiles, tmp_path: Path) -> No
     (wanted,) = choose(study.plan("variant=full-ft", "target=world-xnli", "intermediate=world-nli"))
     with pytest.raises(BundleError, match=r"the bundle would hold 0\.\d MB"):
         make_bundle(study.plan(), Store(study.store), wanted, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_model_on_language_adapters_is_refused(study: StudyFiles, tmp_path: Path) -> None:
+    (wanted,) = choose(study.plan("variant=stack", "target=world-xnli", "intermediate=world-nli"))
+    plan = study.plan()
+    stage = plan.stages[wanted.key]
+    spoken = dataclasses.replace(stage, identity={**stage.identity, "language": "en"})
+    changed = dataclasses.replace(plan, stages={**plan.stages, wanted.key: spoken})
+    with pytest.raises(BundleError, match="a bundle would hold that of 'en' only and give wrong answers in all others"):
+        make_bundle(changed, Store(study.store), wanted, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
