@@ -115,7 +115,8 @@ def make_bundle(
         full_weights: allow the encoder in the bundle: needed for ``full-ft``; for adapters it adds the backbone.
 
     Raises:
-        BundleError: the model needs ``full_weights`` or language adapters, or something else lies where the bundle should go.
+        BundleError: the model needs ``full_weights``, or rests on language adapters, or something else lies where the
+            bundle should go.
         StoreError: the model was not trained yet.
     """
     stage = plan.stages[wanted.key]
@@ -123,8 +124,8 @@ def make_bundle(
         raise BundleError(f"stage {stage.short_key} is no training", fix="bundle a trained model")
     if stage.identity.get("language"):
         raise BundleError(
-            f"{wanted.name}: rests on language adapters, one for each language it is asked in; a bundle would hold that of "
-            f"'{stage.identity['language']}' only and give wrong answers in all others",
+            f"{wanted.name}: rests on language adapters, one for each language it is asked in; a bundle would hold that "
+            f"of '{stage.identity['language']}' only and give wrong answers in all others",
             fix="bundle a model of a recipe without language adapters",
         )
     record = store.read(stage)
