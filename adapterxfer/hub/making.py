@@ -124,8 +124,8 @@ def make_bundle(
         raise BundleError(f"stage {stage.short_key} is no training", fix="bundle a trained model")
     if stage.identity.get("language"):
         raise BundleError(
-            f"{wanted.name}: rests on language adapters, one for each language it is asked in; a bundle would hold that "
-            f"of '{stage.identity['language']}' only and give wrong answers in all others",
+            f"{wanted.name}: rests on language adapters, one for each language it is asked in; a bundle would hold "
+            f"that of '{stage.identity['language']}' only and give wrong answers in all others",
             fix="bundle a model of a recipe without language adapters",
         )
     record = store.read(stage)
