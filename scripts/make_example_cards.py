@@ -26,7 +26,8 @@ import adapterxfer
 from adapterxfer.hub import layout
 from adapterxfer.hub.card import render_card
 from adapterxfer.hub.checking import verify_fresh
-from adapterxfer.hub.making import backbone_place, choose, make_bundle
+from adapterxfer.hub.choosing import choose
+from adapterxfer.hub.making import backbone_place, make_bundle
 from adapterxfer.hub.manifest import read_json, read_manifest
 from adapterxfer.plan import build_plan
 from adapterxfer.recipe import load_recipe, resolve_recipe

@@ -22,8 +22,9 @@ from stored_models import stored_model
 from adapterxfer.catalog import METHODS
 from adapterxfer.formats.registry import get_format
 from adapterxfer.hub.checking import PACKAGE_PARENT
+from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.layout import PROBES
-from adapterxfer.hub.making import choose, make_bundle
+from adapterxfer.hub.making import make_bundle
 from adapterxfer.hub.manifest import Manifest, read_json
 from adapterxfer.hub.probes import ask
 from adapterxfer.hub.pushing import push

@@ -19,9 +19,10 @@ from adapterxfer.errors import BundleError
 from adapterxfer.formats.encoded import encode_split
 from adapterxfer.formats.inference import predict_encoded
 from adapterxfer.formats.registry import get_format
+from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.library_files import reduction_factor
 from adapterxfer.hub.loading import open_bundle
-from adapterxfer.hub.making import choose, make_bundle
+from adapterxfer.hub.making import make_bundle
 from adapterxfer.predict.table import read_predictions
 from adapterxfer.store.store import Store
 

@@ -55,7 +55,7 @@ def test_the_hubs_own_validation_accepts_it(bundle: Make, hub: StandInHub, monke
     from huggingface_hub import ModelCard, repocard
 
     session = repocard.get_session
-    monkeypatch.setattr(repocard, "get_session", lambda: _Redirected(session(), hub.url))
+    monkeypatch.setattr(repocard, "get_session", lambda: Redirected(session(), hub.url))
     for variant in ("stack", "full-ft"):
         ModelCard(parts(bundle, variant)[2]).validate(repo_type="model")
     assert hub.count("POST", "/api/validate-yaml") == 2
@@ -64,7 +64,7 @@ def test_the_hubs_own_validation_accepts_it(bundle: Make, hub: StandInHub, monke
         broken.validate(repo_type="model")
 
 
-class _Redirected:
+class Redirected:
     """A session whose posts to the public Hub go to the stand-in."""
 
     def __init__(self, session: Any, url: str) -> None:

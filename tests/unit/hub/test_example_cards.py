@@ -9,7 +9,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from stand_in_hub import card_problems
+from stand_in_hub import StandInHub, card_problems
+from test_card import Redirected
 
 from adapterxfer.hub.manifest import read_json, read_manifest
 
@@ -73,6 +74,21 @@ def test_a_card_says_what_it_is(name: str) -> None:
         assert f"`{task}` is played by the made-up task `{made_up}`" in text
         assert f"type: {task}\n" not in text, "no score is claimed on the real task"
     assert not re.search(r"/(tmp|root|home|mnt)/", text)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_hubs_own_validation_accepts_every_card(
+    name: str, hub: StandInHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from huggingface_hub import ModelCard, repocard
+
+    session = repocard.get_session
+    monkeypatch.setattr(repocard, "get_session", lambda: Redirected(session(), hub.url))
+    card = ModelCard((CARDS / name / "README.md").read_text(encoding="utf-8"))
+    card.validate(repo_type="model")
+    assert hub.count("POST", "/api/validate-yaml") == 1
+    assert card.data.eval_results
+    assert {result.dataset_split for result in card.data.eval_results} == {"test"}
 
 
 def test_one_card_shows_an_adapter_with_a_gain() -> None:
