@@ -130,3 +130,24 @@ def test_machine_paths_and_tokens_do_not_leave(bundle: Make, hub: StandInHub, tm
         with pytest.raises(BundleError, match=r"recipe\.json: holds (what looks like an access token|a path)"):
             push_to(folder, "org/name")
     assert hub.requests == []
+
+
+def test_private_is_never_silently_public(bundle: Make, hub: StandInHub) -> None:
+    folder = bundle("stack")
+    push_to(folder, "org/closed", private=True)
+    assert hub.repositories["org/closed"].private
+    assert push_to(folder, "org/closed", private=True).changed is False
+    push_to(folder, "org/open")
+    before = dict(hub.files("org/open"))
+    with pytest.raises(BundleError, match="exists and is public, which --private does not change; nothing was sent"):
+        push_to(bundle("fuse"), "org/open", private=True)
+    assert hub.files("org/open") == before
+
+
+def test_an_unchanged_push_says_nothing_beside_its_answer(
+    bundle: Make, hub: StandInHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    push(bundle("stack"))
+    caplog.clear()
+    assert push(bundle("stack")).changed is False
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == []
