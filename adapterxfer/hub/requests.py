@@ -86,7 +86,9 @@ def explain(what: str, where: str, error: Exception) -> HubError:
             )
         case 404:
             missing = {"RevisionNotFoundError": "no such revision", "EntryNotFoundError": "no such file"}
-            return HubError(f"{start}: {missing.get(name, 'no such repository')}", fix="check the name and revision")
+            fix = "check the revision: a branch, a tag, or all 40 digits of a commit"
+            fix = fix if name == "RevisionNotFoundError" else "check the name"
+            return HubError(f"{start}: {missing.get(name, 'no such repository')}", fix=fix)
         case 409 | 412:
             return HubError(
                 f"{start}: somebody else changed the repository meanwhile", fix="look at it, then push again"
@@ -128,7 +130,7 @@ def _broken(error: BaseException) -> str:
             return f"{host}: {seen.strerror}"
         inner = [seen.__cause__, getattr(seen, "reason", None), *seen.args, seen.__context__]
         queue += [one for one in inner if isinstance(one, BaseException) and one not in queue]
-    return f"{host}: {_first_line(error)}"
+    return f"{host}: {_first_line(queue[-1])}"
 
 
 def _response(error: BaseException) -> Any:

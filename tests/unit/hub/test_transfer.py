@@ -15,7 +15,7 @@ import torch
 from hub_study import Make
 from safetensors.torch import load_file
 from stand_in_hub import StandInHub, card_problems
-from transfers import pull
+from transfers import pull, push
 
 from adapterxfer import load_bundle
 from adapterxfer.errors import BundleError, HubError
