@@ -69,6 +69,11 @@ def make_bundle(
             f"{wanted.name}: full fine-tuning changed the whole encoder; the bundle would hold {size / 1e6:,.1f} MB",
             fix="add --full-weights if you want that, or share an adapter variant",
         )
+    if model.composition.first_layer:
+        raise BundleError(
+            f"{wanted.name}: its adapters are in the upper half of the layers alone, which bundles cannot say yet",
+            fix="share an adapter that is in all layers",
+        )
     place = out / wanted.name
     if place.exists() and not (place / layout.MANIFEST).is_file():
         raise BundleError(f"{place}: exists and is not a bundle", fix="choose another --out, or move it away")

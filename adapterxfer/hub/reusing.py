@@ -46,7 +46,12 @@ def execute(context: StageContext) -> dict[str, Any]:
     use_one_thread()
     identity = context.stage.identity
     backbone = load_backbone(identity["backbone"], context.backbone_folder)
-    shape = AdapterShape.of(identity["adapter"], backbone.hidden_size)
+    shape = AdapterShape.of(identity["adapter"], backbone.hidden_size, layers=backbone.layers)
+    if shape.first_layer:
+        raise BundleError(
+            "the recipe asks for an adapter in the upper half of the layers; published ones are in all of them",
+            fix="leave 'layers' out, or train the intermediate adapter in this recipe",
+        )
     place = HubPlace(identity["from"]["repository"], identity["from"]["commit"])
     published = fetch_published(place)
     wanted = WantedAdapter(

@@ -13,6 +13,7 @@ from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.settings import missing_settings
+from adapterxfer.recipe.tiers import tier_problems
 from adapterxfer.recipe.yaml_core import Document, Path
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     """All contradictions between parts of a recipe."""
     found: list[tuple[Path, str]] = []
     found += _adapters(recipe)
+    found += _cached(recipe)
     found += _capabilities(recipe)
     found += _intermediates(recipe)
     found += _fusion(recipe)
@@ -31,6 +33,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _sources(recipe)
     found += arm_problems(recipe)
     found += _protocols(recipe)
+    found += tier_problems(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
         found.append((("pretrain", "corpus", "languages"), "translation pairs need English first among the languages"))
@@ -50,6 +53,21 @@ def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
         example = "adapters: [{method: seq_bn, reduction_factor: 16}]"
         return [(("variants",), f"variant '{wanting[0]}' needs adapters, e.g. {example}")]
     return []
+
+
+def _cached(recipe: Recipe) -> list[tuple[Path, str]]:
+    """States of lower layers are the same each time only where nothing acts or trains in them."""
+    whole = [spec.label for spec in recipe.adapters if spec.layers is None]
+    found: list[tuple[Path, str]] = []
+    for name, block in recipe.train.items():
+        inner = {"adapters": block.adapters, "fuse": block.fuse}
+        asking = ([()] if block.cache_bottom and name != "head-only" else []) + [
+            (mode,) for mode, special in inner.items() if special is not None and special.cache_bottom
+        ]
+        if whole:
+            message = f"adapter '{whole[0]}' acts in every layer: give it layers: upper-half, or leave cache_bottom out"
+            found += [(("train", name, *path, "cache_bottom"), message) for path in asking]
+    return found
 
 
 def _capabilities(recipe: Recipe) -> list[tuple[Path, str]]:

@@ -35,7 +35,9 @@ from adapterxfer.recipe.fields import (
 )
 from adapterxfer.recipe.hypotheses import Hypothesis, Method
 from adapterxfer.recipe.series import Pretrain
+from adapterxfer.recipe.tiers import LowResource
 
+METHODS_OF_SOME_LAYERS = ("seq_bn", "double_seq_bn", "par_bn")
 PHASES = ("intermediate", "target", "fusion")
 MODES = ("full-ft", "adapters", "fuse", "head-only")
 Mode = Literal["full-ft", "adapters", "fuse", "head-only"]
@@ -68,6 +70,7 @@ class TrainSettings(Section):
     mean_of: Annotated[int, Field(ge=1, le=10)] | None = None
     gradient_checkpointing: bool | None = None
     compile: bool | None = None
+    cache_bottom: bool | None = None
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainSettings:
@@ -86,13 +89,14 @@ class TrainBlock(TrainSettings):
 
 
 class AdapterSpec(Section):
-    """One adapter method with its size."""
+    """One adapter method with its size; ``layers`` leaves the lower half of the backbone without adapters."""
 
     method: MethodName
     reduction_factor: Annotated[int, Field(ge=1, le=4096)] | None = None
     bottleneck_size: Annotated[int, Field(ge=1, le=65536)] | None = None
     rank: Annotated[int, Field(ge=1, le=4096)] | None = None
     prefix_length: Annotated[int, Field(ge=1, le=4096)] | None = None
+    layers: Literal["upper-half"] | None = None
 
     @model_validator(mode="after")
     def _sizes(self) -> AdapterSpec:
@@ -105,6 +109,9 @@ class AdapterSpec(Section):
                 raise problem(
                     f"adapter method '{self.method}' has no {name}; it has: {', '.join(allowed) or 'no size'}"
                 )
+        if self.layers and self.method not in METHODS_OF_SOME_LAYERS:
+            able = ", ".join(METHODS_OF_SOME_LAYERS)
+            raise problem(f"adapter method '{self.method}' cannot leave layers out; these can: {able}")
         if len(given) > 1:
             raise problem(f"{' and '.join(given)} both set the size of the adapter; keep one")
         if allowed and not given:
@@ -307,6 +314,7 @@ class RecipeModel(Section):
     mlm_mix: MlmMix | None = None
     translated: Translated | None = None
     world: bool = False
+    low_resource: LowResource | None = None
     fusion_task: TaskName | None = None
     fusion: FusionOptions | None = None
     backbone_sources: dict[PlainName, BackboneSource] = Field(default_factory=dict)

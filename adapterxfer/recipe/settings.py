@@ -28,7 +28,7 @@ DEFAULTS: dict[str, Any] = {
 _LENGTHS = ("steps", "epochs")
 _KEYS = ("learning_rate", "batch_size", *_LENGTHS, "warmup_fraction", "schedule", "weight_decay", "clip", "dtype",
          "max_length", "selection")  # fmt: skip
-_OPTIONS = ("gradient_checkpointing", "compile", "mean_of")
+_OPTIONS = ("gradient_checkpointing", "compile", "cache_bottom", "mean_of")
 MEAN_OF = 3
 """Moments that ``selection: mean`` averages where the recipe does not say."""
 
@@ -52,9 +52,10 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
         if special is not None:
             _merge(merged, special)
     # Options that change nothing are left out: what was trained before they existed stays what it was.
-    for name in ("gradient_checkpointing", "compile"):
-        if not merged.get(name, True):
-            del merged[name]
+    for name in ("gradient_checkpointing", "compile", "cache_bottom"):
+        # Where the backbone trains there is nothing to keep.
+        if not merged.get(name, True) or (name == "cache_bottom" and mode == "full-ft"):
+            merged.pop(name, None)
     if merged["selection"] == "mean":
         merged.setdefault("mean_of", MEAN_OF)
     else:

@@ -73,7 +73,9 @@ def _start(backbone: LoadedBackbone, composition: Composition, seed: int) -> dic
     return {
         f"adapters.{part.id}.{name}": tensor
         for part in composition.adapters
-        for name, tensor in new_adapter(backbone, AdapterShape(part.method, part.bottleneck_size), seed=seed)
+        for name, tensor in new_adapter(
+            backbone, AdapterShape(part.method, part.bottleneck_size, part.first_layer), seed=seed
+        )
         .state_dict()
         .items()
     }

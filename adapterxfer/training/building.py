@@ -62,7 +62,7 @@ def build_single(
             variant = "head-only"
         case ("adapter", "fresh" | "sequential" | "stack"):
             variant = "adapter" if composition == "fresh" else composition
-            shape = AdapterShape.of(adapter or {}, backbone.hidden_size)
+            shape = AdapterShape.of(adapter or {}, backbone.hidden_size, layers=backbone.layers)
             if composition == "stack" and before is not None:
                 adapters["i00"] = load_adapter(before, TARGET_ID, backbone)
             if composition == "sequential" and before is not None:
@@ -134,7 +134,8 @@ def build_fusion(
         adapters[TARGET_ID] = load_adapter(stored, TARGET_ID, backbone)
         parts.append(_part(TARGET_ID, task.name, adapters[TARGET_ID]))
     elif joint is not None:
-        adapters[TARGET_ID] = new_adapter(backbone, AdapterShape.of(joint, backbone.hidden_size), seed=seed)
+        shape = AdapterShape.of(joint, backbone.hidden_size, layers=backbone.layers)
+        adapters[TARGET_ID] = new_adapter(backbone, shape, seed=seed)
         parts.append(_part(TARGET_ID, task.name, adapters[TARGET_ID]))
     heads = _head_parts([task])
     return TransferModel(
@@ -148,7 +149,7 @@ def build_fusion(
             fusion_rank=rank,
         ),
         adapters=adapters,
-        fusion=new_fusion(backbone, seed=seed, rank=rank),
+        fusion=new_fusion(backbone, seed=seed, rank=rank, first_layer=min(part.first_layer for part in parts)),
         heads=new_heads(backbone, [task], heads, seed=seed),
     )
 
@@ -159,10 +160,17 @@ def new_adapter(backbone: LoadedBackbone, shape: AdapterShape, *, seed: int) -> 
     return Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
 
 
-def new_fusion(backbone: LoadedBackbone, *, seed: int, rank: int = 0) -> Fusion:
+def new_fusion(backbone: LoadedBackbone, *, seed: int, rank: int = 0, first_layer: int = 0) -> Fusion:
     """A fresh fusion; score dropout is the attention dropout of the backbone, as in the library."""
     dropout, generator = backbone.score_dropout, torch_generator(seed, "fusion")
-    return Fusion(backbone.layers, backbone.hidden_size, dropout=dropout, generator=generator, rank=rank)
+    return Fusion(
+        backbone.layers,
+        backbone.hidden_size,
+        dropout=dropout,
+        generator=generator,
+        rank=rank,
+        first_layer=first_layer,
+    )
 
 
 def new_heads(
@@ -206,7 +214,8 @@ def _head_parts(tasks: Sequence[TrainTask]) -> tuple[HeadPart, ...]:
 
 def _part(part_id: str, name: str, adapter: Adapter) -> AdapterPart:
     role: Role = "target" if part_id == TARGET_ID else "intermediate"
-    return AdapterPart(part_id, role, name, adapter.shape.method, adapter.shape.bottleneck_size)
+    shape = adapter.shape
+    return AdapterPart(part_id, role, name, shape.method, shape.bottleneck_size, shape.first_layer)
 
 
 def _joined(tasks: Sequence[TrainTask]) -> str:

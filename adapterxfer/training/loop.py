@@ -19,6 +19,7 @@ from torch import Tensor
 
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import StageStopped
+from adapterxfer.training.bottom import Bottom
 from adapterxfer.training.device import accelerator_for
 from adapterxfer.training.meter import DivergedError, Log, Meter
 from adapterxfer.training.micro import Accumulator, Forward
@@ -137,7 +138,10 @@ def train(
     began = time.perf_counter()
     dropout = DropoutStream(derive_seed(seed, "dropout", *processes.rank_purpose), accelerator.device)
     with dropout, _options(model, settings) as forward:
-        accumulator = Accumulator(model, forward, accelerator, token_budget=token_budget, dropout=dropout, log=log)
+        accumulator = Accumulator(
+            model, forward, accelerator, token_budget=token_budget, dropout=dropout, log=log,
+            bottom=Bottom(model, tasks, dtype=settings.dtype) if settings.cache_bottom else None,
+        )  # fmt: skip
         progress = Progress(named, optimiser, best or mean, meter, streams, dropout, accumulator, history)
         done = _go_on(progress, checkpoints, processes, log)
         for step in range(done + 1, steps + 1):

@@ -19,6 +19,7 @@ from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature, whole_batch
 from adapterxfer.formats.memory import out_of_memory
 from adapterxfer.training.batches import micro_batches
+from adapterxfer.training.bottom import Bottom
 from adapterxfer.training.seeds import DropoutStream
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.model import TransferModel
@@ -52,6 +53,7 @@ class Accumulator:
         token_budget: rows times width of one part.
         dropout: random state that a repeated batch starts from again.
         log: told when memory ran out.
+        bottom: keeps the states of the lower layers; None where they are computed each time.
     """
 
     def __init__(
@@ -63,8 +65,9 @@ class Accumulator:
         token_budget: int,
         dropout: DropoutStream,
         log: Callable[[Mapping[str, Any]], None],
+        bottom: Bottom | None = None,
     ) -> None:
-        self._model, self._forward, self._accelerator = model, forward, accelerator
+        self._model, self._forward, self._accelerator, self._bottom = model, forward, accelerator, bottom
         self._dropout, self._log = dropout, log
         self._on_cpu = accelerator.device.type == "cpu"
         self.token_budget = token_budget
@@ -111,7 +114,10 @@ class Accumulator:
             if not self._on_cpu:
                 batch = batch.to(self._accelerator.device)
             with self._accelerator.autocast():
-                hidden = self._forward(batch.input_ids, batch.attention_mask)
+                if self._bottom is None:
+                    hidden = self._forward(batch.input_ids, batch.attention_mask)
+                else:
+                    hidden = self._bottom.hidden(task, part, batch)
                 loss = task.format.loss(head(hidden, batch), batch)
             self._accelerator.backward(loss.total)
             units += loss.units

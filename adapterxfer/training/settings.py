@@ -36,6 +36,7 @@ class TrainSettings:
         mean_of: moments that ``selection: mean`` averages.
         gradient_checkpointing: compute activations inside layers again instead of keeping them.
         compile: run the encoder through torch.compile.
+        cache_bottom: keep the states below the lowest adapter, which then see no dropout; see `bottom`.
     """
 
     learning_rate: float
@@ -52,6 +53,7 @@ class TrainSettings:
     mean_of: int = 3
     gradient_checkpointing: bool = False
     compile: bool = False
+    cache_bottom: bool = False
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> TrainSettings:
@@ -88,6 +90,8 @@ class TrainSettings:
         ]
         if not 1 <= self.mean_of <= 10:
             problems.append(f"'mean_of' is {self.mean_of}; expected 1 to 10")
+        if self.compile and self.cache_bottom:
+            problems.append("'compile' and 'cache_bottom' cannot be combined; keep one")
         if not 0 <= self.warmup_fraction < 1:
             problems.append(f"'warmup_fraction' is {self.warmup_fraction}; expected 0 or more, below 1")
         for name, words in (("schedule", Schedule), ("dtype", Dtype), ("selection", Selection)):

@@ -14,8 +14,15 @@ from adapterxfer.variants.bottleneck import Bottleneck, DoubleBottleneck, Parall
 from adapterxfer.variants.interventions import LoReft, Prefix
 from adapterxfer.variants.lowrank import SCALES, Dora, LowRank, Rescale, Vera, VeraProjections
 from adapterxfer.variants.phm import Compacter
+from adapterxfer.variants.places import Absent
 
 BOTTLENECK_SIZES = ("reduction_factor", "bottleneck_size")
+
+UPPER_HALF = "upper-half"
+"""Value of ``layers`` for adapters in the upper half of the layers alone; the lower half is the backbone's own."""
+
+PARTIAL = ("seq_bn", "double_seq_bn", "par_bn")
+"""Methods that may leave layers out."""
 
 
 class Site(NamedTuple):
@@ -90,18 +97,40 @@ class AdapterShape:
     Attributes:
         method: adapter method of the catalogue.
         bottleneck_size: width of the bottleneck; the rank for methods that have one, 1 for methods without size.
+        first_layer: layers below it have no adapter.
     """
 
     method: str
     bottleneck_size: int
+    first_layer: int = 0
 
     @classmethod
-    def of(cls, adapter: Mapping[str, Any], hidden_size: int) -> AdapterShape:
+    def of(cls, adapter: Mapping[str, Any], hidden_size: int, *, layers: int = 0) -> AdapterShape:
         """Resolve the adapter of a recipe, e.g. ``{method: seq_bn, reduction_factor: 16}``.
 
+        Args:
+            adapter: of the recipe, or of a stage identity.
+            hidden_size: width of the backbone.
+            layers: of the backbone; counts for ``layers: upper-half`` only.
+
         Raises:
-            VariantError: an unknown method, or not exactly one positive size of those it has.
+            VariantError: an unknown method, not exactly one positive size of those it has, or layers that it cannot
+                leave out.
         """
+        adapter = dict(adapter)
+        part = adapter.pop("layers", None)
+        whole = cls._whole(adapter, hidden_size)
+        if part is None:
+            return whole
+        if part != UPPER_HALF or whole.method not in PARTIAL or layers < 2:
+            raise VariantError(
+                f"adapter method '{whole.method}' with layers: {part} on a backbone of {layers} layers cannot be built",
+                fix=f"use layers: {UPPER_HALF} with one of {', '.join(PARTIAL)} and at least 2 layers",
+            )
+        return cls(whole.method, whole.bottleneck_size, layers // 2)
+
+    @classmethod
+    def _whole(cls, adapter: Mapping[str, Any], hidden_size: int) -> AdapterShape:
         method = str(adapter.get("method"))
         if method not in RULES:
             raise VariantError(
@@ -151,7 +180,11 @@ class Adapter(nn.ModuleList):
                 fix="use a bottleneck method",
             )
         super().__init__(
-            rule.make(Site(hidden_size, linears[index] if linears else {}, shared), shape.bottleneck_size, generator)
+            Absent()
+            if index < shape.first_layer
+            else rule.make(
+                Site(hidden_size, linears[index] if linears else {}, shared), shape.bottleneck_size, generator
+            )
             for index in range(layers)
         )
         self.shape = shape
@@ -159,7 +192,7 @@ class Adapter(nn.ModuleList):
     @property
     def can_be_neutral(self) -> bool:
         """Whether there are weights that change nothing."""
-        return hasattr(self[0], "neutralise")
+        return hasattr(self[-1], "neutralise")
 
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""

@@ -30,6 +30,7 @@ class AdapterPart:
         name: the task or intermediate, for people.
         method: adapter method.
         bottleneck_size: width of the bottleneck.
+        first_layer: layers below it have no adapter.
     """
 
     id: str
@@ -37,6 +38,7 @@ class AdapterPart:
     name: str
     method: str
     bottleneck_size: int
+    first_layer: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,10 @@ class Composition:
                 f"variant '{self.variant}': only a fusion has a rank or trains a target adapter along",
                 fix="leave 'fusion' out of the recipe for this variant",
             )
+        if self.fused and len({part.first_layer for part in self.adapters}) > 1:
+            raise VariantError(
+                "variant 'fuse': its adapters begin in different layers", fix="fuse adapters with the same 'layers'"
+            )
         if not self.heads and self.variant != "adapter":
             raise VariantError(f"variant '{self.variant}' has no head", fix="give at least one task")
         if clash := colliding_names([part.id for part in self.adapters] + [part.id for part in self.heads]):
@@ -118,6 +124,11 @@ class Composition:
     def fused(self) -> bool:
         """Whether the adapters are mixed by a fusion instead of stacked."""
         return self.variant == "fuse"
+
+    @property
+    def first_layer(self) -> int:
+        """The lowest layer that has an adapter; 0 without adapters."""
+        return min((part.first_layer for part in self.adapters), default=0)
 
     @property
     def trains_backbone(self) -> bool:
@@ -159,6 +170,10 @@ class Composition:
     def as_json(self) -> dict[str, Any]:
         """JSON values; see `from_json`. Options that are not used are left out."""
         values = asdict(self)
+        for part in values["adapters"]:
+            # Absent for adapters in all layers, which are described as before others existed.
+            if not part["first_layer"]:
+                del part["first_layer"]
         for part in values["heads"]:
             # Absent for a head of one task, so that such models are described as before there were others.
             if not part["also"]:

@@ -7,7 +7,7 @@ compares them bit for bit), with less overhead per layer, which counts for tiny 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,6 +21,13 @@ OWN_ENCODER = "xlm-roberta"
 """The architecture this file runs itself; the others run through hooks."""
 
 
+class Begin(NamedTuple):
+    """Hidden states of shape ``(batch, seq, hidden)`` after a number of layers."""
+
+    layer: int
+    states: Tensor
+
+
 def encode(
     backbone: Any,
     input_ids: Tensor,
@@ -30,6 +37,7 @@ def encode(
     until: int | None = None,
     training: bool = False,
     recompute: bool = False,
+    begin: Begin | None = None,
 ) -> Tensor:
     """Hidden states after ``until`` layers.
 
@@ -41,6 +49,7 @@ def encode(
         until: number of layers to run; 0 returns the embeddings, ``None`` runs all.
         training: apply the dropout of the backbone's configuration.
         recompute: keep no activations inside layers for the backward pass; see `recompute`.
+        begin: where to begin in place of the token ids, which are not read then; XLM-R only.
 
     Returns:
         Shape ``(batch, seq, hidden)``.
@@ -52,7 +61,10 @@ def encode(
         )
     hidden_dropout = config.hidden_dropout_prob if training else 0.0
     attention_dropout = config.attention_probs_dropout_prob if training else 0.0
-    states = _embed(backbone.embeddings, input_ids, config.pad_token_id, hidden_dropout)
+    if begin is None:
+        states = _embed(backbone.embeddings, input_ids, config.pad_token_id, hidden_dropout)
+    else:
+        states = begin.states
     mask = _additive_mask(attention_mask, states.dtype)
     eager = config._attn_implementation == "eager"
     places = places or Places()
@@ -79,7 +91,7 @@ def encode(
         return states if places.layer is None else places.layer(index, states)
 
     layers = backbone.encoder.layer[:until]
-    for index in range(len(layers)):
+    for index in range(0 if begin is None else begin.layer, len(layers)):
         states = recomputed(run, index, states) if recompute else run(index, states)
     return states
 
@@ -101,8 +113,8 @@ def _additive_mask(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor 
     if attention_mask is None:
         return None
     padding = attention_mask.eq(0)
-    # Looking costs nothing on CPU; on an accelerator it would wait for the device in every step.
-    if padding.device.type == "cpu" and not bool(padding.any()):
+    # Looking costs nothing on CPU; an accelerator would be waited for in every step, a compiled graph cut in two.
+    if padding.device.type == "cpu" and not torch.compiler.is_compiling() and not bool(padding.any()):
         return None
     empty = torch.zeros(padding.shape, dtype=dtype, device=padding.device)
     return empty.masked_fill_(padding, torch.finfo(dtype).min)[:, None, None, :]

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adapterxfer.variants.bottleneck import Bottleneck, normal_linear
-from adapterxfer.variants.places import Norm, Places
+from adapterxfer.variants.places import Absent, Norm, Places
 
 VALUE_OFF_DIAGONAL = 1e-6
 """The library starts the value matrix as the identity plus this, everywhere off the diagonal."""
@@ -129,13 +129,24 @@ class Fusion(nn.ModuleList):
         dropout: on the scores.
         generator: source of the start values.
         rank: of a low-rank fusion; 0 for full matrices, ``3 hidden^2`` parameters a layer.
+        first_layer: of the adapters that are fused; below it there is nothing to fuse.
     """
 
     def __init__(
-        self, layers: int, hidden_size: int, *, dropout: float, generator: torch.Generator, rank: int = 0
+        self,
+        layers: int,
+        hidden_size: int,
+        *,
+        dropout: float,
+        generator: torch.Generator,
+        rank: int = 0,
+        first_layer: int = 0,
     ) -> None:
         super().__init__(
-            FusionLayer(hidden_size, dropout=dropout, generator=generator, rank=rank) for _ in range(layers)
+            Absent()
+            if index < first_layer
+            else FusionLayer(hidden_size, dropout=dropout, generator=generator, rank=rank)
+            for index in range(layers)
         )
         self.rank = rank
 
@@ -144,7 +155,10 @@ class Fusion(nn.ModuleList):
         layers: Any = self
 
         def mixed(index: int, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG001 - signature
-            changed: Tensor = layers[index](total, norm, [adapter[index] for adapter in adapters])
+            layer = layers[index]
+            if isinstance(layer, Absent):
+                return total
+            changed: Tensor = layer(total, norm, [adapter[index] for adapter in adapters])
             return changed
 
         return Places(ffn=mixed)
@@ -158,7 +172,8 @@ class Fusion(nn.ModuleList):
         layers: Iterable[Any] = self
         with torch.no_grad():
             for layer in layers:
-                layer.add_penalty_gradients(2 * PENALTY * scale)
+                if isinstance(layer, FusionLayer):
+                    layer.add_penalty_gradients(2 * PENALTY * scale)
 
 
 def _sum_groups(values: Tensor, sizes: list[int]) -> Tensor:

@@ -84,7 +84,9 @@ def _check(members: Sequence[Member], *, average: bool) -> None:
     for member in members[1:]:
         own = member.composition
         same = (own.variant, own.joint, own.fusion_rank) == (first.variant, first.joint, first.fusion_rank)
-        same = same and [(p.id, p.method) for p in own.adapters] == [(p.id, p.method) for p in first.adapters]
+        same = same and [(p.id, p.method, p.first_layer) for p in own.adapters] == [
+            (p.id, p.method, p.first_layer) for p in first.adapters
+        ]
         if not same:
             problems.append(f"a model of variant '{own.variant}' cannot be merged into one of '{first.variant}'")
     problems += [f"adapter method '{p.method}' cannot be merged" for p in first.adapters if p.method not in SUMS]

@@ -15,7 +15,7 @@ from adapterxfer.backbones.measure import untied_state
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import Adapter
 from adapterxfer.variants.composition import Composition
-from adapterxfer.variants.encoder import OWN_ENCODER, encode
+from adapterxfer.variants.encoder import OWN_ENCODER, Begin, encode
 from adapterxfer.variants.fusion import FUSIBLE, Fusion
 from adapterxfer.variants.hooked import hooked_copy
 from adapterxfer.variants.places import Places, places_of
@@ -123,6 +123,18 @@ class TransferModel(nn.Module):
             )
         places = self._adapt()
         return encode(self.backbone, input_ids, attention_mask, places, until=layer, training=self.training)
+
+    def upper(self, states: Tensor, attention_mask: Tensor | None = None, *, layer: int) -> Tensor:
+        """Last hidden states from those after ``layer`` layers, both of shape ``(batch, seq, hidden)``; XLM-R only."""
+        return encode(
+            self.backbone,
+            states,
+            attention_mask,
+            self._adapt(),
+            training=self.training,
+            recompute=self.recompute and self.training,
+            begin=Begin(layer, states),
+        )
 
     def head(self, task: str) -> nn.Module:
         """The head of a task, to be called as ``head(hidden_states, batch)``."""

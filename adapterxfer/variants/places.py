@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,23 @@ class Places:
     prefix: Callable[[int], tuple[Tensor, Tensor]] | None = None
 
 
+class Absent(nn.Module):
+    """In place of an adapter's module in layers that it leaves out: nothing acts there."""
+
+    places: ClassVar[tuple[str, ...]] = ()
+
+    def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG002 - signature of the place
+        """Place ``ffn``."""
+        return total
+
+    def attention(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG002 - signature of the place
+        """Place ``attention``."""
+        return total
+
+    def neutralise(self) -> None:
+        """There is nothing to set."""
+
+
 def places_of(adapters: Sequence[Any]) -> Places | None:
     """The places of adapters that act one after the other, bottom first; ``None`` for no adapter.
 
@@ -61,7 +78,7 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
     if not adapters:
         return None
     by_place = {
-        place: [adapter for adapter in adapters if place in adapter[0].places]
+        place: [adapter for adapter in adapters if any(place in layer.places for layer in adapter)]
         for place in ("attention", "ffn", "linear", "layer", "prefix")
     }
 

@@ -149,10 +149,12 @@ def assemble(
         backbone,
         composition,
         adapters={
-            part.id: empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size))
+            part.id: empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size, part.first_layer))
             for part in composition.adapters
         },
-        fusion=empty_fusion(backbone, rank=composition.fusion_rank) if composition.fused else None,
+        fusion=empty_fusion(backbone, rank=composition.fusion_rank, first_layer=composition.first_layer)
+        if composition.fused
+        else None,
         heads={part.id: make_head(part) for part in composition.heads},
     )
     fill(model.own_state(), state, where)
@@ -168,7 +170,7 @@ def load_adapter(stored: StoredModel, part_id: str, backbone: LoadedBackbone) ->
     check_backbone(stored, backbone)
     for part in stored.composition.adapters:
         if part.id == part_id:
-            adapter = empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size))
+            adapter = empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size, part.first_layer))
             prefix = f"adapters.{part_id}."
             found = {n.removeprefix(prefix): t for n, t in read_weights(stored.folder).items() if n.startswith(prefix)}
             fill(untied_state(adapter), found, str(stored.folder / WEIGHTS))
@@ -239,7 +241,14 @@ def empty_adapter(backbone: LoadedBackbone, shape: AdapterShape) -> Adapter:
     return Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
 
 
-def empty_fusion(backbone: LoadedBackbone, *, rank: int = 0) -> Fusion:
+def empty_fusion(backbone: LoadedBackbone, *, rank: int = 0, first_layer: int = 0) -> Fusion:
     """A fusion to be filled; its start values do not matter."""
     dropout = backbone.score_dropout
-    return Fusion(backbone.layers, backbone.hidden_size, dropout=dropout, generator=torch.Generator(), rank=rank)
+    return Fusion(
+        backbone.layers,
+        backbone.hidden_size,
+        dropout=dropout,
+        generator=torch.Generator(),
+        rank=rank,
+        first_layer=first_layer,
+    )

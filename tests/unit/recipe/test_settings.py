@@ -17,6 +17,8 @@ from adapterxfer.recipe import (
 )
 from adapterxfer.recipe.budget import token_budget
 from adapterxfer.recipe.resolved import resolved_path
+from adapterxfer.recipe.schema import METHODS_OF_SOME_LAYERS
+from adapterxfer.variants.adapter import PARTIAL
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 
@@ -68,6 +70,7 @@ def test_options_that_change_nothing_are_no_part_of_a_stage() -> None:
         "gradient_checkpointing": True,
         "compile": True,
     }
+    assert settings(", cache_bottom: false") == plain
     assert settings(", selection: mean") == plain | {"selection": "mean", "mean_of": 3}
     assert settings(", selection: mean, mean_of: 5") == plain | {"selection": "mean", "mean_of": 5}
     with pytest.raises(RecipeError, match="mean_of"):
@@ -118,3 +121,22 @@ def test_only_generated_tasks_draw_their_test_set() -> None:
     with pytest.raises(RecipeError, match="the test set of 'udpos' is given"):
         load_recipe(RECIPES / "real-text.yaml", change)
     assert load_recipe(RECIPES / "world-scores.yaml", ["tasks.world-pos.test_seed=1"]).tasks["world-pos"].test_seed == 1
+
+
+def test_lower_layers_are_kept_only_where_nothing_acts_in_them() -> None:
+    """An adapter in every layer leaves nothing to keep; a backbone that trains is left out without a word."""
+    kept = LAYERS.replace("steps: 1, batch_size: 8", "steps: 1, batch_size: 8, cache_bottom: true")
+    with pytest.raises(RecipeError, match="acts in every layer: give it layers: upper-half"):
+        parse_recipe(kept)
+    recipe = parse_recipe(kept.replace("bottleneck_size: 8", "bottleneck_size: 8, layers: upper-half"))
+    assert recipe.adapters[0].label == "seq_bn/size8/upper-half"
+    assert recipe.adapters[0].identity()["layers"] == "upper-half"
+    for mode, expected in (("adapters", True), ("full-ft", None)):
+        found = training_settings(recipe, phase="target", mode=mode, task="xnli", backbone="xlm-r-base")
+        assert found.get("cache_bottom") is expected
+
+
+def test_only_bottlenecks_leave_layers_out() -> None:
+    with pytest.raises(RecipeError, match="'lora' cannot leave layers out"):
+        parse_recipe(LAYERS.replace("method: seq_bn, bottleneck_size: 8", "method: lora, rank: 4, layers: upper-half"))
+    assert METHODS_OF_SOME_LAYERS == PARTIAL

@@ -75,9 +75,11 @@ class StopAfter:
         return self.left == 0
 
 
-def single(backbone: LoadedBackbone, tasks: list[TrainTask], mode: str = "adapter") -> Callable[[], TransferModel]:
+def single(
+    backbone: LoadedBackbone, tasks: list[TrainTask], mode: str = "adapter", adapter: Mapping[str, Any] = ADAPTER
+) -> Callable[[], TransferModel]:
     def build() -> TransferModel:
-        return build_single(backbone, tasks, mode=mode, composition="fresh", adapter=ADAPTER, intermediate=None, seed=1)
+        return build_single(backbone, tasks, mode=mode, composition="fresh", adapter=adapter, intermediate=None, seed=1)
 
     return build
 
@@ -90,6 +92,10 @@ CASES: dict[str, dict[str, Any]] = {
     "mean of last": {"settings": replace(SETTINGS, selection="mean", mean_of=4)},
     "bf16": {"settings": replace(SETTINGS, dtype="bf16", schedule="cosine")},
     "checkpointing": {"settings": replace(SETTINGS, gradient_checkpointing=True)},
+    "kept lower layers": {
+        "settings": replace(SETTINGS, cache_bottom=True),
+        "adapter": {**ADAPTER, "layers": "upper-half"},
+    },
 }
 
 
@@ -97,7 +103,8 @@ CASES: dict[str, dict[str, Any]] = {
 def test_stopped_and_gone_on_is_the_same_bits(world: Path, noisy: LoadedBackbone, tmp_path: Path, case: str) -> None:
     chosen = CASES[case]
     tasks = [task(world, noisy, name) for name in chosen.get("tasks", ["pos"])]
-    run = Run(single(noisy, tasks, chosen.get("mode", "adapter")), tasks, chosen.get("settings", SETTINGS))
+    build = single(noisy, tasks, chosen.get("mode", "adapter"), chosen.get("adapter", ADAPTER))
+    run = Run(build, tasks, chosen.get("settings", SETTINGS))
     run.go(token_budget=60)
     expected, facts = run.weights(), run.facts()
     rng = np.random.default_rng(sum(map(ord, case)))

@@ -1,0 +1,1 @@
+"""Training and prediction side by side with `transformers.Trainer` and `adapters.AdapterTrainer`."""
