@@ -7,8 +7,8 @@ from dataclasses import dataclass
 _DEFAULT = "{batch_size: 32, warmup_fraction: 0.1, schedule: linear, weight_decay: 0.0, max_length: 96}"
 _RATES = "full-ft: {learning_rate: 1e-3}, adapters: {learning_rate: 4e-3}"
 _STEPS = (
-    f"train={{default: {_DEFAULT}, intermediate: {{steps: 150}}, target: {{steps: 80}}, fusion: {{steps: 80}}, {_RATES}, "
-    "fuse: {learning_rate: 4e-3}}"
+    f"train={{default: {_DEFAULT}, intermediate: {{steps: 150}}, target: {{steps: 80}}, fusion: {{steps: 80}}, "
+    f"{_RATES}, fuse: {{learning_rate: 4e-3}}}}"
 )
 """Short trainings that suit the small backbones of the world."""
 
@@ -77,7 +77,7 @@ STUDIES = {
             "world-xnli: {adapters: {steps: 150}}, world-xqa: {adapters: {steps: 150}}}",
             "statistics={resamples: 500}",
         ),
-        reduced="a smaller backbone, shorter intermediate trainings, one seed, two of three targets with a third of the test",
+        reduced="a smaller backbone, shorter intermediate trainings, one seed, two of three targets on less test data",
     ),
     "xtreme-r-scaling": ExampleStudy(
         "xtreme-r-scaling",
