@@ -110,7 +110,9 @@ def _settings(plan: Plan) -> ReportSettings:
 def _scores(study: Study, results: Results, settings: ReportSettings) -> list[dict[str, Any]]:
     contrasts: list[Contrast] = []
     rows: list[dict[str, Any]] = []
-    for (_, _, _, target), system in study.systems.items():
+    # Models on untrained backbones are controls of a study; on their own card they are what was evaluated.
+    own = [(key[-1], system) for key, system in (*study.systems.items(), *study.controls.items())]
+    for target, system in own:
         data = results.target(target) if target in results.targets else None
         for group in study.groups[target]:
             if group.kind not in ("zero-shot", "source", "language"):
@@ -127,6 +129,8 @@ def _scores(study: Study, results: Results, settings: ReportSettings) -> list[di
                     "languages": len(group.languages),
                 }
             )
+    if not contrasts:
+        return []
     replicates = resample(study.table, contrasts, resamples=settings.resamples, seed=settings.seed)
     for row, estimate in zip(
         rows, estimates(study.table, replicates, scope="items", level=settings.level), strict=True

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from hub_study import Make, StudyFiles
+from hub_study import METHODS_RECIPE, Make, StudyFiles, make_study
 from transformers import AutoTokenizer, XLMRobertaModel
 
 from adapterxfer import load_bundle
@@ -149,6 +149,20 @@ def test_full_weights_must_be_asked_for(study: StudyFiles, tmp_path: Path) -> No
     with pytest.raises(BundleError, match=r"the bundle would hold 0\.\d MB"):
         make_bundle(study.plan(), Store(study.store), wanted, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_control_is_bundled_with_its_own_scores(tmp_path: Path) -> None:
+    """A head on the frozen backbone is no system of a comparison; on its own card it is what was evaluated."""
+    text = METHODS_RECIPE.replace("[sequential, stack]", "[head-only]").replace("adapters: [ADAPTERS]\n", "")
+    text = text.replace("[none, world-nli]", "[none]").replace("  adapters: {learn", "  head-only: {learn")
+    study = make_study(tmp_path, text)
+    (wanted,) = choose(study.plan())
+    folder, manifest = make_bundle(study.plan(), Store(study.store), wanted, tmp_path / "out", full_weights=True)
+    assert manifest.composition.variant == "head-only"
+    assert open_bundle(folder).difference == 0.0
+    results = json.loads((folder / "results.json").read_text())
+    assert {row["language"] for row in results["scores"]} == {"zero-shot", "en", "a1"}
+    assert "was not evaluated" not in (folder / "README.md").read_text()
 
 
 def test_a_model_on_language_adapters_is_refused(study: StudyFiles, tmp_path: Path) -> None:
