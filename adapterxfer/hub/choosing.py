@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from adapterxfer.catalog import ORACLE
 from adapterxfer.errors import BundleError
 from adapterxfer.hub.evidence import TRAINING_KINDS
 from adapterxfer.plan import Plan
@@ -42,7 +43,7 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
     found: dict[str, Wanted] = {}
     for cell in plan.cells:
         model = plan.stages[cell.predict].inputs.get("model")
-        if model is None or cell.seed != run:
+        if model is None or cell.seed != run or cell.control.startswith(ORACLE):
             continue
         keys = [model] if phase == "target" else list(_intermediates(plan, model))
         for key in keys:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import tasks, world_languages
+from adapterxfer.catalog import ORACLE, tasks, world_languages
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.hub.licences import facts_of
 from adapterxfer.plan import Cell, Plan
@@ -36,7 +36,7 @@ def cells_of(plan: Plan, key: str) -> list[Cell]:
     """Cells whose predictions come from one trained model; the first one of each target."""
     found: dict[str, Cell] = {}
     for cell in plan.cells:
-        if plan.stages[cell.predict].inputs.get("model") == key:
+        if plan.stages[cell.predict].inputs.get("model") == key and not cell.control.startswith(ORACLE):
             found.setdefault(cell.target, cell)
     return list(found.values())
 

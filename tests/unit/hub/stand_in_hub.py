@@ -29,6 +29,8 @@ ROUTES: list[tuple[str, str, str]] = [
     ("GET", f"/api/models/{NAME}", "info"),
     ("GET", f"/api/models/{NAME}/revision/(.+)", "info"),
     ("GET", f"/api/models/{NAME}/refs", "refs"),
+    ("GET", f"/api/datasets/{NAME}", "dataset"),
+    ("GET", f"/api/datasets/{NAME}/revision/(.+)", "dataset"),
     ("GET", f"/api/models/{NAME}/tree/(.+)", "tree"),
     ("POST", f"/api/models/{NAME}/branch/(.+)", "branch"),
     ("POST", f"/api/models/{NAME}/preupload/(.+)", "preupload"),

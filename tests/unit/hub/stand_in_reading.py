@@ -47,6 +47,9 @@ class Reading(Transport):
              "tags": [], "downloads": 0, "likes": 0, "gated": False, "disabled": False},
         )  # fmt: skip
 
+    def dataset(self, name: str, revision: str = "main") -> None:
+        self.info(f"datasets/{name}", revision)
+
     def refs(self, name: str) -> None:
         found = self.repository(name)
         if found is None:
