@@ -36,6 +36,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 PARTS = ("grid", "256", "768", "options")
+MODELS = ("full-ft", "adapter", "stack", "fuse-2", "fuse-3", "fuse-9")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,6 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with the original files")
     parser.add_argument("--work", type=Path, help="keep prepared tasks and backbones here, for other parts")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="parts to measure")
+    parser.add_argument("--models", choices=MODELS, nargs="+", default=MODELS, help="models at 256 and 768")
     parser.add_argument("--sides", choices=("ours", "usual", "usual-grouped"), nargs="+",
                         default=["ours", "usual", "usual-grouped"], help="sides of the grid")  # fmt: skip
     parser.add_argument("--turns", type=int, default=3, help="of every comparison; usual-grouped runs in the first")
@@ -78,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         plan = steps.StepPlan(asked.steps, asked.turns, asked.batch, asked.eval_batch)
         for hidden in (256, 768):
             if str(hidden) in asked.only:
-                steps.measure(inputs, hidden, plan, rows)
+                steps.measure(inputs, hidden, asked.models, plan, rows)
         for hidden in BACKBONES if "options" in asked.only else ():
             options.measure(inputs, hidden, plan, rows)
         if "grid" in asked.only:
