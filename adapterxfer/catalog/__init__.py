@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 from adapterxfer.catalog.backbones import UNTRAINED, backbones
-from adapterxfer.catalog.languages import (
+from adapterxfer.catalog.flores import FLORES
+from adapterxfer.catalog.languages import extension_languages, known_languages, languages, world_languages
+from adapterxfer.catalog.pretraining import (
     LOW_RESOURCE,
-    extension_languages,
-    known_languages,
-    languages,
+    PRETRAINING,
+    is_pretrained,
     low_by,
     low_resource,
     pretraining_gib,
-    world_languages,
+    undefined,
 )
-from adapterxfer.catalog.protocols import AS_RELEASED, FUSED, PROTOCOLS, Protocol, layer_in, metric_of, with_layer
+from adapterxfer.catalog.protocols import (
+    AS_RELEASED,
+    CROSS_FITTED,
+    FUSED,
+    PROTOCOLS,
+    Protocol,
+    layer_in,
+    metric_of,
+    with_layer,
+)
 from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
+from adapterxfer.catalog.source_records import Alternate, TaskSource
 from adapterxfer.catalog.systems import CONTROLS, METHODS, VARIANTS, controls_of
-from adapterxfer.catalog.task_sources import FLORES, REFUSED, SOURCES, Alternate, TaskSource
+from adapterxfer.catalog.task_sources import REFUSED, SOURCES
 from adapterxfer.catalog.tasks import overlaps, task_names, tasks
 
 __all__ = [
     "AS_RELEASED",
     "CONTROLS",
+    "CROSS_FITTED",
     "FLORES",
     "FUSED",
     "LOW_RESOURCE",
     "METHODS",
+    "PRETRAINING",
     "PROTOCOLS",
     "REFUSED",
     "SOURCES",
@@ -43,6 +56,7 @@ __all__ = [
     "backbones",
     "controls_of",
     "extension_languages",
+    "is_pretrained",
     "known_languages",
     "languages",
     "layer_in",
@@ -53,6 +67,7 @@ __all__ = [
     "pretraining_gib",
     "task_names",
     "tasks",
+    "undefined",
     "with_layer",
     "world_languages",
 ]

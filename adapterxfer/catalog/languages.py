@@ -68,39 +68,40 @@ yo|Yoruba|Niger-Congo|Defoid|Latin|2|0.0|udpos panx
 zh|Chinese (Mandarin)|Sino-Tibetan|Chinese|Han|5|63.5|xnli xcopa udpos panx xquad mlqa tatoeba lareqa pawsx bucc2018
 """
 
-# Languages of the extensions: code as data sets write it | name | family | genus | script. Joshi classes and sizes are
-# left open where they were not read at a source. All of them count as low-resource: that is what the extensions test.
+# Languages of the extensions: code as data sets write it | name | family | genus | script | Joshi class | CC-100 GiB.
+# Classes are empty where the list of Joshi et al. was not seen to name the language, or names another variety of it
+# (Quechua). All of them count as low-resource: that is what the extensions test.
 _EXTENSIONS = """
-bam|Bambara|Niger-Congo|Mande|Latin
-bbj|Ghomala|Niger-Congo|Bantoid|Latin
-ewe|Ewe|Niger-Congo|Kwa|Latin
-fon|Fon|Niger-Congo|Kwa|Latin
-hau|Hausa|Afro-Asiatic|Chadic|Latin
-ibo|Igbo|Niger-Congo|Igboid|Latin
-kin|Kinyarwanda|Niger-Congo|Bantu|Latin
-lug|Luganda|Niger-Congo|Bantu|Latin
-luo|Luo|Nilo-Saharan|Nilotic|Latin
-mos|Mossi|Niger-Congo|Gur|Latin
-nya|Chichewa|Niger-Congo|Bantu|Latin
-pcm|Nigerian Pidgin|Creole|Creoles and Pidgins|Latin
-sna|Shona|Niger-Congo|Bantu|Latin
-swa|Swahili (MasakhaNER)|Niger-Congo|Bantu|Latin
-tsn|Setswana|Niger-Congo|Bantu|Latin
-twi|Twi|Niger-Congo|Kwa|Latin
-wol|Wolof (MasakhaNER)|Niger-Congo|Wolof|Latin
-xho|Xhosa|Niger-Congo|Bantu|Latin
-yor|Yoruba (MasakhaNER)|Niger-Congo|Defoid|Latin
-zul|Zulu|Niger-Congo|Bantu|Latin
-aym|Aymara|Aymaran|Aymaran|Latin
-bzd|Bribri|Chibchan|Talamanca|Latin
-cni|Ashaninka|Arawakan|Campa|Latin
-gn|Guarani|Tupian|Tupi-Guarani|Latin
-hch|Wixarika|Uto-Aztecan|Corachol|Latin
-nah|Nahuatl|Uto-Aztecan|Aztecan|Latin
-oto|Otomi|Oto-Manguean|Otomian|Latin
-quy|Ayacucho Quechua|Quechuan|Quechuan|Latin
-shp|Shipibo-Konibo|Pano-Tacanan|Panoan|Latin
-tar|Raramuri|Uto-Aztecan|Tarahumaran|Latin
+bam|Bambara|Niger-Congo|Mande|Latin|1|0.0
+bbj|Ghomala|Niger-Congo|Bantoid|Latin||0.0
+ewe|Ewe|Niger-Congo|Kwa|Latin|1|0.0
+fon|Fon|Niger-Congo|Kwa|Latin|0|0.0
+hau|Hausa|Afro-Asiatic|Chadic|Latin|2|0.3
+ibo|Igbo|Niger-Congo|Igboid|Latin|1|0.0
+kin|Kinyarwanda|Niger-Congo|Bantu|Latin|1|0.0
+lug|Luganda|Niger-Congo|Bantu|Latin|1|0.0
+luo|Luo|Nilo-Saharan|Nilotic|Latin|0|0.0
+mos|Mossi|Niger-Congo|Gur|Latin|0|0.0
+nya|Chichewa|Niger-Congo|Bantu|Latin|1|0.0
+pcm|Nigerian Pidgin|Creole|Creoles and Pidgins|Latin||0.0
+sna|Shona|Niger-Congo|Bantu|Latin|1|0.0
+swa|Swahili (MasakhaNER)|Niger-Congo|Bantu|Latin||
+tsn|Setswana|Niger-Congo|Bantu|Latin|2|0.0
+twi|Twi|Niger-Congo|Kwa|Latin|1|0.0
+wol|Wolof (MasakhaNER)|Niger-Congo|Wolof|Latin||
+xho|Xhosa|Niger-Congo|Bantu|Latin|2|0.1
+yor|Yoruba (MasakhaNER)|Niger-Congo|Defoid|Latin||
+zul|Zulu|Niger-Congo|Bantu|Latin|2|0.0
+aym|Aymara|Aymaran|Aymaran|Latin|1|0.0
+bzd|Bribri|Chibchan|Talamanca|Latin||0.0
+cni|Ashaninka|Arawakan|Campa|Latin||0.0
+gn|Guarani|Tupian|Tupi-Guarani|Latin|1|0.0
+hch|Wixarika|Uto-Aztecan|Corachol|Latin||0.0
+nah|Nahuatl|Uto-Aztecan|Aztecan|Latin|1|0.0
+oto|Otomi|Oto-Manguean|Otomian|Latin||0.0
+quy|Ayacucho Quechua|Quechuan|Quechuan|Latin||0.0
+shp|Shipibo-Konibo|Pano-Tacanan|Panoan|Latin||0.0
+tar|Raramuri|Uto-Aztecan|Tarahumaran|Latin||0.0
 """
 
 _SAME = {"swa": "sw", "wol": "wo", "yor": "yo"}
@@ -132,9 +133,10 @@ def extension_languages() -> dict[str, Language]:
     """Languages that only the low-resource extensions test, by code."""
     table = {}
     for line in _EXTENSIONS.strip().splitlines():
-        code, name, family, genus, script = (cell.strip() for cell in line.split("|"))
+        code, name, family, genus, script, listed, size = (cell.strip() for cell in line.split("|"))
         same = languages().get(_SAME.get(code, ""))
-        joshi, gib = (same.joshi_class, same.cc100_gib) if same else (None, None)
+        joshi = same.joshi_class if same else int(listed) if listed else None
+        gib = same.cc100_gib if same else float(size)
         table[code] = Language(code, name, family, genus, script, joshi, gib, "low")
     return table
 
@@ -143,69 +145,6 @@ def extension_languages() -> dict[str, Language]:
 def known_languages() -> dict[str, Language]:
     """All real languages: the 50 of XTREME-R, then those of the extensions."""
     return languages() | extension_languages()
-
-
-LOW_RESOURCE = ("joshi", "gib", "unseen")
-"""Definitions of low-resource: class 0 to 2 of Joshi et al. 2020; little text in pretraining; none at all."""
-
-LITTLE_GIB = 5.0
-"""Text in pretraining below which a language counts as low-resource by ``gib``, unless another limit is given."""
-
-PRETRAINING = {
-    "xlm-r": "CC-100, GiB by language from table 6 of Conneau et al. 2020",
-    "mdeberta": "",
-    "mt5": "",
-    "mmbert": "",
-    "rembert": "",
-}
-"""Series of backbones -> the text whose size by language is known; empty where no such table was read."""
-
-
-def pretraining_gib(code: str, series: str = "xlm-r") -> float | None:
-    """GiB of a language in the pretraining text of a series of backbones.
-
-    Returns:
-        0.0 for a language that is not in it; None where the size is not known.
-
-    Raises:
-        ValueError: there is no such series or language.
-    """
-    if series not in PRETRAINING:
-        raise ValueError(f"series '{series}'; expected one of: {', '.join(PRETRAINING)}")
-    if code not in known_languages():
-        raise ValueError(f"language '{code}' is not in the catalogue")
-    return known_languages()[code].cc100_gib if PRETRAINING[series] else None
-
-
-def low_resource(definition: str, *, gib: float = LITTLE_GIB, series: str = "xlm-r") -> tuple[str, ...]:
-    """Codes of real languages that are low-resource by one definition; a claim should hold under several.
-
-    Args:
-        definition: one of `LOW_RESOURCE`: ``joshi`` (class 0 to 2 of Joshi et al. 2020), ``gib`` (less than ``gib`` GiB
-            of pretraining text) or ``unseen`` (none).
-        gib: limit of ``gib``.
-        series: of the backbones whose pretraining text is meant; ``joshi`` does not depend on it.
-
-    Raises:
-        ValueError: there is no such definition or series, or no sizes are known for the series.
-
-    Languages whose class or size is not known are left out, not guessed.
-    """
-    if definition not in LOW_RESOURCE:
-        raise ValueError(f"definition '{definition}'; expected {', '.join(LOW_RESOURCE)}")
-    table = known_languages()
-    if definition == "joshi":
-        return tuple(code for code, entry in table.items() if entry.joshi_class is not None and entry.joshi_class <= 2)
-    sizes = {code: pretraining_gib(code, series) for code in table}
-    if all(size is None for size in sizes.values()):
-        raise ValueError(f"series '{series}': no size by language is known, so '{definition}' cannot be decided")
-    limit = gib if definition == "gib" else 0.0
-    return tuple(code for code, size in sizes.items() if size is not None and (size < limit or size == 0.0))
-
-
-def low_by(code: str) -> tuple[str, ...]:
-    """The definitions by which a language is low-resource, with their usual limits and the text of XLM-R."""
-    return tuple(definition for definition in LOW_RESOURCE if code in low_resource(definition))
 
 
 @cache

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
+from adapterxfer.catalog.flores import FLORES
 from adapterxfer.catalog.languages import languages, world_languages
 from adapterxfer.catalog.records import Task
-from adapterxfer.catalog.task_sources import FLORES
 from adapterxfer.world.task_list import TASKS as WORLD_TASKS
 
 # name | format | kin | metric | Hub repository | licence | train examples | verified
@@ -44,7 +44,7 @@ xquad | span_qa | qa | qa_f1 | google/xquad | cc-by-sa-4.0 | | yes
 mlqa | span_qa | qa | mlqa_f1 | google/xtreme | cc-by-sa-3.0 | | yes
 tydiqa | span_qa | qa | qa_f1 | google-research-datasets/tydiqa | apache-2.0 | | yes
 bucc2018 | retrieval | retrieval | mining_f1 | mteb/BUCC | unstated | | yes
-tatoeba | retrieval | retrieval | retrieval_accuracy | google/xtreme | cc-by-2.0 | | yes
+tatoeba | retrieval | retrieval | retrieval_accuracy | mteb/tatoeba-bitext-mining | cc-by-2.0 | | yes
 mewslix | retrieval | retrieval | map_at_20 | izhx/mewsli-x | apache-2.0 | | no
 lareqa | retrieval | retrieval | map_at_20 | | cc-by-sa-4.0 | | yes
 masakhaner2 | tagging | ner | span_f1 | masakhane/masakhaner2 | stated twice, differently | {african} | no

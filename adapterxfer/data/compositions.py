@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapterxfer.catalog import FLORES
-from adapterxfer.data import choices, classification, pools, questions, tagged
+from adapterxfer.data import choices, classification, mewsli, pools, questions, tagged
 from adapterxfer.data.bitext import ISO3, read_tatoeba
 from adapterxfer.data.conllu import UPOS
 from adapterxfer.data.examples import Example, FormatName
@@ -218,9 +218,9 @@ DATASETS: Mapping[str, Dataset] = {
             "test": (("wikinews_mentions-test.jsonl", "wikinews_mentions/test-{lang}.jsonl"),),
             "test-pool": (("candidate_set_entities.jsonl",),),
         },
-        pools.read_mewsli_mentions,
-        read_pool=pools.read_mewsli_pool,
-        read_pairs=pools.read_mewsli_pairs,
+        mewsli.read_mewsli_mentions,
+        read_pool=mewsli.read_mewsli_pool,
+        read_pairs=mewsli.read_mewsli_pairs,
     ),
     "masakhaner2": Dataset(
         {

@@ -12,6 +12,7 @@ from adapterxfer.catalog import (
     METHODS,
     VARIANTS,
     controls_of,
+    known_languages,
     overlaps,
 )
 from adapterxfer.plan.model import Cell, Plan, Refusal
@@ -21,6 +22,7 @@ from adapterxfer.plan.stages import HEAD_ONLY, VERSIONS, StageMaker
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import AdapterSpec
+from adapterxfer.recipe.tiers import tiered
 from adapterxfer.store.keys import Stage
 
 CONTROL = "control"
@@ -281,6 +283,13 @@ class _Builder:
             "statistics": recipe.statistics.identity(),
             "cells": [{**cell.labels(), "predict": roles[cell.predict]} for cell in cells],
         }
+        if recipe.low_resource is not None and not recipe.synthetic:
+            codes = sorted({code for cell in cells for code in recipe.languages_of(cell.target)})
+            table = tiered(recipe, known_languages())
+            identity["languages"] = {
+                code: {"name": table[code].name, "family": table[code].family, "resource": table[code].resource}
+                for code in codes
+            }
         inputs = {role: key for key, role in roles.items()}
         trained = dict.fromkeys(cell.backbone for cell in cells if recipe.is_own(cell.backbone))
         inputs |= {f"pretrain.{name}": self.maker.pretrain(name) for name in trained}

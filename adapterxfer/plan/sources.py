@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from adapterxfer.catalog import SOURCES, Task
@@ -42,7 +43,7 @@ class Sources:
     """Describes each task of a recipe; all original files are looked up together, when the first one is asked for.
 
     Missing files do not stop the planning, so that a study can be counted before its data are there; ``missing`` then
-    holds the error that lists all of them.
+    lists all of them.
 
     Args:
         files: describes original files; replaced in tests.
@@ -56,7 +57,15 @@ class Sources:
         self._files = files
         self._world = world
         self._described: Mapping[str, Source] | None = None
-        self.missing: DataError | None = None
+        self._missing: list[DataError] = []
+
+    @property
+    def missing(self) -> DataError | None:
+        """Everything that is missing, as one error."""
+        if not self._missing:
+            return None
+        fixes = dict.fromkeys(error.fix for error in self._missing if error.fix)
+        return DataError("\n".join(error.what for error in self._missing), fix="\n       ".join(fixes))
 
     def of_task(self, task: Task) -> Source:
         """The ``source`` of a task's prepare stage."""
@@ -67,26 +76,40 @@ class Sources:
             return self._from_files(self._file_name(task.name))
         if task.source == "local" or self._recipe.data_root is not None:
             return self._local_first(task)
-        return _of_hub(task)
+        return self._from_hub(task)
 
     def _local_first(self, task: Task) -> Source:
         """Original files where the folder has all of them, else the Hub, else what is missing."""
         from adapterxfer.data.compositions import COMPOSITIONS
         from adapterxfer.data.sources import describe_layouts, describe_present
 
-        hub = _of_hub(task)
         root, languages = self._recipe.data_root, self._recipe.languages_of(task.name)
         if root is None or task.name not in COMPOSITIONS:
-            return hub
+            return self._from_hub(task)
         options = self._recipe.tasks.get(task.name)
         try:
             if options is not None and options.layout:
                 layouts: dict[str, Any] = {role: layout for role, layout in options.layout.items()}  # noqa: C416 - widens
                 return describe_layouts(task.name, root, languages, layouts)
-            return describe_present(task.name, root, languages) or hub
+            return describe_present(task.name, root, languages) or self._from_hub(task)
         except DataError as error:
-            self.missing = self.missing or error
-            return hub
+            self._missing.append(error)
+            return _of_hub(task)
+
+    def _from_hub(self, task: Task) -> Source:
+        """A repository; what no repository holds is missing, by the names of its files."""
+        from adapterxfer.data.compositions import COMPOSITIONS
+        from adapterxfer.data.files import list_files
+        from adapterxfer.data.origins import need_files, off_hub
+        from adapterxfer.data.sources import file_task, locate
+
+        protocol, root = self._recipe.protocol_of(task.name), self._recipe.data_root
+        if (task.name in COMPOSITIONS or task.name == "udpos") and (absent := off_hub(task.name, protocol)):
+            languages = self._recipe.languages_of(task.name)
+            name, files = file_task(task.name, protocol), list_files(Path(root)) if root is not None else ()
+            problems = locate(name, files, languages)[1] if root is not None else ()
+            self._missing.append(need_files(task.name, languages, absent, problems))
+        return _of_hub(task)
 
     def of_texts(self, folder: str, languages: Sequence[str]) -> Source:
         """The ``source`` of the texts of an MLM mix."""
@@ -109,7 +132,7 @@ class Sources:
         try:
             return describe()
         except DataError as error:
-            self.missing = self.missing or error
+            self._missing.append(error)
             return {"kind": "files", "files": None}
 
     @property
@@ -141,7 +164,7 @@ class Sources:
             try:
                 self._described = self._files(requests, recipe.data_root)
             except DataError as error:
-                self.missing = error
+                self._missing.append(error)
                 self._described = {task: {"kind": "files", "files": None} for task, _ in requests}
         return self._described[name]
 
@@ -150,4 +173,5 @@ def _of_hub(task: Task) -> Source:
     """A repository and the commit that the catalogue pins; without one, what its branch holds is read."""
     source = SOURCES.get(task.name)
     kind = "hub" if task.source == "files" else task.source
-    return {"kind": kind, "repo": task.hub, "revision": source.pinned if source else None}
+    repository = source.repository if source is not None else task.hub
+    return {"kind": kind, "repo": repository or None, "revision": source.pinned if source else None}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
+from adapterxfer.catalog import CROSS_FITTED
 from adapterxfer.data.examples import CandidateExample, Example, SearchExample
 from adapterxfer.data.storage import StoredTask
 from adapterxfer.formats.base import Feature, Format
@@ -84,16 +86,20 @@ class Embedder:
 
 
 def predict_pool(
-    task: StoredTask, languages: Sequence[str], embedder: Embedder
+    task: StoredTask, languages: Sequence[str], embedder: Embedder, protocol: str = ""
 ) -> tuple[list[Example], list[str], dict[str, Any]]:
     """Predictions of all queries in the order of the languages.
+
+    Args:
+        protocol: says where the threshold of mined pairs is tuned, see `CROSS_FITTED`.
 
     Returns:
         The queries; for each, the ids of the best candidates as a JSON list, or the id of the mined translation (an
         empty text for none); and what else was found: thresholds by language, or the size of the pool.
     """
-    if task.languages(SAMPLE):
-        return _mine(task, languages, embedder)
+    crossed = CROSS_FITTED in protocol.split("/")
+    if crossed or task.languages(SAMPLE):
+        return _mine(task, languages, embedder, crossed=crossed)
     pool = [candidate for code in task.languages(POOL) for candidate in _candidates(task, POOL, code)]
     ids = [candidate.example_id for candidate in pool]
     vectors = embedder.embed([candidate.text for candidate in pool], query=False)
@@ -124,27 +130,68 @@ def rank(
 
 
 def _mine(
-    task: StoredTask, languages: Sequence[str], embedder: Embedder
+    task: StoredTask, languages: Sequence[str], embedder: Embedder, *, crossed: bool
 ) -> tuple[list[Example], list[str], dict[str, Any]]:
-    """BUCC: the margin from which on pairs are kept is tuned on the sample, then used on the test."""
+    """BUCC: pairs with a margin of at least a threshold.
+
+    Args:
+        crossed: the threshold for each half of the source sentences is tuned on the other half; else on the sample.
+    """
     queries: list[Example] = []
     predictions: list[str] = []
-    thresholds: dict[str, float] = {}
+    thresholds: dict[str, Any] = {}
     for code in languages:
-        scores = {}
-        for split, pool in ((SAMPLE, SAMPLE_POOL), ("test", POOL)):
-            sources, targets = _queries(task, split, code), _candidates(task, pool, code)
-            texts = [[e.text for e in side] for side in (sources, targets)]
-            vectors = [embedder.embed(side, query=first) for side, first in zip(texts, (True, False), strict=True)]
-            ids = [[e.example_id for e in side] for side in (sources, targets)]
-            scores[split] = mine_ids(vectors[0], vectors[1], texts[0], texts[1], ids[0], ids[1])
-        gold = {(query.example_id, name) for query in _queries(task, SAMPLE, code) for name in query.relevant}
-        thresholds[code] = best_threshold(scores[SAMPLE], gold)
-        kept = {source: target for (source, target), score in scores["test"].items() if score >= thresholds[code]}
-        found = _queries(task, "test", code)
+        scores, found = _mined(task, "test", POOL, code, embedder), _queries(task, "test", code)
+        if crossed:
+            kept, limits = cross_fitted(scores, found)
+            thresholds[code] = [round(limit, 6) for limit in limits]
+        else:
+            tuned = _queries(task, SAMPLE, code)
+            limit = best_threshold(_mined(task, SAMPLE, SAMPLE_POOL, code, embedder), _gold(tuned))
+            kept = {source: target for (source, target), score in scores.items() if score >= limit}
+            thresholds[code] = round(limit, 6)
         predictions += [kept.get(query.example_id, "") for query in found]
         queries += found
-    return queries, predictions, {"thresholds": {code: round(value, 6) for code, value in thresholds.items()}}
+    return queries, predictions, {"thresholds": thresholds}
+
+
+def cross_fitted(
+    scores: Mapping[tuple[str, str], float], queries: Sequence[SearchExample]
+) -> tuple[dict[str, str], tuple[float, float]]:
+    """Pairs kept where the gold of a half of the source sentences decides the threshold of the other half.
+
+    A hash of the id says to which half a sentence belongs, so nothing else about the data does.
+
+    Args:
+        scores: margin of every mined pair of ids.
+        queries: all source sentences with their right candidates.
+
+    Returns:
+        Source id -> target id of the pairs kept, and the thresholds used for the first and the second half.
+    """
+    half = {query.example_id: hashlib.sha256(query.example_id.encode()).digest()[0] % 2 for query in queries}
+    limits = tuple(
+        best_threshold(
+            {pair: score for pair, score in scores.items() if half[pair[0]] == other},
+            _gold([query for query in queries if half[query.example_id] == other]),
+        )
+        for other in (1, 0)
+    )
+    kept = {source: target for (source, target), score in scores.items() if score >= limits[half[source]]}
+    return kept, (limits[0], limits[1])
+
+
+def _mined(task: StoredTask, split: str, pool: str, code: str, embedder: Embedder) -> dict[tuple[str, str], float]:
+    """Margin of every pair mined between a split and its pool, by ids."""
+    sources, targets = _queries(task, split, code), _candidates(task, pool, code)
+    texts = [[e.text for e in side] for side in (sources, targets)]
+    vectors = [embedder.embed(side, query=first) for side, first in zip(texts, (True, False), strict=True)]
+    ids = [[e.example_id for e in side] for side in (sources, targets)]
+    return mine_ids(vectors[0], vectors[1], texts[0], texts[1], ids[0], ids[1])
+
+
+def _gold(queries: Sequence[SearchExample]) -> set[tuple[str, str]]:
+    return {(query.example_id, name) for query in queries for name in query.relevant}
 
 
 def _queries(task: StoredTask, split: str, language: str) -> list[SearchExample]:

@@ -13,6 +13,7 @@ from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.settings import missing_settings
+from adapterxfer.recipe.tiers import tier_problems
 from adapterxfer.recipe.yaml_core import Document, Path
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _sources(recipe)
     found += arm_problems(recipe)
     found += _protocols(recipe)
+    found += tier_problems(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
         found.append((("pretrain", "corpus", "languages"), "translation pairs need English first among the languages"))

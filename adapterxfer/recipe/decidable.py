@@ -13,6 +13,7 @@ from adapterxfer.catalog.records import Language
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.recipe.messages import suggestion
+from adapterxfer.recipe.tiers import tiered
 
 if TYPE_CHECKING:
     from adapterxfer.recipe.recipe import Recipe
@@ -214,5 +215,7 @@ LANGUAGE_AXES = ("family", "resource", "language")
 
 
 def languages_of(recipe: Recipe) -> dict[str, Language]:
-    """Facts about the languages of a recipe's targets: the world's for made-up tasks, else those of the catalogue."""
-    return dict(world_languages()) if recipe.synthetic else dict(known_languages())
+    """Facts about the languages of a recipe's targets: the world's for made-up tasks, else the catalogue's, in the
+    tiers that the recipe declares.
+    """
+    return dict(world_languages()) if recipe.synthetic else tiered(recipe, known_languages())

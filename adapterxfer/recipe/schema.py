@@ -35,6 +35,7 @@ from adapterxfer.recipe.fields import (
 )
 from adapterxfer.recipe.hypotheses import Hypothesis, Method
 from adapterxfer.recipe.series import Pretrain
+from adapterxfer.recipe.tiers import LowResource
 
 METHODS_OF_SOME_LAYERS = ("seq_bn", "double_seq_bn", "par_bn")
 PHASES = ("intermediate", "target", "fusion")
@@ -313,6 +314,7 @@ class RecipeModel(Section):
     mlm_mix: MlmMix | None = None
     translated: Translated | None = None
     world: bool = False
+    low_resource: LowResource | None = None
     fusion_task: TaskName | None = None
     fusion: FusionOptions | None = None
     backbone_sources: dict[PlainName, BackboneSource] = Field(default_factory=dict)

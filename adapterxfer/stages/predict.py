@@ -99,7 +99,7 @@ def _ask_model(
             layer = 0 if system["kind"] == "control" else layer
             embedder = embedder_of_backbone(backbone, layer, fmt, batch_tokens=batch_tokens, device=device)
             notes["layer"] = layer
-        queries, found, more = predict_pool(task, languages, embedder)
+        queries, found, more = predict_pool(task, languages, embedder, protocol)
         return queries, ControlResult(found), {**notes, **more}
     encoded = encode_test(task, fmt, split, languages, backbone)
     match system["kind"]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.catalog import SOURCES
 from adapterxfer.data.examples import TaskData
 from adapterxfer.data.original import read_original
 from adapterxfer.data.sources import CORPUS, check_source, locate
@@ -52,6 +54,7 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
     elif source["kind"] in ("hub", "local"):
         from adapterxfer.data.hub import read_hub
 
+        _check_pin(identity["task"], source)
         data = read_hub(
             identity["task"],
             identity["languages"],
@@ -82,6 +85,24 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
         context.log({"note": note, "count": count})
     counts = {f"{split}.{language}": len(examples) for (split, language), examples in data.splits.items()}
     return {"examples": counts, "fingerprint": content["fingerprint"], "notes": dict(data.notes)}
+
+
+def _check_pin(task: str, source: Mapping[str, Any]) -> None:
+    """The commit of the plan is the one that is read, never another one under the same key.
+
+    Raises:
+        StageError: the catalogue of this version pins another repository or commit.
+    """
+    known = SOURCES.get(task)
+    if known is None:
+        return
+    planned, read = (source.get("repo"), source.get("revision")), (known.repository or None, known.pinned)
+    if planned != read:
+        shown = [f"{repository} at {commit or 'its branch'}" for repository, commit in (planned, read)]
+        raise StageError(
+            f"prepare stage of '{task}': planned from {shown[0]}; this version reads {shown[1]}",
+            fix="plan the recipe again with this version",
+        )
 
 
 def _read_files(root: Path, identity: Any) -> TaskData:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
 
 from adapterxfer.catalog import SOURCES
 from adapterxfer.data import hub
+from adapterxfer.data.compositions import COMPOSITIONS
+from adapterxfer.data.origins import need_files, off_hub
 from adapterxfer.data.storage import check_task
 from adapterxfer.errors import DataError
 
@@ -118,3 +121,80 @@ def test_a_whole_task(rows):
 def test_tasks_without_repository_say_where_to_get_them():
     with pytest.raises(DataError, match="not on the Hub"):
         one("ccg", form="tagging")
+
+
+def test_every_pin_of_the_catalogue_reaches_the_loader(monkeypatch):
+    """The revision of every repository, first and alternate, is what the library is asked for."""
+    datasets = pytest.importorskip("datasets")
+    asked: list[tuple[str, Any]] = []
+
+    def load(repository: str, **options: Any):
+        url = str(options.get("data_files", {}).get("lines", ""))
+        if url:
+            repository, _, rest = url.removeprefix("hf://datasets/").partition("@")
+            options["revision"] = rest.partition("/")[0]
+        asked.append((repository, options.get("revision")))
+        raise OSError("not reached")
+
+    monkeypatch.setattr(datasets, "load_dataset", load)
+    pinned = 0
+    for name, source in SOURCES.items():
+        for place in source.places() if source.repository else ():
+            asked.clear()
+            split = next(iter(place.splits.values()), ("",))[0]
+            read = (
+                partial(one, name, "de", "retrieval", "test")
+                if source.lines
+                else partial(hub._load, place, split, "de")
+            )
+            with pytest.raises(DataError):
+                read()
+            assert asked == [(place.repository, place.revision or None)]
+            pinned += place.pinned is not None
+    assert pinned == 6  # xquad, bucc2018, tatoeba, mewslix, sib200 and the alternate of sib200
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"sentence1": ["a"], "sentence2": ["b"], "gold": [[0, 1]]}, "counted from 1"),
+        ({"sentence1": ["a"], "sentence2": ["b"], "gold": [[1, 2]]}, "counted from 1"),
+        ({"sentence1": ["a"], "sentence2": ["b"], "gold": []}, "no gold pair"),
+        (None, "2 rows"),
+    ],
+)
+def test_damaged_sides_of_bucc_are_refused(rows, row, message):
+    whole = {"sentence1": ["a"], "sentence2": ["b"], "gold": [[1, 1]]}
+    rows["mteb/BUCC"] = ([row] if row else [whole, whole], {})
+    with pytest.raises(DataError, match=message):
+        one("bucc2018", "de", "retrieval", "test")
+
+
+@pytest.mark.parametrize(
+    ("task", "protocol", "absent"),
+    [
+        ("xnli", "", []),
+        ("anli+", "", []),
+        ("tatoeba", "", []),
+        ("mewslix", "", []),
+        ("bucc2018", "bucc/threshold-cross-fitted", []),
+        ("bucc2018", "bucc/threshold-from-sample", [("bucc2018", "sample"), ("bucc2018", "sample-pool")]),
+        ("lareqa", "", [("lareqa", "test"), ("lareqa", "test-pool")]),
+        ("masakhapos", "", [("masakhapos", "test")]),
+        ("ccg", "", [("ccg", "train")]),
+        ("udpos", "", []),
+        ("udpos", "udpos/fused-words", [("udpos", "test")]),
+    ],
+)
+def test_what_no_repository_holds(task, protocol, absent):
+    assert off_hub(task, protocol) == absent
+    if absent:
+        text = str(need_files(task, ("de", "fr"), absent))
+        assert text.startswith(f"{task}: ")
+        assert "--set data_root=PATH" in text
+
+
+def test_only_what_is_named_here_is_off_the_hub():
+    assert {task for task in COMPOSITIONS if off_hub(task)} == {"bucc2018", "lareqa", "masakhapos", "ccg"}
+    for dataset in ("bucc2018", "lareqa", "masakhapos", "ccg"):
+        assert SOURCES[dataset].origin

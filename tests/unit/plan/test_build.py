@@ -365,3 +365,33 @@ def test_the_whole_grid_reuses_the_stages_of_the_quickstart() -> None:
     small, whole = (build_plan(load_recipe(RECIPES / f"{name}.yaml")) for name in ("quickstart", "world-full"))
     apart = set(small.stages) - set(whole.stages)
     assert {small.stages[key].kind for key in apart} == {"report"}
+
+
+def test_what_no_repository_holds_stops_a_run_before_it_starts(tmp_path):
+    text = """\
+recipe: 1
+name: pools
+backbones: [world-nano]
+intermediate_tasks: [none]
+target_tasks: [lareqa, bucc2018, tatoeba]
+variants: [full-ft]
+seeds: [1]
+train: {default: {learning_rate: 1e-3, steps: 5}}
+"""
+    recipe = parse_recipe(text, "r", ())
+    plan = build_plan(recipe, sources=Sources(recipe))
+    assert plan.missing_data is not None
+    for part in ("lareqa: no repository", "xquad?r/", "bucc2018: no repository", "zh-en.sample.zh", "protocol: cross-"):
+        assert part in plan.missing_data.what
+    assert "tatoeba" not in plan.missing_data.what
+    with pytest.raises(DataError, match="no repository on the Hub"):
+        plan.require_runnable()
+    # With a folder, what is missing there is said; the other protocol needs no file.
+    (tmp_path / "train-v1.1.json").write_text("{}", encoding="utf-8")
+    chosen = (f"data_root={tmp_path}", "tasks={bucc2018: {protocol: cross-fitted}}")
+    recipe = parse_recipe(text, "r", chosen)
+    missing = build_plan(recipe, sources=Sources(recipe)).missing_data
+    assert missing is not None
+    assert "test de (lareqa): missing" in missing.what
+    assert "squad-retrieval" not in missing.what
+    assert "bucc2018" not in missing.what

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,8 +18,8 @@ from adapterxfer.catalog import PROTOCOLS, tasks
 from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.examples import RetrievalExample, SearchExample, TaskData
 from adapterxfer.data.files import list_files
+from adapterxfer.data.mewsli import entity_text, mention_text
 from adapterxfer.data.official import find, read_official
-from adapterxfer.data.pools import entity_text, mention_text
 from adapterxfer.data.storage import read_task, write_task
 from adapterxfer.errors import DataError
 from adapterxfer.formats.encoded import encode_split
@@ -25,10 +27,10 @@ from adapterxfer.formats.registry import format_of_head, get_format
 from adapterxfer.formats.retrieval import decode_pairs
 from adapterxfer.formats.tokenization import encoder_for
 from adapterxfer.metrics.benchmarks import BENCHMARKS
-from adapterxfer.metrics.retrieval import average_precision, mine_ids
+from adapterxfer.metrics.retrieval import average_precision, best_threshold, mine_ids
 from adapterxfer.metrics.submission import count_task
 from adapterxfer.predict.official import write_submission
-from adapterxfer.predict.pools import Embedder, predict_pool, rank
+from adapterxfer.predict.pools import Embedder, cross_fitted, predict_pool, rank
 from adapterxfer.predict.systems import predict_backbone
 from adapterxfer.predict.table import read_predictions
 from adapterxfer.stages.context import StageContext
@@ -198,6 +200,42 @@ def test_bucc_mines_equal_sentences_and_leaves_repeated_ones_out(tmp_path, backb
     assert [len(e.relevant) for e in queries] == [1, 1, 1, 0, 0, 0, 0, 0]
 
 
+def test_bucc_without_a_sample_tunes_each_half_on_the_other(tmp_path, backbone_folder):
+    task = read_task(prepare("bucc2018", tmp_path))
+    loaded = load_backbone(IDENTITY, backbone_folder)
+    protocol = PROTOCOLS["bucc2018"]["cross-fitted"].text
+    fmt = get_format("retrieval", protocol)
+    assert (fmt.special_tokens, fmt.centred) == (True, False)
+    embedder = Embedder(
+        lambda ids, mask: loaded.model(ids, mask).last_hidden_state, fmt.make_head(16, (), generator=torch.Generator()),
+        fmt, loaded.tokenizer, max_length=32,
+    )  # fmt: skip
+    *_, notes = predict_pool(task, ["de"], embedder, protocol)
+    assert len(notes["thresholds"]["de"]) == 2
+    *_, tuned = predict_pool(task, ["de"], embedder, tasks()["bucc2018"].protocol)
+    assert isinstance(tuned["thresholds"]["de"], float)
+
+
+def test_a_half_never_sees_its_own_gold():
+    queries = [SearchExample(f"s{i}", f"s{i}", "de", "", (f"t{i}",) if i % 3 else ()) for i in range(60)]
+    scores = {(f"s{i}", f"t{i}"): 1.0 + i / 100 for i in range(60)}
+    kept, (first, second) = cross_fitted(scores, queries)
+    half = [hashlib.sha256(f"s{i}".encode()).digest()[0] % 2 for i in range(60)]
+    assert 20 < sum(half) < 40
+    for number, limit in ((0, first), (1, second)):
+        other = [i for i in range(60) if half[i] != number]
+        gold = {(f"s{i}", f"t{i}") for i in other if i % 3}
+        assert limit == best_threshold({(f"s{i}", f"t{i}"): scores[f"s{i}", f"t{i}"] for i in other}, gold)
+        own = [i for i in range(60) if half[i] == number]
+        assert {i for i in own if f"s{i}" in kept} == {i for i in own if scores[f"s{i}", f"t{i}"] >= limit}
+    # Other gold in the first half leaves the pairs of the first half as they are, and moves those of the second.
+    changed = [replace(query, relevant=()) if half[i] == 0 and i < 50 else query for i, query in enumerate(queries)]
+    again, limits = cross_fitted(scores, changed)
+    assert limits[0] == first
+    assert limits[1] != second
+    assert {name for name in again if half[int(name[1:])] == 0} == {name for name in kept if half[int(name[1:])] == 0}
+
+
 def test_repeated_sentences_use_their_last_vector():
     near, far = [1.0, 0.1, 0.1], [0.1, 1.0, 0.1]
     # Were the first vector of "a" used, it would be the best partner of t1.
@@ -287,7 +325,7 @@ def test_ranks_agree_with_sorting_everything():
 
 
 def test_notes_count_mentions_that_cross_sentences(tmp_path):
-    from adapterxfer.data.pools import read_mewsli_mentions
+    from adapterxfer.data.mewsli import read_mewsli_mentions
 
     row = mention("a", "de", "the tom ran", "tom", "Q0")
     row["context"]["sentence_spans"] = [{"start": 0, "end": 5}]

@@ -14,7 +14,7 @@ from adapterxfer.data.original import read_original
 from adapterxfer.data.storage import read_task
 from adapterxfer.data.texts import read_texts
 from adapterxfer.data.translations import describe_texts, describe_translations
-from adapterxfer.errors import DataError
+from adapterxfer.errors import DataError, StageError
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.prepare import execute
 from adapterxfer.store.keys import Stage
@@ -133,3 +133,14 @@ def test_the_world_stands_in_under_the_real_name(tmp_path: Path) -> None:
     assert other.split("train", "d2") == expected.splits["train", "d2"]
     texts = {"what": "texts", "source": WORLD, "folder": None, "languages": ["en", "c1"], "lines": 8, "seed": 0}
     assert prepare(tmp_path / "texts", texts)["lines"] == {"en": 8, "c1": 8}
+
+
+def test_a_plan_of_another_commit_is_not_carried_out(tmp_path: Path) -> None:
+    identity = {"what": "task", "task": "tatoeba", "format": "retrieval", "languages": ["de"], "protocol": ""}
+    identity |= {"train_examples": None, "dev_examples": None, "test_examples": None, "seed": 0}
+    for number, (repository, commit) in enumerate((("google/xtreme", "6" * 40), ("mteb/tatoeba-bitext-mining", None))):
+        source = {"kind": "hub", "repo": repository, "revision": commit}
+        with pytest.raises(StageError) as caught:
+            prepare(tmp_path / str(number), identity | {"source": source})
+        assert f"planned from {repository} at" in str(caught.value)
+        assert "this version reads mteb/tatoeba-bitext-mining at 69e8f12da6e31d59" in str(caught.value)

@@ -1,0 +1,69 @@
+"""Which languages a study calls low-resource: the option of the recipe, and the tiers that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from adapterxfer.catalog.backbones import backbones
+from adapterxfer.catalog.pretraining import LITTLE_GIB, PRETRAINING, low_resource, undefined
+from adapterxfer.catalog.records import Language
+from adapterxfer.recipe.base import Section
+
+if TYPE_CHECKING:
+    from adapterxfer.recipe.recipe import Recipe
+
+Series = Literal["xlm-r", "mdeberta", "mt5", "mmbert", "rembert"]
+
+
+class LowResource(Section):
+    """One of three definitions.
+
+    Attributes:
+        by: ``joshi`` (class 0 to 2, as without this option; the tiers are low, mid and high), ``gib`` (less pretraining
+            text than a limit) or ``unseen`` (none); the last two make two tiers, low and high.
+        gib: limit of ``gib``.
+        series: whose pretraining text is meant; by default that of the recipe's backbones.
+    """
+
+    by: Literal["joshi", "gib", "unseen"]
+    gib: Annotated[float, Field(gt=0, le=10_000)] = LITTLE_GIB
+    series: Series | None = None
+
+
+def tiered(recipe: Recipe, table: Mapping[str, Language]) -> dict[str, Language]:
+    """Languages in the tiers that the recipe declares; as they are where it declares none."""
+    option = recipe.low_resource
+    if option is None or option.by == "joshi":
+        return dict(table)
+    low = set(low_resource(option.by, gib=option.gib, series=option.series or _series(recipe)[0]))
+    return {code: replace(entry, resource="low" if code in low else "high") for code, entry in table.items()}
+
+
+def tier_problems(recipe: Recipe) -> list[tuple[tuple[str, ...], str]]:
+    """Why the declared definition cannot be used for this recipe."""
+    option = recipe.low_resource
+    if option is None or option.by == "joshi" or recipe.world:  # stand-ins are in the languages of the world
+        return []
+    if recipe.synthetic:
+        return [(("low_resource",), "the languages of the world have tiers of their own; leave it out")]
+    found = [option.series] if option.series else _series(recipe)
+    if not found:
+        return [(("low_resource",), f"name a series whose pretraining text is meant: {', '.join(PRETRAINING)}")]
+    reasons = [reason for series in found if (reason := undefined(option.by, series))]
+    if reasons:
+        return [(("low_resource", "by"), f"{reasons[0]}; name a series that has figures, or use 'joshi'")]
+    if len({PRETRAINING[series].name for series in found}) > 1:
+        names = ", ".join(found)
+        return [(("low_resource",), f"the backbones ({names}) saw different pretraining text; name one series")]
+    return []
+
+
+def _series(recipe: Recipe) -> list[str]:
+    """Series of the recipe's backbones whose pretraining text has a name."""
+    known = backbones()
+    named = (known[name].series for name in recipe.backbones if name in known)
+    return list(dict.fromkeys(series for series in named if series in PRETRAINING))
