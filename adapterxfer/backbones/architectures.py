@@ -41,6 +41,7 @@ class Architecture:
         prefixes: beginnings of tensor names that a checkpoint of a model with a head adds.
         dropped: beginnings of tensor names, after that, which are no part of the encoder.
         attention: implementations, fastest first; a request for one that is not there gets the first.
+        embeddings: module whose output is what the first layer reads; None where it is narrower than the layers.
         layers: path of the layers.
         linears: role -> path of linear maps, relative to a layer.
         sums: ``attention`` and ``ffn`` -> where their sums are; empty where an own encoder runs the model.
@@ -66,6 +67,7 @@ class Architecture:
     positions: Literal["from-pad", "absolute", "relative"]
     score_dropout: str = "attention_probs_dropout_prob"
     start_deviation: str | None = "initializer_range"
+    embeddings: str | None = "embeddings"
     sentencepiece: str | None = None
     tokenizer: str | None = None
 
@@ -183,6 +185,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             _POST_NORM,
             True,
             "absolute",
+            embeddings=None,
             sentencepiece="sentencepiece.model",
             tokenizer="RemBertTokenizer",
         ),
@@ -209,6 +212,7 @@ ARCHITECTURES: Mapping[str, Architecture] = {
             "relative",
             score_dropout="dropout_rate",
             start_deviation=None,
+            embeddings="encoder.embed_tokens",
             sentencepiece="spiece.model",
             tokenizer="T5Tokenizer",
         ),

@@ -26,7 +26,7 @@ from adapterxfer.catalog.protocols import (
 )
 from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
 from adapterxfer.catalog.source_records import Alternate, TaskSource
-from adapterxfer.catalog.systems import CONTROLS, METHODS, VARIANTS, controls_of
+from adapterxfer.catalog.systems import CONTROLS, METHODS, ORACLE, VARIANTS, controls_of
 from adapterxfer.catalog.task_sources import REFUSED, SOURCES
 from adapterxfer.catalog.tasks import overlaps, task_names, tasks
 
@@ -38,6 +38,7 @@ __all__ = [
     "FUSED",
     "LOW_RESOURCE",
     "METHODS",
+    "ORACLE",
     "PRETRAINING",
     "PROTOCOLS",
     "REFUSED",

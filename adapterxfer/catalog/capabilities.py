@@ -29,10 +29,15 @@ ARCHITECTURES: dict[str, str] = {
 
 BARE = ("full-ft", "head-only")
 ADAPTED = ("sequential", "stack", "fuse", "merge")
-COMPOSITIONS = (*BARE, *ADAPTED)
+LANGUAGE = "language"
+"""A language's own adapter, below those of tasks."""
+COMPOSITIONS = (*BARE, *ADAPTED, LANGUAGE)
 _MODEL_TYPES = tuple(dict.fromkeys(ARCHITECTURES.values()))
+LANGUAGE_METHODS = ("seq_bn_inv", "seq_bn")
+"""Adapter methods a language's adapter may have; the first is the one of MAD-X."""
 _BUILT = (
     "seq_bn",
+    "seq_bn_inv",
     "double_seq_bn",
     "par_bn",
     "compacter",
@@ -44,12 +49,18 @@ _BUILT = (
     "ia3",
     "vera",
 )
-_NOT_BUILT = ("seq_bn_inv",)
 _ONLY_XLM_R = ("prefix",)
 _NO_PREFIX = "keys and values can be put before the tokens in the own forward pass of XLM-R only"
+_NARROW = "the map is as wide as the layers, the embeddings of RemBERT are narrower"
+_NO_MASKED_LM = {
+    "rembert": "its embeddings are narrower than its layers, so no output matrix can be tied to them",
+    "mt5": "its tokenizer has no mask token, so it cannot be trained to fill masks",
+}
 MERGED = ("seq_bn", "double_seq_bn", "par_bn", "lora", "rslora", "ia3")
 _NO_SUM = "its changes are no sum over its weights, so averaged weights are not an averaged change"
-_NO_FUSION = "AdapterFusion mixes single bottlenecks after the feed-forward block; this method has none"
+_NO_FUSION = (
+    "AdapterFusion mixes single bottlenecks after the feed-forward block; this method is more than that, or another"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +90,19 @@ def capabilities() -> dict[tuple[str, str, str], Capability]:
     cells = []
     for architecture in _MODEL_TYPES:
         cells += [Capability(architecture, "", composition, True) for composition in BARE]
-        for method in (*_BUILT, *_NOT_BUILT):
-            cells += [_cell(architecture, method, composition) for composition in ADAPTED]
+        for method in _BUILT:
+            also = (LANGUAGE,) if method in LANGUAGE_METHODS else ()
+            cells += [_cell(architecture, method, composition) for composition in (*ADAPTED, *also)]
     return {(cell.architecture, cell.method, cell.composition): cell for cell in cells}
 
 
 def _cell(architecture: str, method: str, composition: str) -> Capability:
-    if method in _NOT_BUILT:
-        because = f"adapter method '{method}' is not built in this version"
-        return Capability(architecture, method, composition, False, because, f"{composition}/seq_bn")
+    if composition == LANGUAGE:
+        if architecture in _NO_MASKED_LM:
+            return Capability(architecture, method, composition, False, _NO_MASKED_LM[architecture], "stack/seq_bn")
+        return Capability(architecture, method, composition, True)
+    if method == "seq_bn_inv" and architecture == "rembert":
+        return Capability(architecture, method, composition, False, _NARROW, f"{composition}/seq_bn")
     if method in _ONLY_XLM_R and architecture != "xlm-roberta":
         return Capability(architecture, method, composition, False, _NO_PREFIX, f"{composition}/seq_bn")
     if composition == "fuse" and method != "seq_bn":

@@ -47,9 +47,9 @@ METHODS: dict[str, Method] = {
             "seq_bn_inv",
             "adapters",
             ("reduction_factor", "bottleneck_size"),
+            True,
             False,
-            False,
-            "bottleneck with invertible embeddings",
+            "bottleneck after the feed-forward block and an invertible map of the embeddings (MAD-X)",
         ),
         Method("compacter", "adapters", ("reduction_factor",), True, False, "bottlenecks of Kronecker products"),
         Method("prefix", "adapters", ("prefix_length",), True, False, "trained keys and values before the input"),
@@ -61,6 +61,10 @@ METHODS: dict[str, Method] = {
         Method("vera", "peft", ("rank",), True, False, "shared random projections with trained scales"),
     )
 }
+
+ORACLE = "oracle (target dev): "
+"""Beginning of the names of diagnostics: the same training, its weights selected by development data in the target
+languages. No zero-shot result: shown beside the scores, in no verdict, never published."""
 
 CONTROLS: dict[str, Control] = {
     entry.name: entry

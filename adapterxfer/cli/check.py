@@ -10,6 +10,7 @@ from adapterxfer.cli.console import say, say_json
 from adapterxfer.cli.options import add_json, add_recipe
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.model import NAME_SOURCE, NO_SOURCE
+from adapterxfer.plan.pins import check_pins
 from adapterxfer.recipe import Recipe, load_recipe
 from adapterxfer.recipe.checks import notes
 from adapterxfer.recipe.decidable import undecidable
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print what the recipe asks for, and what of it cannot run yet."""
     recipe = load_recipe(arguments.recipe, arguments.set_)
+    check_pins(recipe)
     axes = axes_of(recipe)
     missing = unavailable(recipe)
     looks = published(recipe, online=arguments.online)

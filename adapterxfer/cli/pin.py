@@ -1,4 +1,4 @@
-"""Ask the Hub for the commits of backbones, and print the lines that pin them in a recipe."""
+"""Ask the Hub for the commits of backbones and data sets, and print the lines that pin them in a recipe."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapterxfer.catalog import backbones
+from adapterxfer.catalog.source_records import COMMIT_LENGTH
 from adapterxfer.cli.console import complain, say, say_json
 from adapterxfer.cli.options import add_json
 from adapterxfer.errors import AdapterxferError
-from adapterxfer.recipe import load_recipe
+from adapterxfer.plan.pins import data_repositories
+from adapterxfer.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
     from adapterxfer.hub.pinning import Pin
@@ -21,28 +23,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `pin`."""
     parser.add_argument(
         "what", nargs="+", metavar="RECIPE|BACKBONE",
-        help="recipe file (all its backbones that need a source), or names such as xlm-r-base or ORG/NAME",
+        help="recipe file (whatever in it has no commit yet), or names such as xlm-r-base or ORG/NAME",
     )  # fmt: skip
-    parser.add_argument("--revision", metavar="BRANCH", help="branch or tag to look at (default: main)")
+    parser.add_argument("--revision", metavar="BRANCH", help="branch or tag of the backbones (default: main)")
     add_json(parser)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Print a block `backbone_sources`; exit code 1 where a backbone cannot be loaded from its commit."""
-    from adapterxfer.hub.pinning import find_pin
+    """Print blocks `backbone_sources` and `data_revisions`; exit code 1 where a backbone could not be loaded."""
+    from adapterxfer.hub.pinning import find_data_commit, find_pin
 
-    wanted = [entry for what in arguments.what for entry in repositories(what)]
-    pins = [find_pin(name, repository, arguments.revision) for name, repository in dict(wanted).items()]
+    wanted: dict[str, str] = {}
+    data: dict[str, str] = {}
+    for what in arguments.what:
+        if Path(what).is_file() or what.endswith((".yaml", ".yml")):
+            recipe = load_recipe(what)
+            wanted |= unpinned_backbones(recipe)
+            data |= unpinned_data(recipe)
+        else:
+            wanted |= named(what)
+    pins = [find_pin(name, repository, arguments.revision) for name, repository in wanted.items()]
+    commits = {repository: find_data_commit(repository, branch) for repository, branch in data.items()}
     if arguments.json:
-        say_json([asdict(pin) | {"loadable": pin.loadable} for pin in pins])
-    elif not pins:
-        say("nothing to pin: every backbone of the recipe has a source, or ships with the package")
+        found = [asdict(pin) | {"loadable": pin.loadable} for pin in pins]
+        say_json({"backbones": found, "data_revisions": commits})
+    elif not pins and not commits:
+        say("nothing to pin: everything in the recipe has a commit or a folder, or ships with the package")
     else:
-        say("backbone_sources:")
-        for pin in pins:
-            say(line(pin))
-            for title, commit in pin.proposals:
-                say(f"  #   {title} adds safetensors: revision {commit}; anybody can open one, so look who did")
+        say_blocks(pins, commits)
     if unusable := [pin for pin in pins if not pin.loadable]:
         names = ", ".join(pin.name for pin in unusable)
         complain(
@@ -53,22 +61,46 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def repositories(what: str) -> list[tuple[str, str]]:
-    """(Name in the recipe, repository) of everything one argument names.
+def say_blocks(pins: list[Pin], commits: dict[str, str]) -> None:
+    """Print both blocks as a recipe takes them."""
+    if pins:
+        say("backbone_sources:")
+    for pin in pins:
+        say(line(pin))
+        for title, commit in pin.proposals:
+            say(f"  #   {title} adds safetensors: revision {commit}; anybody can open one, so look who did")
+    if commits:
+        say("data_revisions:")
+    for repository, commit in commits.items():
+        say(f"  {repository}: {commit}")
+
+
+def unpinned_backbones(recipe: Recipe) -> dict[str, str]:
+    """Name -> repository of the recipe's backbones that have no source yet."""
+    entries = [backbones().get(name) for name in recipe.backbones if name not in recipe.backbone_sources]
+    return {entry.name: entry.hub for entry in entries if entry is not None and entry.hub}
+
+
+def unpinned_data(recipe: Recipe) -> dict[str, str]:
+    """Repository -> branch, of the recipe's data that neither the catalogue nor the recipe pins."""
+    return {
+        repository: branch
+        for repository, branch in data_repositories(recipe).items()
+        if len(branch) != COMMIT_LENGTH and repository not in recipe.data_revisions
+    }
+
+
+def named(what: str) -> dict[str, str]:
+    """Name in a recipe -> repository, of one argument that is no file.
 
     Raises:
-        AdapterxferError: it is no recipe file, no backbone of the catalogue and no repository.
+        AdapterxferError: it is no backbone of the catalogue and no repository.
     """
-    known = backbones()
-    if Path(what).is_file() or what.endswith((".yaml", ".yml")):
-        recipe = load_recipe(what)
-        entries = [known.get(name) for name in recipe.backbones if name not in recipe.backbone_sources]
-        return [(entry.name, entry.hub) for entry in entries if entry is not None and entry.hub]
-    entry = known.get(what)
+    entry = backbones().get(what)
     if entry is not None and entry.hub:
-        return [(what, entry.hub)]
+        return {what: entry.hub}
     if what.count("/") == 1:
-        return [(what.rpartition("/")[2].lower(), what)]
+        return {what.rpartition("/")[2].lower(): what}
     raise AdapterxferError(
         f"'{what}': no recipe file, no backbone of the Hub and no repository ORG/NAME",
         fix="`adapterxfer ls backbones` lists names; world backbones ship with the package and need no pin",

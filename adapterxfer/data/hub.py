@@ -7,8 +7,10 @@ configurations, and loading it without a folder would join all languages without
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from adapterxfer.catalog import AS_RELEASED, FLORES, SOURCES, TaskSource
@@ -37,8 +39,12 @@ def read_hub(
     test_examples: int | None,
     seed: int,
     protocol: str = "",
+    revisions: Mapping[str, str] | None = None,
 ) -> TaskData:
     """Load a task; arguments as in `adapterxfer.data.original.read_original`.
+
+    Args:
+        revisions: repository -> commit, in place of what the catalogue names.
 
     Raises:
         DataError: a part has no repository, cannot be loaded, or is not what the catalogue says.
@@ -48,46 +54,62 @@ def read_hub(
     composition = UDPOS if task == "udpos" else COMPOSITIONS[task]
     notes: Counter[str] = Counter()
     splits: dict[tuple[str, str], list[Example]] = {}
+    read = partial(read_repository, notes=notes, revisions=revisions or {})
     if composition.train:
-        train = _joined(composition.train, composition.format, notes)
+        train = _joined(composition.train, composition.format, read)
         if composition.dev:
-            dev = keep(_joined(composition.dev, composition.format, notes), dev_examples, seed)
+            dev = keep(_joined(composition.dev, composition.format, read), dev_examples, seed)
         else:
             train, dev = carve(train, CARVED_DEV if dev_examples is None else dev_examples, seed)
             notes["development examples cut from the training data"] = len(dev)
         splits = {("train", "en"): keep(train, train_examples, seed), ("dev", "en"): dev}
     for language in languages if composition.test else ():
         released = AS_RELEASED in protocol.split("/")
-        found = read_repository(composition.test, "test", language, composition.format, notes, repair=not released)
+        found = read(composition.test, "test", language, composition.format, repair=not released)
         splits[("test", language)] = keep(found, test_examples, seed)
     for split in composition.pools:
         if split in SOURCES[composition.test].splits or split in SOURCES[composition.test].lines:
             for language in composition.pool_languages(languages):
-                splits[(split, language)] = read_repository(composition.test, split, language, "retrieval", notes)
+                splits[(split, language)] = read(composition.test, split, language, "retrieval")
     kept = {name: count for name, count in sorted(notes.items()) if count}
     return TaskData(task, composition.format, composition.labels, splits, kept)
 
 
-def _joined(parts: Parts, form: FormatName, notes: Counter[str]) -> list[Example]:
+def _joined(parts: Parts, form: FormatName, read: Callable[..., list[Example]]) -> list[Example]:
     joined: list[Example] = []
     for dataset, role, language in parts:
         prefix = f"{dataset}/" if len(parts) > 1 else ""
         joined += [
             replace(e, language="en", example_id=prefix + e.example_id, cluster_id=prefix + e.cluster_id)
-            for e in read_repository(dataset, role, language, form, notes)
+            for e in read(dataset, role, language, form)
         ]
     return joined
 
 
 def read_repository(
-    dataset: str, role: str, language: str, form: FormatName, notes: Counter[str], *, repair: bool = True
+    dataset: str,
+    role: str,
+    language: str,
+    form: FormatName,
+    notes: Counter[str],
+    *,
+    repair: bool = True,
+    revisions: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Example]:
-    """Examples of one data set, role and language; ``repair`` takes XCOPA's questions from Estonian.
+    """Examples of one data set, role and language.
+
+    Args:
+        repair: take XCOPA's questions from Estonian.
+        revisions: repository -> commit. Where one of the data set's repositories is pinned so, alternates without a
+            commit are not read in its place: the stage would have the same key with other examples.
 
     Raises:
         DataError: there is no repository, it cannot be loaded, or its columns or labels are others.
     """
     source = SOURCES[dataset]
+    places = tuple(replace(p, revision=revisions[p.repository]) for p in source.places() if p.repository in revisions)
+    places = places or source.places()
+    source = places[0]
     if source.repository and role in source.lines:
         return read_lines(source, role, language, notes)
     if not source.repository or role not in source.splits:
@@ -95,7 +117,7 @@ def read_repository(
             f"{dataset}: not on the Hub" + (f"; it is from {source.origin}" if source.origin else ""), fix=FIX
         )
     problems: list[str] = []
-    for place in source.places():
+    for place in places:
         try:
             examples = _read_place(place, dataset, role, language, form, notes, repair=repair)
         except _Unreadable as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapterxfer.catalog import CROSS_FITTED, FUSED, SOURCES
-from adapterxfer.data.compositions import COMPOSITIONS, DATASETS, patterns
+from adapterxfer.data.compositions import COMPOSITIONS, DATASETS, UDPOS, patterns
 from adapterxfer.errors import DataError
 
 FIX = "put the original files into a folder and give --set data_root=PATH; `adapterxfer data check` shows what is found"
@@ -33,6 +33,23 @@ def off_hub(task: str, protocol: str = "") -> list[tuple[str, str]]:
 def _on_hub(dataset: str, split: str) -> bool:
     source = SOURCES[dataset]
     return bool(source.repository) and (split in source.splits or split in source.lines)
+
+
+def repositories(task: str) -> dict[str, str]:
+    """Repository -> branch or commit of the catalogue (empty: main) of everything a task is read from on the Hub.
+
+    Alternates are left out: where a recipe pins a repository, nothing else is read in its place.
+    """
+    if task not in COMPOSITIONS and task != "udpos":
+        return {}
+    composition = UDPOS if task == "udpos" else COMPOSITIONS[task]
+    datasets = [dataset for dataset, _, _ in (*composition.train, *composition.dev)]
+    datasets += [composition.test] if composition.test else []
+    return {
+        SOURCES[dataset].repository: SOURCES[dataset].revision
+        for dataset in dict.fromkeys(datasets)
+        if SOURCES[dataset].repository
+    }
 
 
 def need_files(

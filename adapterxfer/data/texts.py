@@ -31,7 +31,7 @@ def write_texts(folder: Path, texts: Mapping[str, Sequence[str]]) -> dict[str, A
     for code, lines in texts.items():
         cleaned = [" ".join(line.split()) for line in lines]
         if not any(cleaned):
-            raise DataError(f"texts: none in language '{code}'", fix="give text, or leave the language out of mlm_mix")
+            raise DataError(f"texts: none in language '{code}'", fix="give text, or leave the language out")
         content = "".join(f"{line}\n" for line in cleaned if line)
         digest.update(f"{code}\n{content}".encode())
         (folder / "texts" / f"{code}.txt").write_text(content, encoding="utf-8", newline="\n")

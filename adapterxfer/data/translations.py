@@ -22,19 +22,24 @@ from adapterxfer.data.texts import sample_lines
 from adapterxfer.errors import DataError
 
 
-def describe_texts(data_root: str | Path | None, folder: str, languages: Sequence[str]) -> dict[str, Any]:
-    """The ``source`` identity of the texts of an MLM mix.
+def describe_texts(
+    data_root: str | Path | None, folder: str, languages: Sequence[str], option: str = "mlm_mix"
+) -> dict[str, Any]:
+    """The ``source`` identity of the texts of an MLM mix or of language adapters.
+
+    Args:
+        option: of the recipe, for messages.
 
     Raises:
         DataError: the folder is absent, or has no file for a language.
     """
-    root, files = _listed(data_root, folder, "mlm_mix: texts")
+    root, files = _listed(data_root, folder, f"{option}: texts")
     found = {code: _text_file(files, folder, code) for code in languages}
     missing = [f"{folder}/{code}.txt" for code, path in found.items() if not path]
     if missing:
         raise DataError(
-            f"data_root '{root}': mlm_mix: texts: missing {', '.join(missing)} (also .gz, .bz2)",
-            fix="put one text file per language there, or name those there are in mlm_mix.languages",
+            f"data_root '{root}': {option}: texts: missing {', '.join(missing)} (also .gz, .bz2)",
+            fix=f"put one text file per language there, or name those there are in {option}.languages",
         )
     return _hashed(root, [path for path in found.values() if path])
 

@@ -11,6 +11,7 @@ from adapterxfer.store.keys import Stage
 DEFAULT_COST: Mapping[str, float] = {
     "prepare": 1.0,
     "pretrain": 100.0,
+    "train_language": 20.0,
     "train_intermediate": 20.0,
     "reuse_intermediate": 2.0,
     "train_target": 10.0,

@@ -1,7 +1,8 @@
 """Masked language modelling as an objective beside tasks: texts with hidden tokens, a head, a loss; no predictions.
 
 The head is the one the backbone was pretrained with, where its folder still holds it: a dense layer, its norm, an
-output bias, and the backbone's own word embeddings as output matrix. It trains like every head. The embeddings train
+output bias, and the backbone's own word embeddings as output matrix; before it, the inverse of what an invertible
+adapter makes of the embeddings. It trains like every head. The embeddings train
 where the backbone trains; beside adapters they stay as they are, so the loss reaches the adapter through a frozen
 output matrix. The head serves the training only and is left out of what is stored.
 
@@ -14,7 +15,7 @@ Source: Liu et al. 2019, section 2 (dynamic masking); Devlin et al. 2019, sectio
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
 
@@ -202,12 +203,17 @@ class LanguageModelHead(nn.Module):
         # In a tuple, so that the table is no part of this module: it trains and is stored with the backbone, or not.
         self._tied: tuple[Any, ...] = ()
 
-    def tie(self, backbone: Any) -> None:
-        """Take the word embeddings of this backbone as output matrix."""
-        self._tied = (backbone.get_input_embeddings(),)
+    def tie(self, backbone: Any, invert: Callable[[Tensor], Tensor] | None = None) -> None:
+        """Take the word embeddings of this backbone as output matrix.
+
+        Args:
+            invert: takes back what adapters make of the embeddings, so that input and output stay tied (MAD-X).
+        """
+        self._tied = (backbone.get_input_embeddings(), invert)
 
     def forward(self, hidden_states: Tensor, batch: Batch) -> Tensor:
         """Logits of shape ``(hidden tokens, vocabulary)``."""
         picked = hidden_states[batch.fields["row"], batch.fields["column"]]
         inner = self.layer_norm(functional.gelu(self.dense(picked)))
-        return functional.linear(inner, self._tied[0].weight, self.bias)
+        embeddings, invert = self._tied
+        return functional.linear(inner if invert is None else invert(inner), embeddings.weight, self.bias)

@@ -15,6 +15,7 @@ import torch
 import adapterxfer
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.backbones.measure import state_fingerprint
+from adapterxfer.catalog import ORACLE
 from adapterxfer.errors import BundleError
 from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout
@@ -68,7 +69,7 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
     found: dict[str, Wanted] = {}
     for cell in plan.cells:
         model = plan.stages[cell.predict].inputs.get("model")
-        if model is None or cell.seed != run:
+        if model is None or cell.seed != run or cell.control.startswith(ORACLE):
             continue
         keys = [model] if phase == "target" else list(_intermediates(plan, model))
         for key in keys:
@@ -124,6 +125,12 @@ def make_bundle(
     record = store.read(stage)
     backbone = load_backbone(stage.identity["backbone"], backbone_place(plan, store, stage))
     model = _load(record.folder, backbone)
+    if model.composition.language is not None:
+        raise BundleError(
+            f"{wanted.name}: trained above the adapter of a language; a bundle holds one model, and every language "
+            "tested needs an adapter of its own below it",
+            fix="share an adapter without 'language'",
+        )
     if model.composition.trains_backbone and not full_weights:
         size = sum(tensor.numel() * tensor.element_size() for tensor in model.backbone.state_dict().values())
         raise BundleError(

@@ -1,4 +1,4 @@
-"""Which commit of a backbone's repository to pin, and whether that commit holds what can be loaded. Torch-free."""
+"""Which commits of repositories to pin, and whether a backbone's commit holds what can be loaded. Torch-free."""
 
 from __future__ import annotations
 
@@ -58,6 +58,19 @@ def find_pin(name: str, repository: str, revision: str | None = None) -> Pin:
     if not _has_weights(files):
         proposals = _proposals(api, repository)
     return Pin(name, repository, commit, lacks, proposals)
+
+
+def find_data_commit(repository: str, branch: str = "") -> str:
+    """The commit that a branch of a data set's repository points to now.
+
+    Args:
+        branch: empty for the main one; converted files lie on a branch of their own.
+
+    Raises:
+        HubError: as `find_pin`.
+    """
+    api = hub_api()
+    return str(call("look at", repository, lambda: api.dataset_info(repository, revision=branch or None)).sha)
 
 
 def _files(api: HfApi, repository: str, revision: str | None) -> tuple[str, frozenset[str]]:

@@ -63,21 +63,27 @@ class ArmMaker:
                 return ArmParts()
 
     def _texts(self) -> str:
-        if "texts" not in self._memo:
-            mix = self._recipe.mlm_mix
-            assert mix is not None
-            languages = list(self._recipe.arm_languages("mlm"))
-            source = self._sources.of_texts(mix.texts, languages)
+        mix = self._recipe.mlm_mix
+        assert mix is not None
+        return self._prepared(mix.texts, list(self._recipe.arm_languages("mlm")), mix.lines, "mlm_mix", "texts")
+
+    def texts_of(self, folder: str, code: str, lines: int) -> str:
+        """The text of one language, on which its adapter is trained; a stage of its own, so others can come later."""
+        return self._prepared(folder, [code], lines, "language_adapters", f"texts-{code}")
+
+    def _prepared(self, folder: str, languages: list[str], lines: int, option: str, slug: str) -> str:
+        if slug not in self._memo:
+            source = self._sources.of_texts(folder, languages, option)
             identity = {
                 "what": "texts",
                 "source": source,
-                "folder": None if source["kind"] == "world" else mix.texts,
+                "folder": None if source["kind"] == "world" else folder,
                 "languages": languages,
-                "lines": mix.lines,
+                "lines": lines,
                 "seed": TEXT_SEED,
             }
-            self._memo["texts"] = self._add("prepare", identity, {}, "texts", {"task": "texts"}, {})
-        return self._memo["texts"]
+            self._memo[slug] = self._add("prepare", identity, {}, slug, {"task": slug}, {})
+        return self._memo[slug]
 
     def _translations(self, part: str) -> str:
         if part not in self._memo:

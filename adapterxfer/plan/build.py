@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from adapterxfer.catalog import (
     CONTROLS,
     METHODS,
+    ORACLE,
     VARIANTS,
     controls_of,
     known_languages,
@@ -36,6 +37,11 @@ STAND_INS = " (stand-ins from the synthetic world)"
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
 _NO_MERGE = "there is no model of this target that could be merged with the intermediate's; use a soup"
 _NO_WEIGHTS = "the intermediate task comes from a published adapter, which holds no weights of the whole encoder"
+_TWO_LANGUAGES = (
+    "it compares texts of two languages, and an adapter above language adapters reads one at a time; use an adapter "
+    "without language"
+)
+_NO_ORACLE = "the oracle reads the target languages above the adapter of English; it has no cell with language adapters"
 _NO_FUSION = "there is no target training on which a fusion could be trained; name fusion_task and use 'pool'"
 
 
@@ -86,6 +92,7 @@ class _Builder:
         self.maker = StageMaker(recipe, sources)
         self.unavailable: Counter[tuple[str, str]] = Counter()
         self.refused: list[Refusal] = []
+        self._oracles: set[tuple[str, str, str, int]] = set()
         self.sizes = {name: self.maker.backbones.size(name) for name in recipe.backbones}
         self.missing = self._missing()
 
@@ -144,7 +151,7 @@ class _Builder:
         for intermediate in self.recipe.intermediate_tasks:
             if not self.selection.wants("intermediate", intermediate) or not self._joins(variant, intermediate):
                 continue
-            if self._refuse(variant, target, intermediate):
+            if self._refuse(variant, target, intermediate, adapter):
                 continue
             if adapter is None and self.recipe.reused(backbone, intermediate) is not None:
                 self._add_refusal(Refusal(variant, target, intermediate, _NO_WEIGHTS))
@@ -161,6 +168,28 @@ class _Builder:
                 self._count_missing(backbone, variant, method, intermediate, target)
                 key = self._predict(backbone, target, variant, adapter, intermediate, seed)
                 yield Cell(backbone, total, inner, variant, label, intermediate, target, seed, key, "", overlap)
+                yield from self._oracle(backbone, target, variant, adapter, intermediate, seed)
+
+    def _oracle(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
+                seed: int) -> Iterator[Cell]:  # fmt: skip
+        """The same training with its weights selected by the target languages: a diagnostic beside the cell."""
+        recipe = self.recipe
+        if not recipe.oracle or not recipe.task(target).trained or variant == MERGE:
+            return
+        if adapter is not None and adapter.language:
+            self._add_refusal(Refusal(variant, target, intermediate, _NO_ORACLE))
+            return
+        name = variant if adapter is None else f"{variant} {adapter.label}"
+        if adapter is not None and intermediate == NONE:
+            name = f"adapter baseline {adapter.label}"
+        name += "" if intermediate == NONE else f" after {intermediate}"
+        if (backbone, target, name, seed) in self._oracles:
+            return
+        self._oracles.add((backbone, target, name, seed))
+        model = self._model(backbone, target, variant, adapter, intermediate, seed, oracle=True)
+        key = self.maker.predict(backbone, target, model=model)
+        total, inner = self.sizes[backbone]
+        yield Cell(backbone, total, inner, CONTROL, "", NONE, target, seed, key, ORACLE + name)
 
     def _head_only(self, backbone: str, target: str) -> Iterator[Cell]:
         """The control that trains a head on the frozen backbone: no intermediate training could change it."""
@@ -190,8 +219,14 @@ class _Builder:
         joins = variant == FUSE or (variant == MERGE and (how.of == FUSE or how.members is None))
         return intermediate != POOL or joins
 
-    def _refuse(self, variant: str, target: str, intermediate: str) -> bool:
-        """Untrained targets: a fusion is a pool trained on a named task, and a merged model needs a target's model."""
+    def _refuse(self, variant: str, target: str, intermediate: str, adapter: AdapterSpec | None) -> bool:
+        """Untrained targets: a fusion is a pool trained on a named task, and a merged model needs a target's model.
+
+        Retrieval compares two languages, and a model above language adapters reads one at a time.
+        """
+        if adapter is not None and adapter.language and self.recipe.task(target).format == "retrieval":
+            self._add_refusal(Refusal(variant, target, intermediate, _TWO_LANGUAGES))
+            return True
         how = self.recipe.merging
         of = how.of if variant == MERGE and how.members is not None else variant
         if self.recipe.task(target).trained or intermediate == NONE or of not in (FUSE, MERGE):
@@ -208,10 +243,11 @@ class _Builder:
             model = self._merged(backbone, target, adapter, intermediate, seed)
         else:
             model = self._model(backbone, target, variant, adapter, intermediate, seed)
-        return self.maker.predict(backbone, target, model=model)
+        above = adapter is not None and bool(adapter.language)
+        return self.maker.predict(backbone, target, model=model, above_language=above)
 
     def _model(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
-               seed: int) -> str:  # fmt: skip
+               seed: int, *, oracle: bool = False) -> str:  # fmt: skip
         """Key of the trained model of one cell; empty for the untouched backbone."""
         maker = self.maker
         if not self.recipe.task(target).trained:
@@ -224,12 +260,12 @@ class _Builder:
                 return maker.fusion(backbone, adapter, intermediate, fused, task, seed, with_target=own)
             return maker.intermediate(backbone, adapter, intermediate, seed)
         if intermediate == NONE:
-            return maker.target(backbone, adapter, "fresh", NONE, target, seed)
+            return maker.target(backbone, adapter, "fresh", NONE, target, seed, oracle=oracle)
         if variant == FUSE and adapter is not None:
             fused = self.recipe.single_intermediates() if intermediate == POOL else (intermediate,)
-            return maker.fusion(backbone, adapter, intermediate, fused, target, seed)
+            return maker.fusion(backbone, adapter, intermediate, fused, target, seed, oracle=oracle)
         composition = "stack" if variant == "stack" else "sequential"
-        return maker.target(backbone, adapter, composition, intermediate, target, seed)
+        return maker.target(backbone, adapter, composition, intermediate, target, seed, oracle=oracle)
 
     def _merged(self, backbone: str, target: str, adapter: AdapterSpec | None, intermediate: str, seed: int) -> str:
         """Key of the merged model of one cell; empty for the untouched backbone."""

@@ -77,6 +77,13 @@ class CostModel:
         passes = (2.0 if frozen else 3.0) * (1 + 0.1 * (width - 1))
         return passes * self.forward(backbone, length) * length * examples / 1e9
 
+    def language(self, backbone: str, settings: dict[str, Any], lines: int) -> float:
+        """Operations of one language's training in GFLOP, as if it had all the lines it may have."""
+        examples = float(settings["steps"] * settings["batch_size"] if "steps" in settings else
+                         settings["epochs"] * lines)  # fmt: skip
+        length = float(settings["max_length"]) * LENGTH_SHARE
+        return 2.0 * self.forward(backbone, length) * length * examples / 1e9
+
     def prediction(self, backbone: str, task: str) -> float:
         """Operations of one prediction over all languages in GFLOP."""
         if not backbone:

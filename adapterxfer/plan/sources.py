@@ -12,6 +12,7 @@ from typing import Any
 from adapterxfer.catalog import SOURCES, Task
 from adapterxfer.catalog.stand_ins import stand_in_source
 from adapterxfer.errors import DataError
+from adapterxfer.plan.pins import check_pins
 from adapterxfer.recipe.recipe import Recipe
 
 Source = dict[str, Any]
@@ -53,6 +54,7 @@ class Sources:
     def __init__(
         self, recipe: Recipe, *, files: DescribeFiles = describe_files, world: Callable[[], str] = world_fingerprint
     ) -> None:
+        check_pins(recipe)
         self._recipe = recipe
         self._files = files
         self._world = world
@@ -94,7 +96,7 @@ class Sources:
             return describe_present(task.name, root, languages) or self._from_hub(task)
         except DataError as error:
             self._missing.append(error)
-            return _of_hub(task)
+            return _of_hub(task, self._recipe.data_revisions)
 
     def _from_hub(self, task: Task) -> Source:
         """A repository; what no repository holds is missing, by the names of its files."""
@@ -109,15 +111,15 @@ class Sources:
             name, files = file_task(task.name, protocol), list_files(Path(root)) if root is not None else ()
             problems = locate(name, files, languages)[1] if root is not None else ()
             self._missing.append(need_files(task.name, languages, absent, problems))
-        return _of_hub(task)
+        return _of_hub(task, self._recipe.data_revisions)
 
-    def of_texts(self, folder: str, languages: Sequence[str]) -> Source:
-        """The ``source`` of the texts of an MLM mix."""
+    def of_texts(self, folder: str, languages: Sequence[str], option: str) -> Source:
+        """The ``source`` of the texts of an option of the recipe: of an MLM mix, or of language adapters."""
         if self._recipe.world or folder == WORLD:
             return {"kind": "world", "generator": self._world()}
         from adapterxfer.data.translations import describe_texts
 
-        return self._or_missing(lambda: describe_texts(self._recipe.data_root, folder, languages))
+        return self._or_missing(lambda: describe_texts(self._recipe.data_root, folder, languages, option))
 
     def of_translations(self, task: Task, folder: str, languages: Sequence[str]) -> Source:
         """The ``source`` of the translations of an intermediate task."""
@@ -169,9 +171,17 @@ class Sources:
         return self._described[name]
 
 
-def _of_hub(task: Task) -> Source:
-    """A repository and the commit that the catalogue pins; without one, what its branch holds is read."""
+def _of_hub(task: Task, given: Mapping[str, str]) -> Source:
+    """A repository and the commit that the catalogue pins; without one, what its branch holds is read.
+
+    Args:
+        given: repository -> commit, as the recipe pins them; those of other tasks are left out.
+    """
+    from adapterxfer.data.origins import repositories
+
     source = SOURCES.get(task.name)
     kind = "hub" if task.source == "files" else task.source
     repository = source.repository if source is not None else task.hub
-    return {"kind": kind, "repo": repository or None, "revision": source.pinned if source else None}
+    pinned = {name: given[name] for name in repositories(task.name) if name in given} if given else {}
+    found = {"kind": kind, "repo": repository or None, "revision": source.pinned if source else None}
+    return {**found, "revisions": pinned} if pinned else found

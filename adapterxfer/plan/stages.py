@@ -15,8 +15,10 @@ from adapterxfer.catalog.stand_ins import shared_heads
 from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.backbones import Backbones, backbone_identity
 from adapterxfer.plan.cost import CostModel
+from adapterxfer.plan.languages import DATA_SEED, LanguageMaker
 from adapterxfer.plan.sources import Sources
 from adapterxfer.recipe.fields import Pin
+from adapterxfer.recipe.language_adapters import SOURCE
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import AdapterSpec, Merge, Mode
 from adapterxfer.recipe.series import Corpus
@@ -26,6 +28,7 @@ from adapterxfer.store.keys import Stage
 VERSIONS = {
     "prepare": 1,
     "pretrain": 1,
+    "train_language": 1,
     "train_intermediate": 1,
     "reuse_intermediate": 1,
     "train_target": 1,
@@ -37,9 +40,6 @@ VERSIONS = {
 """Raised when the code of a kind changes what the same identity computes."""
 
 HEAD_ONLY: Literal["head-only"] = "head-only"
-
-DATA_SEED = 0
-"""Every system of a study sees the same examples; seeds of the study move initialisation and order."""
 
 
 class StageMaker:
@@ -57,6 +57,10 @@ class StageMaker:
         self.cost = CostModel(recipe, self.backbones.described)
         self._memo: dict[tuple[Any, ...], Any] = {}
         self.arms = ArmMaker(recipe, sources, self._add)
+        self.languages = LanguageMaker(
+            recipe, sources, self.arms, self.cost,
+            add=self._add, backbone=self.backbone, settings=self._settings, resources=self._resources,
+        )  # fmt: skip
 
     def _add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
              resources: dict[str, Any]) -> str:  # fmt: skip
@@ -190,6 +194,7 @@ class StageMaker:
             if shared := shared_heads([self.recipe.task(part) for part in parts]):
                 identity["shared_heads"] = shared
             inputs = {f"data.{part}": self.prepare_task(part) for part in parts} | inputs
+            self._add_language(adapter, backbone, identity, inputs)
             more = self.arms.of(name, parts)
             identity |= more.identity
             inputs |= more.inputs
@@ -227,15 +232,16 @@ class StageMaker:
         return str(self._memo[memo])
 
     def target(self, backbone: str, adapter: AdapterSpec | None, composition: str, intermediate: str, task: str,
-               seed: int) -> str:  # fmt: skip
+               seed: int, *, oracle: bool = False) -> str:  # fmt: skip
         """One target training.
 
         Args:
             composition: ``fresh``, ``sequential`` or ``stack``; full fine-tuning after an intermediate task is
                 ``sequential``. ``head-only`` trains nothing but the head.
+            oracle: select the weights by development data in the target languages.
         """
         label = adapter.label if adapter else ""
-        memo = ("target", backbone, label, composition, intermediate, task, seed)
+        memo = ("target", backbone, label, composition, intermediate, task, seed, oracle)
         if memo not in self._memo:
             entry = self.recipe.task(task)
             who, inputs = self.backbone(backbone)
@@ -254,21 +260,25 @@ class StageMaker:
             }
             inputs = {"data": self.prepare_task(task), **inputs}
             self._add_before(task, mode, backbone, identity, inputs)
+            self._add_language(adapter, backbone, identity, inputs)
             if composition not in ("fresh", HEAD_ONLY):
                 inputs["intermediate"] = self.intermediate(backbone, adapter, intermediate, seed)
+            if oracle:
+                self._add_oracle(task, identity, inputs)
             plain = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
             variant = HEAD_ONLY if head_only else plain
             labels = self._labels(backbone, variant, label, intermediate, task, seed)
             cost = self.cost.training(backbone, settings, (task,), frozen=adapter is not None or head_only)
-            slug = f"{backbone}-{variant}-{intermediate}-{task}-s{seed}"
+            slug = f"{backbone}-{variant}-{intermediate}-{task}-s{seed}" + ("-oracle" if oracle else "")
+            labels |= {"control": "oracle"} if oracle else {}
             resources = self._resources(backbone, mode, cost)
             self._memo[memo] = self._add("train_target", identity, inputs, slug, labels, resources)
         return str(self._memo[memo])
 
     def fusion(self, backbone: str, adapter: AdapterSpec, name: str, fused: tuple[str, ...], task: str, seed: int,
-               *, with_target: bool = True) -> str:  # fmt: skip
+               *, with_target: bool = True, oracle: bool = False) -> str:  # fmt: skip
         """AdapterFusion over intermediate adapters and the fresh target adapter, trained on ``task``."""
-        memo = ("fusion", backbone, adapter.label, name, task, seed)
+        memo = ("fusion", backbone, adapter.label, name, task, seed, oracle)
         if memo not in self._memo:
             who, inputs = self.backbone(backbone)
             settings = self._settings("fusion", "fuse", task, backbone)
@@ -287,15 +297,21 @@ class StageMaker:
                 identity["joint"] = True
             if options is not None and options.rank is not None:
                 identity["rank"] = options.rank
+            elif settings["weight_decay"]:
+                identity["undecayed"] = ["value"]  # once it was, so results with weight decay have keys of their own
             inputs = {"data": self.prepare_task(task), **inputs}
             self._add_before(task, "fuse", backbone, identity, inputs)
+            self._add_language(adapter, backbone, identity, inputs)
             if with_target and not joint:
                 inputs["target"] = self.target(backbone, adapter, "fresh", "none", task, seed)
             for part in fused:
                 inputs[f"intermediate.{part}"] = self.intermediate(backbone, adapter, part, seed)
             labels = self._labels(backbone, "fuse", adapter.label, name, task, seed)
+            if oracle:
+                self._add_oracle(task, identity, inputs)
+                labels["control"] = "oracle"
             cost = self.cost.training(backbone, settings, (task,), frozen=True, width=len(fused) + 1)
-            slug = f"{backbone}-fuse-{name}-{task}-s{seed}"
+            slug = f"{backbone}-fuse-{name}-{task}-s{seed}" + ("-oracle" if oracle else "")
             resources = self._resources(backbone, "fuse", cost)
             self._memo[memo] = self._add("train_fusion", identity, inputs, slug, labels, resources)
         return str(self._memo[memo])
@@ -335,6 +351,20 @@ class StageMaker:
         ]
         inputs |= {f"before.{first}": self.prepare_task(first) for first in before}
 
+    def _add_oracle(self, task: str, identity: dict[str, Any], inputs: dict[str, str]) -> None:
+        """Selection by development data in the target languages, in place of what the recipe selects by."""
+        settings = {key: value for key, value in identity["settings"].items() if key != "mean_of"}
+        identity["settings"] = {**settings, "selection": "oracle"}
+        inputs["target_dev"] = self.languages.target_dev(task)
+
+    def _add_language(
+        self, adapter: AdapterSpec | None, backbone: str, identity: dict[str, Any], inputs: dict[str, str]
+    ) -> None:
+        """The adapter of the training language, for adapters that go above it."""
+        if adapter is not None and adapter.language:
+            identity["language"] = SOURCE
+            inputs["language"] = self.languages.adapter(backbone, SOURCE)
+
     def _labels(
         self, backbone: str, variant: str, adapter: str, intermediate: str, target: str, seed: int
     ) -> dict[str, Any]:
@@ -347,8 +377,15 @@ class StageMaker:
             "seed": seed,
         }
 
-    def predict(self, backbone: str, task: str, *, model: str = "", control: str = "") -> str:
-        """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty)."""
+    def predict(
+        self, backbone: str, task: str, *, model: str = "", control: str = "", above_language: bool = False
+    ) -> str:
+        """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty).
+
+        Args:
+            above_language: the model was trained above the adapter of its language; each test language is predicted
+                above its own.
+        """
         memo = ("predict", backbone, task, model, control)
         if memo not in self._memo:
             entry = self.recipe.task(task)
@@ -372,6 +409,9 @@ class StageMaker:
             inputs = {"data": self.prepare_task(task), **inputs}
             if model:
                 inputs["model"] = model
+                if above_language:
+                    others = [code for code in self.recipe.languages_of(task) if code != SOURCE]
+                    inputs |= {f"language.{code}": self.languages.adapter(backbone, code) for code in others}
                 trained = self.stages[model]
                 labels = {**trained.labels, "target": task}
                 slug = trained.slug if trained.labels["target"] == task else f"{trained.slug}-{task}"

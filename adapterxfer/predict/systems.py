@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,11 @@ from adapterxfer.errors import VariantError
 from adapterxfer.formats.base import Batch, Format
 from adapterxfer.formats.encoded import Encoded, encode_split
 from adapterxfer.formats.inference import BATCH_TOKENS, Forward, predict_encoded
-from adapterxfer.formats.registry import format_of_head
 from adapterxfer.formats.retrieval import Retrieval
+from adapterxfer.predict.languages import head_for, model_of, predict_by_language, refuse_two_languages
 from adapterxfer.predict.pools import Embedder, pooling_format
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.storage import load_model
 
 Layer = int | str
 """A number (0 is the embeddings), ``middle`` or ``top``."""
@@ -43,33 +42,30 @@ def predict_trained(
     encoded: Encoded,
     *,
     protocol: str = "",
+    languages: Mapping[str, Path] | None = None,
     batch_tokens: int = BATCH_TOKENS,
     device: str = "cpu",
 ) -> list[str]:
     """Predictions of a model folder; for untrained retrieval, of the protocol's layer with all adapters in place.
 
+    Args:
+        languages: language -> model folder of its adapter, for a model trained above the adapter of its language;
+            each language of the examples is predicted above its own.
+
     Raises:
-        VariantError: the model has no head for the task, or knows its labels in another order.
+        VariantError: the model has no head for the task, or knows its labels in another order; or the adapter of a
+            language is missing, or lies under a model that has none.
     """
-    model = load_model(
-        folder,
-        backbone,
-        make_head=lambda part: format_of_head(part.format).make_head(
-            backbone.hidden_size, part.labels, generator=torch.Generator()
-        ),
-    ).to(device)
+    model = model_of(folder, backbone, device)
+    if model.composition.language is not None or languages:
+        return predict_by_language(
+            model, languages or {}, task, fmt, encoded, where=folder, batch_tokens=batch_tokens, device=device
+        )
     if not fmt.trainable:
         forward, head = _pooling_of(model, fmt, protocol)
         return predict_encoded(forward, head, fmt, encoded, (), batch_tokens=batch_tokens, device=device)
-    part = model.composition.head(task.task)
-    if part.labels != task.labels:
-        raise VariantError(
-            f"{folder}: head of task '{task.task}' has the labels {list(part.labels)}; the data {list(task.labels)}",
-            fix="train the model again on these data",
-        )
-    return predict_encoded(
-        model, model.head(task.task), fmt, encoded, task.labels, batch_tokens=batch_tokens, device=device
-    )
+    head = head_for(model, task, folder)
+    return predict_encoded(model, head, fmt, encoded, task.labels, batch_tokens=batch_tokens, device=device)
 
 
 def predict_backbone(
@@ -132,13 +128,8 @@ def embedder_of_model(
     device: str,
 ) -> Embedder:
     """What embeds texts in a model folder: its head for the task, or one layer of it, as the protocol says."""
-    model = load_model(
-        folder,
-        backbone,
-        make_head=lambda part: format_of_head(part.format).make_head(
-            backbone.hidden_size, part.labels, generator=torch.Generator()
-        ),
-    ).to(device)
+    model = model_of(folder, backbone, device)
+    refuse_two_languages(model, fmt, folder)
     forward: Forward
     if fmt.trainable:
         forward, head = model, model.head(task.task)

@@ -11,6 +11,7 @@ from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
 from adapterxfer.errors import Problem
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
+from adapterxfer.recipe.language_checks import language_notes, language_problems
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.settings import missing_settings
 from adapterxfer.recipe.tiers import tier_problems
@@ -28,10 +29,12 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _capabilities(recipe)
     found += _intermediates(recipe)
     found += _fusion(recipe)
+    found += _oracle(recipe)
     found += _reuse(recipe)
     found += _languages(recipe)
     found += _sources(recipe)
     found += arm_problems(recipe)
+    found += language_problems(recipe)
     found += _protocols(recipe)
     found += tier_problems(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
@@ -57,7 +60,7 @@ def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
 
 def _cached(recipe: Recipe) -> list[tuple[Path, str]]:
     """States of lower layers are the same each time only where nothing acts or trains in them."""
-    whole = [spec.label for spec in recipe.adapters if spec.layers is None]
+    whole = [spec.label for spec in recipe.adapters if spec.layers is None or spec.language]
     found: list[tuple[Path, str]] = []
     for name, block in recipe.train.items():
         inner = {"adapters": block.adapters, "fuse": block.fuse}
@@ -65,7 +68,10 @@ def _cached(recipe: Recipe) -> list[tuple[Path, str]]:
             (mode,) for mode, special in inner.items() if special is not None and special.cache_bottom
         ]
         if whole:
-            message = f"adapter '{whole[0]}' acts in every layer: give it layers: upper-half, or leave cache_bottom out"
+            message = (
+                f"adapter '{whole[0]}' acts in every layer: give it layers: upper-half and no language, or leave "
+                "cache_bottom out"
+            )
             found += [(("train", name, *path, "cache_bottom"), message) for path in asking]
     return found
 
@@ -133,6 +139,21 @@ def _fusion(recipe: Recipe) -> list[tuple[Path, str]]:
     return []
 
 
+def _oracle(recipe: Recipe) -> list[tuple[Path, str]]:
+    """The diagnostic that selects by the target languages needs development data in them."""
+    if recipe.oracle is None:
+        return []
+    used = {name: recipe.task(name) for name in recipe.target_tasks}
+    without = [name for name, task in used.items() if task.trained and not (task.synthetic or task.stand_in)]
+    if not without:
+        return []
+    message = (
+        f"oracle selects by development data in the target languages, which are read for tasks of the world only, not "
+        f"for {', '.join(without)}; leave oracle out, or add --set world=true"
+    )
+    return [(("oracle",), message)]
+
+
 def _sources(recipe: Recipe) -> list[tuple[Path, str]]:
     """Backbones from elsewhere need a place of their own, or a repository that the catalogue knows."""
     found: list[tuple[Path, str]] = []
@@ -180,7 +201,7 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
             continue
         if options.test_seed is not None and not used[name].synthetic:
             found.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
-        if used[name].stand_in and not set(options.languages or ()) & set(world_languages()):
+        if used[name].stand_in and not set(options.languages or ()) <= set(world_languages()):
             continue  # written for the real task
         known = tuple(world_languages()) if used[name].synthetic else tuple(known_languages())
         allowed = tuple(used[name].languages) or known
@@ -220,6 +241,7 @@ def notes(recipe: Recipe) -> list[str]:
     used = recipe.used_tasks()
     found = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
     found += arm_notes(recipe)
+    found += language_notes(recipe)
     for index, rule in enumerate(recipe.exclude):
         for axis, values in rule.axes().items():
             if not values & set(present[axis]):

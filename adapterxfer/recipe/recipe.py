@@ -12,9 +12,13 @@ from adapterxfer.catalog.arms import Arm, split_arm
 from adapterxfer.catalog.capabilities import architecture_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.fields import MULTI, NONE, POOL, Pin, parse_pin
+from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.schema import Merge, RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest
+
+_ABSENT_WHEN_EMPTY = ("backbone_sources", "data_revisions")
+"""Newer keys: recipes that do not use them keep the identity they had."""
 
 
 class Recipe(RecipeModel):
@@ -23,7 +27,7 @@ class Recipe(RecipeModel):
     def resolved(self) -> dict[str, Any]:
         """The recipe with all defaults written out, as JSON values."""
         values = self.model_dump(mode="json", by_alias=True, exclude_none=True)
-        return {key: value for key, value in values.items() if value or key != "backbone_sources"}
+        return {key: value for key, value in values.items() if value or key not in _ABSENT_WHEN_EMPTY}
 
     @property
     def digest(self) -> str:
@@ -126,6 +130,22 @@ class Recipe(RecipeModel):
         if named is None or (self.world and not set(named) <= set(world_languages())):
             named = ("en", *(code for code in tested if code != "en")) if arm == "mlm" else tuple(tested)
         return tuple(code for code in named if arm == "mlm" or code != "en")
+
+    @property
+    def speaks_world(self) -> bool:
+        """Whether the target tasks are in the languages of the synthetic world."""
+        return all(self.task(name).synthetic or bool(self.task(name).stand_in) for name in self.target_tasks)
+
+    def language_codes(self) -> tuple[str, ...]:
+        """Languages with an adapter of their own: English, and those named or else all that the targets test."""
+        option = self.language_adapters
+        if option is None:
+            return ()
+        tested = dict.fromkeys(code for name in self.target_tasks for code in self.languages_of(name))
+        named = option.languages
+        if named is None or (self.world and not set(named) <= set(world_languages())):
+            named = tuple(tested)
+        return tuple(dict.fromkeys((LANGUAGE_SOURCE, *named)))
 
     def parts_of(self, intermediate: str) -> tuple[str, ...]:
         """The tasks behind a name on the axis of intermediate tasks; none for ``none``."""

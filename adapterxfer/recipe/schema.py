@@ -34,13 +34,14 @@ from adapterxfer.recipe.fields import (
     unknown,
 )
 from adapterxfer.recipe.hypotheses import Hypothesis, Method
+from adapterxfer.recipe.language_adapters import LanguageAdapters
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.recipe.tiers import LowResource
 
 METHODS_OF_SOME_LAYERS = ("seq_bn", "double_seq_bn", "par_bn")
 PHASES = ("intermediate", "target", "fusion")
-MODES = ("full-ft", "adapters", "fuse", "head-only")
-Mode = Literal["full-ft", "adapters", "fuse", "head-only"]
+MODES = ("full-ft", "adapters", "fuse", "head-only", "language")
+Mode = Literal["full-ft", "adapters", "fuse", "head-only", "language"]
 
 
 def _train_key(value: str, info: ValidationInfo) -> str:
@@ -86,10 +87,15 @@ class TrainBlock(TrainSettings):
     adapters: TrainSettings | None = None
     fuse: TrainSettings | None = None
     head_only: TrainSettings | None = Field(default=None, alias="head-only")
+    language: TrainSettings | None = None
 
 
 class AdapterSpec(Section):
-    """One adapter method with its size; ``layers`` leaves the lower half of the backbone without adapters."""
+    """One adapter method with its size.
+
+    ``layers`` leaves the lower half of the backbone without adapters; ``language`` puts them above the adapters that
+    ``language_adapters`` trains.
+    """
 
     method: MethodName
     reduction_factor: Annotated[int, Field(ge=1, le=4096)] | None = None
@@ -97,6 +103,7 @@ class AdapterSpec(Section):
     rank: Annotated[int, Field(ge=1, le=4096)] | None = None
     prefix_length: Annotated[int, Field(ge=1, le=4096)] | None = None
     layers: Literal["upper-half"] | None = None
+    language: Literal[True] | None = None
 
     @model_validator(mode="after")
     def _sizes(self) -> AdapterSpec:
@@ -120,14 +127,17 @@ class AdapterSpec(Section):
 
     def identity(self) -> dict[str, Any]:
         """The method and its size, nothing else."""
-        return self.model_dump(exclude_none=True)
+        return self.model_dump(exclude_none=True, exclude={"language"})
 
     @cached_property
     def label(self) -> str:
-        """``seq_bn/2`` (a reduction factor) or ``seq_bn/size64`` (a bottleneck size): equal labels, equal adapters."""
+        """``seq_bn/2`` (a reduction factor) or ``seq_bn/size64`` (a bottleneck size): equal labels, equal adapters.
+
+        Above a language's adapter ``seq_bn/2+language``.
+        """
         sizes = {"bottleneck_size": "size"}
         parts = (f"{sizes.get(key, '')}{value}" for key, value in self.identity().items())
-        return "/".join(parts)
+        return "/".join(parts) + ("+language" if self.language else "")
 
 
 class TaskOptions(Section):
@@ -182,12 +192,16 @@ class Multi(Section):
     sampling: Sampling = Sampling()
 
 
+RepositoryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+
+
 class BackboneSource(Section):
     """Where a backbone comes from: a local folder, or one commit of a repository of the Hub."""
 
     folder: Annotated[str, Field(min_length=1)] | None = None
-    hub: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")] | None = None
-    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None = None
+    hub: RepositoryName | None = None
+    revision: Commit | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     attention: Literal["sdpa", "eager"] = "sdpa"
 
@@ -313,11 +327,14 @@ class RecipeModel(Section):
     multi: Multi = Multi()
     mlm_mix: MlmMix | None = None
     translated: Translated | None = None
+    language_adapters: LanguageAdapters | None = None
+    oracle: Literal[True] | None = None
     world: bool = False
     low_resource: LowResource | None = None
     fusion_task: TaskName | None = None
     fusion: FusionOptions | None = None
     backbone_sources: dict[PlainName, BackboneSource] = Field(default_factory=dict)
+    data_revisions: dict[RepositoryName, Commit] = Field(default_factory=dict)
     merge: Merge | None = None
     pretrain: Pretrain | None = None
     resources: dict[BackboneName, dict[Mode, Resources]] = Field(default_factory=dict)

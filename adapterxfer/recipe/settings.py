@@ -37,8 +37,9 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
     """Settings of one training: default, then phase, mode, task and backbone; inside a block, its own mode block wins.
 
     Args:
-        phase: ``intermediate``, ``target`` or ``fusion``.
-        mode: ``full-ft``, ``adapters``, ``fuse`` or ``head-only``.
+        phase: ``intermediate``, ``target`` or ``fusion``; empty for a language's adapter.
+        mode: ``full-ft``, ``adapters``, ``fuse``, ``head-only`` or ``language``.
+        task: empty for a language's adapter.
     """
     merged = dict(DEFAULTS)
     base = split_arm(task).base
@@ -54,7 +55,7 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
     # Options that change nothing are left out: what was trained before they existed stays what it was.
     for name in ("gradient_checkpointing", "compile", "cache_bottom"):
         # Where the backbone trains there is nothing to keep.
-        if not merged.get(name, True) or (name == "cache_bottom" and mode == "full-ft"):
+        if not merged.get(name, True) or (name == "cache_bottom" and mode in ("full-ft", "language")):
             merged.pop(name, None)
     if merged["selection"] == "mean":
         merged.setdefault("mean_of", MEAN_OF)
@@ -69,6 +70,7 @@ def _mode_block(block: TrainBlock, mode: str) -> TrainSettings | None:
         "adapters": block.adapters,
         "fuse": block.fuse,
         "head-only": block.head_only,
+        "language": block.language,
     }
     return blocks[mode]
 
@@ -91,8 +93,12 @@ def missing_settings(recipe: Recipe) -> Iterator[str]:
             settings = training_settings(recipe, phase=phase, mode=mode, task=task, backbone=backbone)
             what = [] if "learning_rate" in settings else ["learning_rate"]
             what += [] if any(key in settings for key in _LENGTHS) else ["steps or epochs"]
+            where = f"{mode} on {task} ({phase} phase)" if phase else "language adapters (train.language)"
             if what:
-                yield f"no {' and no '.join(what)} for {mode} on {task} ({phase} phase) of {backbone}"
+                yield f"no {' and no '.join(what)} for {where} of {backbone}"
+                break
+            if not phase and settings["selection"] == "dev":
+                yield f"selection: dev has no score to select {where} of {backbone} by; set train.language.selection"
                 break
 
 
@@ -109,5 +115,7 @@ def _trainings(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
         yield from (("target", mode, name) for name in targets)
     if "head-only" in variants:
         yield from (("target", "head-only", name) for name in targets)
+    if any(spec.language for spec in recipe.adapters) and recipe.language_adapters is not None:
+        yield "", "language", ""
     if "fuse" in variants:
         yield from (("fusion", "fuse", name) for name in targets)

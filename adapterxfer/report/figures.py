@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from adapterxfer.catalog import ORACLE
 from adapterxfer.report import figures_declared as declared
 from adapterxfer.report.cells import NONE
 from adapterxfer.report.figures_spending import components
@@ -253,7 +254,8 @@ def by_language(findings: Findings) -> Figure | None:
             if s.target == facts.name and s.group_kind in ("language", "source") and s.intermediate == NONE
         ]
         own = [s for s in rows if s.backbone == largest and not s.control and not s.repeated]
-        controls = [s for s in rows if s.control and s.backbone in ("", largest, f"{largest}-untrained")]
+        beside = [s for s in rows if s.control and not s.control.startswith(ORACLE)]
+        controls = [s for s in beside if s.backbone in ("", largest, f"{largest}-untrained")]
         if own:
             panels.append(
                 _language_panel(findings, facts.name, own, controls, [c for c in order if c in facts.languages])

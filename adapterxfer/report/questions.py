@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 
+from adapterxfer.catalog import ORACLE
 from adapterxfer.report.cells import FULL, NONE, UNTRAINED_SUFFIX
 from adapterxfer.report.gains import ZERO_SHOT, Gains
 from adapterxfer.report.model import EffectKind, GroupKind
@@ -265,6 +266,8 @@ class _Asker(Gains):
         """Score without an intermediate task minus each control of the same target."""
         seen: set[tuple[System, System, str]] = set()
         for (label, control_backbone, target), control in self.study.controls.items():
+            if label.startswith(ORACLE):
+                continue  # it knows the target languages: a diagnostic, nothing to be above of
             for backbone, arm in product(self.study.backbones, self.study.arms):
                 system = self.study.systems.get((backbone.name, arm.label, NONE, target))
                 if system is None or self.study.group(target, *ZERO_SHOT) is None or (system, control, target) in seen:

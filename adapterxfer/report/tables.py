@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from adapterxfer.catalog import ORACLE
 from adapterxfer.report.cells import parameter_text, resource_key, signed
 from adapterxfer.report.model import Effect, Findings, Score
 
@@ -212,6 +213,10 @@ def _effect_table(
     return Table(name, title, note, columns, rows, unfolded)
 
 
+def _control_label(control: str) -> str:
+    return f"diagnostic, not zero-shot: {control}" if control.startswith(ORACLE) else f"control: {control}"
+
+
 def _score_table(findings: Findings) -> Table:
     families = _group_names(findings, "family")
     tiers = sorted(_group_names(findings, "resource"), key=resource_key)
@@ -234,7 +239,7 @@ def _score_table(findings: Findings) -> Table:
         for place in wanted:
             found = groups.get(place)
             values.append(None if found is None else (found.score, found.standard_deviation))
-        label = f"control: {control}" if control else shown
+        label = _control_label(control) if control else shown
         first = next(iter(groups.values()))
         rows.append((target, backbone, label, "" if control else intermediate, *values, first.seeds))
     columns = (
@@ -262,7 +267,7 @@ def _language_table(findings: Findings) -> Table:
     systems: dict[tuple[str, ...], dict[str, float]] = {}
     for score in findings.scores:
         if score.group_kind in ("language", "source") and not score.repeated:
-            system = f"control: {score.control}" if score.control else score.shown
+            system = _control_label(score.control) if score.control else score.shown
             key = (score.target, score.backbone, system, "" if score.control else score.intermediate)
             systems.setdefault(key, {})[score.group] = score.score
     columns = (

@@ -72,7 +72,7 @@ def _start(backbone: LoadedBackbone, composition: Composition, seed: int) -> dic
         return {f"backbone.{name}": tensor for name, tensor in untied_state(backbone.model).items()}
     return {
         f"adapters.{part.id}.{name}": tensor
-        for part in composition.adapters
+        for part in composition.task_adapters
         for name, tensor in new_adapter(
             backbone, AdapterShape(part.method, part.bottleneck_size, part.first_layer), seed=seed
         )

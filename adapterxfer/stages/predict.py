@@ -19,6 +19,9 @@ from adapterxfer.stages.context import StageContext
 
 DEFAULT_SPLIT = "test"
 
+LANGUAGE = "language."
+"""Beginning of the roles of language adapters among the inputs."""
+
 
 def execute(context: StageContext) -> dict[str, Any]:
     """Predict, count, write `predictions.parquet`.
@@ -105,9 +108,11 @@ def _ask_model(
     match system["kind"]:
         case "trained":
             folder = context.inputs["model"]
+            spoken = {r.removeprefix(LANGUAGE): f for r, f in context.inputs.items() if r.startswith(LANGUAGE)}
             predictions = predict_trained(
-                folder, backbone, task, fmt, encoded, protocol=protocol, batch_tokens=batch_tokens, device=device
-            )
+                folder, backbone, task, fmt, encoded, protocol=protocol, languages=spoken, batch_tokens=batch_tokens,
+                device=device,
+            )  # fmt: skip
         case "backbone":
             predictions = predict_backbone(backbone, layer, fmt, encoded, batch_tokens=batch_tokens, device=device)
         case "control":

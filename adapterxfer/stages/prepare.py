@@ -14,7 +14,7 @@ from adapterxfer.data.sources import CORPUS, check_source, locate
 from adapterxfer.data.storage import write_task
 from adapterxfer.errors import StageError
 from adapterxfer.stages.context import StageContext
-from adapterxfer.stages.prepare_arms import prepare_texts, prepare_translations
+from adapterxfer.stages.prepare_arms import prepare_target_dev, prepare_texts, prepare_translations
 
 
 def execute(context: StageContext) -> dict[str, Any]:
@@ -40,8 +40,11 @@ def execute(context: StageContext) -> dict[str, Any]:
         return prepare_texts(context)
     if what == "translated":
         return prepare_translations(context)
+    if what == "target-dev":
+        return prepare_target_dev(context)
     raise StageError(
-        f"prepare stage: what = '{what}'; expected task, corpus, texts or translated", fix="plan the recipe again"
+        f"prepare stage: what = '{what}'; expected task, corpus, texts, translated or target-dev",
+        fix="plan the recipe again",
     )
 
 
@@ -63,6 +66,7 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
             test_examples=identity["test_examples"],
             seed=identity["seed"],
             protocol=identity["protocol"],
+            revisions=source.get("revisions"),
         )
     elif source["kind"] == "world":
         from adapterxfer.world.tasks import load_task

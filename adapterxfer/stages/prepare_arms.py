@@ -65,3 +65,27 @@ def prepare_translations(context: StageContext) -> dict[str, Any]:
     content = write_task(context.scratch, data, extra={"source": dict(source), "translated": True})
     counts = {language: len(examples) for (_, language), examples in data.splits.items()}
     return {"examples": counts, "fingerprint": content["fingerprint"], "notes": dict(data.notes)}
+
+
+def prepare_target_dev(context: StageContext) -> dict[str, Any]:
+    """Development examples of one task in the target languages, from the world's generator.
+
+    Raises:
+        DataError: the world has no such task or language.
+    """
+    from adapterxfer.world.arms import load_target_dev
+
+    identity = context.stage.identity
+    source, languages = identity["source"], identity["languages"]
+    data = load_target_dev(
+        source.get("stand_in", identity["task"]),
+        languages,
+        dev_examples=identity["dev_examples"],
+        seed=source.get("seed", identity["seed"]),
+        test_seed=identity.get("test_seed", source.get("seed", 0)),
+        labels=source.get("labels"),
+    )
+    data.task = identity["task"]
+    content = write_task(context.scratch, data, extra={"source": dict(source), "target_dev": True})
+    counts = {language: len(examples) for (_, language), examples in data.splits.items()}
+    return {"examples": counts, "fingerprint": content["fingerprint"]}

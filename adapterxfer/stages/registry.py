@@ -12,6 +12,7 @@ from adapterxfer.stages.context import Executor
 EXECUTORS: Mapping[str, str] = {
     "prepare": "adapterxfer.stages.prepare:execute",
     "pretrain": "adapterxfer.stages.pretrain:execute",
+    "train_language": "adapterxfer.stages.train:execute",
     "train_intermediate": "adapterxfer.stages.train:execute",
     "reuse_intermediate": "adapterxfer.hub.reusing:execute",
     "train_target": "adapterxfer.stages.train:execute",

@@ -1,4 +1,4 @@
-"""Executor of the three training kinds: build a model, prove it, train it, prove it again, store it.
+"""Executor of the four training kinds: build a model, prove it, train it, prove it again, store it.
 
 Artefacts: ``model.json``, ``model.safetensors`` and ``train.jsonl``.
 """
@@ -19,9 +19,10 @@ from adapterxfer.stages.context import StageContext
 from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
 from adapterxfer.training.building import build_fusion, build_single
 from adapterxfer.training.device import use_one_thread
+from adapterxfer.training.languages import build_language, language_task
 from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
 from adapterxfer.training.settings import TrainSettings
-from adapterxfer.training.tasks import TrainTask, read_train_task
+from adapterxfer.training.tasks import TrainTask, read_train_task, with_target_dev
 from adapterxfer.variants.assertions import as_json, check
 from adapterxfer.variants.measures import Evidence, snapshot
 from adapterxfer.variants.model import TransferModel
@@ -118,6 +119,11 @@ def _this_run(result: TrainResult) -> dict[str, Any]:
 
 def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSettings) -> list[TrainTask]:
     identity = context.stage.identity
+    if context.stage.kind == "train_language":
+        text = language_task(
+            _input(context, "texts"), identity, backbone, context.backbone_folder, max_length=settings.max_length
+        )
+        return draw_mixtures([text], settings, None, seed=int(identity["seed"]))
     if context.stage.kind == "train_intermediate":
         wanted = [(f"data.{entry['task']}", entry["task"], entry["format"]) for entry in identity["tasks"]]
     else:
@@ -127,6 +133,9 @@ def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSetti
         read_train_task(_input(context, role), task, fmt, backbone, max_length=settings.max_length, dev=dev)
         for role, task, fmt in wanted
     ]
+    if settings.selection == "oracle":
+        folder = _input(context, "target_dev")
+        return [with_target_dev(task, folder, backbone, max_length=settings.max_length) for task in tasks]
     if context.stage.kind != "train_intermediate":
         return tasks
     heads = {name: group[0] for group in identity.get("shared_heads", ()) for name in group[1:]}
@@ -179,6 +188,10 @@ def _marked(log: Callable[[Mapping[str, Any]], None], name: str) -> Callable[[Ma
 def _build(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask]) -> TransferModel:
     identity = context.stage.identity
     seed = int(identity["seed"])
+    if context.stage.kind == "train_language":
+        return build_language(backbone, tasks[0], adapter=identity["adapter"], language=identity["language"], seed=seed)
+    # Named in the identity, so that a plan that lost the input is noticed.
+    language = _input(context, "language") if identity.get("language") else None
     if context.stage.kind == "train_fusion":
         folders = {name: _input(context, f"intermediate.{name}") for name in identity["fused"]}
         return build_fusion(
@@ -189,6 +202,7 @@ def _build(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTas
             seed=seed,
             rank=int(identity.get("rank", 0)),
             joint=identity["adapter"] if identity.get("joint") else None,
+            language=language,
         )
     return build_single(
         backbone,
@@ -198,6 +212,7 @@ def _build(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTas
         adapter=identity.get("adapter"),
         intermediate=context.inputs.get("intermediate"),
         seed=seed,
+        language=language,
     )
 
 

@@ -22,7 +22,8 @@ from adapterxfer.formats.encoded import encode_split
 from adapterxfer.formats.masked_lm import NAME, START, Hiding, MaskedLm, MaskedTexts
 from adapterxfer.formats.tokenization import encoder_for
 from adapterxfer.training.batches import task_weights
-from adapterxfer.training.mixing import Mixture, plan_steps, stratified_batches
+from adapterxfer.training.mixing import plan_steps, stratified_batches
+from adapterxfer.training.mixture import Mixture
 from adapterxfer.training.seeds import derive_seed, numpy_generator
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import SOURCE_LANGUAGE, TrainTask
@@ -84,20 +85,15 @@ def text_task(
 
     Args:
         folder: committed prepare stage of the texts.
-        spec: ``{share, mask, languages, sampling}`` of the stage identity.
+        spec: ``{share, mask, languages, sampling}`` of the stage identity; a share of None means all steps.
         backbone: its tokenizer encodes, its head starts the output layer.
         identity, place: of the backbone, where its pretrained head is read.
         max_length: longest sequence in tokens.
 
     Raises:
-        StageError: the backbone has no mask token, or a language has no text.
+        StageError: the backbone cannot be trained on masked text, or a language has no text.
     """
-    mask_id = backbone.tokenizer.mask_token_id
-    if mask_id is None:
-        raise StageError(
-            f"backbone '{backbone.name}' has no mask token, so masked text cannot be mixed in",
-            fix="leave mlm_mix out for this backbone",
-        )
+    mask_id = require_masked_lm(backbone)
     texts = read_texts(folder)
     encoder = encoder_for(backbone.tokenizer)
     longest = min(max_length, backbone.max_length)
@@ -122,7 +118,7 @@ def text_task(
     )
     special = set(backbone.tokenizer.all_special_ids)
     ordinary = np.array([i for i in range(len(backbone.tokenizer)) if i not in special], dtype=np.int64)
-    hiding = Hiding(float(spec["mask"]), int(mask_id), ordinary, 0)
+    hiding = Hiding(float(spec["mask"]), mask_id, ordinary, 0)
     names = tuple(spec["languages"])
     mixture = Mixture(names, np.concatenate(groups), task_weights(counts, spec["sampling"]))
     return TrainTask(
@@ -131,9 +127,32 @@ def text_task(
         labels=(),
         features=MaskedTexts(rows, np.arange(len(rows)), hiding),
         pad_id=encoder.pad_id,
-        share=float(spec["share"]),
+        share=None if spec["share"] is None else float(spec["share"]),
         mixture=mixture,
     )
+
+
+def require_masked_lm(backbone: LoadedBackbone) -> int:
+    """Id of the mask token of a backbone that can be trained on masked text.
+
+    Raises:
+        StageError: it has no mask token, or embeddings of another width than its layers.
+    """
+    embeddings: Any = backbone.model.get_input_embeddings()
+    width = int(embeddings.weight.shape[1])
+    if width != backbone.hidden_size:
+        raise StageError(
+            f"backbone '{backbone.name}' has embeddings of width {width} and layers of width {backbone.hidden_size}, "
+            "so no output matrix can be tied to them",
+            fix="leave mlm_mix and language_adapters out for this backbone",
+        )
+    mask_id = backbone.tokenizer.mask_token_id
+    if mask_id is None:
+        raise StageError(
+            f"backbone '{backbone.name}' has no mask token, so it cannot be trained on masked text",
+            fix="leave mlm_mix and language_adapters out for this backbone",
+        )
+    return int(mask_id)
 
 
 def draw_mixtures(

@@ -14,7 +14,7 @@ from adapterxfer.formats.masked_lm import LanguageModelHead
 from adapterxfer.training.seeds import torch_generator
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.adapter import Adapter, AdapterShape
-from adapterxfer.variants.composition import TARGET_ID, AdapterPart, Composition, HeadPart, Role
+from adapterxfer.variants.composition import LANGUAGE_ID, TARGET_ID, AdapterPart, Composition, HeadPart, Role
 from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.storage import StoredModel, load_adapter, load_backbone_weights, read_description
@@ -29,6 +29,7 @@ def build_single(
     adapter: Mapping[str, Any] | None,
     intermediate: Path | None,
     seed: int,
+    language: Path | None = None,
 ) -> TransferModel:
     """The model of an intermediate or target training.
 
@@ -40,6 +41,7 @@ def build_single(
         adapter: as in the recipe, where the mode has one.
         intermediate: model folder to start from; None for none.
         seed: of all start values.
+        language: model folder of the training language's adapter, to lie below all others; None for none.
 
     Raises:
         VariantError: the parts cannot be put together.
@@ -51,8 +53,10 @@ def build_single(
             f"composition '{composition}' {'without' if before is None else 'with'} an intermediate model",
             fix="use fresh exactly where the intermediate task is 'none'",
         )
-    heads = _head_parts(tasks)
-    adapters: dict[str, Adapter] = {}
+    heads = head_parts(tasks)
+    adapters, lowest = language_part(language, backbone)
+    if before is not None:
+        _require_language(before, lowest)
     parts: tuple[AdapterPart, ...] = ()
     match (mode, composition):
         case ("full", "fresh" | "sequential"):
@@ -75,7 +79,7 @@ def build_single(
             else:
                 adapters[TARGET_ID] = new_adapter(backbone, shape, seed=seed)
             names = {"i00": name, TARGET_ID: _joined(tasks)}
-            parts = tuple(_part(part_id, names[part_id], made) for part_id, made in adapters.items())
+            parts = (*lowest, *(_part(i, names[i], made) for i, made in adapters.items() if i != LANGUAGE_ID))
         case _:
             raise VariantError(f"mode '{mode}' cannot be combined with '{composition}'", fix="plan the recipe again")
     model = TransferModel(
@@ -85,9 +89,14 @@ def build_single(
         fusion=None,
         heads=new_heads(backbone, tasks, heads, seed=seed),
     )
+    return tied(model)
+
+
+def tied(model: TransferModel) -> TransferModel:
+    """The model, with the output matrix of a language model head tied to its embeddings."""
     for head in model.heads.values():
         if isinstance(head, LanguageModelHead):
-            head.tie(model.backbone)
+            head.tie(model.backbone, model.invert_embedding if model.maps_embeddings else None)
     return model
 
 
@@ -100,6 +109,7 @@ def build_fusion(
     seed: int,
     rank: int = 0,
     joint: Mapping[str, Any] | None = None,
+    language: Path | None = None,
 ) -> TransferModel:
     """The model of a fusion training: trained adapters frozen, a fresh fusion and a fresh head.
 
@@ -114,15 +124,18 @@ def build_fusion(
         seed: of the start values of fusion and head.
         rank: of a low-rank fusion; 0 for full matrices.
         joint: the target adapter as in the recipe, to start fresh and to train with the fusion; excludes ``target``.
+        language: model folder of the training language's adapter, to lie below the fusion; None for none.
 
     Raises:
         VariantError: a folder holds no adapter of this backbone.
     """
-    adapters: dict[str, Adapter] = {}
-    parts = []
+    adapters, lowest = language_part(language, backbone)
+    parts = [*lowest]
     for index, (name, folder) in enumerate(intermediates.items()):
         part_id = f"i{index:02d}"
-        adapters[part_id] = load_adapter(read_description(folder), TARGET_ID, backbone)
+        member = read_description(folder)
+        _require_language(member, lowest)
+        adapters[part_id] = load_adapter(member, TARGET_ID, backbone)
         parts.append(_part(part_id, name, adapters[part_id]))
     if target is not None:
         stored = read_description(target)
@@ -131,13 +144,14 @@ def build_fusion(
                 f"{target}: variant '{stored.composition.variant}'; a fusion takes the target adapter trained alone",
                 fix="plan the recipe again",
             )
+        _require_language(stored, lowest)
         adapters[TARGET_ID] = load_adapter(stored, TARGET_ID, backbone)
         parts.append(_part(TARGET_ID, task.name, adapters[TARGET_ID]))
     elif joint is not None:
         shape = AdapterShape.of(joint, backbone.hidden_size, layers=backbone.layers)
         adapters[TARGET_ID] = new_adapter(backbone, shape, seed=seed)
         parts.append(_part(TARGET_ID, task.name, adapters[TARGET_ID]))
-    heads = _head_parts([task])
+    heads = head_parts([task])
     return TransferModel(
         backbone,
         Composition(
@@ -149,9 +163,44 @@ def build_fusion(
             fusion_rank=rank,
         ),
         adapters=adapters,
-        fusion=new_fusion(backbone, seed=seed, rank=rank, first_layer=min(part.first_layer for part in parts)),
+        fusion=new_fusion(
+            backbone,
+            seed=seed,
+            rank=rank,
+            first_layer=min(part.first_layer for part in parts if part.role != "language"),
+        ),
         heads=new_heads(backbone, [task], heads, seed=seed),
     )
+
+
+def language_part(folder: Path | None, backbone: LoadedBackbone) -> tuple[dict[str, Adapter], tuple[AdapterPart, ...]]:
+    """The adapter of a language by its id, and its description; nothing where there is none.
+
+    Raises:
+        VariantError: the folder holds something else, or belongs to another backbone.
+    """
+    if folder is None:
+        return {}, ()
+    stored = read_description(folder)
+    if stored.composition.variant != "language":
+        raise VariantError(
+            f"{folder}: variant '{stored.composition.variant}'; expected the adapter of a language",
+            fix="plan the recipe again",
+        )
+    (own,) = stored.composition.adapters
+    part = AdapterPart(LANGUAGE_ID, "language", own.name, own.method, own.bottleneck_size)
+    return {LANGUAGE_ID: load_adapter(stored, TARGET_ID, backbone)}, (part,)
+
+
+def _require_language(stored: StoredModel, lowest: tuple[AdapterPart, ...]) -> None:
+    """An adapter goes on above what it was trained above."""
+    own = stored.composition.language
+    if (() if own is None else (own,)) != lowest:
+        trained, here = ("none" if p is None else f"{p.name} ({p.method})" for p in (own, *(lowest or (None,))))
+        raise VariantError(
+            f"{stored.folder}: trained above the language adapter {trained}, to be used above {here}",
+            fix="use one setting of 'language' for all phases of a variant",
+        )
 
 
 def new_adapter(backbone: LoadedBackbone, shape: AdapterShape, *, seed: int) -> Adapter:
@@ -189,7 +238,7 @@ def new_heads(
     }
 
 
-def _head_parts(tasks: Sequence[TrainTask]) -> tuple[HeadPart, ...]:
+def head_parts(tasks: Sequence[TrainTask]) -> tuple[HeadPart, ...]:
     """One head per task, or per group of tasks that share one.
 
     Raises:

@@ -28,7 +28,7 @@ from adapterxfer.training.optimiser import apply, new_optimiser
 from adapterxfer.training.parallel import Processes
 from adapterxfer.training.resume import Progress
 from adapterxfer.training.seeds import DropoutStream, derive_seed
-from adapterxfer.training.selection import BestWeights, MeanWeights, dev_score, evaluation_steps, mean_steps
+from adapterxfer.training.selection import BY_SCORE, BestWeights, MeanWeights, dev_score, evaluation_steps, mean_steps
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.streams import Streams
 from adapterxfer.training.tasks import TrainTask
@@ -124,7 +124,7 @@ def train(
     named = model.trainable()
     parameters = list(named.values())
     optimiser = new_optimiser(parameters, settings)
-    best = BestWeights(model) if settings.selection == "dev" else None
+    best = BestWeights(model) if settings.selection in BY_SCORE else None
     mean = MeanWeights(model) if settings.selection == "mean" else None
     moments = evaluation_steps(steps) if best else mean_steps(steps, settings.mean_of) if mean else frozenset()
     history: list[Mapping[str, Any]] = []

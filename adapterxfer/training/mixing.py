@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,30 +19,11 @@ from numpy.typing import NDArray
 from adapterxfer.errors import StageError
 from adapterxfer.training.batches import WINDOW_BATCHES, task_choices, task_weights
 from adapterxfer.training.seeds import numpy_generator
-
-if TYPE_CHECKING:
-    from adapterxfer.training.settings import TrainSettings
-    from adapterxfer.training.tasks import TrainTask
+from adapterxfer.training.settings import TrainSettings
+from adapterxfer.training.tasks import TrainTask
 
 CHOICES = "tasks"
 """Purpose of the generator that chooses the task of each step."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mixture:
-    """Languages inside one task.
-
-    Attributes:
-        names: the languages.
-        group_of: index into ``names`` of each feature, shape ``(features,)``.
-        shares: declared share of each language in the examples drawn, shape ``(names,)``.
-        batches: feature indices of every step of this task; empty until the number of steps is known.
-    """
-
-    names: tuple[str, ...]
-    group_of: NDArray[np.int64]
-    shares: NDArray[np.float64]
-    batches: Sequence[NDArray[np.int64]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from adapterxfer.training.settings import TrainSettings
+from adapterxfer.variants.fusion import NEAR_IDENTITY
 
 
 def new_optimiser(parameters: Sequence[nn.Parameter], settings: TrainSettings) -> torch.optim.AdamW:
-    """Fused AdamW that decays matrices and leaves biases and norms alone."""
+    """Fused AdamW that decays matrices and leaves alone biases, norms, and matrices that start as the identity."""
     groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": settings.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        {"params": [p for p in parameters if _decays(p)], "weight_decay": settings.weight_decay},
+        {"params": [p for p in parameters if not _decays(p)], "weight_decay": 0.0},
     ]
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
 
@@ -35,3 +36,7 @@ def apply(
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return norm
+
+
+def _decays(parameter: nn.Parameter) -> bool:
+    return parameter.ndim >= 2 and not getattr(parameter, NEAR_IDENTITY, False)

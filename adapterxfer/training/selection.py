@@ -14,6 +14,9 @@ from adapterxfer.metrics import count_predictions, get_metric
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.model import TransferModel
 
+BY_SCORE = ("dev", "oracle")
+"""Selections that keep the weights of the best score: on English, or, as a diagnostic, on the target languages."""
+
 EVALUATIONS = 4
 """Moments at which a training with dev selection is evaluated: after every quarter of its steps."""
 

@@ -11,7 +11,7 @@ from adapterxfer.errors import StageError
 
 Schedule = Literal["linear", "cosine", "constant"]
 Dtype = Literal["fp32", "bf16"]
-Selection = Literal["last", "dev", "mean"]
+Selection = Literal["last", "dev", "mean", "oracle"]
 
 _DTYPES = {"float32": "fp32", "bfloat16": "bf16"}
 
@@ -33,6 +33,7 @@ class TrainSettings:
         dtype: ``fp32``, or ``bf16`` autocast.
         selection: weights after the last step (``last``), those with the best English dev score of `EVALUATIONS`
             moments (``dev``), or the mean of the last ``mean_of`` moments (``mean``; see `selection.mean_steps`).
+            ``oracle`` is ``dev`` with the target languages, a diagnostic.
         mean_of: moments that ``selection: mean`` averages.
         gradient_checkpointing: compute activations inside layers again instead of keeping them.
         compile: run the encoder through torch.compile.

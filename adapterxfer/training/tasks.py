@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from adapterxfer.backbones.loading import LoadedBackbone
@@ -12,7 +12,7 @@ from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature, Format
 from adapterxfer.formats.encoded import Encoded, encode_split
 from adapterxfer.formats.registry import get_format
-from adapterxfer.training.mixing import Mixture
+from adapterxfer.training.mixture import Mixture
 
 SOURCE_LANGUAGE = "en"
 """Everything is trained in this language."""
@@ -107,6 +107,26 @@ def read_train_task(
         metric=str(metric) if metric else None,
         dev=_encode(fmt, stored, "dev", backbone, longest, train=False) if dev else None,
     )
+
+
+def with_target_dev(task: TrainTask, folder: Path, backbone: LoadedBackbone, *, max_length: int) -> TrainTask:
+    """The task with development data in the target languages in place of English: an oracle, no zero-shot selection.
+
+    Args:
+        folder: committed prepare stage with a ``dev`` split of the same task in these languages.
+
+    Raises:
+        StageError: the folder holds another task or labels.
+    """
+    stored = read_task(folder)
+    if (stored.task, stored.format, tuple(stored.labels)) != (task.name, task.format.name, task.labels):
+        raise StageError(
+            f"{folder}: holds task '{stored.task}' ({stored.format}); expected '{task.name}' ({task.format.name})",
+            fix="plan the recipe again",
+        )
+    languages, longest = stored.languages("dev"), min(max_length, backbone.max_length)
+    dev = encode_split(task.format, stored, "dev", languages, backbone.tokenizer, max_length=longest, train=False)
+    return replace(task, dev=dev)
 
 
 def _encode(

@@ -12,6 +12,7 @@ from torch import nn
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.bottleneck import Bottleneck, DoubleBottleneck, ParallelBottleneck
 from adapterxfer.variants.interventions import LoReft, Prefix
+from adapterxfer.variants.invertible import InvertibleBottleneck
 from adapterxfer.variants.lowrank import SCALES, Dora, LowRank, Rescale, Vera, VeraProjections
 from adapterxfer.variants.phm import Compacter
 from adapterxfer.variants.places import Absent
@@ -66,6 +67,12 @@ def _vera(site: Site, rank: int, _: torch.Generator) -> nn.Module:
     return Vera(site.linears, rank, projections=site.shared["projections"])
 
 
+def _invertible(site: Site, size: int, generator: torch.Generator) -> nn.Module:
+    kind = Bottleneck if "embeddings" in site.shared else InvertibleBottleneck
+    site.shared["embeddings"] = True
+    return kind(site.hidden_size, size, generator=generator)
+
+
 def _low_rank(kind: type[LowRank], scale: Callable[[int], float]) -> Maker:
     return lambda site, rank, generator: kind(site.linears, rank, generator=generator, scale=scale(rank))
 
@@ -81,6 +88,7 @@ RULES: Mapping[str, MethodRule] = {
     "dora": MethodRule(("rank",), True, _low_rank(Dora, SCALES["lora"]), maps=True),
     "vera": MethodRule(("rank",), True, _vera, maps=True),
     "ia3": MethodRule((), True, lambda s, n, g: Rescale(s.linears), maps=True),  # noqa: ARG005 - no size, no chance
+    "seq_bn_inv": MethodRule(BOTTLENECK_SIZES, False, _invertible),
     "compacter": MethodRule(
         ("reduction_factor",), False, lambda s, n, g: Compacter(s.hidden_size, n, generator=g, shared=s.shared)
     ),

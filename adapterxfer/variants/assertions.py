@@ -57,6 +57,7 @@ class Assertion:
         measure: the number that the rule judges.
         rules: one rule per variant.
         methods: adapter method -> the rule that replaces the variant's, where that applies at all.
+        above_language: the rule that replaces all others where a language's adapter lies below; None for no other.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Assertion:
     measure: Callable[[Evidence], float]
     rules: Mapping[VariantName, Rule]
     methods: Mapping[str, Rule] = field(default_factory=dict)
+    above_language: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,9 @@ ALL_TRAINS = _not("everything beside the backbone trains")
 MATTERS = Rule("at least", 1e-4)
 START = Rule("at most", 0.5)
 RECORDED = Rule("recorded")
+
+NO_LANGUAGE = _not("there is no adapter of a language")
+INVERTIBLE = Rule("at most", 1e-5)
 
 STARTS_NEUTRAL = tuple(name for name, rule in METHODS.items() if rule.neutral_start)
 OWN_START = ("compacter", "loreft", "prefix")
@@ -201,6 +206,23 @@ TABLE: tuple[Assertion, ...] = (
         ),
     ),
     Assertion(
+        "language-matters",
+        "relative change of the logits when the adapter of the language is left out",
+        "built",
+        measures.change_without_language,
+        _all(NO_LANGUAGE),
+        above_language=MATTERS,
+    ),
+    Assertion(
+        "invertible-embeddings",
+        "largest relative error when the map of the embeddings is taken back",
+        "built",
+        measures.error_of_inverse,
+        _row(_not(NO_ADAPTER), _not(NO_ADAPTER), INVERTIBLE, INVERTIBLE, INVERTIBLE, INVERTIBLE),
+        methods=dict.fromkeys(set(METHODS) - {"seq_bn_inv"}, _not("it leaves the embeddings as they are")),
+        above_language=INVERTIBLE,
+    ),
+    Assertion(
         "padding-invariance",
         "largest relative change of hidden states at real tokens when more padding is appended",
         "built",
@@ -220,6 +242,7 @@ TABLE: tuple[Assertion, ...] = (
         "trained",
         measures.frozen_parts_changed,
         _row(ALL_TRAINS, ALL_TRAINS, ALL_TRAINS, ALL_TRAINS, EXACT, EXACT),
+        above_language=EXACT,
     ),
     Assertion(
         "everything-trained",
@@ -279,7 +302,10 @@ def _rule(assertion: Assertion, evidence: Evidence) -> Rule:
     composition = evidence.model.composition
     if assertion.name == "intermediate-matters" and composition.variant == "full-ft" and not composition.intermediate:
         return _not("there is no intermediate")
-    rule = assertion.rules[composition.variant]
+    if assertion.above_language is not None and composition.language is not None:
+        return assertion.above_language
+    # A language's adapter is built and trained like any fresh adapter.
+    rule = assertion.rules["adapter" if composition.variant == "language" else composition.variant]
     if rule.kind == "not applicable" or not composition.adapters:
         return rule
     return assertion.methods.get(composition.adapters[-1].method, rule)

@@ -9,12 +9,19 @@ from typing import Any, Literal, get_args
 
 from adapterxfer.errors import VariantError
 
-VariantName = Literal["full-ft", "head-only", "adapter", "sequential", "stack", "fuse"]
-"""``adapter`` is a fresh adapter alone: the baseline of the three adapter variants, and every intermediate adapter."""
+VariantName = Literal["full-ft", "head-only", "adapter", "sequential", "stack", "fuse", "language"]
+"""``adapter`` is a fresh adapter alone: the baseline of the three adapter variants, and every intermediate adapter.
+``language`` is a language's own adapter, stored without the head it was trained with."""
 
-Role = Literal["intermediate", "target"]
+Role = Literal["language", "intermediate", "target"]
 
 OPTIONAL = ("joint", "fusion_rank")
+
+LANGUAGE_METHODS = ("seq_bn_inv", "seq_bn")
+"""What a language's adapter may be made of."""
+
+LANGUAGE_ID = "l00"
+"""The adapter of the language, below all others and frozen; another language's takes its place in evaluation."""
 
 TARGET_ID = "t00"
 """The adapter of the task at hand. Ids have one width each, so no name in a file is the beginning of another."""
@@ -88,13 +95,14 @@ class Composition:
     fusion_rank: int = 0
 
     def __post_init__(self) -> None:
-        roles = tuple(part.role for part in self.adapters)
+        roles = tuple(part.role for part in self.task_adapters)
         expected: dict[str, bool] = {
             "full-ft": roles == (),
             "head-only": roles == (),
             "adapter": roles == ("target",),
             "sequential": roles == ("target",) and bool(self.intermediate),
             "stack": roles == ("intermediate", "target"),
+            "language": roles == ("target",) and self.language is None,
             "fuse": len(roles) >= 2 and set(roles[:-1]) == {"intermediate"},
         }
         if not expected.get(self.variant, False):
@@ -109,21 +117,40 @@ class Composition:
                 f"variant '{self.variant}': only a fusion has a rank or trains a target adapter along",
                 fix="leave 'fusion' out of the recipe for this variant",
             )
-        if self.fused and len({part.first_layer for part in self.adapters}) > 1:
+        if self.fused and len({part.first_layer for part in self.task_adapters}) > 1:
             raise VariantError(
                 "variant 'fuse': its adapters begin in different layers", fix="fuse adapters with the same 'layers'"
             )
-        if not self.heads and self.variant != "adapter":
+        if not self.heads and self.variant not in ("adapter", "language"):
             raise VariantError(f"variant '{self.variant}' has no head", fix="give at least one task")
+        if self.variant == "language" and (method := self.adapters[0].method) not in LANGUAGE_METHODS:
+            raise VariantError(
+                f"adapter method '{method}' cannot be a language's adapter", fix=f"use {' or '.join(LANGUAGE_METHODS)}"
+            )
         if clash := colliding_names([part.id for part in self.adapters] + [part.id for part in self.heads]):
             raise VariantError(
                 f"variant '{self.variant}': names {clash} collide", fix="give each part an id of its own"
             )
 
     @property
+    def language(self) -> AdapterPart | None:
+        """The adapter of the language, if there is one."""
+        return next((part for part in self.adapters[:1] if part.role == "language"), None)
+
+    @property
+    def task_adapters(self) -> tuple[AdapterPart, ...]:
+        """All adapters but the language's."""
+        return self.adapters if self.language is None else self.adapters[1:]
+
+    @property
     def fused(self) -> bool:
         """Whether the adapters are mixed by a fusion instead of stacked."""
         return self.variant == "fuse"
+
+    @property
+    def fused_from(self) -> int:
+        """Number of layers without adapters of tasks, where a fusion has nothing to mix."""
+        return min((part.first_layer for part in self.task_adapters), default=0)
 
     @property
     def first_layer(self) -> int:
@@ -142,6 +169,7 @@ class Composition:
             "full-ft": ("backbone.",),
             "head-only": (),
             "adapter": (f"adapters.{TARGET_ID}.",),
+            "language": (f"adapters.{TARGET_ID}.",),
             "sequential": (f"adapters.{TARGET_ID}.",),
             "stack": (f"adapters.{TARGET_ID}.",),
             "fuse": ("fusion.", f"adapters.{TARGET_ID}.") if self.joint else ("fusion.",),

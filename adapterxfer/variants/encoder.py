@@ -69,6 +69,8 @@ def encode(
     eager = config._attn_implementation == "eager"
     places = places or Places()
     linear = places.linear or _plain
+    if places.embedding is not None and begin is None:
+        states = places.embedding(states)
 
     def run(index: int, states: Tensor) -> Tensor:
         layer = layers[index]

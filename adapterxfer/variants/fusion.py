@@ -38,6 +38,10 @@ PENALTY = 0.01
 """Weight of the squared distance between value matrix and identity, which is added to the loss of a step."""
 
 
+NEAR_IDENTITY = "near_identity"
+"""Attribute of a matrix that starts as the identity and is held there by its penalty: decay would pull it to 0."""
+
+
 class FusionLayer(nn.Module):
     """The fusion of one layer.
 
@@ -60,6 +64,7 @@ class FusionLayer(nn.Module):
         if isinstance(self.value, nn.Linear):
             with torch.no_grad():
                 self.value.weight.fill_(VALUE_OFF_DIAGONAL).fill_diagonal_(1.0)
+            setattr(self.value.weight, NEAR_IDENTITY, True)
         self.dropout = dropout
 
     def forward(self, total: Tensor, norm: Norm, fused: Sequence[Bottleneck]) -> Tensor:

@@ -17,17 +17,9 @@ from torch.nn import functional
 from adapterxfer.backbones.architectures import Architecture, SumSite
 from adapterxfer.variants.places import Norm, Places
 from adapterxfer.variants.recompute import recompute_layer
+from adapterxfer.variants.slot import Slot
 
 _SLOT = "_adapterxfer_slot"
-
-
-class Slot:
-    """What acts at the moment, the residuals seen on the way, and whether layers recompute (`recompute`)."""
-
-    def __init__(self) -> None:
-        self.places: Places | None = None
-        self.residuals: dict[tuple[int, str], Tensor] = {}
-        self.recompute = False
 
 
 def hooked_copy(model: Any, architecture: Architecture) -> Any:
@@ -36,6 +28,8 @@ def hooked_copy(model: Any, architecture: Architecture) -> Any:
     made = copy.deepcopy(model, shared)
     slot = Slot()
     setattr(made, _SLOT, slot)
+    if architecture.embeddings is not None:
+        made.get_submodule(architecture.embeddings).register_forward_hook(_after_embeddings(slot))
     for index, layer in enumerate(made.get_submodule(architecture.layers)):
         for place, site in architecture.sums.items():
             _watch(layer, index, place, site, slot, architecture.post_norm)
@@ -136,6 +130,15 @@ def _replace(linear: Any, index: int, role: str, slot: Slot) -> None:
         return slot.places.linear(index, role, linear, states)
 
     linear.forward = forward
+
+
+def _after_embeddings(slot: Slot) -> Callable[..., Any]:
+    def hook(_: nn.Module, arguments: tuple[Any, ...], output: Any) -> Any:  # noqa: ARG001 - signature of hooks
+        if slot.places is None or slot.places.embedding is None:
+            return None
+        return _with_first(output, slot.places.embedding(_first(output)))
+
+    return hook
 
 
 def _after_layer(index: int, slot: Slot) -> Callable[..., Any]:

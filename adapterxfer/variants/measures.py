@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.variants.bottleneck import INIT_STD
-from adapterxfer.variants.composition import TARGET_ID, colliding_names
+from adapterxfer.variants.composition import LANGUAGE_ID, TARGET_ID, colliding_names
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.places import places_of
@@ -73,7 +73,7 @@ def colliding_module_names(evidence: Evidence) -> float:
 def change_by_zeroed_adapters(evidence: Evidence) -> float:
     """Fresh adapter (for a fusion: all adapters) with zero up-projection against the model without it."""
     model = evidence.model
-    ids = list(model.adapters) if model.composition.fused else [TARGET_ID]
+    ids = [p.id for p in model.composition.task_adapters] if model.composition.fused else [TARGET_ID]
     with model.without(*ids):
         expected = _hidden(evidence)
     with _zeroed(model, ids):
@@ -129,6 +129,24 @@ def change_without_intermediate(evidence: Evidence) -> float:
         with _zeroed(model, [part_id]) if module.can_be_neutral else model.without(part_id):
             changes.append(_distance(_logits(evidence), logits))
     return min(changes)
+
+
+def change_without_language(evidence: Evidence) -> float:
+    """Relative change of the logits without the adapter of the language."""
+    logits = _logits(evidence)
+    with evidence.model.without(LANGUAGE_ID):
+        return _distance(_logits(evidence), logits)
+
+
+def error_of_inverse(evidence: Evidence) -> float:
+    """Embeddings mapped and taken back against themselves, largest difference over the largest value."""
+    model, batch = evidence.model, evidence.batch
+    with _evaluating(model):
+        mapped = model.hidden_states(batch.input_ids, batch.attention_mask, layer=0)
+        found = model.invert_embedding(mapped)
+        with model.without(*(part.id for part in model.composition.adapters)):
+            expected = model.hidden_states(batch.input_ids, batch.attention_mask, layer=0)
+    return float((found - expected).abs().max() / expected.abs().max())
 
 
 def change_by_padding(evidence: Evidence) -> float:

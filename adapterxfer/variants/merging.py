@@ -52,18 +52,25 @@ def merge(
         VariantError: the models have different parts, or a method cannot be merged.
     """
     _check(members, average=start is None)
+    # The language's adapter is the same in all members and stays.
+    fixed = tuple(f"adapters.{p.id}." for p in members[0].composition.adapters if p.role == "language")
     first = members[0].composition
     merged: dict[str, Tensor] = {}
-    parts = tuple(_merged_part([_part(m, part.id) for m in members]) for part in first.adapters)
+    parts = tuple(
+        part if part.role == "language" else _merged_part([_part(m, part.id) for m in members])
+        for part in first.adapters
+    )
     composition = replace(first, adapters=parts, intermediate=_intermediates(members))
-    side_by_side = {f"adapters.{part.id}." for part in first.adapters if part.method in SCALES}
+    side_by_side = {f"adapters.{part.id}." for part in first.task_adapters if part.method in SCALES}
     for prefix in side_by_side:
         merged |= _sum_of_updates(members, prefix)
     shared_head = all(member.composition.heads == first.heads for member in members)
     for name, tensor in members[0].state.items():
         if name in merged or name.startswith(tuple(side_by_side)):
             continue
-        if name.startswith("heads."):
+        if fixed and name.startswith(fixed):
+            merged[name] = tensor.clone()
+        elif name.startswith("heads."):
             merged[name] = _sum(members, name, None) if shared_head and start is None else tensor.clone()
         elif start is None:
             merged[name] = _sum(members, name, None)
@@ -84,12 +91,13 @@ def _check(members: Sequence[Member], *, average: bool) -> None:
     for member in members[1:]:
         own = member.composition
         same = (own.variant, own.joint, own.fusion_rank) == (first.variant, first.joint, first.fusion_rank)
+        same = same and own.language == first.language
         same = same and [(p.id, p.method, p.first_layer) for p in own.adapters] == [
             (p.id, p.method, p.first_layer) for p in first.adapters
         ]
         if not same:
             problems.append(f"a model of variant '{own.variant}' cannot be merged into one of '{first.variant}'")
-    problems += [f"adapter method '{p.method}' cannot be merged" for p in first.adapters if p.method not in SUMS]
+    problems += [f"adapter method '{p.method}' cannot be merged" for p in first.task_adapters if p.method not in SUMS]
     if problems:
         raise VariantError("; ".join(dict.fromkeys(problems)), fix="merge models of one kind, e.g. two seq_bn adapters")
 

@@ -14,11 +14,11 @@ from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import untied_state
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import Adapter
-from adapterxfer.variants.composition import Composition
+from adapterxfer.variants.composition import LANGUAGE_ID, Composition
 from adapterxfer.variants.encoder import OWN_ENCODER, Begin, encode
 from adapterxfer.variants.fusion import FUSIBLE, Fusion
 from adapterxfer.variants.hooked import hooked_copy
-from adapterxfer.variants.places import Places, places_of
+from adapterxfer.variants.places import Places, below, places_of
 
 
 class TransferModel(nn.Module):
@@ -59,7 +59,7 @@ class TransferModel(nn.Module):
                 f"{'a' if fusion is not None else 'no'} fusion; expected adapters {ids}, heads {head_ids}",
                 fix="build the parts from the composition",
             )
-        if composition.fused and (unfit := sorted({part.method for part in composition.adapters} - set(FUSIBLE))):
+        if composition.fused and (unfit := sorted({part.method for part in composition.task_adapters} - set(FUSIBLE))):
             raise VariantError(
                 f"AdapterFusion is not defined for adapter method '{unfit[0]}'", fix=f"use {' or '.join(FUSIBLE)}"
             )
@@ -76,6 +76,13 @@ class TransferModel(nn.Module):
                 f"adapter method '{unfit[0]}' needs the own forward pass of XLM-R; backbone '{loaded.name}' is a "
                 f"{loaded.config.model_type}",
                 fix="use a bottleneck method",
+            )
+        mapped = [p.method for p in composition.adapters if "embedding" in _places(adapters[p.id])]
+        if mapped and loaded.architecture.embeddings is None:
+            raise VariantError(
+                f"adapter method '{mapped[0]}' maps embeddings as wide as the layers; those of backbone "
+                f"'{loaded.name}' ({loaded.config.model_type}) are not",
+                fix="use seq_bn",
             )
         self.loaded = loaded
         self.composition = composition
@@ -140,6 +147,21 @@ class TransferModel(nn.Module):
         """The head of a task, to be called as ``head(hidden_states, batch)``."""
         return self.heads[self.composition.head(task).id]
 
+    def speak(self, adapter: Adapter) -> None:
+        """Put another language's adapter in the place of the one the model was trained with.
+
+        Raises:
+            VariantError: the model has no language adapter, or one of another method or size.
+        """
+        part = self.composition.language
+        own: Any = self.adapters[LANGUAGE_ID] if part is not None else None
+        if part is None or own.shape != adapter.shape:
+            raise VariantError(
+                f"language adapter {adapter.shape} for a model with {'none' if part is None else own.shape}",
+                fix="train all language adapters of a study with one method and size",
+            )
+        self.adapters[LANGUAGE_ID] = adapter.requires_grad_(False).to(self.device).eval()
+
     def drop_head(self, task: str) -> None:
         """Remove a head that served the training only; the model is described and stored without it."""
         part = self.composition.head(task)
@@ -174,10 +196,27 @@ class TransferModel(nn.Module):
             self._left_out = before
 
     def _adapt(self) -> Places | None:
-        active: list[Any] = [self.adapters[p.id] for p in self.composition.adapters if p.id not in self._left_out]
-        if active and self.fusion is not None:
-            return self.fusion.places(active)
-        return places_of(active)
+        parts = self.composition.adapters
+        active: list[Any] = [self.adapters[p.id] for p in parts if p.id not in self._left_out]
+        if self.fusion is None:
+            return places_of(active)
+        own = self.composition.language
+        lower = active[: 1 if own is not None and own.id not in self._left_out else 0]
+        upper = active[len(lower) :]
+        return below(places_of(lower), self.fusion.places(upper) if upper else None)
+
+    @property
+    def maps_embeddings(self) -> bool:
+        """Whether an adapter maps the embeddings, so that an output matrix tied to them needs the map's inverse."""
+        return any("embedding" in _places(self.adapters[p.id]) for p in self.composition.adapters)  # type: ignore[arg-type]
+
+    def invert_embedding(self, states: Tensor) -> Tensor:
+        """Take back what the adapters in use make of embeddings, shape ``(..., hidden)``; the last map goes first."""
+        for part in reversed(self.composition.adapters):
+            adapter: Any = self.adapters[part.id]
+            if part.id not in self._left_out and "embedding" in _places(adapter):
+                states = adapter[0].invert(states)
+        return states
 
 
 def _places(adapter: Adapter) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ the encoder (`encoder`, `hooked`), what happens there of the adapters; neither k
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
@@ -39,6 +39,8 @@ class Places:
         layer: ``(layer, output) -> output``, after the layer's last norm.
         prefix: ``layer -> keys, values`` that stand before those of the tokens, each of shape ``(length, hidden)``;
             only the own encoder knows this place.
+        embedding: on what the first layer reads, shape ``(batch, seq, hidden)``; not in encoders whose embeddings are
+            narrower than their layers.
     """
 
     attention: Sum | None = None
@@ -46,6 +48,7 @@ class Places:
     linear: Linear | None = None
     layer: Callable[[int, Tensor], Tensor] | None = None
     prefix: Callable[[int], tuple[Tensor, Tensor]] | None = None
+    embedding: Callable[[Tensor], Tensor] | None = None
 
 
 class Absent(nn.Module):
@@ -79,7 +82,7 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
         return None
     by_place = {
         place: [adapter for adapter in adapters if any(place in layer.places for layer in adapter)]
-        for place in ("attention", "ffn", "linear", "layer", "prefix")
+        for place in ("attention", "ffn", "linear", "layer", "prefix", "embedding")
     }
 
     def sums(place: str) -> Sum | None:
@@ -103,13 +106,38 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
         pairs = [adapter[index].prefix() for adapter in by_place["prefix"]]
         return torch.cat([keys for keys, _ in pairs]), torch.cat([values for _, values in pairs])
 
+    def embedding(states: Tensor) -> Tensor:
+        for adapter in by_place["embedding"]:
+            states = adapter[0].embedding(states)
+        return states
+
     return Places(
         attention=sums("attention"),
         ffn=sums("ffn"),
         linear=_linear(by_place["linear"]),
         layer=layer if by_place["layer"] else None,
         prefix=prefix if by_place["prefix"] else None,
+        embedding=embedding if by_place["embedding"] else None,
     )
+
+
+def below(lower: Places | None, upper: Places | None) -> Places | None:
+    """A bottleneck (with its embeddings) below a mixture of bottlenecks: one acts after the other.
+
+    Args:
+        lower: of a language adapter.
+        upper: of a fusion, which acts on the sum after the feed-forward block only.
+    """
+    if lower is None or upper is None:
+        return upper if lower is None else lower
+    first, second = lower.ffn, upper.ffn
+    assert first is not None, "a language adapter acts there"
+    assert second is not None, "a fusion acts there"
+
+    def both(index: int, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
+        return second(index, first(index, total, residual, norm), residual, norm)
+
+    return replace(lower, ffn=both)
 
 
 def _linear(active: Sequence[Any]) -> Linear | None:

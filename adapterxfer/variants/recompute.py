@@ -6,19 +6,15 @@ libraries do, would pull the backward pass through every frozen layer. The numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from torch import nn
-
-    from adapterxfer.variants.hooked import Slot
+from adapterxfer.variants.slot import Slot
 
 
 def recomputed(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

@@ -74,6 +74,7 @@ ADAPTERS: Mapping[str, Mapping[str, Any]] = {
     "seq_bn/size64": {"method": "seq_bn", "bottleneck_size": 64},
     "double_seq_bn/16": {"method": "double_seq_bn", "reduction_factor": 16},
     "par_bn/16": {"method": "par_bn", "reduction_factor": 16},
+    "seq_bn_inv/2": {"method": "seq_bn_inv", "reduction_factor": 2},
     "compacter/32": {"method": "compacter", "reduction_factor": 32},
     "prefix/30": {"method": "prefix", "prefix_length": 30},
     "loreft/8": {"method": "loreft", "rank": 8},

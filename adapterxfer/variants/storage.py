@@ -152,7 +152,7 @@ def assemble(
             part.id: empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size, part.first_layer))
             for part in composition.adapters
         },
-        fusion=empty_fusion(backbone, rank=composition.fusion_rank, first_layer=composition.first_layer)
+        fusion=empty_fusion(backbone, rank=composition.fusion_rank, first_layer=composition.fused_from)
         if composition.fused
         else None,
         heads={part.id: make_head(part) for part in composition.heads},

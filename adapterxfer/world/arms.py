@@ -60,6 +60,30 @@ def load_translations(
     return TaskData(name, task.format, tuple(labels or task.labels), splits)
 
 
+def load_target_dev(
+    name: str,
+    languages: Sequence[str],
+    *,
+    dev_examples: int | None = None,
+    seed: int = 0,
+    test_seed: int = 0,
+    labels: Sequence[str] | None = None,
+) -> TaskData:
+    """The development examples of `load_task` with the same arguments, said in other languages, as split ``dev``.
+
+    Raises:
+        DataError: the world has no such task or language.
+    """
+    _check(languages)
+    task = known_task(name)
+    made = drawn_items(
+        name, train_examples=0, dev_examples=dev_examples, test_examples=None, seed=seed, test_seed=test_seed,
+        labels=labels,
+    )  # fmt: skip
+    splits = {("dev", code): [item.said(code) for item in made["dev"]] for code in languages}
+    return TaskData(name, task.format, tuple(labels or task.labels), splits)
+
+
 def _check(languages: Sequence[str]) -> None:
     unknown = [code for code in languages if code not in LANGUAGES]
     if unknown:

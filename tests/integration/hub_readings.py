@@ -139,7 +139,11 @@ hub.repositories.update(
                     {c: {"validation": f"{c}/validation-*", "test": f"{c}/test-*"} for c in ("de", "sw")}
                 ),
                 **{f"{c}/{s}-00000-of-00001.parquet": nli(c) for c in ("de", "sw") for s in ("validation", "test")},
-            }
+            },
+            "refs/older": {
+                "README.md": card({"sw": {"test": "sw/test-*"}}),
+                "sw/test-00000-of-00001.parquet": nli("old"),
+            },
         },
         "google/xquad": {
             "51adfef1c1287aab1d2d91b5bead9bcfb9c68583": {
@@ -222,6 +226,16 @@ with hub:
             "first": dataclasses.asdict(examples[0]),
             "n": len(examples),
         }
+    # A commit of the recipe is what is read, and no alternate in its place.
+    commit = hub.commit_of("facebook/xnli", "refs/older")
+    asked = read_repository(
+        "xnli", "test", "sw", "sequence_classification", Counter(), revisions={"facebook/xnli": commit}
+    )
+    found["xnli.pinned"] = [asked[0].text, len(asked)]
+    try:
+        read_repository("xnli", "test", "zh", "sequence_classification", Counter(), revisions={"facebook/xnli": commit})
+    except DataError as error:
+        found["xnli.pinned-refused"] = str(error)
     try:
         read_repository("xquad", "test", "el", "span_qa", Counter())
     except DataError as error:

@@ -58,6 +58,12 @@ def test_real_load_dataset_from_a_hub_on_localhost(found: dict[str, Any]) -> Non
     assert "google/xtreme" in found["nowhere"]
 
 
+def test_a_commit_of_the_recipe_is_read_and_no_alternate(found: dict[str, Any]) -> None:
+    assert found["xnli.pinned"] == ["old 0", 6]
+    assert "facebook/xnli" in found["xnli.pinned-refused"]
+    assert "google/xtreme" not in found["xnli.pinned-refused"]
+
+
 def test_pools_from_the_pinned_commit(found: dict[str, Any]) -> None:
     mewslix = found["mewslix"]
     assert {name: len(rows) for name, rows in mewslix.items()} == {

@@ -323,6 +323,9 @@ def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
                  "tags": [], "downloads": 0, "likes": 0, "gated": False, "disabled": False},
             )  # fmt: skip
 
+        def dataset(self, name: str, revision: str = "main") -> None:
+            self.info(f"datasets/{name}", revision)
+
         def refs(self, name: str) -> None:
             found = self.repository(name)
             if found is None:
@@ -486,6 +489,8 @@ def _handler(hub: StandInHub) -> type[BaseHTTPRequestHandler]:
         ("GET", f"/api/models/{name}", Handler.info),
         ("GET", f"/api/models/{name}/revision/(.+)", Handler.info),
         ("GET", f"/api/models/{name}/refs", Handler.refs),
+        ("GET", f"/api/datasets/{name}", Handler.dataset),
+        ("GET", f"/api/datasets/{name}/revision/(.+)", Handler.dataset),
         ("GET", f"/api/models/{name}/tree/(.+)", Handler.tree),
         ("POST", f"/api/models/{name}/branch/(.+)", Handler.branch),
         ("POST", f"/api/models/{name}/preupload/(.+)", Handler.preupload),

@@ -11,10 +11,20 @@ from stand_in_hub import StandInHub
 
 from adapterxfer.cli.main import main
 from adapterxfer.hub.pinning import find_pin
+from adapterxfer.plan import build_plan
 from adapterxfer.recipe import load_recipe, parse_recipe
 
 ROOT = Path(__file__).parents[3]
 XLM_R = "FacebookAI/xlm-roberta-base"
+REAL = """recipe: 1
+name: real
+backbones: [xlm-r-base]
+intermediate_tasks: [none]
+target_tasks: [xnli]
+variants: [full-ft]
+seeds: [1]
+train: {default: {learning_rate: 1e-5, epochs: 2}}
+"""
 WHOLE = {"config.json": b"{}", "model.safetensors": b"x", "tokenizer.json": b"{}"}
 MDEBERTA = {"config.json": b"{}", "pytorch_model.bin": b"x", "spm.model": b"y"}
 
@@ -59,17 +69,37 @@ def test_pickled_weights_are_said_and_proposals_with_safetensors_named(
 
 
 def test_what_a_whole_recipe_lacks(hub: StandInHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    commit = hub.commit(XLM_R, WHOLE)
+    assert main(["pin", str(ROOT / "recipes" / "quickstart.yaml")]) == 0
+    assert "nothing to pin" in capsys.readouterr().out
+    backbone = hub.commit(XLM_R, WHOLE)
+    data = {name: hub.commit(f"datasets/{name}", {"README.md": b""}) for name in ("nyu-mll/glue", "facebook/xnli")}
     path = tmp_path / "recipe.yaml"
-    path.write_text((ROOT / "recipes" / "quickstart.yaml").read_text(encoding="utf-8"))
+    path.write_text(REAL)
+    before = build_plan(load_recipe(path))
+    assert main(["pin", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [(entry["name"], entry["commit"], entry["loadable"]) for entry in found["backbones"]] == [
+        ("xlm-r-base", backbone, True)
+    ]
+    assert found["data_revisions"] == data
+    assert main(["pin", str(path)]) == 0
+    path.write_text(REAL + capsys.readouterr().out)
+    recipe = load_recipe(path)
+    assert recipe.data_revisions == data
     assert main(["pin", str(path)]) == 0
     assert "nothing to pin" in capsys.readouterr().out
-    text = (ROOT / "recipes" / "xtreme-r-scaling.yaml").read_text(encoding="utf-8")
-    recipe = load_recipe(ROOT / "recipes" / "xtreme-r-scaling.yaml")
-    path.write_text(text.replace(", ".join(recipe.backbones), "xlm-r-base"))
-    assert main(["pin", str(path), "--json"]) == 0
-    (found,) = json.loads(capsys.readouterr().out)
-    assert (found["name"], found["commit"], found["loadable"]) == ("xlm-r-base", commit, True)
+    after = build_plan(recipe)
+    sources = [s.identity["source"] for s in after.stages.values() if s.kind == "prepare"]
+    assert [source["revisions"] for source in sources] == [data]
+    assert not set(before.stages) & set(after.stages)
+
+
+def test_pins_of_data_nobody_reads_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(REAL + "data_revisions:\n  facebook/xnly: 0123456789abcdef0123456789abcdef01234567\n")
+    for command in ("check", "plan"):
+        assert main([command, str(path)]) == 2
+        assert "no task of the recipe reads facebook/xnly" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("lacking", sorted(WHOLE))

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from planted_study import LANGUAGES, PlantedStudy, plant, write_accuracy
 
+from adapterxfer.catalog import ORACLE
 from adapterxfer.report.cells import Cell
 from adapterxfer.report.findings import find
 from adapterxfer.report.model import MODELS_ONLY, Effect, Findings
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
+from adapterxfer.report.tables import build_tables
 
 SETTINGS = ReportSettings(title="planted", recipe="planted", resamples=200, seed=3)
 
@@ -183,6 +185,28 @@ def test_controls_stand_beside_scores_and_are_warned_about(tmp_path: Path) -> No
     assert answer.statements[0].subject == "xnli"
     assert "strongest control, lookup: full-ft -" in answer.statements[0].text
     assert findings.summary[-1] == "On no target is every score above every control (checked: xnli)."
+
+
+def test_an_oracle_is_shown_and_judged_nowhere(tmp_path: Path) -> None:
+    """A diagnostic far above everything changes no effect, verdict, caution or sentence; it only has rows of scores."""
+    study = plant(tmp_path, lambda *_: 0.0, targets=("xnli",), variants=("full-ft",), examples=200)
+    folders, rng = dict(study.folders), np.random.default_rng(5)
+    cells = []
+    for seed in (1, 2):
+        name = f"oracle-{seed}"
+        folders[name] = tmp_path / name
+        write_accuracy(folders[name], {code: rng.random(200) < 0.99 for code in LANGUAGES}, target="xnli")
+        cells.append(Cell("tiny-1", 9, 9, "control", "", "none", "xnli", seed, name, ORACLE + "full-ft"))
+    without = findings_of(study)
+    findings = findings_of(PlantedStudy([*study.cells, *cells], folders, study.languages))
+    assert findings.as_json()["effects"] == without.as_json()["effects"]
+    assert findings.answers == without.answers
+    assert findings.cautions == without.cautions
+    assert findings.summary == without.summary
+    assert {s.control for s in findings.scores} - {s.control for s in without.scores} == {ORACLE + "full-ft"}
+    (table,) = (table for table in build_tables(findings) if table.name == "scores")
+    (row,) = (row for row in table.rows if str(row[2]).startswith("diagnostic, not zero-shot: oracle"))
+    assert row[-1] == 2, "seeds"
 
 
 def test_untouched_backbone_has_no_run_variance(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def run(world: Path, tmp_path: Path) -> Run:
             }
         elif kind == "train_target":
             base |= {"mode": "adapter", "composition": "fresh", "task": "pos", "format": FORMATS["pos"]}
-        else:
+        elif kind == "train_fusion":
             base |= {"task": "pos", "format": FORMATS["pos"], "fused": ["nli"]}
         full = {**base, **changes}
         scratch = tmp_path / f"stage{len(made)}"

@@ -100,6 +100,7 @@ IDS = {
     "sequential": ["t00"],
     "stack": ["i00", "t00"],
     "fuse": ["i00", "i01", "t00"],
+    "language": ["t00"],
 }
 
 
@@ -118,7 +119,10 @@ def inputs() -> tuple[Tensor, Tensor]:
     return tokens, mask
 
 
-def make_evidence(variant: str, method: str = "seq_bn", model_type: str = "xlm-roberta") -> Evidence:
+def make_evidence(
+    variant: str, method: str = "seq_bn", model_type: str = "xlm-roberta", *, language: str = ""
+) -> Evidence:
+    """A model with what its assertions need; ``language`` is the method of an adapter of English below the others."""
     loaded = tiny(model_type)
     pristine = loaded.model
     if variant == "full-ft":
@@ -127,19 +131,28 @@ def make_evidence(variant: str, method: str = "seq_bn", model_type: str = "xlm-r
             next(iter(loaded.linears[0].values())).weight.mul_(1.5)
     size = SIZE if RULES[method].sizes else 1
     generator = torch.Generator().manual_seed(4)
-    made = {
+    made: dict[str, Adapter] = {}
+    if language:
+        shape = AdapterShape(language, SIZE)
+        made["l00"] = trained(Adapter(LAYERS, HIDDEN, shape, generator=generator), seed=21)
+    made |= {
         part: Adapter(LAYERS, HIDDEN, AdapterShape(method, size), generator=generator, linears=loaded.linears)
         for part in IDS.get(variant, [])
     }
-    for number, (part, adapter) in enumerate(made.items()):
+    for number, (part, adapter) in enumerate((p, a) for p, a in made.items() if p != "l00"):
         if part.startswith("i") or variant in ("sequential", "fuse"):
             trained(adapter, seed=9 + number)
-    parts = tuple(AdapterPart(p, "target" if p == "t00" else "intermediate", p, method, size) for p in made)
+    parts = tuple(
+        AdapterPart("l00", "language", "en", language, SIZE)
+        if p == "l00"
+        else AdapterPart(p, "target" if p == "t00" else "intermediate", p, method, size)
+        for p in made
+    )
     heads = (HeadPart("h00", "pos", "tagging", ("x", "y")),)
     torch.manual_seed(2)
     model = TransferModel(
         loaded,
-        Composition(variant, parts, heads, "" if variant in ("adapter", "head-only") else "nli"),  # type: ignore[arg-type]
+        Composition(variant, parts, heads, "" if variant in ("adapter", "head-only", "language") else "nli"),  # type: ignore[arg-type]
         adapters=made,
         fusion=Fusion(LAYERS, HIDDEN, dropout=0.0, generator=generator) if variant == "fuse" else None,
         heads={"h00": FirstToken(HIDDEN, 2)},

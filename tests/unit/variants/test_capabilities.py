@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from adapterxfer.backbones.architectures import ARCHITECTURES
+from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.catalog import METHODS, backbones
 from adapterxfer.catalog.capabilities import ARCHITECTURES as BY_BACKBONE
 from adapterxfer.catalog.capabilities import Capability, architecture_of, capabilities, capability
-from adapterxfer.errors import VariantError
-from adapterxfer.variants.adapter import RULES, AdapterShape
+from adapterxfer.errors import StageError, VariantError
+from adapterxfer.training.arms import require_masked_lm
+from adapterxfer.variants.adapter import RULES
+from adapterxfer.variants.composition import LANGUAGE_METHODS
 from adapterxfer.variants.measures import Evidence
 from adapterxfer.variants.merging import SUMS, Member, merge
 
@@ -33,13 +38,17 @@ def test_it_covers_everything() -> None:
 @pytest.mark.parametrize(
     "cell", [c for c in CELLS if not c.works], ids=lambda c: f"{c.architecture}-{c.method}-{c.composition}"
 )
-def test_refused_cells_are_refused(cell: Capability, evidence_of: Callable[..., Evidence]) -> None:
+def test_refused_cells_are_refused(
+    cell: Capability, evidence_of: Callable[..., Evidence], tiny_of: Callable[[str], LoadedBackbone]
+) -> None:
     composition, _, method = cell.nearest.partition("/")
     assert cell.because
     assert capabilities()[cell.architecture, method, composition].works
-    if cell.method not in RULES:
-        with pytest.raises(VariantError, match=f"'{cell.method}' cannot run"):
-            AdapterShape.of({"method": cell.method}, 32)
+    if cell.composition == "language":
+        _refused_text(cell, tiny_of(cell.architecture))
+    elif cell.method == "seq_bn_inv" and cell.architecture == "rembert":
+        with pytest.raises(VariantError, match="maps embeddings as wide as the layers"):
+            evidence_of("sequential", cell.method, cell.architecture)
     elif cell.method == "prefix" and cell.architecture != "xlm-roberta":
         with pytest.raises(VariantError, match="'prefix' needs the own forward pass of XLM-R"):
             evidence_of("sequential", cell.method, cell.architecture)
@@ -52,6 +61,21 @@ def test_refused_cells_are_refused(cell: Capability, evidence_of: Callable[..., 
     else:
         with pytest.raises(VariantError, match="AdapterFusion is not defined"):
             evidence_of(cell.composition, cell.method, cell.architecture)
+
+
+def _refused_text(cell: Capability, loaded: LoadedBackbone) -> None:
+    """A language's adapter needs masked language modelling, which the backbone's parts decide."""
+    tokenizer = SimpleNamespace(mask_token_id=None if cell.architecture == "mt5" else 4)
+    with pytest.raises(StageError, match=r"no mask token|embeddings of width") as caught:
+        require_masked_lm(replace(loaded, tokenizer=tokenizer))  # type: ignore[arg-type]
+    assert ("mask token" in str(caught.value)) == (cell.architecture == "mt5") == ("mask token" in cell.because)
+
+
+def test_only_bottlenecks_are_adapters_of_languages(evidence_of: Callable[..., Evidence]) -> None:
+    assert {cell.method for cell in CELLS if cell.composition == "language"} == set(LANGUAGE_METHODS)
+    for method in sorted(set(RULES) - set(LANGUAGE_METHODS)):
+        with pytest.raises(VariantError, match="cannot be a language's adapter"):
+            evidence_of("language", method)
 
 
 def test_lookup() -> None:
