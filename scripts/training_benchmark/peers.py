@@ -114,6 +114,7 @@ class Peer:
             trainer = self.trainer(folder, settings, seed=seed, group=group, rows=rows, kind=kind)
             if kind is not None:
                 trainer.data_collator = Padded(trainer.data_collator)
+                trainer.args.remove_unused_columns = False  # what no forward pass asks for would be gone
             trainer.train()
 
     def predict(self, by_language: Sequence[Sequence[Feature]], *, batch: int) -> list[list[Any]]:
