@@ -126,7 +126,9 @@ def run(
     run_plan = choose_engine(engine, engine_settings or {})
     loaded = as_recipe(recipe)
     workers = jobs or default_jobs()
-    handed: dict[str, Any] = {"data_root": loaded.data_root, **(settings or {})}
+    # Stages run in other folders too: on the nodes of a cluster that somebody started elsewhere.
+    root = str(Path(loaded.data_root).absolute()) if loaded.data_root else loaded.data_root
+    handed: dict[str, Any] = {"data_root": root, **(settings or {})}
     # Refuse what cannot run before spending time on measuring speed.
     first = build_plan(loaded, only=only)
     first.require_runnable()

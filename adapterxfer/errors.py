@@ -38,6 +38,22 @@ def _rebuild(kind: type[AdapterxferError], what: str, fix: str) -> AdapterxferEr
     return error
 
 
+def wrong_schema(place: object, found: object, known: int) -> tuple[str, str]:
+    """What is wrong with a file of another schema than this version reads, and the fix.
+
+    Every kind of file has had one schema so far, so there is nothing that a file could be converted from.
+
+    Args:
+        place: of the file.
+        found: its ``schema``, whatever that is.
+        known: what this version reads.
+    """
+    what = f"{place}: schema {found}; this version of adapterxfer reads schema {known}"
+    if isinstance(found, int) and found > known:
+        return what, "install the newer adapterxfer that wrote it, or use another --store"
+    return what, "remove the folder it is in, then run the recipe again: it is made anew"
+
+
 class Problem(NamedTuple):
     """One mistake in a recipe file, with its position (1-based)."""
 

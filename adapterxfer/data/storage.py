@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.data.examples import EXAMPLE_TYPES, POOL_TYPES, Example, FormatName, TaskData
-from adapterxfer.errors import DataError
+from adapterxfer.errors import DataError, wrong_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -117,10 +117,13 @@ def read_task(folder: Path) -> StoredTask:
         raise DataError(f"{path}: not found", fix="prepare the task first; the folder holds no complete task") from None
     except json.JSONDecodeError as error:
         raise DataError(f"{path}:{error.lineno}: not valid JSON", fix="prepare the task again") from None
-    if content.get("schema") != SCHEMA_VERSION or content.get("format") not in EXAMPLE_TYPES:
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA_VERSION:
+        what, fix = wrong_schema(path, schema, SCHEMA_VERSION)
+        raise DataError(what, fix=fix)
+    if content.get("format") not in EXAMPLE_TYPES:
         raise DataError(
-            f"{path}: schema {content.get('schema')}, format {content.get('format')!r}; expected schema "
-            f"{SCHEMA_VERSION} and one of {', '.join(EXAMPLE_TYPES)}",
+            f"{path}: format {content.get('format')!r}; expected one of {', '.join(EXAMPLE_TYPES)}",
             fix="prepare the task again with this version",
         )
     counts: dict[str, dict[str, int]] = {}

@@ -10,7 +10,7 @@ from typing import Any
 
 from adapterxfer.data.files import open_text
 from adapterxfer.data.held_out import rank
-from adapterxfer.errors import DataError
+from adapterxfer.errors import DataError, wrong_schema
 
 SCHEMA_VERSION = 1
 DESCRIPTION = "texts.json"
@@ -51,9 +51,12 @@ def read_texts(folder: Path) -> dict[str, list[str]]:
     path = folder / DESCRIPTION
     try:
         described = json.loads(path.read_text(encoding="utf-8"))
-        counts = dict(described["lines"])
+        schema, counts = described["schema"], dict(described["lines"])
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(f"{path}: no complete texts", fix="prepare the texts again") from None
+    if schema != SCHEMA_VERSION:
+        what, fix = wrong_schema(path, schema, SCHEMA_VERSION)
+        raise DataError(what, fix=fix)
     found = {}
     for code, count in counts.items():
         source = folder / "texts" / f"{code}.txt"

@@ -10,13 +10,15 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from adapterxfer.engines.events import Listener, Outcome, PlanLike, silent
+from adapterxfer.engines.gpus import shares
 from adapterxfer.engines.ledger import Ledger, run_passes, stop_signals, worker_died
 from adapterxfer.engines.pool import Inbox, Worker
 from adapterxfer.engines.schedule import backbone_name
 from adapterxfer.stages.registry import EXECUTORS
 from adapterxfer.store.failures import ATTEMPTS, LOG_LINES
 from adapterxfer.store.keys import Stage
-from adapterxfer.store.store import StageBusyError, Store
+from adapterxfer.store.locks import StageBusyError
+from adapterxfer.store.store import Store
 
 GRACE_S = 60.0
 """How long stages in flight may take to save after SIGTERM or SIGUSR1."""
@@ -79,8 +81,9 @@ class _Run(Ledger):
     def run(self, jobs: int) -> Outcome:
         with stop_signals(self._stop):
             try:
-                for number in range(min(jobs, self.remaining)):
-                    self.idle.append(Worker(number, self.inbox))
+                workers = min(jobs, self.remaining)
+                for number, gpus in enumerate(shares(self.todo.values(), self.settings, workers)):
+                    self.idle.append(Worker(number, self.inbox, gpus))
                 while self.remaining and not self.interrupted and self.fault is None:
                     self._dispatch()
                     with suppress(Empty):
@@ -166,7 +169,7 @@ class _Run(Ledger):
         cause = worker.cause_of_death()
         words = worker.last_words(LOG_LINES)
         worker.stop()
-        self.idle.append(Worker(worker.number, self.inbox))
+        self.idle.append(Worker(worker.number, self.inbox, worker.gpus))
         if stage is None:
             return
         log = [*self.store.scratch_log(stage, LOG_LINES), *words]

@@ -42,18 +42,20 @@ class Worker:
     Args:
         number: shown to people, from 0.
         inbox: where its answers go, as ``(worker, message)``.
+        gpus: what it sees of them (``CUDA_VISIBLE_DEVICES``); None for what this process sees.
     """
 
-    def __init__(self, number: int, inbox: Inbox) -> None:
-        self.number = number
+    def __init__(self, number: int, inbox: Inbox, gpus: str | None = None) -> None:
+        self.number, self.gpus = number, gpus
         self._inbox = inbox
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
+        own = {} if gpus is None else {"CUDA_VISIBLE_DEVICES": gpus}
         self._process = subprocess.Popen(
             [sys.executable, "-c", _BOOT, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
-            env={**os.environ, **ONE_THREAD, "TOKENIZERS_PARALLELISM": "false"},
+            env={**os.environ, **ONE_THREAD, "TOKENIZERS_PARALLELISM": "false", **own},
             process_group=0,
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)

@@ -1,8 +1,9 @@
 """The engine for clusters: every stage is one task of Ray, which decides where it runs and when it is tried again.
 
-Only the order of stages travels through Ray (the small answer of an input is an argument of its dependents); data stay
-in the store, which all nodes see. So a lost node or driver costs the stages in flight: whatever is finished is found
-in the store by the next attempt or the next run.
+Only messages and small answers travel through Ray; data stay in the store, which all nodes see. So a lost node or
+driver costs the stages in flight: whatever is finished is found in the store by the next attempt or the next run. The
+driver hands over stages whose inputs have results, a bounded number at a time: what Ray keeps does not grow with the
+plan.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.engines.cluster import ClusterPass, read_settings
 from adapterxfer.engines.events import Listener, Outcome, PlanLike, silent
+from adapterxfer.engines.gpus import refuse_one_device
 from adapterxfer.engines.inline import GRACE_S
-from adapterxfer.engines.ledger import Ledger, run_passes, stop_signals, worker_died
+from adapterxfer.engines.ledger import run_passes, stop_signals, worker_died
 from adapterxfer.engines.pool import ONE_THREAD
 from adapterxfer.engines.remote import run_remote
 from adapterxfer.errors import AdapterxferError, MissingDependency
@@ -28,7 +31,7 @@ from adapterxfer.store.keys import Stage
 from adapterxfer.store.store import Store
 
 LOOK_S = 0.25
-"""How often finished tasks are asked for; one question serves all of them."""
+"""How long to wait for a task to end before signals are looked at."""
 
 LOCAL_OBJECT_STORE = 80 * 1024 * 1024
 """Bytes of shared memory of a cluster started here: answers are small and never lie there."""
@@ -41,25 +44,24 @@ class RaySettings:
     Attributes:
         address: of a running cluster (``auto`` finds the one of this node); empty starts one on this machine.
         memory_gb: of one stage, in GiB, where its plan declares none; 0 leaves memory out of the placement.
+        in_flight: stages that Ray has at a time, running or waiting for a place.
     """
 
     address: str = ""
     memory_gb: float = 0.0
+    in_flight: int = 500
 
     @classmethod
     def of(cls, given: Mapping[str, str]) -> RaySettings:
         """From ``--engine-set KEY=VALUE``.
 
         Raises:
-            AdapterxferError: an unknown key, or a value that is no number.
+            AdapterxferError: an unknown key, or a value that is no number or too small.
         """
-        unknown = sorted(set(given) - {one.name for one in fields(cls)})
-        if unknown:
-            raise AdapterxferError(f"engine ray: no setting {', '.join(unknown)}", fix="known: address, memory_gb")
-        try:
-            return cls(address=given.get("address", ""), memory_gb=float(given.get("memory_gb", 0)))
-        except ValueError as error:
-            raise AdapterxferError(f"engine ray: memory_gb: {error}", fix="give a number") from None
+        chosen = read_settings("ray", cls, given)
+        if chosen.in_flight < 1:
+            raise AdapterxferError("engine ray: in_flight: expected at least 1", fix="leave the setting out")
+        return chosen
 
 
 def run_plan(
@@ -91,6 +93,7 @@ def run_plan(
         import ray
     except ImportError as error:
         raise MissingDependency("engine ray", "ray") from error
+    refuse_one_device("ray", settings or {})
     chosen = ray_settings or RaySettings()
     started = not ray.is_initialized()
     if started:
@@ -109,7 +112,11 @@ def _connect(ray: Any, chosen: RaySettings, jobs: int) -> None:
     if chosen.address:
         try:
             ray.init(address=chosen.address, log_to_driver=False, logging_level="error")
+        except ray.exceptions.AuthenticationError as error:
+            raise _refused(chosen.address) from error
         except ConnectionError as error:
+            if isinstance(error.__cause__, RuntimeError) and "AuthenticationError" in str(error.__cause__):
+                raise _refused(chosen.address) from error
             raise AdapterxferError(
                 f"engine ray: no cluster at '{chosen.address}'", fix="start one with `ray start --head`"
             ) from error
@@ -130,7 +137,15 @@ def _connect(ray: Any, chosen: RaySettings, jobs: int) -> None:
         ) from error
 
 
-class _Pass(Ledger):
+def _refused(address: str) -> AdapterxferError:
+    """Ray starts clusters with a token by itself where it finds one, and connects with it only when told to."""
+    return AdapterxferError(
+        f"engine ray: the cluster at '{address}' wants a token",
+        fix="set RAY_AUTH_MODE=token; the token is ~/.ray/auth_token of the head node, or RAY_AUTH_TOKEN",
+    )
+
+
+class _Pass(ClusterPass):
     def __init__(
         self,
         ray: Any,
@@ -140,60 +155,52 @@ class _Pass(Ledger):
         handed: Mapping[str, Any],
         chosen: RaySettings,
     ) -> None:
-        super().__init__(plan, store, listener)
-        self.ray, self.handed, self.chosen = ray, handed, chosen
-        self.stage_of: dict[Any, Stage] = {}
+        super().__init__(plan, store, listener, handed, chosen.memory_gb)
+        self.ray, self.chosen = ray, chosen
+        self.tasks: dict[tuple[int, float], Any] = {}
+        self.pending: dict[Any, Stage] = {}
 
     def run(self) -> Outcome:
-        def stop(number: int) -> None:
-            self.interrupted = number
-
-        with stop_signals(stop), self.store.stop_file() as self.stop_file:
-            self._submit()
-            pending = list(self.stage_of)
-            order = {reference: number for number, reference in enumerate(pending)}
-            while pending and not self.interrupted and self.fault is None:
-                ready, pending = self.ray.wait(pending, num_returns=len(pending), timeout=LOOK_S, fetch_local=False)
-                # A stage that failed is known before those that it blocks: the plan is in topological order.
-                for reference in sorted(ready, key=order.__getitem__):
-                    self._take(reference)
-            if pending and self.interrupted not in (0, signal.SIGINT):
-                pending = self._let_save(pending)
-            for reference in pending:
+        with stop_signals(self.note_signal), self.store.stop_file() as self.stop_file:
+            while not self.interrupted and self.fault is None:
+                self._submit()
+                if not self.pending:
+                    break
+                self._collect()
+            if self.pending and self.interrupted not in (0, signal.SIGINT):
+                self._let_save()
+            for reference in self.pending:
                 self.ray.cancel(reference, force=True)
             self.store.clean()
         return self.outcome()
 
-    def _let_save(self, pending: list[Any]) -> list[Any]:
-        """Ask trainings to save and end; returns what is still there when nothing runs any more, or time is up."""
+    def _let_save(self) -> None:
+        """Ask trainings to save and end; what is pending after that does not run any more, or time is up."""
         self.stop_file.touch()
         deadline = time.monotonic() + GRACE_S
-        while pending and time.monotonic() < deadline:
-            ready, pending = self.ray.wait(pending, num_returns=len(pending), timeout=LOOK_S, fetch_local=False)
-            for reference in ready:
-                self._take(reference)
-            mine = {self.stage_of[reference].short_key for reference in pending}
-            if not mine & set(self.store.busy()):
+        while self.pending and time.monotonic() < deadline:
+            self._collect()
+            if not {stage.short_key for stage in self.pending.values()} & set(self.store.busy()):
                 break
-        return pending
 
     def _submit(self) -> None:
-        """Hand over all stages at once; Ray starts each when its inputs have answered."""
-        task = self.ray.remote(run_remote)
-        references: dict[str, Any] = {}
-        for key, stage in self.todo.items():
-            if key in self.failed or key in self.blocked:
-                continue
-            needed = [references[other] for other in stage.inputs.values() if other in references]
-            message = {"stage": stage.as_json(), "attempt": self.attempts.get(key, 0) + 1, **self.handed}
-            message["stop_file"] = str(self.stop_file)
-            made = task.options(**self._options(stage)).remote(message, *needed)
-            references[key] = made
-            self.stage_of[made] = stage
+        """Hand over stages whose inputs have results while there is room."""
+        for stage in self.startable(self.chosen.in_flight - len(self.pending)):
+            needs = self.needs(stage)
+            if needs not in self.tasks:
+                self.tasks[needs] = self.ray.remote(**self._options(*needs))(run_remote)
+            task = self.tasks[needs].options(name=f"{stage.kind} {stage.folder_name}")
+            self.pending[task.remote({**self.message(stage), "stop_file": str(self.stop_file)})] = stage
 
-    def _options(self, stage: Stage) -> dict[str, Any]:
-        gpus = stage.resources.get("gpus") or 0
-        memory = stage.resources.get("memory_gb") or self.chosen.memory_gb
+    def _collect(self) -> None:
+        """Take what has ended; waits for the first a little, then takes all the others with one question."""
+        ready, rest = self.ray.wait(list(self.pending), num_returns=1, timeout=LOOK_S, fetch_local=False)
+        if ready and rest:
+            ready += self.ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)[0]
+        for reference in ready:
+            self._take(reference, self.pending.pop(reference))
+
+    def _options(self, gpus: int, memory: float) -> dict[str, Any]:
         environment = {**ONE_THREAD, "TOKENIZERS_PARALLELISM": "false"}
         if not gpus:
             environment["CUDA_VISIBLE_DEVICES"] = ""
@@ -203,24 +210,19 @@ class _Pass(Ledger):
             "num_cpus": 1,
             "num_gpus": gpus,
             "max_retries": ATTEMPTS - 1,
-            "name": f"{stage.kind} {stage.folder_name}",
             "runtime_env": {"env_vars": environment},
         }
         if memory:
             options["memory"] = int(memory * 1024**3)
         return options
 
-    def _take(self, reference: Any) -> None:
-        stage = self.stage_of.pop(reference)
-        if stage.key in self.blocked:
-            return
+    def _take(self, reference: Any, stage: Stage) -> None:
         try:
             message = self.ray.get(reference)
-        except self.ray.exceptions.RayError as error:
-            # Ray has tried again already. Whatever waits for this one gets the same error, in plan order.
+        except self.ray.exceptions.RayError as error:  # Ray has tried again already
             cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             log = self.store.scratch_log(stage, LOG_LINES)
             self.give_up(worker_died(stage, f"{type(error).__name__}: {cause}", ATTEMPTS, log))
             return
-        if message["event"] not in ("blocked", "stopped"):
+        if message["event"] != "stopped":
             self.answer(stage, message)

@@ -43,26 +43,20 @@ class StopFile:
         return self._found
 
 
-def run_remote(
-    message: Mapping[str, Any], *inputs: Mapping[str, Any], stop: Callable[[], bool] = never
-) -> dict[str, Any]:
+def run_remote(message: Mapping[str, Any], stop: Callable[[], bool] = never) -> dict[str, Any]:
     """Run one stage and commit it; a stage that another run makes is waited for and then found.
 
     Args:
         message: ``stage``, ``store``, ``settings``, ``registry``, ``attempt``, and ``stop_file`` if there is one.
-        inputs: answers of the stages that this one waits for.
         stop: asked by trainings beside the stop file.
 
     Returns:
         ``{event: "finished" | "reused", folder, seconds}``, ``{event: "failed" | "fault", error, what, fix, log,
-        traceback}``, ``{event: "stopped", what}`` where the stage saved and ended because it was asked to, or
-        ``{event: "blocked"}`` where an input has no result.
+        traceback}``, or ``{event: "stopped", what}`` where the stage saved and ended because it was asked to.
     """
     file_asks = StopFile(message["stop_file"]) if message.get("stop_file") else never
     if file_asks():
         return {"event": "stopped", "what": "not begun"}
-    if any(answer["event"] not in ("finished", "reused") for answer in inputs):
-        return {"event": "blocked"}
     tail: deque[str] = deque(maxlen=LOG_LINES)
     try:
         end = run_stage(

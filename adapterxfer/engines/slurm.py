@@ -13,11 +13,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+from adapterxfer.engines.cluster import ClusterPass, read_settings
 from adapterxfer.engines.events import Listener, Outcome, PlanLike, silent
-from adapterxfer.engines.ledger import Ledger, run_passes, stop_signals, worker_died
+from adapterxfer.engines.gpus import gpus_of, refuse_one_device
+from adapterxfer.engines.ledger import run_passes, stop_signals, worker_died
 from adapterxfer.engines.pool import ONE_THREAD
 from adapterxfer.engines.queue import Queue, cancel, requeue_this_job
 from adapterxfer.engines.remote import run_remote
@@ -72,21 +74,11 @@ class SlurmSettings:
         Raises:
             AdapterxferError: an unknown key, or a value of the wrong kind.
         """
-        known: dict[str, type[str] | type[int]] = {one.name: int if one.type == "int" else str for one in fields(cls)}
-        unknown = sorted(set(given) - set(known))
-        if unknown:
-            raise AdapterxferError(
-                f"engine slurm: no setting {', '.join(unknown)}", fix=f"known: {', '.join(sorted(known))}"
-            )
-        try:
-            values: dict[str, Any] = {key: known[key](value) for key, value in given.items()}
-            chosen = cls(**values)
-        except ValueError as error:
-            raise AdapterxferError(f"engine slurm: {error}", fix="give whole numbers for times and sizes") from None
+        chosen = read_settings("slurm", cls, given)
         if chosen.cluster not in ("slurm", "local"):
             raise AdapterxferError(f"engine slurm: cluster={chosen.cluster}", fix="expected slurm or local")
-        if chosen.timeout_min < 1 or min(chosen.signal_s, chosen.memory_gb, chosen.array_parallelism) < 0:
-            raise AdapterxferError("engine slurm: times and sizes cannot be negative", fix="leave the setting out")
+        if chosen.timeout_min < 1:
+            raise AdapterxferError("engine slurm: timeout_min: expected at least 1", fix="leave the setting out")
         return chosen
 
 
@@ -96,7 +88,7 @@ class StageJob:
     def __call__(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Run the stage of ``message`` with one thread, and without GPUs unless it asks for some."""
         os.environ.update(ONE_THREAD)
-        if not message["stage"]["resources"].get("gpus"):
+        if not gpus_of(Stage.from_json(message["stage"]), message["settings"]):
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         theirs = signal.getsignal(signal.SIGUSR2)  # submitit's: queues the job again and counts the time-outs
 
@@ -147,6 +139,7 @@ def run_plan(
         import submitit
     except ImportError as error:
         raise MissingDependency("engine slurm", "slurm") from error
+    refuse_one_device("slurm", settings or {})
     chosen = slurm_settings or SlurmSettings()
     handed = {"store": str(store.root), "settings": dict(settings or {}), "registry": dict(registry)}
     # Private, because submitit's own format is pickle: whoever can write here can run code as this user.
@@ -169,7 +162,7 @@ def run_plan(
     return run_passes(plan, store, one_pass, retry_failed=retry_failed)
 
 
-class _Pass(Ledger):
+class _Pass(ClusterPass):
     def __init__(
         self,
         new_executor: Callable[[], Any],
@@ -180,18 +173,15 @@ class _Pass(Ledger):
         chosen: SlurmSettings,
         jobs: int,
     ) -> None:
-        super().__init__(plan, store, listener)
-        self.new_executor, self.handed, self.chosen, self.jobs = new_executor, handed, chosen, jobs
+        super().__init__(plan, store, listener, handed, chosen.memory_gb)
+        self.new_executor, self.chosen, self.jobs = new_executor, chosen, jobs
         self.folder = store.root / FOLDER
         self.on_queue = chosen.cluster == "slurm"
         self.queue = Queue()
         self.pending: dict[str, tuple[Any, Stage]] = {}
 
     def run(self) -> Outcome:
-        def stop(number: int) -> None:
-            self.interrupted = number
-
-        with stop_signals(stop):
+        with stop_signals(self.note_signal):
             try:
                 while not self.interrupted and self.fault is None:
                     self._submit()
@@ -206,30 +196,18 @@ class _Pass(Ledger):
 
     def _submit(self) -> None:
         """Queue every stage that can start, up to ``jobs`` of them: one array for each kind of need."""
-        groups: dict[tuple[int, int], list[Stage]] = {}
-        room = self.jobs - len(self.pending)
-        while room > 0 and len(self.schedule):
-            stage = self.schedule.take()
-            assert stage is not None
-            if stage.key in self.failed or stage.key in self.blocked:
-                continue
-            gpus = int(stage.resources.get("gpus") or 0)
-            memory = int(stage.resources.get("memory_gb") or self.chosen.memory_gb)
-            groups.setdefault((gpus, memory), []).append(stage)
-            room -= 1
+        groups: dict[tuple[int, float], list[Stage]] = {}
+        for stage in self.startable(self.jobs - len(self.pending)):
+            groups.setdefault(self.needs(stage), []).append(stage)
         for (gpus, memory), stages in groups.items():
             for start in range(0, len(stages), LARGEST_ARRAY):
                 self._submit_array(stages[start : start + LARGEST_ARRAY], gpus, memory)
 
-    def _submit_array(self, stages: list[Stage], gpus: int, memory: int) -> None:
+    def _submit_array(self, stages: list[Stage], gpus: int, memory: float) -> None:
         executor = self.new_executor()  # a used one keeps the parameters of the last array
         executor.update_parameters(**self._parameters(gpus, memory))
-        messages = [
-            {"stage": stage.as_json(), "attempt": self.attempts.get(stage.key, 0) + 1, **self.handed}
-            for stage in stages
-        ]
         try:
-            made = executor.map_array(StageJob(), messages)
+            made = executor.map_array(StageJob(), [self.message(stage) for stage in stages])
         except RuntimeError as error:  # submitit's errors about sbatch
             words = " ".join(str(error).split())[-300:]
             raise AdapterxferError(
@@ -261,7 +239,7 @@ class _Pass(Ledger):
         for job, _ in self.pending.values():
             job.cancel()
 
-    def _parameters(self, gpus: int, memory: int) -> dict[str, Any]:
+    def _parameters(self, gpus: int, memory: float) -> dict[str, Any]:
         found: dict[str, Any] = {"timeout_min": self.chosen.timeout_min, "cpus_per_task": max(1, gpus)}
         found["name"] = "adapterxfer"
         if gpus:

@@ -31,10 +31,11 @@ from adapterxfer.stages.context import StageContext, never
 from adapterxfer.stages.registry import EXECUTORS, load_executor
 from adapterxfer.store.failures import LOG_LINES
 from adapterxfer.store.keys import Stage
+from adapterxfer.store.locks import StageBusyError
 from adapterxfer.store.provenance import provenance
 from adapterxfer.store.record import NewerSchemaError
 from adapterxfer.store.redaction import redacted_line
-from adapterxfer.store.store import LOG_FILE, StageBusyError, Store
+from adapterxfer.store.store import LOG_FILE, Store
 
 STOPPED = StageStopped.exit_code
 """Exit code of a process that was asked to stop."""
@@ -88,7 +89,7 @@ def run_stage(
     if inputs is None:
         inputs = {role: store.folder(key) for role, key in stage.inputs.items()}
     with store.locked(stage, wait_s=wait_s):
-        found = store.find(stage)
+        found = store.find(stage, named=True)
         if found is not None:
             if not store.intact(found, stage):
                 return StageEnd("reused", found, 0.0)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adapterxfer.data.gold import gold_text
-from adapterxfer.errors import DataError
+from adapterxfer.errors import DataError, wrong_schema
 from adapterxfer.metrics import Metric, count_predictions
 from adapterxfer.store.keys import canonical_json
 
@@ -136,10 +136,13 @@ def read_predictions(folder: Path) -> Predictions:
         raise DataError(f"{path}: cannot be read ({error})", fix="delete this stage's folder and run again") from None
     raw = (table.schema.metadata or {}).get(METADATA_KEY.encode())
     metadata = json.loads(raw) if raw else {}
-    if metadata.get("schema") != SCHEMA_VERSION or tuple(table.column_names[: len(TEXT_COLUMNS)]) != TEXT_COLUMNS:
+    if metadata.get("schema") != SCHEMA_VERSION:
+        what, fix = wrong_schema(path, metadata.get("schema"), SCHEMA_VERSION)
+        raise DataError(what, fix=fix)
+    if tuple(table.column_names[: len(TEXT_COLUMNS)]) != TEXT_COLUMNS:
         raise DataError(
-            f"{path}: schema {metadata.get('schema')}; expected {SCHEMA_VERSION}",
-            fix="delete this stage's folder and run again with this version",
+            f"{path}: columns {', '.join(table.column_names[: len(TEXT_COLUMNS)])}; expected {', '.join(TEXT_COLUMNS)}",
+            fix="delete this stage's folder and run again",
         )
     language = table.column("language").combine_chunks()
     if isinstance(language, pa.ChunkedArray):

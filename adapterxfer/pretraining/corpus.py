@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from adapterxfer.errors import DataError
+from adapterxfer.errors import DataError, wrong_schema
 
 IntArray = NDArray[np.int64]
+SCHEMA = 1
 NO_LANGUAGE = -1
 """Language index of a sequence that mixes languages (translation pairs)."""
 
@@ -191,7 +192,7 @@ class Corpus:
             if stream.row_weights is not None:
                 np.save(folder / f"stream-{stream.name}.weights.npy", stream.row_weights)
         description = {
-            "schema": 1,
+            "schema": SCHEMA,
             "languages": list(self.languages),
             "vocabulary": self.vocabulary,
             "special": self.special._asdict(),
@@ -212,8 +213,10 @@ class Corpus:
         if not path.exists():
             raise DataError(f"{folder}: no corpus.json", fix="run the prepare stage of the corpus")
         description = json.loads(path.read_text())
-        if description["schema"] != 1:
-            raise DataError(f"{path}: schema {description['schema']}; expected 1", fix="prepare the corpus again")
+        schema = description.get("schema") if isinstance(description, dict) else None
+        if schema != SCHEMA:
+            what, fix = wrong_schema(path, schema, SCHEMA)
+            raise DataError(what, fix=fix)
         streams = tuple(
             Stream(
                 entry["name"],

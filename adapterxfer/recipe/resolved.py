@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.errors import StoreError
+from adapterxfer.errors import StoreError, wrong_schema
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import SHORT_KEY
 from adapterxfer.store.sealing import seal_broken, sealed
@@ -45,6 +45,9 @@ def read_resolved(store: str | Path, recipe: Recipe) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError, KeyError, TypeError):
         raise StoreError(f"{path}: damaged record", fix="delete the file; the speed is measured again") from None
+    if record.get("schema", SCHEMA) != SCHEMA:  # measurements of the first stores carry no version
+        what, fix = wrong_schema(path, record["schema"], SCHEMA)
+        raise StoreError(what, fix=fix)
     return dict(record)
 
 

@@ -109,14 +109,14 @@ class FailureRecords:
         self.path(key).unlink(missing_ok=True)
 
     def read(self) -> dict[str, Failure]:
-        """All records by short key; unreadable ones are left out, since they only inform."""
+        """All records by short key; those that cannot be read or are newer are left out, since they only inform."""
         found: dict[str, Failure] = {}
         if not self.folder.is_dir():
             return found
         for path in sorted(self.folder.glob("*.json")):
             try:
                 value = json.loads(path.read_text(encoding="utf-8"))
-                if not seal_broken(value):
+                if not seal_broken(value) and value["schema"] == SCHEMA:
                     found[path.stem] = Failure.from_json(value)
             except (OSError, ValueError, KeyError, TypeError):
                 continue

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from adapterxfer.errors import StoreError
 from adapterxfer.store.keys import SHORT_KEY
-from adapterxfer.store.store import StageBusyError, Store
+from adapterxfer.store.locks import StageBusyError
+from adapterxfer.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@
     ROOT/differences/<key16>.json              imported results that differ from those made here
     ROOT/.scratch/<key16>-<random>/            stages being made; same file system, so that a rename commits them
     ROOT/.resume/<key16>/                      where a stage that was stopped goes on; removed when it is committed
-    ROOT/.locks/<key16>.lock                   held by the process that makes the stage
-    ROOT/.runs/<random>.lock                   held by every driver while it runs a plan
+    ROOT/.names/<key16>                        name of the folder with this key (names.py)
+    ROOT/.locks/, ROOT/.runs/                  held by those who make a stage or run a plan (locks.py)
 
 A folder in its final place is complete, because the rename is the last step and everything was flushed before it. Locks
 are the kernel's: they vanish with their process, so a free lock beside a scratch folder means that its maker is dead.
@@ -27,13 +27,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from adapterxfer.durable.files import flush_folder
 from adapterxfer.errors import StoreError
 from adapterxfer.store.failures import Failure, FailureRecords
 from adapterxfer.store.files import seal, write_json
 from adapterxfer.store.keys import SHORT_KEY, Stage
+from adapterxfer.store.locks import Locks, StageBusyError
+from adapterxfer.store.names import Names
 from adapterxfer.store.record import SCHEMA, STAGE_FILE, NewerSchemaError, StageRecord, check_schema, read_record
 from adapterxfer.store.redaction import redact_json
 from adapterxfer.store.sealing import seal_broken, sealed
@@ -42,10 +42,6 @@ LOG_FILE = "log.jsonl"
 RESERVED = frozenset({"failed", "recipes", "damaged", "differences"})
 _COMMITTED = re.compile(rf"(?:.+-)?([0-9a-f]{{{SHORT_KEY}}})\Z")
 _PLAIN_NAME = re.compile(r"[^./\\\x00-\x1f][^/\\\x00-\x1f]{0,199}\Z")
-
-
-class StageBusyError(StoreError):
-    """Another process is making this stage right now."""
 
 
 class Store:
@@ -58,9 +54,9 @@ class Store:
     def __init__(self, root: Path | str) -> None:
         self.root = Path(root).absolute()
         self.failures = FailureRecords(self.root / "failed")
+        self.names = Names(self.root)
+        self._locks = Locks(self.root, self._unwritable)
         self._scratch = self.root / ".scratch"
-        self._locks = self.root / ".locks"
-        self._runs = self.root / ".runs"
         self._resume = self.root / ".resume"
 
     # Reading
@@ -77,18 +73,20 @@ class Store:
             found.update(_committed(kind))
         return found
 
-    def find(self, stage: Stage) -> Path | None:
-        """Folder of a committed stage whatever its slug was then, or None; the record is not checked."""
+    def find(self, stage: Stage, *, named: bool = False) -> Path | None:
+        """Folder of a committed stage whatever its slug was then, or None; the record is not checked.
+
+        Args:
+            named: do not list the folder of its kind: enough while a driver works, which named all results first.
+        """
         kind = self.root / stage.kind
         folder = kind / stage.folder_name
         if folder.is_dir():
             return folder
-        # One comparison per name: a study has thousands of stages of a kind, and each of them looks.
-        with suppress(FileNotFoundError), os.scandir(kind) as entries:
-            for entry in entries:
-                if entry.name.endswith(stage.short_key) and _COMMITTED.match(entry.name):
-                    return kind / entry.name
-        return None
+        found = self.names.get(stage.key)
+        if found is not None or named:
+            return found
+        return dict(_committed(kind)).get(stage.short_key)
 
     def folder(self, stage: Stage | str) -> Path:
         """Folder of a committed stage, by stage or by key (at least 16 digits).
@@ -96,7 +94,10 @@ class Store:
         Raises:
             StoreError: it is not in the store.
         """
-        found = self.find(stage) if isinstance(stage, Stage) else self.completed().get(stage[:SHORT_KEY])
+        if isinstance(stage, Stage):
+            found = self.find(stage)
+        else:
+            found = self.names.get(stage) or self.completed().get(stage[:SHORT_KEY])
         if found is None:
             name = f"{stage.kind} {stage.folder_name}" if isinstance(stage, Stage) else stage[:SHORT_KEY]
             raise StoreError(f"stage {name}: not in the store {self.root}", fix="run the recipe that makes it")
@@ -139,12 +140,13 @@ class Store:
         """
         version = self.root / "store.json"
         try:
-            for folder in (self.root, self._scratch, self._locks):
+            for folder in (self.root, self._scratch, self._locks.stages):
                 folder.mkdir(parents=True, exist_ok=True)
             if version.exists():
                 self.check_version()
             else:
                 write_json(version, sealed({"schema": SCHEMA}))
+            self.names.fill(self.completed())
             self.clean()
         except OSError as error:
             raise self._unwritable(error) from error
@@ -168,19 +170,8 @@ class Store:
             StageBusyError: another process holds it for longer than ``wait_s``.
             StoreError: the lock cannot be made: full disk, read-only store.
         """
-        key = (stage.key if isinstance(stage, Stage) else stage)[:SHORT_KEY]
-        try:
-            self._locks.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self._locks / f"{key}.lock", timeout=wait_s)
-            lock.acquire()
-        except Timeout as error:
-            raise StageBusyError(f"stage {key}: another process is making it", fix="wait for it to end") from error
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
+        with self._locks.held((stage.key if isinstance(stage, Stage) else stage)[:SHORT_KEY], wait_s):
             yield
-        finally:
-            lock.release()
 
     @contextmanager
     def scratch(self, stage: Stage) -> Iterator[Path]:
@@ -210,16 +201,21 @@ class Store:
         shown: Mapping[str, Any] = redact_json(dict(result))
         record = StageRecord(final, stage, shown, redact_json(dict(provenance)), seal(scratch))
         write_json(scratch / STAGE_FILE, record.as_json())
+        self.place(scratch, final)
+        shutil.rmtree(self.resume_folder(stage), ignore_errors=True)
+        return final
+
+    def place(self, finished: Path, final: Path) -> None:
+        """Move a finished and flushed folder to its place; what is there is set aside. Needs the stage's lock."""
         if not final.parent.is_dir():
             final.parent.mkdir(parents=True, exist_ok=True)
             flush_folder(self.root)
         if final.exists():
             self.set_aside(final)
-        scratch.rename(final)
+        self.names.put(final)
+        finished.rename(final)
         flush_folder(final.parent)
-        self.failures.clear(stage.key)
-        shutil.rmtree(self.resume_folder(stage), ignore_errors=True)
-        return final
+        self.failures.clear(final.name[-SHORT_KEY:])
 
     def resume_folder(self, stage: Stage) -> Path:
         """Where a stage may keep what it goes on from after a kill; needs the stage's lock. Not made here."""
@@ -240,51 +236,28 @@ class Store:
         place = self._scratch / f"{folder.name[-SHORT_KEY:]}-{secrets.token_hex(4)}"
         folder.rename(place)
         flush_folder(folder.parent)
+        self.names.forget(folder.name[-SHORT_KEY:])
         shutil.rmtree(place, ignore_errors=True)
 
     @contextmanager
     def running(self) -> Iterator[None]:
         """Tell others that a driver works on this store; `busy` sees it, whoever runs the stages."""
-        try:
-            self._runs.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self._runs / f"{secrets.token_hex(6)}.lock")
-            lock.acquire()
-        except OSError as error:
-            raise self._unwritable(error) from error
-        for left in self._runs.glob("*.lock"):
-            with suppress(Timeout, OSError), FileLock(left, timeout=0):
-                left.unlink()
-        try:
+        with self._locks.running():
             yield
-        finally:
-            with suppress(OSError):
-                Path(lock.lock_file).unlink(missing_ok=True)
-            lock.release()
 
     @contextmanager
     def stop_file(self) -> Iterator[Path]:
         """A name in the store that no file has yet: a driver makes the file to ask its stages to save and end."""
-        self._runs.mkdir(parents=True, exist_ok=True)
-        path = self._runs / f"{secrets.token_hex(6)}.stop"
-        try:
+        with self._locks.stop_file() as path:
             yield path
-        finally:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
 
     def busy(self) -> list[str]:
         """Locks that somebody holds: short keys of stages in flight, and ``run`` for every driver."""
-        held: list[str] = []
-        for folder, word in ((self._locks, ""), (self._runs, "run")):
-            # Not FileLock, which makes the file it looks at: reading must work where nothing may be written.
-            paths = sorted(folder.glob("*.lock")) if folder.is_dir() else []
-            held += [word or path.stem for path in paths if _is_locked(path)]
-        return held
+        return self._locks.busy()
 
     def forget_lock(self, stage: Stage) -> None:
         """Remove the lock file of a committed stage while holding it: whoever waits for it finds the result."""
-        with suppress(OSError):
-            (self._locks / f"{stage.short_key}.lock").unlink()
+        self._locks.forget(stage.short_key)
 
     def clean(self) -> int:
         """Remove scratch folders whose makers are dead; returns how many."""
@@ -329,25 +302,6 @@ class Store:
                 )
         except FileNotFoundError:
             return []
-
-
-def _is_locked(path: Path) -> bool:
-    """Whether a process holds this lock file; False where it vanished or locks cannot be asked for (Windows)."""
-    try:
-        import fcntl
-
-        descriptor = os.open(path, os.O_RDONLY)
-    except (ImportError, FileNotFoundError):
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    finally:
-        os.close(descriptor)
-    return False
 
 
 def _committed(kind: Path) -> Iterator[tuple[str, Path]]:

@@ -154,7 +154,7 @@ def _import_stage(
 
 def _settle(store: Store, record: StageRecord, kind: str, done: Imported) -> None:
     """Commit an extracted stage, or compare it with the one that is there."""
-    final = store.find(record.stage)
+    final = store.find(record.stage, named=True)
     if final is not None and not store.intact(final, record.stage, rehash=True):
         difference = compare_results(read_record(final), record)
         if difference is None:
@@ -166,13 +166,10 @@ def _settle(store: Store, record: StageRecord, kind: str, done: Imported) -> Non
     if final is not None:
         store.set_aside(final)
     place = store.root / kind / record.folder.name
-    place.parent.mkdir(parents=True, exist_ok=True)
     for path in (record.folder, *record.folder.rglob("*")):
         if path.is_dir():
             flush_folder(path)
-    record.folder.rename(place)
-    flush_folder(place.parent)
-    store.failures.clear(record.stage.key)
+    store.place(record.folder, place)
     done.added.append(place)
 
 

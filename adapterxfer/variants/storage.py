@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
 from adapterxfer.backbones.measure import untied_state
-from adapterxfer.errors import VariantError
+from adapterxfer.errors import VariantError, wrong_schema
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
@@ -86,8 +86,10 @@ def read_description(folder: Path) -> StoredModel:
         raise VariantError(f"{path}: not found", fix="train the model first; the folder is not complete") from None
     except ValueError as error:
         raise VariantError(f"{path}: not valid JSON ({error})", fix="train the model again") from None
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA_VERSION:
-        raise VariantError(f"{path}: not of schema {SCHEMA_VERSION}", fix="train the model again with this version")
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema != SCHEMA_VERSION:
+        what, fix = wrong_schema(path, schema, SCHEMA_VERSION)
+        raise VariantError(what, fix=fix)
     return StoredModel(folder, Composition.from_json(content["composition"]), content["backbone"], content)
 
 

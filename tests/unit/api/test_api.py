@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from adapterxfer import api
-from adapterxfer.engines import probe
+from adapterxfer.engines import choice, probe
+from adapterxfer.engines.events import Outcome
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.plan import Sources
 from adapterxfer.recipe import load_recipe
@@ -71,3 +72,19 @@ def test_keys_depend_on_the_measured_budget(tmp_path: Path, calls: list[dict[str
     assert untrained < set(recipe.backbones)
     assert keys(recipe) != keys(measured)
     assert keys(recipe) & keys(measured), "untrained twins wait for no budget"
+
+
+def test_stages_get_an_absolute_data_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node of a cluster runs stages in a folder of its own."""
+    handed: list[dict[str, Any]] = []
+
+    def run_plan(_plan: Any, *, settings: dict[str, Any], **_options: Any) -> Outcome:
+        handed.append(settings)
+        return Outcome((), (), {}, {}, {}, 0, 0.0)
+
+    monkeypatch.setattr(choice, "choose_engine", lambda _name, _settings: run_plan)
+    monkeypatch.chdir(tmp_path)
+    quickstart = ROOT / "recipes" / "quickstart.yaml"
+    api.run(load_recipe(quickstart, ["data_root=texts"]), store=tmp_path / "store", jobs=1)
+    api.run(load_recipe(quickstart), store=tmp_path / "store", jobs=1)
+    assert [settings["data_root"] for settings in handed] == [str(tmp_path / "texts"), None]

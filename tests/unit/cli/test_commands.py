@@ -77,7 +77,7 @@ def engine(*, fail: str = "", interrupt: int = 0) -> Runner:
     ) -> Outcome:
         store.open()
         assert jobs >= 1
-        assert settings["data_root"] == "data"
+        assert settings["data_root"] == str(Path("data").absolute())
         finished, reused, failed, folders = [], [], {}, {}
         for key, stage in plan.stages.items():
             found = store.find(stage)

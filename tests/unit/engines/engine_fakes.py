@@ -1,7 +1,7 @@
 """A tiny study for engine tests: executors that workers import, a plan, and a driver that can be killed.
 
-Run as a script: ``python engine_fakes.py STORE RUNS JOBS SECONDS_PER_STAGE [DIAMONDS] [ENGINE]`` runs the plan, to be
-killed.
+Run as a script: ``python engine_fakes.py STORE RUNS JOBS SECONDS_PER_STAGE [DIAMONDS] [ENGINE] [ADDRESS]`` runs the
+plan, to be killed.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ REGISTRY = {
         "abort",
         "leave",
         "environment",
+        "train_environment",
         "full",
         "empty",
         "patient",
@@ -180,7 +181,12 @@ def patient(context: StageContext) -> dict[str, Any]:
 
 
 def environment(context: StageContext) -> dict[str, Any]:
-    return {"threads": os.environ["OMP_NUM_THREADS"], "torch": "torch" in sys.modules, "process": os.getpid()}
+    facts = {"threads": os.environ["OMP_NUM_THREADS"], "torch": "torch" in sys.modules, "process": os.getpid()}
+    time.sleep(context.stage.identity.get("sleep_s", 0.0))
+    return {**facts, "gpus": os.environ.get("CUDA_VISIBLE_DEVICES")}
+
+
+train_environment = environment
 
 
 def main() -> int:
@@ -191,7 +197,7 @@ def main() -> int:
     plan = diamonds(int(more[0]) if more else 3, sleep_s=float(sleep_s))
     if sleep_s == "-1":  # one stage that can save where it is, one that cannot
         plan = FakePlan([stage("patient", "long"), stage("work", "deaf", sleep_s=30.0)])
-    outcome = choose_engine(more[1] if more[1:] else "inline", {})(
+    outcome = choose_engine(more[1] if more[1:] else "inline", {"address": more[2]} if more[2:] else {})(
         plan,
         Store(store),
         jobs=int(jobs),

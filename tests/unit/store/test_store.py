@@ -14,9 +14,10 @@ from adapterxfer.errors import StoreError
 from adapterxfer.store.failures import LOG_LINES, Failure
 from adapterxfer.store.files import write_json
 from adapterxfer.store.keys import Stage
+from adapterxfer.store.locks import StageBusyError
 from adapterxfer.store.record import NewerSchemaError
 from adapterxfer.store.sealing import sealed
-from adapterxfer.store.store import StageBusyError, Store
+from adapterxfer.store.store import Store
 
 
 def make_stage(seed: int = 1, **changes: object) -> Stage:

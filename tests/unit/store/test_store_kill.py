@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from adapterxfer.store.keys import Stage
-from adapterxfer.store.store import StageBusyError, Store
+from adapterxfer.store.locks import StageBusyError
+from adapterxfer.store.store import Store
 
 STAGE = Stage("train_target", 1, {"seed": 1}, {}, slug="tiny")
 
