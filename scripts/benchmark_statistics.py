@@ -172,13 +172,11 @@ def limit(correct: np.ndarray, resamples: int, weights: str, backend: str) -> fl
 def bare_product(matrix: CountMatrix) -> Callable[[np.ndarray], object]:
     """The library call alone, with operands in their final type: the int8 product, or packed columns in float32."""
     if matrix._path == matrix._in_int8:
-        torch, right = matrix._torch, matrix._int8
-        return lambda multiples: torch._int_mm(torch.from_numpy(multiples.view(np.int8)), right)
-    packed = (
-        matrix._pairs() if matrix._path == matrix._in_pairs else [(slice(None), matrix.counts.T.astype(np.float32))]
-    )
-    left = np.random.default_rng(0).integers(0, 3, (BLOCK, matrix.counts.shape[1])).astype(np.float32)
-    return lambda multiples: [left[: len(multiples), part] @ right for part, right in packed]
+        torch, left = matrix._torch, matrix._int8
+        return lambda multiples: torch._int_mm(left, torch.from_numpy(multiples.view(np.int8)).t())
+    packed = matrix._pairs() if matrix._path == matrix._in_pairs else [(slice(None), matrix.counts.astype(np.float32))]
+    right = np.random.default_rng(0).integers(0, 3, (BLOCK, matrix.counts.shape[1])).astype(np.float32)
+    return lambda multiples: [left @ right[: len(multiples), part].T for part, left in packed]
 
 
 def peers(correct: np.ndarray, resamples: int) -> dict[str, Timing]:

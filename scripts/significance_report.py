@@ -60,6 +60,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the whole report there")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a declared expectation does not hold")
     parser.add_argument("--resamples", type=int, help="bootstrap resamples (default: 10000, or the recipe's)")
+    parser.add_argument(
+        "--margin", type=float, metavar="POINTS", help="general answers say 'equivalent' within it (default: "
+        "never, or the recipe's)",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="seed of the resampling (default: 0)")
     parser.add_argument("--title", default="", help="headline of the report")
     parser.add_argument("--source-language", default="en", metavar="CODE", help="language of the training data")
@@ -86,6 +90,7 @@ def _from_store(arguments: argparse.Namespace) -> tuple[Results, ReportSettings]
         raise DataError(f"{arguments.source}: a store needs --recipe", fix="name the recipe that was run")
     changes = [*arguments.set_, *([f"statistics.include={arguments.hypotheses}"] if arguments.hypotheses else [])]
     changes += [f"statistics.resamples={arguments.resamples}"] if arguments.resamples else []
+    changes += [f"statistics.margin={arguments.margin}"] if arguments.margin is not None else []
     plan = build_plan(resolve_recipe(load_recipe(arguments.recipe, changes), arguments.source))
     results = Results.from_plan(plan, Store(arguments.source))
     if plan.report is None or not results.cells:
@@ -103,10 +108,17 @@ def _from_table(arguments: argparse.Namespace) -> tuple[Results, ReportSettings]
         recipe=arguments.source.stem,
         resamples=arguments.resamples or 10_000,
         seed=arguments.seed,
+        margin=_margin(arguments.margin),
         hypotheses=declared.hypotheses if declared else (),
         multiplicity=dict(declared.multiplicity) if declared else {},
     )
     return results, settings
+
+
+def _margin(value: float | None) -> float | None:
+    if value is not None and not 0.0 < value <= 100.0:
+        raise DataError(f"margin {value}", fix="give points above 0 and up to 100")
+    return value
 
 
 if __name__ == "__main__":

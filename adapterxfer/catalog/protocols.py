@@ -19,6 +19,12 @@ CROSS_FITTED = "threshold-cross-fitted"
 """Part of a protocol: BUCC's threshold for one half of the sentences is tuned on the other half, not on the sample."""
 
 
+DEV = "dev"
+"""Label of the evaluation on development examples."""
+
+_UNDER = "@"
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """One way to evaluate a task.
@@ -98,6 +104,26 @@ def layer_in(protocol: str) -> int | str:
         if is_layer(part):
             return int(part[6:]) if part.startswith("layer-") else part.removesuffix("-layer")
     return "middle"
+
+
+def target_under(task: str, label: str) -> str:
+    """What a target is called under another protocol, layer or split than the recipe's first."""
+    return f"{task}{_UNDER}{label}"
+
+
+def base_target(target: str) -> str:
+    """The task behind the name of a target."""
+    return target.partition(_UNDER)[0]
+
+
+def is_other_evaluation(target: str) -> bool:
+    """Whether a target is another evaluation of models that have a first one; means never take it in by itself."""
+    return _UNDER in target
+
+
+def is_development(target: str) -> bool:
+    """Whether the examples of a target are development examples."""
+    return target.endswith(f"{_UNDER}{DEV}")
 
 
 def is_layer(part: str) -> bool:

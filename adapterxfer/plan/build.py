@@ -166,8 +166,12 @@ class _Builder:
                 if not self.selection.keeps(backbone, variant, method, intermediate, target, seed):
                     continue
                 self._count_missing(backbone, variant, method, intermediate, target)
-                key = self._predict(backbone, target, variant, adapter, intermediate, seed)
-                yield Cell(backbone, total, inner, variant, label, intermediate, target, seed, key, "", overlap)
+                model = self._system(backbone, target, variant, adapter, intermediate, seed)
+                above = adapter is not None and bool(adapter.language)
+                for also in (None, *self.recipe.also_of(target)):
+                    key = self.maker.predict(backbone, target, model=model, above_language=above, also=also)
+                    named = also.target(target) if also else target
+                    yield Cell(backbone, total, inner, variant, label, intermediate, named, seed, key, "", overlap)
                 yield from self._oracle(backbone, target, variant, adapter, intermediate, seed)
 
     def _oracle(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
@@ -236,15 +240,12 @@ class _Builder:
         self._add_refusal(Refusal(variant, target, intermediate, _NO_FUSION if of == FUSE else _NO_MERGE))
         return True
 
-    def _predict(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
-                 seed: int) -> str:  # fmt: skip
-        """Key of the predictions of one cell, with everything before it."""
+    def _system(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
+                seed: int) -> str:  # fmt: skip
+        """Key of the model that answers in one cell; empty for the untouched backbone."""
         if variant == MERGE:
-            model = self._merged(backbone, target, adapter, intermediate, seed)
-        else:
-            model = self._model(backbone, target, variant, adapter, intermediate, seed)
-        above = adapter is not None and bool(adapter.language)
-        return self.maker.predict(backbone, target, model=model, above_language=above)
+            return self._merged(backbone, target, adapter, intermediate, seed)
+        return self._model(backbone, target, variant, adapter, intermediate, seed)
 
     def _model(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
                seed: int, *, oracle: bool = False) -> str:  # fmt: skip

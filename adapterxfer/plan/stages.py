@@ -17,6 +17,7 @@ from adapterxfer.plan.backbones import Backbones, backbone_identity
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.languages import DATA_SEED, LanguageMaker
 from adapterxfer.plan.sources import Sources
+from adapterxfer.recipe.also import Also
 from adapterxfer.recipe.fields import Pin
 from adapterxfer.recipe.language_adapters import SOURCE
 from adapterxfer.recipe.recipe import Recipe
@@ -68,9 +69,9 @@ class StageMaker:
         self.stages.setdefault(stage.key, stage)
         return stage.key
 
-    def prepare_task(self, name: str) -> str:
-        """The examples of one task."""
-        memo = ("prepare", name)
+    def prepare_task(self, name: str, also: Also | None = None) -> str:
+        """The examples of one task, where a protocol decides their words those of another evaluation."""
+        memo = ("prepare", name, also.label if also else "")
         if memo not in self._memo:
             task = self.recipe.task(name)
             options = self.recipe.tasks.get(name)
@@ -87,7 +88,7 @@ class StageMaker:
                 "languages": languages,
                 **sizes,
                 "seed": DATA_SEED,
-                "protocol": self.recipe.protocol_of(name),
+                "protocol": self.recipe.protocol_of(name, also),
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
@@ -378,15 +379,24 @@ class StageMaker:
         }
 
     def predict(
-        self, backbone: str, task: str, *, model: str = "", control: str = "", above_language: bool = False
+        self,
+        backbone: str,
+        task: str,
+        *,
+        model: str = "",
+        control: str = "",
+        above_language: bool = False,
+        also: Also | None = None,
     ) -> str:
         """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty).
 
         Args:
             above_language: the model was trained above the adapter of its language; each test language is predicted
                 above its own.
+            also: one of the other evaluations of the task.
         """
-        memo = ("predict", backbone, task, model, control)
+        named = also.target(task) if also else task
+        memo = ("predict", backbone, named, model, control)
         if memo not in self._memo:
             entry = self.recipe.task(task)
             who, inputs = self.backbone(backbone) if backbone else (None, {})
@@ -394,31 +404,34 @@ class StageMaker:
                 system: dict[str, Any] = {"kind": "control", "control": control}
             else:
                 system = {"kind": "trained"} if model else {"kind": "backbone", "layer": "middle"}
+            split = (also and also.split) or "test"
+            languages = list(self.recipe.languages_of(task)) if split == "test" else [SOURCE]
             identity = {
                 "backbone": who,
                 "task": task,
                 "format": entry.format,
-                "protocol": self.recipe.protocol_of(task),
+                "protocol": self.recipe.protocol_of(task, also),
                 "system": system,
-                "split": "test",
-                "languages": list(self.recipe.languages_of(task)),
+                "split": split,
+                "languages": languages,
             }
             if entry.stand_in:
                 # The name alone would give the metric of the real task.
                 identity["metric"] = entry.metric
-            inputs = {"data": self.prepare_task(task), **inputs}
+            inputs = {"data": self.prepare_task(task, also if also and also.protocol else None), **inputs}
             if model:
                 inputs["model"] = model
                 if above_language:
-                    others = [code for code in self.recipe.languages_of(task) if code != SOURCE]
+                    others = [code for code in languages if code != SOURCE]
                     inputs |= {f"language.{code}": self.languages.adapter(backbone, code) for code in others}
                 trained = self.stages[model]
-                labels = {**trained.labels, "target": task}
+                labels = {**trained.labels, "target": named}
                 slug = trained.slug if trained.labels["target"] == task else f"{trained.slug}-{task}"
+                slug += f"-{also.label}" if also else ""
             else:
-                labels = self._labels(backbone, "control" if control else "untouched", "", "none", task, 0)
+                labels = self._labels(backbone, "control" if control else "untouched", "", "none", named, 0)
                 labels |= {"control": control} if control else {}
-                slug = "-".join(part for part in (backbone, control, task) if part)
+                slug = "-".join(part for part in (backbone, control, task, also.label if also else "") if part)
             cost = self.cost.prediction(backbone, task)
             self._memo[memo] = self._add("predict", identity, inputs, slug, labels, {"cost": cost})
         return str(self._memo[memo])

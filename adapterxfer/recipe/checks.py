@@ -9,6 +9,7 @@ from adapterxfer.catalog import languages as known_languages
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
 from adapterxfer.errors import Problem
+from adapterxfer.recipe.also import DEFAULT
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.language_checks import language_notes, language_problems
@@ -36,6 +37,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += arm_problems(recipe)
     found += language_problems(recipe)
     found += _protocols(recipe)
+    found += _also(recipe)
     found += tier_problems(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
@@ -222,6 +224,28 @@ def _protocols(recipe: Recipe) -> list[tuple[Path, str]]:
             text = known[options.protocol].text if options.protocol else tasks()[name].protocol
             if with_layer(text, 999) == with_layer(text, 998):
                 found.append((("tasks", name, "layer"), f"task '{name}' is not answered with a single layer"))
+    return found
+
+
+def _also(recipe: Recipe) -> list[tuple[Path, str]]:
+    """Other evaluations that a task does not have."""
+    found: list[tuple[Path, str]] = []
+    for name, options in recipe.tasks.items():
+        for index, entry in enumerate(options.also or ()):
+            path = ("tasks", name, "also", index)
+            known = PROTOCOLS.get(name, {})
+            if name not in recipe.target_tasks:
+                found.append((path, f"'{name}' is no target of this recipe, so it is not evaluated"))
+            elif entry.split and not tasks()[name].trained:
+                found.append((path, f"task '{name}' is not trained, so it has no development examples to choose by"))
+            elif entry.protocol is not None and entry.protocol not in (*known, DEFAULT):
+                found.append(
+                    ((*path, "protocol"), f"protocol '{entry.protocol}' {one_of(entry.protocol, (*known, DEFAULT))}")
+                )
+            elif entry.layer is not None:
+                text = known[entry.protocol or ""].text if entry.protocol in known else tasks()[name].protocol
+                if with_layer(text, 999) == with_layer(text, 998):
+                    found.append(((*path, "layer"), f"task '{name}' is not answered with a single layer"))
     return found
 
 

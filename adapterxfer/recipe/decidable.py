@@ -8,7 +8,17 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING
 
-from adapterxfer.catalog import UNTRAINED, backbones, known_languages, world_languages
+from adapterxfer.catalog import (
+    DEV,
+    UNTRAINED,
+    backbones,
+    base_target,
+    is_development,
+    is_other_evaluation,
+    known_languages,
+    target_under,
+    world_languages,
+)
 from adapterxfer.catalog.records import Language
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
@@ -70,6 +80,7 @@ class _Asked:
         if names:
             return
         yield from self._gain()
+        yield from self._choice()
         yield from self._sizes()
         yield from self._languages()
         yield from self._seeds(tests_in_family)
@@ -80,7 +91,9 @@ class _Asked:
         naming = [side.axes()[axis] for side in (*reversed(self.sides), self.asked.over) if axis in side.axes()]
         wanted = naming[0] if naming else None
         present = self._present()[axis]
-        return tuple(name for name in present if wanted is None or name in wanted)
+        if wanted is None:
+            return tuple(name for name in present if axis != "target" or not is_other_evaluation(name))
+        return tuple(name for name in present if name in wanted)
 
     def _present(self) -> dict[str, tuple[str, ...]]:
         recipe = self.recipe
@@ -93,7 +106,7 @@ class _Asked:
             "variant": recipe.variants,
             "adapter": tuple(spec.label for spec in recipe.adapters),
             "intermediate": recipe.intermediate_tasks,
-            "target": recipe.target_tasks,
+            "target": (*recipe.target_tasks, *recipe.other_evaluations()),
             "format": tuple(dict.fromkeys(recipe.used_tasks()[name].format for name in recipe.target_tasks)),
             "family": tuple(sorted({table[code].family for code in codes if code in table})),
             "resource": tuple(sorted({table[code].resource for code in codes if code in table})),
@@ -103,7 +116,8 @@ class _Asked:
     def _codes(self, targets: tuple[str, ...] | None) -> set[str]:
         """Zero-shot languages of some targets (of all when None)."""
         names = self.recipe.target_tasks if targets is None else targets
-        return {code for name in names for code in self.recipe.languages_of(name)} - {SOURCE}
+        tested = (self.recipe.languages_of(base_target(name)) for name in names if not is_development(name))
+        return {code for codes in tested for code in codes} - {SOURCE}
 
     def _names(self) -> Iterator[str]:
         present = self._present()
@@ -125,6 +139,19 @@ class _Asked:
         chosen = self.values("intermediate")
         if self.asked.across == "intermediate" and len([name for name in chosen if name != NONE]) < (self.asked.k or 2):
             yield f"fewer than {self.asked.k or 2} intermediate tasks to choose from"
+
+    def _choice(self) -> Iterator[str]:
+        """A choice on development data needs every target evaluated on them."""
+        if self.asked.choose_by is None:
+            return
+        known = self.recipe.other_evaluations()
+        trained = [name for name in self.values("target") if self.recipe.task(base_target(name)).trained]
+        absent = [name for name in trained if target_under(name, DEV) not in known]
+        if absent:
+            yield (
+                f"no predictions on development data for {', '.join(absent)}: write "
+                f"tasks: {{{absent[0]}: {{also: [{{split: dev}}]}}}}"
+            )
 
     def _sizes(self) -> Iterator[str]:
         if self.asked.contrast not in ("slope", "slope_difference"):
@@ -163,7 +190,8 @@ class _Asked:
         return [axis for axis in self.asked.each if axis in LANGUAGE_AXES]
 
     def _matching(self, wanted: dict[str, tuple[str, ...]]) -> set[str]:
-        targets = tuple(name for name in self.recipe.target_tasks if name in wanted.get("target", (name,)))
+        named = (*self.recipe.target_tasks, *(self.recipe.other_evaluations() if "target" in wanted else ()))
+        targets = tuple(name for name in named if name in wanted.get("target", (name,)))
         table = languages_of(self.recipe)
         every = self._codes(targets) | ({SOURCE} & set(wanted.get("language", ())))
         return {
@@ -191,11 +219,12 @@ class _Asked:
         if self.asked.margin is None:
             return
         used = self.recipe.used_tasks()
-        targets = [name for name in self.values("target") if used[name].trained or "target" in self.asked.over.axes()]
+        named = [(name, base_target(name)) for name in self.values("target")]
+        targets = [name for name, base in named if used[base].trained or "target" in self.asked.over.axes()]
         sizes = []
         for name in targets:
-            options = self.recipe.tasks.get(name)
-            items = (options and options.test_examples) or used[name].test_examples
+            options, base = self.recipe.tasks.get(base_target(name)), base_target(name)
+            items = (options and options.test_examples) or used[base].test_examples
             codes = self._matching({**self.asked.over.axes(), "target": (name,)})
             if items is None or not codes:
                 return

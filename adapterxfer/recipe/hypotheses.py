@@ -101,6 +101,7 @@ class Hypothesis(Section):
     b: Side | None = None
     each: Annotated[tuple[Axis, ...], OneOrMany] = ()
     across: Literal["intermediate", "target", "family", "language"] | None = None
+    choose_by: Literal["dev"] | None = None
     k: Annotated[int, Field(ge=1, le=10_000)] | None = None
     margin: Margin | None = None
     alternative: Alternative = "two-sided"
@@ -140,6 +141,8 @@ def _contradictions(asked: Hypothesis) -> Iterable[str]:
         yield "contrast 'at_least' and the key 'k' belong together"
     if kind == "chosen" and asked.across not in (None, "intermediate"):
         yield "contrast 'chosen' chooses among intermediate tasks: across: intermediate"
+    if kind != "chosen" and asked.choose_by is not None:
+        yield "'choose_by' belongs to contrast 'chosen'"
     if kind not in ("at_least", "chosen") and asked.across is not None:
         yield f"contrast '{kind}' has no 'across'"
     if kind in ("slope", "slope_difference") and "backbone" in asked.each:

@@ -11,6 +11,7 @@ from adapterxfer.catalog import PROTOCOLS, UNTRAINED, Task, backbones, tasks, wi
 from adapterxfer.catalog.arms import Arm, split_arm
 from adapterxfer.catalog.capabilities import architecture_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
+from adapterxfer.recipe.also import DEFAULT, Also
 from adapterxfer.recipe.fields import MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.schema import Merge, RecipeModel
@@ -156,14 +157,32 @@ class Recipe(RecipeModel):
             return self.single_intermediates()
         return self.multi_tasks() if base == MULTI else (base,)
 
-    def protocol_of(self, task: str) -> str:
-        """Protocol of a task in this recipe: its own, or the one chosen, with the layer chosen."""
+    def protocol_of(self, task: str, also: Also | None = None) -> str:
+        """Protocol of a task in this recipe: its own, or the one chosen, with the layer chosen.
+
+        Args:
+            also: one of the other evaluations of the task.
+        """
+        layer = also.layer if also else None
         if (entry := self.task(task)).stand_in:
-            return entry.protocol
+            # Its backbones have few layers, and it has one protocol.
+            return with_layer(entry.protocol, layer) if layer in (0, "middle", "top") else entry.protocol
         options = self.tasks.get(task)
-        name = options and options.protocol
+        name, first = (options.protocol, options.layer) if options else (None, None)
+        if also is not None and also.protocol is not None:
+            name, first = None if also.protocol == DEFAULT else also.protocol, None
         text = PROTOCOLS[task][name].text if name else tasks()[task].protocol
-        return text if options is None or options.layer is None else with_layer(text, options.layer)
+        layer = first if layer is None else layer
+        return text if layer is None else with_layer(text, layer)
+
+    def also_of(self, task: str) -> tuple[Also, ...]:
+        """The other evaluations of a target."""
+        options = self.tasks.get(task)
+        return (options and options.also) or ()
+
+    def other_evaluations(self) -> dict[str, Also]:
+        """Name of a target under another evaluation -> that evaluation, for all targets of the recipe."""
+        return {also.target(task): also for task in self.target_tasks for also in self.also_of(task)}
 
     def multi_tasks(self) -> tuple[str, ...]:
         """The tasks of intermediate `multi`, or nothing if the recipe does not use it."""

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.arms import split_arm
+from adapterxfer.recipe.also import Also, Layer
 from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import (
@@ -33,7 +34,7 @@ from adapterxfer.recipe.fields import (
     problem,
     unknown,
 )
-from adapterxfer.recipe.hypotheses import Hypothesis, Method
+from adapterxfer.recipe.hypotheses import Hypothesis, Margin, Method
 from adapterxfer.recipe.language_adapters import LanguageAdapters
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.recipe.tiers import LowResource
@@ -144,8 +145,9 @@ class TaskOptions(Section):
     """Sizes and languages of one task in this recipe; an absent key leaves the task's own default.
 
     ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``protocol`` names
-    another way to evaluate the task, ``layer`` the layer that embeds texts in retrieval. ``test_seed`` draws another
-    test set of a generated task, on which choices made with the first one in sight can be confirmed.
+    another way to evaluate the task, ``layer`` the layer that embeds texts in retrieval, ``also`` more evaluations.
+    ``test_seed`` draws another test set of a generated task, on which choices made with the first one in sight can be
+    confirmed.
     """
 
     train_examples: Count | None = None
@@ -155,7 +157,16 @@ class TaskOptions(Section):
     test_seed: Seed | None = None
     layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
     protocol: Annotated[str, Field(min_length=1)] | None = None
-    layer: Annotated[int, Field(ge=0, le=1000)] | Literal["middle", "top"] | None = None
+    layer: Layer | None = None
+    also: Annotated[tuple[Also, ...], Field(min_length=1)] | None = None
+
+    @field_validator("also")
+    @classmethod
+    def _differ(cls, value: tuple[Also, ...] | None) -> tuple[Also, ...] | None:
+        labels = [entry.label for entry in value or ()]
+        if len(set(labels)) < len(labels):
+            raise problem("two of these evaluations are the same")
+        return value
 
 
 class Exclusion(Section):
@@ -269,11 +280,14 @@ class Reuse(Section):
 
 
 class Statistics(Section):
-    """Resampling, and the hypotheses that were declared before the run."""
+    """Resampling, and what was declared before the run: hypotheses, and the margin in points within which the scores
+    of the general answers count as equivalent.
+    """
 
     resamples: Annotated[int, Field(ge=100, le=10_000_000)] = 2000
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Seed = 0
+    margin: Margin | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
     multiplicity: dict[str, Method] = Field(default_factory=dict)
 
@@ -296,7 +310,8 @@ class Statistics(Section):
     def identity(self) -> dict[str, Any]:
         """What changes the numbers of a report, as JSON values."""
         listed = [entry.identity() for entry in self.hypotheses]
-        return {**self.model_dump(mode="json", exclude={"hypotheses"}), "hypotheses": listed}
+        left_out = {"hypotheses"} if self.margin is not None else {"hypotheses", "margin"}
+        return {**self.model_dump(mode="json", exclude=left_out), "hypotheses": listed}
 
 
 class Resources(Section):

@@ -15,6 +15,10 @@ SMALLEST_SHOWN = 0.1
 """Points; smaller detectable differences only mean that two systems hardly differ in any answer."""
 
 
+LARGEST_SHOWN = 100.0
+"""Points from the worst to the best score: a larger detectable difference says nothing."""
+
+
 def interval_text(effect: Effect, level: float, factor: float = 1.0, unit: str = "points") -> str:
     """``+3.2 points (95% interval +1.1 to +5.3)``."""
     low, high = sorted((effect.low * factor, effect.high * factor))
@@ -198,10 +202,12 @@ class _Writer:
         shown = interval_text(effect, self.level, factor, unit)
         if effect.p_adjusted is None:
             return f"{open_}."
+        if effect.verdict == "equivalent":
+            return f"Equivalent within the declared margin of {effect.margin:g} points: {shown}."
         if effect.verdict == "inconclusive":
             smallest = effect.detectable * factor
             # Of systems trained once, this is about test items: it bounds nothing about training again.
-            known = effect.seeds != 1 and math.isfinite(smallest) and smallest >= SMALLEST_SHOWN
+            known = effect.seeds != 1 and SMALLEST_SHOWN <= smallest <= LARGEST_SHOWN
             return f"{open_}: {shown}{f'; minimum detectable effect {smallest:.1f}' if known else ''}."
         return f"{up if effect.estimate > 0 else down}: {shown}."
 

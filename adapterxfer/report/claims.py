@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from adapterxfer.catalog import base_target, target_under
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.report.cells import signed
 from adapterxfer.report.selection import (
@@ -248,12 +249,16 @@ class _Builder:
         axes = {**self.select.axes(self.asked, Selection(), narrowed), "language": sources}
         for axis in ("family", "resource"):
             axes.pop(axis, None)
+        if self.asked.choose_by is not None:
+            targets = axes.get("target", self.study.targets)
+            axes["target"] = tuple(target_under(name, self.asked.choose_by) for name in targets)
         gains: dict[str, dict[str, list[float]]] = {}
         for key, contrast in self.select.numbers(axes, self.asked.of).items():
             value = math.fsum(weight * self.study.table.score(cell) for cell, weight in contrast.terms.items())
-            gains.setdefault(key.target, {}).setdefault(key.intermediate, []).append(value)
+            gains.setdefault(base_target(key.target), {}).setdefault(key.intermediate, []).append(value)
         if not gains:
-            raise NothingSelected("no scores in the source language to choose the intermediate task by")
+            on = "development data" if self.asked.choose_by else "test items"
+            raise NothingSelected(f"no scores on {on} of the source language to choose the intermediate task by")
         found = {}
         for target, by_task in gains.items():
             means = {name: math.fsum(values) / len(values) for name, values in by_task.items()}
@@ -266,6 +271,8 @@ class _Builder:
             return ""
         chosen = self._choices(narrowed).items()
         parts = [f"{name} for {target} ({signed(value)}, of {count})" for target, (name, value, count) in chosen]
+        if self.asked.choose_by is not None:
+            return f"Chosen by the gain on development data of the source language: {', '.join(parts)}."
         return (
             f"Chosen by the gain on test items of the source language: {', '.join(parts)}. The languages that are "
             "judged had no part in the choice, but parallel test sets share their items with it."

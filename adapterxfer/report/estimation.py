@@ -15,7 +15,10 @@ from adapterxfer.report.study import Study
 from adapterxfer.statistics import (
     Cell,
     Estimate,
+    Replicates,
     System,
+    adjust,
+    equivalence,
     estimates,
     minimum_detectable_effect,
     resample,
@@ -37,17 +40,42 @@ def answer(study: Study, questions: Sequence[Question], settings: ReportSettings
         return []
     runs: list[Estimate] = []
     items: list[Estimate] = []
+    outside: list[float | None] = []
     for start in range(0, len(questions), BATCH):
         contrasts = [question.contrast for question in questions[start : start + BATCH]]
         replicates = resample(study.table, contrasts, resamples=settings.resamples, seed=settings.seed)
         runs += estimates(study.table, replicates, scope="items+runs", level=settings.level)
         items += estimates(study.table, replicates, scope="items", level=settings.level)
+        own = questions[start : start + BATCH]
+        outside += _outside(own, runs[start:], replicates, settings.margin)
+    columns = (_adjusted(questions, runs), _adjusted(questions, items), _holm(questions, outside))
     return [
-        _effect(question, main, fixed, settings.level)
-        for question, main, fixed in zip(
-            questions, _adjusted(questions, runs), _adjusted(questions, items), strict=True
-        )
+        _effect(question, main, fixed, settings, p)
+        for question, main, fixed, p in zip(questions, *columns, strict=True)
     ]
+
+
+def _outside(
+    questions: Sequence[Question], rows: Sequence[Estimate], replicates: Replicates, margin: float | None
+) -> list[float | None]:
+    """p-values of "the difference is at least the margin"; None where no margin was declared or it does not apply."""
+    return [
+        None
+        if margin is None or question.kind == "trend" or row.p is None
+        else equivalence(row, replicates, number, margin=margin).p
+        for number, (question, row) in enumerate(zip(questions, rows, strict=True))
+    ]
+
+
+def _holm(questions: Sequence[Question], values: Sequence[float | None]) -> list[float | None]:
+    """p-values adjusted within the families of the questions; None stays None and does not count."""
+    result = list(values)
+    for members in _families(questions).values():
+        known = [number for number in members if values[number] is not None]
+        adjusted = adjust([p for number in known if (p := values[number]) is not None], "holm")
+        for number, value in zip(known, adjusted.tolist(), strict=True):
+            result[number] = value
+    return result
 
 
 def scores(study: Study) -> Iterator[Score]:
@@ -102,17 +130,25 @@ def _system_scores(study: Study, system: System, place: _Place) -> Iterator[Scor
 
 def _adjusted(questions: Sequence[Question], rows: Iterable[Estimate]) -> list[Estimate]:
     result = list(rows)
-    families: dict[str, list[int]] = {}
-    for number, question in enumerate(questions):
-        families.setdefault(question.hypotheses, []).append(number)
-    for members in families.values():
+    for members in _families(questions).values():
         adjusted = with_adjusted([result[number] for number in members], "holm")
         for number, row in zip(members, adjusted, strict=True):
             result[number] = row
     return result
 
 
-def _effect(question: Question, main: Estimate, items: Estimate, level: float) -> Effect:
+def _families(questions: Sequence[Question]) -> dict[str, list[int]]:
+    """Numbers of the questions by family."""
+    families: dict[str, list[int]] = {}
+    for number, question in enumerate(questions):
+        families.setdefault(question.hypotheses, []).append(number)
+    return families
+
+
+def _effect(
+    question: Question, main: Estimate, items: Estimate, settings: ReportSettings, p_equivalent: float | None
+) -> Effect:
+    level = settings.level
     effect = Effect(
         kind=question.kind,
         hypotheses=question.hypotheses,
@@ -141,6 +177,8 @@ def _effect(question: Question, main: Estimate, items: Estimate, level: float) -
         detectable=minimum_detectable_effect(main.standard_error, main.df, alpha=1.0 - level),
         resampled=main.resampled,
         flags=main.flag_texts,
+        margin=None if p_equivalent is None else settings.margin,
+        p_equivalent=p_equivalent,
     )
     verdict, remark = verdict_of(effect, level)
     return replace(effect, verdict=verdict, remark=remark)
@@ -154,5 +192,7 @@ def verdict_of(effect: Effect, level: float) -> tuple[Outcome, str]:
     # Of systems trained once, p is about test items: it says nothing about training again.
     if effect.seeds != 1 and effect.p_adjusted <= limit:
         return "difference found", ""
+    if effect.seeds != 1 and effect.p_equivalent is not None and effect.p_equivalent <= limit:
+        return "equivalent", ""
     items = effect.items_p_adjusted is not None and effect.items_p_adjusted <= limit
     return "inconclusive", MODELS_ONLY if items else ""

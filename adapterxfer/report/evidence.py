@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -31,6 +30,10 @@ Alternative = Literal["two-sided", "greater", "less"]
 Scope = Literal["items", "items+runs"]
 Rows = dict[Alternative, dict[Scope, tuple[Estimate, ...]]]
 """Side -> scope -> estimates of all contrasts."""
+
+
+WHOLE_SCALE = 100.0
+"""Points from the worst to the best score."""
 
 
 class _Numbers(NamedTuple):
@@ -95,11 +98,15 @@ class Evidence:
     def detectable(self, alpha: float) -> float | None:
         """Smallest true effect found with probability 0.8 at level alpha; None where there is no bound."""
         if self.largest_part is not None:
-            return self.largest_part if math.isfinite(self.largest_part) else None
+            return bounded(self.largest_part)
         if self.standard_error is None or self.df is None:
             return None
-        found = minimum_detectable_effect(self.standard_error, self.df, alpha=alpha)
-        return found if math.isfinite(found) else None
+        return bounded(minimum_detectable_effect(self.standard_error, self.df, alpha=alpha))
+
+
+def bounded(effect: float) -> float | None:
+    """A minimum detectable effect; None where no difference of two scores could be that large."""
+    return effect if effect <= WHOLE_SCALE else None
 
 
 def gather(table: ScoreTable, replicates: Replicates, claims: Sequence[Claim], level: float) -> list[Evidence]:

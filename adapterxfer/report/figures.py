@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from adapterxfer.catalog import ORACLE
+from adapterxfer.catalog import ORACLE, is_development
 from adapterxfer.report import figures_declared as declared
 from adapterxfer.report.cells import NONE
 from adapterxfer.report.figures_spending import components
@@ -256,7 +256,7 @@ def by_language(findings: Findings) -> Figure | None:
         own = [s for s in rows if s.backbone == largest and not s.control and not s.repeated]
         beside = [s for s in rows if s.control and not s.control.startswith(ORACLE)]
         controls = [s for s in beside if s.backbone in ("", largest, f"{largest}-untrained")]
-        if own:
+        if own and not is_development(facts.name):
             panels.append(
                 _language_panel(findings, facts.name, own, controls, [c for c in order if c in facts.languages])
             )

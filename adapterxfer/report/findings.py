@@ -85,7 +85,12 @@ def find(
         seeds=tuple(sorted({cell.seed for cell in results.cells if not cell.control})),
         source_language=results.source_language,
         method=_method(settings),
-        settings={"resamples": settings.resamples, "seed": settings.seed, "level": settings.level},
+        settings={
+            "resamples": settings.resamples,
+            "seed": settings.seed,
+            "level": settings.level,
+            **({} if settings.margin is None else {"margin": settings.margin}),
+        },
         planned=len(results.cells) + len(results.missing),
         finished=len(results.cells),
         missing=missing,
@@ -136,10 +141,27 @@ def _question(study: Study | None) -> str:
             "How well do these models do in languages they have no labelled data for, and how far above controls that "
             "need no transfer?"
         )
-    shrink = "Does the gain shrink as backbones grow, and do adapters keep it?" if sizes > 1 else "Do adapters keep it?"
+    adapters = any(arm.adapter for arm in study.arms)
+    if sizes > 1:
+        then = f" Does the gain shrink as backbones grow{', and do adapters keep it' if adapters else ''}?"
+    else:
+        then = " Do adapters keep it?" if adapters else ""
     return (
         "Does training on an English intermediate task first help a multilingual model in languages it has no labelled "
-        f"data for? {shrink}"
+        f"data for?{then}"
+    )
+
+
+def margin_text(margin: float | None) -> str:
+    """When a general answer says "equivalent"."""
+    if margin is None:
+        return (
+            "No general answer says 'equivalent', because the recipe declares no margin: statistics.margin, in points, "
+            "before the run."
+        )
+    return (
+        f"'Equivalent' means that both one-sided tests against the declared margin of {margin:g} points reject after "
+        "Holm's correction within the family; trends are no differences in points, so it is never said of them."
     )
 
 
@@ -164,6 +186,7 @@ def _method(settings: ReportSettings) -> tuple[str, ...]:
         f"'Difference found' means a corrected p-value of at most {1 - settings.level:.2g}; "
         "'inconclusive' never means that there is no difference. The remark 'for these trained models alone: found' "
         "means that only the paired bootstrap reaches it.",
+        margin_text(settings.margin),
     )
 
 

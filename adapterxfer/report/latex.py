@@ -28,6 +28,15 @@ _ESCAPES = {
 FOUND = "difference found"
 LONG = 34
 """Texts longer than this get a paragraph column."""
+MANY_COLUMNS = 7
+"""Tables with more columns than this get narrower paragraphs, and some for shorter texts as well."""
+SHORT = 13
+"""Texts up to this length are never broken."""
+ONE_PAGE = 40
+"""Tables with more lines than this break across pages."""
+LETTERS_PER_CM = 5.5
+"""Of a footnote-sized text, careful: a word that does not fit its paragraph sticks out."""
+PACKAGES = "array,booktabs,longtable"
 
 
 def escape(text: str) -> str:
@@ -36,18 +45,24 @@ def escape(text: str) -> str:
 
 
 def table_tex(table: Table) -> str:
-    r"""A table in a ``tabular`` of booktabs rules; needs ``\usepackage{booktabs}``."""
+    r"""A table of booktabs rules, a ``tabular`` or for many rows a ``longtable``.
+
+    Needs ``\usepackage{array,booktabs,longtable}``.
+    """
     texts = table.texts()
+    lines_needed = sum(_lines(row, table, texts) for row in texts)
+    environment = "longtable" if lines_needed > ONE_PAGE else "tabular"
     verdict = next((n for n, column in enumerate(table.columns) if column.label == "verdict"), None)
     best = next((n for n, column in enumerate(table.columns) if column.label == "may be the best"), None)
     marked = next((n for n, column in enumerate(table.columns) if column.kind not in ("text",)), None)
     lines = [
         f"% {table.title}. {table.note}",
-        "% \\usepackage{booktabs}; $^\\dagger$: difference found after adjustment; $^*$: may be the best",
-        f"\\begin{{tabular}}{{{''.join(_alignment(n, table, texts) for n in range(len(table.columns)))}}}",
+        f"% \\usepackage{{{PACKAGES}}}; $^\\dagger$: difference found after adjustment; $^*$: may be the best",
+        f"\\begin{{{environment}}}{{{''.join(_alignment(n, table, texts) for n in range(len(table.columns)))}}}",
         "\\toprule",
-        " & ".join(escape(column.label) for column in table.columns) + " \\\\",
+        " & ".join(_heading(n, table, texts) for n in range(len(table.columns))) + " \\\\",
         "\\midrule",
+        *(["\\endhead"] if environment == "longtable" else []),
     ]
     for row in texts:
         cells = [_number(column, text) for column, text in zip(table.columns, row, strict=True)]
@@ -56,13 +71,45 @@ def table_tex(table: Table) -> str:
         if marked is not None and best is not None and row[best] == "yes":
             cells[marked] += "$^*$"
         lines.append(" & ".join(cells) + " \\\\")
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", ""])
+    return "\n".join([*lines, "\\bottomrule", f"\\end{{{environment}}}", ""])
 
 
 def _alignment(number: int, table: Table, texts: list[list[str]]) -> str:
     if table.columns[number].kind != "text":
         return "r"
-    return "p{5cm}" if any(len(row[number]) > LONG for row in texts) else "l"
+    width = _paragraph_cm(number, table, texts)
+    return f">{{\\raggedright\\arraybackslash}}p{{{width}cm}}" if width else "l"
+
+
+def _paragraph_cm(number: int, table: Table, texts: list[list[str]]) -> float | None:
+    """Width of a column of broken lines; None where its texts are short enough for one."""
+    longest = max((len(row[number]) for row in texts), default=0)
+    if len(table.columns) <= MANY_COLUMNS:
+        return 5.0 if longest > LONG else None
+    if longest <= SHORT:
+        return None
+    word = max(len(word) for row in texts for word in row[number].split(" "))
+    return max(3.8 if longest > LONG else 2.1, round(word / LETTERS_PER_CM + 0.3, 1))
+
+
+def _lines(row: list[str], table: Table, texts: list[list[str]]) -> int:
+    """How many lines a row takes."""
+    widths = [_paragraph_cm(n, table, texts) if c.kind == "text" else None for n, c in enumerate(table.columns)]
+    needed = [-(-len(text) // int(LETTERS_PER_CM * width)) for text, width in zip(row, widths, strict=True) if width]
+    return max(needed, default=1) or 1
+
+
+def _heading(number: int, table: Table, texts: list[list[str]]) -> str:
+    """A label; over two lines where it would make its column much wider than the numbers below."""
+    label = table.columns[number].label
+    words = label.split()
+    longest = max((len(row[number]) for row in texts), default=0)
+    if len(words) < 2 or len(label) <= longest + 2 or _paragraph_cm(number, table, texts):
+        return escape(label)
+    middle = min(range(1, len(words)), key=lambda place: abs(len(" ".join(words[:place])) - len(label) / 2))
+    side = "l" if table.columns[number].kind == "text" else "r"
+    lines = [escape(" ".join(part)) for part in (words[:middle], words[middle:])]
+    return f"\\begin{{tabular}}[b]{{@{{}}{side}@{{}}}}{lines[0]}\\\\{lines[1]}\\end{{tabular}}"
 
 
 def _number(column: Column, text: str) -> str:

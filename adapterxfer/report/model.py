@@ -56,10 +56,13 @@ class Effect:
         pairs: how many (intermediate, target) pairs are averaged.
         pair_kind: the kind of pairs that a mean is over; empty for single pairs and for the main means, which are over
             all pairs whose target is trained.
-        verdict: never ``equivalent`` here, since no margin was declared. "Inconclusive" is never "no difference".
+        verdict: ``equivalent`` only where the recipe declared a margin, and never of a trend, which is no difference in
+            points. "Inconclusive" is never "no difference".
         seeds: smallest number of training runs behind one score.
         remark: what an inconclusive verdict leaves unsaid: `MODELS_ONLY`, `NO_INTERVAL` or nothing.
         flags: caveats of the statistics, as full sentences.
+        margin, p_equivalent: the declared margin, and the p-value of "the difference is at least that large" after
+            Holm's correction; None without a margin.
     """
 
     kind: EffectKind
@@ -90,10 +93,14 @@ class Effect:
     resampled: str
     remark: str = ""
     flags: tuple[str, ...] = ()
+    margin: float | None = None
+    p_equivalent: float | None = None
 
     @property
     def verdict_text(self) -> str:
-        """``inconclusive; for these trained models alone: found``."""
+        """``inconclusive; for these trained models alone: found``, ``equivalent within 1 points``."""
+        if self.verdict == "equivalent":
+            return f"equivalent within {self.margin:g} points"
         return f"{self.verdict}; {self.remark}" if self.remark else self.verdict
 
 

@@ -7,7 +7,9 @@ from typing import Any, get_args
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from adapterxfer.catalog import is_other_evaluation
 from adapterxfer.report.declared import Judged, Outcome
+from adapterxfer.report.findings import margin_text
 from adapterxfer.report.model import MODELS_ONLY, Findings
 from adapterxfer.report.sharing import sharing
 from adapterxfer.report.svg import Figure
@@ -67,7 +69,7 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
             f"Intervals ({level}) are about new test items and, with several seeds, new training runs; languages, "
             "tasks and backbones are the fixed ones of this study. Verdicts use p-values corrected by Holm's method. "
             f"'{MODELS_ONLY.capitalize()}' is a remark, no verdict: it holds for new test items, but the seeds do not "
-            "show that it would survive retraining."
+            f"show that it would survive retraining. {margin_text(findings.settings.get('margin'))}"
         ),
     }
 
@@ -114,7 +116,7 @@ def facts_line(findings: Findings) -> str:
         _plural(len(trained), "backbone"),
         f"variants {', '.join(findings.variants)}" if findings.variants else "",
         f"intermediate tasks {', '.join(findings.intermediates)}" if findings.intermediates else "no intermediate task",
-        f"targets {', '.join(facts.name for facts in findings.targets)}",
+        f"targets {', '.join(name for name in (t.name for t in findings.targets) if not is_other_evaluation(name))}",
         f"{_plural(len(zero_shot), 'zero-shot language')} in {_plural(len(families), 'family', 'families')}",
         _plural(len(findings.seeds), "seed"),
     ]

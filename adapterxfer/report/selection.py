@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from adapterxfer.catalog import backbones as known_backbones
-from adapterxfer.catalog import tasks
+from adapterxfer.catalog import base_target, is_other_evaluation, tasks
 from adapterxfer.recipe.decidable import OWN_SERIES
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.report.cells import NONE
@@ -118,8 +118,10 @@ class Selector:
         return tuple(sorted({getattr(self.study.languages[code], axis) for code in codes}))
 
     def _wants(self, axes: Axes, arm: Arm, backbone: str, intermediate: str, target: str) -> bool:
-        known = tasks().get(target)
+        known = tasks().get(base_target(target))
         kind = known.format if known else ""
+        if is_other_evaluation(target) and target not in axes.get("target", ()):
+            return False
         named = "target" in axes or "format" in axes
         if not named and (target in self.study.secondary or (known is not None and not known.trained)):
             return False

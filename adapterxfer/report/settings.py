@@ -19,6 +19,7 @@ class ReportSettings:
         resamples: bootstrap replicates; 10,000 give p-values a step of 1e-4.
         seed: of the resampling; every domain of every target draws from its own stream.
         level: of the intervals; verdicts use the same error rate.
+        margin: points within which the general answers may call scores equivalent; never, when None.
         hypotheses: declared by the recipe before the run.
         multiplicity: family of hypotheses -> how its p-values are adjusted.
         diagnostics: backbone -> what its pretraining reached, for backbones that are package data.
@@ -30,6 +31,7 @@ class ReportSettings:
     resamples: int = 10_000
     seed: int = 0
     level: float = 0.95
+    margin: float | None = None
     hypotheses: tuple[Hypothesis, ...] = ()
     multiplicity: Mapping[str, str] = field(default_factory=dict)
     diagnostics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class ReportSettings:
             resamples=int(statistics.get("resamples", defaults.resamples)),
             seed=int(statistics.get("seed", defaults.seed)),
             level=float(statistics.get("confidence", defaults.level)),
+            margin=None if statistics.get("margin") is None else float(statistics["margin"]),
             hypotheses=read_hypotheses(statistics.get("hypotheses") or ()),
             multiplicity=dict(statistics.get("multiplicity") or {}),
             diagnostics=dict(identity.get("diagnostics") or {}),

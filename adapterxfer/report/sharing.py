@@ -6,7 +6,7 @@ import re
 import statistics
 from dataclasses import dataclass
 
-from adapterxfer.catalog import tasks
+from adapterxfer.catalog import is_other_evaluation, tasks
 from adapterxfer.report.cells import FULL, NONE
 from adapterxfer.report.model import Findings
 
@@ -49,7 +49,8 @@ def sharing(findings: Findings) -> Sharing | None:
     """
     trained = [facts for facts in findings.backbones if not facts.untrained]
     # A target without training (retrieval) has no model of its own to share.
-    names = {facts.name for facts in findings.targets if facts.name not in tasks() or tasks()[facts.name].trained}
+    known = [facts.name for facts in findings.targets if not is_other_evaluation(facts.name)]
+    names = {name for name in known if name not in tasks() or tasks()[name].trained}
     rows = [
         score
         for score in findings.scores

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adapterxfer.catalog import base_target, is_development, is_other_evaluation
 from adapterxfer.report.cells import FULL, NONE, RESOURCE_ORDER, Cell, Language, resource_key, variant_key
 from adapterxfer.report.model import GroupKind
 from adapterxfer.report.reading import Frame
@@ -71,8 +72,9 @@ class Study:
         shown: (system, target) -> its name in tables of scores: several arms may be one system there.
         backbones: by size, smallest first; untrained twins and controls are not among them.
         targets: the targets, each with its main metric; only these are compared.
-        secondary: ``<target> (<score>)`` for scores of secondary interest, such as exact match; they are shown, and set
-            against controls, but never averaged with others.
+        secondary: ``<target> (<score>)`` for scores of secondary interest, such as exact match, and
+            ``<target>@<label>`` for other evaluations; they are shown, and set against controls, but never averaged
+            with others.
         overlaps: (intermediate, target) pairs that share text, so that a gain is no transfer.
     """
 
@@ -157,8 +159,8 @@ def build_study(results: Results) -> Study:
         backbones=_backbones(trained),
         arms=_arms(trained, labels),
         intermediates=tuple(dict.fromkeys(cell.intermediate for cell in trained if cell.intermediate != NONE)),
-        targets=results.targets,
-        secondary=tuple(name for name in metrics if name not in results.targets),
+        targets=(targets := tuple(name for name in results.targets if not is_other_evaluation(name))),
+        secondary=tuple(name for name in metrics if name not in targets),
         overlaps=frozenset((cell.intermediate, cell.target) for cell in trained if cell.overlap),
         languages=results.languages,
         groups=groups,
@@ -225,7 +227,7 @@ def _measures(results: Results) -> Iterator[tuple[str, TargetResults, Metric]]:
         data = results.target(target)
         gold = tuple(index for index, name in enumerate(data.metric.columns) if name in GOLD_COLUMNS)
         yield target, data, Metric(target, data.metric.score, gold_columns=gold)
-        for name, score in data.metric.extra_scores.items():
+        for name, score in () if is_other_evaluation(target) else data.metric.extra_scores.items():
             yield f"{target} ({SCORE_NAMES.get(name, name)})", data, Metric(name, score, gold_columns=gold)
 
 
@@ -253,6 +255,8 @@ def _system(cell: Cell, arm: str) -> System:
 
 def _counts(data: TargetResults, target: str, cells: list[Cell], system: System) -> Iterator[CellCounts]:
     parallel = is_parallel(data.frame)
+    # Other evaluations answer the same test items, so these are drawn together; development items are others.
+    domain = data.target if is_development(data.target) else base_target(data.target)
     runs = {cell.predict: cell.seed for cell in cells}
     # A rule, or one file for several seeds: nothing was trained, so nothing varies between runs.
     fixed = bool(cells[0].control) or (len(runs) == 1 and len(cells) > 1)
@@ -269,7 +273,7 @@ def _counts(data: TargetResults, target: str, cells: list[Cell], system: System)
                 seed=None if fixed and len(runs) == 1 else seed,
                 target=target,
                 language=language,
-                domain=data.target if parallel else f"{data.target}/{language}",
+                domain=domain if parallel else f"{domain}/{language}",
                 cluster_ids=np.asarray(data.frame.cluster[rows], dtype=np.str_),
                 counts=data.counts[predict][rows],
                 run_group=run_group,

@@ -46,7 +46,10 @@ def _sentence(start: str, effects: Sequence[Effect], *, up: str, down: str) -> s
         return ""
     chosen = [e for e in effects if e.verdict == "difference found"]
     parts = [f"{word} with {_and(names)}" for word, names in _directions(chosen, up, down)]
-    found = bool(parts)
+    found = bool(chosen)
+    same = [e for e in effects if e.verdict == "equivalent"]
+    if same:
+        parts.append(f"equivalent within {same[0].margin:g} points with {_and([e.variant for e in same])}")
     undecided = [e for e in effects if e.verdict == "inconclusive"]
     models_only = [e for e in undecided if e.remark == MODELS_ONLY]
     for word, names in _directions(models_only, up, down):

@@ -19,7 +19,6 @@ from adapterxfer.statistics.contrasts import (
     slope_weights,
 )
 from adapterxfer.statistics.effects import RetainedShare, cohen_h, odds_ratio, retained_share
-from adapterxfer.statistics.engine import Replicates, resample
 from adapterxfer.statistics.estimate import Estimate, estimates
 from adapterxfer.statistics.exact import (
     ExactTest,
@@ -45,7 +44,7 @@ from adapterxfer.statistics.interactions import (
 from adapterxfer.statistics.intervals import percentile_p, shift_p, t_interval, t_p
 from adapterxfer.statistics.margins import Equivalence, Verdict, equivalence, verdict
 from adapterxfer.statistics.metric import Metric, ratio_metric
-from adapterxfer.statistics.multiplicity import adjust, simultaneous_distances, step_down, with_adjusted
+from adapterxfer.statistics.multiplicity import adjust, max_t, simultaneous_distances, step_down, with_adjusted
 from adapterxfer.statistics.power import (
     minimum_detectable_effect,
     paired_standard_error,
@@ -60,8 +59,9 @@ from adapterxfer.statistics.replicability import (
     partial_conjunction,
     probability_of_improvement,
 )
+from adapterxfer.statistics.replicates import Replicates, resample, resample_runs
 from adapterxfer.statistics.rungs import Rung, Shared, ladder, rungs, shared_error
-from adapterxfer.statistics.runs import PooledRuns, pooled_runs, resample_runs, two_way_interval
+from adapterxfer.statistics.runs import PooledRuns, pooled_runs, two_way_interval
 from adapterxfer.statistics.stochastic_order import StochasticOrder, almost_stochastic_order
 from adapterxfer.statistics.table import Cell, CellCounts, ScoreTable, System
 from adapterxfer.statistics.variance import Components
@@ -113,6 +113,7 @@ __all__ = [
     "ladder",
     "linear",
     "macro",
+    "max_t",
     "mcnemar",
     "method_by_size",
     "minimum_detectable_effect",

@@ -11,7 +11,7 @@ from scipy import special
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import build_design, transform_slope
-from adapterxfer.statistics.engine import Replicates, block_scores
+from adapterxfer.statistics.engine import ReplicateValues, block_scores
 from adapterxfer.statistics.intervals import Bounds
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.products import exact_product
@@ -23,7 +23,7 @@ _WIDEST = 64
 """Most count columns of a contrast for bootstrap-t; its cost grows with their square."""
 
 
-def bca_interval(table: ScoreTable, replicates: Replicates, number: int, *, level: float = 0.95) -> Bounds:
+def bca_interval(table: ScoreTable, replicates: ReplicateValues, number: int, *, level: float = 0.95) -> Bounds:
     """Bias-corrected and accelerated interval of one contrast.
 
     The acceleration comes from leaving out one cluster at a time; with several domains, the third and second moments
@@ -73,7 +73,7 @@ def bootstrap_t_interval(
 ) -> Bounds:
     """Bootstrap-t interval of one contrast: quantiles of (replicate - estimate) / (its own standard error).
 
-    Replicates without variation are left out.
+    ReplicateValues without variation are left out.
 
     Raises:
         StatisticsError: more than 64 count columns in a domain, or no replicate with a standard error.

@@ -11,7 +11,6 @@ whether a contrast is of this kind depends on the contrast and its own rows alon
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -34,6 +33,13 @@ _LARGEST_BEFORE = 127
 Places = npt.NDArray[np.intp]
 
 
+def _slice(places: Places) -> Places | slice:
+    """Consecutive places as a slice: a view instead of a copy."""
+    first, last = int(places[0]), int(places[-1])
+    consecutive = last - first == len(places) - 1 and bool((np.diff(places) == 1).all())
+    return slice(first, last + 1) if consecutive else places
+
+
 @dataclass(frozen=True, slots=True)
 class Combined:
     """Contrasts that are one ratio each; ``sums @ matrix`` or the columns `places` are their integer numerators.
@@ -49,15 +55,13 @@ class Combined:
     contrasts: Places
     denominator: int
     factors: Floats
-    places: Places
+    places: Places | slice
     matrix: Any
 
     @property
     def where(self) -> Places | slice:
         """The contrasts as a slice, which is faster to add to, if they are consecutive."""
-        first, last = int(self.contrasts[0]), int(self.contrasts[-1])
-        consecutive = last - first == len(self.contrasts) - 1 and bool((np.diff(self.contrasts) == 1).all())
-        return slice(first, last + 1) if consecutive else self.contrasts
+        return _slice(self.contrasts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,44 +97,50 @@ class DomainColumns:
         """Add what this domain contributes to every contrast.
 
         Args:
-            sums: ``multiples @ columns``, shape ``(replicates, columns)``.
+            sums: ``columns @ multiples``, shape ``(columns, replicates)``.
             out: shape ``(contrasts, replicates)``, changed in place.
             offset, step: the weights are ``offset + step * multiples``.
         """
 
         def weighted(part: Floats, totals: Floats) -> Floats:
-            return part if offset == 0.0 and step == 1.0 else np.asarray(offset * totals + step * part)
+            if offset == 0.0 and step == 1.0:
+                return part
+            result = step * part
+            result += offset * totals[..., None]
+            return np.asarray(result)
 
         with np.errstate(divide="ignore", invalid="ignore"):
             for part in self.parts:
                 if isinstance(part, Combined):
-                    below = weighted(sums[:, part.denominator], self.totals[part.denominator])
-                    out[part.where] += _combined(part, sums, below, self.totals, weighted).T
+                    below = weighted(sums[part.denominator], self.totals[part.denominator])
+                    out[part.where] += _combined(part, sums, below, self.totals, weighted)
                     continue
-                scores = _scores(part, weighted(sums[:, part.columns], self.totals[part.columns]))
+                scores = _scores(part, weighted(sums[part.columns], self.totals[part.columns]))
                 for scale, (numbers, matrix) in part.matrices.items():
-                    out[numbers] += matrix @ np.ascontiguousarray(transform(scores, scale).T)
+                    out[numbers] += matrix @ transform(scores, scale)
 
 
 def _combined(part: Combined, sums: Floats, below: Floats, totals: Floats, weighted: Any) -> Floats:
-    """Contributions of shape ``(replicates, g)``."""
+    """Contributions of shape ``(g, replicates)``."""
     if part.matrix is None:
-        above, whole = sums[:, part.places], totals[part.places]
+        above, whole = sums[part.places], totals[part.places]
     else:
-        above, whole = np.asarray((part.matrix @ sums.T).T), np.asarray(part.matrix @ totals)
-    result = weighted(above, whole) * part.factors
-    result /= below[:, None]
+        above, whole = np.asarray(part.matrix @ sums), np.asarray(part.matrix @ totals)
+    result = weighted(above, whole)
+    result = np.multiply(result, part.factors[:, None], out=None if result is above else result)
+    result /= below
     if (below == 0.0).any():
-        result[below == 0.0] = 0.0
+        result[:, below == 0.0] = 0.0
     return np.asarray(result)
 
 
 def _scores(part: Rowwise, values: Floats) -> Floats:
-    """Points of shape ``(replicates, rows)`` from weighted sums ``(replicates, rows, columns of a row)``."""
+    """Points of shape ``(rows, replicates)`` from weighted sums ``(rows, columns of a row, replicates)``."""
     if part.ratio is None:
-        return part.metric.score(values)
-    above, below = values[..., 0], values[..., 1]
-    result = part.ratio.points * above / below
+        return part.metric.score(np.moveaxis(values, 1, -1))
+    above, below = values[:, 0], values[:, 1]
+    result = part.ratio.points * above
+    result /= below
     result[below == 0.0] = 0.0
     return np.asarray(result)
 
@@ -197,15 +207,15 @@ class _Ratios:
 
     def __init__(self, counts: npt.NDArray[Any], ratio: Ratio) -> None:
         self._counts, self.ratio = counts, ratio
-        self._cache: dict[tuple[str, int], npt.NDArray[Any]] = {}
-        self._names: dict[int, int] = {}
+        self._cache: dict[tuple[tuple[float, ...], int], npt.NDArray[Any]] = {}
         self._distinct: list[npt.NDArray[Any]] = []
+        self._names = self._equal_to_first()
 
     def numerator(self, row: int) -> npt.NDArray[Any]:
-        return self._vector("above", self.ratio.numerator, row)
+        return self._vector(self.ratio.numerator, row)
 
     def denominator(self, row: int) -> npt.NDArray[Any]:
-        return self._vector("below", self.ratio.denominator, row)
+        return self._vector(self.ratio.denominator, row)
 
     def denominator_name(self, row: int) -> int:
         """Equal for rows with equal denominators."""
@@ -217,18 +227,37 @@ class _Ratios:
                 self._distinct.append(vector)
         return self._names[row]
 
-    def _vector(self, kind: str, weights: Sequence[float], row: int) -> npt.NDArray[Any]:
-        if (kind, row) not in self._cache:
-            used = [(weight, column) for weight, column in zip(weights, self._counts[row], strict=True) if weight]
-            if len(used) == 1 and used[0][0] == 1.0:
-                self._cache[kind, row] = narrowest(used[0][1])
-            else:
-                wide = np.int64 if np.issubdtype(self._counts.dtype, np.integer) else np.float64
-                total = np.zeros(self._counts.shape[2], dtype=wide)
-                for weight, column in used:
-                    total += wide(weight) * column
-                self._cache[kind, row] = narrowest(total)
-        return self._cache[kind, row]
+    def _equal_to_first(self) -> dict[int, int]:
+        """Names of the rows that have the denominator of the first one, where it is a column: one look at all."""
+        column = _only(self.ratio.denominator)
+        if column is None:
+            return {}
+        self._distinct.append(self.denominator(0))
+        same = (self._counts[:, column] == self._counts[0, column]).all(axis=1)
+        return dict.fromkeys(np.flatnonzero(same).tolist(), 0)
+
+    def _vector(self, weights: tuple[float, ...], row: int) -> npt.NDArray[Any]:
+        if (weights, row) not in self._cache:
+            self._cache[weights, row] = narrowest(self._combination(weights, row))
+        return self._cache[weights, row]
+
+    def _combination(self, weights: tuple[float, ...], row: int) -> npt.NDArray[Any]:
+        column = _only(weights)
+        if column is not None:
+            return np.asarray(self._counts[row, column])
+        wide = np.int64 if np.issubdtype(self._counts.dtype, np.integer) else np.float64
+        total = np.zeros(self._counts.shape[2], dtype=wide)
+        for weight, counts in zip(weights, self._counts[row], strict=True):
+            if weight:
+                total += wide(weight) * counts
+        return total
+
+
+@lru_cache(maxsize=256)
+def _only(weights: tuple[float, ...]) -> int | None:
+    """Number of the only column that counts, if it counts once."""
+    used = [(weight, column) for column, weight in enumerate(weights) if weight]
+    return used[0][1] if len(used) == 1 and used[0][0] == 1.0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,7 +323,7 @@ def _join(combined: list[_Candidate], vectors: _Ratios, others: Places, columns:
         numbers = np.array([number for number, _, _ in members], dtype=np.intp)
         if before is not None:
             places = np.array([columns.place(before[number]) for number in numbers.tolist()], dtype=np.intp)
-            result.append(Combined(numbers, below, factors, places, None))
+            result.append(Combined(numbers, below, factors, _slice(places), None))
             continue
         entries = [
             (place, columns.place(vectors.numerator(row)), float(weight))

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.engine import Replicates
+from adapterxfer.statistics.engine import ReplicateValues
 from adapterxfer.statistics.intervals import t_quantile
 
 
@@ -51,7 +51,7 @@ class RetainedShare:
     reason: str = ""
 
 
-def retained_share(replicates: Replicates, kept: int, whole: int, *, level: float = 0.95) -> RetainedShare:
+def retained_share(replicates: ReplicateValues, kept: int, whole: int, *, level: float = 0.95) -> RetainedShare:
     """Ratio of contrast `kept` (an adapter's gain) to contrast `whole` (full fine-tuning's), over new test items.
 
     Source: Fieller 1954, with the joint covariance of both from the same replicates.

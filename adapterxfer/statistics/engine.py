@@ -16,17 +16,16 @@ from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.columns import DomainColumns
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import Design, build_design
-from adapterxfer.statistics.intervals import interval, percentile_p, shift_p, t_interval, t_p
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.products import CountMatrix, int8_library
 from adapterxfer.statistics.table import Domain, ScoreTable
 from adapterxfer.statistics.variance import Components, components
-from adapterxfer.statistics.vocabulary import Alternative, Backend, IntervalKind, PValueKind, WeightKind
+from adapterxfer.statistics.vocabulary import Backend, WeightKind
 from adapterxfer.statistics.weights import BLOCK, Weights, draw, stream
 
 
 @dataclass(frozen=True, slots=True)
-class Replicates:
+class ReplicateValues:
     """Contrasts in every replicate of the test items, models held fixed.
 
     Attributes:
@@ -45,59 +44,8 @@ class Replicates:
     seed: int
     weights: WeightKind
 
-    def standard_errors(self) -> Floats:
-        """Bootstrap standard errors over test items, shape ``(contrasts,)``."""
-        defined = (~np.isnan(self.replicates)).sum(axis=0)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            centred = self.replicates - np.nansum(self.replicates, axis=0) / defined
-            return np.asarray(np.sqrt(np.nansum(centred**2, axis=0) / (defined - 1)))
 
-    def ci(self, kind: IntervalKind = "symmetric", *, level: float = 0.95) -> Floats:
-        """Intervals of all contrasts over test items, shape ``(contrasts, 2)``.
-
-        `t` uses the analytic standard errors and their degrees of freedom. `estimates` chooses by the data instead.
-
-        Raises:
-            StatisticsError: an interval that is not made from replicates, or a level outside (0, 1).
-        """
-        if kind == "t":
-            error, df = np.sqrt(self.components.items), self.components.items_df
-            found = [
-                t_interval(float(v), float(e), float(d), level=level)
-                for v, e, d in zip(self.values, error, df, strict=True)
-            ]
-        else:
-            columns = zip(self.replicates.T, self.values, strict=True)
-            found = [interval(column, float(value), kind=kind, level=level) for column, value in columns]
-        return np.array(found, dtype=np.float64).reshape(-1, 2)
-
-    def p_values(self, kind: PValueKind = "shift", *, alternative: Alternative = "two-sided") -> Floats:
-        """p-values of "the contrast is 0" over test items, shape ``(contrasts,)``.
-
-        Raises:
-            StatisticsError: an unknown kind.
-        """
-        if kind == "shift":
-            return np.array(
-                [
-                    shift_p(column, float(value), alternative=alternative)
-                    for column, value in zip(self.replicates.T, self.values, strict=True)
-                ]
-            )
-        if kind == "percentile":
-            return np.array([percentile_p(column, alternative=alternative) for column in self.replicates.T])
-        if kind != "t":
-            raise StatisticsError(f"p-value '{kind}' is not one of: shift, percentile, t", fix="use shift")
-        error, df = np.sqrt(self.components.items), self.components.items_df
-        return np.array(
-            [
-                t_p(float(v), float(e), float(d), alternative=alternative)
-                for v, e, d in zip(self.values, error, df, strict=True)
-            ]
-        )
-
-
-def resample(
+def make_replicates(
     table: ScoreTable,
     contrasts: Sequence[Contrast],
     *,
@@ -105,7 +53,7 @@ def resample(
     seed: int,
     weights: WeightKind = "multinomial",
     backend: Backend = "auto",
-) -> Replicates:
+) -> ReplicateValues:
     """Reweight the test items of every domain and recompute all contrasts each time.
 
     A cluster has the same weight in every system, run, target and language of its domain, which makes every contrast
@@ -132,14 +80,14 @@ def resample(
         if not _used(design, domain):
             continue
         columns = DomainColumns(table, domain, design, torch=torch)
-        columns.add_contrasts(columns.totals[None, :], values)
+        columns.add_contrasts(columns.totals[:, None], values)
         for start, block in _blocks(domain, weights, seed, resamples):
             stop = min(start + BLOCK, resamples)
             assert columns.matrix is not None
-            sums = columns.matrix.product(block.multiples[: stop - start], block.largest_total)
+            sums = columns.matrix.by_column(block.multiples[: stop - start], block.largest_total)
             columns.add_contrasts(sums, draws[:, start:stop], offset=block.offset, step=block.step)
     parts = components(table, contrasts, design)
-    return Replicates(tuple(contrasts), values[:, 0], draws.T, parts, resamples, seed, weights)
+    return ReplicateValues(tuple(contrasts), values[:, 0], draws.T, parts, resamples, seed, weights)
 
 
 def _used(design: Design, domain: Domain) -> bool:

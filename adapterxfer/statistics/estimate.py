@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,11 +11,11 @@ import numpy as np
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import clipped
-from adapterxfer.statistics.engine import Replicates
+from adapterxfer.statistics.engine import ReplicateValues
 from adapterxfer.statistics.exact import agresti_min_interval, discordance, mcnemar
-from adapterxfer.statistics.intervals import Bounds, interval, shift_p, t_interval, t_p
-from adapterxfer.statistics.metric import Floats
+from adapterxfer.statistics.intervals import Bounds, interval, symmetric_bounds, t_interval, t_p
 from adapterxfer.statistics.runs import PooledRuns, pooled_runs
+from adapterxfer.statistics.spread import Spread, spread
 from adapterxfer.statistics.table import Label, ScoreTable
 from adapterxfer.statistics.vocabulary import FLAG_TEXT, Alternative, IntervalKind, Scale, Scope, SeedVariance
 
@@ -83,7 +84,7 @@ class Estimate:
 
 def estimates(
     table: ScoreTable,
-    replicates: Replicates,
+    replicates: ReplicateValues,
     *,
     scope: Scope = "items",
     kind: IntervalKind = "symmetric",
@@ -110,13 +111,13 @@ def estimates(
         raise StatisticsError(f"interval level {level}; expected between 0 and 1", fix="0.95 is usual")
     ceiling = {cell for cell, rows in table.cells.items() if clipped(table.scores[list(rows)]).any()}
     result = []
-    errors = bootstrap_errors(replicates)
+    found = spread(replicates.values, replicates.replicates, level=level, alternative=alternative)
     pooled = None
     if scope == "items+runs" and seed_variance == "pooled" and (replicates.components.fewest_runs == 1).any():
         pooled = pooled_runs(table, replicates.contrasts, replicates.components)
     for number, contrast in enumerate(replicates.contrasts):
         at_end = contrast.scale != "points" and any(cell in ceiling for cell in contrast.terms)
-        row = _one(replicates, number, float(errors[number]), scope, kind, level, alternative, at_end)
+        row = _one(replicates, number, found, scope, kind, level, alternative, at_end)
         if pooled is not None and row.runs == 1 and not np.isnan(pooled.total[number]):
             result.append(_with_pooled_runs(row, pooled, number))
         else:
@@ -125,9 +126,9 @@ def estimates(
 
 
 def _one(
-    replicates: Replicates,
+    replicates: ReplicateValues,
     number: int,
-    over_items: float,
+    found: Spread,
     requested: Scope,
     kind: IntervalKind,
     level: float,
@@ -135,9 +136,9 @@ def _one(
     at_end: bool,
 ) -> Estimate:
     parts, contrast = replicates.components, replicates.contrasts[number]
-    value, column = float(replicates.values[number]), replicates.replicates[:, number]
+    value, over_items = float(replicates.values[number]), float(found.errors[number])
     clusters, runs = int(parts.clusters[number]), int(parts.fewest_runs[number])
-    flags = [*contrast.flags, *(["ceiling"] if at_end else []), *_item_flags(replicates, number, over_items)]
+    flags = [*contrast.flags, *(["ceiling"] if at_end else []), *_item_flags(replicates, number, found)]
     scope: Scope = requested
     if requested == "items+runs" and runs == 1:
         scope = "items"
@@ -155,8 +156,10 @@ def _one(
         bounds: Bounds = t_interval(value, error, df, level=level)
         p = t_p(value, error, df, alternative=alternative)
     else:
-        bounds = interval(column, value, kind=used, level=level)
-        p = shift_p(column, value, alternative=alternative)
+        bounds = symmetric_bounds(value, float(found.distances[number]))
+        if used != "symmetric":
+            bounds = interval(replicates.replicates[:, number], value, kind=used, level=level)
+        p = float(found.p[number])
     return Estimate(
         contrast.name,
         contrast.labels,
@@ -215,24 +218,7 @@ def _for_sparse_pairs(table: ScoreTable, contrast: Contrast, row: Estimate) -> E
     return replace(row, low=low, high=high, p=p, interval="agresti-min", resampled=resampled)
 
 
-def bootstrap_errors(replicates: Replicates, columns: Sequence[int] | None = None) -> Floats:
-    """Standard deviations of the defined replicates of some contrasts (all when None), shape ``(columns,)``.
-
-    NaN where fewer than two replicates are defined; 0 where nothing but rounding errors varies.
-    """
-    chosen = range(len(replicates.contrasts)) if columns is None else columns
-    result = np.empty(len(chosen))
-    for place, number in enumerate(chosen):
-        column = replicates.replicates[:, number]
-        error = float(column.std(ddof=1))
-        if np.isnan(error):
-            defined = column[~np.isnan(column)]
-            error = float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
-        result[place] = 0.0 if error < 1e-10 * max(1.0, abs(float(replicates.values[number]))) else error
-    return result
-
-
-def _item_flags(replicates: Replicates, number: int, bootstrap: float) -> list[str]:
+def _item_flags(replicates: ReplicateValues, number: int, found: Spread) -> list[str]:
     """Warnings about the test items behind a contrast."""
     parts = replicates.components
     flags = []
@@ -243,16 +229,16 @@ def _item_flags(replicates: Replicates, number: int, bootstrap: float) -> list[s
         flags.append("no-variation")
     if int(parts.discordant[number]) < min(SPARSE_DISCORDANCE, clusters):
         flags.append("sparse-discordance")
-    if np.isnan(replicates.replicates[:, number]).any():
+    if found.undefined[number]:
         flags.append("undefined-replicates")
-    analytic = float(np.sqrt(parts.items[number]))
-    slack = 0.05 + 4.0 / np.sqrt(2.0 * (replicates.resamples - 1))
+    analytic, bootstrap = math.sqrt(parts.items[number]), float(found.errors[number])
+    slack = 0.05 + 4.0 / math.sqrt(2.0 * (replicates.resamples - 1))
     if clusters >= 100 and analytic > 0.0 and not abs(bootstrap / analytic - 1.0) <= slack:
         flags.append("standard-errors-differ")
     return flags
 
 
-def _words(replicates: Replicates, number: int, scope: Scope, kind: IntervalKind) -> str:
+def _words(replicates: ReplicateValues, number: int, scope: Scope, kind: IntervalKind) -> str:
     parts = replicates.components
     items = f"{int(parts.clusters[number])} clusters of test items"
     fewest, most = int(parts.fewest_runs[number]), int(parts.most_runs[number])

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import special
 
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.engine import Replicates
+from adapterxfer.statistics.engine import ReplicateValues
 from adapterxfer.statistics.estimate import Estimate
 from adapterxfer.statistics.intervals import TIE
 from adapterxfer.statistics.metric import Floats
@@ -27,7 +27,7 @@ _DRAWS = 20_480
 
 
 def adjust_family(
-    family: Sequence[Estimate], replicates: Replicates, columns: Sequence[int] | None = None
+    family: Sequence[Estimate], replicates: ReplicateValues, columns: Sequence[int] | None = None
 ) -> tuple[Estimate, ...]:
     """The same estimates with `p_adjusted` and `adjustment` filled in.
 
@@ -60,7 +60,7 @@ def adjust_family(
     return _filled(family, np.maximum(values, [1.0 if row.p is None else row.p for row in family]), "multivariate t")
 
 
-def multivariate_t_p(family: Sequence[Estimate], replicates: Replicates, columns: Sequence[int]) -> Floats:
+def multivariate_t_p(family: Sequence[Estimate], replicates: ReplicateValues, columns: Sequence[int]) -> Floats:
     """Step-down p-values from a multivariate t with the fewest degrees of freedom in the family.
 
     The correlation is the covariance over items divided by the whole variances; what runs add is taken as independent
@@ -103,7 +103,7 @@ def _filled(family: Sequence[Estimate], values: Floats, adjustment: str) -> tupl
     )
 
 
-def _check_family(family: Sequence[Estimate], replicates: Replicates, columns: Sequence[int]) -> None:
+def _check_family(family: Sequence[Estimate], replicates: ReplicateValues, columns: Sequence[int]) -> None:
     if not family:
         raise StatisticsError("a family without tests", fix="declare at least one hypothesis in it")
     if len(columns) != len(family):

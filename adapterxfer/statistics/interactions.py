@@ -14,7 +14,7 @@ from scipy import special
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast, slope, slope_weights
-from adapterxfer.statistics.engine import Replicates
+from adapterxfer.statistics.engine import ReplicateValues
 from adapterxfer.statistics.estimate import Estimate
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.table import Label
@@ -112,7 +112,7 @@ class LackOfFit:
 
 
 def lack_of_fit(
-    replicates: Replicates, columns: Sequence[int], parameters: Sequence[float], *, scope: Scope = "items"
+    replicates: ReplicateValues, columns: Sequence[int], parameters: Sequence[float], *, scope: Scope = "items"
 ) -> LackOfFit:
     """Q of the residuals from the generalised least-squares line, chi-squared with K - 2 degrees of freedom.
 

@@ -46,8 +46,7 @@ def interval(values: Floats, estimate: float, *, kind: IntervalKind, level: floa
         raise StatisticsError("interval: the metric was undefined in every replicate", fix="use more test items")
     tail = (1.0 - level) / 2.0
     if kind == "symmetric":
-        distance = symmetric_distance(defined, estimate, level=level)
-        return Bounds(estimate - distance, estimate + distance)
+        return symmetric_bounds(estimate, symmetric_distance(defined, estimate, level=level))
     if kind == "percentile":
         low, high = np.quantile(defined, [tail, 1.0 - tail])
         return Bounds(float(low), float(high))
@@ -64,10 +63,20 @@ def symmetric_distance(values: Floats, estimate: float, *, level: float) -> floa
     level it is the largest deviation.
     """
     deviations = np.abs(values - estimate)
-    allowed = int(np.floor((1.0 - level) * (len(deviations) + 1) + 1e-9)) - 1
-    place = len(deviations) - 1 - max(allowed, 0)
+    place = order_statistic(len(deviations), level)
     deviations.partition(place)
     return float(deviations[place])
+
+
+def order_statistic(resamples: int, level: float) -> int:
+    """Place, from 0, of the deviation that bounds a share `level` of the replicates and the estimate itself."""
+    allowed = int(np.floor((1.0 - level) * (resamples + 1) + 1e-9)) - 1
+    return resamples - 1 - max(allowed, 0)
+
+
+def shift_slack(estimate: float, null: float = 0.0) -> float:
+    """How much closer than the null a replicate may be to the estimate and still count as equally far."""
+    return TIE * max(1.0, abs(estimate), abs(null))
 
 
 def shift_p(values: Floats, estimate: float, *, null: float = 0.0, alternative: Alternative = "two-sided") -> float:
@@ -82,7 +91,7 @@ def shift_p(values: Floats, estimate: float, *, null: float = 0.0, alternative: 
     distance = estimate - null
     defined = ~np.isnan(values)
     deviations = np.where(defined, values - estimate, np.inf)
-    slack = TIE * max(1.0, abs(estimate), abs(null))
+    slack = shift_slack(estimate, null)
     if alternative == "two-sided":
         extreme = np.abs(deviations) >= abs(distance) - slack
     elif alternative == "greater":
@@ -107,7 +116,11 @@ def percentile_p(values: Floats, *, null: float = 0.0, alternative: Alternative 
 
 def t_interval(estimate: float, standard_error: float, df: float, *, level: float = 0.95) -> Bounds:
     """``estimate -/+ t * standard_error``; infinite ``df`` gives the normal quantile."""
-    distance = t_quantile(1.0 - (1.0 - level) / 2.0, df) * standard_error
+    return symmetric_bounds(estimate, t_quantile(1.0 - (1.0 - level) / 2.0, df) * standard_error)
+
+
+def symmetric_bounds(estimate: float, distance: float) -> Bounds:
+    """``estimate -/+ distance``."""
     return Bounds(estimate - distance, estimate + distance)
 
 
@@ -120,7 +133,7 @@ def t_p(
     """
     distance = estimate - null
     if standard_error == 0.0:
-        slack = TIE * max(1.0, abs(estimate), abs(null))
+        slack = shift_slack(estimate, null)
         holds = {"two-sided": abs(distance) <= slack, "greater": distance <= slack, "less": distance >= -slack}
         return 1.0 if holds[alternative] else 0.0
     statistic = distance / standard_error

@@ -34,7 +34,7 @@ _WORTH_IMPORTING = 2**43
 _SHIFT = 4096.0
 """What the second of two packed columns is multiplied by; float32 holds integers up to 4096 squared."""
 _TRIED = 64
-"""Replicates and columns on which paths are compared."""
+"""ReplicateValues and columns on which paths are compared."""
 _FEWEST = 192
 """Clusters in one packed product below which unpacking costs more than packing saves."""
 
@@ -103,7 +103,11 @@ class CountMatrix:
         return sums if self.places is None else np.asarray(sums[self.places])
 
     def product(self, multiples: Multiples, largest_total: int | None = None) -> Floats:
-        """``multiples @ counts`` as float64 ``(replicates, columns)``; `largest_total` bounds the row sums."""
+        """``multiples @ counts.T`` as float64 ``(replicates, columns)``; `largest_total` bounds the row sums."""
+        return np.asarray(self.by_column(multiples, largest_total).T)
+
+    def by_column(self, multiples: Multiples, largest_total: int | None = None) -> Floats:
+        """``counts @ multiples.T`` as float64 ``(columns, replicates)``: what `product` gives, each column in a row."""
         if largest_total is None:
             largest_total = int(row_totals(multiples).max(initial=0))
         if not self.integral or largest_total * self.highest >= 2**24:
@@ -114,17 +118,17 @@ class CountMatrix:
             if self._path is None:
                 self._path = self._fastest(multiples)
             sums = self._path(multiples)
-        return sums if self.places is None else np.asarray(sums[:, self.places])
+        return sums if self.places is None else np.asarray(sums[self.places])
 
     def _in_double(self, multiples: Multiples) -> Floats:
         if self._double is None:
-            self._double = np.ascontiguousarray(self.counts.T, dtype=np.float64)
-        return np.asarray(multiples.astype(np.float64) @ self._double)
+            self._double = np.ascontiguousarray(self.counts, dtype=np.float64)
+        return np.asarray(self._double @ multiples.astype(np.float64).T)
 
     def _in_single(self, multiples: Multiples) -> Floats:
         if self._single is None:
-            self._single = np.ascontiguousarray(self.counts.T, dtype=np.float32)
-        return np.asarray(self._as_single(multiples) @ self._single, dtype=np.float64)
+            self._single = np.ascontiguousarray(self.counts, dtype=np.float32)
+        return np.asarray(self._single @ self._as_single(multiples).T, dtype=np.float64)
 
     def _as_single(self, multiples: Multiples) -> npt.NDArray[np.float32]:
         """The multiples as float32, in memory that is used again and again."""
@@ -140,37 +144,38 @@ class CountMatrix:
         limit = (_SHIFT / 2 if self._negative else _SHIFT) - 1
         weights = self._as_single(multiples)
         half, other = self.counts.shape[0] - self.counts.shape[0] // 2, self.counts.shape[0] // 2
-        first = np.zeros((len(weights), half), dtype=np.float32)
-        second = np.zeros((len(weights), other), dtype=np.float32)
+        first = np.zeros((half, len(weights)), dtype=np.float32)
+        second = np.zeros((other, len(weights)), dtype=np.float32)
         for part, counts in packed:
-            sums = weights[:, part] @ counts
-            if float(sums[:, -1].max(initial=0.0)) * self.highest > limit:
+            sums = counts @ weights[:, part].T
+            if float(sums[-1].max(initial=0.0)) * self.highest > limit:
                 return self._in_single(multiples)
-            pairs = sums[:, :other]
+            pairs = sums[:other]
             high = pairs * np.float32(1.0 / _SHIFT)
             np.rint(high, out=high) if self._negative else np.floor(high, out=high)
             second += high
             high *= np.float32(_SHIFT)
             pairs -= high
-            first += sums[:, :half]
-        result = np.empty((len(weights), half + other))
-        result[:, :half], result[:, half:] = first, second
+            first += sums[:half]
+        result = np.empty((half + other, len(weights)))
+        result[:half], result[half:] = first, second
         return result
 
     def _pairs(self) -> list[tuple[slice, npt.NDArray[np.float32]]]:
         """Slices of clusters with their packed counts: column i and column (half + i) in one number, and a column of
-        ones, whose products are the row sums of the multiples.
+        ones, whose products are the row sums of the multiples; each of shape ``(half + 1, clusters of the slice)``.
         """
         if self._packed is None:
             columns, clusters = self.counts.shape
             half = columns - columns // 2
-            single = np.ascontiguousarray(self.counts.T, dtype=np.float32)
-            joined = np.ones((clusters, half + 1), dtype=np.float32)
-            joined[:, :half] = single[:, :half]
-            joined[:, : columns // 2] += np.float32(_SHIFT) * single[:, half:]
+            joined = np.ones((half + 1, clusters), dtype=np.float32)
+            joined[:half] = self.counts[:half]
+            joined[: columns // 2] += np.float32(_SHIFT) * self.counts[half:].astype(np.float32)
             slices = -(-clusters // self._packed_width())
             edges = np.linspace(0, clusters, slices + 1).astype(int)
-            self._packed = [(slice(a, b), joined[a:b]) for a, b in itertools.pairwise(edges.tolist())]
+            self._packed = [
+                (slice(a, b), np.ascontiguousarray(joined[:, a:b])) for a, b in itertools.pairwise(edges.tolist())
+            ]
         return self._packed
 
     def _packed_width(self) -> int:
@@ -179,10 +184,10 @@ class CountMatrix:
         return int((np.sqrt(room + 6.25) - 2.5) ** 2)
 
     def _in_int8(self, multiples: Multiples) -> Floats:
-        left = self._torch.from_numpy(np.ascontiguousarray(multiples.astype(np.uint8, copy=False)).view(np.int8))
         if self._int8 is None:
-            self._int8 = self._torch.from_numpy(np.ascontiguousarray(self.counts, dtype=np.int8)).t()
-        return np.asarray(self._torch._int_mm(left, self._int8).numpy(), dtype=np.float64)
+            self._int8 = self._torch.from_numpy(np.ascontiguousarray(self.counts, dtype=np.int8))
+        right = self._torch.from_numpy(np.ascontiguousarray(multiples.astype(np.uint8, copy=False)).view(np.int8))
+        return np.asarray(self._torch._int_mm(self._int8, right.t()).numpy(), dtype=np.float64)
 
     def _fastest(self, multiples: Multiples) -> Product:
         """The path for multiples like these, chosen by size, and by the clock where int8 is possible."""

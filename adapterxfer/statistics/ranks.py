@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.engine import Replicates
+from adapterxfer.statistics.engine import ReplicateValues
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class RankInterval:
 
 
 def rank_intervals(
-    replicates: Replicates, columns: Sequence[int] | None = None, *, level: float = 0.95
+    replicates: ReplicateValues, columns: Sequence[int] | None = None, *, level: float = 0.95
 ) -> tuple[RankInterval, ...]:
     """Ranks that cannot be excluded, from all pairwise differences with one max-T bound.
 

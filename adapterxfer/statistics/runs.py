@@ -16,7 +16,7 @@ import numpy as np
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import Design, build_design, transform, transform_slope
-from adapterxfer.statistics.engine import Replicates, block_scores
+from adapterxfer.statistics.engine import ReplicateValues, block_scores
 from adapterxfer.statistics.intervals import Bounds, t_interval
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.products import CountMatrix
@@ -26,14 +26,14 @@ from adapterxfer.statistics.vocabulary import WeightKind
 from adapterxfer.statistics.weights import BLOCK, draw, random_bytes, stream
 
 
-def resample_runs(
+def replicate_runs(
     table: ScoreTable,
     contrasts: Sequence[Contrast],
     *,
     resamples: int = 10_000,
     seed: int,
     weights: WeightKind = "multinomial",
-) -> Replicates:
+) -> ReplicateValues:
     """Resample test items and training runs together.
 
     Of S runs of a group, S - 1 are drawn with replacement, the same for every target and language they serve: the
@@ -67,11 +67,11 @@ def resample_runs(
                 draws[:, start:stop] += matrix @ (transform(scores, scale).T * weight)
     values = design.apply(table.scores[None, :], 0, len(table.rows))[0]
     parts = components(table, contrasts, design)
-    return Replicates(tuple(contrasts), values, draws.T, parts, resamples, seed, weights)
+    return ReplicateValues(tuple(contrasts), values, draws.T, parts, resamples, seed, weights)
 
 
-def two_way_interval(resampled: Replicates, number: int, *, level: float = 0.95) -> Bounds:
-    """Interval over items and runs from `resample_runs`: its standard error with Satterthwaite's degrees of freedom.
+def two_way_interval(resampled: ReplicateValues, number: int, *, level: float = 0.95) -> Bounds:
+    """Interval over items and runs from `replicate_runs`: its standard error with Satterthwaite's degrees of freedom.
 
     Raises:
         StatisticsError: a system with a single run.

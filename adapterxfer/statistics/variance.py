@@ -2,7 +2,9 @@
 
 Linearising the metric gives every cluster an influence value, so the variance over test items is a sum of squares. The
 variance over runs comes from the repetitions of each system. Both contain the run x item residual, which is subtracted
-once: V = max(V_items + V_runs - V_residual, V_items).
+once; neither alone expects more than the whole, so V = max(V_items + V_runs - V_residual, V_items, V_runs). A few runs
+whose errors happen to cancel on every item (three models that always give the same answer, each another one) would
+otherwise have hardly any variance, with next to no degrees of freedom.
 
 Source: Cameron, Gelbach and Miller 2011 for the two-way sum; Satterthwaite 1946 for the degrees of freedom.
 """
@@ -23,7 +25,7 @@ from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.table import Block, Domain, Row, ScoreTable
 from adapterxfer.statistics.vocabulary import Scale
 
-_LARGEST = 2**17
+_LARGEST = 2**18
 """Floats of one temporary matrix: about what a core's cache holds."""
 _NOISE = 1e-10
 """Standard errors below this share of the value are rounding errors of a quantity that does not vary."""
@@ -79,7 +81,7 @@ def components(table: ScoreTable, contrasts: Sequence[Contrast], design: Design)
     centred = np.array([abs(sum(c.terms.values())) < 1e-9 for c in contrasts])
     scale = np.maximum(1.0, np.abs(design.apply(table.scores[None, :], 0, len(table.rows))[0])) ** 2
     by_group = runs.variances(deviation, residual)
-    total = np.maximum(items + by_group.runs - by_group.residual, items)
+    total = np.maximum(items + by_group.runs - by_group.residual, np.fmax(items, by_group.runs))
     items, total = (np.where(part < _NOISE**2 * scale, 0.0, part) for part in (items, total))
     with np.errstate(divide="ignore", invalid="ignore"):
         items_df = np.where(items > 0, items**2 / items_squared, np.inf)
@@ -130,10 +132,16 @@ def influence(table: ScoreTable, domain: Domain, rows: npt.NDArray[np.intp]) -> 
 
 def _used_blocks(domain: Domain, rows: npt.NDArray[np.intp]) -> Iterator[tuple[Block, slice, npt.NDArray[Any]]]:
     """Every block with the places of its rows among `rows` and their counts, shape ``(rows, k, clusters)``."""
+    for block, here in _block_places(domain, rows):
+        yield block, here, domain.of_block(block)[rows[here] - (block.first - domain.first)]
+
+
+def _block_places(domain: Domain, rows: npt.NDArray[np.intp]) -> Iterator[tuple[Block, slice]]:
+    """Every block that has some of the rows, with their places among `rows`."""
     for block in domain.blocks:
         first, last = np.searchsorted(rows, [block.first - domain.first, block.last - domain.first])
         if first < last:
-            yield block, slice(first, last), domain.of_block(block)[rows[first:last] - (block.first - domain.first)]
+            yield block, slice(first, last)
 
 
 def _domain(table: ScoreTable, domain: Domain, design: Design, runs: _Runs) -> _DomainPart:
@@ -160,15 +168,14 @@ def _domain(table: ScoreTable, domain: Domain, design: Design, runs: _Runs) -> _
             if apart:  # every row belongs to about one contrast: only a few at a time, which stay in the cache
                 own = np.unique(chosen.indices)
                 chosen, effects = chosen[:, own], _Effects(table, domain, rows[own])
-            moved = chosen @ effects.scaled(scale)
+                moved = effects.weighted(chosen, scale)
+            else:
+                moved = chosen @ effects.scaled(scale)
             items[numbers] += np.einsum("ij,ij->i", moved, moved)
             size = abs(chosen).sum(axis=1)
             filled = effects.filled
             clusters[numbers] += number if filled is None else ((abs(chosen) @ filled) > 0).sum(axis=1)
-            different = np.zeros((len(numbers), number), dtype=bool)
-            for column in effects.columns:
-                different |= np.abs(chosen @ column) > (1e-9 * float(column.max(initial=0.0)) * size)[:, None]
-            discordant[numbers] += np.count_nonzero(different, axis=1)
+            discordant[numbers] += _different(chosen, effects.columns, size, number)
         if models.nnz:
             scores = transform(table.scores[domain.first + rows], scale)
             deviation += models @ (scores - averaging @ scores)
@@ -197,6 +204,29 @@ class _Effects:
         scores = self._table.scores[self._domain.first + self._rows]
         return np.asarray(self._points * transform_slope(scores, scale)[:, None])
 
+    def weighted(self, weights: Any, scale: Scale) -> Floats:
+        """``weights @ self.scaled(scale)`` without the influences of single rows, shape ``(contrasts, clusters)``.
+
+        Columns that all rows share are multiplied once.
+        """
+        totals = np.stack([np.broadcast_to(part.sum(axis=-1), len(self._rows)) for part in self.columns], axis=1)
+        slopes = np.zeros_like(totals)
+        for block, here in _block_places(self._domain, self._rows):
+            slopes[here, : block.columns] = self._table.metrics[block.target].derivatives(totals[here, : block.columns])
+        if scale != "points":
+            scores = self._table.scores[self._domain.first + self._rows]
+            slopes *= transform_slope(scores, scale)[:, None]
+        result = np.zeros((weights.shape[0], len(self._domain.clusters)))
+        for column, slope in zip(self.columns, slopes.T, strict=True):
+            own = sparse.csr_array(
+                (weights.data * slope[weights.indices], weights.indices, weights.indptr), weights.shape
+            )
+            if column.ndim == 2:
+                result += own @ column
+            else:
+                result += np.multiply.outer(own.sum(axis=1), column)
+        return result
+
     @property
     def columns(self) -> list[Floats]:
         """See `_columns`."""
@@ -219,19 +249,33 @@ def _parts(numbers: npt.NDArray[np.intp], width: int) -> Iterator[npt.NDArray[np
     return (numbers[start : start + step] for start in range(0, len(numbers), step))
 
 
+def _different(weights: Any, columns: list[Floats], size: Floats, clusters: int) -> npt.NDArray[np.int64]:
+    """In how many clusters the weighted counts of a contrast do not cancel, shape ``(contrasts,)``.
+
+    A column that all rows share cancels in every contrast whose weights sum to 0; the others are not looked at.
+    """
+    result = np.zeros((weights.shape[0], clusters), dtype=np.bool_)
+    for column in columns:
+        if column.ndim == 2:
+            moved = weights @ column
+            result |= np.abs(moved, out=moved) > (1e-9 * float(column.max(initial=0.0)) * size)[:, None]
+    return np.array([np.count_nonzero(row) for row in result])
+
+
 def _columns(domain: Domain, rows: npt.NDArray[np.intp]) -> list[Floats]:
     """Counts column by column, each ``(rows, clusters)``; zero where a row's target has fewer columns.
 
-    A column that is the same in all rows is left out: no contrast whose weights sum to 0 sees it.
+    A column that is the same in all rows has shape ``(clusters,)``.
     """
     widest = max(block.columns for block in domain.blocks)
     parts = list(_used_blocks(domain, rows))
-    columns = []
+    columns: list[Floats] = []
     for column in range(widest):
         held = [counts[:, column] for block, _, counts in parts if column < block.columns]
         if len(held) == len(parts) and all(
             np.array_equal(part, np.broadcast_to(held[0][0], part.shape)) for part in held
         ):
+            columns.append(held[0][0].astype(np.float64))
             continue
         values = np.zeros((len(rows), len(domain.clusters)))
         for block, here, counts in parts:

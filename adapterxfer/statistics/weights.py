@@ -23,7 +23,7 @@ from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.vocabulary import WeightKind
 
 BLOCK = 256
-"""Replicates per stream. Part of the specification: another value gives other draws."""
+"""ReplicateValues per stream. Part of the specification: another value gives other draws."""
 
 _MAMMEN_HIGH = (math.sqrt(5.0) - 1.0) / (2.0 * math.sqrt(5.0))
 """Probability of the larger Mammen weight, (3 + sqrt 5) / 2; the smaller is (3 - sqrt 5) / 2."""

@@ -1,4 +1,4 @@
-"""The equality cases that need other tools: statsmodels, seqeval, sacrebleu, deepsig, and quoted rliable values."""
+"""The equality cases that need other tools: statsmodels, seqeval, sacrebleu, deepsig, and stored values of rliable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from adapterxfer import statistics as st
 from adapterxfer.statistics import stochastic_order
 from adapterxfer.statistics.columns import DomainColumns
 from adapterxfer.statistics.design import build_design
-from adapterxfer.statistics.engine import Replicates, block_scores
+from adapterxfer.statistics.engine import ReplicateValues, block_scores
 from adapterxfer.statistics.exact import extreme_swaps
 from adapterxfer.statistics.intervals import interval, shift_p, t_p
 from adapterxfer.statistics.weights import Weights
@@ -28,7 +28,7 @@ def single(counts: np.ndarray, metric: st.Metric, clusters: list[str] | None = N
 
 
 def given(table: st.ScoreTable, drawn: np.ndarray) -> np.ndarray:
-    """Replicates of the only cell under somebody else's draws, shape ``(resamples, examples)``."""
+    """ReplicateValues of the only cell under somebody else's draws, shape ``(resamples, examples)``."""
     multiples = np.stack([np.bincount(row, minlength=drawn.shape[1]) for row in drawn])
     return block_scores(table, table.domains[0], Weights(multiples, 0.0, 1.0))[:, 0]
 
@@ -51,7 +51,7 @@ def test_case_1_corpus_f1_with_the_draws_of_scipy() -> None:
         np.testing.assert_array_equal(ours, theirs.bootstrap_distribution)
         assert ours.std(ddof=1) == theirs.standard_error
         if kind == "BCa":
-            made = Replicates((question,), table.scores, ours[:, None], None, 4000, 11, "multinomial")
+            made = ReplicateValues((question,), table.scores, ours[:, None], None, 4000, 11, "multinomial")
             low, high = st.bca_interval(table, made, 0)
         else:
             low, high = interval(ours, float(table.scores[0]), kind=kind)
@@ -75,8 +75,8 @@ def test_case_2_bca_of_a_paired_difference_with_the_draws_of_scipy() -> None:
     multiples = np.stack([np.bincount(row, minlength=120) for row in drawn])
     columns = DomainColumns(table, table.domains[0], build_design(table, [a - b]))
     draws = np.zeros((1, 3000))
-    columns.add_contrasts(columns.matrix.product(multiples), draws)
-    made = Replicates((a - b,), np.array([x.mean() - y.mean()]), draws.T, None, 3000, 2, "multinomial")
+    columns.add_contrasts(columns.matrix.by_column(multiples), draws)
+    made = ReplicateValues((a - b,), np.array([x.mean() - y.mean()]), draws.T, None, 3000, 2, "multinomial")
     low, high = st.bca_interval(table, made, 0)
 
     def gap(u: np.ndarray, v: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -214,13 +214,29 @@ def test_case_12_two_one_sided_tests_equal_statsmodels() -> None:
 
 
 def test_case_13_probability_of_improvement_is_that_of_rliable() -> None:
-    """rliable 1.2.0 cannot be installed beside these versions (it pins an arch that fails under pandas 3): its
-    definition, the Mann-Whitney U over the product of the sizes, on runs that give its quoted .7666666666666667."""
+    """rliable 1.2.0 cannot be installed beside these versions (it pins an arch that fails under pandas 3).
+
+    Its values below come from an environment of its own: rliable 1.2.0 and arch 7.2.0 installed without dependencies,
+    numpy 2.4.6, scipy 1.17.1, pandas 2.3.3; `metrics.probability_of_improvement` on the arrays as they stand here.
+    """
     first, second = [0.71, 0.74, 0.69, 0.77, 0.73], [0.70, 0.68, 0.72, 0.66, 0.75, 0.74]
     found = st.probability_of_improvement(first, second)
     assert found.probability == pytest.approx(stats.mannwhitneyu(first, second).statistic / 30, rel=1e-15)
     quoted = st.probability_of_improvement([5, 4, 3, 2, 1], [0.5, 1.5, 2.5, 2.5, 2.5, 0])
     assert quoted.probability == pytest.approx(0.7666666666666667, abs=1e-15)
+    ties = st.probability_of_improvement([1.0, 2.0, 2.0, 3.0, 5.0], [2.0, 1.0, 2.0, 4.0])
+    assert ties.probability == pytest.approx(0.575, abs=1e-15)
+    x = np.array(
+        [[0.625, 0.897, 0.776, 0.225], [0.3, 0.874, 0.005, 0.821], [0.797, 0.468, 0.303, 0.278],
+         [0.255, 0.445, 0.505, 0.553], [0.996, 0.793, 0.622, 0.989]]
+    )  # fmt: skip
+    y = np.array(
+        [[0.194, 0.144, 0.551, 0.04], [0.032, 0.463, 0.42, 0.825], [0.566, 0.463, 0.447, 0.223],
+         [0.011, 0.173, 0.623, 0.181], [0.333, 0.003, 0.747, 0.139]]
+    )  # fmt: skip
+    by_task = [st.probability_of_improvement(a, b).probability for a, b in zip(x.T, y.T, strict=True)]
+    assert by_task[0] == pytest.approx(0.84, abs=1e-15)
+    assert np.mean(by_task) == pytest.approx(0.75, abs=1e-15), "rliable averages over tasks"
 
 
 def test_case_17_almost_stochastic_order_equals_deepsig() -> None:

@@ -166,5 +166,15 @@ def test_claims_of_the_paper_are_all_there_and_labelled() -> None:
     assert references == {"C1-squad-v1": 8.2, "C1-mnli": 7.5, "C1-hellaswag": 7.0, "C2": 8.7, "C5": 5.4}
     labels = {entry.reference.label for entry in declared if entry.reference}
     assert labels == {"as stated in the project's description, not verified"}
+    by_id = {entry.id: entry for entry in declared}
+    retrieval = by_id["C3"].over.target or ()
+    known = {*recipe.target_tasks, *recipe.other_evaluations()}
+    assert set(retrieval) <= known
+    assert {name.partition("@")[0] for name in retrieval} == {"bucc2018", "tatoeba"}
+    assert {"layer-0", "middle-layer", "top-layer", "default"} <= {name.partition("@")[2] for name in retrieval}
+    assert by_id["C3"].each == ("target",)
+    assert by_id["C5"].choose_by == "dev"
+    assert {f"{name}@dev" for name in by_id["C5"].over.target or ()} <= known
+    assert not [line for line in undecidable(recipe) if line.startswith("hypothesis C")]
     attached = load_recipe(QUICKSTART, [f"statistics.include={PHANG}"])
     assert attached.statistics.hypotheses == declared

@@ -76,3 +76,61 @@ def test_mistakes_are_named(target: str, options: str, message: str) -> None:
     with pytest.raises(RecipeError) as error:
         plan(target, options)
     assert message in str(error.value)
+
+
+def test_other_evaluations_share_the_models_and_add_predictions_only() -> None:
+    plain = plan("tatoeba", "tasks: {tatoeba: {protocol: xtreme, layer: 14}}")
+    more = plan(
+        "tatoeba",
+        "tasks: {tatoeba: {protocol: xtreme, layer: 14, also: [{layer: 0}, {layer: top}, {protocol: default}]}}",
+    )
+    assert plain.stages.keys() - more.stages.keys() == {
+        key for key, stage in plain.stages.items() if stage.kind == "report"
+    }, "what was there keeps its key"
+    added = [stage for key, stage in more.stages.items() if key not in plain.stages and stage.kind != "report"]
+    assert {stage.kind for stage in added} == {"predict", "prepare"}
+    assert {cell.target for cell in more.cells} == {
+        "tatoeba", "tatoeba@layer-0", "tatoeba@top-layer", "tatoeba@default"
+    }  # fmt: skip
+    by_target = {cell.target: more.stages[cell.predict].identity["protocol"] for cell in more.cells}
+    assert by_target == {
+        "tatoeba": "tatoeba/from-english/mean-pool-special/layer-14/uncentred",
+        "tatoeba@layer-0": "tatoeba/from-english/mean-pool-special/layer-0/uncentred",
+        "tatoeba@top-layer": "tatoeba/from-english/mean-pool-special/top-layer/uncentred",
+        "tatoeba@default": tasks()["tatoeba"].protocol,
+    }
+
+
+def test_development_examples_are_english_and_of_the_same_data() -> None:
+    made = plan("xnli", "tasks: {xnli: {also: [{split: dev}]}}")
+    stages = {cell.target: made.stages[cell.predict] for cell in made.cells if cell.intermediate == "squad-v1"}
+    test, dev = stages["xnli"], stages["xnli@dev"]
+    assert (test.identity["split"], dev.identity["split"]) == ("test", "dev")
+    assert dev.identity["languages"] == ["en"]
+    assert dev.inputs == test.inputs
+    assert dev.slug == f"{test.slug}-dev"
+
+
+def test_stand_ins_know_the_layers_that_every_backbone_has() -> None:
+    text = "tasks: {tatoeba: {layer: 14, also: [{layer: 0}, {layer: top}, {layer: 7}, {protocol: xtreme}]}}"
+    made = build_plan(parse_recipe(RECIPE.format(target="tatoeba") + text, "r", ["world=true"]))
+    found = {cell.target: made.stages[cell.predict].identity["protocol"] for cell in made.cells}
+    assert found["tatoeba@layer-0"] == with_layer(found["tatoeba"], 0) != found["tatoeba"]
+    assert found["tatoeba@top-layer"] == with_layer(found["tatoeba"], "top")
+    assert found["tatoeba@layer-7"] == found["tatoeba@xtreme"] == found["tatoeba"]
+
+
+@pytest.mark.parametrize(
+    ("target", "also", "part"),
+    [
+        ("xnli", "[{layer: 3}]", "not answered with a single layer"),
+        ("xnli", "[{}]", "at least one of: protocol, layer, split"),
+        ("xnli", "[{split: dev, layer: 3}]", "split stands alone"),
+        ("xnli", "[{split: dev}, {split: dev}]", "the same"),
+        ("tatoeba", "[{split: dev}]", "no development examples"),
+        ("tatoeba", "[{protocol: xtrem}]", "did you mean 'xtreme'"),
+    ],
+)
+def test_other_evaluations_that_cannot_be_are_refused(target: str, also: str, part: str) -> None:
+    with pytest.raises(RecipeError, match=part):
+        plan(target, f"tasks: {{{target}: {{also: {also}}}}}")

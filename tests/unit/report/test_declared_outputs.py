@@ -77,11 +77,15 @@ def test_every_table_has_latex_that_balances(written: tuple[Path, Findings]) -> 
     for file in files:
         body = [line for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("%")]
         text = "\n".join(body)
-        assert body[0].startswith("\\begin{tabular}{")
-        assert body[-1] == "\\end{tabular}"
+        environment = "longtable" if body[0].startswith("\\begin{longtable}") else "tabular"
+        assert body[0].startswith(f"\\begin{{{environment}}}{{")
+        assert ("\\endhead" in body) == (environment == "longtable")
+        assert environment == "longtable" or len(body) <= 46, "a tabular does not break across pages"
+        assert body[-1] == f"\\end{{{environment}}}"
         assert [text.count(rule) for rule in ("\\toprule", "\\midrule", "\\bottomrule")] == [1, 1, 1]
-        columns = len(re.sub(r"p\{5cm\}", "l", body[0].removeprefix("\\begin{tabular}{").removesuffix("}")))
-        for line in body[3:-2]:
+        layout = body[0].removeprefix(f"\\begin{{{environment}}}{{").removesuffix("}")
+        columns = len(re.sub(r">\{\\raggedright\\arraybackslash\}p\{[\d.]+cm\}", "l", layout))
+        for line in body[4:-2]:
             if line.endswith("\\\\"):
                 assert len(re.findall(r"(?<!\\)&", line)) == columns - 1, file.name
         plain = re.sub(r"\\[{}]", "", text)
@@ -101,6 +105,17 @@ def test_latex_marks_what_was_found_and_what_may_be_best_but_no_maximum() -> Non
     ranks = Table("r", "R", "N.", (Column("x"), Column("s", "points"), Column("may be the best")), (("a", 1.0, "yes"),))
     assert "1.0$^*$" in table_tex(ranks)
     assert escape("a\\b{c}~^<") == r"a\textbackslash{}b\{c\}\textasciitilde{}\textasciicircum{}\textless{}"
+
+
+def test_latex_paragraphs_hold_their_longest_word_and_long_tables_break() -> None:
+    columns = (Column("subject"), *(Column(f"c{number}", "points") for number in range(8)))
+    rows = tuple((f"H{number} bucc2018@middle-layer", *[1.0] * 8) for number in range(50))
+    text = table_tex(Table("t", "T", "N.", columns, rows))
+    width = re.search(r"\\begin\{longtable\}\{>\{\\raggedright\\arraybackslash\}p\{([\d.]+)cm\}r{8}\}", text)
+    assert width is not None
+    assert float(width[1]) >= len("bucc2018@middle-layer") / 5.5
+    few = Table("t", "T", "N.", columns[:3], tuple(row[:3] for row in rows[:2]))
+    assert "\\begin{tabular}{lrr}" in table_tex(few)
 
 
 def test_ranks_hold_the_planted_winner_and_never_exclude_a_tie(written: tuple[Path, Findings]) -> None:

@@ -284,3 +284,29 @@ def test_nothing_finished_is_still_a_report(planted: PlantedStudy) -> None:
     assert findings.finished == 0
     assert findings.effects == ()
     assert findings.missing
+
+
+def test_equivalent_needs_a_declared_margin(tmp_path: Path) -> None:
+    """Stack and full fine-tuning gain alike: said only against a margin, and only one that is wide enough."""
+    study = plant(tmp_path, lambda *_: 10.0, examples=400, seeds=(1, 2, 3, 4, 5), variants=("full-ft", "stack"))
+    results = Results.from_folders(study.cells, study.folders, languages=study.languages)
+
+    def kept(margin: float | None) -> Effect:
+        found = find(results, ReportSettings(resamples=400, margin=margin))
+        text = " ".join(found.method)
+        assert ("declares no margin: statistics.margin" in text) == (margin is None)
+        (effect,) = [e for e in found.effects if e.kind == "gain kept" and not e.backbone]
+        assert all(e.verdict != "equivalent" and e.p_equivalent is None for e in found.effects if e.kind == "trend")
+        gains = [e for e in found.effects if e.kind == "gain" and not e.backbone and not e.intermediate]
+        assert {e.verdict for e in gains if e.group_kind == "zero-shot"} == {"difference found"}
+        (answer,) = [a for a in found.answers if a.question == "Do adapters keep the gain?"]
+        assert ("Equivalent within the declared margin of 8 points" in answer.statements[0].text) == (margin == 8.0)
+        return effect
+
+    without, narrow, wide = kept(None), kept(0.05), kept(8.0)
+    assert (without.verdict, without.p_equivalent) == ("inconclusive", None)
+    assert narrow.verdict == "inconclusive"
+    assert narrow.p_equivalent is not None
+    assert narrow.p_equivalent > 0.05
+    assert (wide.verdict, wide.verdict_text) == ("equivalent", "equivalent within 8 points")
+    assert (without.estimate, without.p) == (wide.estimate, wide.p)

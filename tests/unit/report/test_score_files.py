@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,23 @@ def test_script_exits_0_1_2(script: Any, tmp_path: Path, capsys: pytest.CaptureF
     assert script.main(common) == 2
     assert script.main([str(tmp_path)]) == 2
     assert "a store needs --recipe" in capsys.readouterr().err
+
+
+def test_script_says_equivalent_within_a_given_margin_only(
+    script: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rates = {"a": 0.8, "b": 0.8}
+    arms = [{**row, "intermediate": name} for name in ("none", "nli") for row in rows_of(rates=rates, examples=300)]
+    table = write(tmp_path / "s.csv", arms)
+    for given, missing in (([], True), (["--margin", "20"], False)):
+        out = tmp_path / f"report{len(given)}"
+        assert script.main([str(table), "--resamples", "200", "--out", str(out), *given]) == 0
+        content = json.loads((out / "report.json").read_text(encoding="utf-8"))
+        assert any("declares no margin" in line for line in content["method"]) == missing
+        gains = [effect for effect in content["effects"] if effect["kind"] == "gain"]
+        assert {effect["p_equivalent"] is None for effect in gains} == {missing}
+    assert script.main([str(table), "--margin", "-1"]) == 2
+    assert "give points above 0" in capsys.readouterr().err
 
 
 def test_script_writes_the_whole_report(script: Any, tmp_path: Path) -> None:

@@ -225,6 +225,56 @@ def test_chosen_task_is_the_best_in_the_source_language(tmp_path: Path) -> None:
     assert row.estimate == pytest.approx(5.0, abs=3.0)
 
 
+def test_task_is_chosen_on_development_data_and_judged_on_the_test_set(tmp_path: Path) -> None:
+    """On development data qa is better, on the English test set nli: the declared choice decides."""
+
+    def planted(_b: str, _v: str, task: str, target: str, code: str) -> float:
+        if target == "xnli@dev":
+            return {"nli": 0.0, "qa": 25.0}[task]
+        return {"nli": 25.0 if code == "en" else 5.0, "qa": 0.0 if code == "en" else 20.0}[task]
+
+    study = plant(
+        tmp_path, planted, examples=300, seeds=(1, 2, 3), variants=("full-ft",), targets=("xnli", "xnli@dev"),
+        intermediates=("none", "nli", "qa"), sizes={"tiny-1": (200_000, 60_000)},
+    )  # fmt: skip
+    asked = {"contrast": "chosen", "across": "intermediate", "choose_by": "dev", "over": {"target": ["xnli"]}}
+    by_dev, by_test = judged(results_of(study), asked, {**asked, "choose_by": None, "family": "b"})
+    assert "qa for xnli" in by_dev.remark
+    assert "on development data" in by_dev.remark
+    assert by_dev.estimate == pytest.approx(20.0, abs=3.0)
+    assert "nli for xnli" in by_test.remark
+    only_test = [cell for cell in study.cells if cell.target == "xnli"]
+    absent = judged(Results.from_folders(only_test, study.folders, languages=study.languages), asked)[0]
+    assert (absent.outcome, absent.estimate) == ("inconclusive", None)
+    assert "no scores on development data" in absent.remark
+
+
+def test_other_evaluations_are_named_or_left_out(tmp_path: Path) -> None:
+    """Another layer of a retrieval enters no mean by itself, and is one test more where it is named."""
+
+    def planted(_b: str, _v: str, _task: str, target: str, _code: str) -> float:
+        return 20.0 if "@" in target else 5.0
+
+    study = plant(
+        tmp_path, planted, examples=300, seeds=(1, 2, 3), variants=("full-ft",), targets=("xnli", "xnli@top-layer"),
+        sizes={"tiny-1": (200_000, 60_000)},
+    )  # fmt: skip
+    results = results_of(study)
+    whole, each, other = judged(
+        results,
+        {"contrast": "gain"},
+        {"contrast": "gain", "family": "b", "each": "target"},
+        {"contrast": "gain", "family": "c", "each": "target", "over": {"target": ["xnli@top-layer"]}},
+    )
+    assert (each.subject, other.subject) == ("xnli", "xnli@top-layer")
+    assert whole.estimate == each.estimate == pytest.approx(5.0, abs=3.0)
+    assert other.estimate == pytest.approx(20.0, abs=3.0)
+    built = build_study(results)
+    assert built.targets == ("xnli",)
+    assert "xnli@top-layer" in built.secondary
+    assert {row.domain.split("/")[0] for row in built.table.rows} == {"xnli"}, "the same test items, drawn together"
+
+
 def test_every_outcome_is_one_of_three_words(falling: Results) -> None:
     kinds: list[dict[str, object]] = [
         {"contrast": "gain", "each": ["variant", "target"]},

@@ -106,8 +106,9 @@ def test_every_path_of_the_product_gives_the_same_bits(lowest: int, monkeypatch:
     multiples = draw("multinomial", stream(0, "d", 0), clusters=701).multiples
     expected = multiples.astype(int) @ counts
     chosen = CountMatrix(counts.T)
-    for path in (chosen._in_double, chosen._in_single, chosen._in_pairs, chosen.product):
-        np.testing.assert_array_equal(path(multiples), expected)
+    for path in (chosen._in_double, chosen._in_single, chosen._in_pairs, chosen.by_column):
+        np.testing.assert_array_equal(path(multiples), expected.T)
+    np.testing.assert_array_equal(chosen.product(multiples), expected)
     assert (chosen._path == chosen._in_pairs) == (lowest > -40), "few clusters fit into one packed number here"
     monkeypatch.setattr(
         "adapterxfer.statistics.products._seconds", lambda function, _: float(function.__name__ != "_in_int8")
@@ -126,7 +127,7 @@ def test_packed_columns_give_way_where_their_sums_do_not_fit() -> None:
     heavy = np.zeros((3, 9000), dtype=np.uint8)
     heavy[:, :3000] = 3
     matrix = CountMatrix(counts.T)
-    np.testing.assert_array_equal(matrix._in_pairs(heavy), heavy.astype(int) @ counts.astype(int))
+    np.testing.assert_array_equal(matrix._in_pairs(heavy).T, heavy.astype(int) @ counts.astype(int))
     assert matrix._single is not None, "9000 of weight in one slice cannot be held in 12 bits"
 
 

@@ -83,3 +83,20 @@ def test_unequal_seeds_are_flagged_and_use_residuals(make_cells, make_gain) -> N
     assert "unequal-seeds" not in equal.flags
     assert found.components.runs[0] < 4 * found.components.runs[1] + 10
     assert (mixed.runs, equal.runs) == (2, 3)
+
+
+def test_runs_whose_errors_cancel_on_every_item_still_vary() -> None:
+    """Three models, each always with one of three answers: their mean is 1/3 on every item, but a new model is not."""
+    rng = np.random.default_rng(0)
+    gold, ids = rng.integers(0, 3, 300), [f"{number:03d}" for number in range(300)]
+    cells = [
+        st.CellCounts({"name": "a"}, seed, "t", "en", "t", ids, np.stack([gold == seed, gold >= 0], axis=1).astype(int))
+        for seed in range(3)
+    ]
+    table = st.build_table(cells, {"t": st.ratio_metric("accuracy", (1, 0), (0, 1))})
+    contrast = [st.score(table.systems[0], "t", "en")]
+    parts = st.resample(table, contrast, resamples=50, seed=0).components
+    assert parts.items[0] == pytest.approx(0.0, abs=1e-9)
+    assert parts.residual[0] > 1.0, "so the two-way sum alone is below the variance over runs"
+    assert parts.total[0] == parts.runs[0] > 1.0
+    assert parts.total_df[0] == pytest.approx(2.0, rel=1e-6)
