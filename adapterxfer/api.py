@@ -184,18 +184,21 @@ def report(
     Raises:
         DataError: no cell is finished, or predictions do not fit together.
     """
+    from adapterxfer.report.sampling import read_sampling
     from adapterxfer.report.writing import write_report
     from adapterxfer.store.store import Store
 
     plan, results, chosen = _finished(recipe, store, only, settings)
     assert plan.report is not None
     completed = Store(store).completed()
-    pretraining = {}
+    pretraining, mixed = {}, {}
     for role, key in plan.report.inputs.items():
         made = completed.get(plan.stages[key].short_key)
         if role.startswith("pretrain.") and made is not None:
             pretraining[role.removeprefix("pretrain.")] = json.loads((made / "pretraining.json").read_text("utf-8"))
-    return write_report(results, Path(folder), settings=chosen, pretraining=pretraining)
+        elif made is not None:
+            mixed[role] = made
+    return write_report(results, Path(folder), settings=chosen, pretraining=pretraining, sampling=read_sampling(mixed))
 
 
 def verdicts(

@@ -10,7 +10,8 @@ in a process of its own. `--only 256` and `--only 768`: a fixed number of steps 
 `--only options`: ours alone, with and without kept lower layers, and several seeds in one pass, at all three widths.
 
 The usual way: `transformers.Trainer` for full-ft, `adapters.AdapterTrainer` for stack and fuse, random batches padded
-by the library's collators (`usual-grouped`: its ``group_by_length``), fp32, static heads; the same features, start
+by the library's collators (side `usual-grouped`: its ``group_by_length``; side `usual-own-loss`, only if asked for: our
+loss of questions), fp32, static heads; the same features, start
 values of heads, adapters and fusions, steps, effective batch, learning rate and schedule. Intermediate models are
 trained once and reused on both sides; the other side encodes every task once and saves nothing. Ours are stages in a
 store, with their assertions, files and checksums. Imports are left out on both sides.
@@ -36,6 +37,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 PARTS = ("grid", "256", "768", "options")
+SIDES = ("ours", "usual", "usual-grouped", "usual-own-loss")
+TARGETS = ("udpos", "xnli-dev", "xquad-gold-sentence")
+MODELS = ("full-ft", "adapter", "stack", "fuse-2", "fuse-3", "fuse-9")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,8 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with the original files")
     parser.add_argument("--work", type=Path, help="keep prepared tasks and backbones here, for other parts")
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="parts to measure")
-    parser.add_argument("--sides", choices=("ours", "usual", "usual-grouped"), nargs="+",
+    parser.add_argument("--models", choices=MODELS, nargs="+", default=MODELS, help="models at 256 and 768")
+    parser.add_argument("--sides", choices=SIDES, nargs="+",
                         default=["ours", "usual", "usual-grouped"], help="sides of the grid")  # fmt: skip
+    parser.add_argument("--targets", choices=TARGETS, nargs="+", default=TARGETS, help="targets of the grid")
     parser.add_argument("--turns", type=int, default=3, help="of every comparison; usual-grouped runs in the first")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="of the grid in the first turn; the next "
                         "turn has the seeds that follow, so that scores are compared over all of them")  # fmt: skip
@@ -78,11 +84,11 @@ def main(arguments: list[str] | None = None) -> int:
         plan = steps.StepPlan(asked.steps, asked.turns, asked.batch, asked.eval_batch)
         for hidden in (256, 768):
             if str(hidden) in asked.only:
-                steps.measure(inputs, hidden, plan, rows)
+                steps.measure(inputs, hidden, asked.models, plan, rows)
         for hidden in BACKBONES if "options" in asked.only else ():
             options.measure(inputs, hidden, plan, rows)
         if "grid" in asked.only:
-            size = {name: getattr(asked, name) for name in ("batch", "eval_batch", "threads")}
+            size = {name: getattr(asked, name) for name in ("batch", "eval_batch", "threads", "targets")}
             turns += [turn for path in asked.join for turn in json.loads(path.read_text(encoding="utf-8"))["turns"]]
             for turn in range(asked.turns):
                 sides = [side for side in asked.sides if turn == 0 or side != "usual-grouped"]

@@ -20,13 +20,14 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from example_card_studies import STUDIES, ExampleStudy
+from example_card_studies import STUDIES, WITHOUT_CARD, ExampleStudy
 
 import adapterxfer
 from adapterxfer.hub import layout
 from adapterxfer.hub.card import render_card
 from adapterxfer.hub.checking import verify_fresh
-from adapterxfer.hub.making import backbone_place, choose, make_bundle
+from adapterxfer.hub.choosing import choose
+from adapterxfer.hub.making import backbone_place, make_bundle
 from adapterxfer.hub.manifest import read_json, read_manifest
 from adapterxfer.plan import build_plan
 from adapterxfer.recipe import load_recipe, resolve_recipe
@@ -35,6 +36,8 @@ from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.sharing import sharing
 from adapterxfer.store.store import Store
+
+__all__ = ["STUDIES", "WITHOUT_CARD", "banner", "example", "make_card"]
 
 ROOT = Path(__file__).parent.parent
 CARDS = ROOT / "docs" / "cards"
@@ -49,8 +52,8 @@ def banner(name: str, study: ExampleStudy) -> str:
     ]
     if study.reduced:
         lines.append(f"> Not the whole recipe: {study.reduced}.")
-    if "world=true" in study.changes:
-        lines.append("> Synthetic stand-ins: nothing here was measured on the tasks and languages of the recipe.")
+    if study.note:
+        lines.append(f"> {study.note}")
     lines.append(f"> Written by `scripts/make_example_cards.py {name}`.")
     return "\n>\n".join(lines) + "\n"
 

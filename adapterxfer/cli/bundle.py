@@ -50,7 +50,8 @@ def make_and_verify(
         What is known of each bundle with its ``folder``, the names of those left out, and the plan.
     """
     from adapterxfer.hub.checking import verify_fresh
-    from adapterxfer.hub.making import backbone_place, choose, make_bundle
+    from adapterxfer.hub.choosing import choose
+    from adapterxfer.hub.making import backbone_place, make_bundle
     from adapterxfer.store.store import Store
 
     narrowed = read_plan(arguments)

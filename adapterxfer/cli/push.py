@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `push`."""
     parser.add_argument("bundle", help="folder of a bundle; with --all, a recipe")
     parser.add_argument("--to", required=True, metavar="ORG/NAME", help="repository, made if needed; with --all, ORG")
-    parser.add_argument("--private", action="store_true", help="make it private when it is made")
+    parser.add_argument("--private", action="store_true", help="make it private; refused where it exists and is public")
     parser.add_argument("--revision", metavar="BRANCH", help="branch; made if it does not exist (default: main)")
     parser.add_argument("--dry-run", action="store_true", help="check everything and send nothing")
     add_json(parser)

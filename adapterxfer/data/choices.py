@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.data.classification import Clusters
 from adapterxfer.data.examples import ChoiceExample, Example
 from adapterxfer.data.files import open_text, plain_name
+from adapterxfer.data.labelled import LabelledFile, line_of, require_examples
 from adapterxfer.data.rows import Placed, field, read_csv, read_jsonl, read_lines, read_tsv, refuse_hidden, text
 from adapterxfer.errors import DataError
 
@@ -43,36 +43,21 @@ def _choices(
     """Examples of all files; ``make`` gives id, context, question, choices, raw label and names of the labels."""
     examples: list[Example] = []
     for path in paths:
-        stem = plain_name(path.name).rpartition(".")[0]
-        clusters = Clusters(f"{stem}/")
-        used: Counter[str] = Counter()
-        labels = []
+        file = LabelledFile(path, notes)
         for row in rows(path):
             name, context, question, choices, raw, names = make(row)
             if raw in (None, "", -1, "-1"):
                 notes["examples without a gold label left out"] += 1
                 continue
             label = index_of(row, raw, names)
-            labels.append(label)
-            used[name] += 1
-            if used[name] > 1:
-                notes["repeated ids numbered"] += 1
-                name = f"{name}#{used[name]}"
+            identifier = file.add(name, label)
             if len(choices) < 2 or not all(choice.strip() for choice in choices):
                 notes["examples with an empty choice"] += 1
-            examples.append(
-                ChoiceExample(
-                    f"{stem}/{name}", clusters.of(context or name), language, context, question, tuple(choices), label
-                )
-            )
-        refuse_hidden(path, labels)
-    if not examples:
-        raise DataError(f"{paths[0]}: no labelled example", fix="use a file with labels")
-    return examples
-
-
-def _number(row: Placed) -> str:
-    return row[0].rpartition(":")[2]
+            # Without a context every example is a cluster of its own, by its id.
+            cluster = file.clusters.of(context or identifier.partition("/")[2])
+            examples.append(ChoiceExample(identifier, cluster, language, context, question, tuple(choices), label))
+        file.close()
+    return require_examples(examples, paths)
 
 
 def _texts(row: Placed, names: Sequence[str]) -> list[str]:
@@ -87,7 +72,7 @@ def read_hellaswag(paths: Sequence[Path], language: str, notes: Notes) -> list[E
         if not isinstance(endings, list) or len(endings) != 4:
             raise DataError(f"{row[0]}: {endings!r} are not four endings", fix="download the file again")
         choices = [f"{text(row, 'ctx_b')} {ending}".strip() for ending in endings]
-        return str(row[1].get("ind", _number(row))), text(row, "ctx_a"), "", choices, row[1].get("label"), "0123"
+        return str(row[1].get("ind", line_of(row))), text(row, "ctx_a"), "", choices, row[1].get("label"), "0123"
 
     return _choices(paths, language, notes, read_jsonl, make)
 
@@ -137,10 +122,10 @@ def read_siqa(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
     def make(row: Placed) -> tuple[str, str, str, list[str], object, Sequence[str]]:
         choices = _texts(row, ("answerA", "answerB", "answerC"))
         if "correct" in row[1]:
-            return _number(row), text(row, "context"), text(row, "question"), choices, row[1]["correct"], "ABC"
+            return line_of(row), text(row, "context"), text(row, "question"), choices, row[1]["correct"], "ABC"
         if not raw:
             raise DataError(f"{row[0]}: no labels", fix="put the file of labels (-labels.lst) beside it")
-        return _number(row), text(row, "context"), text(row, "question"), choices, next(values), "123"
+        return line_of(row), text(row, "context"), text(row, "question"), choices, next(values), "123"
 
     values = iter(raw)
     return _choices(questions, language, notes, read_jsonl, make)
@@ -160,7 +145,7 @@ def _copa(row: Placed) -> tuple[str, str, str, list[str], object, Sequence[str]]
     kind = text(row, "question")
     if kind not in ("cause", "effect"):
         raise DataError(f"{row[0]}: question {kind!r}; expected cause or effect", fix="download the file again")
-    name = str(row[1].get("idx", _number(row)))
+    name = str(row[1].get("idx", line_of(row)))
     return (
         name,
         text(row, "premise"),
@@ -230,7 +215,7 @@ def read_winogrande(paths: Sequence[Path], language: str, notes: Notes) -> list[
         if not blank:
             raise DataError(f"{row[0]}: no '_' in the sentence", fix="download the file again")
         choices = [f"{option}{after}" for option in _texts(row, ("option1", "option2"))]
-        return str(row[1].get("qID", _number(row))), before.rstrip(), "", choices, row[1].get("answer"), "12"
+        return str(row[1].get("qID", line_of(row))), before.rstrip(), "", choices, row[1].get("answer"), "12"
 
     return _choices(paths, language, notes, read_jsonl, make)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from adapterxfer.data.examples import Example, PairExample
 from adapterxfer.data.files import plain_name
+from adapterxfer.data.labelled import LabelledFile, line_of, require_examples
 from adapterxfer.data.rows import Placed, field, name_of, read_jsonl, read_tsv, refuse_hidden, text
 from adapterxfer.errors import DataError
 
@@ -29,18 +30,6 @@ NO_GOLD = ("-", "", "-1")
 """Raw labels of examples on which the annotators did not agree, or whose label is withheld."""
 
 
-class Clusters:
-    """Numbers for whatever was sampled together: equal texts share one."""
-
-    def __init__(self, prefix: str = "") -> None:
-        self._prefix = prefix
-        self._numbers: dict[str, int] = {}
-
-    def of(self, name: str) -> str:
-        """Name of the cluster."""
-        return f"{self._prefix}{self._numbers.setdefault(name, len(self._numbers))}"
-
-
 def _pairs(
     paths: Sequence[Path],
     language: str,
@@ -52,10 +41,7 @@ def _pairs(
     """Examples of all files; ``make`` gives id, text, pair and raw label of a row. Equal first texts are a cluster."""
     examples: list[Example] = []
     for path in paths:
-        stem = plain_name(path.name).rpartition(".")[0]
-        clusters = Clusters(f"{stem}/")
-        used: Counter[str] = Counter()
-        labels = []
+        file = LabelledFile(path, notes)
         for row in read(path):
             name, first, second, raw = make(row)
             if str(raw) in NO_GOLD:
@@ -65,27 +51,17 @@ def _pairs(
                 notes["examples without text left out"] += 1
                 continue
             label = name_of(row, raw, names)
-            labels.append(label)
-            used[name] += 1
-            if used[name] > 1:
-                notes["repeated ids numbered"] += 1
-                name = f"{name}#{used[name]}"
-            examples.append(PairExample(f"{stem}/{name}", clusters.of(first), language, first, second, label))
-        refuse_hidden(path, labels)
-    if not examples:
-        raise DataError(f"{paths[0]}: no labelled example", fix="use a file with labels")
-    return examples
-
-
-def _numbered(row: Placed) -> str:
-    return row[0].rpartition(":")[2]
+            identifier = file.add(name, label)
+            examples.append(PairExample(identifier, file.clusters.of(first), language, first, second, label))
+        file.close()
+    return require_examples(examples, paths)
 
 
 def read_nli(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """SNLI and MNLI: JSON lines or GLUE's TSV with sentence1, sentence2, gold_label; XNLI's translated TSV too."""
 
     def make(row: Placed) -> tuple[str, str, str, object]:
-        name = row[1].get("pairID") or row[1].get("index") or _numbered(row)
+        name = row[1].get("pairID") or row[1].get("index") or line_of(row)
         return (
             str(name),
             text(row, "sentence1", "premise"),
@@ -149,7 +125,7 @@ def read_scitail(paths: Sequence[Path], language: str, notes: Notes) -> list[Exa
     """SciTail's TSV without header."""
     return _pairs(
         paths, language, notes, lambda path: read_tsv(path, columns=("premise", "hypothesis", "label")),
-        lambda row: (_numbered(row), text(row, "premise"), text(row, "hypothesis"), field(row, "label")),
+        lambda row: (line_of(row), text(row, "premise"), text(row, "hypothesis"), field(row, "label")),
         {name: name for name in SCITAIL},
     )  # fmt: skip
 
@@ -158,7 +134,7 @@ def read_boolq(paths: Sequence[Path], language: str, notes: Notes) -> list[Examp
     """BoolQ: passage, then question."""
     return _pairs(
         paths, language, notes, read_jsonl,
-        lambda row: (_numbered(row), text(row, "passage"), text(row, "question"), field(row, "answer", "label")),
+        lambda row: (line_of(row), text(row, "passage"), text(row, "question"), field(row, "answer", "label")),
         {name: name for name in BOOLQ},
     )  # fmt: skip
 
@@ -170,7 +146,7 @@ def read_pawsx(paths: Sequence[Path], language: str, notes: Notes) -> list[Examp
         rows = _xtreme_or_header(path, ("sentence1", "sentence2", "label"), "sentence1")
         labels = []
         for row in rows:
-            name = str(row[1].get("id", _numbered(row)))
+            name = str(row[1].get("id", line_of(row)))
             first, second = text(row, "sentence1"), text(row, "sentence2")
             if not first.strip() or not second.strip():
                 notes["examples without text left out"] += 1
@@ -239,7 +215,7 @@ def read_americasnli(paths: Sequence[Path], language: str, notes: Notes) -> list
         rows = [row for row in read_tsv(path) if str(row[1].get("language", language)) in (language, "")]
         found = _pairs(
             [path], language, notes, lambda _, rows=rows: rows,  # type: ignore[misc]
-            lambda row: (_numbered(row), text(row, "premise"), text(row, "hypothesis"), field(row, "label")),
+            lambda row: (line_of(row), text(row, "premise"), text(row, "hypothesis"), field(row, "label")),
             NLI_NAMES,
         )  # fmt: skip
         examples += found

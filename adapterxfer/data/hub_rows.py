@@ -8,7 +8,7 @@ from typing import Any
 
 from adapterxfer.catalog import TaskSource
 from adapterxfer.data.choices import REPAIR_FROM, copa_question
-from adapterxfer.data.classification import NO_GOLD, Clusters
+from adapterxfer.data.classification import NO_GOLD
 from adapterxfer.data.compositions import TYDIQA
 from adapterxfer.data.examples import (
     ChoiceExample,
@@ -19,6 +19,7 @@ from adapterxfer.data.examples import (
     SpanExample,
     TaggingExample,
 )
+from adapterxfer.data.labelled import Clusters
 from adapterxfer.data.pools import question_sentence
 from adapterxfer.data.squad import locate_answer
 from adapterxfer.data.tagged import DATE

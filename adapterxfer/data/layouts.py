@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.data.classification import NO_GOLD, Clusters
+from adapterxfer.data.classification import NO_GOLD
 from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.examples import (
     ChoiceExample,
@@ -29,6 +29,7 @@ from adapterxfer.data.examples import (
     SpanExample,
     TaggingExample,
 )
+from adapterxfer.data.labelled import Clusters
 from adapterxfer.data.rows import Placed, read_csv, read_jsonl, read_lines, read_tsv, refuse_hidden
 from adapterxfer.data.squad import locate_answer
 from adapterxfer.errors import DataError

@@ -12,16 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adapterxfer.data.examples import Example, RetrievalExample
+from adapterxfer.data.examples import Example
 from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, new_linear, pad_sequences
-from adapterxfer.formats.retrieval import decode_pairs
+from adapterxfer.formats.retrieval import by_feature, decode_pairs, pair_sequences
 from adapterxfer.formats.tokenization import encoder_for
 
 SCALE = 100.0
@@ -52,18 +51,8 @@ class DualEncoder:
         train: bool,  # noqa: ARG002
     ) -> list[Feature]:
         """One feature per example with two sequences, the query and its candidate; the target says which is which."""
-        encoder = encoder_for(tokenizer)
-        pairs = cast("Sequence[RetrievalExample]", examples)
-        texts = zip(encoder.texts([e.text for e in pairs]), encoder.texts([e.translation for e in pairs]), strict=True)
-        limits = [min(max_length, limit) for limit in self.lengths or (max_length, max_length)]
-        return [
-            Feature(
-                [encoder.build_single(ids, limit) for ids, limit in zip(tokens, limits, strict=True)],
-                [True, False],
-                index,
-            )
-            for index, tokens in enumerate(texts)
-        ]
+        sides = pair_sequences(encoder_for(tokenizer), examples, self.lengths, max_length)
+        return [Feature(sequences, [True, False], index) for index, sequences in enumerate(sides)]
 
     def collate(self, features: Sequence[Feature], *, pad_id: int) -> Batch:
         """Field ``query``: shape ``(rows,)``, true at queries."""
@@ -91,7 +80,7 @@ class DualEncoder:
 
     def results(self, outputs: Tensor, batch: Batch) -> list[Any]:
         """Embeddings of each feature's sequences, arrays of shape ``(sequences, hidden)``."""
-        return np.split(outputs.detach().float().cpu().numpy(), np.cumsum(batch.sizes)[:-1])
+        return by_feature(outputs, batch)
 
     def decode(
         self,

@@ -27,6 +27,25 @@ SIMILARITY_DIGITS = 9
 """Cosines are compared after rounding to this many digits, so that equal sentences tie and the first one wins."""
 
 
+def pair_sequences(
+    encoder: Encoder, examples: Sequence[Example], lengths: tuple[int, int] | None, max_length: int
+) -> list[list[list[int]]]:
+    """Token ids of both texts of each example, cut to their limits.
+
+    Args:
+        lengths: most tokens of a query and of what it searches, special tokens included; None for ``max_length``.
+    """
+    pairs = cast("Sequence[RetrievalExample]", examples)
+    texts = zip(encoder.texts([e.text for e in pairs]), encoder.texts([e.translation for e in pairs]), strict=True)
+    limits = [min(max_length, limit) for limit in lengths or (max_length, max_length)]
+    return [[encoder.build_single(ids, limit) for ids, limit in zip(tokens, limits, strict=True)] for tokens in texts]
+
+
+def by_feature(outputs: Tensor, batch: Batch) -> list[NDArray[np.float32]]:
+    """Rows of a batch as one array per feature, each of shape ``(sequences, hidden)``."""
+    return np.split(outputs.detach().float().cpu().numpy(), np.cumsum(batch.sizes)[:-1])
+
+
 @dataclass(frozen=True, slots=True)
 class Retrieval:
     """Queries of each language search the English side of the same language's examples; cosine, nearest neighbour.
@@ -59,14 +78,11 @@ class Retrieval:
         The target holds the first and one-past-last position that count in the mean, per sequence.
         """
         encoder = encoder_for(tokenizer)
-        pairs = cast("Sequence[RetrievalExample]", examples)
-        queries, translations = encoder.texts([e.text for e in pairs]), encoder.texts([e.translation for e in pairs])
-        limits = [min(max_length, limit) for limit in self.lengths or (max_length, max_length)]
-        features = []
-        for index, tokens in enumerate(zip(queries, translations, strict=True)):
-            sequences = [encoder.build_single(ids, limit) for ids, limit in zip(tokens, limits, strict=True)]
-            features.append(Feature(sequences, [self.bounds(encoder, ids) for ids in sequences], index))
-        return features
+        sides = pair_sequences(encoder, examples, self.lengths, max_length)
+        return [
+            Feature(sequences, [self.bounds(encoder, ids) for ids in sequences], index)
+            for index, sequences in enumerate(sides)
+        ]
 
     def bounds(self, encoder: Encoder, sequence: Sequence[int]) -> tuple[int, int]:
         """First and one-past-last position that count in the mean."""
@@ -100,7 +116,7 @@ class Retrieval:
 
     def results(self, outputs: Tensor, batch: Batch) -> list[Any]:
         """Embeddings of each feature's sequences, arrays of shape ``(sequences, hidden)``."""
-        return np.split(outputs.detach().float().cpu().numpy(), np.cumsum(batch.sizes)[:-1])
+        return by_feature(outputs, batch)
 
     def decode(
         self,

@@ -6,6 +6,7 @@ ROOT/.about/ORG--NAME/COMMIT/    bundle.json of ours, or adapter_config.json and
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ def known_about(place: HubPlace, *, root: Path | None = None) -> About | None:
     """
     root = cache_root() if root is None else root
     if (pulled := bundle_folder(root, place)).is_dir():
-        return _read(place, pulled)
+        with suppress(BundleError):  # damaged since: whoever needs it fetches it anew
+            return _read(place, pulled)
     for folder in (adapter_folder(root, place), _folder(root, place)):
         if is_whole(folder):
             return _read(place, folder)

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapterxfer.backbones.architectures import architecture_of
 from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.arms import arm_of, split_arm
 from adapterxfer.hub.library_files import ALONE
 from adapterxfer.hub.manifest import AdapterEntry, Manifest
 from adapterxfer.hub.metadata import card_metadata
@@ -58,8 +59,10 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, place: str = 
         keep_trailing_newline=True,
     )
     environment.filters["points"] = lambda value: "-" if value is None else f"{value:.1f}"
-    environment.filters["signed"] = lambda value: "-" if value is None else f"{value:+.1f}"
+    # A difference of two scores lies between -100 and 100, whatever few seeds make of its interval.
+    environment.filters["signed"] = lambda value: "-" if value is None else f"{max(-100.0, min(100.0, value)):+.1f}"
     environment.filters["p"] = lambda value: "-" if value is None else "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+    arms = {row["arm"]: row for row in results["training"] if "arm" in row}
     metadata = yaml.safe_dump(card_metadata(manifest, results), sort_keys=False, allow_unicode=True, width=1000)
     names = {row["code"]: row for row in results["languages"]}
     targets = dict.fromkeys(row["target"] for row in results["scores"] if not row["secondary"])
@@ -78,6 +81,9 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, place: str = 
         citation=_citation(manifest),
         title=title(manifest),
         what=what(manifest),
+        stand_ins=results.get("stand_ins", {}),  # bundles made before there were any lack it
+        mixed=arms.get("mlm"),
+        translated=arms.get("translated"),
         level=f"{results['level']:.0%}",
         figures=sorted(name for name in manifest.files if name.startswith("figures/")),
         flagged=[row for row in results["training"] if row["flags"]],
@@ -125,8 +131,17 @@ def title(manifest: Manifest) -> str:
     """``stack: world-nli, then world-xnli, on world-mini``."""
     composition = manifest.composition
     tasks = " + ".join(head.task for head in composition.heads)
-    before = f"{composition.intermediate}, then " if composition.intermediate else ""
+    first = intermediate_of(manifest)
+    before = f"{first}, then " if first else ""
     return f"{composition.variant}: {before}{tasks}, on {manifest.backbone.name}"
+
+
+def intermediate_of(manifest: Manifest) -> str:
+    """What was trained before the target, with its arm: ``mnli+mlm``; empty where nothing was."""
+    if not manifest.composition.intermediate:
+        return ""
+    arm = split_arm(str(manifest.lineage[0].labels.get("intermediate", ""))).arm
+    return arm_of(manifest.composition.intermediate, arm)
 
 
 def what(manifest: Manifest) -> str:
@@ -139,7 +154,7 @@ def what(manifest: Manifest) -> str:
 def _what(manifest: Manifest) -> str:
     composition = manifest.composition
     tasks = " and ".join(head.task for head in composition.heads)
-    before = composition.intermediate
+    before = intermediate_of(manifest)
     backbone = f"the frozen multilingual encoder {manifest.backbone.name}"
     kind = " and ".join(dict.fromkeys(part.method for part in composition.adapters))
     variant: str = composition.variant

@@ -21,7 +21,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
-from adapterxfer.hub.card import SYNTHETIC_NOTE
+from adapterxfer.hub.card import SYNTHETIC_NOTE, intermediate_of
 from adapterxfer.hub.licences import OTHER, facts_of
 from adapterxfer.hub.manifest import Manifest, read_json, read_manifest
 from adapterxfer.hub.places import parse_place
@@ -216,7 +216,7 @@ def _row(folder: Path, pushed: Pushed) -> Row:
         backbone=manifest.backbone.name,
         variant=composition.variant,
         adapters=tuple(dict.fromkeys(part.method for part in composition.adapters)),
-        intermediate=composition.intermediate,
+        intermediate=intermediate_of(manifest),
         target=target,
         license=manifest.license,
         score=mean.get("score"),

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import tasks, world_languages
+from adapterxfer.catalog import ORACLE, tasks, world_languages
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.hub.licences import facts_of
 from adapterxfer.plan import Cell, Plan
@@ -36,7 +36,7 @@ def cells_of(plan: Plan, key: str) -> list[Cell]:
     """Cells whose predictions come from one trained model; the first one of each target."""
     found: dict[str, Cell] = {}
     for cell in plan.cells:
-        if plan.stages[cell.predict].inputs.get("model") == key:
+        if plan.stages[cell.predict].inputs.get("model") == key and not cell.control.startswith(ORACLE):
             found.setdefault(cell.target, cell)
     return list(found.values())
 
@@ -78,6 +78,7 @@ def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False
     folders = {cell.predict: done[cell.predict[:SHORT_KEY]] for cell in own if cell.predict[:SHORT_KEY] in done}
     results = Results.from_folders(map(cell_of, own), folders)
     scores = _scores(build_study(results), results, settings) if results.cells else []
+    training = _training(plan, store, key, encoder=encoder)
     return {
         "schema": SCHEMA,
         "title": settings.title,
@@ -89,8 +90,16 @@ def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False
         "languages": _languages(results, synthetic=settings.synthetic),
         "scores": scores,
         "gains": _gains(plan, store, own, settings),
-        "training": _training(plan, store, key, encoder=encoder),
+        "training": training,
+        "stand_ins": _stand_ins(plan, [cell.target for cell in own] + [str(row["task"]) for row in training]),
     }
+
+
+def _stand_ins(plan: Plan, names: Sequence[str]) -> dict[str, str]:
+    """Real task -> the made-up task that stands in for it, where the recipe runs on the synthetic world."""
+    known = tasks()
+    found = {name: plan.recipe.task(name).stand_in for name in names if name in known}
+    return {name: made_up for name, made_up in sorted(found.items()) if made_up}
 
 
 def _settings(plan: Plan) -> ReportSettings:
@@ -101,7 +110,9 @@ def _settings(plan: Plan) -> ReportSettings:
 def _scores(study: Study, results: Results, settings: ReportSettings) -> list[dict[str, Any]]:
     contrasts: list[Contrast] = []
     rows: list[dict[str, Any]] = []
-    for (_, _, _, target), system in study.systems.items():
+    # Models on untrained backbones are controls of a study; on their own card they are what was evaluated.
+    own = [(key[-1], system) for key, system in (*study.systems.items(), *study.controls.items())]
+    for target, system in own:
         data = results.target(target) if target in results.targets else None
         for group in study.groups[target]:
             if group.kind not in ("zero-shot", "source", "language"):
@@ -118,6 +129,8 @@ def _scores(study: Study, results: Results, settings: ReportSettings) -> list[di
                     "languages": len(group.languages),
                 }
             )
+    if not contrasts:
+        return []
     replicates = resample(study.table, contrasts, resamples=settings.resamples, seed=settings.seed)
     for row, estimate in zip(
         rows, estimates(study.table, replicates, scope="items", level=settings.level), strict=True
@@ -201,6 +214,9 @@ def _training(plan: Plan, store: Store, key: str, *, encoder: bool) -> list[dict
             if role == "data" or role.startswith(("data.", "before.")):
                 row = _data(plan.stages[stage.inputs[role]], phase)
                 rows.setdefault(row["task"], row)
+            elif role == "texts" or role.startswith("translated."):
+                row = _arm(plan.stages[stage.inputs[role]], phase)
+                rows.setdefault(row["task"], row)
     return list(rows.values())
 
 
@@ -242,6 +258,16 @@ def _texts(stage: Stage) -> dict[str, Any]:
         "note": "",
         "published": "",
     }
+
+
+def _arm(stage: Stage, phase: str) -> dict[str, Any]:
+    """What an arm of an intermediate training adds in other languages: masked text, or translated examples."""
+    identity = stage.identity
+    languages = {"languages": list(identity["languages"])}
+    if identity["what"] == "texts":
+        return _texts(stage) | languages | {"task": "masked text", "phase": phase, "arm": "mlm"}
+    row = _data(stage, phase)
+    return row | languages | {"task": f"{row['task']}, translated", "arm": "translated"}
 
 
 def _data(stage: Stage, phase: str) -> dict[str, Any]:

@@ -34,6 +34,7 @@ def _panel(results: Mapping[str, Any], target: str) -> Panel:
         axes.set_xticks(range(len(rows)), [row["language"] for row in rows], rotation=90 if len(rows) > 20 else 0)
         axes.set_ylim(0, 100)
         axes.set_ylabel("score, points")
-        axes.set_title(f"{target}: languages without labelled target data, and {results['source_language']}")
+        source = next((f", and {row['language']}" for row in rows if row["group"] == "source"), "")
+        axes.set_title(f"{target}: languages without labelled target data{source}")
         level = f"{results['level']:.0%}"
         return finish(canvas, name, f"Score on {target} in every language with {level} intervals over test items")

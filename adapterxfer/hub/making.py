@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import secrets
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 import adapterxfer
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.backbones.measure import state_fingerprint
-from adapterxfer.catalog import ORACLE
 from adapterxfer.errors import BundleError
 from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout
 from adapterxfer.hub.card import render_card
+from adapterxfer.hub.choosing import Wanted
 from adapterxfer.hub.evidence import TRAINING_KINDS, collect_results, lineage
 from adapterxfer.hub.figure import draw_scores
 from adapterxfer.hub.layout import Layout
@@ -30,7 +28,6 @@ from adapterxfer.hub.probes import write_probes
 from adapterxfer.hub.tensors import write_tensors
 from adapterxfer.plan import Plan
 from adapterxfer.plan.backbones import Backbones
-from adapterxfer.report.sharing import bundle_name
 from adapterxfer.store.files import hash_file
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.record import StageRecord
@@ -38,72 +35,6 @@ from adapterxfer.store.store import Store
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.peft_names import changed_maps
 from adapterxfer.variants.storage import load_model
-
-Phase = Literal["target", "intermediate"]
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One model to bundle.
-
-    Attributes:
-        key: of its training stage.
-        name: of the bundle.
-    """
-
-    key: str
-    name: str
-
-
-def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> list[Wanted]:
-    """The models of a narrowed plan, one per system; never chosen by their scores.
-
-    Args:
-        phase: ``target``: what the cells were predicted with; ``intermediate``: what was trained before.
-        seed: which training run; the first of the recipe if absent.
-
-    Raises:
-        BundleError: the plan has no such model.
-    """
-    run = plan.recipe.seeds[0] if seed is None else seed
-    found: dict[str, Wanted] = {}
-    for cell in plan.cells:
-        model = plan.stages[cell.predict].inputs.get("model")
-        if model is None or cell.seed != run or cell.control.startswith(ORACLE):
-            continue
-        keys = [model] if phase == "target" else list(_intermediates(plan, model))
-        for key in keys:
-            stage = plan.stages[key]
-            if stage.kind not in TRAINING_KINDS:
-                continue  # a reused adapter is published already
-            if (phase == "intermediate") == (stage.kind == "train_intermediate") or not stage.labels["target"]:
-                found.setdefault(key, Wanted(key, _name(plan, stage)))
-    if not found:
-        raise BundleError(
-            f"{plan.recipe.name}: no {phase} model with seed {run} in what --only leaves",
-            fix=f"seeds of the recipe: {', '.join(map(str, plan.recipe.seeds))}; controls are not trained",
-        )
-    return list(found.values())
-
-
-def _intermediates(plan: Plan, key: str) -> Iterator[str]:
-    if plan.stages[key].kind in ("train_intermediate", "reuse_intermediate"):
-        yield key
-    for role, parent in plan.stages[key].inputs.items():
-        if role == "intermediate" or role.startswith("intermediate."):
-            yield parent
-
-
-def _name(plan: Plan, stage: Stage) -> str:
-    labels, recipe = stage.labels, plan.recipe
-    return bundle_name(
-        str(labels["backbone"]),
-        str(labels["variant"]),
-        str(labels["intermediate"]),
-        str(labels["target"]),
-        adapter=str(labels["adapter"]) if len(recipe.adapters) > 1 else "",
-        seed=None if labels["seed"] == recipe.seeds[0] else int(labels["seed"]),
-    )
 
 
 def make_bundle(
@@ -116,21 +47,22 @@ def make_bundle(
         full_weights: allow the encoder in the bundle: needed for ``full-ft``; for adapters it adds the backbone.
 
     Raises:
-        BundleError: the model needs ``full_weights``, or something else lies where the bundle should go.
+        BundleError: the model needs ``full_weights``, or rests on language adapters, or something else lies where the
+            bundle should go.
         StoreError: the model was not trained yet.
     """
     stage = plan.stages[wanted.key]
     if stage.kind not in TRAINING_KINDS:
         raise BundleError(f"stage {stage.short_key} is no training", fix="bundle a trained model")
+    if stage.identity.get("language"):
+        raise BundleError(
+            f"{wanted.name}: rests on language adapters, one for each language it is asked in; a bundle would hold "
+            f"that of '{stage.identity['language']}' only and give wrong answers in all others",
+            fix="bundle a model of a recipe without language adapters",
+        )
     record = store.read(stage)
     backbone = load_backbone(stage.identity["backbone"], backbone_place(plan, store, stage))
     model = _load(record.folder, backbone)
-    if model.composition.language is not None:
-        raise BundleError(
-            f"{wanted.name}: trained above the adapter of a language; a bundle holds one model, and every language "
-            "tested needs an adapter of its own below it",
-            fix="share an adapter without 'language'",
-        )
     if model.composition.trains_backbone and not full_weights:
         size = sum(tensor.numel() * tensor.element_size() for tensor in model.backbone.state_dict().values())
         raise BundleError(

@@ -39,11 +39,13 @@ def card_metadata(manifest: Manifest, results: Mapping[str, Any]) -> dict[str, A
     formats = {head.task: head.format for head in manifest.composition.heads}
     first = manifest.composition.heads[0].format
     values["pipeline_tag"] = PIPELINES[first]
+    stand_ins = results.get("stand_ins", {})
     found = [
         EvalResult(
             task_type=PIPELINES.get(formats.get(row["target"], ""), "feature-extraction"),
-            dataset_type=row["target"],
-            dataset_name=f"{row['target']} ({row['language']})",
+            # A made-up task must not claim a score on the data set whose name it bears.
+            dataset_type=stand_ins.get(row["target"], row["target"]),
+            dataset_name=f"{stand_ins.get(row['target'], row['target'])} ({row['language']})",
             dataset_config=row["language"],
             dataset_split="test",
             metric_type=row["metric"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -61,7 +62,7 @@ def push(
 
     Args:
         to: ``ORG/NAME``; made if it does not exist.
-        private: make it private when it is made.
+        private: make it private when it is made; refused where it is there and public.
         revision: branch; made if it does not exist.
         dry_run: check everything on this side and send nothing.
 
@@ -112,8 +113,10 @@ def upload(
 
     Args:
         is_there: whether the branch already holds this content, asked when a commit failed.
+        private: it must be private: made so, or so already.
 
     Raises:
+        BundleError: it must be private and is public.
         HubError: the Hub refused or could not be reached.
     """
     api = hub_api()
@@ -124,23 +127,42 @@ def upload(
     ask(lambda: api.create_repo(repository, private=private, exist_ok=True))
     if branch != DEFAULT_BRANCH:
         ask(lambda: api.create_branch(repository, branch=branch, exist_ok=True))
-    before = str(ask(lambda: api.model_info(repository, revision=branch)).sha)
+    there = ask(lambda: api.model_info(repository, revision=branch))
+    if private and not there.private:
+        raise BundleError(
+            f"push to {repository}: it exists and is public, which --private does not change; nothing was sent",
+            fix="make it private in its settings on the Hub, choose another name, or leave --private out",
+        )
+    before = str(there.sha)
     # Everything that is not part of it goes: a stale weight file beside a new one would be loaded by somebody.
     try:
-        ask(
-            lambda: api.upload_folder(
-                repo_id=repository,
-                folder_path=str(folder),
-                revision=branch,
-                commit_message=message,
-                delete_patterns="*",
-                parent_commit=before,
+        with _only_errors("huggingface_hub"):
+            ask(
+                lambda: api.upload_folder(
+                    repo_id=repository,
+                    folder_path=str(folder),
+                    revision=branch,
+                    commit_message=message,
+                    delete_patterns="*",
+                    parent_commit=before,
+                )
             )
-        )
     except HubError:
         if not is_there():
             raise
     return before, str(ask(lambda: api.model_info(repository, revision=branch)).sha)
+
+
+@contextmanager
+def _only_errors(library: str) -> Iterator[None]:
+    """A library's remarks are said by the command in its own words."""
+    logger = logging.getLogger(library)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _holds(api: HfApi, repository: str, branch: str, manifest: Manifest) -> bool:

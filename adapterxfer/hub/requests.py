@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlsplit
 
 from adapterxfer.backbones.snapshots import quiet_progress
 from adapterxfer.errors import HubError
@@ -70,7 +71,7 @@ def explain(what: str, where: str, error: Exception) -> HubError:
     start = f"{what} {where}"
     again = "run the same command again: what was transferred is kept"
     if name in ("LocalEntryNotFoundError", "OfflineModeIsEnabled") or _is_connection(error):
-        return HubError(f"{start}: the Hub cannot be reached ({_first_line(error)})", fix=f"check the network; {again}")
+        return HubError(f"{start}: the Hub cannot be reached ({_broken(error)})", fix=f"check the network; {again}")
     match status:
         case 401:
             if name == "RepositoryNotFoundError":
@@ -85,7 +86,9 @@ def explain(what: str, where: str, error: Exception) -> HubError:
             )
         case 404:
             missing = {"RevisionNotFoundError": "no such revision", "EntryNotFoundError": "no such file"}
-            return HubError(f"{start}: {missing.get(name, 'no such repository')}", fix="check the name and revision")
+            fix = "check the revision: a branch, a tag, or all 40 digits of a commit"
+            fix = fix if name == "RevisionNotFoundError" else "check the name"
+            return HubError(f"{start}: {missing.get(name, 'no such repository')}", fix=fix)
         case 409 | 412:
             return HubError(
                 f"{start}: somebody else changed the repository meanwhile", fix="look at it, then push again"
@@ -116,6 +119,18 @@ def _is_connection(error: BaseException) -> bool:
             return True
         seen = seen.__cause__
     return False
+
+
+def _broken(error: BaseException) -> str:
+    """What broke a connection: ``huggingface.co: Connection refused``; libraries wrap it several times."""
+    host = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co").netloc
+    queue: list[Any] = [error]
+    for seen in queue:  # grows while it is walked
+        if isinstance(seen, OSError) and isinstance(seen.errno, int) and seen.strerror:
+            return f"{host}: {seen.strerror}"
+        inner = [seen.__cause__, getattr(seen, "reason", None), *seen.args, seen.__context__]
+        queue += [one for one in inner if isinstance(one, BaseException) and one not in queue]
+    return f"{host}: {_first_line(queue[-1])}"
 
 
 def _response(error: BaseException) -> Any:

@@ -330,5 +330,16 @@ class _Builder:
         inputs = {role: key for key, role in roles.items()}
         trained = dict.fromkeys(cell.backbone for cell in cells if recipe.is_own(cell.backbone))
         inputs |= {f"pretrain.{name}": self.maker.pretrain(name) for name in trained}
+        inputs |= self._mixed()
         stage = Stage("report", VERSIONS["report"], identity, inputs, recipe.name, {"recipe": recipe.name}, {})
         self.maker.stages[stage.key] = stage
+
+    def _mixed(self) -> dict[str, str]:
+        """Intermediate trainings on several tasks, with masked text or translations: the report shows their shares."""
+        found: dict[str, str] = {}
+        for key, stage in self.maker.stages.items():
+            parts = stage.identity.get("tasks") or ()
+            mixed = len(parts) > 1 or "mlm" in stage.identity or "translated" in stage.identity
+            if stage.kind == "train_intermediate" and mixed:
+                found[f"mixed.{len(found)}.{stage.labels['intermediate']}"] = key
+        return found

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from adapterxfer.report.cells import signed
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import BackboneFacts, Caution, Effect, Score
+from adapterxfer.report.sampling import TOLERANCE, Sampled
 from adapterxfer.report.study import Study
 
 CONTEXT_GAP_NATS = 0.1
@@ -34,11 +35,13 @@ def find_cautions(
     tests: Sequence[Judged] = (),
     resamples: int = 0,
     level: float = 0.95,
+    sampling: Sequence[Sampled] = (),
 ) -> tuple[Caution, ...]:
     """All checks that found something, the most general first.
 
     Args:
         tests: declared hypotheses and the ladders of the main questions.
+        sampling: shares of mixed intermediate trainings.
     """
     return (
         *_missing(missing, len(study.systems)),
@@ -54,7 +57,21 @@ def find_cautions(
         *_monte_carlo(effects, resamples, level),
         *_flags(effects),
         *_libraries(libraries),
+        *_sampling(sampling),
     )
+
+
+def _sampling(sampling: Sequence[Sampled]) -> Iterator[Caution]:
+    off = [row for row in sampling if row.off > TOLERANCE]
+    if off:
+        worst = max(off, key=lambda row: row.off)
+        yield Caution(
+            "sampling shares",
+            f"{len(off)} of {len(sampling)} shares of mixed intermediate trainings are more than {TOLERANCE:.0%} of "
+            f"all draws off what was declared (most: {worst.part} in {worst.intermediate}, declared "
+            f"{worst.declared:.1%}, drawn {worst.low:.1%} to {worst.high:.1%}): these trainings are too short to "
+            "keep them.",
+        )
 
 
 def _missing(missing: Sequence[str], finished: int) -> Iterator[Caution]:

@@ -17,6 +17,7 @@ from adapterxfer.report.overview import Overview, overview
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
 from adapterxfer.report.questions import ask
 from adapterxfer.report.results import Results
+from adapterxfer.report.sampling import Sampled
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study, build_study, is_parallel
 from adapterxfer.report.summary import summarise
@@ -25,12 +26,17 @@ from adapterxfer.store.keys import SHORT_KEY
 
 
 def find(
-    results: Results, settings: ReportSettings, *, pretraining: Mapping[str, Mapping[str, Any]] | None = None
+    results: Results,
+    settings: ReportSettings,
+    *,
+    pretraining: Mapping[str, Mapping[str, Any]] | None = None,
+    sampling: tuple[Sampled, ...] = (),
 ) -> Findings:
     """Score, compare and explain the finished part of a study.
 
     Args:
         pretraining: backbone -> content of its ``pretraining.json``; added to `ReportSettings.diagnostics`.
+        sampling: shares of mixed intermediate trainings.
 
     Raises:
         StatisticsError: systems of one target were scored on different examples.
@@ -67,6 +73,7 @@ def find(
             tests=(*judged.tests, *beside.ladders),
             resamples=settings.resamples,
             level=settings.level,
+            sampling=sampling,
         )
         if study
         else (),
@@ -94,6 +101,7 @@ def find(
         spending=(*judged.spending, *beside.spending),
         ladders=beside.ladders,
         ranks=beside.ranks,
+        sampling=sampling,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from adapterxfer.report.declared import FamilySummary, Judged, Outcome, Ranked, Spending
 from adapterxfer.report.pair_kinds import PairKind
+from adapterxfer.report.sampling import Sampled
 
 SCHEMA = 2
 """Version of report.json; raised when a field changes its meaning."""
@@ -19,7 +20,16 @@ retraining."""
 NO_INTERVAL = "not enough data for an interval"
 """Remark on an inconclusive effect without a p-value."""
 
-EffectKind = Literal["gain", "trend", "variant difference", "gain kept", "tier difference", "above control"]
+EffectKind = Literal[
+    "gain",
+    "trend",
+    "variant difference",
+    "gain kept",
+    "tier difference",
+    "above control",
+    "intermediate gain",
+    "arm difference",
+]
 GroupKind = Literal["zero-shot", "source", "family", "resource", "language"]
 
 
@@ -35,7 +45,9 @@ class Effect:
         kind: ``gain``: with an intermediate task minus without; ``trend``: change of the gain per tenfold
             parameters; ``variant difference``: score of ``variant`` minus score of ``against``; ``gain kept``: gain of
             ``variant`` minus gain of ``against``; ``tier difference``: high minus low resource languages;
-            ``above control``: score of ``variant`` minus score of the control ``against``.
+            ``above control``: score of ``variant`` minus score of the control ``against``; ``intermediate gain``: gain
+            of one intermediate task, mean over its targets; ``arm difference``: score after ``intermediate`` minus
+            score after the intermediate ``against``, mean over targets.
         hypotheses: the declared family of hypotheses in which p-values are adjusted together.
         backbone, intermediate, target: empty where the effect is a mean over all of them.
         group: which languages: ``zero-shot`` (all but the source language), a family, a tier or a code.
@@ -198,6 +210,7 @@ class Findings:
         spending: where the uncertainty of the main numbers comes from.
         ladders: gain and trend of every variant in four scopes of inference.
         ranks: rank intervals of the intermediate tasks.
+        sampling: declared and realised shares of mixed intermediate trainings.
     """
 
     title: str
@@ -228,6 +241,7 @@ class Findings:
     spending: tuple[Spending, ...] = ()
     ladders: tuple[Judged, ...] = ()
     ranks: tuple[Ranked, ...] = ()
+    sampling: tuple[Sampled, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """JSON values with the schema version; floats rounded to 6 digits after the point."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations, product
 
 from adapterxfer.catalog import ORACLE
+from adapterxfer.report.arms import ArmGains
 from adapterxfer.report.cells import FULL, NONE, UNTRAINED_SUFFIX
 from adapterxfer.report.gains import ZERO_SHOT, Gains
 from adapterxfer.report.model import EffectKind, GroupKind
@@ -51,12 +52,30 @@ def ask(study: Study) -> list[Question]:
         *asker.variant_pairs(),
         *asker.tier_differences(),
         *asker.above_controls(),
+        *asker.arms(),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class _Asker(Gains):
     """The questions, by kind."""
+
+    def arms(self) -> Iterator[Question]:
+        """Every name on the axis of intermediate tasks by itself, and arms against each other."""
+        for asked in ArmGains(self.study).ask():
+            yield Question(
+                asked.contrast,
+                asked.kind,
+                asked.hypotheses,
+                asked.backbone,
+                asked.variant,
+                asked.against,
+                asked.intermediate,
+                "",
+                *ZERO_SHOT,
+                asked.pairs,
+                asked.pair_kind,
+            )
 
     # Means over (intermediate, target) pairs: the primary questions
 

@@ -11,7 +11,9 @@ from adapterxfer.catalog import ORACLE
 from adapterxfer.report.cells import parameter_text, resource_key, signed
 from adapterxfer.report.model import Effect, Findings, Score
 
-Kind = Literal["text", "points", "signed", "interval", "p", "count", "nats", "size", "fine", "df"]
+Kind = Literal[
+    "text", "points", "signed", "interval", "p", "count", "nats", "size", "fine", "df", "percent", "percents"
+]
 Value = str | float | int | None | tuple[float, float] | tuple[float, float | None]
 
 EMPTY = ""
@@ -53,6 +55,8 @@ def show(value: Value, kind: Kind) -> str:
         return EMPTY
     if isinstance(value, tuple):
         first, second = value
+        if kind == "percents" and second is not None:
+            return f"{first:.1%}" if f"{first:.1%}" == f"{second:.1%}" else f"{first:.1%} to {second:.1%}"
         if kind == "interval":
             return f"{signed(first)} to {signed(second)}" if second is not None else EMPTY
         return f"{first:.1f}" if second is None else f"{first:.1f} \u00b1 {second:.1f}"
@@ -68,6 +72,7 @@ def show(value: Value, kind: Kind) -> str:
         "nats": lambda v: f"{v:,.0f}" if abs(v) >= 1e4 else f"{v:.2g}" if 0 < abs(v) < 0.01 else f"{v:.2f}",
         "size": parameter_text,
         "fine": lambda v: f"{v:+.3f}",
+        "percent": lambda v: f"{v:.1%}",
         "df": lambda v: f"{v:.0f}" if math.isfinite(v) else "",
     }
     return formats.get(kind, str)(float(value))
@@ -89,8 +94,18 @@ def build_tables(findings: Findings) -> tuple[Table, ...]:
             "Gain and trend by kind of task pair",
             "Same kind: intermediate task and target have the same annotation. No target training: the target is "
             "evaluated with the intermediate model itself. A trend is per tenfold parameters.",
-            lambda e: bool(e.pair_kind),
+            lambda e: e.kind in ("gain", "trend") and bool(e.pair_kind),
         ),
+        _effect_table(
+            findings,
+            "arms",
+            "Arms of intermediate training",
+            "Intermediate gain: zero-shot score with the intermediate task minus without it, mean over the trained "
+            "targets that share no data with it. Arm difference: score after the intermediate task minus score after "
+            "the one under 'against', on the targets of both. No target training: the same on retrieval targets.",
+            lambda e: e.kind in ("intermediate gain", "arm difference"),
+        ),
+        _sampling_table(findings),
         _effect_table(
             findings,
             "trends",
@@ -211,6 +226,23 @@ def _effect_table(
         for e in effects
     )
     return Table(name, title, note, columns, rows, unfolded)
+
+
+def _sampling_table(findings: Findings) -> Table:
+    note = (
+        "Share of the steps that each task of a mixed intermediate training gets, and of the examples in each "
+        "language; drawn: smallest and largest over all trainings of that name."
+    )
+    names = ("intermediate", "share of", "part")
+    columns = (
+        *(Column(name) for name in names), Column("declared", "percent"), Column("drawn", "percents"),
+        Column("largest difference", "percent"), Column("trainings", "count"),
+    )  # fmt: skip
+    rows = tuple(
+        (row.intermediate, row.share_of, row.part, row.declared, (row.low, row.high), row.off, row.trainings)
+        for row in findings.sampling
+    )
+    return Table("sampling", "Declared and realised sampling shares", note, columns, rows, open=False)
 
 
 def _control_label(control: str) -> str:

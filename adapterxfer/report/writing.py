@@ -14,6 +14,7 @@ from adapterxfer.report.latex import table_tex
 from adapterxfer.report.model import Findings
 from adapterxfer.report.page import render_html, render_markdown
 from adapterxfer.report.results import Results
+from adapterxfer.report.sampling import Sampled
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.tables import build_tables
 from adapterxfer.report.tables_declared import declared_tables
@@ -25,6 +26,7 @@ def write_report(
     *,
     settings: ReportSettings,
     pretraining: Mapping[str, Mapping[str, Any]] | None = None,
+    sampling: tuple[Sampled, ...] = (),
 ) -> Findings:
     """Write report.json, report.md, report.html, tables/*.csv, tables/*.tex and figures/*.svg into a folder.
 
@@ -34,6 +36,7 @@ def write_report(
         results: complete or not; a partial report says what is missing.
         folder: made if it does not exist; files of an earlier report are replaced.
         pretraining: backbone -> content of its ``pretraining.json``.
+        sampling: shares of mixed intermediate trainings.
 
     Returns:
         what the report says.
@@ -41,7 +44,7 @@ def write_report(
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    findings = find(results, settings, pretraining=pretraining)
+    findings = find(results, settings, pretraining=pretraining, sampling=sampling)
     write_findings(findings, folder)
     return findings
 

@@ -7,6 +7,7 @@ from typing import Any
 from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell
 from adapterxfer.report.provenance import pretraining_diagnostics
 from adapterxfer.report.results import Results
+from adapterxfer.report.sampling import read_sampling
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.writing import write_report
 from adapterxfer.stages.context import StageContext
@@ -39,6 +40,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         context.scratch,
         settings=ReportSettings.from_identity(identity),
         pretraining=pretraining_diagnostics(pretrained),
+        sampling=read_sampling(context.inputs),
     )
     return {
         "cells": findings.finished,

@@ -37,13 +37,13 @@ class Training:
         return f"{self.task} {self.intermediate} {self.variant}" if self.intermediate else ""
 
 
-def trainings(seeds: Sequence[int]) -> Iterator[Training]:
+def trainings(seeds: Sequence[int], targets: Sequence[str] = TARGETS) -> Iterator[Training]:
     """All trainings in an order in which everything is there when it is needed."""
     for seed in seeds:
         for task in INTERMEDIATES:
             for variant in ("full-ft", "adapter"):
                 yield Training(f"{task}-{variant}-{seed}", task, variant, "intermediate", seed)
-        for target in TARGETS:
+        for target in targets:
             alone = f"{target}-adapter-{seed}"
             yield Training(alone, target, "adapter", "target", seed)
             for task in INTERMEDIATES:

@@ -132,8 +132,10 @@ def prepare(data: Path, work: Path, *, test: int, tokens: int) -> Inputs:
         if stage.kind in ("prepare", "pretrain"):
             name = str(stage.labels.get("backbone") or stage.labels.get("task"))
             folders[name] = run_stage(stage, store=store, settings={"data_root": str(data)}).folder
-    folders |= {name: work / name for name in ("mnli-dev", "xnli-dev")}
-    _write_nli(data, work, test)
+    pairs = work / f"pairs-{test}"
+    if not pairs.is_dir():  # left by an earlier part
+        _write_nli(data, pairs, test)
+    folders |= {name: pairs / name for name in ("mnli-dev", "xnli-dev")}
     (work / _LIST).write_text(json.dumps({name: str(folder) for name, folder in folders.items()}), encoding="utf-8")
     return Inputs(folders)
 

@@ -38,11 +38,11 @@ def main() -> int:
             from training_benchmark.usual_side import UsualSide
 
             imported = ()
-            group = asked["side"] == "usual-grouped"
-            runner = UsualSide(inputs, **size, eval_batch=asked["eval_batch"], group=group)
+            options = {"group": asked["side"] == "usual-grouped", "own_loss": asked["side"] == "usual-own-loss"}
+            runner = UsualSide(inputs, **size, eval_batch=asked["eval_batch"], **options)
         side = Side(asked["side"])
         facts = {"import_s": time.perf_counter() - began, "imported": imported}
-        runner.run(side, asked["seeds"])
+        runner.run(side, asked["seeds"], asked["targets"])
         Path(sys.argv[2]).write_text(json.dumps({**side.as_json(), **facts}), encoding="utf-8")
     return 0
 

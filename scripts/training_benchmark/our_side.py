@@ -37,14 +37,14 @@ class OurSide:
         self.store.open()
         self.made: dict[str, StageRecord] = {}
 
-    def run(self, side: Side, seeds: Sequence[int]) -> None:
+    def run(self, side: Side, seeds: Sequence[int], targets: Sequence[str]) -> None:
         """Everything from intermediates to scores."""
-        for training in trainings(seeds):
+        for training in trainings(seeds, targets):
             with side.training():
                 self.made[training.name] = self._train(training)
                 side.loop(float(self.made[training.name].result["seconds"]))
             side.progress(training.name)
-        for training in trainings(seeds):
+        for training in trainings(seeds, targets):
             if training.cell:
                 with side.predicting(FORMATS[training.task]):
                     scores = self._predict(training)

@@ -23,6 +23,7 @@ from adapterxfer.variants.adapter import AdapterShape
 from adapterxfer.variants.composition import HeadPart
 from adapterxfer.variants.library import adapter_to_library, fusion_to_library
 from adapterxfer.variants.model import TransferModel
+from training_benchmark.masked_loss import Padded, masked
 from training_benchmark.peer_rows import collator, copy_head, static_model, test_rows, train_rows
 
 logging.getLogger("adapters").setLevel(logging.ERROR)
@@ -89,7 +90,13 @@ class Peer:
         return made
 
     def train(
-        self, settings: TrainSettings, *, seed: int, group: bool = False, rows: Sequence[Any] | None = None
+        self,
+        settings: TrainSettings,
+        *,
+        seed: int,
+        group: bool = False,
+        rows: Sequence[Any] | None = None,
+        own_loss: bool = False,
     ) -> None:
         """As a script would: random order, padded to the longest of a batch.
 
@@ -98,11 +105,17 @@ class Peer:
             seed: of order and dropout.
             group: with the library's ``group_by_length``.
             rows: the features as the collators want them; made here where None.
+            own_loss: questions have our loss; their rows have gone through `masked_loss.add_allowed`.
         """
         if rows is None:
             rows = train_rows(self.task.format.name, self.task.features)
         with tempfile.TemporaryDirectory() as folder:
-            self.trainer(folder, settings, seed=seed, group=group, rows=rows).train()
+            kind = masked(trainer_kind(self.variant)) if own_loss and self.task.format.name == "span_qa" else None
+            trainer = self.trainer(folder, settings, seed=seed, group=group, rows=rows, kind=kind)
+            if kind is not None:
+                trainer.data_collator = Padded(trainer.data_collator)
+                trainer.args.remove_unused_columns = False  # what no forward pass asks for would be gone
+            trainer.train()
 
     def predict(self, by_language: Sequence[Sequence[Feature]], *, batch: int) -> list[list[Any]]:
         """Logits of each feature, padding included; one Trainer, one call a language."""

@@ -24,10 +24,17 @@ from training_benchmark.peer_rows import train_rows
 from training_benchmark.peers import Peer
 
 TASK = "xnli-dev"
-MODELS = ((0, "full-ft"), (1, "adapter"), (2, "stack"), (2, "fuse"), (3, "fuse"), (9, "fuse"))
-"""Number of adapters and variant."""
+MODELS = {
+    "full-ft": (0, "full-ft"),
+    "adapter": (1, "adapter"),
+    "stack": (2, "stack"),
+    "fuse-2": (2, "fuse"),
+    "fuse-3": (3, "fuse"),
+    "fuse-9": (9, "fuse"),
+}
+"""Name -> number of adapters and variant."""
 
-PREDICTED = {256: ("full-ft", "stack", "fuse of 3"), 768: ("stack",)}
+PREDICTED = {256: ("full-ft", "stack", "fuse-3"), 768: ("stack",)}
 """Width -> models whose prediction is measured."""
 
 WARM_STEPS = 2
@@ -53,14 +60,14 @@ class StepPlan:
     eval_batch: int
 
 
-def measure(inputs: Inputs, hidden: int, plan: StepPlan, rows: Rows) -> None:
-    """All models at one width."""
+def measure(inputs: Inputs, hidden: int, names: Sequence[str], plan: StepPlan, rows: Rows) -> None:
+    """The named models at one width."""
     backbone = inputs.backbone(BACKBONES[hidden])
     task = inputs.task(TASK, backbone)
-    for count, variant in MODELS:
+    for name in names:
+        count, variant = MODELS[name]
         model = composed(backbone, task, count, variant, BOTTLENECKS[hidden])
         peer = Peer.like(model, task)
-        name = f"fuse of {count}" if variant == "fuse" else variant
         _steps(model, peer, task, f"h{hidden} {name}", plan, rows)
         if name in PREDICTED[hidden]:
             _predict(inputs, model, peer, f"h{hidden} {name}", plan, rows)

@@ -13,6 +13,7 @@ from adapterxfer.metrics import count_predictions, get_metric
 from adapterxfer.training.settings import TrainSettings
 from training_benchmark.cells import settings, trainings
 from training_benchmark.inputs import BACKBONES, BOTTLENECKS, FORMATS, INTERMEDIATES, LANGUAGES, TARGETS, Inputs
+from training_benchmark.masked_loss import add_allowed
 from training_benchmark.peer_rows import outputs_of, train_rows
 from training_benchmark.peers import Peer
 from training_benchmark.side import Side
@@ -27,33 +28,40 @@ class UsualSide:
         steps: of a training that is no fusion.
         eval_batch: rows of a batch in prediction.
         group: with the library's ``group_by_length``.
+        own_loss: with our loss of questions, to compare scores; see `masked_loss`.
     """
 
-    def __init__(self, inputs: Inputs, *, batch: int, steps: int, eval_batch: int, group: bool) -> None:
+    def __init__(self, inputs: Inputs, *, batch: int, steps: int, eval_batch: int, group: bool, own_loss: bool) -> None:
         self.inputs, self.batch, self.steps, self.eval_batch, self.group = inputs, batch, steps, eval_batch, group
+        self.own_loss = own_loss
 
-    def run(self, side: Side, seeds: Sequence[int]) -> None:
+    def run(self, side: Side, seeds: Sequence[int], targets: Sequence[str]) -> None:
         """Everything from intermediates to scores."""
         backbone = self.inputs.backbone(BACKBONES[64])
         with side.training():
             tasks = {name: self.inputs.task(name, backbone) for name in (*INTERMEDIATES, *TARGETS)}
             rows = {name: train_rows(FORMATS[name], task.features) for name, task in tasks.items()}
+            for name, task in tasks.items():
+                if self.own_loss and FORMATS[name] == "span_qa":
+                    add_allowed(rows[name], task.features, task.format, task.pad_id)
         tests = {}
         for name in TARGETS:
             with side.predicting(FORMATS[name]):
                 tests[name] = self.inputs.test(name, backbone)
         made: dict[str, Peer] = {}
-        for training in trainings(seeds):
+        for training in trainings(seeds, targets):
             with side.training():
                 before = [made[earlier] for earlier in training.before]
                 peer = Peer.grown(
                     backbone, tasks[training.task], training.variant, BOTTLENECKS[64], before, seed=training.seed
                 )
                 wanted = TrainSettings.of(settings(training.phase, batch=self.batch, steps=self.steps))
-                peer.train(wanted, seed=training.seed, group=self.group, rows=rows[training.task])
+                peer.train(
+                    wanted, seed=training.seed, group=self.group, rows=rows[training.task], own_loss=self.own_loss
+                )
             made[training.name] = peer
             side.progress(training.name)
-        for training in trainings(seeds):
+        for training in trainings(seeds, targets):
             if training.cell:
                 stored, fmt, encoded = tests[training.task]
                 with side.predicting(fmt.name):

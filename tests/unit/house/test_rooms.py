@@ -107,6 +107,7 @@ def test_the_rules_name_every_room() -> None:
         "from adapterxfer import load_recipe, build_plan",
         "from adapterxfer import run, Results, compare",
         "import adapterxfer.hub.card, adapterxfer.hub.evidence, adapterxfer.hub.pushing, adapterxfer.hub.pulling",
+        "import adapterxfer.hub.early, adapterxfer.hub.choosing, adapterxfer.hub.collection",
     ],
 )
 def test_imports_stay_light(code: str) -> None:

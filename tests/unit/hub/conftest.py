@@ -15,7 +15,8 @@ from hub_study import Make, StudyFiles, make_study, methods_recipe
 from stand_in_hub import StandInHub
 
 from adapterxfer.backbones.loading import load_backbone
-from adapterxfer.hub.making import choose, make_bundle
+from adapterxfer.hub.choosing import choose
+from adapterxfer.hub.making import make_bundle
 from adapterxfer.hub.pushing import push
 from adapterxfer.store.store import Store
 

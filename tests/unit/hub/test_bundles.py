@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import warnings
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from hub_study import Make, StudyFiles
+from hub_study import METHODS_RECIPE, Make, StudyFiles, make_study
 from transformers import AutoTokenizer, XLMRobertaModel
 
 from adapterxfer import load_bundle
@@ -18,9 +19,10 @@ from adapterxfer.errors import BundleError
 from adapterxfer.formats.encoded import encode_split
 from adapterxfer.formats.inference import predict_encoded
 from adapterxfer.formats.registry import get_format
+from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.library_files import reduction_factor
 from adapterxfer.hub.loading import open_bundle
-from adapterxfer.hub.making import choose, make_bundle
+from adapterxfer.hub.making import make_bundle
 from adapterxfer.predict.table import read_predictions
 from adapterxfer.store.store import Store
 
@@ -146,6 +148,31 @@ def test_full_weights_must_be_asked_for(study: StudyFiles, tmp_path: Path) -> No
     (wanted,) = choose(study.plan("variant=full-ft", "target=world-xnli", "intermediate=world-nli"))
     with pytest.raises(BundleError, match=r"the bundle would hold 0\.\d MB"):
         make_bundle(study.plan(), Store(study.store), wanted, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_control_is_bundled_with_its_own_scores(tmp_path: Path) -> None:
+    """A head on the frozen backbone is no system of a comparison; on its own card it is what was evaluated."""
+    text = METHODS_RECIPE.replace("[sequential, stack]", "[head-only]").replace("adapters: [ADAPTERS]\n", "")
+    text = text.replace("[none, world-nli]", "[none]").replace("  adapters: {learn", "  head-only: {learn")
+    study = make_study(tmp_path, text)
+    (wanted,) = choose(study.plan())
+    folder, manifest = make_bundle(study.plan(), Store(study.store), wanted, tmp_path / "out", full_weights=True)
+    assert manifest.composition.variant == "head-only"
+    assert open_bundle(folder).difference == 0.0
+    results = json.loads((folder / "results.json").read_text())
+    assert {row["language"] for row in results["scores"]} == {"zero-shot", "en", "a1"}
+    assert "was not evaluated" not in (folder / "README.md").read_text()
+
+
+def test_a_model_on_language_adapters_is_refused(study: StudyFiles, tmp_path: Path) -> None:
+    (wanted,) = choose(study.plan("variant=stack", "target=world-xnli", "intermediate=world-nli"))
+    plan = study.plan()
+    stage = plan.stages[wanted.key]
+    spoken = dataclasses.replace(stage, identity={**stage.identity, "language": "en"})
+    changed = dataclasses.replace(plan, stages={**plan.stages, wanted.key: spoken})
+    with pytest.raises(BundleError, match="would hold that of 'en' only and give wrong answers in all others"):
+        make_bundle(changed, Store(study.store), wanted, tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,8 @@ from adapterxfer.hub.card import render_card
 from adapterxfer.hub.evidence import collect_results
 from adapterxfer.hub.licences import facts_of, most_restrictive
 from adapterxfer.hub.manifest import Manifest, read_manifest
+from adapterxfer.plan import build_plan
+from adapterxfer.recipe.loading import parse_recipe
 from adapterxfer.report.results import Results
 from adapterxfer.store.store import Store
 
@@ -52,7 +55,7 @@ def test_the_hubs_own_validation_accepts_it(bundle: Make, hub: StandInHub, monke
     from huggingface_hub import ModelCard, repocard
 
     session = repocard.get_session
-    monkeypatch.setattr(repocard, "get_session", lambda: _Redirected(session(), hub.url))
+    monkeypatch.setattr(repocard, "get_session", lambda: Redirected(session(), hub.url))
     for variant in ("stack", "full-ft"):
         ModelCard(parts(bundle, variant)[2]).validate(repo_type="model")
     assert hub.count("POST", "/api/validate-yaml") == 2
@@ -61,7 +64,7 @@ def test_the_hubs_own_validation_accepts_it(bundle: Make, hub: StandInHub, monke
         broken.validate(repo_type="model")
 
 
-class _Redirected:
+class Redirected:
     """A session whose posts to the public Hub go to the stand-in."""
 
     def __init__(self, session: Any, url: str) -> None:
@@ -179,6 +182,72 @@ def test_flags_reach_the_card(bundle: Make) -> None:
     card = render_card(changed, results)
     assert metadata(card)["license"] == "cc-by-nc-4.0"
     assert f"- {results['training'][0]['task']}: non-commercial" in card
+
+
+def planned(text: str, only: str, tmp_path: Path) -> tuple[str, dict[str, Any]]:
+    """Key and results of one training of a recipe of which nothing was run."""
+    plan = build_plan(parse_recipe(text), only=[only])
+    key = next(s.key for s in plan.stages.values() if s.kind == "train_target" and s.labels["intermediate"] != "none")
+    return key, collect_results(plan, Store(tmp_path / "empty"), key)
+
+
+WORLD = """
+recipe: 1
+name: stand-ins
+backbones: [world-nano]
+intermediate_tasks: [none, INTERMEDIATE]
+target_tasks: [TARGET]
+variants: [stack]
+adapters: [{method: seq_bn, reduction_factor: 4}]
+seeds: [1]
+train: {default: {learning_rate: 1e-2, batch_size: 8, max_length: 32, steps: 3}}
+"""
+
+
+def test_a_stand_in_claims_no_score_of_the_task_whose_name_it_bears(bundle: Make, tmp_path: Path) -> None:
+    text = WORLD.replace("INTERMEDIATE", "mnli").replace("TARGET", "xnli") + "world: true\n"
+    _, results = planned(text, "intermediate=mnli", tmp_path)
+    assert results["stand_ins"] == {"mnli": "world-nli", "xnli": "world-xnli"}
+    manifest, scored, _ = parts(bundle)
+    rows = [{**row, "target": "xnli"} for row in scored["scores"]]
+    card = render_card(manifest, {**scored, "scores": rows, "stand_ins": results["stand_ins"]})
+    found = metadata(card)["model-index"][0]["results"]
+    assert {row["dataset"]["type"] for row in found} == {"world-xnli"}
+    assert not any("xnli" in row["dataset"]["name"].replace("world-xnli", "") for row in found)
+    assert "`xnli` is played by the made-up task `world-xnli`" in card
+    assert "Stand-ins" not in parts(bundle)[2]
+
+
+@pytest.mark.parametrize(
+    ("arm", "option", "said"),
+    [
+        ("mlm", "mlm_mix: {share: 0.25, texts: world, lines: 10}", "masked words in unlabelled text of N languages"),
+        ("translated", "translated: {folder: world}", "were labelled examples in N languages"),
+    ],
+)  # fmt: skip
+def test_arms_are_named_with_their_languages(bundle: Make, tmp_path: Path, arm: str, option: str, said: str) -> None:
+    text = WORLD.replace("INTERMEDIATE", f"world-nli, world-nli+{arm}").replace("TARGET", "world-xnli") + option + "\n"
+    _, results = planned(text, f"intermediate=world-nli+{arm}", tmp_path)
+    (row,) = [row for row in results["training"] if row.get("arm") == arm]
+    assert (row["phase"], row["synthetic"], row["licence"]) == ("intermediate", True, "apache-2.0")
+    manifest, scored, plain = parts(bundle)
+    first = manifest.lineage[0].model_copy(
+        update={"labels": {**manifest.lineage[0].labels, "intermediate": f"world-nli+{arm}"}}
+    )
+    changed = manifest.model_copy(update={"lineage": [first, *manifest.lineage[1:]]})
+    card = render_card(changed, {**scored, "training": results["training"]})
+    assert f"# stack: world-nli+{arm}, then world-xnli, on tiny" in card
+    assert said.replace("N", str(len(row["languages"]))) in card
+    assert "Trained on English only" not in card
+    assert f"languages: {', '.join(row['languages'])}" in card
+    assert ("without any labelled data in the language" in card) == (arm == "mlm")
+    assert "Trained on English only" in plain
+
+
+def test_an_interval_of_two_seeds_stays_within_what_a_difference_can_be(bundle: Make) -> None:
+    manifest, results, _ = parts(bundle)
+    results["gains"] = [{**results["gains"][0], "low": -4403.1, "high": 1.2e129}]
+    assert "| -100.0 to +100.0 |" in render_card(manifest, results)
 
 
 def test_the_figure_has_every_language(bundle: Make) -> None:

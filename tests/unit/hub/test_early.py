@@ -186,6 +186,16 @@ def test_descriptions_are_found_where_the_adapter_is(
         assert len(hub.requests) == before
 
 
+def test_a_damaged_bundle_in_the_cache_does_not_speak_for_itself(hub: StandInHub, bundle: Make) -> None:
+    place = parse_place(f"org/nli@{push(bundle('stack', phase='intermediate', full=False), 'org/nli').commit}")
+    path = fetch_published(place).folder / "bundle.json"
+    path.write_text(path.read_text().replace('"seed": 1', '"seed": 2'))
+    assert known_about(place) is None
+    found = ask_about(place)
+    assert found.manifest is not None
+    assert found.manifest.seed == 1
+
+
 def test_a_damaged_description_is_fetched_anew(hub: StandInHub, encoder: Path, tmp_path: Path) -> None:
     make_adapterhub(encoder, tmp_path / "made")
     place = parse_place(publish(hub, tmp_path / "made"))

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from hub_study import METHODS_RECIPE, StudyFiles, make_study
+from hub_study import METHODS_RECIPE, make_study
 from stand_in_hub import StandInHub
+from stored_models import stored_model
 from test_methods import run_as_the_card_says
 
 from adapterxfer import load_bundle
-from adapterxfer.backbones.loading import load_backbone
-from adapterxfer.formats.registry import format_of_head, get_format
-from adapterxfer.hub.making import backbone_place, choose, make_bundle
+from adapterxfer.formats.registry import get_format
+from adapterxfer.hub.choosing import choose
+from adapterxfer.hub.making import make_bundle
 from adapterxfer.hub.places import parse_place
 from adapterxfer.hub.probes import ask
 from adapterxfer.hub.pulling import pull
@@ -22,7 +23,6 @@ from adapterxfer.hub.pushing import push
 from adapterxfer.store.keys import SHORT_KEY
 from adapterxfer.store.store import Store
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.storage import load_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -46,20 +46,6 @@ def recipe(variant: str, options: str, settings: str) -> str:
     return text.replace("ADAPTERS", "{method: seq_bn, reduction_factor: 4}")
 
 
-def trained(study: StudyFiles, key: str) -> TransferModel:
-    """The model as the store has it."""
-    plan, store = study.plan(), Store(study.store)
-    stage = plan.stages[key]
-    backbone = load_backbone(stage.identity["backbone"], backbone_place(plan, store, stage))
-    return load_model(
-        store.folder(stage),
-        backbone,
-        make_head=lambda part: format_of_head(part.format).make_head(
-            backbone.hidden_size, part.labels, generator=torch.Generator()
-        ),
-    )
-
-
 def logits(model: TransferModel) -> torch.Tensor:
     (head,) = [part for part in model.composition.heads if part.task == "world-xnli"]
     return ask(model, head.id, get_format(head.format), EXAMPLES)[1]
@@ -79,7 +65,7 @@ def test_a_joined_model_makes_the_round_trip(kind: str, hub: StandInHub, tmp_pat
     assert ("weights were joined" in (folder / "README.md").read_text()) == (variant == "merge")
     assert (manifest.trainable_parameters == 0) == (variant == "merge")
     assert ("`adapters` has no low-rank fusion" in (folder / "README.md").read_text()) == ("rank" in options)
-    expected = logits(trained(study, wanted.key))
+    expected = logits(stored_model(study, wanted.key))
     pulled = pull(parse_place(f"org/name@{push(folder, 'org/name').commit}"))
     for place in (folder, pulled.folder):
         loaded = load_bundle(str(place))
@@ -87,7 +73,7 @@ def test_a_joined_model_makes_the_round_trip(kind: str, hub: StandInHub, tmp_pat
     done = Store(study.store).completed()
     others = [s for s in study.plan().stages.values() if s.kind == "train_target" and s.key[:SHORT_KEY] in done]
     assert others or "jointly" in options
-    apart = [float((logits(trained(study, stage.key)) - expected).abs().max()) for stage in others]
+    apart = [float((logits(stored_model(study, stage.key)) - expected).abs().max()) for stage in others]
     assert all(difference > 1e-4 for difference in apart), "the joined model is not one of its parts"
 
 
@@ -100,6 +86,6 @@ def test_adapters_loads_the_joined_model(kind: str, tmp_path: Path) -> None:
     ids = torch.tensor([[0, 7, 8, 9, 2, 1], [0, 10, 11, 12, 13, 2]])
     mask = ids.ne(1).long()
     with torch.inference_mode():
-        ours = trained(study, wanted.key)(ids, mask)
+        ours = stored_model(study, wanted.key)(ids, mask)
         theirs = run_as_the_card_says(folder)(input_ids=ids, attention_mask=mask).last_hidden_state
     assert float((ours - theirs)[mask.bool()].abs().max()) <= 1e-5

@@ -22,8 +22,9 @@ from reuse_tools import (
 from safetensors.torch import load_file
 from stand_in_hub import StandInHub
 
+from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.loading import open_bundle
-from adapterxfer.hub.making import choose, make_bundle
+from adapterxfer.hub.making import make_bundle
 from adapterxfer.store.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")

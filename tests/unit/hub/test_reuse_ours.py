@@ -12,8 +12,9 @@ from reuse_tools import refusal, reusing
 from stand_in_hub import StandInHub
 
 from adapterxfer.errors import BundleError
+from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.loading import open_bundle
-from adapterxfer.hub.making import choose, make_bundle
+from adapterxfer.hub.making import make_bundle
 from adapterxfer.hub.pushing import push
 from adapterxfer.predict.table import read_predictions
 from adapterxfer.store.store import Store

@@ -6,7 +6,7 @@ import pytest
 
 from adapterxfer.catalog import ORACLE
 from adapterxfer.errors import RecipeError
-from adapterxfer.hub.making import choose
+from adapterxfer.hub.choosing import choose
 from adapterxfer.plan import Plan, Sources, build_plan
 from adapterxfer.recipe import parse_recipe
 

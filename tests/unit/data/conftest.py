@@ -1,0 +1,8 @@
+"""`tiny_files` becomes importable here because test folders are no packages."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
