@@ -18,7 +18,10 @@ LOG_EVERY = 25
 """Steps between two lines of the log; the loss in a line is the mean over them."""
 
 DIVERGED = 20.0
-"""A mean loss that is this many times the first one is a divergence."""
+"""A mean loss that is this many times the first one is a divergence; for the first mean, the loss of the first step."""
+
+LEAST_FIRST_STEP = 1.0
+"""One batch says little: the first step counts as no less than this, or a lucky batch would end a good training."""
 
 
 class DivergedError(StageError):
@@ -38,6 +41,7 @@ class Meter:
         self.steps, self.log, self.settings = steps, log, settings
         self.tokens = self.padded_tokens = 0
         self.first = self.last = math.nan
+        self._begin: Tensor | float = math.nan
         self._sum: Tensor | float = 0.0
         self._worst: Tensor | float = 0.0
         self._steps = 0
@@ -54,6 +58,8 @@ class Meter:
             DivergedError: at a log line, if a loss or gradient since the last was not finite, or the loss diverged.
         """
         # Kept on the device: an accelerator is waited for at log lines only.
+        if step == 1:
+            self._begin = total / max(1, count)
         self._sum = self._sum + total / max(1, count)
         self._worst = self._worst + norm
         self._steps += 1
@@ -64,6 +70,10 @@ class Meter:
             what = "loss" if not math.isfinite(loss) else "gradient"
             raise self.failure(step, f"the {what} is not finite")
         if math.isnan(self.first):
+            # A training that breaks down at once would otherwise be measured by its own ruins.
+            begin = float(self._begin)
+            if loss > DIVERGED * max(begin, LEAST_FIRST_STEP):
+                raise self.failure(step, f"the loss grew from {begin:.3g} to {loss:.3g}")
             self.first = loss
         if loss > DIVERGED * max(self.first, 0.1):
             raise self.failure(step, f"the loss grew from {self.first:.3g} to {loss:.3g}")
@@ -80,14 +90,14 @@ class Meter:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """Tensors and JSON values from which `restore` goes on."""
-        tensors = {"sum": torch.as_tensor(self._sum), "worst": torch.as_tensor(self._worst)}
+        tensors = {"sum": self._sum, "worst": self._worst, "begin": self._begin}
         losses = {name: None if math.isnan(value) else value for name, value in self._losses().items()}
         counts = {"tokens": self.tokens, "padded_tokens": self.padded_tokens, "steps": self._steps}
-        return tensors, {**losses, **counts}
+        return {name: torch.as_tensor(value) for name, value in tensors.items()}, {**losses, **counts}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
         """Go on from a state."""
-        self._sum, self._worst = tensors["sum"].to(device), tensors["worst"].to(device)
+        self._sum, self._worst, self._begin = (tensors[name].to(device) for name in ("sum", "worst", "begin"))
         self.first, self.last = (math.nan if facts[n] is None else float(facts[n]) for n in ("first", "last"))
         self.tokens, self.padded_tokens = int(facts["tokens"]), int(facts["padded_tokens"])
         self._steps = int(facts["steps"])

@@ -156,6 +156,19 @@ def test_divergence_is_an_error() -> None:
         feed(Meter(25, lines.append, SETTINGS), range(1, 26), 1.0, norm=float("inf"))
 
 
+def test_a_training_that_breaks_down_at_once_is_not_measured_by_its_ruins() -> None:
+    lines: list[Mapping[str, Any]] = []
+    meter = Meter(200, lines.append, SETTINGS)
+    feed(meter, range(1, 2), 1.1)
+    with pytest.raises(StageError, match=r"the loss grew from 1.1 to 28.8 at step 25 of 200"):
+        feed(meter, range(2, 26), 30.0)
+    assert lines == []
+    lucky = Meter(200, lines.append, SETTINGS)
+    feed(lucky, range(1, 2), 0.01)
+    feed(lucky, range(2, 26), 1.5)
+    assert [line["step"] for line in lines] == [25]
+
+
 def test_a_wrong_folder_is_named(world: Path, backbone: LoadedBackbone) -> None:
     with pytest.raises(StageError, match=r"holds task 'pos' \(tagging\); expected 'nli'"):
         read_train_task(world / "pos", "nli", "sequence_classification", backbone, max_length=32, dev=False)
