@@ -65,20 +65,7 @@ STUDIES = {
         ),
         reduced="one backbone of four, one seed, two intermediate tasks and three targets",
     ),
-    "world-arms": ExampleStudy(
-        "world-arms",
-        (
-            "backbones=[world-micro]",
-            "seeds=[1]",
-            "target_tasks=[world-xnli, world-xqa]",
-            "tasks={world-xnli: {test_examples: 60}, world-xqa: {test_examples: 60}}",
-            "mlm_mix.share=0.25",
-            f"train={{default: {_DEFAULT}, intermediate: {{steps: 250}}, target: {{steps: 100}}, {_RATES}, "
-            "world-xnli: {adapters: {steps: 150}}, world-xqa: {adapters: {steps: 150}}}",
-            "statistics={resamples: 500}",
-        ),
-        reduced="a smaller backbone, shorter intermediate trainings, one seed, two of three targets on less test data",
-    ),
+    "world-arms": ExampleStudy("world-arms"),
     "xtreme-r-scaling": ExampleStudy(
         "xtreme-r-scaling",
         (
