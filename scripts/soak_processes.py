@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,7 +63,7 @@ def ray_cluster(folder: Path, jobs: int) -> Iterator[Cluster]:
     """Start it with ``jobs`` processors and end it and everything below it.
 
     Args:
-        folder: for its log; Ray's own files go to a short path in /tmp, because the names of sockets are limited.
+        folder: for its log; Ray's own files have a short path, because the names of sockets are limited.
 
     Raises:
         RuntimeError: it does not answer.
@@ -71,10 +72,11 @@ def ray_cluster(folder: Path, jobs: int) -> Iterator[Cluster]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
+    short = Path(tempfile.gettempdir()) / f"soak-{port}"
     paths = os.pathsep.join(path for path in sys.path if path)
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--port", str(port)]
     command += ["--node-ip-address", "127.0.0.1", "--num-cpus", str(jobs), "--include-dashboard", "false"]
-    command += ["--object-store-memory", str(80 * 1024 * 1024), "--temp-dir", f"/tmp/soak-{port}"]
+    command += ["--object-store-memory", str(80 * 1024 * 1024), "--temp-dir", str(short)]
     said = folder / "cluster.log"
     with said.open("wb") as log:
         process = subprocess.Popen(command, env={**os.environ, **token, "PYTHONPATH": paths}, stdout=log, stderr=log)
@@ -92,4 +94,4 @@ def ray_cluster(folder: Path, jobs: int) -> Iterator[Cluster]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-            shutil.rmtree(f"/tmp/soak-{port}", ignore_errors=True)
+            shutil.rmtree(short, ignore_errors=True)
