@@ -39,9 +39,6 @@ class ExampleStudy:
     note: str = ""
 
 
-WITHOUT_CARD = {"real-quality"}
-"""Shipped recipes that have none: this one holds the backbones of real-text, whose card is there, against controls."""
-
 STUDIES = {
     "quickstart": ExampleStudy("quickstart"),
     "quickstart-adapters": ExampleStudy("quickstart", among=("stack", "fuse"), store="quickstart"),
@@ -106,6 +103,7 @@ STUDIES = {
         reduced="one small made-up backbone, one seed, one intermediate task, four targets, short trainings",
     ),
     "real-text": ExampleStudy("real-text", real=True),
+    "real-quality": ExampleStudy("real-quality", real=True),
     "real-formats": ExampleStudy(
         "real-formats",
         real=True,

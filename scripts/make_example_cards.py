@@ -20,7 +20,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from example_card_studies import STUDIES, WITHOUT_CARD, ExampleStudy
+from example_card_studies import STUDIES, ExampleStudy
 
 import adapterxfer
 from adapterxfer.hub import layout
@@ -37,7 +37,7 @@ from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.sharing import sharing
 from adapterxfer.store.store import Store
 
-__all__ = ["STUDIES", "WITHOUT_CARD", "banner", "example", "make_card"]
+__all__ = ["STUDIES", "banner", "example", "make_card"]
 
 ROOT = Path(__file__).parent.parent
 CARDS = ROOT / "docs" / "cards"
