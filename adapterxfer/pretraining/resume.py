@@ -98,7 +98,7 @@ class Saving:
     """Saves one pretraining, and goes on.
 
     Args:
-        checkpoints: where; None for nowhere.
+        checkpoints: where they are kept; with None nothing is saved.
         model: its parameters are saved, tied ones once.
         optimiser: of these parameters.
         plan: the batches: a checkpoint of other batches is refused.
