@@ -23,8 +23,8 @@ from adapterxfer.plan.stages import StageMaker
 from adapterxfer.plan.systems import FUSE, MERGE, SystemMaker
 from adapterxfer.plan.targets import HEAD_ONLY
 from adapterxfer.recipe.fields import NONE, POOL
+from adapterxfer.recipe.models import AdapterSpec
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.schema import AdapterSpec
 
 CONTROL = "control"
 

@@ -11,7 +11,8 @@ from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.languages import LanguageMaker
 from adapterxfer.plan.workbench import Workbench, labels_of
 from adapterxfer.recipe.fields import Pin
-from adapterxfer.recipe.schema import AdapterSpec, Mode
+from adapterxfer.recipe.models import AdapterSpec
+from adapterxfer.recipe.train_blocks import Mode
 
 
 class IntermediateMaker:

@@ -8,7 +8,7 @@ from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.workbench import DATA_SEED, Workbench
 from adapterxfer.recipe.language_adapters import SOURCE
-from adapterxfer.recipe.schema import AdapterSpec
+from adapterxfer.recipe.models import AdapterSpec
 
 
 class LanguageMaker:

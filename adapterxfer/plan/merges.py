@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.workbench import Workbench, labels_of
-from adapterxfer.recipe.schema import AdapterSpec, Merge
+from adapterxfer.recipe.models import AdapterSpec, Merge
 
 
 class MergeMaker:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.recipe.fields import NONE, POOL
+from adapterxfer.recipe.models import AdapterSpec
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.schema import AdapterSpec
 
 FUSE = "fuse"
 MERGE = "merge"

@@ -13,8 +13,8 @@ from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.sources import Sources
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.schema import Mode
 from adapterxfer.recipe.settings import training_settings
+from adapterxfer.recipe.train_blocks import Mode
 from adapterxfer.store.keys import Stage
 
 VERSIONS = {
