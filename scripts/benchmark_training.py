@@ -9,7 +9,7 @@ gold sentences as targets; full-ft, stack and fuse, zero-shot prediction in 8 la
 in a process of its own with one thread; the sides `ours-machine` and `usual-machine` have all cores: ours through the
 default engine with a worker of one thread for each, the other with torch's threads, both with start and imports.
 `--only 256` and `--only 768`: a fixed number of steps of every variant, and prediction. `--only options`: ours alone,
-with and without kept lower layers, and several seeds in one pass, at all three widths.
+with and without kept lower layers, and several seeds in one pass, at all three widths; only if asked for.
 
 The usual way: `transformers.Trainer` for full-ft, `adapters.AdapterTrainer` for stack and fuse, random batches padded
 by the library's collators (side `usual-grouped`: its ``group_by_length``; side `usual-own-loss`, only if asked for: our
@@ -49,23 +49,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, help="folder with the original files")
     parser.add_argument("--work", type=Path, help="keep prepared tasks and backbones here, for other parts")
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="parts to measure")
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS[:3], help="parts to measure")
     parser.add_argument("--models", choices=MODELS, nargs="+", default=MODELS, help="models at 256 and 768")
     parser.add_argument("--sides", choices=SIDES, nargs="+",
                         default=SIDES[:5], help="sides of the grid")  # fmt: skip
     parser.add_argument("--targets", choices=TARGETS, nargs="+", default=TARGETS, help="targets of the grid")
-    parser.add_argument("--turns", type=int, default=3, help="of every comparison; usual-grouped runs in the first")
+    parser.add_argument(
+        "--turns", type=int, default=3, help="of every comparison; the sides but ours and usual run in the first"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2], help="of the grid in the first turn; the next "
                         "turn has the seeds that follow, so that scores are compared over all of them")  # fmt: skip
     parser.add_argument(
         "--join", type=Path, nargs="+", default=[], help="results of earlier pieces: their turns count too"
     )
-    parser.add_argument("--grid-steps", type=int, default=60, help="of a training in the grid; a fusion has half")
+    parser.add_argument("--grid-steps", type=int, default=40, help="of a training in the grid; a fusion has half")
     parser.add_argument("--steps", type=int, default=30, help="measured steps of a variant at 256 and 768")
     parser.add_argument("--batch", type=int, default=32, help="effective batch in training")
     parser.add_argument("--eval-batch", type=int, default=32, help="of the usual side; Trainer's own default is 8")
-    parser.add_argument("--test", type=int, default=200, help="test examples of a language")
-    parser.add_argument("--pretrain-tokens", type=int, default=500_000, help="of the backbone of the grid")
+    parser.add_argument("--test", type=int, default=200, help="test examples of a language at 256 and 768")
+    parser.add_argument("--grid-test", type=int, default=100, help="test examples of a language in the grid")
+    parser.add_argument("--pretrain-tokens", type=int, default=200_000, help="of the backbone of the grid")
     parser.add_argument("--threads", type=int, default=1, help="of a process of the grid")
     parser.add_argument("--json", type=Path, help="write every comparison to this file")
     asked = parser.parse_args(arguments)
@@ -81,8 +84,10 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         work = asked.work or Path(folder)
         work.mkdir(parents=True, exist_ok=True)
-        inputs = prepare(asked.data, work, test=asked.test, tokens=asked.pretrain_tokens)
-        print(f"prepared in {time.perf_counter() - began:.0f} s; batch {asked.batch}, at most {MAX_LENGTH} tokens")
+        print(f"batch {asked.batch}, at most {MAX_LENGTH} tokens")
+        if set(asked.only) != {"grid"}:
+            inputs = prepare(asked.data, work, test=asked.test, tokens=asked.pretrain_tokens)
+            print(f"prepared in {time.perf_counter() - began:.0f} s")
         plan = steps.StepPlan(asked.steps, asked.turns, asked.batch, asked.eval_batch)
         for hidden in (256, 768):
             if str(hidden) in asked.only:
@@ -90,10 +95,11 @@ def main(arguments: list[str] | None = None) -> int:
         for hidden in BACKBONES if "options" in asked.only else ():
             options.measure(inputs, hidden, plan, rows)
         if "grid" in asked.only:
+            prepare(asked.data, work, test=asked.grid_test, tokens=asked.pretrain_tokens)
             size = {name: getattr(asked, name) for name in ("batch", "eval_batch", "threads", "targets")}
             turns += [turn for path in asked.join for turn in json.loads(path.read_text(encoding="utf-8"))["turns"]]
             for turn in range(asked.turns):
-                sides = [side for side in asked.sides if turn == 0 or side != "usual-grouped"]
+                sides = [side for side in asked.sides if turn == 0 or side in SIDES[:2]]
                 seeds = [seed + turn * len(asked.seeds) for seed in asked.seeds]
                 turns.append(grid.run_sides(work, sides, {**size, "seeds": seeds, "steps": asked.grid_steps}))
             grid.report(rows, turns)
