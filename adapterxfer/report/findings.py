@@ -102,6 +102,7 @@ def find(
         ladders=beside.ladders,
         ranks=beside.ranks,
         sampling=sampling,
+        adapters={arm.label: arm.adapter for arm in study.arms if arm.adapter} if study else {},
     )
 
 

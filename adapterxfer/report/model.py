@@ -211,6 +211,7 @@ class Findings:
         ladders: gain and trend of every variant in four scopes of inference.
         ranks: rank intervals of the intermediate tasks.
         sampling: declared and realised shares of mixed intermediate trainings.
+        adapters: variant, as in `variants`, -> its adapter with its size; only variants that have one.
     """
 
     title: str
@@ -242,6 +243,7 @@ class Findings:
     ladders: tuple[Judged, ...] = ()
     ranks: tuple[Ranked, ...] = ()
     sampling: tuple[Sampled, ...] = ()
+    adapters: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """JSON values with the schema version; floats rounded to 6 digits after the point."""
