@@ -19,6 +19,14 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "report"))
 
 from planted_report import folder_for, write_planted_report
 
+FAMILIES = ("Indo-European", "Austronesian", "Niger-Congo", "Turkic", "Uralic")
+TIERS = ("high", "mid", "low", "high", "mid")
+WIDE = {"en": {"name": "English", "family": "Indo-European", "resource": "high"}} | {
+    f"l{number}": {"name": family, "family": family, "resource": tier}
+    for number, (family, tier) in enumerate(zip(FAMILIES, TIERS, strict=True))
+}
+"""As many columns as the widest tables of real studies have."""
+
 ENGINE = os.environ.get("ADAPTERXFER_LATEX", "")
 collect_ignore_glob = [] if ENGINE else ["test_*.py"]
 
@@ -42,7 +50,13 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "a": "stack", "b": "full-ft", "margin": 2.0, "each": "backbone",
         },
     ]  # fmt: skip
-    return write_planted_report(tmp_path_factory.mktemp("report"), declared) / "tables"
+    folder = write_planted_report(
+        tmp_path_factory.mktemp("report"),
+        declared,
+        intermediates=("none", "nli", "squad-gold-sentence"),
+        languages=WIDE,
+    )
+    return folder / "tables"
 
 
 @pytest.fixture(scope="session")

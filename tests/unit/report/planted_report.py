@@ -11,7 +11,12 @@ from planted_study import plant
 
 
 def write_planted_report(
-    root: Path, declared: Sequence[Mapping[str, object]], multiplicity: Mapping[str, str] | None = None
+    root: Path,
+    declared: Sequence[Mapping[str, object]],
+    multiplicity: Mapping[str, str] | None = None,
+    *,
+    intermediates: tuple[str, ...] = ("none", "nli", "qa"),
+    languages: dict[str, dict[str, str]] | None = None,
 ) -> Path:
     """Folder of a report on a gain of 10 points, with declared hypotheses."""
     from adapterxfer.recipe.hypotheses import read_hypotheses
@@ -21,7 +26,7 @@ def write_planted_report(
 
     study = plant(
         root, lambda *_: 10.0, examples=80, seeds=(1, 2, 3), variants=("full-ft", "stack"),
-        intermediates=("none", "nli", "qa"),
+        intermediates=intermediates, languages=languages,
     )  # fmt: skip
     settings = ReportSettings(
         title="A planted study", recipe="planted", synthetic=True, resamples=200,
