@@ -81,7 +81,7 @@ def _ask_model(
         predict_backbone,
         predict_trained,
     )
-    from adapterxfer.training.device import use_one_thread
+    from adapterxfer.training.device import device_for, use_one_thread
 
     use_one_thread()
 
@@ -90,7 +90,7 @@ def _ask_model(
     protocol = str(identity.get("protocol", ""))
     fmt = get_format(task.format, protocol)
     batch_tokens = int(context.settings.get("eval_batch_tokens") or BATCH_TOKENS)
-    device = str(context.settings.get("device") or "cpu")
+    device = str(device_for(str(context.settings.get("device") or "cpu")))
     notes: dict[str, Any] = {}
     layer = system.get("layer", "middle")
     layer = layer_in(protocol) if layer == "middle" else layer
