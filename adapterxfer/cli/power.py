@@ -54,6 +54,10 @@ def execute(arguments: argparse.Namespace) -> int:
             fix="adapterxfer power RECIPE, or adapterxfer power --items 1190 --discordance 0.2 --effect 2",
         )
     if arguments.recipe is not None:
+        if arguments.items:
+            raise AdapterxferError(
+                "power: --items plans a study ahead, and a recipe is asked for what is finished", fix="leave one out"
+            )
         rows = power(read_recipe(arguments), store=arguments.store, only=arguments.only)
         if arguments.json:
             say_json([asdict(row) for row in rows])
