@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from adapterxfer.catalog import (
     CONTROLS,
     METHODS,
-    ORACLE,
     VARIANTS,
     controls_of,
     known_languages,
+    oracle_label,
     overlaps,
 )
 from adapterxfer.plan.model import Cell, Plan, Refusal
@@ -178,7 +178,7 @@ class _Builder:
                 seed: int) -> Iterator[Cell]:  # fmt: skip
         """The same training with its weights selected by the target languages: a diagnostic beside the cell."""
         recipe = self.recipe
-        if not recipe.oracle or not recipe.task(target).trained or variant == MERGE:
+        if not recipe.has_oracle(target) or variant == MERGE:
             return
         if adapter is not None and adapter.language:
             self._add_refusal(Refusal(variant, target, intermediate, _NO_ORACLE))
@@ -193,7 +193,8 @@ class _Builder:
         model = self._model(backbone, target, variant, adapter, intermediate, seed, oracle=True)
         key = self.maker.predict(backbone, target, model=model)
         total, inner = self.sizes[backbone]
-        yield Cell(backbone, total, inner, CONTROL, "", NONE, target, seed, key, ORACLE + name)
+        label = oracle_label(name, self.maker.languages.without_target_dev(target))
+        yield Cell(backbone, total, inner, CONTROL, "", NONE, target, seed, key, label)
 
     def _head_only(self, backbone: str, target: str) -> Iterator[Cell]:
         """The control that trains a head on the frozen backbone: no intermediate training could change it."""

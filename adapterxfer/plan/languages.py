@@ -7,7 +7,7 @@ from typing import Any
 
 from adapterxfer.plan.arms import Add, ArmMaker
 from adapterxfer.plan.cost import CostModel
-from adapterxfer.plan.sources import Sources
+from adapterxfer.plan.sources import Source, Sources
 from adapterxfer.recipe.language_adapters import SOURCE
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.schema import Mode
@@ -42,6 +42,7 @@ class LanguageMaker:
         self._recipe, self._sources, self._arms, self._cost = recipe, sources, arms, cost
         self._add, self._backbone, self._settings, self._resources = add, backbone, settings, resources
         self._memo: dict[tuple[Any, ...], str] = {}
+        self._described: dict[str, tuple[Source, tuple[str, ...]]] = {}
 
     def adapter(self, backbone: str, code: str) -> str:
         """The adapter of one language, shared by all seeds of a study."""
@@ -77,20 +78,37 @@ class LanguageMaker:
             )
         return str(self._memo[memo])
 
+    def without_target_dev(self, name: str) -> tuple[str, ...]:
+        """Languages a task is tested in that have no development data; English is none of them."""
+        with_data = self._target_dev(name)[1]
+        return tuple(code for code in self._tested(name) if code not in with_data)
+
+    def _tested(self, name: str) -> list[str]:
+        return [code for code in self._recipe.languages_of(name) if code != SOURCE]
+
+    def _target_dev(self, name: str) -> tuple[Source, tuple[str, ...]]:
+        """Where the development data are, and the languages that have some."""
+        if name not in self._described:
+            self._described[name] = self._sources.of_target_dev(self._recipe.task(name), self._tested(name))
+        return self._described[name]
+
     def target_dev(self, name: str) -> str:
         """Development data of a task in the languages it is tested in, without English."""
         memo = ("target-dev", name)
         if memo not in self._memo:
             task, options = self._recipe.task(name), self._recipe.tasks.get(name)
+            source, languages = self._target_dev(name)
             identity = {
                 "what": "target-dev",
                 "task": name,
                 "format": task.format,
-                "source": self._sources.of_task(task),
-                "languages": [code for code in self._recipe.languages_of(name) if code != SOURCE],
+                "source": source,
+                "languages": list(languages),
                 "dev_examples": (options and options.dev_examples) or task.dev_examples,
                 "seed": DATA_SEED,
             }
+            if source["kind"] != "world":
+                identity["protocol"] = self._recipe.protocol_of(name)
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
             slug = f"{name}-target-dev"

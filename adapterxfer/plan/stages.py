@@ -12,6 +12,7 @@ from typing import Any, Literal
 from adapterxfer.catalog import UNTRAINED
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.stand_ins import shared_heads
+from adapterxfer.catalog.systems import BY_LANGUAGE
 from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.backbones import Backbones, backbone_identity
 from adapterxfer.plan.cost import CostModel
@@ -356,6 +357,7 @@ class StageMaker:
         """Selection by development data in the target languages, in place of what the recipe selects by."""
         settings = {key: value for key, value in identity["settings"].items() if key != "mean_of"}
         identity["settings"] = {**settings, "selection": "oracle"}
+        identity["selected_by"] = BY_LANGUAGE
         inputs["target_dev"] = self.languages.target_dev(task)
 
     def _add_language(

@@ -22,6 +22,7 @@ from adapterxfer.recipe.fields import (
     IntermediateName,
     MethodName,
     OneOrMany,
+    Oracle,
     Pins,
     PlainName,
     Rate,
@@ -343,7 +344,7 @@ class RecipeModel(Section):
     mlm_mix: MlmMix | None = None
     translated: Translated | None = None
     language_adapters: LanguageAdapters | None = None
-    oracle: Literal[True] | None = None
+    oracle: Oracle | None = None
     world: bool = False
     low_resource: LowResource | None = None
     fusion_task: TaskName | None = None
