@@ -92,8 +92,7 @@ def describe_target_dev(
     needs = [need for need in needs if need.language in spoken]
     problems = [need.problem for need in needs if need.problem]
     if not spoken:
-        shown = " or ".join(f"*/{pattern}" for pattern in dict.fromkeys(p for n in find_dev(task, (), languages[:1])
-                                                                        for p in n.expected))  # fmt: skip
+        shown = " or ".join(f"*/{name}" for need in find_dev(task, (), languages[:1]) for name in need.expected)
         problems.append(f"no language has a development file, such as {shown}")
     if problems:
         lines = [f"data_root '{root}': oracle on {task}:", *(f"    {line}" for line in problems)]
