@@ -14,7 +14,8 @@ from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.also import DEFAULT, Also
 from adapterxfer.recipe.fields import MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
-from adapterxfer.recipe.schema import Merge, RecipeModel
+from adapterxfer.recipe.models import Merge
+from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest
 
