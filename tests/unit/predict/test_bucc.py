@@ -24,8 +24,8 @@ def test_bucc_mines_equal_sentences_and_leaves_repeated_ones_out(tmp_path, backb
     fmt = get_format("retrieval", tasks()["bucc2018"].protocol)
     assert (fmt.special_tokens, fmt.centred) == (True, False)
     embedder = Embedder(
-        lambda ids, mask: loaded.model(ids, mask).last_hidden_state, fmt.make_head(16, (), generator=torch.Generator()),
-        fmt, loaded.tokenizer, max_length=32,
+        lambda ids, mask, *_: loaded.model(ids, mask).last_hidden_state,
+        fmt.make_head(16, (), generator=torch.Generator()), fmt, loaded.tokenizer, max_length=32,
     )  # fmt: skip
     queries, predictions, notes = predict_pool(task, ["de"], embedder)
     assert [e.example_id for e in queries] == [f"de-{i}" for i in range(8)]
@@ -44,8 +44,8 @@ def test_bucc_without_a_sample_tunes_each_half_on_the_other(tmp_path, backbone_f
     fmt = get_format("retrieval", protocol)
     assert (fmt.special_tokens, fmt.centred) == (True, False)
     embedder = Embedder(
-        lambda ids, mask: loaded.model(ids, mask).last_hidden_state, fmt.make_head(16, (), generator=torch.Generator()),
-        fmt, loaded.tokenizer, max_length=32,
+        lambda ids, mask, *_: loaded.model(ids, mask).last_hidden_state,
+        fmt.make_head(16, (), generator=torch.Generator()), fmt, loaded.tokenizer, max_length=32,
     )  # fmt: skip
     *_, notes = predict_pool(task, ["de"], embedder, protocol)
     assert len(notes["thresholds"]["de"]) == 2
