@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from adapterxfer.report.tables import Column, Table
+from adapterxfer.report.table_shape import Column, Table
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
