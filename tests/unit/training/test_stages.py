@@ -72,7 +72,7 @@ def test_every_variant_trains_and_loads(run: Any, world: Path, nli: Path, backbo
         with torch.no_grad():
             outputs[variant] = model(ids, mask)[0, :5]
         rows = verdicts(folder)
-        assert set(rows) == {assertion.name for assertion in TABLE}
+        assert set(rows) == {a.name for a in TABLE if {"built", "trained"} & set(a.when)}
         assert all((row["value"] is None) == (row["kind"] == "not applicable") for row in rows.values())
         assert all(row["because"] for row in rows.values() if row["value"] is None)
     plain = backbone.model(input_ids=ids, attention_mask=mask).last_hidden_state[0, :5]
