@@ -10,9 +10,9 @@ from adapterxfer.variants.assertions import TABLE, Rule
 HEAD = """# What is asserted of every model
 
 Made by `python scripts/table_assertions.py > docs/design/assertions.md` from `variants/assertions.py`. A model is
-measured after it is built and again after it is trained, or after it was merged from others; a number outside its bound
-ends the stage, and every number goes into `model.json`. *n/a* says why an assertion does not apply. `adapter` is a fresh
-adapter alone: intermediates, baselines, and adapters of languages.
+measured after it is built and again after it is trained, or after it was merged from others; a number outside its
+bound ends the stage, and every number goes into `model.json`. *n/a* says why an assertion does not apply. `adapter` is
+a fresh adapter alone: intermediates, baselines, and adapters of languages.
 
 Rules of a method replace those of the variant wherever the assertion applies at all; the last column holds where a
 language's adapter lies below. Mutants that each assertion catches: `tests/unit/variants/test_assertions.py`,
