@@ -73,6 +73,8 @@ class Trace(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        if func.namespace == "prim":  # asks for a device or a shape
+            return func(*args, **(kwargs or {}))
         self.look()
         found = func(*args, **(kwargs or {}))
         for leaf in tree_leaves(found):
@@ -87,8 +89,9 @@ class Trace(TorchDispatchMode):
         self.look()
 
     def look(self) -> None:
-        """Note what has been freed."""
-        gone = [address for address, (_, reference) in self._known.items() if reference.expired()]
+        """Note what has been freed; looks at all, since asking one after the other is the only way."""
+        expired = torch.UntypedStorage._expired
+        gone = [address for address in self._known if expired(address)]
         for address in gone:
             self.events.append(Event(self._known.pop(address)[0], 0))
 
