@@ -20,7 +20,7 @@ from adapterxfer.store.keys import Stage
 from adapterxfer.variants.assertions import TABLE
 from adapterxfer.variants.composition import HeadPart
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.storage import load_model, read_weights
+from adapterxfer.variants.storage import load_model, read_weights, stored_size
 
 FORMATS = {"nli": "sequence_classification", "pos": "tagging", "qa": "span_qa"}
 
@@ -259,3 +259,18 @@ def test_what_went_on_in_this_run_is_told_by_the_stage_and_by_no_artefact() -> N
     told = {"resumed_at": 1, "processes": 2, "sharding": "fsdp", "memory_ran_out": list(halved)}
     assert _this_run(busy) == told
     assert busy.as_json() == quiet.as_json()
+
+
+def test_sizes_of_stored_models_leave_heads_out(
+    run: Any, merged: Any, world: Path, nli: Path, backbone: LoadedBackbone
+) -> None:
+    target = run("train_target", {"data": world / "pos"})
+    stack = run("train_target", {"data": world / "pos", "intermediate": nli}, composition="stack")
+    full = run("train_target", {"data": world / "pos"}, mode="full")
+    adapter = sum(t.numel() for n, t in read_weights(target).items() if n.startswith("adapters."))
+    whole = backbone.parameters.total
+    assert stored_size(target) == {"total": whole + adapter, "trainable": adapter}
+    assert stored_size(stack) == {"total": whole + 2 * adapter, "trainable": adapter}
+    assert stored_size(full) == {"total": whole, "trainable": whole}
+    assert stored_size(run("train_target", {"data": world / "pos"}, mode="head")) == {"total": whole, "trainable": 0}
+    assert stored_size(merged([target, nli])) == {"total": whole + adapter}
