@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from adapterxfer.data.examples import Example, FormatName
 from adapterxfer.errors import DataError
+from adapterxfer.formats.reads import Reads
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,17 +65,20 @@ class Batch:
         attention_mask: shape ``(rows, width)``, int64, 1 at real tokens.
         sizes: outputs that belong to each feature (words, choices, or 1), in order.
         fields: the format's own tensors.
+        reads: what the head reads; None for everything.
     """
 
     input_ids: Tensor
     attention_mask: Tensor
     sizes: tuple[int, ...]
     fields: dict[str, Tensor] = field(default_factory=dict)
+    reads: Reads | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
         moved = {name: tensor.to(device) for name, tensor in self.fields.items()}
-        return Batch(self.input_ids.to(device), self.attention_mask.to(device), self.sizes, moved)
+        reads = None if self.reads is None else self.reads.to(device)
+        return Batch(self.input_ids.to(device), self.attention_mask.to(device), self.sizes, moved, reads)
 
 
 class Loss(NamedTuple):

@@ -12,9 +12,10 @@ from adapterxfer.errors import DataError
 from adapterxfer.formats.base import Feature, Format
 from adapterxfer.formats.encoded import Encoded
 from adapterxfer.formats.memory import out_of_memory
+from adapterxfer.formats.reads import Reads
 
-Forward = Callable[[Tensor, Tensor], Tensor]
-"""Token ids and attention mask, each ``(rows, width)``, to hidden states ``(rows, width, hidden)``."""
+Forward = Callable[[Tensor, Tensor, Reads | None], Tensor]
+"""Token ids and attention mask, each ``(rows, width)``, to hidden states ``(rows, width, hidden)``, or those read."""
 
 BATCH_TOKENS = 2048
 """Default padded tokens per batch; on CPU the activations of a small model then stay in the cache."""
@@ -95,7 +96,7 @@ def _results(
             indices = waiting.pop()
             try:
                 batch = fmt.collate([features[i] for i in indices], pad_id=pad_id).to(device)
-                outputs = head(forward(batch.input_ids, batch.attention_mask), batch)
+                outputs = head(forward(batch.input_ids, batch.attention_mask, batch.reads), batch)
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error) or len(indices) == 1:
                     raise

@@ -28,6 +28,7 @@ from torch.nn import functional
 from adapterxfer.data.examples import Example
 from adapterxfer.errors import StageError
 from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, new_linear, pad_sequences
+from adapterxfer.formats.reads import reads_of
 
 NAME = "mlm"
 """Name of the objective among the tasks of a training."""
@@ -142,7 +143,10 @@ class MaskedLm:
             "column": torch.tensor([place for places in columns for place in places]),
             "target": torch.tensor([token for feature in features for token in feature.target[1]]),
         }
-        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), (1,) * len(features), fields)
+        read = np.zeros(ids.shape, dtype=bool)
+        read[fields["row"].numpy(), fields["column"].numpy()] = True
+        sizes = (1,) * len(features)
+        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), sizes, fields, reads_of(read))
 
     def make_head(
         self, hidden_size: int, labels: Sequence[str], *, generator: torch.Generator, std: float = HEAD_INIT_STD

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from adapterxfer.data.examples import ChoiceExample, Example
 from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, SentenceHead, pad_sequences
+from adapterxfer.formats.reads import first_tokens
 from adapterxfer.formats.tokenization import encoder_for
 
 
@@ -51,7 +52,7 @@ class MultipleChoice:
             "target": torch.tensor([f.target for f in features], dtype=torch.int64),
             "choices": torch.from_numpy(choices),
         }
-        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), sizes, fields)
+        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), sizes, fields, first_tokens(*ids.shape))
 
     def make_head(
         self,

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from adapterxfer.data.examples import Example, PairExample
 from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, SentenceHead, label_ids, pad_sequences
+from adapterxfer.formats.reads import first_tokens
 from adapterxfer.formats.tokenization import encoder_for
 
 
@@ -49,7 +50,8 @@ class SequenceClassification:
         """Field ``target``: label indices, shape ``(rows,)``."""
         ids, mask = pad_sequences(features, pad_id=pad_id)
         target = torch.tensor([f.target for f in features], dtype=torch.int64)
-        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), (1,) * len(features), {"target": target})
+        sizes, reads = (1,) * len(features), first_tokens(*ids.shape)
+        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), sizes, {"target": target}, reads)
 
     def make_head(
         self, hidden_size: int, labels: Sequence[str], *, generator: torch.Generator, std: float = HEAD_INIT_STD

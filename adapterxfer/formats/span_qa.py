@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from adapterxfer.data.examples import Example, SpanExample
 from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, new_linear, pad_sequences
+from adapterxfer.formats.reads import reads_of
 from adapterxfer.formats.tokenization import Encoder, Pieces, encoder_for
 
 
@@ -112,7 +113,10 @@ class SpanQa:
             "end": torch.tensor([t.end for t in targets], dtype=torch.int64),
             "allowed": torch.from_numpy(allowed),
         }
-        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), (1,) * len(features), fields)
+        read = allowed.copy()
+        read[:, 0] = True  # what windows without an answer point at
+        sizes = (1,) * len(features)
+        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), sizes, fields, reads_of(read))
 
     def make_head(
         self,

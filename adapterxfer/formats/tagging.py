@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from adapterxfer.data.examples import Example, TaggingExample
 from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, label_ids, new_linear, pad_sequences
+from adapterxfer.formats.reads import reads_of
 from adapterxfer.formats.tokenization import Encoder, encoder_for
 
 
@@ -62,12 +63,14 @@ class Tagging:
         width = ids.shape[1]
         targets = [cast("WordTargets", f.target) for f in features]
         positions = [row * width + p for row, target in enumerate(targets) for p in target.positions]
+        read = np.zeros(ids.shape, dtype=bool)
+        read.reshape(-1)[positions] = True
         fields = {
             "positions": torch.tensor(positions, dtype=torch.int64),
             "target": torch.tensor([tag for target in targets for tag in target.tags], dtype=torch.int64),
         }
         sizes = tuple(len(target.positions) for target in targets)
-        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), sizes, fields)
+        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), sizes, fields, reads_of(read))
 
     def make_head(
         self, hidden_size: int, labels: Sequence[str], *, generator: torch.Generator, std: float = HEAD_INIT_STD

@@ -193,7 +193,7 @@ class Bundle:
             for indices in token_batches(encoded.features, BATCH_TOKENS):
                 batch = fmt.collate([encoded.features[i] for i in indices], pad_id=encoded.pad_id)
                 batch = batch.to(self.model.device)
-                hidden = self.model(batch.input_ids, batch.attention_mask)
+                hidden = self.model(batch.input_ids, batch.attention_mask, batch.reads)
                 yield [encoded.features[i].example for i in indices], self.model.heads[head.id](hidden, batch), batch
 
     def _decoded(self, head: HeadEntry, examples: Sequence[Mapping[str, Any]]) -> list[str]:

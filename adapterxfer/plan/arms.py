@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from adapterxfer.catalog.arms import split_arm
-from adapterxfer.plan.sources import Sources
-from adapterxfer.recipe.recipe import Recipe
-
-Add = Callable[[str, dict[str, Any], dict[str, str], str, dict[str, Any], dict[str, Any]], str]
+from adapterxfer.plan.workbench import Workbench
 
 TEXT_SEED = 0
 """Every system of a study reads the same texts and translations."""
@@ -32,14 +29,10 @@ class ArmParts:
 
 
 class ArmMaker:
-    """Makes the prepare stages of arms.
+    """Makes the prepare stages of arms."""
 
-    Args:
-        add: adds a stage to the plan and gives its key.
-    """
-
-    def __init__(self, recipe: Recipe, sources: Sources, add: Add) -> None:
-        self._recipe, self._sources, self._add = recipe, sources, add
+    def __init__(self, bench: Workbench) -> None:
+        self._recipe, self._sources, self._add = bench.recipe, bench.sources, bench.add
         self._memo: dict[str, str] = {}
 
     def of(self, name: str, parts: Sequence[str]) -> ArmParts:

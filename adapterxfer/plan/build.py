@@ -10,29 +10,23 @@ from contextlib import contextmanager
 from adapterxfer.catalog import (
     CONTROLS,
     METHODS,
-    ORACLE,
     VARIANTS,
     controls_of,
-    known_languages,
+    oracle_label,
     overlaps,
 )
 from adapterxfer.plan.model import Cell, Plan, Refusal
+from adapterxfer.plan.report_stage import add_report
 from adapterxfer.plan.select import Selection
 from adapterxfer.plan.sources import Sources
-from adapterxfer.plan.stages import HEAD_ONLY, VERSIONS, StageMaker
+from adapterxfer.plan.stages import StageMaker
+from adapterxfer.plan.systems import FUSE, MERGE, SystemMaker
+from adapterxfer.plan.targets import HEAD_ONLY
 from adapterxfer.recipe.fields import NONE, POOL
+from adapterxfer.recipe.models import AdapterSpec
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.schema import AdapterSpec
-from adapterxfer.recipe.tiers import tiered
-from adapterxfer.store.keys import Stage
 
 CONTROL = "control"
-FUSE = "fuse"
-MERGE = "merge"
-SOUP_STEP = 1_000_000
-"""The runs in a soup of seed s have the seeds s, s + 10^6, s + 2 x 10^6...: soups of different seeds share no run."""
-FULL = "full-ft"
-STAND_INS = " (stand-ins from the synthetic world)"
 
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
 _NO_MERGE = "there is no model of this target that could be merged with the intermediate's; use a soup"
@@ -58,16 +52,17 @@ def build_plan(recipe: Recipe, *, only: Sequence[str] = (), sources: Sources | N
     builder = _Builder(recipe, Selection(recipe, only), sources or Sources(recipe))
     with _without_collection():
         cells = [*builder.grid(), *builder.controls()]
-        builder.add_report(cells)
+        add_report(builder.maker, cells)
+    bench = builder.maker.bench
     return Plan(
         recipe=recipe,
-        stages=builder.maker.stages,
+        stages=bench.stages,
         cells=tuple(cells),
         unavailable=dict(sorted(builder.unavailable.items())),
         refused=tuple(builder.refused),
         excluded=dict(builder.selection.excluded),
-        needs_measurement=any("measure" in stage.resources for stage in builder.maker.stages.values()),
-        missing_data=builder.maker.sources.missing or builder.maker.backbones.missing,
+        needs_measurement=any("measure" in stage.resources for stage in bench.stages.values()),
+        missing_data=bench.sources.missing or bench.backbones.missing,
     )
 
 
@@ -90,16 +85,17 @@ class _Builder:
         self.recipe = recipe
         self.selection = selection
         self.maker = StageMaker(recipe, sources)
+        self.systems = SystemMaker(recipe, self.maker)
         self.unavailable: Counter[tuple[str, str]] = Counter()
         self.refused: list[Refusal] = []
         self._oracles: set[tuple[str, str, str, int]] = set()
-        self.sizes = {name: self.maker.backbones.size(name) for name in recipe.backbones}
+        self.sizes = {name: self.maker.bench.backbones.size(name) for name in recipe.backbones}
         self.missing = self._missing()
 
     def _missing(self) -> dict[tuple[str, str], bool]:
         """(kind, name) of everything in the recipe that this version cannot run."""
         recipe = self.recipe
-        named = [("backbone", name, self.maker.backbones.available(name)) for name in recipe.backbones]
+        named = [("backbone", name, self.maker.bench.backbones.available(name)) for name in recipe.backbones]
         named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
         named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
         named += [("adapter method", spec.method, METHODS[spec.method].available) for spec in recipe.adapters]
@@ -166,7 +162,7 @@ class _Builder:
                 if not self.selection.keeps(backbone, variant, method, intermediate, target, seed):
                     continue
                 self._count_missing(backbone, variant, method, intermediate, target)
-                model = self._system(backbone, target, variant, adapter, intermediate, seed)
+                model = self.systems.answering(backbone, target, variant, adapter, intermediate, seed)
                 above = adapter is not None and bool(adapter.language)
                 for also in (None, *self.recipe.also_of(target)):
                     key = self.maker.predict(backbone, target, model=model, above_language=above, also=also)
@@ -177,8 +173,7 @@ class _Builder:
     def _oracle(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
                 seed: int) -> Iterator[Cell]:  # fmt: skip
         """The same training with its weights selected by the target languages: a diagnostic beside the cell."""
-        recipe = self.recipe
-        if not recipe.oracle or not recipe.task(target).trained or variant == MERGE:
+        if not self.recipe.has_oracle(target) or variant == MERGE:
             return
         if adapter is not None and adapter.language:
             self._add_refusal(Refusal(variant, target, intermediate, _NO_ORACLE))
@@ -190,10 +185,11 @@ class _Builder:
         if (backbone, target, name, seed) in self._oracles:
             return
         self._oracles.add((backbone, target, name, seed))
-        model = self._model(backbone, target, variant, adapter, intermediate, seed, oracle=True)
+        model = self.systems.trained(backbone, target, variant, adapter, intermediate, seed, oracle=True)
         key = self.maker.predict(backbone, target, model=model)
         total, inner = self.sizes[backbone]
-        yield Cell(backbone, total, inner, CONTROL, "", NONE, target, seed, key, ORACLE + name)
+        label = oracle_label(name, self.maker.target_dev.without(target))
+        yield Cell(backbone, total, inner, CONTROL, "", NONE, target, seed, key, label)
 
     def _head_only(self, backbone: str, target: str) -> Iterator[Cell]:
         """The control that trains a head on the frozen backbone: no intermediate training could change it."""
@@ -240,54 +236,6 @@ class _Builder:
         self._add_refusal(Refusal(variant, target, intermediate, _NO_FUSION if of == FUSE else _NO_MERGE))
         return True
 
-    def _system(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
-                seed: int) -> str:  # fmt: skip
-        """Key of the model that answers in one cell; empty for the untouched backbone."""
-        if variant == MERGE:
-            return self._merged(backbone, target, adapter, intermediate, seed)
-        return self._model(backbone, target, variant, adapter, intermediate, seed)
-
-    def _model(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
-               seed: int, *, oracle: bool = False) -> str:  # fmt: skip
-        """Key of the trained model of one cell; empty for the untouched backbone."""
-        maker = self.maker
-        if not self.recipe.task(target).trained:
-            if intermediate == NONE:
-                return ""
-            if variant == FUSE and adapter is not None and self.recipe.fusion_task:
-                fused = self.recipe.single_intermediates()
-                task = self.recipe.fusion_task
-                own = task not in fused
-                return maker.fusion(backbone, adapter, intermediate, fused, task, seed, with_target=own)
-            return maker.intermediate(backbone, adapter, intermediate, seed)
-        if intermediate == NONE:
-            return maker.target(backbone, adapter, "fresh", NONE, target, seed, oracle=oracle)
-        if variant == FUSE and adapter is not None:
-            fused = self.recipe.single_intermediates() if intermediate == POOL else (intermediate,)
-            return maker.fusion(backbone, adapter, intermediate, fused, target, seed, oracle=oracle)
-        composition = "stack" if variant == "stack" else "sequential"
-        return maker.target(backbone, adapter, composition, intermediate, target, seed, oracle=oracle)
-
-    def _merged(self, backbone: str, target: str, adapter: AdapterSpec | None, intermediate: str, seed: int) -> str:
-        """Key of the merged model of one cell; empty for the untouched backbone."""
-        how = self.recipe.merging
-        if how.members is not None:
-            seeds = [seed + SOUP_STEP * number for number in range(how.members)]
-            members = [self._model(backbone, target, how.of, adapter, intermediate, own) for own in seeds]
-            if not members[0]:
-                return ""
-            weights = [1 / how.members] * how.members
-        else:
-            # The target's own model comes first: the merged one answers with its head.
-            members = [self._model(backbone, target, how.of, adapter, NONE, seed)]
-            if intermediate == NONE:
-                return members[0]
-            parts = self.recipe.single_intermediates() if intermediate == POOL else (intermediate,)
-            members += [self.maker.intermediate(backbone, adapter, part, seed) for part in parts]
-            rest = 1 - how.intermediate if how.target is None else how.target
-            weights = [rest, *([how.intermediate / len(parts)] * len(parts))]
-        return self.maker.merge(backbone, adapter, how, members, weights, intermediate, target, seed)
-
     def controls(self) -> Iterator[Cell]:
         """Cells of the baselines that stand beside the scores."""
         wanted = self.recipe.controls
@@ -306,40 +254,3 @@ class _Builder:
                     total, inner = self.sizes[backbone] if backbone else (0, 0)
                     key = self.maker.predict(backbone, target, control=name)
                     yield Cell(backbone, total, inner, CONTROL, "", NONE, target, 0, key, name)
-
-    def add_report(self, cells: Sequence[Cell]) -> None:
-        """The last stage: it reads all predictions, each once."""
-        roles: dict[str, str] = {}
-        for cell in cells:
-            roles.setdefault(cell.predict, f"predict.{len(roles)}")
-        recipe = self.recipe
-        identity = {
-            "recipe": recipe.name,
-            "title": (recipe.title or recipe.name) + (STAND_INS if recipe.world else ""),
-            "synthetic": recipe.synthetic,
-            "statistics": recipe.statistics.identity(),
-            "cells": [{**cell.labels(), "predict": roles[cell.predict]} for cell in cells],
-        }
-        if recipe.low_resource is not None and not recipe.synthetic:
-            codes = sorted({code for cell in cells for code in recipe.languages_of(cell.target)})
-            table = tiered(recipe, known_languages())
-            identity["languages"] = {
-                code: {"name": table[code].name, "family": table[code].family, "resource": table[code].resource}
-                for code in codes
-            }
-        inputs = {role: key for key, role in roles.items()}
-        trained = dict.fromkeys(cell.backbone for cell in cells if recipe.is_own(cell.backbone))
-        inputs |= {f"pretrain.{name}": self.maker.pretrain(name) for name in trained}
-        inputs |= self._mixed()
-        stage = Stage("report", VERSIONS["report"], identity, inputs, recipe.name, {"recipe": recipe.name}, {})
-        self.maker.stages[stage.key] = stage
-
-    def _mixed(self) -> dict[str, str]:
-        """Intermediate trainings on several tasks, with masked text or translations: the report shows their shares."""
-        found: dict[str, str] = {}
-        for key, stage in self.maker.stages.items():
-            parts = stage.identity.get("tasks") or ()
-            mixed = len(parts) > 1 or "mlm" in stage.identity or "translated" in stage.identity
-            if stage.kind == "train_intermediate" and mixed:
-                found[f"mixed.{len(found)}.{stage.labels['intermediate']}"] = key
-        return found

@@ -1,46 +1,22 @@
-"""Makes the stages of language adapters, and of development data in the target languages."""
+"""Makes the stages of language adapters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from adapterxfer.plan.arms import Add, ArmMaker
-from adapterxfer.plan.cost import CostModel
-from adapterxfer.plan.sources import Sources
+from adapterxfer.plan.arms import ArmMaker
+from adapterxfer.plan.inputs import InputMaker
+from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.language_adapters import SOURCE
-from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.schema import Mode
-
-DATA_SEED = 0
-"""Every system of a study sees the same examples; seeds of the study move initialisation and order."""
-
-BackboneOf = Callable[[str], tuple[dict[str, Any], dict[str, str]]]
-"""Name -> identity, and the input that provides it."""
+from adapterxfer.recipe.models import AdapterSpec
 
 
 class LanguageMaker:
-    """Builds and remembers these stages.
+    """Builds and remembers these stages."""
 
-    Args:
-        add: adds a stage to the plan and gives its key.
-        backbone, settings, resources: of `StageMaker`.
-    """
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        sources: Sources,
-        arms: ArmMaker,
-        cost: CostModel,
-        *,
-        add: Add,
-        backbone: BackboneOf,
-        settings: Callable[[str, str, str, str], dict[str, Any]],
-        resources: Callable[[str, Mode, float], dict[str, Any]],
-    ) -> None:
-        self._recipe, self._sources, self._arms, self._cost = recipe, sources, arms, cost
-        self._add, self._backbone, self._settings, self._resources = add, backbone, settings, resources
+    def __init__(self, bench: Workbench, inputs: InputMaker, arms: ArmMaker) -> None:
+        self._bench, self._recipe = bench, bench.recipe
+        self._inputs, self._arms = inputs, arms
         self._memo: dict[tuple[Any, ...], str] = {}
 
     def adapter(self, backbone: str, code: str) -> str:
@@ -49,8 +25,8 @@ class LanguageMaker:
         if memo not in self._memo:
             option = self._recipe.language_adapters
             assert option is not None, "the check of the recipe asks for the option"
-            who, inputs = self._backbone(backbone)
-            settings = self._settings("", "language", "", backbone)
+            who, inputs = self._inputs.backbone(backbone)
+            settings = self._bench.settings("", "language", "", backbone)
             identity = {
                 "backbone": who,
                 "adapter": option.adapter(),
@@ -69,30 +45,18 @@ class LanguageMaker:
                 "language": code,
             }
             texts = self._arms.texts_of(option.texts, code, option.lines)
-            cost = self._cost.language(backbone, settings, option.lines)
-            resources = self._resources(backbone, "language", cost)
+            cost = self._bench.cost.language(backbone, settings, option.lines)
+            resources = self._bench.resources(backbone, "language", cost)
             slug = f"{backbone}-language-{code}"
-            self._memo[memo] = self._add(
+            self._memo[memo] = self._bench.add(
                 "train_language", identity, {"texts": texts, **inputs}, slug, labels, resources
             )
-        return str(self._memo[memo])
+        return self._memo[memo]
 
-    def target_dev(self, name: str) -> str:
-        """Development data of a task in the languages it is tested in, without English."""
-        memo = ("target-dev", name)
-        if memo not in self._memo:
-            task, options = self._recipe.task(name), self._recipe.tasks.get(name)
-            identity = {
-                "what": "target-dev",
-                "task": name,
-                "format": task.format,
-                "source": self._sources.of_task(task),
-                "languages": [code for code in self._recipe.languages_of(name) if code != SOURCE],
-                "dev_examples": (options and options.dev_examples) or task.dev_examples,
-                "seed": DATA_SEED,
-            }
-            if options and options.test_seed:
-                identity["test_seed"] = options.test_seed
-            slug = f"{name}-target-dev"
-            self._memo[memo] = self._add("prepare", identity, {}, slug, {"task": slug}, {})
-        return str(self._memo[memo])
+    def add_to(
+        self, adapter: AdapterSpec | None, backbone: str, identity: dict[str, Any], inputs: dict[str, str]
+    ) -> None:
+        """The adapter of the training language, for adapters that go above it."""
+        if adapter is not None and adapter.language:
+            identity["language"] = SOURCE
+            inputs["language"] = self.adapter(backbone, SOURCE)

@@ -75,7 +75,7 @@ class Embedder:
             for indices in token_batches(features, self.batch_tokens):
                 chosen = [features[i] for i in indices]
                 batch = self.fmt.collate(chosen, pad_id=self.encoder.pad_id).to(self.device)
-                outputs = self.head(self.forward(batch.input_ids, batch.attention_mask), batch)
+                outputs = self.head(self.forward(batch.input_ids, batch.attention_mask, batch.reads), batch)
                 for index, row in zip(indices, outputs.float().cpu().numpy(), strict=True):
                     rows[index] = row
         place = {text: index for index, text in enumerate(unique)}

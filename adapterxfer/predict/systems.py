@@ -17,6 +17,7 @@ from adapterxfer.errors import VariantError
 from adapterxfer.formats.base import Batch, Format
 from adapterxfer.formats.encoded import Encoded, encode_split
 from adapterxfer.formats.inference import BATCH_TOKENS, Forward, predict_encoded
+from adapterxfer.formats.reads import Reads
 from adapterxfer.formats.retrieval import Retrieval
 from adapterxfer.predict.languages import head_for, model_of, predict_by_language, refuse_two_languages
 from adapterxfer.predict.pools import Embedder, pooling_format
@@ -99,7 +100,7 @@ def _forward_of(backbone: LoadedBackbone, layer: Layer, device: str) -> Forward:
     module: Any = backbone.model
     module.to(device)
 
-    def forward(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def forward(input_ids: Tensor, attention_mask: Tensor, _: Reads | None = None) -> Tensor:
         return encode(module, input_ids, attention_mask, until=until)
 
     return forward
@@ -183,7 +184,7 @@ class _Plain(nn.Module):
 def _layer_of(model: TransferModel, layer: Layer) -> Forward:
     until = layer_number(layer, model.loaded.layers)
 
-    def forward(input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def forward(input_ids: Tensor, attention_mask: Tensor, _: Reads | None = None) -> Tensor:
         return model.hidden_states(input_ids, attention_mask, layer=until)
 
     return forward

@@ -14,7 +14,8 @@ from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.also import DEFAULT, Also
 from adapterxfer.recipe.fields import MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
-from adapterxfer.recipe.schema import Merge, RecipeModel
+from adapterxfer.recipe.models import Merge
+from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest
 
@@ -75,6 +76,11 @@ class Recipe(RecipeModel):
             return str(config["model_type"])
         except (OSError, ValueError, KeyError, TypeError):
             return ""  # the plan says what is wrong with the folder
+
+    def has_oracle(self, target: str) -> bool:
+        """Whether trainings on a target get a diagnostic that is selected by the target languages."""
+        asked = self.oracle is True or (self.oracle is not None and target in self.oracle)
+        return asked and self.task(target).trained
 
     @property
     def synthetic(self) -> bool:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.recipe.also import Also, Layer
 from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
@@ -22,123 +20,21 @@ from adapterxfer.recipe.fields import (
     IntermediateName,
     MethodName,
     OneOrMany,
-    Pins,
+    Oracle,
     PlainName,
-    Rate,
     Seed,
-    Share,
     SingleIntermediateName,
     TargetName,
     TaskName,
     VariantName,
     problem,
-    unknown,
 )
 from adapterxfer.recipe.hypotheses import Hypothesis, Margin, Method
 from adapterxfer.recipe.language_adapters import LanguageAdapters
+from adapterxfer.recipe.low_resource import LowResource
+from adapterxfer.recipe.models import AdapterSpec, BackboneSource, Commit, FusionOptions, Merge, RepositoryName, Reuse
 from adapterxfer.recipe.series import Pretrain
-from adapterxfer.recipe.tiers import LowResource
-
-METHODS_OF_SOME_LAYERS = ("seq_bn", "double_seq_bn", "par_bn")
-PHASES = ("intermediate", "target", "fusion")
-MODES = ("full-ft", "adapters", "fuse", "head-only", "language")
-Mode = Literal["full-ft", "adapters", "fuse", "head-only", "language"]
-
-
-def _train_key(value: str, info: ValidationInfo) -> str:
-    known = ("default", *PHASES, *MODES, *(info.context or {}).get("train", ()))
-    if value not in known:
-        raise unknown(value, known)
-    return value
-
-
-TrainKey = Annotated[str, AfterValidator(_train_key)]
-
-
-class TrainSettings(Section):
-    """Settings of one training; an absent key leaves the value of a more general block."""
-
-    learning_rate: Rate | None = None
-    batch_size: Count | None = None
-    steps: Count | None = None
-    epochs: Annotated[float, Field(gt=0, le=1000)] | None = None
-    warmup_fraction: Share | None = None
-    schedule: Literal["linear", "cosine", "constant"] | None = None
-    weight_decay: Share | None = None
-    clip: Annotated[float, Field(ge=0, le=1e6)] | None = None
-    dtype: Literal["fp32", "bf16"] | None = None
-    max_length: Annotated[int, Field(ge=8, le=8192)] | None = None
-    selection: Literal["last", "dev", "mean"] | None = None
-    mean_of: Annotated[int, Field(ge=1, le=10)] | None = None
-    gradient_checkpointing: bool | None = None
-    compile: bool | None = None
-    cache_bottom: bool | None = None
-
-    @model_validator(mode="after")
-    def _one_length(self) -> TrainSettings:
-        if self.steps is not None and self.epochs is not None:
-            raise problem("steps and epochs both set the length of a training; keep one", key=True)
-        return self
-
-
-class TrainBlock(TrainSettings):
-    """Settings of a task or backbone, with blocks for single modes inside."""
-
-    full_ft: TrainSettings | None = Field(default=None, alias="full-ft")
-    adapters: TrainSettings | None = None
-    fuse: TrainSettings | None = None
-    head_only: TrainSettings | None = Field(default=None, alias="head-only")
-    language: TrainSettings | None = None
-
-
-class AdapterSpec(Section):
-    """One adapter method with its size.
-
-    ``layers`` leaves the lower half of the backbone without adapters; ``language`` puts them above the adapters that
-    ``language_adapters`` trains.
-    """
-
-    method: MethodName
-    reduction_factor: Annotated[int, Field(ge=1, le=4096)] | None = None
-    bottleneck_size: Annotated[int, Field(ge=1, le=65536)] | None = None
-    rank: Annotated[int, Field(ge=1, le=4096)] | None = None
-    prefix_length: Annotated[int, Field(ge=1, le=4096)] | None = None
-    layers: Literal["upper-half"] | None = None
-    language: Literal[True] | None = None
-
-    @model_validator(mode="after")
-    def _sizes(self) -> AdapterSpec:
-        given = [
-            name for name in ("reduction_factor", "bottleneck_size", "rank", "prefix_length") if getattr(self, name)
-        ]
-        allowed = METHODS[self.method].sizes
-        for name in given:
-            if name not in allowed:
-                raise problem(
-                    f"adapter method '{self.method}' has no {name}; it has: {', '.join(allowed) or 'no size'}"
-                )
-        if self.layers and self.method not in METHODS_OF_SOME_LAYERS:
-            able = ", ".join(METHODS_OF_SOME_LAYERS)
-            raise problem(f"adapter method '{self.method}' cannot leave layers out; these can: {able}")
-        if len(given) > 1:
-            raise problem(f"{' and '.join(given)} both set the size of the adapter; keep one")
-        if allowed and not given:
-            raise problem(f"adapter method '{self.method}' needs its size: {' or '.join(allowed)}")
-        return self
-
-    def identity(self) -> dict[str, Any]:
-        """The method and its size, nothing else."""
-        return self.model_dump(exclude_none=True, exclude={"language"})
-
-    @cached_property
-    def label(self) -> str:
-        """``seq_bn/2`` (a reduction factor) or ``seq_bn/size64`` (a bottleneck size): equal labels, equal adapters.
-
-        Above a language's adapter ``seq_bn/2+language``.
-        """
-        sizes = {"bottleneck_size": "size"}
-        parts = (f"{sizes.get(key, '')}{value}" for key, value in self.identity().items())
-        return "/".join(parts) + ("+language" if self.language else "")
+from adapterxfer.recipe.train_blocks import Mode, Resources, TrainBlock, TrainKey
 
 
 class TaskOptions(Section):
@@ -203,82 +99,6 @@ class Multi(Section):
     sampling: Sampling = Sampling()
 
 
-RepositoryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
-Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
-
-
-class BackboneSource(Section):
-    """Where a backbone comes from: a local folder, or one commit of a repository of the Hub."""
-
-    folder: Annotated[str, Field(min_length=1)] | None = None
-    hub: RepositoryName | None = None
-    revision: Commit | None = None
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    attention: Literal["sdpa", "eager"] = "sdpa"
-
-    @model_validator(mode="after")
-    def _one_place(self) -> BackboneSource:
-        if (self.folder is None) == (self.revision is None):
-            raise problem("a backbone comes from a folder, or from the revision (40 characters) of a Hub repository")
-        if self.folder is not None and self.hub is not None:
-            raise problem("folder and hub are two places; keep one")
-        return self
-
-
-class FusionOptions(Section):
-    """How `fuse` is built: the rank of its products, and whether the target adapter trains before it or with it."""
-
-    rank: Annotated[int, Field(ge=1, le=65536)] | None = None
-    target: Literal["before", "jointly"] = "before"
-
-
-class Merge(Section):
-    """How `merge` joins trained weights.
-
-    ``average`` and ``arithmetic`` join the intermediate's model and the target's; a ``soup`` joins several runs of one
-    other variant, which differ in their seeds.
-    """
-
-    kind: Literal["average", "arithmetic", "soup"] = "average"
-    of: Literal["adapters", "full-ft", "sequential", "stack", "fuse"] = "adapters"
-    intermediate: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] = 0.5
-    target: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] | None = None
-    members: Annotated[int, Field(ge=2, le=64)] | None = None
-
-    @model_validator(mode="after")
-    def _fits(self) -> Merge:
-        if (self.kind == "soup") != (self.members is not None):
-            raise problem("'members' is the number of runs in a soup: give it there and only there")
-        if self.kind == "soup" and self.of == "adapters":
-            raise problem("a soup joins runs of one variant; of is one of: full-ft, sequential, stack, fuse")
-        if self.kind != "soup" and self.of not in ("adapters", "full-ft"):
-            raise problem(f"'{self.kind}' joins adapters or whole models; of is one of: adapters, full-ft")
-        if self.kind == "soup" and self.target is not None:
-            raise problem("the runs of a soup have equal weights: leave 'target' out")
-        if self.kind == "average" and (self.target is not None or not 0 <= self.intermediate <= 1):
-            raise problem("an average gives 'intermediate' a share from 0 to 1 and the target the rest")
-        if self.kind == "arithmetic" and self.target is None:
-            raise problem("task arithmetic needs both weights: intermediate and target")
-        return self
-
-    @property
-    def full(self) -> bool:
-        """Whether whole models are joined, so that no adapter is needed."""
-        return self.of == "full-ft"
-
-
-class Reuse(Section):
-    """A published adapter in place of an intermediate training; written as ``{name: mnli, from: hub:ORG/NAME@COMMIT}``
-    among the intermediate tasks.
-
-    ``from`` names one place, or one for each backbone that has one; the others are trained. ``licence`` accepts the
-    licence of the adapter by its name; it must be named unless it only asks for attribution or the same licence.
-    """
-
-    from_: Pins = Field(alias="from")
-    licence: Annotated[str, Field(min_length=1, max_length=100)] | None = None
-
-
 class Statistics(Section):
     """Resampling, and what was declared before the run: hypotheses, and the margin in points within which the scores
     of the general answers count as equivalent.
@@ -314,14 +134,6 @@ class Statistics(Section):
         return {**self.model_dump(mode="json", exclude=left_out), "hypotheses": listed}
 
 
-class Resources(Section):
-    """What one training needs of a machine."""
-
-    gpus: Annotated[int, Field(ge=0, le=1024)] = 0
-    gpu_memory_gb: Annotated[float, Field(gt=0, le=100_000)] | None = None
-    sharding: Literal["ddp", "fsdp"] | None = None
-
-
 class RecipeModel(Section):
     """The whole file."""
 
@@ -343,7 +155,7 @@ class RecipeModel(Section):
     mlm_mix: MlmMix | None = None
     translated: Translated | None = None
     language_adapters: LanguageAdapters | None = None
-    oracle: Literal[True] | None = None
+    oracle: Oracle | None = None
     world: bool = False
     low_resource: LowResource | None = None
     fusion_task: TaskName | None = None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from adapterxfer.catalog import VARIANTS
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.recipe.fields import NONE, POOL
-from adapterxfer.recipe.schema import TrainBlock, TrainSettings
+from adapterxfer.recipe.train_blocks import TrainBlock, TrainSettings
 
 if TYPE_CHECKING:
     from adapterxfer.recipe.recipe import Recipe

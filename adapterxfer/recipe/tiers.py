@@ -1,37 +1,14 @@
-"""Which languages a study calls low-resource: the option of the recipe, and the tiers that follow from it."""
+"""The tiers of languages that follow from what a recipe calls low-resource, and why it cannot."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Literal
-
-from pydantic import Field
 
 from adapterxfer.catalog.backbones import backbones
-from adapterxfer.catalog.pretraining import LITTLE_GIB, PRETRAINING, low_resource, undefined
+from adapterxfer.catalog.pretraining import PRETRAINING, low_resource, undefined
 from adapterxfer.catalog.records import Language
-from adapterxfer.recipe.base import Section
-
-if TYPE_CHECKING:
-    from adapterxfer.recipe.recipe import Recipe
-
-Series = Literal["xlm-r", "mdeberta", "mt5", "mmbert", "rembert"]
-
-
-class LowResource(Section):
-    """One of three definitions.
-
-    Attributes:
-        by: ``joshi`` (class 0 to 2, as without this option; the tiers are low, mid and high), ``gib`` (less pretraining
-            text than a limit) or ``unseen`` (none); the last two make two tiers, low and high.
-        gib: limit of ``gib``.
-        series: whose pretraining text is meant; by default that of the recipe's backbones.
-    """
-
-    by: Literal["joshi", "gib", "unseen"]
-    gib: Annotated[float, Field(gt=0, le=10_000)] = LITTLE_GIB
-    series: Series | None = None
+from adapterxfer.recipe.recipe import Recipe
 
 
 def tiered(recipe: Recipe, table: Mapping[str, Language]) -> dict[str, Language]:

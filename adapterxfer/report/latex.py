@@ -6,7 +6,7 @@ differences that were found after adjustment a dagger.
 
 from __future__ import annotations
 
-from adapterxfer.report.tables import Column, Table
+from adapterxfer.report.table_shape import Column, Table
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",

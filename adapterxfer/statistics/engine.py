@@ -54,22 +54,13 @@ def make_replicates(
     weights: WeightKind = "multinomial",
     backend: Backend = "auto",
 ) -> ReplicateValues:
-    """Reweight the test items of every domain and recompute all contrasts each time.
+    """Values and replicates of contrasts; `replicates.resample` is its public face and describes the arguments.
 
-    A cluster has the same weight in every system, run, target and language of its domain, which makes every contrast
-    a paired one. The draws of a domain depend on its name, its clusters and `seed` only: adding a system, a language
-    with known ids or another domain changes no number.
-
-    Args:
-        contrasts: what to estimate; memory is ``resamples * len(contrasts)`` floats plus one block.
-        resamples: 10_000 gives a p-value step of 1e-4 and a Monte Carlo error of 0.002 at p = 0.05.
-        seed: any non-negative integer.
-        backend: who multiplies matrices; changes the speed and no bit.
+    The draws of a domain depend on its name, its clusters and `seed` only: adding a system, a language with known ids
+    or another domain changes no number.
 
     Raises:
         StatisticsError: fewer than 2 resamples, an unknown backend, or a contrast that the table cannot answer.
-
-    Source: Efron and Tibshirani 1993, chapter 6 (bootstrap); Rubin-style weights give the same coverage.
     """
     if resamples < 2:
         raise StatisticsError(f"{resamples} resamples; at least 2 are needed", fix="set statistics.resamples to 10000")

@@ -213,7 +213,7 @@ def resample(
     Raises:
         StatisticsError: fewer than 2 resamples, an unknown backend, or a contrast that the table cannot answer.
 
-    Source: Efron and Tibshirani 1993, chapter 6 (bootstrap).
+    Source: Efron and Tibshirani 1993, chapter 6 (bootstrap); Rubin-style weights give the same coverage.
     """
     made = engine.make_replicates(table, contrasts, resamples=resamples, seed=seed, weights=weights, backend=backend)
     return Replicates.of(made, table)

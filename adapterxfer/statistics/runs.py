@@ -17,11 +17,12 @@ from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import Design, build_design, transform, transform_slope
 from adapterxfer.statistics.engine import ReplicateValues, block_scores
+from adapterxfer.statistics.influence import influence
 from adapterxfer.statistics.intervals import Bounds, t_interval
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.products import CountMatrix
 from adapterxfer.statistics.table import Cell, Domain, ScoreTable, System
-from adapterxfer.statistics.variance import Components, components, influence
+from adapterxfer.statistics.variance import Components, components
 from adapterxfer.statistics.vocabulary import WeightKind
 from adapterxfer.statistics.weights import BLOCK, draw, random_bytes, stream
 

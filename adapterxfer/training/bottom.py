@@ -107,7 +107,7 @@ class Bottom:
         for feature in features:
             rows += self._states(kept, kept.index[id(feature)], task.pad_id)
         states = pad_sequence(rows, batch_first=True)
-        return self._model.upper(states, batch.attention_mask, layer=self.layer)
+        return self._model.upper(states, batch.attention_mask, layer=self.layer, reads=batch.reads)
 
     def _of(self, task: TrainTask) -> _Kept:
         key = (self._model.loaded.fingerprint, self.layer, self._dtype, id(task.features))

@@ -19,10 +19,11 @@ from torch import Tensor
 
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import StageStopped
+from adapterxfer.formats.inference import Forward
 from adapterxfer.training.bottom import Bottom
 from adapterxfer.training.device import accelerator_for
 from adapterxfer.training.meter import DivergedError, Log, Meter
-from adapterxfer.training.micro import Accumulator, Forward
+from adapterxfer.training.micro import Accumulator
 from adapterxfer.training.mixing import plan_steps
 from adapterxfer.training.optimiser import apply, new_optimiser
 from adapterxfer.training.parallel import Processes

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature, whole_batch
+from adapterxfer.formats.inference import Forward
 from adapterxfer.formats.memory import out_of_memory
 from adapterxfer.training.batches import micro_batches
 from adapterxfer.training.bottom import Bottom
@@ -26,8 +27,6 @@ from adapterxfer.variants.model import TransferModel
 
 if TYPE_CHECKING:
     from adapterxfer.training.parallel import Processes
-
-Forward = Callable[[Tensor, Tensor], Tensor]
 
 
 class Sums(NamedTuple):
@@ -126,7 +125,7 @@ class Accumulator:
                 batch = batch.to(self._accelerator.device)
             with self._accelerator.autocast():
                 if self._bottom is None:
-                    hidden = self._forward(batch.input_ids, batch.attention_mask)
+                    hidden = self._forward(batch.input_ids, batch.attention_mask, batch.reads)
                 else:
                     hidden = self._bottom.hidden(task, part, batch)
                 loss = task.format.loss(head(hidden, batch), batch)
@@ -141,7 +140,8 @@ class Accumulator:
         """Take part in gathering weights and adding up gradients, and add nothing."""
         batch = task.format.collate([task.features[0]], pad_id=task.pad_id).to(self._accelerator.device)
         with self._accelerator.autocast():
-            loss = task.format.loss(head(self._forward(batch.input_ids, batch.attention_mask), batch), batch)
+            hidden = self._forward(batch.input_ids, batch.attention_mask, batch.reads)
+            loss = task.format.loss(head(hidden, batch), batch)
         self._accelerator.backward(loss.total * 0.0)
 
     def _release(self) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from adapterxfer.formats.reads import Reads
 from adapterxfer.variants.hooked import encode_hooked
 from adapterxfer.variants.places import Linear, Places
 from adapterxfer.variants.recompute import recomputed
@@ -41,6 +42,7 @@ def encode(
     training: bool = False,
     recompute: bool = False,
     begin: Begin | None = None,
+    reads: Reads | None = None,
 ) -> Tensor:
     """Hidden states after ``until`` layers.
 
@@ -53,6 +55,8 @@ def encode(
         training: apply the dropout of the backbone's configuration.
         recompute: keep no activations inside layers for the backward pass; see `recompute`.
         begin: where to begin in place of the token ids, which are not read then; XLM-R only.
+        reads: positions whose states are used; the last layer may leave out the others, whose states are zeros then.
+            XLM-R only, and not where adapters act on whole sequences after a layer.
 
     Returns:
         Shape ``(batch, seq, hidden)``.
@@ -75,11 +79,21 @@ def encode(
     if places.embedding is not None and begin is None:
         states = places.embedding(states)
 
+    layers = backbone.encoder.layer[:until]
+    if places.layer is not None:
+        reads = None
+
     def run(index: int, states: Tensor) -> Tensor:
         layer = layers[index]
+        chosen = reads if index == len(layers) - 1 else None
         before = places.prefix(index) if places.prefix is not None else None
         attention = layer.attention.self
-        mixed = _attend(attention, states, mask, index, linear, before, dropout=attention_dropout, eager=eager)
+        every = states
+        if chosen is not None:  # beside keys and values, every position is on its own
+            states = every.flatten(0, 1).index_select(0, chosen.places).unsqueeze(0)
+        mixed = _attend(
+            attention, states, every, mask, index, linear, before, chosen, dropout=attention_dropout, eager=eager
+        )
         output = layer.attention.output
         mixed = functional.linear(mixed, output.dense.weight, output.dense.bias)
         total = _drop(mixed, hidden_dropout) + states
@@ -93,9 +107,10 @@ def encode(
         if places.ffn is not None:
             total = places.ffn(index, total, states, output.LayerNorm)
         states = output.LayerNorm(total)
+        if chosen is not None:
+            states = _spread(states, chosen.places, every.shape[0], every.shape[1])
         return states if places.layer is None else places.layer(index, states)
 
-    layers = backbone.encoder.layer[:until]
     for index in range(0 if begin is None else begin.layer, len(layers)):
         if hasattr(layers[index], UNIT):
             call = (recomputed, run) if recompute else (run,)
@@ -145,16 +160,26 @@ def _additive_mask(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor 
     return empty.masked_fill_(padding, torch.finfo(dtype).min)[:, None, None, :]
 
 
+def _spread(states: Tensor, places: Tensor, rows: int, width: int) -> Tensor:
+    """States of shape ``(1, reads, hidden)`` at their places in zeros of shape ``(rows, width, hidden)``."""
+    empty = states.new_zeros(rows * width, states.shape[-1])
+    return empty.index_copy(0, places, states[0]).view(rows, width, -1)
+
+
 def _attend(
-    attention: Any, states: Tensor, mask: Tensor | None, index: int, linear: Linear,
-    before: tuple[Tensor, Tensor] | None, *, dropout: float, eager: bool,
+    attention: Any, asking: Tensor, states: Tensor, mask: Tensor | None, index: int, linear: Linear,
+    before: tuple[Tensor, Tensor] | None, reads: Reads | None, *, dropout: float, eager: bool,
 ) -> Tensor:  # fmt: skip
-    rows, width, _ = states.shape
-    shape = (rows, width, attention.num_attention_heads, attention.attention_head_size)
+    """Attention of ``asking`` over ``states``: the same, or its ``reads`` of shape ``(1, reads, hidden)``."""
+    rows = states.shape[0]
+    heads = (attention.num_attention_heads, attention.attention_head_size)
     query, key, value = (
-        linear(index, role, getattr(attention, role), states).view(shape).transpose(1, 2)
-        for role in ("query", "key", "value")
+        linear(index, role, getattr(attention, role), inputs)
+        for role, inputs in (("query", asking), ("key", states), ("value", states))
     )
+    if reads is not None:
+        query = _spread(query, reads.slots, rows, reads.most)
+    query, key, value = (part.view(rows, -1, *heads).transpose(1, 2) for part in (query, key, value))
     if before is not None:
         key, value = (_put_before(part, prefix) for part, prefix in zip((key, value), before, strict=True))
         mask = None if mask is None else functional.pad(mask, (len(before[0]), 0))
@@ -172,7 +197,8 @@ def _attend(
         if mask is not None:
             mask = mask.to(query.dtype)
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-    return mixed.transpose(1, 2).reshape(rows, width, -1)
+    mixed = mixed.transpose(1, 2).flatten(2)
+    return mixed if reads is None else mixed.flatten(0, 1).index_select(0, reads.slots).unsqueeze(0)
 
 
 def _put_before(states: Tensor, prefix: Tensor) -> Tensor:

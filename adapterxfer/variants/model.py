@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import untied_state
 from adapterxfer.errors import VariantError
+from adapterxfer.formats.reads import Reads
 from adapterxfer.variants.adapter import Adapter
 from adapterxfer.variants.composition import LANGUAGE_ID, Composition
 from adapterxfer.variants.encoder import OWN_ENCODER, Begin, encode
@@ -106,8 +107,11 @@ class TransferModel(nn.Module):
         self.backbone.eval()
         return self
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Last hidden states, shape ``(batch, seq, hidden)``, for token ids and mask of shape ``(batch, seq)``."""
+    def forward(self, input_ids: Tensor, attention_mask: Tensor | None = None, reads: Reads | None = None) -> Tensor:
+        """Last hidden states, shape ``(batch, seq, hidden)``, for token ids and mask of shape ``(batch, seq)``.
+
+        With ``reads``, only those are sure to be there; see `encoder.encode`.
+        """
         return encode(
             self.backbone,
             input_ids,
@@ -115,6 +119,7 @@ class TransferModel(nn.Module):
             self._adapt(),
             training=self.training,
             recompute=self.recompute and self.training,
+            reads=reads,
         )
 
     def hidden_states(self, input_ids: Tensor, attention_mask: Tensor | None = None, *, layer: int) -> Tensor:
@@ -131,7 +136,9 @@ class TransferModel(nn.Module):
         places = self._adapt()
         return encode(self.backbone, input_ids, attention_mask, places, until=layer, training=self.training)
 
-    def upper(self, states: Tensor, attention_mask: Tensor | None = None, *, layer: int) -> Tensor:
+    def upper(
+        self, states: Tensor, attention_mask: Tensor | None = None, *, layer: int, reads: Reads | None = None
+    ) -> Tensor:
         """Last hidden states from those after ``layer`` layers, both of shape ``(batch, seq, hidden)``; XLM-R only."""
         return encode(
             self.backbone,
@@ -141,6 +148,7 @@ class TransferModel(nn.Module):
             training=self.training,
             recompute=self.recompute and self.training,
             begin=Begin(layer, states),
+            reads=reads,
         )
 
     def head(self, task: str) -> nn.Module:

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,27 +19,43 @@ from training_benchmark.measuring import Rows
 
 USUAL = ("usual", "usual-grouped", "usual-own-loss")
 
+MACHINE = ("ours-machine", "usual-machine")
+"""Sides that have the whole machine: ours a worker of one thread for every core, the other torch's threads."""
+
 
 def run_sides(work: Path, names: Sequence[str], asked: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """One turn: the named sides one after the other; what `Side.as_json` gives, by name."""
     found = {}
     for name in names:
         question, answer = work / f"{name}.asked.json", work / f"{name}.found.json"
-        question.write_text(json.dumps({**asked, "side": name, "work": str(work)}), encoding="utf-8")
+        cores = len(os.sched_getaffinity(0)) if name in MACHINE else 0
+        threads = cores if name == "usual-machine" else asked["threads"]
+        own = {"side": name, "work": str(work), "jobs": cores, "threads": threads}
+        question.write_text(json.dumps({**asked, **own}), encoding="utf-8")
         scripts = Path(__file__).parents[1]
         path = os.pathsep.join([str(scripts), str(scripts.parent), os.environ.get("PYTHONPATH", "")])
-        environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(asked["threads"])}
+        environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": str(threads)}
         command = [sys.executable, str(Path(__file__).with_name("one_side.py")), str(question), str(answer)]
+        began = time.perf_counter()
         subprocess.run(command, check=True, env=environment)
-        found[name] = json.loads(answer.read_text(encoding="utf-8"))
-        took = found[name]
-        took["seeds"] = list(asked["seeds"])
-        print(f"  {name}: {took['wall']:.1f} s, CPU {took['cpu']:.1f} s, peak {took['peak_mib']} MiB", flush=True)
+        took = found[name] = json.loads(answer.read_text(encoding="utf-8"))
+        took |= {"seeds": list(asked["seeds"]), "whole": time.perf_counter() - began, "cores": cores}
+        print(
+            f"  {name}: {took['wall']:.1f} s, with start and imports {took['whole']:.1f} s, CPU {took['cpu']:.1f} s, "
+            f"peak {took['peak_mib']} MiB",
+            flush=True,
+        )
     return found
 
 
 def report(rows: Rows, turns: Sequence[Mapping[str, Mapping[str, Any]]]) -> None:
     """Medians over turns, for each of the usual sides that ran beside ours."""
+    machine = [[turn[name] for name in MACHINE] for turn in turns if all(name in turn for name in MACHINE)]
+    if machine:
+        cores = {"cores": machine[0][0]["cores"], "turns": len(machine)}
+        mine, its = ([pair[side]["whole"] for pair in machine] for side in (0, 1))
+        rows.add("grid", "all, whole machine, imports included", mine, its, **cores)
+        _scores(rows, *(_pooled([pair[side] for pair in machine]) for side in (0, 1)), MACHINE[1])
     ours = [turn["ours"] for turn in turns if "ours" in turn]
     if not ours:
         return

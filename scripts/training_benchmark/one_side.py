@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import tempfile
 import time
@@ -16,7 +15,6 @@ def main() -> int:
     """Run the side that the file named on the command line describes."""
     began = time.perf_counter()
     asked: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    os.environ["OMP_NUM_THREADS"] = str(asked["threads"])
     warnings.simplefilter("ignore")
     import torch
 
@@ -28,12 +26,12 @@ def main() -> int:
     size = {"batch": asked["batch"], "steps": asked["steps"]}
     with tempfile.TemporaryDirectory(dir=asked["work"]) as place:
         runner: Any
-        if asked["side"] == "ours":
+        if asked["side"] in ("ours", "ours-machine"):
             from adapterxfer.stages import predict, train
             from training_benchmark.our_side import OurSide
 
             imported = (train.__name__, predict.__name__)
-            runner = OurSide(inputs, Path(place), **size)
+            runner = OurSide(inputs, Path(place), **size, jobs=asked["jobs"])
         else:
             from training_benchmark.usual_side import UsualSide
 

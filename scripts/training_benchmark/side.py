@@ -15,13 +15,20 @@ PROGRESS_S = 20.0
 
 
 def _peak_mib() -> int:
-    """Largest resident memory of this process, in MiB."""
+    """Largest resident memory of this process, or of the largest of its children, in MiB."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     status = Path("/proc/self/status")
     if status.is_file():  # unlike getrusage, this forgets what the parent had before it started this process
         found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(encoding="utf-8"), re.MULTILINE)
         if found:
-            return int(found[1]) // 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+            return max(children, int(found[1]) // 1024)
+    return max(children, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+
+
+def _cpu_of_children() -> float:
+    """Of processes that have ended, in seconds."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class Side:
@@ -71,7 +78,7 @@ class Side:
         """Seconds of wall and CPU time, peak resident memory in MiB, scores by cell and seed."""
         return {
             "wall": time.perf_counter() - self._began,
-            "cpu": time.process_time() - self._began_cpu,
+            "cpu": time.process_time() - self._began_cpu + _cpu_of_children(),
             "training": self._training,
             "loops": self._loops,
             "predicting": sum(self._formats.values()),

@@ -143,7 +143,7 @@ def forward(model: TransferModel, task: TrainTask, features: Sequence[Any]) -> t
     """Summed loss of one batch."""
     model.train()
     batch = task.format.collate(features, pad_id=task.pad_id)
-    hidden = model(batch.input_ids, batch.attention_mask)
+    hidden = model(batch.input_ids, batch.attention_mask, batch.reads)
     return task.format.loss(model.head(task.name)(hidden, batch), batch).total
 
 

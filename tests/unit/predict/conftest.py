@@ -1,5 +1,6 @@
-"""Small tasks of every format, with hand-made text in two languages."""
+"""Small tasks of every format, with hand-made text in two languages; files of pools come from ``pool_files``."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from adapterxfer.data.examples import (
     TaskData,
 )
 from adapterxfer.data.storage import read_task, write_task
+
+sys.path.append(str(Path(__file__).parent))
 
 
 def pairs(language, count, word):

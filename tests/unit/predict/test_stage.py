@@ -119,7 +119,7 @@ def test_retrieval_sees_each_sentence_once_and_is_right_for_equal_sentences(task
     encoded = encode_split(fmt, task, "test", ["yy", "xx"], loaded.tokenizer, max_length=64, train=False)
     seen = []
 
-    def forward(ids, mask):
+    def forward(ids, mask, *_):
         seen.extend(map(tuple, ids.tolist()))
         return loaded.model(ids, mask).last_hidden_state
 

@@ -16,8 +16,8 @@ from adapterxfer.recipe import (
     write_resolved,
 )
 from adapterxfer.recipe.budget import token_budget
+from adapterxfer.recipe.models import METHODS_OF_SOME_LAYERS
 from adapterxfer.recipe.resolved import resolved_path
-from adapterxfer.recipe.schema import METHODS_OF_SOME_LAYERS
 from adapterxfer.variants.adapter import PARTIAL
 
 RECIPES = Path(__file__).parents[3] / "recipes"

@@ -17,7 +17,7 @@ from adapterxfer.report.model import Findings
 from adapterxfer.report.planning import plan_comparison
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
-from adapterxfer.report.tables import Column, Table
+from adapterxfer.report.table_shape import Column, Table
 from adapterxfer.report.writing import write_report
 
 LABEL = "as stated in the project's description, not verified"

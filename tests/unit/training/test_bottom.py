@@ -110,8 +110,9 @@ def test_examples_beyond_the_limit_are_computed_again(
     model = build(backbone, task)
     kept = bottom.Bottom(model, [task], dtype="fp32", limit=300 * 24 * 4)
     batch = task.format.collate(task.features, pad_id=task.pad_id)
-    expected = model(batch.input_ids, batch.attention_mask)[batch.attention_mask.bool()]
-    found = kept.hidden(task, task.features, batch)[batch.attention_mask.bool()]
+    assert batch.reads is not None
+    expected = model(batch.input_ids, batch.attention_mask).flatten(0, 1)[batch.reads.places]
+    found = kept.hidden(task, task.features, batch).flatten(0, 1)[batch.reads.places]
     assert (found - expected).abs().max().item() < 1e-5
     (entry,) = bottom._kept.values()
     assert 0 < entry.room < len(entry.chunks)

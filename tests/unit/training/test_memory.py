@@ -47,13 +47,13 @@ class Small:
         self.sizes: list[int] = []
         plain = TransferModel.forward
 
-        def forward(model: TransferModel, input_ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        def forward(model: TransferModel, input_ids: torch.Tensor, mask: torch.Tensor, *reads: Any) -> torch.Tensor:
             if input_ids.numel() > limit:
                 self.refused += 1
                 torch.rand(3)  # whatever was drawn before memory ran out must not count
                 raise error
             self.sizes.append(input_ids.numel())
-            return plain(model, input_ids, mask)
+            return plain(model, input_ids, mask, *reads)
 
         monkeypatch.setattr(TransferModel, "forward", forward)
 

@@ -1,0 +1,82 @@
+"""Makes the stages of intermediate trainings, and of published adapters in place of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from adapterxfer.catalog.arms import split_arm
+from adapterxfer.catalog.stand_ins import shared_heads
+from adapterxfer.plan.arms import ArmMaker
+from adapterxfer.plan.inputs import InputMaker
+from adapterxfer.plan.languages import LanguageMaker
+from adapterxfer.plan.workbench import Workbench, labels_of
+from adapterxfer.recipe.fields import Pin
+from adapterxfer.recipe.models import AdapterSpec
+from adapterxfer.recipe.train_blocks import Mode
+
+
+class IntermediateMaker:
+    """Builds and remembers these stages."""
+
+    def __init__(self, bench: Workbench, inputs: InputMaker, arms: ArmMaker, languages: LanguageMaker) -> None:
+        self._bench, self._recipe = bench, bench.recipe
+        self._inputs, self._arms, self._languages = inputs, arms, languages
+        self._memo: dict[tuple[Any, ...], str] = {}
+
+    def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> str:
+        """One intermediate training; an adapter is shared by sequential, stack and fuse."""
+        if adapter is not None and (pin := self._recipe.reused(backbone, name)) is not None:
+            return self._published(backbone, adapter, name, pin)
+        label = adapter.label if adapter else ""
+        memo = ("intermediate", backbone, label, name, seed)
+        if memo not in self._memo:
+            parts = self._recipe.parts_of(name)
+            who, inputs = self._inputs.backbone(backbone)
+            mode: Mode = "adapters" if adapter else "full-ft"
+            settings = self._bench.settings("intermediate", mode, name, backbone)
+            identity: dict[str, Any] = {
+                "backbone": who,
+                "mode": "adapter" if adapter else "full",
+                "adapter": adapter.identity() if adapter else None,
+                "tasks": [{"task": part, "format": self._recipe.task(part).format} for part in parts],
+                "sampling": self._sampling() if split_arm(name).base == "multi" else None,
+                "settings": settings,
+                "seed": seed,
+            }
+            if shared := shared_heads([self._recipe.task(part) for part in parts]):
+                identity["shared_heads"] = shared
+            inputs = {f"data.{part}": self._inputs.task(part) for part in parts} | inputs
+            self._languages.add_to(adapter, backbone, identity, inputs)
+            more = self._arms.of(name, parts)
+            identity |= more.identity
+            inputs |= more.inputs
+            variant = "adapter" if adapter else "full-ft"
+            labels = labels_of(backbone, variant, label, name, "", seed)
+            cost = more.length * self._bench.cost.training(backbone, settings, parts, frozen=adapter is not None)
+            slug = f"{backbone}-{mode}-{name}-s{seed}"
+            resources = self._bench.resources(backbone, mode, cost)
+            self._memo[memo] = self._bench.add("train_intermediate", identity, inputs, slug, labels, resources)
+        return self._memo[memo]
+
+    def _published(self, backbone: str, adapter: AdapterSpec, name: str, pin: Pin) -> str:
+        """A published adapter in place of a training; the same for all seeds."""
+        memo = ("published", backbone, adapter.label, name)
+        if memo not in self._memo:
+            who, inputs = self._inputs.backbone(backbone)
+            identity = {
+                "backbone": who,
+                "adapter": adapter.identity(),
+                "task": name,
+                "format": self._recipe.task(name).format,
+                "from": {"repository": pin.repository, "commit": pin.commit},
+            }
+            if licence := (self._recipe.reuse or {})[name].licence:
+                identity["licence"] = licence
+            labels = labels_of(backbone, "adapter", adapter.label, name, "", 0)
+            slug = f"{backbone}-{name}-{pin.commit[:8]}"
+            self._memo[memo] = self._bench.add("reuse_intermediate", identity, inputs, slug, labels, {})
+        return self._memo[memo]
+
+    def _sampling(self) -> dict[str, Any]:
+        """How tasks of `multi` are drawn; the order is named because it decides the numbers."""
+        return {**self._recipe.multi.sampling.model_dump(exclude_none=True), "order": "even"}

@@ -1,0 +1,68 @@
+"""What a recipe says about trainings: settings in blocks by phase, mode, task and backbone, and what they need."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+
+from adapterxfer.recipe.base import Section
+from adapterxfer.recipe.fields import Count, Rate, Share, problem, unknown
+
+PHASES = ("intermediate", "target", "fusion")
+MODES = ("full-ft", "adapters", "fuse", "head-only", "language")
+Mode = Literal["full-ft", "adapters", "fuse", "head-only", "language"]
+
+
+def _train_key(value: str, info: ValidationInfo) -> str:
+    known = ("default", *PHASES, *MODES, *(info.context or {}).get("train", ()))
+    if value not in known:
+        raise unknown(value, known)
+    return value
+
+
+TrainKey = Annotated[str, AfterValidator(_train_key)]
+
+
+class TrainSettings(Section):
+    """Settings of one training; an absent key leaves the value of a more general block."""
+
+    learning_rate: Rate | None = None
+    batch_size: Count | None = None
+    steps: Count | None = None
+    epochs: Annotated[float, Field(gt=0, le=1000)] | None = None
+    warmup_fraction: Share | None = None
+    schedule: Literal["linear", "cosine", "constant"] | None = None
+    weight_decay: Share | None = None
+    clip: Annotated[float, Field(ge=0, le=1e6)] | None = None
+    dtype: Literal["fp32", "bf16"] | None = None
+    max_length: Annotated[int, Field(ge=8, le=8192)] | None = None
+    selection: Literal["last", "dev", "mean"] | None = None
+    mean_of: Annotated[int, Field(ge=1, le=10)] | None = None
+    gradient_checkpointing: bool | None = None
+    compile: bool | None = None
+    cache_bottom: bool | None = None
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainSettings:
+        if self.steps is not None and self.epochs is not None:
+            raise problem("steps and epochs both set the length of a training; keep one", key=True)
+        return self
+
+
+class TrainBlock(TrainSettings):
+    """Settings of a task or backbone, with blocks for single modes inside."""
+
+    full_ft: TrainSettings | None = Field(default=None, alias="full-ft")
+    adapters: TrainSettings | None = None
+    fuse: TrainSettings | None = None
+    head_only: TrainSettings | None = Field(default=None, alias="head-only")
+    language: TrainSettings | None = None
+
+
+class Resources(Section):
+    """What one training needs of a machine."""
+
+    gpus: Annotated[int, Field(ge=0, le=1024)] = 0
+    gpu_memory_gb: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    sharding: Literal["ddp", "fsdp"] | None = None

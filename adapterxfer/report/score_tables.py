@@ -1,0 +1,188 @@
+"""Reading a table of per-example scores: the documented columns without gaps, and the counts of its metric.
+
+Every error names the column or the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from adapterxfer.errors import DataError
+from adapterxfer.metrics import METRICS, Metric
+from adapterxfer.report.cells import NONE
+
+REQUIRED = ("target", "language", "example")
+SYSTEM = ("backbone", "parameters", "non_embedding_parameters", "variant", "adapter", "intermediate")
+OPTIONAL = (*SYSTEM, "seed", "cluster", "gold", "family", "resource", "metric")
+DEFAULTS: dict[str, Any] = {
+    "backbone": "model", "parameters": 0, "non_embedding_parameters": 0, "variant": "system", "adapter": "",
+    "intermediate": NONE, "seed": 0, "cluster": None, "gold": "", "family": "", "resource": "", "metric": "",
+}  # fmt: skip
+NUMBERS = ("parameters", "non_embedding_parameters", "seed")
+
+MEAN_SCORE = Metric(
+    name="mean score",
+    columns=("score", "total"),
+    protocol="mean of per-example scores between 0 and 1, times 100",
+    score=METRICS["accuracy"].score,
+    count=METRICS["accuracy"].count,
+    float_columns=("score",),
+)
+"""What a single column `score` means."""
+
+Texts = npt.NDArray[np.object_]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRows:
+    """A checked table: text and number columns, and the counts of the metric."""
+
+    path: Path
+    columns: Mapping[str, Texts]
+    counts: Floats
+    metric: Metric
+
+
+def read_table(path: Path) -> ScoreRows:
+    """The table of a file.
+
+    Raises:
+        DataError: columns are missing, values are not finite or out of range, or the metric is unclear.
+    """
+    table = _table(path)
+    names = tuple(table)
+    if "system" in names and "variant" not in names:
+        table["variant"] = table.pop("system")
+    missing = [name for name in REQUIRED if name not in table]
+    if missing:
+        raise DataError(
+            f"{path}: no column {', '.join(missing)}; it has: {', '.join(names)}",
+            fix="give target, language, example and the scores; docs/report.md lists all columns",
+        )
+    size = len(table["target"])
+    if not size:
+        raise DataError(f"{path}: no rows", fix="give one row per example and run")
+    columns: dict[str, Texts] = {}
+    for name in (*REQUIRED, *OPTIONAL):
+        values = table.get(name)
+        empty = np.full(size, DEFAULTS.get(name), dtype=object)
+        columns[name] = empty if values is None else _filled(path, name, values)
+    if "cluster" not in table:
+        columns["cluster"] = columns["example"]
+    metric = _metric(path, table, columns)
+    return ScoreRows(path, columns, _counts(path, table, metric, size), metric)
+
+
+def _table(path: Path) -> dict[str, Texts]:
+    """Column -> values; CSV needs a header."""
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    try:
+        if path.suffix == ".parquet":
+            with parquet.ParquetFile(path) as file:
+                table = file.read(use_threads=False)
+        else:
+            texts = csv.ConvertOptions(
+                column_types={name: pa.string() for name in (*REQUIRED, "cluster", "gold", "backbone", "intermediate")}
+            )
+            table = csv.read_csv(path, read_options=csv.ReadOptions(use_threads=False), convert_options=texts)
+    except FileNotFoundError:
+        raise DataError(f"{path}: not found", fix="give a CSV or Parquet file") from None
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: cannot be read ({error})", fix="give a CSV with a header, or Parquet") from None
+    repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if repeated:
+        raise DataError(f"{path}: column {', '.join(repeated)} appears twice", fix="keep one of them")
+    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
+
+
+def _filled(path: Path, name: str, values: Texts) -> Texts:
+    """A column without gaps; whole numbers where numbers are meant.
+
+    Raises:
+        DataError: an empty value, or one that is no whole number.
+    """
+    default = DEFAULTS.get(name)
+    result = np.empty(len(values), dtype=object)
+    for row, value in enumerate(values.tolist()):
+        empty = value is None or value == "" or (isinstance(value, float) and np.isnan(value))
+        if empty and (name in REQUIRED or name in ("cluster", "seed")):
+            raise DataError(f"{path}: row {row + 1}: no value for '{name}'", fix="fill it in")
+        if name in NUMBERS:
+            number: Any = default if empty else value
+            if isinstance(number, str) or int(number) != number or int(number) < 0:
+                raise DataError(f"{path}: row {row + 1}: {name} = {value!r} is no whole number", fix="correct it")
+            result[row] = int(number)
+        else:
+            result[row] = default if empty else str(value)
+    return result
+
+
+def _metric(path: Path, table: Mapping[str, Texts], columns: Mapping[str, Texts]) -> Metric:
+    """The metric that is named, or the one whose columns are there.
+
+    Raises:
+        DataError: several are named, one is unknown, or no score columns are there.
+    """
+    named = sorted({str(value) for value in columns["metric"].tolist() if value})
+    if len(named) > 1:
+        raise DataError(f"{path}: metrics {', '.join(named)} in one file", fix="give one file per metric")
+    if named:
+        if named[0] not in METRICS:
+            known = ", ".join(sorted(METRICS))
+            raise DataError(f"{path}: unknown metric '{named[0]}'", fix=f"known metrics: {known}")
+        return METRICS[named[0]]
+    if "score" in table:
+        return MEAN_SCORE
+    for name in ("accuracy", "span_f1", "qa_f1"):
+        if set(METRICS[name].columns) <= set(table):
+            return METRICS[name]
+    raise DataError(
+        f"{path}: no scores; expected 'score' (0 to 1), or correct, total, or tp, predicted, gold_spans",
+        fix="add a column of scores, or name the metric in a column 'metric'",
+    )
+
+
+def _counts(path: Path, table: Mapping[str, Texts], metric: Metric, size: int) -> Floats:
+    """Counts of the metric, checked.
+
+    Raises:
+        DataError: a column is missing, or a value is no finite number, negative, or above its total.
+    """
+    columns = []
+    for name in metric.columns:
+        if name == "total" and metric is MEAN_SCORE:
+            columns.append(np.ones(size))
+            continue
+        if name not in table:
+            raise DataError(f"{path}: metric '{metric.name}' needs a column '{name}'", fix="add it")
+        try:
+            values = np.asarray(table[name], dtype=np.float64)
+        except (TypeError, ValueError):
+            raise DataError(f"{path}: column '{name}' holds something that is no number", fix="correct it") from None
+        bad = np.flatnonzero(~np.isfinite(values) | (values < 0))
+        if len(bad):
+            raise DataError(
+                f"{path}: row {bad[0] + 1}: {name} = {values[bad[0]]:g}; expected a finite number from 0 on "
+                f"({len(bad)} such rows)",
+                fix="score these examples again, or leave them out for every system",
+            )
+        columns.append(values)
+    counts = np.stack(columns, axis=1)
+    if metric is MEAN_SCORE and (counts[:, 0] > 1).any():
+        row = int(np.flatnonzero(counts[:, 0] > 1)[0])
+        raise DataError(
+            f"{path}: row {row + 1}: score = {counts[row, 0]:g}; expected 0 to 1", fix="divide percentages by 100"
+        )
+    if metric.columns[:2] == ("correct", "total") and (counts[:, 0] > counts[:, 1]).any():
+        row = int(np.flatnonzero(counts[:, 0] > counts[:, 1])[0])
+        raise DataError(f"{path}: row {row + 1}: more correct than total", fix="correct it")
+    return counts

@@ -1,0 +1,116 @@
+"""The trained models behind contrasts, and how much their runs vary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from adapterxfer.statistics.design import Design
+from adapterxfer.statistics.metric import Floats
+from adapterxfer.statistics.table import Row, ScoreTable
+from adapterxfer.statistics.vocabulary import Scale
+
+
+class RunVariances(NamedTuple):
+    """What runs add to the variance of contrasts; every array has shape ``(contrasts,)``.
+
+    Attributes:
+        runs: new training runs, same items; NaN where some system has a single run.
+        runs_squared: sum over run groups of each one's squared variance divided by its degrees of freedom.
+        residual: run x item; NaN like `runs`.
+        fewest: smallest number of runs among the systems (0 when nothing was trained).
+        most: the largest.
+        unequal: systems of one run group have different seeds.
+    """
+
+    runs: Floats
+    runs_squared: Floats
+    residual: Floats
+    fewest: npt.NDArray[np.int64]
+    most: npt.NDArray[np.int64]
+    unequal: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModels:
+    """Trained models behind contrasts.
+
+    Attributes:
+        pairs: (contrast, run group, seed), one per trained model and contrast.
+        matrices: scale -> CSR ``(pairs, rows)``: the contrast's weights on the rows of that model.
+        averaging: CSR ``(rows, rows)``; ``averaging @ scores`` is each row's mean over the runs of its cell.
+        seeds: per contrast and group, the seeds of each of its cells.
+    """
+
+    pairs: tuple[tuple[int, tuple[str, ...], str], ...]
+    matrices: dict[Scale, Any]
+    averaging: Any
+    seeds: dict[tuple[int, tuple[str, ...]], tuple[frozenset[str], ...]]
+    contrasts: int
+
+    @classmethod
+    def of(cls, table: ScoreTable, design: Design, contrasts: int) -> TrainedModels:
+        """Those that the contrasts of a design weigh; `contrasts` is their number."""
+        numbers: dict[tuple[int, tuple[str, ...], str], int] = {}
+        seeds: dict[tuple[int, tuple[str, ...]], dict[object, set[str]]] = {}
+        matrices: dict[Scale, Any] = {}
+        entries: dict[Scale, tuple[list[int], list[int], list[float]]] = {}
+        for scale, matrix in design.matrices.items():
+            pairs, rows, weights = entries.setdefault(scale, ([], [], []))
+            coordinates = matrix.tocoo()
+            for contrast, index, weight in zip(
+                coordinates.row.tolist(), coordinates.col.tolist(), coordinates.data.tolist(), strict=True
+            ):
+                row: Row = table.rows[index]
+                if row.seed is None:
+                    continue
+                pair = (contrast, row.group, repr(row.seed))
+                pairs.append(numbers.setdefault(pair, len(numbers)))
+                rows.append(index)
+                weights.append(weight)
+                seeds.setdefault((contrast, row.group), {}).setdefault(row.cell, set()).add(repr(row.seed))
+        for scale, (pairs, rows, weights) in entries.items():
+            matrices[scale] = sparse.csr_array((weights, (pairs, rows)), shape=(len(numbers), len(table.rows)))
+        groups = {key: tuple(frozenset(s) for s in by_cell.values()) for key, by_cell in seeds.items()}
+        return cls(tuple(numbers), matrices, _averaging(table), groups, contrasts)
+
+    def variances(self, deviation: Floats, residual: Floats) -> RunVariances:
+        """Variance over runs and over run x item, per contrast, from the sums per trained model."""
+        runs, squared, rest = np.zeros(self.contrasts), np.zeros(self.contrasts), np.zeros(self.contrasts)
+        fewest = np.full(self.contrasts, np.iinfo(np.int64).max)
+        most, unequal = np.zeros(self.contrasts, dtype=np.int64), np.zeros(self.contrasts, dtype=bool)
+        sums: dict[tuple[int, tuple[str, ...]], list[float]] = {}
+        for (contrast, group, _), moved, left in zip(self.pairs, deviation.tolist(), residual.tolist(), strict=True):
+            total = sums.setdefault((contrast, group), [0.0, 0.0])
+            total[0] += moved**2
+            total[1] += left
+        for (contrast, group), (moved_squared, left) in sums.items():
+            by_cell = self.seeds[contrast, group]
+            size = min(len(seeds) for seeds in by_cell)
+            fewest[contrast] = min(fewest[contrast], size)
+            most[contrast] = max(most[contrast], *(len(seeds) for seeds in by_cell))
+            unequal[contrast] |= len(set(by_cell)) > 1
+            if size < 2:
+                runs[contrast] = rest[contrast] = np.nan
+                continue
+            factor = size / (size - 1)
+            runs[contrast] += factor * moved_squared
+            squared[contrast] += (factor * moved_squared) ** 2 / (size - 1)
+            rest[contrast] += factor * left
+        fewest[most == 0] = 0
+        return RunVariances(runs, squared, rest, fewest, most, unequal)
+
+
+def _averaging(table: ScoreTable) -> Any:
+    rows, columns, weights = [], [], []
+    for indices in table.cells.values():
+        for row in indices:
+            for column in indices:
+                rows.append(row)
+                columns.append(column)
+                weights.append(1.0 / len(indices))
+    return sparse.csr_array((weights, (rows, columns)), shape=(len(table.rows), len(table.rows)))
