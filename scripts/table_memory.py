@@ -194,16 +194,14 @@ def table(reduction: int, backbones: Sequence[str], results: Path | None) -> lis
     lines = [
         f"fp32, seq_bn with reduction factor {reduction}, a batch of {ROWS} x {WIDTH} tokens at once:",
         "",
-        "| backbone | variant | trainable | share | weights, gradients, optimiser | tensors | recomputed | process "
-        "| recomputed |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| backbone | variant | trainable | share | weights, gradients, optimiser | peak of tensors | recomputed |",
+        "|---|---|---|---|---|---|---|",
     ]
     for name in backbones:
         for variant, count in VARIANTS:
             found = kept_cost(results, name, variant, count, reduction)
-            plain, again = found.peaks, found.recomputing
-            sizes = (found.fixed, plain.tensors, again.tensors, plain.process, again.process)
-            shown = " | ".join(f"{value / GIB:.1f} GiB" if value else "unknown" for value in sizes)
+            sizes = (found.fixed, found.peaks.tensors, found.recomputing.tensors)
+            shown = " | ".join(f"{value / GIB:.1f} GiB" for value in sizes)
             share = found.trainable / found.total
             lines.append(
                 f"| {name} | {label(variant, count)} | {found.trainable / 1e6:,.2f} M | {share:.2%} | {shown} |"
