@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapterxfer.catalog import ORACLE
-from adapterxfer.report.cells import resource_key
+from adapterxfer.report.cells import parameter_text, resource_key
 from adapterxfer.report.model import Effect, Findings, Score
 from adapterxfer.report.table_shape import Column, Table, Value
 from adapterxfer.report.tables_oracle import oracle_table
@@ -98,6 +98,7 @@ def build_tables(findings: Findings) -> tuple[Table, ...]:
             unfolded=False,
         ),
         _backbone_table(findings),
+        _size_table(findings),
     )
     return tuple(table for table in tables if table.rows)
 
@@ -278,6 +279,27 @@ def _backbone_table(findings: Findings) -> Table:
         else "Sizes of the backbones."
     )
     return Table("backbones", "Backbones and their pretraining", note, columns, rows)
+
+
+def _size_table(findings: Findings) -> Table:
+    columns = (
+        Column("backbone"), Column("system"), Column("backbone parameters", "size"), Column("non-embedding", "size"),
+        Column("active in all", "size"), Column("trainable", "size"), Column("share", "percents"),
+    )  # fmt: skip
+    rows = tuple(
+        (row.backbone, row.system, row.parameters, row.non_embedding_parameters, _range(row.total),
+         _range(row.trainable), (row.share[0], row.share[-1]) if row.share else None)
+        for row in findings.sizes
+    )  # fmt: skip
+    note = (
+        "Parameters, heads left out. Active: backbone, adapters and fusion of the predicting model. Trainable: in the "
+        "last training of the system; share: of the active ones. A merged model has no training of its own."
+    )
+    return Table("parameters", "Parameters of every system, and how many train", note, columns, rows)
+
+
+def _range(values: tuple[int, ...]) -> str:
+    return " to ".join(dict.fromkeys(map(parameter_text, values)))
 
 
 def _group_names(findings: Findings, kind: str) -> list[str]:
