@@ -288,9 +288,7 @@ def _finished(
     results = Results.from_plan(plan, Store(store))
     last = plan.report
     if last is None or not results.cells:
-        raise DataError(
-            f"report {plan.recipe.name}: no cell is finished in the store {store}", fix="run the recipe first"
-        )
+        raise DataError(f"{plan.recipe.name}: no cell is finished in store '{store}'", fix="run the recipe first")
     identity = {**last.identity, "statistics": {**last.identity["statistics"], **(settings or {})}}
     return plan, results, ReportSettings.from_identity(identity)
 
@@ -336,7 +334,7 @@ def compare(
     chosen = [_oriented(effect, a) for effect in effects if effect.kind == "variant difference"]
     if not chosen:
         raise DataError(
-            f"compare {a} with {b}: no cell of both is finished in the store {store}", fix="run the recipe first"
+            f"compare {a} with {b}: no cell of both is finished in store '{store}'", fix="run the recipe first"
         )
     return chosen
 

@@ -104,6 +104,9 @@ STUDIES = {
     ),
     "real-text": ExampleStudy("real-text", real=True),
     "real-quality": ExampleStudy("real-quality", real=True),
+    "real-questions": ExampleStudy(
+        "real-questions", ("seeds=[1]", "backbones=[mid]"), real=True, reduced="one seed, without the untrained twin"
+    ),
     "real-formats": ExampleStudy(
         "real-formats",
         real=True,

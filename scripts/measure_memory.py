@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         name, variant, count = arguments.one
         print(json.dumps(measure(name, variant, int(count), arguments.rows, recompute=arguments.recompute)))
         return 0
-    found = [json.loads(line) for line in lines_of(arguments.results)]
+    found = [json.loads(line) for line in counted.lines_of(arguments.results)]
     for name in arguments.backbones:
         for variant, count in CASES:
             if arguments.only and not {variant, f"{variant}:{count}"} & set(arguments.only):
@@ -80,11 +80,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def lines_of(path: Path | None) -> list[str]:
-    """Of a file that may not be there yet."""
-    return path.read_text().splitlines() if path is not None and path.exists() else []
-
-
 def measure(name: str, variant: str, count: int, rows: int, *, recompute: bool) -> dict[str, Any]:
     """Peak bytes of a few steps of one variant, and what was expected."""
     torch.set_num_threads(1)
@@ -100,7 +95,7 @@ def measure(name: str, variant: str, count: int, rows: int, *, recompute: bool) 
 
 def run(shape: counted.Shape, words: int, variant: str, count: int, rows: int, *, recompute: bool) -> float:
     """Make a model, forget the peak so far, and train; returns the seconds of the training."""
-    config = counted.config_of(shape, shape.layers, words=words, positions=counted.POSITIONS)
+    config = counted.config_of(shape, words=words, positions=counted.POSITIONS)
     model = XLMRobertaModel(config, add_pooling_layer=False).eval()
     counts = count_parameters(model)
     loaded = LoadedBackbone(model, None, config, {"name": "shape", "kind": "folder"}, "", counts)  # type: ignore[arg-type]
@@ -132,12 +127,14 @@ def table(found: Sequence[dict[str, Any]]) -> list[str]:
     """Lines of Markdown."""
     lines = ["| backbone | variant | batch | estimate | measured | estimate / measured |", "|---|---|---|---|---|---|"]
     for row in found:
-        label = counted.label(row["variant"], row["count"]) + (", recomputed" if row["recomputed"] else "")
-        expected = counted.cost(row["backbone"], row["variant"], row["count"], counted.REDUCTION, rows=row["rows"])
-        estimate = expected.peak(recomputing=row["recomputed"])
+        name, variant, count, rows = (row[key] for key in ("backbone", "variant", "count", "rows"))
+        again = row["recomputed"]
+        expected = counted.peaks_of(name, variant, count, counted.REDUCTION, rows=rows, recomputing=again)
+        estimate = expected.process or expected.tensors
+        label = counted.label(variant, count) + (", recomputed" if again else "")
         sizes = f"{estimate / counted.GIB:.2f} GiB | {row['measured'] / counted.GIB:.2f} GiB"
         ratio = estimate / row["measured"]
-        lines.append(f"| {row['backbone']} | {label} | {row['rows']} x {counted.WIDTH} | {sizes} | {ratio:.2f} |")
+        lines.append(f"| {name} | {label} | {rows} x {counted.WIDTH} | {sizes} | {ratio:.2f} |")
     return lines
 
 

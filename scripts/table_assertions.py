@@ -10,13 +10,13 @@ from adapterxfer.variants.assertions import TABLE, Rule
 HEAD = """# What is asserted of every model
 
 Made by `python scripts/table_assertions.py > docs/design/assertions.md` from `variants/assertions.py`. A model is
-measured after it is built and again after it is trained; a number outside its bound ends the stage, and every number
-goes into `model.json`. *n/a* says why an assertion does not apply. `adapter` is a fresh adapter alone: intermediates,
-baselines, and adapters of languages.
+measured after it is built and again after it is trained, or after it was merged from others; a number outside its
+bound ends the stage, and every number goes into `model.json`. *n/a* says why an assertion does not apply. `adapter` is
+a fresh adapter alone: intermediates, baselines, and adapters of languages.
 
 Rules of a method replace those of the variant wherever the assertion applies at all; the last column holds where a
 language's adapter lies below. Mutants that each assertion catches: `tests/unit/variants/test_assertions.py`,
-`test_methods.py` and `test_language.py`; silent failures of the libraries and their tests:
+`test_methods.py`, `test_language.py` and `test_merged_assertions.py`; silent failures of the libraries and their tests:
 `tests/contract/test_adapter_traps.py`.
 """
 
@@ -43,7 +43,9 @@ def page() -> str:
     lines.append("|---|---|" + "---|" * (len(variants) + 1))
     for row in TABLE:
         cells = [shown(row.rules[variant]) for variant in variants]
-        lines.append(f"| {row.name} | {row.when} | " + " | ".join(cells) + f" | {shown(row.above_language)} |")
+        lines.append(
+            f"| {row.name} | {', '.join(row.when)} | " + " | ".join(cells) + f" | {shown(row.above_language)} |"
+        )
     lines += ["", "## What they measure", "", "| assertion | measured |", "|---|---|"]
     lines += [f"| {row.name} | {row.says} |" for row in TABLE]
     lines += ["", "## Rules of single methods", "", "| assertion | method | rule |", "|---|---|---|"]

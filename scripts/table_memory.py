@@ -3,25 +3,29 @@
     python scripts/table_memory.py            # prints the table
     python scripts/table_memory.py --write    # puts it into docs/memory.md
 
-Nothing is downloaded and no large tensor is made: two layers of each shape are built on the meta device, their
-parameters and the bytes that autograd keeps for the backward pass of a batch are counted, and multiplied by the number
-of layers. Numbers are counts and sums, not measurements of a process: allocators and libraries need more. Layers are
-counted in the form of XLM-R (post-norm); XL and XXL have the same matrices and put the norms elsewhere.
+Nothing is downloaded and no large tensor is made: whole models are built without data, trained for two steps, and what
+is made and freed on the way is added up (`memory_trace`). Layers are counted in the form of XLM-R (post-norm); XL and
+XXL have the same matrices and put the norms elsewhere. Takes some twenty minutes on one core; with `--results FILE`
+finished rows are kept, and a later call goes on.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from memory_trace import Peaks, peaks, traced, without_data
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters
+from adapterxfer.training.optimiser import apply, new_optimiser
+from adapterxfer.training.settings import TrainSettings
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
@@ -54,59 +58,50 @@ VARIANTS = (("full-ft", 0), ("head-only", 0), ("adapter", 1), ("stack", 2), ("fu
 LORA_RANK = 8
 REDUCTION = 16
 ROWS, WIDTH = 32, 128
+STEPS = 2
+"""The optimiser's moments are there from the second step on, and what the first one freed lies about."""
 
 
 class Cost(NamedTuple):
-    """What one variant needs; bytes are of fp32.
+    """What one variant needs, in fp32.
 
     Attributes:
         trainable: parameters.
         total: parameters, frozen ones and adapters included.
-        kept: bytes that autograd keeps for the backward pass of one batch.
-        kept_recomputing: the same with gradient checkpointing.
+        peaks: bytes in a training step.
+        recomputing: the same with gradient checkpointing.
     """
 
     trainable: int
     total: int
-    kept: int
-    kept_recomputing: int
+    peaks: Peaks
+    recomputing: Peaks
 
     @property
     def fixed(self) -> int:
-        """Weights, gradients and two moments."""
+        """Bytes of weights, gradients and two moments."""
         return 4 * self.total + 12 * self.trainable
 
-    def peak(self, *, recomputing: bool = False) -> int:
-        """Most at one moment of a step.
 
-        Gradients come while activations go, but measured on a CPU what activations leave is not used again for them.
-        """
-        return self.fixed + (self.kept_recomputing if recomputing else self.kept)
-
-
-def backbone_of(shape: Shape, layers: int) -> LoadedBackbone:
-    """A backbone of few layers and few words on the meta device."""
-    config = config_of(shape, layers, words=16, positions=WIDTH + 4)
-    with torch.device("meta"):
-        model = XLMRobertaModel(config, add_pooling_layer=False)
-    model.eval().requires_grad_(False)
-    return LoadedBackbone(model, None, config, {"name": "shape", "kind": "folder"}, "", count_parameters(model))  # type: ignore[arg-type]
-
-
-def config_of(shape: Shape, layers: int, *, words: int, positions: int) -> XLMRobertaConfig:
+def config_of(shape: Shape, *, words: int, positions: int) -> XLMRobertaConfig:
     """With dropout, whose masks are kept."""
     return XLMRobertaConfig(
-        vocab_size=words, hidden_size=shape.hidden, num_hidden_layers=layers, num_attention_heads=shape.heads,
+        vocab_size=words, hidden_size=shape.hidden, num_hidden_layers=shape.layers, num_attention_heads=shape.heads,
         intermediate_size=shape.inner, max_position_embeddings=positions, hidden_dropout_prob=0.1,
         attention_probs_dropout_prob=0.1,
     )  # fmt: skip
 
 
-def built(shape: Shape, variant: str, count: int, reduction: int, layers: int) -> TransferModel:
-    """A variant of few layers on the meta device."""
+def built(name: str, variant: str, count: int, reduction: int) -> TransferModel:
+    """A variant at the shape of a backbone; inside `without_data`."""
+    shape = SHAPES[name]
+    config = config_of(shape, words=VOCABULARY, positions=POSITIONS)
+    model = XLMRobertaModel(config, add_pooling_layer=False).eval().requires_grad_(False)
+    identity = {"name": name, "kind": "folder"}
+    loaded = LoadedBackbone(model, None, config, identity, "", count_parameters(model))  # type: ignore[arg-type]
     head = HeadPart("h00", "task", "sequence_classification", ("a", "b"))
     heads = {"h00": torch.nn.Linear(shape.hidden, 2)}
-    return assembled(backbone_of(shape, layers), variant, count, shape.hidden // reduction, head, heads).to("meta")
+    return assembled(loaded, variant, count, shape.hidden // reduction, head, heads)
 
 
 def assembled(
@@ -128,46 +123,38 @@ def assembled(
     return TransferModel(loaded, composition, adapters=adapters, fusion=fusion, heads=heads)
 
 
-def kept(model: TransferModel, rows: int) -> int:
-    """Bytes of different tensors, weights aside, that autograd keeps for the backward pass."""
-    weights = {parameter.untyped_storage()._cdata for parameter in model.parameters()}
-    found: dict[int, int] = {}
-    alive: list[Any] = []  # a storage that is freed could be counted twice under its address
+def step_of(model: TransferModel, rows: int) -> Callable[[], None]:
+    """One training step on ``rows`` inputs without padding, as the training loop takes it."""
+    parameters = list(model.trainable().values())
+    settings = TrainSettings(learning_rate=1e-5, batch_size=rows, steps=STEPS, max_length=WIDTH)
+    optimiser = new_optimiser(parameters, settings)
+    ids = torch.zeros((rows, WIDTH), dtype=torch.long)
 
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in weights:
-            alive.append(storage)
-            found[storage._cdata] = storage.nbytes()
-        return tensor
+    def step() -> None:
+        model.heads["h00"](model(ids)[:, 0]).sum().backward()
+        apply(optimiser, parameters, rate=settings.learning_rate, count=rows, clip=settings.clip)
 
-    ids = torch.full((rows, WIDTH), 5, device="meta")
-    model.train()
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        output = model(ids, torch.ones_like(ids))
-    return sum(found.values()) if output.requires_grad else 0
+    return step
 
 
-def parameters(shape: Shape) -> int:
-    """Of the whole encoder without pooling layer."""
-    layer = sum(p.numel() for n, p in backbone_of(shape, 1).model.named_parameters() if n.startswith("encoder."))
-    return layer * shape.layers + (VOCABULARY + POSITIONS + 3) * shape.hidden
+def peaks_of(name: str, variant: str, count: int, reduction: int, *, rows: int, recomputing: bool) -> Peaks:
+    """Peak bytes of training a whole model, its two-label head included."""
+    with without_data():
+        model = built(name, variant, count, reduction).train()
+        model.recompute = recomputing
+        return peaks(traced(model, step_of(model, rows), steps=STEPS))
 
 
 def cost(name: str, variant: str, count: int, reduction: int, *, rows: int = ROWS) -> Cost:
-    """Of a whole model: the head and the embeddings are counted once, a layer as often as it is there."""
-    shape = SHAPES[name]
-    first, second = (built(shape, variant, count, reduction, layers) for layers in (1, 2))
-    total = parameters(shape)
-    inside = sum(p.numel() for n, p in first.named_parameters() if n.startswith(("adapters.", "fusion.")))
-    trains = sum(p.numel() for n, p in first.trainable().items() if n.startswith(("adapters.", "fusion.")))
-    trainable = total if variant == "full-ft" else trains * shape.layers
-    # The backward pass ends inside the lowest layer, so every layer above it keeps more.
-    lowest = kept(first, rows)
-    upper = kept(second, rows) - lowest
-    states = 4 * rows * WIDTH * shape.hidden
-    again = states * shape.layers + max(upper, lowest) if upper else 0
-    return Cost(trainable, total + inside * shape.layers, lowest + upper * (shape.layers - 1), again)
+    """Parameters, without the head, and memory."""
+    with without_data():
+        model = built(name, variant, count, reduction)
+        trainable = sum(p.numel() for n, p in model.trainable().items() if not n.startswith("heads."))
+        total = sum(p.numel() for n, p in model.named_parameters() if not n.startswith("heads."))
+    plain, again = (
+        peaks_of(name, variant, count, reduction, rows=rows, recomputing=recomputing) for recomputing in (False, True)
+    )
+    return Cost(trainable, total, plain, again)
 
 
 def label(variant: str, count: int) -> str:
@@ -183,23 +170,41 @@ def put(begin: str, end: str, lines: Sequence[str]) -> None:
     PAGE.write_text("\n".join([before + begin, "", *lines, "", end + after]), encoding="utf-8")
 
 
-def table(reduction: int) -> list[str]:
+def kept_cost(path: Path | None, name: str, variant: str, count: int, reduction: int) -> Cost:
+    """From the file of an earlier call, or found now and added to it."""
+    key = [name, variant, count, reduction, ROWS, WIDTH]
+    for line in lines_of(path):
+        if (row := json.loads(line))["key"] == key:
+            trainable, total, plain, again = row["cost"]
+            return Cost(trainable, total, Peaks(*plain), Peaks(*again))
+    found = cost(name, variant, count, reduction)
+    if path is not None:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "cost": found}) + "\n")
+    return found
+
+
+def lines_of(path: Path | None) -> list[str]:
+    """Of a file that may not be there yet."""
+    return path.read_text(encoding="utf-8").splitlines() if path is not None and path.exists() else []
+
+
+def table(reduction: int, backbones: Sequence[str], results: Path | None) -> list[str]:
     """Lines of Markdown."""
     lines = [
         f"fp32, seq_bn with reduction factor {reduction}, a batch of {ROWS} x {WIDTH} tokens at once:",
         "",
-        "| backbone | variant | trainable | share | weights, gradients, optimiser | activations | recomputed | peak "
-        "| recomputed |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| backbone | variant | trainable | share | weights, gradients, optimiser | peak of tensors | recomputed |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for name in SHAPES:
+    for name in backbones:
         for variant, count in VARIANTS:
-            found = cost(name, variant, count, reduction)
-            parts = (found.fixed, found.kept, found.kept_recomputing, found.peak(), found.peak(recomputing=True))
-            sizes = " | ".join(f"{value / GIB:.1f} GiB" for value in parts)
+            found = kept_cost(results, name, variant, count, reduction)
+            sizes = (found.fixed, found.peaks.tensors, found.recomputing.tensors)
+            shown = " | ".join(f"{value / GIB:.1f} GiB" for value in sizes)
             share = found.trainable / found.total
             lines.append(
-                f"| {name} | {label(variant, count)} | {found.trainable / 1e6:,.2f} M | {share:.2%} | {sizes} |"
+                f"| {name} | {label(variant, count)} | {found.trainable / 1e6:,.2f} M | {share:.2%} | {shown} |"
             )
     return lines
 
@@ -209,8 +214,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     parser.add_argument("--reduction", type=int, default=REDUCTION)
+    parser.add_argument("--backbones", nargs="+", choices=list(SHAPES), default=list(SHAPES))
+    parser.add_argument("--results", type=Path, help="JSON lines of earlier calls, to which this one adds")
     arguments = parser.parse_args(argv)
-    lines = table(arguments.reduction)
+    lines = table(arguments.reduction, arguments.backbones, arguments.results)
     print("\n".join(lines))
     if arguments.write:
         put(BEGIN, END, lines)

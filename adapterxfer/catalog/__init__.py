@@ -31,7 +31,17 @@ from adapterxfer.catalog.protocols import (
 )
 from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
 from adapterxfer.catalog.source_records import Alternate, TaskSource
-from adapterxfer.catalog.systems import CONTROLS, METHODS, ORACLE, VARIANTS, controls_of
+from adapterxfer.catalog.systems import (
+    CONTROLS,
+    METHODS,
+    ORACLE,
+    VARIANTS,
+    controls_of,
+    oracle_label,
+    oracle_system,
+    oracle_without,
+)
+from adapterxfer.catalog.target_dev import TARGET_DEV, TargetDev
 from adapterxfer.catalog.task_sources import REFUSED, SOURCES
 from adapterxfer.catalog.tasks import overlaps, task_names, tasks
 
@@ -49,6 +59,7 @@ __all__ = [
     "PROTOCOLS",
     "REFUSED",
     "SOURCES",
+    "TARGET_DEV",
     "UNTRAINED",
     "VARIANTS",
     "Alternate",
@@ -57,6 +68,7 @@ __all__ = [
     "Language",
     "Method",
     "Protocol",
+    "TargetDev",
     "Task",
     "TaskSource",
     "Variant",
@@ -73,6 +85,9 @@ __all__ = [
     "low_by",
     "low_resource",
     "metric_of",
+    "oracle_label",
+    "oracle_system",
+    "oracle_without",
     "overlaps",
     "pretraining_gib",
     "target_under",

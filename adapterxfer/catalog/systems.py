@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from adapterxfer.catalog.records import Control, Method, Task, Variant
 
 VARIANTS: dict[str, Variant] = {
@@ -65,6 +67,31 @@ METHODS: dict[str, Method] = {
 ORACLE = "oracle (target dev): "
 """Beginning of the names of diagnostics: the same training, its weights selected by development data in the target
 languages. No zero-shot result: shown beside the scores, in no verdict, never published."""
+
+BY_LANGUAGE = "mean over languages"
+"""Score that the diagnostics are selected by: languages count alike, as in the scores of a study."""
+
+_NO_DEV = "; no dev set: "
+
+
+def oracle_label(system: str, without: Sequence[str] = ()) -> str:
+    """Name of the diagnostic of a system.
+
+    Args:
+        without: test languages that have no development data; the diagnostic has no score in them.
+    """
+    return ORACLE + system + (_NO_DEV + " ".join(without) if without else "")
+
+
+def oracle_without(control: str) -> tuple[str, ...]:
+    """The languages in which a diagnostic of this name has no score; none for every other control."""
+    return tuple(control.partition(_NO_DEV)[2].split()) if control.startswith(ORACLE) else ()
+
+
+def oracle_system(control: str) -> str:
+    """The system that a diagnostic is about; empty for every other control."""
+    return control.removeprefix(ORACLE).partition(_NO_DEV)[0] if control.startswith(ORACLE) else ""
+
 
 CONTROLS: dict[str, Control] = {
     entry.name: entry

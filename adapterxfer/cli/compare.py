@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.api import compare, contrast
 from adapterxfer.cli.console import say, say_json, say_table
-from adapterxfer.cli.options import add_json, add_store, read_recipe
+from adapterxfer.cli.options import add_json, add_set, add_store, read_recipe
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.report.model import Effect
 
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `compare`."""
     parser.add_argument("recipe", help="recipe file, e.g. recipes/quickstart.yaml")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="set_", help="change the recipe"
-    )
+    add_set(parser)
     parser.add_argument("--a", required=True, metavar="VARIANT", help="the variant that is judged")
     parser.add_argument("--b", required=True, metavar="VARIANT", help="the variant it is compared with")
     parser.add_argument("--target", action="append", default=[], metavar="TASK", help="only this target task")

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapterxfer.cli.console import say, say_json
 from adapterxfer.cli.find import find_stage
-from adapterxfer.cli.options import add_json, add_store
+from adapterxfer.cli.options import add_json, add_set, add_store
 from adapterxfer.errors import StoreError
 from adapterxfer.plan import build_plan
 from adapterxfer.recipe import load_recipe, resolve_recipe
@@ -23,9 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `explain`."""
     parser.add_argument("stage", help="digits of a key, or a folder name such as train_target/NAME-0123456789abcdef")
     parser.add_argument("--recipe", help="look among the stages of this recipe too, made or not")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="set_", help="change the recipe"
-    )
+    add_set(parser)
     add_store(parser)
     add_json(parser)
 

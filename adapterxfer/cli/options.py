@@ -23,15 +23,25 @@ def positive(text: str) -> int:
 def add_recipe(parser: argparse.ArgumentParser, *, only: bool = True) -> None:
     """The recipe file, changes to it, and the part of it that a command is about."""
     parser.add_argument("recipe", help="recipe file, e.g. recipes/quickstart.yaml")
+    add_set(parser)
+    if only:
+        add_only(parser)
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """Changes to the recipe."""
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", dest="set_",
         help="change the recipe, e.g. --set train.target.steps=50 --set seeds='[1, 2]'",
     )  # fmt: skip
-    if only:
-        parser.add_argument(
-            "--only", action="append", default=[], metavar="AXIS=VALUE",
-            help="narrow the grid, e.g. --only variant=stack,fuse --only backbone=world-mini",
-        )  # fmt: skip
+
+
+def add_only(parser: argparse.ArgumentParser) -> None:
+    """The part of the recipe that a command is about."""
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="AXIS=VALUE",
+        help="narrow the grid, e.g. --only variant=stack,fuse --only backbone=world-mini; values of one axis add up",
+    )  # fmt: skip
 
 
 def add_store(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from adapterxfer.api import power
 from adapterxfer.cli.console import say, say_json, say_table
-from adapterxfer.cli.options import add_json, add_store, positive, read_recipe
+from adapterxfer.cli.options import add_json, add_only, add_set, add_store, positive, read_recipe
 from adapterxfer.errors import AdapterxferError
 
 if TYPE_CHECKING:
@@ -25,10 +25,8 @@ DEFAULT_SEEDS = [1, 3, 5, 10]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `power`."""
     parser.add_argument("recipe", nargs="?", help="recipe whose finished part is looked at; without it: plan ahead")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="set_", help="change the recipe"
-    )
-    parser.add_argument("--only", action="append", default=[], metavar="AXIS=VALUE", help="narrow the grid")
+    add_set(parser)
+    add_only(parser)
     add_store(parser)
     parser.add_argument(
         "--items", type=positive, action="append", default=[], metavar="N", help="independent test items"
@@ -54,6 +52,10 @@ def execute(arguments: argparse.Namespace) -> int:
             fix="adapterxfer power RECIPE, or adapterxfer power --items 1190 --discordance 0.2 --effect 2",
         )
     if arguments.recipe is not None:
+        if arguments.items:
+            raise AdapterxferError(
+                "power: --items plans a study ahead, and a recipe is asked for what is finished", fix="leave one out"
+            )
         rows = power(read_recipe(arguments), store=arguments.store, only=arguments.only)
         if arguments.json:
             say_json([asdict(row) for row in rows])

@@ -32,7 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine-set", action="append", default=[], metavar="KEY=VALUE",
         help="setting of the engine, e.g. address=auto (ray), partition=gpu or timeout_min=240 (slurm)",
     )  # fmt: skip
-    parser.add_argument("--device", default="cpu", help="where to train: cpu (default), cuda, cuda:0, ...")
+    parser.add_argument(
+        "--device", default="cpu",
+        help="where to train and predict: cpu (default), auto (a GPU if there is one; not on clusters), cuda, "
+        "cuda:1, ...",
+    )  # fmt: skip
     parser.add_argument(
         "--checkpoint-every", type=float, default=None, metavar="SECONDS",
         help="how often a training saves where it is, to go on from there after a kill (default: 60; 0 for never)",

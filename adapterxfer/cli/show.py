@@ -9,7 +9,7 @@ import yaml
 
 from adapterxfer.cli.console import say, say_json
 from adapterxfer.cli.find import find_stage
-from adapterxfer.cli.options import add_json, add_store
+from adapterxfer.cli.options import add_json, add_set, add_store
 from adapterxfer.recipe import load_recipe, read_resolved, resolve_recipe
 from adapterxfer.store.store import Store
 
@@ -17,9 +17,7 @@ from adapterxfer.store.store import Store
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `show`."""
     parser.add_argument("what", help="a recipe file, or a stage: digits of its key or its folder name")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="set_", help="change the recipe"
-    )
+    add_set(parser)
     add_store(parser)
     add_json(parser)
 

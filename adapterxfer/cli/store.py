@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from adapterxfer.cli.console import complain, count, say, say_json
-from adapterxfer.cli.options import add_json, add_store
+from adapterxfer.cli.options import add_json, add_only, add_set, add_store
 from adapterxfer.errors import AdapterxferError, StoreError
 from adapterxfer.plan import build_plan
 from adapterxfer.recipe import load_recipe, resolve_recipe
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export = actions.add_parser("export", help="write finished stages of a recipe into one archive")
     export.add_argument("recipe", help="recipe file")
     _add_set(export)
-    export.add_argument("--only", action="append", default=[], metavar="AXIS=VALUE", help="narrow the grid")
+    add_only(export)
     export.add_argument("--what", choices=KINDS, default="all", help="all stages (default), or predictions only")
     export.add_argument("--to", required=True, metavar="FILE.tar", help="the archive to write")
     add_store(export)
@@ -170,9 +170,7 @@ def _stages(path: str, arguments: argparse.Namespace, *, only: list[str] | None 
 
 
 def _add_set(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="set_", help="change the recipe"
-    )
+    add_set(parser)
 
 
 def _name(store: Store, path: Path) -> str:

@@ -23,12 +23,17 @@ def gpus_of(stage: Stage, settings: Mapping[str, Any]) -> int:
 
 
 def refuse_one_device(engine: str, settings: Mapping[str, Any]) -> None:
-    """Refuse ``cuda:1`` where a stage sees only its own GPUs, which it calls 0, 1...
+    """Refuse ``cuda:1`` where a stage sees only its own GPUs, which it calls 0, 1..., and ``auto`` where it gets none.
 
     Raises:
-        AdapterxferError: the device is one of several by number.
+        AdapterxferError: the device is one of several by number, or left open.
     """
     device = _device(settings)
+    if device == "auto":
+        raise AdapterxferError(
+            f"engine {engine}: --device auto: a stage gets GPUs where the run asks for them, and sees none otherwise",
+            fix="--device cuda, or cpu",
+        )
     if device.startswith("cuda:"):
         raise AdapterxferError(f"engine {engine}: --device {device}: stages get GPUs of their own", fix="--device cuda")
 

@@ -47,9 +47,9 @@ def measure_tokens_per_second(
     inbox: Inbox = SimpleQueue()
     workers = [Worker(number, inbox) for number in range(jobs)]
     try:
-        facts = _ask_all(workers, inbox, {"call": "adapterxfer.stages.probe:facts", "arguments": {}})[0]
+        facts = _ask_all(workers, inbox, {"call": "adapterxfer.stages.probe:facts", "arguments": {"device": device}})[0]
         if dtype == "auto":
-            dtype = "bf16" if facts["fast_bf16"] or device != "cpu" else "fp32"
+            dtype = "bf16" if facts["fast_bf16"] or facts["device"] != "cpu" else "fp32"
         common = {
             "vocabulary": vocabulary,
             "sequence_length": sequence_length,
@@ -57,7 +57,7 @@ def measure_tokens_per_second(
             "mask": mask,
             "dtype": dtype,
             "seconds": seconds,
-            "device": device,
+            "device": facts["device"],
         }
         speeds: dict[str, float] = {}
         for name, shape in shapes.items():

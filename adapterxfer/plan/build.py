@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from adapterxfer.catalog import (
     CONTROLS,
     METHODS,
-    ORACLE,
     VARIANTS,
     controls_of,
+    oracle_label,
     overlaps,
 )
 from adapterxfer.plan.model import Cell, Plan, Refusal
@@ -173,8 +173,7 @@ class _Builder:
     def _oracle(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
                 seed: int) -> Iterator[Cell]:  # fmt: skip
         """The same training with its weights selected by the target languages: a diagnostic beside the cell."""
-        recipe = self.recipe
-        if not recipe.oracle or not recipe.task(target).trained or variant == MERGE:
+        if not self.recipe.has_oracle(target) or variant == MERGE:
             return
         if adapter is not None and adapter.language:
             self._add_refusal(Refusal(variant, target, intermediate, _NO_ORACLE))
@@ -189,7 +188,8 @@ class _Builder:
         model = self.systems.trained(backbone, target, variant, adapter, intermediate, seed, oracle=True)
         key = self.maker.predict(backbone, target, model=model)
         total, inner = self.sizes[backbone]
-        yield Cell(backbone, total, inner, CONTROL, "", NONE, target, seed, key, ORACLE + name)
+        label = oracle_label(name, self.maker.target_dev.without(target))
+        yield Cell(backbone, total, inner, CONTROL, "", NONE, target, seed, key, label)
 
     def _head_only(self, backbone: str, target: str) -> Iterator[Cell]:
         """The control that trains a head on the frozen backbone: no intermediate training could change it."""

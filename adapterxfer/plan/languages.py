@@ -1,4 +1,4 @@
-"""Makes the stages of language adapters, and of development data in the target languages."""
+"""Makes the stages of language adapters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.inputs import InputMaker
-from adapterxfer.plan.workbench import DATA_SEED, Workbench
+from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.language_adapters import SOURCE
 from adapterxfer.recipe.models import AdapterSpec
 
@@ -60,23 +60,3 @@ class LanguageMaker:
         if adapter is not None and adapter.language:
             identity["language"] = SOURCE
             inputs["language"] = self.adapter(backbone, SOURCE)
-
-    def target_dev(self, name: str) -> str:
-        """Development data of a task in the languages it is tested in, without English."""
-        memo = ("target-dev", name)
-        if memo not in self._memo:
-            task, options = self._recipe.task(name), self._recipe.tasks.get(name)
-            identity = {
-                "what": "target-dev",
-                "task": name,
-                "format": task.format,
-                "source": self._bench.sources.of_task(task),
-                "languages": [code for code in self._recipe.languages_of(name) if code != SOURCE],
-                "dev_examples": (options and options.dev_examples) or task.dev_examples,
-                "seed": DATA_SEED,
-            }
-            if options and options.test_seed:
-                identity["test_seed"] = options.test_seed
-            slug = f"{name}-target-dev"
-            self._memo[memo] = self._bench.add("prepare", identity, {}, slug, {"task": slug}, {})
-        return self._memo[memo]

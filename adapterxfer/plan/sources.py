@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import SOURCES, Task
+from adapterxfer.catalog import SOURCES, TARGET_DEV, Task
 from adapterxfer.catalog.stand_ins import stand_in_source
 from adapterxfer.errors import DataError
 from adapterxfer.plan.pins import check_pins
@@ -112,6 +112,33 @@ class Sources:
             problems = locate(name, files, languages)[1] if root is not None else ()
             self._missing.append(need_files(task.name, languages, absent, problems))
         return _of_hub(task, self._recipe.data_revisions)
+
+    def of_target_dev(self, task: Task, languages: Sequence[str]) -> tuple[Source, tuple[str, ...]]:
+        """The ``source`` of development data in the target languages, and the languages that have some.
+
+        They come from where the task comes from: its folder, its repository, or the world.
+        """
+        main = self.of_task(task)
+        if main["kind"] == "world":
+            return main, tuple(languages)
+        from adapterxfer.data.target_dev import describe_target_dev, no_repository, tested_files
+
+        entry = TARGET_DEV[task.name]
+        supposed = tuple(code for code in languages if code not in entry.without)
+        if main["kind"] != "files":
+            if entry.files_only:
+                self._missing.append(no_repository(task.name))
+            return main, supposed
+        root = self._recipe.data_root
+        if root is None or main["files"] is None:
+            return main, supposed  # the task's own files are missing, which the plan says
+        protocol = self._recipe.protocol_of(task.name)
+        tested = tested_files(task.name, Path(root), self._recipe.languages_of(task.name), protocol, main)
+        try:
+            return describe_target_dev(task.name, Path(root), languages, protocol, tested=tested)
+        except DataError as error:
+            self._missing.append(error)
+            return {"kind": "files", "files": None}, supposed
 
     def of_texts(self, folder: str, languages: Sequence[str], option: str) -> Source:
         """The ``source`` of the texts of an option of the recipe: of an MLM mix, or of language adapters."""

@@ -21,6 +21,7 @@ from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.languages import LanguageMaker
 from adapterxfer.plan.merges import MergeMaker
 from adapterxfer.plan.sources import Sources
+from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.targets import TargetMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.recipe import Recipe
@@ -38,7 +39,8 @@ class StageMaker:
         self.bench = bench
         self.pretrain = inputs.pretrain
         self.intermediate = intermediates.intermediate
-        targets = TargetMaker(bench, inputs, intermediates, languages)
+        self.target_dev = TargetDevMaker(bench)
+        targets = TargetMaker(bench, inputs, intermediates, languages, self.target_dev)
         self.target, self.fusion = targets.target, targets.fusion
         self.merge = MergeMaker(bench, inputs).merge
         self.predict = EvaluationMaker(bench, inputs, languages).predict

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.languages import LanguageMaker
+from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.workbench import Workbench, labels_of
 from adapterxfer.recipe.models import AdapterSpec
 from adapterxfer.recipe.train_blocks import Mode
@@ -18,9 +19,14 @@ class TargetMaker:
     """Builds and remembers these stages."""
 
     def __init__(
-        self, bench: Workbench, inputs: InputMaker, intermediates: IntermediateMaker, languages: LanguageMaker
+        self,
+        bench: Workbench,
+        inputs: InputMaker,
+        intermediates: IntermediateMaker,
+        languages: LanguageMaker,
+        target_dev: TargetDevMaker,
     ) -> None:
-        self._bench, self._recipe = bench, bench.recipe
+        self._bench, self._recipe, self._target_dev = bench, bench.recipe, target_dev
         self._inputs, self._intermediates, self._languages = inputs, intermediates, languages
         self._memo: dict[tuple[Any, ...], str] = {}
 
@@ -57,7 +63,7 @@ class TargetMaker:
             if composition not in ("fresh", HEAD_ONLY):
                 inputs["intermediate"] = self._intermediates.intermediate(backbone, adapter, intermediate, seed)
             if oracle:
-                self._add_oracle(task, identity, inputs)
+                self._target_dev.add_to(task, identity, inputs)
             plain = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
             variant = HEAD_ONLY if head_only else plain
             labels = labels_of(backbone, variant, label, intermediate, task, seed)
@@ -101,7 +107,7 @@ class TargetMaker:
                 inputs[f"intermediate.{part}"] = self._intermediates.intermediate(backbone, adapter, part, seed)
             labels = labels_of(backbone, "fuse", adapter.label, name, task, seed)
             if oracle:
-                self._add_oracle(task, identity, inputs)
+                self._target_dev.add_to(task, identity, inputs)
                 labels["control"] = "oracle"
             cost = self._bench.cost.training(backbone, settings, (task,), frozen=True, width=len(fused) + 1)
             slug = f"{backbone}-fuse-{name}-{task}-s{seed}" + ("-oracle" if oracle else "")
@@ -120,9 +126,3 @@ class TargetMaker:
             {"task": first, "settings": self._bench.settings(phase, mode, first, backbone)} for first in before
         ]
         inputs |= {f"before.{first}": self._inputs.task(first) for first in before}
-
-    def _add_oracle(self, task: str, identity: dict[str, Any], inputs: dict[str, str]) -> None:
-        """Selection by development data in the target languages, in place of what the recipe selects by."""
-        settings = {key: value for key, value in identity["settings"].items() if key != "mean_of"}
-        identity["settings"] = {**settings, "selection": "oracle"}
-        inputs["target_dev"] = self._languages.target_dev(task)

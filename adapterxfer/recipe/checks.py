@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import PROTOCOLS, VARIANTS, backbones, tasks, with_layer, world_languages
+from adapterxfer.catalog import PROTOCOLS, TARGET_DEV, VARIANTS, backbones, tasks, with_layer, world_languages
 from adapterxfer.catalog import languages as known_languages
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
@@ -12,6 +12,7 @@ from adapterxfer.errors import Problem
 from adapterxfer.recipe.also import DEFAULT
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
+from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.language_checks import language_notes, language_problems
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.settings import missing_settings
@@ -145,15 +146,41 @@ def _oracle(recipe: Recipe) -> list[tuple[Path, str]]:
     """The diagnostic that selects by the target languages needs development data in them."""
     if recipe.oracle is None:
         return []
-    used = {name: recipe.task(name) for name in recipe.target_tasks}
-    without = [name for name, task in used.items() if task.trained and not (task.synthetic or task.stand_in)]
-    if not without:
-        return []
-    message = (
-        f"oracle selects by development data in the target languages, which are read for tasks of the world only, not "
-        f"for {', '.join(without)}; leave oracle out, or add --set world=true"
-    )
-    return [(("oracle",), message)]
+    found: list[tuple[Path, str]] = []
+    named = () if recipe.oracle is True else recipe.oracle
+    for index, name in enumerate(named):
+        path: Path = ("oracle", index)
+        if name not in recipe.target_tasks:
+            found.append((path, f"'{name}' is no target of this recipe"))
+        elif not recipe.task(name).trained:
+            found.append((path, f"nothing is trained on '{name}', so nothing is selected"))
+    asked = [name for name in dict.fromkeys(recipe.target_tasks) if recipe.has_oracle(name)]
+    refused = {name: why for name in asked if (why := _no_target_dev(recipe, name))}
+    able = [name for name in asked if name not in refused]
+    if refused:
+        nearest = f"oracle: [{', '.join(able)}]" if able else "leave oracle out"
+        text = f"oracle: {'; '.join(refused.values())}; nearest: {nearest}, or --set world=true"
+        found.append((("oracle",), text))
+    return found
+
+
+def _no_target_dev(recipe: Recipe, name: str) -> str:
+    """Why a target has no development data in the languages that the recipe tests; empty where it has."""
+    task = recipe.task(name)
+    if task.synthetic or task.stand_in:
+        return ""
+    entry = TARGET_DEV[name]
+    others = [task for task in entry.nearest if task in recipe.target_tasks] or list(entry.nearest)
+    instead = f" ({', '.join(others)} has some)" if others else ""
+    if not entry.dataset:
+        return f"'{name}' has no development data in the target languages: {entry.why_not}{instead}"
+    tested = [code for code in recipe.languages_of(name) if code != LANGUAGE_SOURCE]
+    if not tested:
+        return f"'{name}' is tested in English alone"
+    files_decide = entry.by_release and recipe.data_root is not None  # the plan looks at them
+    if set(tested) <= set(entry.without) and not files_decide:
+        return f"'{name}' has no development data in {', '.join(tested)}"
+    return ""
 
 
 def _sources(recipe: Recipe) -> list[tuple[Path, str]]:

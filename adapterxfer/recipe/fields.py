@@ -119,6 +119,18 @@ def _controls(value: Any) -> Any:
     raise problem("should be true, false or a list of controls")
 
 
+def _oracle(value: Any) -> Any:
+    if value is True:
+        return value
+    if isinstance(value, tuple) and value:
+        names = task_names("target")
+        for name in value:
+            if not isinstance(name, str) or name not in names:
+                raise PydanticCustomError("unknown_name", "{text}", {"text": f"'{name}' {one_of(name, names)}"})
+        return value
+    raise problem("should be true or a list of targets; leave it out where none is wanted")
+
+
 def _as_tuple(value: Any) -> Any:
     return value if isinstance(value, tuple) else (value,)
 
@@ -143,6 +155,7 @@ TokenCount = Annotated[Any, PlainValidator(_tokens)]
 RatePerSize = Annotated[Any, PlainValidator(_per_size)]
 Pins = Annotated[Any, PlainValidator(_pins)]
 Controls = Annotated[Any, PlainValidator(_controls)]
+Oracle = Annotated[Any, PlainValidator(_oracle)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(gt=0, le=10**9)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -77,6 +77,11 @@ class Recipe(RecipeModel):
         except (OSError, ValueError, KeyError, TypeError):
             return ""  # the plan says what is wrong with the folder
 
+    def has_oracle(self, target: str) -> bool:
+        """Whether trainings on a target get a diagnostic that is selected by the target languages."""
+        asked = self.oracle is True or (self.oracle is not None and target in self.oracle)
+        return asked and self.task(target).trained
+
     @property
     def synthetic(self) -> bool:
         """Whether any task of the recipe belongs to the synthetic world."""

@@ -20,6 +20,7 @@ from adapterxfer.recipe.fields import (
     IntermediateName,
     MethodName,
     OneOrMany,
+    Oracle,
     PlainName,
     Seed,
     SingleIntermediateName,
@@ -154,7 +155,7 @@ class RecipeModel(Section):
     mlm_mix: MlmMix | None = None
     translated: Translated | None = None
     language_adapters: LanguageAdapters | None = None
-    oracle: Literal[True] | None = None
+    oracle: Oracle | None = None
     world: bool = False
     low_resource: LowResource | None = None
     fusion_task: TaskName | None = None

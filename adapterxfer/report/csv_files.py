@@ -11,7 +11,7 @@ from typing import Any
 
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import Effect, Findings, Score
-from adapterxfer.report.tables import Table
+from adapterxfer.report.table_shape import Table
 
 
 def csv_files(findings: Findings) -> dict[str, str]:

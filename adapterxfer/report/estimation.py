@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from adapterxfer.catalog import oracle_without
 from adapterxfer.report.cells import NONE
 from adapterxfer.report.declared import Outcome
 from adapterxfer.report.model import MODELS_ONLY, NO_INTERVAL, Effect, Score
@@ -104,7 +105,10 @@ class _Place:
 
 
 def _system_scores(study: Study, system: System, place: _Place) -> Iterator[Score]:
+    without = set(oracle_without(place.control))
     for group in study.groups[place.target]:
+        if without & set(group.languages):
+            continue  # a mean over some of its languages would pass for one over all
         by_run: dict[int, list[float]] = {}
         for language in group.languages:
             rows = study.table.cells[Cell(system, place.target, language)]

@@ -19,6 +19,7 @@ from adapterxfer.report.questions import ask
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import Sampled
 from adapterxfer.report.settings import ReportSettings
+from adapterxfer.report.sizes import system_sizes
 from adapterxfer.report.study import Study, build_study, is_parallel
 from adapterxfer.report.summary import summarise
 from adapterxfer.report.verdicts import Verdicts, judge
@@ -102,6 +103,8 @@ def find(
         ladders=beside.ladders,
         ranks=beside.ranks,
         sampling=sampling,
+        adapters={arm.label: arm.adapter for arm in study.arms if arm.adapter} if study else {},
+        sizes=system_sizes(results, study) if study else (),
     )
 
 

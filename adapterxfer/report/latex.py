@@ -6,7 +6,9 @@ differences that were found after adjustment a dagger.
 
 from __future__ import annotations
 
-from adapterxfer.report.tables import Column, Table
+import re
+
+from adapterxfer.report.table_shape import Column, Table
 
 _ESCAPES = {
     "\\": r"\textbackslash{}",
@@ -30,12 +32,15 @@ LONG = 34
 """Texts longer than this get a paragraph column."""
 MANY_COLUMNS = 7
 """Tables with more columns than this get narrower paragraphs, and some for shorter texts as well."""
+MOST_COLUMNS = 11
+"""Tables with more columns than this get still narrower ones."""
 SHORT = 13
 """Texts up to this length are never broken."""
 ONE_PAGE = 40
 """Tables with more lines than this break across pages."""
 LETTERS_PER_CM = 5.5
 """Of a footnote-sized text, careful: a word that does not fit its paragraph sticks out."""
+_BREAK = re.compile(r"(?<=-)| ")
 PACKAGES = "array,booktabs,longtable"
 
 
@@ -88,8 +93,9 @@ def _paragraph_cm(number: int, table: Table, texts: list[list[str]]) -> float | 
         return 5.0 if longest > LONG else None
     if longest <= SHORT:
         return None
-    word = max(len(word) for row in texts for word in row[number].split(" "))
-    return max(3.8 if longest > LONG else 2.1, round(word / LETTERS_PER_CM + 0.3, 1))
+    word = max(len(word) for row in texts for word in _BREAK.split(row[number]))  # TeX breaks lines behind hyphens
+    most = 3.8 if len(table.columns) <= MOST_COLUMNS else 3.0
+    return max(most if longest > LONG else 2.1, round(word / LETTERS_PER_CM + 0.3, 1))
 
 
 def _lines(row: list[str], table: Table, texts: list[list[str]]) -> int:

@@ -180,6 +180,35 @@ class BackboneFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemSize:
+    """Parameters of one system, its heads left out.
+
+    Attributes:
+        system: what it is called in tables of scores.
+        trained: names of the intermediate tasks it was trained after, in the order of the study; empty for none.
+        parameters, non_embedding_parameters: of the backbone.
+        total: of everything that is active; several intermediates may differ.
+        trainable: of its last training; empty where none is known, as for merged models.
+    """
+
+    backbone: str
+    system: str
+    trained: tuple[str, ...]
+    parameters: int
+    non_embedding_parameters: int
+    total: tuple[int, ...]
+    trainable: tuple[int, ...]
+
+    @property
+    def share(self) -> tuple[float, ...]:
+        """Smallest and largest share of the parameters that trained; one number where they are equal."""
+        if not self.trainable:
+            return ()
+        found = {self.trainable[0] / self.total[-1], self.trainable[-1] / self.total[0]}
+        return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
 class TargetFacts:
     """One target task as it was evaluated."""
 
@@ -211,6 +240,8 @@ class Findings:
         ladders: gain and trend of every variant in four scopes of inference.
         ranks: rank intervals of the intermediate tasks.
         sampling: declared and realised shares of mixed intermediate trainings.
+        adapters: variant, as in `variants`, -> its adapter with its size; only variants that have one.
+        sizes: parameters of every system, and how many of them train.
     """
 
     title: str
@@ -242,6 +273,8 @@ class Findings:
     ladders: tuple[Judged, ...] = ()
     ranks: tuple[Ranked, ...] = ()
     sampling: tuple[Sampled, ...] = ()
+    adapters: dict[str, str] = field(default_factory=dict)
+    sizes: tuple[SystemSize, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """JSON values with the schema version; floats rounded to 6 digits after the point."""

@@ -13,7 +13,7 @@ from adapterxfer.report.findings import margin_text
 from adapterxfer.report.model import MODELS_ONLY, Findings
 from adapterxfer.report.sharing import sharing
 from adapterxfer.report.svg import Figure
-from adapterxfer.report.tables import Table
+from adapterxfer.report.table_shape import Table
 
 SYNTHETIC_NOTE = (
     "Synthetic demonstration. Languages, texts and backbones of this study are made up: the numbers show how the tool "

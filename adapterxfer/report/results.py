@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from adapterxfer.catalog import oracle_without
 from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric
 from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell, Language
@@ -222,7 +223,10 @@ class Results:
         for cell in self.cells:
             if cell.predict not in cache:
                 cache[cell.predict] = self.target(cell.target).scores_by_language(cell.predict)
+            without = oracle_without(cell.control)
             for code, score in cache[cell.predict].items():
+                if code in without:
+                    continue
                 language = self.languages[code]
                 rows.append(
                     ScoreRow(

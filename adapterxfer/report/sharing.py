@@ -16,8 +16,8 @@ class Sharing:
     """One model and the commands that publish it.
 
     Attributes:
-        text: which model it is and why this one.
-        commands: to be run where the recipe was run.
+        text: which model it is and why this one; where it cannot be bundled, the reason.
+        commands: to be run where the recipe was run; none where it cannot be bundled.
     """
 
     text: str
@@ -66,23 +66,45 @@ def sharing(findings: Findings) -> Sharing | None:
         if not whole:
             continue
         best = max(whole, key=lambda system: statistics.fmean(whole[system].values()))
-        target = max(whole[best], key=whole[best].__getitem__)
+        # Bundles know no models that search: their heads embed and do not answer.
+        answering = {name: score for name, score in whole[best].items() if not _searches(name)}
+        target = max(answering or whole[best], key=whole[best].__getitem__)
         return _commands(findings, facts.name, *best, target, whole[best][target])
     return None
 
 
 def _commands(findings: Findings, backbone: str, arm: str, intermediate: str, target: str, points: float) -> Sharing:
     variant, _, adapter = arm.partition(" ")
-    only = [f"backbone={backbone}", f"variant={variant}", f"intermediate={intermediate}", f"target={target}"]
-    only += [f"adapter={adapter}"] if adapter else []
     trained = "adapter" if intermediate == NONE and variant != FULL else variant
-    name = bundle_name(backbone, trained, intermediate, target, adapter=adapter)
-    make = f"adapterxfer bundle recipes/{findings.recipe}.yaml " + " ".join(f"--only {entry}" for entry in only)
-    make += " --full-weights" if variant == FULL else ""
     system = f"{arm} after {intermediate}" if intermediate != NONE else f"{trained} without intermediate task"
     text = (
         f"Highest mean zero-shot score on trained targets at the largest backbone: {system} on {backbone}; here for "
-        f"{target} ({points:.1f} points), its best target. The bundle holds the run of the first seed, not the best "
-        "one. Where the study was run with --store or --set, give the first command the same."
+        f"{target} ({points:.1f} points), its best target. "
+    )
+    if reason := _unbundled(findings.adapters.get(arm, adapter), target):
+        return Sharing(text + reason, ())
+    only = [f"backbone={backbone}", f"variant={variant}", f"intermediate={intermediate}", f"target={target}"]
+    only += [f"adapter={adapter}"] if adapter else []
+    name = bundle_name(backbone, trained, intermediate, target, adapter=adapter)
+    make = f"adapterxfer bundle recipes/{findings.recipe}.yaml " + " ".join(f"--only {entry}" for entry in only)
+    make += " --full-weights" if variant == FULL else ""
+    text += (
+        "The bundle holds the run of the first seed, not the best one. Where the study was run with --store or --set, "
+        "give the first command the same."
     )
     return Sharing(text, (make, f"adapterxfer push bundles/{name} --to ORG/{name}"))
+
+
+def _searches(target: str) -> bool:
+    return target in tasks() and tasks()[target].format == "retrieval"
+
+
+def _unbundled(adapter: str, target: str) -> str:
+    """Why a model cannot be bundled; empty where it can."""
+    if adapter.endswith("+language"):
+        return "It rests on language adapters, one for each language it is asked in, so it cannot be bundled."
+    if "upper-half" in adapter.split("/"):
+        return "Its adapters are in the upper half of the layers alone, which bundles cannot say, so it is not bundled."
+    if _searches(target):
+        return "It embeds texts that are then searched, which bundles cannot do yet."
+    return ""

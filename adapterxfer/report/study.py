@@ -128,7 +128,7 @@ def build_study(results: Results) -> Study:
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    labels = _arm_labels(results.cells)
+    labels = arm_labels(results.cells)
     systems: dict[tuple[str, str, str, str], System] = {}
     controls: dict[tuple[str, str, str], System] = {}
     counts: list[CellCounts] = []
@@ -289,7 +289,7 @@ def _backbones(cells: list[Cell]) -> tuple[Backbone, ...]:
     return tuple(sorted(found.values(), key=lambda item: (item.size, item.name)))
 
 
-def _arm_labels(cells: tuple[Cell, ...]) -> dict[tuple[str, str], str]:
+def arm_labels(cells: tuple[Cell, ...]) -> dict[tuple[str, str], str]:
     """The variant alone where it has one adapter in this study, else with the adapter.
 
     Cells without an adapter (a target that is not trained) belong to the arm of their variant.

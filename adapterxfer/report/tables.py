@@ -1,81 +1,14 @@
-"""The tables of a report: one description for the page, the Markdown and the CSV files."""
+"""The tables of a report: scores, effects, controls and backbones."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 from adapterxfer.catalog import ORACLE
-from adapterxfer.report.cells import parameter_text, resource_key, signed
+from adapterxfer.report.cells import parameter_text, resource_key
 from adapterxfer.report.model import Effect, Findings, Score
-
-Kind = Literal[
-    "text", "points", "signed", "interval", "p", "count", "nats", "size", "fine", "df", "percent", "percents"
-]
-Value = str | float | int | None | tuple[float, float] | tuple[float, float | None]
-
-EMPTY = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A heading and how its values are written."""
-
-    label: str
-    kind: Kind = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table as people read it.
-
-    Attributes:
-        open: whether the page shows it unfolded.
-    """
-
-    name: str
-    title: str
-    note: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Value, ...], ...]
-    open: bool = True
-
-    def texts(self) -> list[list[str]]:
-        """Every value as it is shown."""
-        return [
-            [show(value, column.kind) for value, column in zip(row, self.columns, strict=True)] for row in self.rows
-        ]
-
-
-def show(value: Value, kind: Kind) -> str:
-    """A value as people read it; empty where there is none."""
-    if value is None:
-        return EMPTY
-    if isinstance(value, tuple):
-        first, second = value
-        if kind == "percents" and second is not None:
-            return f"{first:.1%}" if f"{first:.1%}" == f"{second:.1%}" else f"{first:.1%} to {second:.1%}"
-        if kind == "interval":
-            return f"{signed(first)} to {signed(second)}" if second is not None else EMPTY
-        return f"{first:.1f}" if second is None else f"{first:.1f} \u00b1 {second:.1f}"
-    if isinstance(value, str):
-        return value
-    if math.isnan(value) or (math.isinf(value) and kind != "df"):
-        return EMPTY
-    formats: dict[Kind, Callable[[float], str]] = {
-        "points": lambda v: f"{v:.1f}",
-        "signed": signed,
-        "p": lambda v: "< 0.001" if v < 0.001 else f"{v:.3f}",
-        "count": lambda v: f"{v:.0f}",
-        "nats": lambda v: f"{v:,.0f}" if abs(v) >= 1e4 else f"{v:.2g}" if 0 < abs(v) < 0.01 else f"{v:.2f}",
-        "size": parameter_text,
-        "fine": lambda v: f"{v:+.3f}",
-        "percent": lambda v: f"{v:.1%}",
-        "df": lambda v: f"{v:.0f}" if math.isfinite(v) else "",
-    }
-    return formats.get(kind, str)(float(value))
+from adapterxfer.report.table_shape import Column, Table, Value
+from adapterxfer.report.tables_oracle import oracle_table
 
 
 def build_tables(findings: Findings) -> tuple[Table, ...]:
@@ -130,6 +63,7 @@ def build_tables(findings: Findings) -> tuple[Table, ...]:
             unfolded=False,
         ),
         _score_table(findings),
+        oracle_table(findings),
         _language_table(findings),
         _effect_table(
             findings,
@@ -164,6 +98,7 @@ def build_tables(findings: Findings) -> tuple[Table, ...]:
             unfolded=False,
         ),
         _backbone_table(findings),
+        _size_table(findings),
     )
     return tuple(table for table in tables if table.rows)
 
@@ -344,6 +279,27 @@ def _backbone_table(findings: Findings) -> Table:
         else "Sizes of the backbones."
     )
     return Table("backbones", "Backbones and their pretraining", note, columns, rows)
+
+
+def _size_table(findings: Findings) -> Table:
+    columns = (
+        Column("backbone"), Column("system"), Column("backbone parameters", "size"), Column("non-embedding", "size"),
+        Column("active in all", "size"), Column("trainable", "size"), Column("share", "percents"),
+    )  # fmt: skip
+    rows = tuple(
+        (row.backbone, row.system, row.parameters, row.non_embedding_parameters, _range(row.total),
+         _range(row.trainable), (row.share[0], row.share[-1]) if row.share else None)
+        for row in findings.sizes
+    )  # fmt: skip
+    note = (
+        "Parameters, heads left out. Active: backbone, adapters and fusion of the predicting model. Trainable: in the "
+        "last training of the system; share: of the active ones. A merged model has no training of its own."
+    )
+    return Table("parameters", "Parameters of every system, and how many train", note, columns, rows)
+
+
+def _range(values: tuple[int, ...]) -> str:
+    return " to ".join(dict.fromkeys(map(parameter_text, values)))
 
 
 def _group_names(findings: Findings, kind: str) -> list[str]:

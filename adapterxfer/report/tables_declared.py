@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import Findings
-from adapterxfer.report.tables import Column, Table, Value
+from adapterxfer.report.table_shape import Column, Table, Value
 
 
 def declared_tables(findings: Findings) -> tuple[Table, ...]:

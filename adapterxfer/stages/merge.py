@@ -12,12 +12,15 @@ import torch
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, with_own_weights
 from adapterxfer.backbones.measure import untied_state
 from adapterxfer.errors import VariantError
+from adapterxfer.formats.base import Batch
 from adapterxfer.formats.registry import get_format
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.building import new_adapter
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.variants.adapter import AdapterShape
+from adapterxfer.variants.assertions import as_json, check
 from adapterxfer.variants.composition import Composition, HeadPart
+from adapterxfer.variants.measures import Evidence
 from adapterxfer.variants.merging import Member, merge
 from adapterxfer.variants.storage import (
     assemble,
@@ -30,12 +33,16 @@ from adapterxfer.variants.storage import (
 
 ROLE = "model."
 
+PROBE_ROWS, PROBE_WIDTH = 4, 12
+"""Shape of the inputs on which the assertions are measured."""
+
 
 def execute(context: StageContext) -> dict[str, Any]:
     """Run one merge.
 
     Raises:
-        VariantError: the models do not fit together, or the merged one is a mere copy of a member.
+        VariantError: the models do not fit together, the merged one is a mere copy of a member, or an assertion on it
+            does not hold.
     """
     use_one_thread()
     identity = context.stage.identity
@@ -48,10 +55,10 @@ def execute(context: StageContext) -> dict[str, Any]:
         Member(one.composition, read_weights(one.folder), float(weight))
         for one, weight in zip(stored, identity["weights"], strict=True)
     ]
-    start = (
+    origin = (
         _start(backbone, members[0].composition, int(identity["seed"])) if identity["kind"] == "arithmetic" else None
     )
-    composition, state = merge(members, start)
+    composition, state = merge(members, origin)
     _require_a_mixture(members, state)
 
     def make_head(part: HeadPart) -> torch.nn.Module:
@@ -60,10 +67,34 @@ def execute(context: StageContext) -> dict[str, Any]:
     own = with_own_weights(backbone) if composition.trains_backbone else backbone
     model = assemble(composition, own, state, make_head=make_head, where=f"merge {context.stage.short_key}")
     write_weights(context.scratch, model)
+    evidence = Evidence(
+        model=model,
+        batch=_inputs(backbone),
+        task=composition.heads[0].task if composition.heads else "",
+        start_backbone=backbone.fingerprint,
+        stored=lambda: read_weights(context.scratch),
+        pristine=backbone.model,
+        members=members,
+        origin=origin,
+    )
+    verdicts = check("merged", evidence)
     record = {"kind": identity["kind"], "weights": list(identity["weights"]), "members": len(members)}
-    write_description(context.scratch, model, merge={"stage": context.stage.key, **record})
+    write_description(
+        context.scratch, model, merge={"stage": context.stage.key, **record}, assertions=as_json(verdicts)
+    )
     context.log({"note": "merged", **record})
     return {"variant": composition.variant, **record}
+
+
+def _inputs(backbone: LoadedBackbone) -> Batch:
+    """Random token ids, some rows padded: what is asserted of a merge needs no sentences."""
+    pad = int(backbone.config.pad_token_id or 0)
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.randint(0, int(backbone.config.vocab_size), (PROBE_ROWS, PROBE_WIDTH), generator=generator)
+    ids[ids == pad] = pad + 1
+    mask = torch.ones_like(ids)
+    ids[1::2, PROBE_WIDTH // 2 :], mask[1::2, PROBE_WIDTH // 2 :] = pad, 0
+    return Batch(ids, mask, (1,) * PROBE_ROWS, {})
 
 
 def _start(backbone: LoadedBackbone, composition: Composition, seed: int) -> dict[str, torch.Tensor]:

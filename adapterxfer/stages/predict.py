@@ -27,7 +27,8 @@ def execute(context: StageContext) -> dict[str, Any]:
     """Predict, count, write `predictions.parquet`.
 
     Returns:
-        ``examples``, ``metric``, ``scores`` (language -> points), and ``untokenized_words`` for tagging tasks.
+        ``examples``, ``metric``, ``scores`` (language -> points), ``model_size`` where there is a model, and
+        ``untokenized_words`` for tagging tasks.
 
     Raises:
         StageError: the identity names an unknown kind of system.
@@ -81,7 +82,8 @@ def _ask_model(
         predict_backbone,
         predict_trained,
     )
-    from adapterxfer.training.device import use_one_thread
+    from adapterxfer.training.device import device_for, use_one_thread
+    from adapterxfer.variants.storage import stored_size
 
     use_one_thread()
 
@@ -90,8 +92,12 @@ def _ask_model(
     protocol = str(identity.get("protocol", ""))
     fmt = get_format(task.format, protocol)
     batch_tokens = int(context.settings.get("eval_batch_tokens") or BATCH_TOKENS)
-    device = str(context.settings.get("device") or "cpu")
+    device = str(device_for(str(context.settings.get("device") or "cpu")))
     notes: dict[str, Any] = {}
+    if system["kind"] == "trained":
+        notes["model_size"] = stored_size(context.inputs["model"])
+    elif system["kind"] == "backbone":
+        notes["model_size"] = {"total": backbone.parameters.total, "trainable": 0}
     layer = system.get("layer", "middle")
     layer = layer_in(protocol) if layer == "middle" else layer
     if has_pool(task):

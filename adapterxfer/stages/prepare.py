@@ -41,6 +41,8 @@ def execute(context: StageContext) -> dict[str, Any]:
     if what == "translated":
         return prepare_translations(context)
     if what == "target-dev":
+        if context.stage.identity["source"]["kind"] in ("hub", "local"):
+            _check_pin(context.stage.identity["task"], context.stage.identity["source"])
         return prepare_target_dev(context)
     raise StageError(
         f"prepare stage: what = '{what}'; expected task, corpus, texts, translated or target-dev",

@@ -6,6 +6,7 @@ from typing import Any
 
 from adapterxfer.data.sources import check_source
 from adapterxfer.data.storage import write_task
+from adapterxfer.data.target_dev import read_hub_dev, read_target_dev
 from adapterxfer.data.texts import write_texts
 from adapterxfer.data.translations import read_text_lines, read_translations
 from adapterxfer.stages.context import StageContext
@@ -68,24 +69,36 @@ def prepare_translations(context: StageContext) -> dict[str, Any]:
 
 
 def prepare_target_dev(context: StageContext) -> dict[str, Any]:
-    """Development examples of one task in the target languages, from the world's generator.
+    """Development examples of one task in the target languages: of the world, from files or from the Hub.
 
     Raises:
-        DataError: the world has no such task or language.
+        DataError: there is no such task or language, or files are missing, changed or damaged.
     """
-    from adapterxfer.world.arms import load_target_dev
-
     identity = context.stage.identity
-    source, languages = identity["source"], identity["languages"]
-    data = load_target_dev(
-        source.get("stand_in", identity["task"]),
-        languages,
-        dev_examples=identity["dev_examples"],
-        seed=source.get("seed", identity["seed"]),
-        test_seed=identity.get("test_seed", source.get("seed", 0)),
-        labels=source.get("labels"),
-    )
+    source, languages, kept = identity["source"], identity["languages"], identity["dev_examples"]
+    if source["kind"] == "world":
+        from adapterxfer.world.arms import load_target_dev
+
+        data = load_target_dev(
+            source.get("stand_in", identity["task"]),
+            languages,
+            dev_examples=kept,
+            seed=source.get("seed", identity["seed"]),
+            test_seed=identity.get("test_seed", source.get("seed", 0)),
+            labels=source.get("labels"),
+        )
+    elif source["kind"] == "files":
+        root = check_source(context.settings.get("data_root"), source)
+        data = read_target_dev(
+            identity["task"], root, source["files"], languages,
+            dev_examples=kept, seed=identity["seed"], protocol=identity["protocol"],
+        )  # fmt: skip
+    else:
+        data = read_hub_dev(
+            identity["task"], languages,
+            dev_examples=kept, seed=identity["seed"], protocol=identity["protocol"], revisions=source.get("revisions"),
+        )  # fmt: skip
     data.task = identity["task"]
     content = write_task(context.scratch, data, extra={"source": dict(source), "target_dev": True})
     counts = {language: len(examples) for (_, language), examples in data.splits.items()}
-    return {"examples": counts, "fingerprint": content["fingerprint"]}
+    return {"examples": counts, "fingerprint": content["fingerprint"], "notes": dict(data.notes)}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from tokenizers import Tokenizer
 
 from adapterxfer.pretraining.batches import Masking
@@ -14,6 +13,7 @@ from adapterxfer.pretraining.mlm import PretrainingSettings, pretrain
 from adapterxfer.pretraining.saving import save_backbone
 from adapterxfer.stages.checkpointing import checkpoints_of
 from adapterxfer.stages.context import StageContext
+from adapterxfer.training.device import device_for, use_one_thread
 
 POSITIONS = 256
 """Tokens every backbone can read, also where the corpus is shorter: tasks have longer inputs."""
@@ -55,10 +55,9 @@ def execute(context: StageContext) -> dict[str, Any]:
         BackboneError: the training diverged.
         StageStopped: somebody asked to stop; the state is saved.
     """
-    if torch.get_num_threads() != 1:
-        torch.set_num_threads(1)  # the number of threads changes sums
+    use_one_thread()
     folder = context.inputs["corpus"]
-    device = str(context.settings.get("device") or "cpu")
+    device = str(device_for(str(context.settings.get("device") or "cpu")))
     done = pretrain(
         Corpus.load(folder),
         settings_of(context.stage.identity),

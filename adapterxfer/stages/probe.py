@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 
-def facts() -> dict[str, Any]:
-    """What decides the number format; called first, so that imports are over before the clock runs."""
+def facts(*, device: str) -> dict[str, Any]:
+    """What decides the number format, and the device's own name; first, so that imports end before the clock runs."""
     from adapterxfer.pretraining.speed import has_fast_bf16
 
-    return {"fast_bf16": has_fast_bf16()}
+    if device != "cpu":
+        from adapterxfer.training.device import device_for
+
+        device = str(device_for(device))
+    return {"fast_bf16": has_fast_bf16(), "device": device}
 
 
 def speed(

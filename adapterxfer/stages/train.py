@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.catalog.systems import BY_LANGUAGE
 from adapterxfer.errors import StageError
 from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.checkpointing import checkpoints_of
@@ -142,7 +143,10 @@ def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSetti
     ]
     if settings.selection == "oracle":
         folder = _input(context, "target_dev")
-        return [with_target_dev(task, folder, backbone, max_length=settings.max_length) for task in tasks]
+        alike = identity.get("selected_by") == BY_LANGUAGE
+        return [
+            with_target_dev(task, folder, backbone, max_length=settings.max_length, by_language=alike) for task in tasks
+        ]
     if context.stage.kind != "train_intermediate":
         return tasks
     heads = {name: group[0] for group in identity.get("shared_heads", ()) for name in group[1:]}

@@ -112,7 +112,7 @@ def train(
         seed: of the order of features, the choice of tasks, and dropout.
         log: takes ``{step, steps, loss, learning_rate}`` every `meter.LOG_EVERY` steps and dev scores.
         sampling: how the task of a step is chosen where there are several; see `batches.task_weights`.
-        device: ``cpu`` or ``auto``.
+        device: as in `accelerator_for`.
         token_budget: rows times width of one forward pass.
         checkpoints: where to save and go on; None for a training that cannot be interrupted.
         sharding: ``fsdp`` for weights in shards where there are several processes; see `sharding`.

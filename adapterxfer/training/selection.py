@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from statistics import fmean
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -36,7 +38,7 @@ def mean_steps(steps: int, count: int) -> frozenset[int]:
 
 
 def dev_score(model: TransferModel, task: TrainTask) -> float:
-    """Score of the task's metric on its English dev data, in points.
+    """Score of the task's metric on its dev data, in points: English, or for the oracle the target languages.
 
     Args:
         model: evaluated as it is now; its mode is restored.
@@ -51,7 +53,10 @@ def dev_score(model: TransferModel, task: TrainTask) -> float:
     golds = [gold_text(example) for example in task.dev.examples]
     languages = [example.language for example in task.dev.examples]
     counts = count_predictions(metric, predictions, golds, languages=languages)
-    return float(metric.score(counts.sum(axis=0)))
+    if not task.dev_by_language:
+        return float(metric.score(counts.sum(axis=0)))
+    spoken = np.asarray(languages)
+    return fmean(float(metric.score(counts[spoken == code].sum(axis=0))) for code in dict.fromkeys(languages))
 
 
 class KeptWeights(Protocol):

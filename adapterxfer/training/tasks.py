@@ -30,6 +30,7 @@ class TrainTask:
         pad_id: padding id of the tokenizer.
         metric: name of the dev metric; None for the default of the format.
         dev: English dev data; None where selection does not need them.
+        dev_by_language: whether the dev score is the mean over languages, each scored by itself.
         head: the task whose head this one shares; empty for a head of its own.
         size: training examples it counts as where tasks are sampled by size; None for its features.
         share: fixed share of the steps, beside the other tasks; None where the sampling decides.
@@ -43,6 +44,7 @@ class TrainTask:
     pad_id: int
     metric: str | None = None
     dev: Encoded | None = None
+    dev_by_language: bool = False
     head: str = ""
     size: int | None = None
     share: float | None = None
@@ -109,11 +111,14 @@ def read_train_task(
     )
 
 
-def with_target_dev(task: TrainTask, folder: Path, backbone: LoadedBackbone, *, max_length: int) -> TrainTask:
+def with_target_dev(
+    task: TrainTask, folder: Path, backbone: LoadedBackbone, *, max_length: int, by_language: bool = False
+) -> TrainTask:
     """The task with development data in the target languages in place of English: an oracle, no zero-shot selection.
 
     Args:
         folder: committed prepare stage with a ``dev`` split of the same task in these languages.
+        by_language: score each language by itself and take the mean.
 
     Raises:
         StageError: the folder holds another task or labels.
@@ -126,7 +131,7 @@ def with_target_dev(task: TrainTask, folder: Path, backbone: LoadedBackbone, *, 
         )
     languages, longest = stored.languages("dev"), min(max_length, backbone.max_length)
     dev = encode_split(task.format, stored, "dev", languages, backbone.tokenizer, max_length=longest, train=False)
-    return replace(task, dev=dev)
+    return replace(task, dev=dev, dev_by_language=by_language)
 
 
 def _encode(

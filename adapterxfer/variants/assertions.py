@@ -1,88 +1,22 @@
 """What must hold of every variant: a table assertion x variant x method, checked on each model built and trained.
 
 A wrong composition trains without complaint and gives plausible numbers, so nothing is trained before the assertions on
-the built model hold, and nothing is stored before those on the trained one do. Each result goes into ``model.json``.
+the built model hold, and nothing is stored before those on the trained or merged one do. Each result goes into
+``model.json``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from adapterxfer.errors import VariantError
-from adapterxfer.variants import measures
+from adapterxfer.variants import measures, measures_merged
 from adapterxfer.variants.adapter import RULES as METHODS
 from adapterxfer.variants.composition import VariantName
+from adapterxfer.variants.lowrank import SCALES
 from adapterxfer.variants.measures import Evidence
-
-Kind = Literal["exact", "at most", "at least", "recorded", "not applicable"]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One field of the table.
-
-    Attributes:
-        kind: how the measured number is judged; ``exact`` means 0, ``recorded`` that it is kept and not judged.
-        limit: bound of ``at most`` and ``at least``.
-        because: why an assertion does not apply.
-    """
-
-    kind: Kind
-    limit: float = 0.0
-    because: str = ""
-
-    def holds(self, value: float) -> bool:
-        """Whether a measured number satisfies the rule; NaN never does."""
-        match self.kind:
-            case "exact":
-                return value == 0.0
-            case "at most":
-                return value <= self.limit
-            case "recorded":
-                return True
-            case _:
-                return value >= self.limit
-
-
-@dataclass(frozen=True, slots=True)
-class Assertion:
-    """One row of the table.
-
-    Attributes:
-        name: its name in ``model.json``.
-        says: what is measured, in words.
-        when: ``built`` (before the first step) or ``trained`` (after the last).
-        measure: the number that the rule judges.
-        rules: one rule per variant.
-        methods: adapter method -> the rule that replaces the variant's, where that applies at all.
-        above_language: the rule that replaces all others where a language's adapter lies below; None for no other.
-    """
-
-    name: str
-    says: str
-    when: Literal["built", "trained"]
-    measure: Callable[[Evidence], float]
-    rules: Mapping[VariantName, Rule]
-    methods: Mapping[str, Rule] = field(default_factory=dict)
-    above_language: Rule | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Outcome of one assertion on one model; ``value`` is absent where it does not apply."""
-
-    assertion: str
-    kind: Kind
-    limit: float
-    value: float | None
-    because: str
-
-    def as_json(self) -> dict[str, Any]:
-        """JSON values for ``model.json``."""
-        return asdict(self)
-
+from adapterxfer.variants.rules import Assertion, Moment, Rule, Verdict
 
 EXACT = Rule("exact")
 TRAINED_BEFORE = "its adapter was trained before"
@@ -124,25 +58,33 @@ OWN_START = ("compacter", "loreft", "prefix")
 ROUNDING = Rule("at most", 1e-5)
 """For effects that are zero up to the order of additions: DoRA divides lengths that are equal."""
 
+SAME_SUM = Rule("at most", 1e-6)
+PRODUCTS = Rule("at most", 1e-5)
+"""For updates that are products of rounded factors."""
+
+BUILT: tuple[Moment, ...] = ("built",)
+TRAINED: tuple[Moment, ...] = ("trained",)
+MERGED: tuple[Moment, ...] = ("merged",)
+
 TABLE: tuple[Assertion, ...] = (
     Assertion(
         "trainable-names",
         "names that train and should not, or should and do not",
-        "built",
+        (*BUILT, *MERGED),
         measures.wrong_trainable_names,
         _all(EXACT),
     ),
     Assertion(
         "prefix-free-names",
         "module names that are the beginning of another",
-        "built",
+        (*BUILT, *MERGED),
         measures.colliding_module_names,
         _all(EXACT),
     ),
     Assertion(
         "neutral-when-zero",
         "largest change of hidden states by the parts that are new, their up-projections set to zero",
-        "built",
+        BUILT,
         measures.change_by_zeroed_adapters,
         _row(_not(NO_ADAPTER), _not(NO_ADAPTER), EXACT, _not(TRAINED_BEFORE), EXACT, EXACT),
         methods={
@@ -154,7 +96,7 @@ TABLE: tuple[Assertion, ...] = (
     Assertion(
         "start-values",
         "relative error of the deviation of fresh adapter matrices; infinite if a bias is not zero",
-        "built",
+        BUILT,
         measures.error_of_start_values,
         _row(
             _not(NO_ADAPTER),
@@ -172,7 +114,7 @@ TABLE: tuple[Assertion, ...] = (
     Assertion(
         "effect-at-start",
         "relative change of hidden states by the fresh adapter as initialised: small, not zero, and growing with size",
-        "built",
+        BUILT,
         measures.change_by_fresh_adapter,
         _row(
             _not(NO_ADAPTER),
@@ -187,14 +129,14 @@ TABLE: tuple[Assertion, ...] = (
     Assertion(
         "fusion-of-copies",
         "relative distance between a fresh fusion of one adapter with itself and that adapter",
-        "built",
+        BUILT,
         measures.distance_of_fused_copies,
         _row(UNFUSED, UNFUSED, UNFUSED, UNFUSED, UNFUSED, Rule("at most", 1e-3)),
     ),
     Assertion(
         "intermediate-matters",
         "smallest relative change of the logits when an intermediate's effect is set to zero",
-        "built",
+        BUILT,
         measures.change_without_intermediate,
         _row(
             MATTERS,
@@ -208,7 +150,7 @@ TABLE: tuple[Assertion, ...] = (
     Assertion(
         "language-matters",
         "relative change of the logits when the adapter of the language is left out",
-        "built",
+        BUILT,
         measures.change_without_language,
         _all(NO_LANGUAGE),
         above_language=MATTERS,
@@ -216,7 +158,7 @@ TABLE: tuple[Assertion, ...] = (
     Assertion(
         "invertible-embeddings",
         "largest relative error when the map of the embeddings is taken back",
-        "built",
+        (*BUILT, *MERGED),
         measures.error_of_inverse,
         _row(_not(NO_ADAPTER), _not(NO_ADAPTER), INVERTIBLE, INVERTIBLE, INVERTIBLE, INVERTIBLE),
         methods=dict.fromkeys(set(METHODS) - {"seq_bn_inv"}, _not("it leaves the embeddings as they are")),
@@ -225,21 +167,21 @@ TABLE: tuple[Assertion, ...] = (
     Assertion(
         "padding-invariance",
         "largest relative change of hidden states at real tokens when more padding is appended",
-        "built",
+        (*BUILT, *MERGED),
         measures.change_by_padding,
         _all(Rule("at most", 1e-4)),
     ),
     Assertion(
         "backbone-weights",
-        "1 if the fingerprint of the backbone's weights changed in training",
-        "trained",
+        "1 if the fingerprint of the backbone's weights is not that before training",
+        (*TRAINED, *MERGED),
         measures.backbone_changed,
         _row(Rule("at least", 1.0), EXACT, EXACT, EXACT, EXACT, EXACT),
     ),
     Assertion(
         "frozen-weights",
         "1 if the fingerprint of the frozen adapters changed in training",
-        "trained",
+        TRAINED,
         measures.frozen_parts_changed,
         _row(ALL_TRAINS, ALL_TRAINS, ALL_TRAINS, ALL_TRAINS, EXACT, EXACT),
         above_language=EXACT,
@@ -247,26 +189,42 @@ TABLE: tuple[Assertion, ...] = (
     Assertion(
         "everything-trained",
         "parts that should train and whose weights are all unchanged",
-        "trained",
+        TRAINED,
         measures.parts_left_untrained,
         _all(EXACT),
     ),
     Assertion(
         "complete-on-disk",
         "tensors missing, unknown or different when the stored file is read again",
-        "trained",
+        (*TRAINED, *MERGED),
         measures.differences_on_disk,
         _all(EXACT),
+    ),
+    Assertion(
+        "merged-weights",
+        "largest relative difference between a tensor (an update, for LoRA) and the same sum computed another way",
+        MERGED,
+        measures_merged.error_of_merged_weights,
+        _all(SAME_SUM),
+        methods=dict.fromkeys(SCALES, PRODUCTS),
+    ),
+    Assertion(
+        "merged-parts-matter",
+        "smallest relative change of hidden states when an adapter's effect, or that of the backbone's merged weights, "
+        "is taken away",
+        MERGED,
+        measures_merged.change_without_merged_parts,
+        _row(MATTERS, _not("only heads are merged"), MATTERS, MATTERS, MATTERS, MATTERS),
     ),
 )
 """Rows in the order they are checked."""
 
 
-def check(when: Literal["built", "trained"], evidence: Evidence) -> list[Verdict]:
+def check(when: Moment, evidence: Evidence) -> list[Verdict]:
     """Measure and judge all assertions of one moment.
 
     Args:
-        when: ``built`` or ``trained``.
+        when: the moment; see `Moment`.
         evidence: the model and what is needed to measure; its parameters, mode and gradients are left as they were.
 
     Raises:
@@ -275,7 +233,7 @@ def check(when: Literal["built", "trained"], evidence: Evidence) -> list[Verdict
     composition = evidence.model.composition
     verdicts, failed = [], []
     for assertion in TABLE:
-        if assertion.when != when:
+        if when not in assertion.when:
             continue
         rule = _rule(assertion, evidence)
         value = None if rule.kind == "not applicable" else float(assertion.measure(evidence))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +15,7 @@ from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.variants.bottleneck import INIT_STD
 from adapterxfer.variants.composition import LANGUAGE_ID, TARGET_ID, colliding_names
 from adapterxfer.variants.encoder import encode
+from adapterxfer.variants.merging import Member
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.places import places_of
 
@@ -35,6 +36,8 @@ class Evidence:
         start_backbone: fingerprint of the backbone's weights before training; needed after training.
         stored: reads the stored tensors back, by name; needed after training.
         pristine: the untouched backbone module; needed for ``full-ft`` with an intermediate.
+        members: the models whose weights were joined; needed after merging.
+        origin: start values that task arithmetic counts from, by name; None for other merges.
     """
 
     model: TransferModel
@@ -44,6 +47,8 @@ class Evidence:
     start_backbone: str = ""
     stored: Callable[[], Mapping[str, Tensor]] | None = None
     pristine: nn.Module | None = None
+    members: Sequence[Member] = ()
+    origin: Mapping[str, Tensor] | None = None
 
     @property
     def real(self) -> Tensor:
@@ -75,9 +80,9 @@ def change_by_zeroed_adapters(evidence: Evidence) -> float:
     model = evidence.model
     ids = [p.id for p in model.composition.task_adapters] if model.composition.fused else [TARGET_ID]
     with model.without(*ids):
-        expected = _hidden(evidence)
-    with _zeroed(model, ids):
-        found = _hidden(evidence)
+        expected = hidden_of(evidence)
+    with zeroed(model, ids):
+        found = hidden_of(evidence)
     return (found - expected).abs().max().item()
 
 
@@ -94,8 +99,8 @@ def error_of_start_values(evidence: Evidence) -> float:
 def change_by_fresh_adapter(evidence: Evidence) -> float:
     """Fresh adapter as initialised against the model without it, relative root mean square."""
     with evidence.model.without(TARGET_ID):
-        expected = _hidden(evidence)
-    return _distance(_hidden(evidence), expected)
+        expected = hidden_of(evidence)
+    return distance(hidden_of(evidence), expected)
 
 
 def distance_of_fused_copies(evidence: Evidence) -> float:
@@ -104,10 +109,10 @@ def distance_of_fused_copies(evidence: Evidence) -> float:
     fusion: Any = model.fusion
     adapter: Any = model.adapters[model.composition.adapters[-1].id]
     arguments = (model.backbone, evidence.batch.input_ids, evidence.batch.attention_mask)
-    with _evaluating(model):
+    with evaluating(model):
         fused = encode(*arguments, fusion.places([adapter, adapter]))
         alone = encode(*arguments, places_of([adapter]))
-    return _distance(fused[evidence.real], alone[evidence.real])
+    return distance(fused[evidence.real], alone[evidence.real])
 
 
 def change_without_intermediate(evidence: Evidence) -> float:
@@ -117,17 +122,17 @@ def change_without_intermediate(evidence: Evidence) -> float:
     if model.composition.trains_backbone:
         if evidence.pristine is None:
             return float("nan")
-        with _evaluating(model):
+        with evaluating(model):
             hidden = encode(evidence.pristine, evidence.batch.input_ids, evidence.batch.attention_mask)
-            return _distance(model.head(evidence.task)(hidden, evidence.batch), logits)
+            return distance(model.head(evidence.task)(hidden, evidence.batch), logits)
     # The adapter of `sequential` is the intermediate's own, continued.
     ids = [part.id for part in model.composition.adapters if part.role == "intermediate"] or [TARGET_ID]
     changes = []
     for part_id in ids:
         # Zeroed, not left out: a fusion of equal adapters (same data, same seed) would rightly not change.
         module: Any = model.adapters[part_id]
-        with _zeroed(model, [part_id]) if module.can_be_neutral else model.without(part_id):
-            changes.append(_distance(_logits(evidence), logits))
+        with zeroed(model, [part_id]) if module.can_be_neutral else model.without(part_id):
+            changes.append(distance(_logits(evidence), logits))
     return min(changes)
 
 
@@ -135,13 +140,13 @@ def change_without_language(evidence: Evidence) -> float:
     """Relative change of the logits without the adapter of the language."""
     logits = _logits(evidence)
     with evidence.model.without(LANGUAGE_ID):
-        return _distance(_logits(evidence), logits)
+        return distance(_logits(evidence), logits)
 
 
 def error_of_inverse(evidence: Evidence) -> float:
     """Embeddings mapped and taken back against themselves, largest difference over the largest value."""
     model, batch = evidence.model, evidence.batch
-    with _evaluating(model):
+    with evaluating(model):
         mapped = model.hidden_states(batch.input_ids, batch.attention_mask, layer=0)
         found = model.invert_embedding(mapped)
         with model.without(*(part.id for part in model.composition.adapters)):
@@ -155,8 +160,8 @@ def change_by_padding(evidence: Evidence) -> float:
     pad_id = model.loaded.config.pad_token_id
     ids = nn.functional.pad(batch.input_ids, (0, EXTRA_PADDING), value=pad_id)
     mask = nn.functional.pad(batch.attention_mask, (0, EXTRA_PADDING), value=0)
-    expected = _hidden(evidence)
-    with _evaluating(model):
+    expected = hidden_of(evidence)
+    with evaluating(model):
         found = model(ids, mask)[:, :-EXTRA_PADDING][evidence.real]
     return float((found - expected).abs().max() / expected.abs().max())
 
@@ -195,21 +200,21 @@ def differences_on_disk(evidence: Evidence) -> float:
     return float(len(stored.keys() ^ state.keys()) + unequal)
 
 
-def _hidden(evidence: Evidence) -> Tensor:
+def hidden_of(evidence: Evidence) -> Tensor:
     """Hidden states of real tokens, shape ``(tokens, hidden)``."""
-    with _evaluating(evidence.model):
+    with evaluating(evidence.model):
         hidden: Tensor = evidence.model(evidence.batch.input_ids, evidence.batch.attention_mask)
     return hidden[evidence.real].float()
 
 
 def _logits(evidence: Evidence) -> Tensor:
     model, batch = evidence.model, evidence.batch
-    with _evaluating(model):
+    with evaluating(model):
         logits: Tensor = model.head(evidence.task)(model(batch.input_ids, batch.attention_mask), batch)
     return logits.float()
 
 
-def _distance(found: Tensor, expected: Tensor) -> float:
+def distance(found: Tensor, expected: Tensor) -> float:
     """Root mean square of the difference relative to that of ``expected``, over finite values (heads may mask)."""
     usable = torch.isfinite(expected) & torch.isfinite(found) & (expected.abs() < 1e6) & (found.abs() < 1e6)
     found, expected = found[usable].double(), expected[usable].double()
@@ -217,7 +222,8 @@ def _distance(found: Tensor, expected: Tensor) -> float:
 
 
 @contextmanager
-def _evaluating(model: TransferModel) -> Iterator[None]:
+def evaluating(model: TransferModel) -> Iterator[None]:
+    """Without dropout and gradients; the mode comes back."""
     before = model.training
     model.eval()
     try:
@@ -228,7 +234,7 @@ def _evaluating(model: TransferModel) -> Iterator[None]:
 
 
 @contextmanager
-def _zeroed(model: TransferModel, ids: list[str]) -> Iterator[None]:
+def zeroed(model: TransferModel, ids: list[str]) -> Iterator[None]:
     """Adapters with weights that change nothing; their own come back bit for bit."""
     modules: list[Any] = [model.adapters[part_id] for part_id in ids]
     before = [copy.deepcopy(module.state_dict()) for module in modules]

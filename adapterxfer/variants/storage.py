@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -106,6 +107,28 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
         return load_file(path)
     except SafetensorError as error:
         raise VariantError(f"{path}: cannot be read ({error})", fix="train the model again") from None
+
+
+def stored_size(folder: Path) -> dict[str, int]:
+    """Parameters of the model in a folder, heads left out: ``total`` of all that is active, ``trainable`` of its phase.
+
+    A merged model has no phase of its own, and no ``trainable``. Weights are not read, only their shapes.
+
+    Raises:
+        VariantError: there is no complete model folder.
+    """
+    stored = read_description(folder)
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt") as file:
+            counts = {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise VariantError(f"{folder / WEIGHTS}: cannot be read ({error})", fix="train the model again") from None
+    heads = sum(count for name, count in counts.items() if name.startswith("heads."))
+    frozen = 0 if stored.composition.trains_backbone else int(stored.backbone["parameters"])
+    size = {"total": frozen + sum(counts.values()) - heads}
+    if "merge" not in stored.content:
+        size["trainable"] = int(stored.content["trainable_parameters"]) - heads
+    return size
 
 
 def load_model(folder: Path, backbone: LoadedBackbone, *, make_head: HeadFactory) -> TransferModel:

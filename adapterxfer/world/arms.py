@@ -6,13 +6,14 @@ so what that arm reaches here is a bound for what it could reach.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from adapterxfer.data.examples import TaskData
 from adapterxfer.errors import DataError
 from adapterxfer.world.documents import document, texts
 from adapterxfer.world.draws import Draws, generator
 from adapterxfer.world.languages import LANGUAGES
+from adapterxfer.world.task_makers import Item
 from adapterxfer.world.tasks import drawn_items, known_task
 
 
@@ -51,13 +52,11 @@ def load_translations(
         DataError: the world has no such task or language.
     """
     _check(languages)
-    task = known_task(name)
     made = drawn_items(
         name, train_examples=train_examples, dev_examples=dev_examples, test_examples=None, seed=seed,
         test_seed=test_seed, labels=labels,
     )  # fmt: skip
-    splits = {("train", code): [item.said(code) for item in made["train"]] for code in languages}
-    return TaskData(name, task.format, tuple(labels or task.labels), splits)
+    return _said(name, "train", made, languages, labels)
 
 
 def load_target_dev(
@@ -75,12 +74,19 @@ def load_target_dev(
         DataError: the world has no such task or language.
     """
     _check(languages)
-    task = known_task(name)
     made = drawn_items(
         name, train_examples=0, dev_examples=dev_examples, test_examples=None, seed=seed, test_seed=test_seed,
         labels=labels,
     )  # fmt: skip
-    splits = {("dev", code): [item.said(code) for item in made["dev"]] for code in languages}
+    return _said(name, "dev", made, languages, labels)
+
+
+def _said(
+    name: str, split: str, made: Mapping[str, list[Item]], languages: Sequence[str], labels: Sequence[str] | None
+) -> TaskData:
+    """One split of a task, with the meanings of its English examples, in all languages."""
+    task = known_task(name)
+    splits = {(split, code): [item.said(code) for item in made[split]] for code in languages}
     return TaskData(name, task.format, tuple(labels or task.labels), splits)
 
 

@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "report"))
 
-from planted_study import plant
+from planted_report import folder_for, write_planted_report
 
 DECLARED: list[dict[str, object]] = [
     {"id": "H1", "text": "the gain changes with the size of the backbone", "contrast": "slope", "expect": "negative"},
@@ -48,29 +48,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     given = os.environ.get("ADAPTERXFER_REPORT")
     if given:
         return Path(given).absolute()
-    from adapterxfer.recipe.hypotheses import read_hypotheses
-    from adapterxfer.report.results import Results
-    from adapterxfer.report.settings import ReportSettings
-    from adapterxfer.report.writing import write_report
-
     root = tmp_path_factory.mktemp("report")
-    study = plant(
-        root, lambda *_: 10.0, examples=80, seeds=(1, 2, 3), variants=("full-ft", "stack"),
-        intermediates=("none", "nli", "qa"),
-    )  # fmt: skip
-    settings = ReportSettings(
-        title="A planted study", recipe="planted", synthetic=True, resamples=200,
-        hypotheses=read_hypotheses(DECLARED), multiplicity={"adapters": "holm"},
-    )  # fmt: skip
-    results = Results.from_folders(study.cells, study.folders, languages=study.languages)
-    write_report(results, root / "report", settings=settings)
-    return root / "report" / "report.html"
+    return write_planted_report(root, DECLARED, {"adapters": "holm"}) / "report.html"
 
 
 @pytest.fixture(scope="session")
 def screenshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where pictures go."""
-    given = os.environ.get("ADAPTERXFER_SCREENSHOTS")
-    folder = Path(given).absolute() if given else tmp_path_factory.mktemp("screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return folder_for("ADAPTERXFER_SCREENSHOTS", tmp_path_factory, "screenshots")

@@ -29,8 +29,10 @@ def card(configs):
     return "\n".join([*lines, "---", ""]).encode()
 
 
-def nli(language):
+def nli(language, split="test"):
     rows = [{"premise": f"{language} {i // 3}", "hypothesis": f"h {i}", "label": i % 3} for i in range(6)]
+    if split == "validation":
+        rows = [{**row, "premise": f"validation {row['premise']}"} for row in rows]
     return parquet(rows, {"label": NLI})
 
 
@@ -138,7 +140,7 @@ hub.repositories.update(
                 "README.md": card(
                     {c: {"validation": f"{c}/validation-*", "test": f"{c}/test-*"} for c in ("de", "sw")}
                 ),
-                **{f"{c}/{s}-00000-of-00001.parquet": nli(c) for c in ("de", "sw") for s in ("validation", "test")},
+                **{f"{c}/{s}-00000-of-00001.parquet": nli(c, s) for c in ("de", "sw") for s in ("validation", "test")},
             },
             "refs/older": {
                 "README.md": card({"sw": {"test": "sw/test-*"}}),
@@ -258,5 +260,20 @@ with hub:
             f"{split}.{language}": [dataclasses.asdict(e) for e in examples]
             for (split, language), examples in data.splits.items()
         }
+    # Development data in the target languages: the split of that name, of each language by itself.
+    from adapterxfer.data.target_dev import read_hub_dev
+
+    for task, spoken in (("xnli", ["de", "sw"]), ("masakhaner2", ["hau", "yor"])):
+        data = read_hub_dev(task, spoken, dev_examples=2, seed=0)
+        found[f"{task}.target-dev"] = {
+            f"{split}.{language}": [dataclasses.asdict(e) for e in examples]
+            for (split, language), examples in data.splits.items()
+        }
+    commit = hub.commit_of("facebook/xnli", "refs/older")
+    for name, task, revisions in (("udpos", "udpos", {}), ("pinned", "xnli", {"facebook/xnli": commit})):
+        try:
+            read_hub_dev(task, ["sw"], dev_examples=2, seed=0, revisions=revisions)
+        except DataError as error:
+            found[f"{name}.target-dev-refused"] = str(error)
     found["server"] = sum("resolve" in request for request in hub.requests)
     sys.stdout.write(json.dumps(found))

@@ -93,3 +93,18 @@ def test_what_the_hub_lacks_is_named_with_its_origin(found: dict[str, Any]) -> N
     assert "protocol: cross-fitted" in found["bucc2018-refused"]
     assert "*xquad?r/de.json" in found["lareqa-refused"]
     assert "github.com/google-research-datasets/lareqa" in found["lareqa-refused"]
+
+
+def test_development_data_in_the_target_languages(found: dict[str, Any]) -> None:
+    xnli = found["xnli.target-dev"]
+    assert {name: len(rows) for name, rows in xnli.items()} == {"dev.de": 2, "dev.sw": 2}
+    assert all(row["text"].startswith(f"validation {name[4:]} ") for name, rows in xnli.items() for row in rows)
+    assert [row["example_id"] for row in xnli["dev.de"]] == [row["example_id"] for row in xnli["dev.sw"]]
+    masakhaner = found["masakhaner2.target-dev"]
+    assert {name: {row["words"][0] for row in rows} for name, rows in masakhaner.items()} == {
+        "dev.hau": {"hau"}, "dev.yor": {"yor"},
+    }  # fmt: skip
+    assert "no repository on the Hub holds development data" in found["udpos.target-dev-refused"]
+    # The commit of the recipe has a test split alone: no other commit and no alternate is read in its place.
+    assert "facebook/xnli" in found["pinned.target-dev-refused"]
+    assert "google/xtreme" not in found["pinned.target-dev-refused"]

@@ -17,7 +17,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "unit" / "report"))
 
-from planted_study import plant
+from planted_report import folder_for, write_planted_report
+
+FAMILIES = ("Indo-European", "Austronesian", "Niger-Congo", "Turkic", "Uralic")
+TIERS = ("high", "mid", "low", "high", "mid")
+WIDE = {"en": {"name": "English", "family": "Indo-European", "resource": "high"}} | {
+    f"l{number}": {"name": family, "family": family, "resource": tier}
+    for number, (family, tier) in enumerate(zip(FAMILIES, TIERS, strict=True))
+}
+"""As many columns as the widest tables of real studies have."""
 
 ENGINE = os.environ.get("ADAPTERXFER_LATEX", "")
 collect_ignore_glob = [] if ENGINE else ["test_*.py"]
@@ -35,16 +43,6 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     given = os.environ.get("ADAPTERXFER_TABLES")
     if given:
         return Path(given).absolute()
-    from adapterxfer.recipe.hypotheses import read_hypotheses
-    from adapterxfer.report.results import Results
-    from adapterxfer.report.settings import ReportSettings
-    from adapterxfer.report.writing import write_report
-
-    root = tmp_path_factory.mktemp("report")
-    study = plant(
-        root, lambda *_: 10.0, examples=80, seeds=(1, 2, 3), variants=("full-ft", "stack"),
-        intermediates=("none", "nli", "qa"),
-    )  # fmt: skip
     declared: list[dict[str, object]] = [
         {"id": "H1", "text": "50 % of the gain_points & more fall {~^\\} <with> #size", "contrast": "slope"},
         {
@@ -52,18 +50,16 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "a": "stack", "b": "full-ft", "margin": 2.0, "each": "backbone",
         },
     ]  # fmt: skip
-    settings = ReportSettings(
-        title="A planted study", recipe="planted", synthetic=True, resamples=200, hypotheses=read_hypotheses(declared)
+    folder = write_planted_report(
+        tmp_path_factory.mktemp("report"),
+        declared,
+        intermediates=("none", "nli", "squad-gold-sentence"),
+        languages=WIDE,
     )
-    results = Results.from_folders(study.cells, study.folders, languages=study.languages)
-    write_report(results, root / "report", settings=settings)
-    return root / "report" / "tables"
+    return folder / "tables"
 
 
 @pytest.fixture(scope="session")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where the typeset pages go."""
-    given = os.environ.get("ADAPTERXFER_PAGES")
-    folder = Path(given).absolute() if given else tmp_path_factory.mktemp("pages")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    return folder_for("ADAPTERXFER_PAGES", tmp_path_factory, "pages")

@@ -246,9 +246,8 @@ def test_same_function_after_storing_and_loading(model_type: str, variant: str, 
     assert (found - expected).abs().max().item() <= 1e-5
 
 
-@pytest.mark.parametrize("model_type", CONFIGS)
-def test_parallel_is_each_alone(model_type: str) -> None:
-    """The library replicates the batch once for each adapter; ours runs them one by one, to the same numbers."""
+def parallel_models(model_type: str) -> tuple[list[TransferModel], Any]:
+    """Two models of ours with one adapter each, and the library's with both side by side."""
     singles = [own_model(model_type, "adapter") for _ in range(2)]
     shaken(singles[1].adapters["t00"], torch.Generator().manual_seed(99))
     library = fresh_library_model(singles[0])
@@ -257,16 +256,26 @@ def test_parallel_is_each_alone(model_type: str) -> None:
         library.add_adapter(f"p{number}", config=adapters.SeqBnConfig(reduction_factor=HIDDEN / SIZE))
         state |= adapter_to_library(own.adapters["t00"], f"p{number}")  # type: ignore[arg-type]
     assert not library.load_state_dict(state, strict=False).unexpected_keys
+    return singles, side_by_side(library)
+
+
+def side_by_side(library: Any) -> Any:
     library.set_active_adapters(Parallel("p0", "p1"))
     for name, parameter in library.named_parameters():
         parameter.requires_grad_(".adapters." in name)
+    return library.eval()
+
+
+def check_parallel(singles: list[TransferModel], library: Any) -> None:
+    """The library replicates the batch once for each adapter; ours runs them one by one, to the same numbers."""
     ids, mask = inputs()
-    both = hidden_of(library.eval(), ids, mask)
+    both = hidden_of(library, ids, mask)
     assert len(both) == 2 * len(ids)
+    halves = [both[number * len(ids) : (number + 1) * len(ids)][mask.bool()] for number in range(2)]
+    assert (halves[0] - halves[1]).abs().max() > 1e-2, "the adapters must differ, or their order is not tested"
     sum_of_losses = torch.zeros(())
     weights = torch.randn(HIDDEN, generator=torch.Generator().manual_seed(2))
-    for number, own in enumerate(singles):
-        half = both[number * len(ids) : (number + 1) * len(ids)][mask.bool()]
+    for half, own in zip(halves, singles, strict=True):
         sum_of_losses = sum_of_losses + (torch.tanh(half) @ weights).pow(2).mean()
         found = backward(hidden_of(own, ids, mask), mask)
         assert (found - half.detach()).abs().max().item() <= 1e-5
@@ -275,8 +284,40 @@ def test_parallel_is_each_alone(model_type: str) -> None:
     for number, own in enumerate(singles):
         ours = adapter_to_library(own.adapters["t00"], f"p{number}", gradients=True)  # type: ignore[arg-type]
         for name, gradient in ours.items():
-            theirs = found_gradients[name]
+            theirs = found_gradients.pop(name)
             assert (gradient - theirs).abs().max() <= 1e-5 * max(1.0, theirs.abs().max().item()), name
+    assert not found_gradients
+
+
+@pytest.mark.parametrize("model_type", CONFIGS)
+def test_parallel_is_each_alone(model_type: str) -> None:
+    check_parallel(*parallel_models(model_type))
+
+
+@pytest.mark.parametrize("model_type", CONFIGS)
+def test_parallel_is_each_alone_after_storing_and_loading(model_type: str, tmp_path: Path) -> None:
+    """Forward and gradients of what both sides read back; ours are the same bits as before."""
+    singles, library = parallel_models(model_type)
+    ids, mask = inputs()
+    loaded, reloaded = [], fresh_library_model(singles[0])
+    for number, own in enumerate(singles):
+        folder = tmp_path / f"own{number}"
+        folder.mkdir()
+        write_weights(folder, own)
+        write_description(folder, own)
+        again = load_model(folder, own.loaded, make_head=lambda part, own=own: copy.deepcopy(own.heads[part.id]))
+        with torch.no_grad():
+            assert torch.equal(hidden_of(again, ids, mask), hidden_of(own, ids, mask))
+        loaded.append(again)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            name, place = f"p{number}", str(tmp_path / f"library{number}")
+            library.save_adapter(place, name, use_safetensors=True)
+            loading: dict[str, Any] = {}
+            reloaded.load_adapter(place, load_as=name, use_safetensors=True, loading_info=loading)
+        assert not loading["missing_keys"]
+        assert not loading["unexpected_keys"]
+    check_parallel(loaded, side_by_side(reloaded))
 
 
 def test_converted_states_name_every_tensor() -> None:

@@ -310,5 +310,7 @@ def test_check_and_verdicts_of_declared_hypotheses(recipe: str, capsys: pytest.C
     assert "no hypothesis is declared" in capsys.readouterr().err
     assert main(["report", recipe, "--verdicts", "--set", claim]) == 2
     assert "no cell is finished" in capsys.readouterr().err
+    assert main(["power", recipe, "--items", "100"]) == 2
+    assert "--items plans a study ahead" in capsys.readouterr().err
     assert main(["power", recipe]) == 2
     assert main(["compare", recipe, "--a", "stack", "--b", "full-ft", "--over", "resource"]) == 2

@@ -98,3 +98,5 @@ def test_engines_of_clusters_take_no_numbered_device(engine: str) -> None:
     with pytest.raises(AdapterxferError, match=f"engine {engine}: --device cuda:1") as caught:
         gpus.refuse_one_device(engine, settings)
     assert caught.value.fix == "--device cuda"
+    with pytest.raises(AdapterxferError, match=f"engine {engine}: --device auto"):
+        gpus.refuse_one_device(engine, {"device": "auto"})

@@ -73,6 +73,8 @@ def test_trained_systems_and_controls_write_comparable_files(run, task_folders, 
         assert summary["untokenized_words"] == 0
     _, small, _ = run(name, {"kind": "trained"}, model=tmp_path / "model", settings={"eval_batch_tokens": 20})
     assert small.prediction.tolist() == trained.prediction.tolist()
+    _, found, _ = run(name, {"kind": "trained"}, model=tmp_path / "model", settings={"device": "auto"})
+    assert found.prediction.tolist() == trained.prediction.tolist()
     forget_features()
     _, _, again = run(name, {"kind": "trained"}, model=tmp_path / "model")
     assert (folder / "predictions.parquet").read_bytes() == (again / "predictions.parquet").read_bytes()
@@ -100,7 +102,7 @@ def test_retrieval_layers(run, task_folders, backbone_folder):
     _, middle, _ = run("retrieval", {"kind": "backbone", "layer": "middle"})
     _, first, _ = run("retrieval", {"kind": "backbone", "layer": 1})
     _, embedding, _ = run("retrieval", {"kind": "control", "control": "embedding-layer"})
-    _, zero, _ = run("retrieval", {"kind": "backbone", "layer": 0})
+    _, zero, _ = run("retrieval", {"kind": "backbone", "layer": 0}, settings={"device": "auto"})
     assert middle.prediction.tolist() == first.prediction.tolist()
     assert embedding.prediction.tolist() == zero.prediction.tolist()
     check_same_gold({"middle": middle.metadata, "embedding": embedding.metadata})

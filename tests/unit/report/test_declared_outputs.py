@@ -17,7 +17,7 @@ from adapterxfer.report.model import Findings
 from adapterxfer.report.planning import plan_comparison
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
-from adapterxfer.report.tables import Column, Table
+from adapterxfer.report.table_shape import Column, Table
 from adapterxfer.report.writing import write_report
 
 LABEL = "as stated in the project's description, not verified"
@@ -113,7 +113,8 @@ def test_latex_paragraphs_hold_their_longest_word_and_long_tables_break() -> Non
     text = table_tex(Table("t", "T", "N.", columns, rows))
     width = re.search(r"\\begin\{longtable\}\{>\{\\raggedright\\arraybackslash\}p\{([\d.]+)cm\}r{8}\}", text)
     assert width is not None
-    assert float(width[1]) >= len("bucc2018@middle-layer") / 5.5
+    # TeX breaks a line behind a hyphen.
+    assert len("bucc2018@middle-layer") / 5.5 > float(width[1]) >= len("bucc2018@middle-") / 5.5
     few = Table("t", "T", "N.", columns[:3], tuple(row[:3] for row in rows[:2]))
     assert "\\begin{tabular}{lrr}" in table_tex(few)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from planted_study import LANGUAGES, PlantedStudy, plant, write_accuracy
 
-from adapterxfer.catalog import ORACLE
+from adapterxfer.catalog import ORACLE, oracle_label
 from adapterxfer.report.cells import Cell
 from adapterxfer.report.findings import find
 from adapterxfer.report.model import MODELS_ONLY, Effect, Findings
@@ -207,6 +207,49 @@ def test_an_oracle_is_shown_and_judged_nowhere(tmp_path: Path) -> None:
     (table,) = (table for table in build_tables(findings) if table.name == "scores")
     (row,) = (row for row in table.rows if str(row[2]).startswith("diagnostic, not zero-shot: oracle"))
     assert row[-1] == 2, "seeds"
+
+
+def with_oracle(study: PlantedStudy, folder: Path, label: str, share: float, backbone: str) -> PlantedStudy:
+    """The study with a diagnostic that is right on a share of the items of every language."""
+    folders, rng, cells = dict(study.folders), np.random.default_rng(5), []
+    for seed in (1, 2):
+        name = f"{label}-{seed}".replace("/", "_")
+        folders[name] = folder / name
+        write_accuracy(folders[name], {code: rng.random(200) < share for code in LANGUAGES}, target="xnli")
+        cells.append(Cell(backbone, 9, 9, "control", "", "none", "xnli", seed, name, label))
+    return PlantedStudy([*study.cells, *cells], folders, study.languages)
+
+
+def test_a_diagnostic_stands_beside_scores_of_the_same_languages(tmp_path: Path) -> None:
+    """Two of four target languages have no development data: no score there, and no mean over the other two passes
+    for one over all four."""
+    study = plant(tmp_path, lambda *_: 0.0, targets=("xnli",), variants=("full-ft", "stack"), examples=200)
+    backbone, adapter = next((c.backbone, c.adapter) for c in study.cells if c.variant == "stack")
+    without = findings_of(study)
+    label = oracle_label(f"stack {adapter} after nli", ("a3", "c1"))
+    findings = findings_of(with_oracle(study, tmp_path, label, 0.95, backbone))
+    plain, made = without.as_json(), findings.as_json()
+    counted = {"planned", "finished"}
+    assert {key for key in plain if plain[key] != made[key]} == {"scores", *counted}, "nothing else knows of it"
+    rows = {(s.group_kind, s.group) for s in findings.scores if s.control == label}
+    assert rows == {("source", "en"), ("language", "a1"), ("language", "c3")}
+    tables = {table.name: table for table in build_tables(findings)}
+    ((*head, zero_shot, oracle, count, lacking, seeds),) = tables["oracle"].rows
+    assert head == ["xnli", backbone, f"stack {adapter}", "nli"]
+    own = [
+        s.score
+        for s in findings.scores
+        if (s.backbone, s.shown, s.intermediate) == (backbone, "stack", "nli") and s.group in ("a1", "c3")
+    ]
+    assert len(own) == 2
+    assert zero_shot == pytest.approx(sum(own) / 2)
+    assert oracle == pytest.approx(95, abs=3)
+    assert (count, lacking, seeds) == ("2 of 4", "a3 c1", 2)
+    names = [column.label for column in tables["oracle"].columns]
+    assert names[4:6] == ["zero-shot, same languages", "diagnostic: oracle (target dev)"]
+    (row,) = (row for row in tables["scores"].rows if "oracle" in str(row[2]))
+    assert row[4] is None, "no zero-shot mean"
+    assert "oracle" not in {table.name for table in build_tables(without)}
 
 
 def test_untouched_backbone_has_no_run_variance(tmp_path: Path) -> None:

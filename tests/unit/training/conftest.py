@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from adapterxfer.data.examples import Example, PairExample, SpanExample, Tagging
 from adapterxfer.data.storage import write_task
 from adapterxfer.stages.context import StageContext
 from adapterxfer.store.keys import Stage
+
+sys.path.append(str(Path(__file__).parent))
 
 WORDS = ("red green blue old new cat dog cow eats sees house road river not is the a so but and").split()  # noqa: SIM905
 ADAPTER = {"method": "seq_bn", "reduction_factor": 2}
@@ -170,6 +173,32 @@ def run(world: Path, tmp_path: Path) -> Run:
         if "mlm" not in full:
             assert result["steps"] == full["settings"]["steps"]
         assert lines[-1]["step"] == lines[-1]["steps"]
+        return scratch
+
+    return call
+
+
+@pytest.fixture
+def merged(world: Path, tmp_path: Path) -> Run:
+    """Runs one merge stage over model folders; returns its folder."""
+    from adapterxfer.stages.merge import execute
+
+    made: list[Path] = []
+
+    def call(folders: list[Path], **changes: Any) -> Path:
+        base = {
+            "backbone": identity("backbone"),
+            "kind": "average",
+            "weights": [1 / len(folders)] * len(folders),
+            "adapter": None,
+            "seed": 11,
+        }
+        scratch = tmp_path / f"merged{len(made)}"
+        scratch.mkdir()
+        made.append(scratch)
+        inputs = {f"model.{number:02d}": folder for number, folder in enumerate(folders)}
+        stage = Stage("merge", 1, {**base, **changes}, dict.fromkeys(inputs, "0" * 64))
+        execute(StageContext(stage, {"backbone": world / "backbone", **inputs}, scratch, lambda line: None, {}))
         return scratch
 
     return call

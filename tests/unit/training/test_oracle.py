@@ -58,3 +58,25 @@ def test_other_data_are_refused(run: Run, world: Path, target_dev: Path) -> None
         run("train_target", {"data": world / "pos"}, settings=settings)
     with pytest.raises(StageError, match="holds task 'nli'"):
         run("train_target", {"data": world / "pos", "target_dev": world / "nli"}, settings=settings)
+
+
+def test_languages_count_alike(run: Run, world: Path, target_dev: Path, tmp_path: Path) -> None:
+    """Many turned sentences in one language, a few as in English in another: pooled, the many decide; as a mean the
+    scores of both languages weigh the same, whatever their sizes."""
+    turned = read_task(target_dev)
+    english = [e for e in read_task(world / "pos").split("dev", "en") if isinstance(e, TaggingExample)]
+    few = [replace(e, language="yy") for e in english[:2]]
+    folder = tmp_path / "two"
+    folder.mkdir()
+    splits = {("dev", "xx"): turned.split("dev", "xx"), ("dev", "yy"): few}
+    write_task(folder, TaskData("pos", "tagging", ("X", "Y"), splits))  # type: ignore[arg-type]
+    settings = {**LONG, "selection": "oracle"}
+    scores = {}
+    for name, more in (("pooled", {}), ("alike", {"selected_by": "mean over languages"})):
+        stored = run("train_target", {"data": world / "pos", "target_dev": folder}, settings=settings, **more)
+        lines = [json.loads(line) for line in (stored / "train.jsonl").read_text().splitlines()]
+        scores[name] = [line["dev"]["pos"] for line in lines if "dev" in line]
+    share = sum(len(e.words) for e in few) / sum(len(e.words) for e in [*few, *turned.split("dev", "xx")])  # type: ignore[union-attr]
+    # Turned and unturned tags: a score a in one language is about 100 - a in the other, so the mean stays near 50.
+    assert share < 0.25
+    assert max(abs(score - 50) for score in scores["alike"]) < min(20, abs(scores["pooled"][-1] - 50))

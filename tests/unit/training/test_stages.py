@@ -20,7 +20,7 @@ from adapterxfer.store.keys import Stage
 from adapterxfer.variants.assertions import TABLE
 from adapterxfer.variants.composition import HeadPart
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.storage import load_model, read_weights
+from adapterxfer.variants.storage import load_model, read_weights, stored_size
 
 FORMATS = {"nli": "sequence_classification", "pos": "tagging", "qa": "span_qa"}
 
@@ -72,7 +72,7 @@ def test_every_variant_trains_and_loads(run: Any, world: Path, nli: Path, backbo
         with torch.no_grad():
             outputs[variant] = model(ids, mask)[0, :5]
         rows = verdicts(folder)
-        assert set(rows) == {assertion.name for assertion in TABLE}
+        assert set(rows) == {a.name for a in TABLE if {"built", "trained"} & set(a.when)}
         assert all((row["value"] is None) == (row["kind"] == "not applicable") for row in rows.values())
         assert all(row["because"] for row in rows.values() if row["value"] is None)
     plain = backbone.model(input_ids=ids, attention_mask=mask).last_hidden_state[0, :5]
@@ -159,39 +159,17 @@ def test_refuses_parts_that_do_not_fit(run: Any, world: Path, nli: Path, backbon
         reload(nli, other)
 
 
-def merged(world: Path, tmp_path: Path, folders: list[Path], **changes: Any) -> Path:
-    from adapterxfer.stages.context import StageContext
-    from adapterxfer.stages.merge import execute
-    from adapterxfer.store.keys import Stage
-
-    share = 1 / len(folders)
-    identity = {
-        "backbone": {"name": "backbone", "kind": "folder", "dtype": "float32", "attention": "sdpa"},
-        "kind": "average",
-        "weights": [share] * len(folders),
-        "adapter": None,
-        "seed": 11,
-        **changes,
-    }
-    scratch = tmp_path / f"merged{len(list(tmp_path.iterdir()))}"
-    scratch.mkdir()
-    inputs = {f"model.{number:02d}": folder for number, folder in enumerate(folders)}
-    stage = Stage("merge", 1, identity, dict.fromkeys(inputs, "0" * 64))
-    execute(StageContext(stage, {"backbone": world / "backbone", **inputs}, scratch, lambda line: None, {}))
-    return scratch
-
-
-def test_merges_of_folders(run: Any, world: Path, nli: Path, backbone: LoadedBackbone, tmp_path: Path) -> None:
+def test_merges_of_folders(run: Any, merged: Any, world: Path, nli: Path, backbone: LoadedBackbone) -> None:
     target = run("train_target", {"data": world / "pos"})
-    average = reload(merged(world, tmp_path, [target, nli]), backbone)
+    average = reload(merged([target, nli]), backbone)
     assert average.composition.intermediate == "nli"
     assert average.composition.head("pos").labels == ("X", "Y")
     own, other = read_weights(target), read_weights(nli)
     name = "adapters.t00.1.up.weight"
     assert torch.allclose(average.own_state()[name], (own[name] + other[name]) / 2)
     # Both adapters started at the same values, which arithmetic without weight gives back.
-    start = reload(merged(world, tmp_path, [target, nli], kind="arithmetic", weights=[0.0, 0.0]), backbone)
-    full = reload(merged(world, tmp_path, [target, nli], kind="arithmetic", weights=[1.0, 0.0]), backbone)
+    start = reload(merged([target, nli], kind="arithmetic", weights=[0.0, 0.0]), backbone)
+    full = reload(merged([target, nli], kind="arithmetic", weights=[1.0, 0.0]), backbone)
     assert torch.equal(full.own_state()[name], own[name])
     assert not torch.equal(start.own_state()[name], own[name])
     from adapterxfer.training.building import new_adapter
@@ -199,12 +177,15 @@ def test_merges_of_folders(run: Any, world: Path, nli: Path, backbone: LoadedBac
     fresh = new_adapter(backbone, average.adapters["t00"].shape, seed=11)  # type: ignore[arg-type]
     assert torch.equal(start.own_state()[name], fresh.state_dict()["1.up.weight"])
     whole = [run("train_target", {"data": world / "pos"}, mode="full", seed=seed) for seed in (11, 12)]
-    soup = read_weights(merged(world, tmp_path, whole, kind="soup"))
+    rows = verdicts(merged([target, nli]))
+    assert set(rows) == {a.name for a in TABLE if "merged" in a.when}
+    assert rows["merged-weights"]["value"] <= rows["merged-weights"]["limit"]
+    soup = read_weights(merged(whole, kind="soup"))
     both = [read_weights(folder) for folder in whole]
     name = "backbone.encoder.layer.0.output.dense.weight"
     assert torch.allclose(soup[name], (both[0][name] + both[1][name]) / 2, atol=1e-7)
     with pytest.raises(VariantError, match="equals member 1"):
-        merged(world, tmp_path, [target, target])
+        merged([target, target])
 
 
 @pytest.mark.parametrize("rank", [0, 3])
@@ -278,3 +259,18 @@ def test_what_went_on_in_this_run_is_told_by_the_stage_and_by_no_artefact() -> N
     told = {"resumed_at": 1, "processes": 2, "sharding": "fsdp", "memory_ran_out": list(halved)}
     assert _this_run(busy) == told
     assert busy.as_json() == quiet.as_json()
+
+
+def test_sizes_of_stored_models_leave_heads_out(
+    run: Any, merged: Any, world: Path, nli: Path, backbone: LoadedBackbone
+) -> None:
+    target = run("train_target", {"data": world / "pos"})
+    stack = run("train_target", {"data": world / "pos", "intermediate": nli}, composition="stack")
+    full = run("train_target", {"data": world / "pos"}, mode="full")
+    adapter = sum(t.numel() for n, t in read_weights(target).items() if n.startswith("adapters."))
+    whole = backbone.parameters.total
+    assert stored_size(target) == {"total": whole + adapter, "trainable": adapter}
+    assert stored_size(stack) == {"total": whole + 2 * adapter, "trainable": adapter}
+    assert stored_size(full) == {"total": whole, "trainable": whole}
+    assert stored_size(run("train_target", {"data": world / "pos"}, mode="head")) == {"total": whole, "trainable": 0}
+    assert stored_size(merged([target, nli])) == {"total": whole + adapter}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from one_of_several import Process, State
 from safetensors.torch import save_file
 from torch.distributed.tensor import DTensor
 from transformers import XLMRobertaXLConfig, XLMRobertaXLModel
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, with_own_weights
+from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.durable.checkpoints import Checkpoints
-from adapterxfer.errors import StageStopped
 from adapterxfer.training import loop
 from adapterxfer.training.building import build_single
-from adapterxfer.training.device import accelerator_for, use_one_thread
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import read_train_task
 
@@ -49,7 +47,7 @@ def xl(small: LoadedBackbone) -> LoadedBackbone:
 
 def run(
     world: Path, backbone: LoadedBackbone, settings: TrainSettings, checkpoints: Checkpoints | None = None
-) -> tuple[dict[str, torch.Tensor], loop.TrainResult]:
+) -> tuple[State, loop.TrainResult]:
     task = read_train_task(world / "pos", "pos", "tagging", backbone, max_length=32, dev=True)
     model = build_single(backbone, [task], mode="full", composition="fresh", adapter=None, intermediate=None, seed=1)
     result = loop.train(
@@ -74,45 +72,25 @@ class Watched:
 
 
 def main() -> int:
-    use_one_thread()
-    world, out, *more = sys.argv[1:]
-    folder = Path(out)
-    folder.mkdir(exist_ok=True)
-    small = load_backbone({"name": "backbone", "kind": "folder"}, Path(world) / "backbone")
-    accelerator = accelerator_for("fp32")
-    rank = accelerator.process_index
-    noisy = with_own_weights(small)
-    noisy.model.config.hidden_dropout_prob = 0.2
-    asked = 0
+    process = Process()
 
-    def stop() -> bool:
-        nonlocal asked
-        asked += 1
-        return more == ["stop"] and rank == 1 and asked == 8  # after the first moment of the mean
+    def train_noisy(checkpoints: Checkpoints | None = None) -> State:
+        return run(process.world, process.noisy, replace(SETTINGS, **LONG_MEAN), checkpoints)[0]
 
-    if more:
-        place = Checkpoints(folder / "saved", stage="k", stop=stop)
-        try:
-            state, _ = run(Path(world), noisy, replace(SETTINGS, **LONG_MEAN), place)
-        except StageStopped:
-            return 75
-        if rank == 0:
-            save_file(state, folder / "resumed.safetensors")
-        return 0
+    if (code := process.resumed(train_noisy, stop_at=8)) is not None:  # after the first moment of the mean
+        return code
     watched = Watched()
     loop.sharded = watched  # type: ignore[assignment]
     results: dict[str, Mapping[str, Any]] = {}
     for case, changes in CASES.items():
-        backbone = xl(small) if case.startswith("xlm-r-xl") else small
-        state, result = run(Path(world), backbone, replace(SETTINGS, **changes))
+        backbone = xl(process.small) if case.startswith("xlm-r-xl") else process.small
+        state, result = run(process.world, backbone, replace(SETTINGS, **changes))
         results[case] = {
             **result.as_json(), "processes": result.processes, "sharding": result.sharding, "share": watched.share,
         }  # fmt: skip
-        save_file(state, folder / f"{case} {rank}.safetensors")
-    state, _ = run(Path(world), noisy, replace(SETTINGS, **LONG_MEAN))
-    if rank == 0:
-        save_file(state, folder / "noisy.safetensors")
-        (folder / "result.json").write_text(json.dumps(results))
+        save_file(state, process.folder / f"{case} {process.rank}.safetensors")
+    process.save("noisy", train_noisy())
+    process.save_results(results)
     return 0
 
 

@@ -1,0 +1,49 @@
+"""How many parameters every system has and trains, as its predictions tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adapterxfer.report.cells import NONE, Cell
+from adapterxfer.report.model import SystemSize
+from adapterxfer.report.results import Results
+from adapterxfer.report.study import UNTRAINED_LABEL, Study, arm_labels
+
+FIELD = "model_size"
+"""In the metadata of predictions; those of earlier versions lack it."""
+
+
+def system_sizes(results: Results, study: Study) -> tuple[SystemSize, ...]:
+    """One row for every backbone and system whose predictions tell its size, controls left out, by backbone."""
+    arms = arm_labels(results.cells)
+    cells: dict[tuple[str, str], list[tuple[Cell, Mapping[str, Any]]]] = {}
+    for cell in results.cells:
+        size = results.file(cell).metadata.get(FIELD)
+        if cell.is_control or not size:
+            continue
+        system = study.systems.get((cell.backbone, arms[cell.variant, cell.adapter], cell.intermediate, cell.target))
+        label = study.shown.get((system, cell.target), "") if system is not None else ""
+        if label and not label.startswith(UNTRAINED_LABEL):
+            cells.setdefault((cell.backbone, label), []).append((cell, size))
+    order = [backbone.name for backbone in study.backbones]
+    rows = [_row(backbone, label, found) for (backbone, label), found in cells.items()]
+    return tuple(sorted(rows, key=lambda row: order.index(row.backbone)))
+
+
+def _row(backbone: str, label: str, found: list[tuple[Cell, Mapping[str, Any]]]) -> SystemSize:
+    first = found[0][0]
+    return SystemSize(
+        backbone=backbone,
+        system=label,
+        trained=tuple(dict.fromkeys(cell.intermediate for cell, _ in found if cell.intermediate != NONE)),
+        parameters=first.parameters,
+        non_embedding_parameters=first.non_embedding_parameters,
+        total=_ends([int(size["total"]) for _, size in found]),
+        trainable=_ends([int(size["trainable"]) for _, size in found if "trainable" in size]),
+    )
+
+
+def _ends(values: list[int]) -> tuple[int, ...]:
+    """Smallest and largest; one number where they are equal, none where there is none."""
+    return tuple(sorted({min(values), max(values)})) if values else ()

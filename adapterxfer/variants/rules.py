@@ -1,0 +1,80 @@
+"""Vocabulary of the table of assertions: how a number is judged, one row of the table, and what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from adapterxfer.variants.composition import VariantName
+from adapterxfer.variants.measures import Evidence
+
+Moment = Literal["built", "trained", "merged"]
+"""Before the first step, after the last, or when the weights of several models have been joined."""
+
+Kind = Literal["exact", "at most", "at least", "recorded", "not applicable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One field of the table.
+
+    Attributes:
+        kind: how the measured number is judged; ``exact`` means 0, ``recorded`` that it is kept and not judged.
+        limit: bound of ``at most`` and ``at least``.
+        because: why an assertion does not apply.
+    """
+
+    kind: Kind
+    limit: float = 0.0
+    because: str = ""
+
+    def holds(self, value: float) -> bool:
+        """Whether a measured number satisfies the rule; NaN never does."""
+        match self.kind:
+            case "exact":
+                return value == 0.0
+            case "at most":
+                return value <= self.limit
+            case "recorded":
+                return True
+            case _:
+                return value >= self.limit
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    """One row of the table.
+
+    Attributes:
+        name: its name in ``model.json``.
+        says: what is measured, in words.
+        when: the moments at which it is measured.
+        measure: the number that the rule judges.
+        rules: one rule per variant.
+        methods: adapter method -> the rule that replaces the variant's, where that applies at all.
+        above_language: the rule that replaces all others where a language's adapter lies below; None for no other.
+    """
+
+    name: str
+    says: str
+    when: tuple[Moment, ...]
+    measure: Callable[[Evidence], float]
+    rules: Mapping[VariantName, Rule]
+    methods: Mapping[str, Rule] = field(default_factory=dict)
+    above_language: Rule | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Outcome of one assertion on one model; ``value`` is absent where it does not apply."""
+
+    assertion: str
+    kind: Kind
+    limit: float
+    value: float | None
+    because: str
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON values for ``model.json``."""
+        return asdict(self)

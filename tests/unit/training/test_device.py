@@ -1,0 +1,45 @@
+"""The device of a process: what training finds, and what is refused; GPUs are played, since none is needed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from accelerate.state import PartialState
+
+from adapterxfer.errors import StageError
+from adapterxfer.stages.probe import facts
+from adapterxfer.training import device as module
+from adapterxfer.training.device import accelerator_for, device_for
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_accelerators", {})
+
+
+def test_auto_is_what_accelerate_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PartialState, "default_device", property(lambda _: torch.device("meta")))
+    assert device_for("auto") == accelerator_for("bf16", "auto").device == torch.device("meta")
+    assert facts(device="auto")["device"] == "meta"
+    assert device_for("cpu") == torch.device("cpu")
+    assert facts(device="cpu")["device"] == "cpu"
+
+
+def test_a_numbered_gpu_is_made_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    device_for("cuda:1")
+    assert chosen == [torch.device("cuda:1")]
+    device_for("cuda")
+    assert len(chosen) == 1, "the launcher of several processes chooses"
+    with pytest.raises(StageError, match="device 'cuda:2': this machine has 2 GPUs"):
+        device_for("cuda:2")
+
+
+def test_what_is_not_there_is_refused_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(StageError, match="this machine has 0 GPUs"):
+        accelerator_for("fp32", "cuda")
+    with pytest.raises(StageError, match="device 'gpu' is not known"):
+        device_for("gpu")
