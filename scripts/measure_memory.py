@@ -29,6 +29,7 @@ from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters
 from adapterxfer.formats.base import Feature
 from adapterxfer.formats.registry import get_format
+from adapterxfer.formats.tagging import WordTargets
 from adapterxfer.training.building import new_heads
 from adapterxfer.training.loop import train
 from adapterxfer.training.settings import TrainSettings
@@ -93,15 +94,18 @@ def measure(name: str, variant: str, count: int, rows: int, *, recompute: bool) 
     }  # fmt: skip
 
 
-def run(shape: counted.Shape, words: int, variant: str, count: int, rows: int, *, recompute: bool) -> float:
+def run(shape: counted.Shape, vocabulary: int, variant: str, count: int, rows: int, *, recompute: bool) -> float:
     """Make a model, forget the peak so far, and train; returns the seconds of the training."""
-    config = counted.config_of(shape, words=words, positions=counted.POSITIONS)
+    config = counted.config_of(shape, words=vocabulary, positions=counted.POSITIONS)
     model = XLMRobertaModel(config, add_pooling_layer=False).eval()
     counts = count_parameters(model)
     loaded = LoadedBackbone(model, None, config, {"name": "shape", "kind": "folder"}, "", counts)  # type: ignore[arg-type]
-    fmt = get_format("sequence_classification")
+    # Every token a word, so that the last layer computes all states, as in the estimate.
+    fmt = get_format("tagging")
     ids = list(range(5, 5 + counted.WIDTH - 2))
-    features = [Feature([[0, *ids, 2]], 0, index) for index in range(rows)]
+    words = list(range(len(ids)))
+    target = WordTargets(words, [1 + word for word in words], [0] * len(words))
+    features = [Feature([[0, *ids, 2]], target, index) for index in range(rows)]
     task = TrainTask("task", fmt, ("a", "b"), features, 1)
     head = HeadPart("h00", "task", fmt.name, task.labels)
     heads = new_heads(loaded, [task], (head,), seed=1)
