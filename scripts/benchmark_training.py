@@ -6,8 +6,9 @@
 
 `--only grid`: SQuAD and MNLI (development file) as intermediates; UD tags, XNLI (development files) and questions on
 gold sentences as targets; full-ft, stack and fuse, zero-shot prediction in 8 languages, at hidden 64. Every side runs
-in a process of its own with one thread; the sides `ours-machine` and `usual-machine` have all cores: ours through the
-default engine with a worker of one thread for each, the other with torch's threads, both with start and imports.
+in a process of its own with one thread; `ours-bf16` is ours with ``dtype: bf16``. The sides `ours-machine` and
+`usual-machine` have all cores: ours through the default engine with a worker of one thread for each, the other with
+torch's threads, both with start and imports.
 `--only 256` and `--only 768`: a fixed number of steps of every variant, and prediction. `--only options`: ours alone,
 with and without kept lower layers, and several seeds in one pass, at all three widths; only if asked for.
 
@@ -39,7 +40,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).parent))
 
 PARTS = ("grid", "256", "768", "options")
-SIDES = ("ours", "usual", "ours-machine", "usual-machine", "usual-grouped", "usual-own-loss")
+SIDES = ("ours", "usual", "ours-machine", "usual-machine", "ours-bf16", "usual-grouped", "usual-own-loss")
 TARGETS = ("udpos", "xnli-dev", "xquad-gold-sentence")
 MODELS = ("full-ft", "adapter", "stack", "fuse-2", "fuse-3", "fuse-9")
 
@@ -52,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS[:3], help="parts to measure")
     parser.add_argument("--models", choices=MODELS, nargs="+", default=MODELS, help="models at 256 and 768")
     parser.add_argument("--sides", choices=SIDES, nargs="+",
-                        default=SIDES[:5], help="sides of the grid")  # fmt: skip
+                        default=SIDES[:6], help="sides of the grid")  # fmt: skip
     parser.add_argument("--targets", choices=TARGETS, nargs="+", default=TARGETS, help="targets of the grid")
     parser.add_argument(
         "--turns", type=int, default=3, help="of every comparison; the sides but ours and usual run in the first"

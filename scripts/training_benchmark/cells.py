@@ -56,10 +56,10 @@ def trainings(seeds: Sequence[int], targets: Sequence[str] = TARGETS) -> Iterato
                     yield Training(f"{target}-{task}-{variant}-{seed}", target, variant, phase, seed, before, task)
 
 
-def settings(phase: str, *, batch: int, steps: int) -> dict[str, Any]:
-    """Of one training, the same for both sides; a fusion has half of the steps."""
+def settings(phase: str, *, batch: int, steps: int, dtype: str = "fp32") -> dict[str, Any]:
+    """Of one training, the same for both sides but perhaps the dtype; a fusion has half of the steps."""
     return {
         "learning_rate": 3e-3, "batch_size": batch, "steps": max(1, steps // 2) if phase == "fusion" else steps,
-        "warmup_fraction": 0.1, "schedule": "linear", "weight_decay": 0.0, "clip": 1.0, "dtype": "fp32",
+        "warmup_fraction": 0.1, "schedule": "linear", "weight_decay": 0.0, "clip": 1.0, "dtype": dtype,
         "max_length": MAX_LENGTH, "selection": "last",
     }  # fmt: skip

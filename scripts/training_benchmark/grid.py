@@ -23,6 +23,10 @@ MACHINE = ("ours-machine", "usual-machine")
 """Sides that have the whole machine: ours a worker of one thread for every core, the other torch's threads."""
 
 
+HALF = ("ours-bf16", "usual")
+"""Ours with ``dtype: bf16`` against the other side as it is, in fp32."""
+
+
 def run_sides(work: Path, names: Sequence[str], asked: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """One turn: the named sides one after the other; what `Side.as_json` gives, by name."""
     found = {}
@@ -30,7 +34,8 @@ def run_sides(work: Path, names: Sequence[str], asked: Mapping[str, Any]) -> dic
         question, answer = work / f"{name}.asked.json", work / f"{name}.found.json"
         cores = len(os.sched_getaffinity(0)) if name in MACHINE else 0
         threads = cores if name == "usual-machine" else asked["threads"]
-        own = {"side": name, "work": str(work), "jobs": cores, "threads": threads}
+        own = {"side": name, "work": str(work), "jobs": cores, "threads": threads,
+               "dtype": "bf16" if name.endswith("bf16") else "fp32"}  # fmt: skip
         question.write_text(json.dumps({**asked, **own}), encoding="utf-8")
         scripts = Path(__file__).parents[1]
         path = os.pathsep.join([str(scripts), str(scripts.parent), os.environ.get("PYTHONPATH", "")])
@@ -56,6 +61,11 @@ def report(rows: Rows, turns: Sequence[Mapping[str, Mapping[str, Any]]]) -> None
         mine, its = ([pair[side]["whole"] for pair in machine] for side in (0, 1))
         rows.add("grid", "all, whole machine, imports included", mine, its, **cores)
         _scores(rows, *(_pooled([pair[side] for pair in machine]) for side in (0, 1)), MACHINE[1])
+    half = [[turn[name] for name in HALF] for turn in turns if all(name in turn for name in HALF)]
+    if half:
+        mine, its = ([pair[side]["wall"] for pair in half] for side in (0, 1))
+        rows.add("grid", "all, ours in bf16, usual in fp32", mine, its, turns=len(half))
+        _scores(rows, *(_pooled([pair[side] for pair in half]) for side in (0, 1)), "usual, ours in bf16")
     ours = [turn["ours"] for turn in turns if "ours" in turn]
     if not ours:
         return

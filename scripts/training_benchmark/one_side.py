@@ -26,12 +26,12 @@ def main() -> int:
     size = {"batch": asked["batch"], "steps": asked["steps"]}
     with tempfile.TemporaryDirectory(dir=asked["work"]) as place:
         runner: Any
-        if asked["side"] in ("ours", "ours-machine"):
+        if asked["side"].startswith("ours"):
             from adapterxfer.stages import predict, train
             from training_benchmark.our_side import OurSide
 
             imported = (train.__name__, predict.__name__)
-            runner = OurSide(inputs, Path(place), **size, jobs=asked["jobs"])
+            runner = OurSide(inputs, Path(place), **size, jobs=asked["jobs"], dtype=asked["dtype"])
         else:
             from training_benchmark.usual_side import UsualSide
 

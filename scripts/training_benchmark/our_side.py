@@ -34,10 +34,13 @@ class OurSide:
         batch: effective batch.
         steps: of a training that is no fusion.
         jobs: workers of the engine; 0 for none, everything in this process.
+        dtype: of the trainings.
     """
 
-    def __init__(self, inputs: Inputs, place: Path, *, batch: int, steps: int, jobs: int = 0) -> None:
-        self.inputs, self.batch, self.steps, self.jobs = inputs, batch, steps, jobs
+    def __init__(
+        self, inputs: Inputs, place: Path, *, batch: int, steps: int, jobs: int = 0, dtype: str = "fp32"
+    ) -> None:
+        self.dtype, self.inputs, self.batch, self.steps, self.jobs = dtype, inputs, batch, steps, jobs
         self.store = Store(place)
         self.store.open()
         self.given = {
@@ -73,7 +76,7 @@ class OurSide:
         task, fmt = training.task, FORMATS[training.task]
         identity: dict[str, Any] = {
             "backbone": self.inputs.identity(NAME),
-            "settings": settings(training.phase, batch=self.batch, steps=self.steps),
+            "settings": settings(training.phase, batch=self.batch, steps=self.steps, dtype=self.dtype),
             "seed": training.seed,
             "adapter": adapter,
         }
