@@ -154,7 +154,7 @@ def test_backbone_alone_is_bit_identical(monkeypatch: pytest.MonkeyPatch, narrow
         expected = own.backbone(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         layers = [own.hidden_states(ids, mask, layer=0), expected.hidden_states[0]]
     difference = (found - expected.last_hidden_state)[mask.bool()].abs().max().item()
-    assert own.backbone.config.hidden_size // own.backbone.config.num_attention_heads <= encoder.NARROW
+    assert own.backbone.config.hidden_size // own.backbone.config.num_attention_heads <= 16
     assert difference == 0.0 if narrow == 0 else 0.0 < difference < 2e-6
     assert torch.equal(*layers)
 
