@@ -1,6 +1,6 @@
 """How fast are training and prediction against the usual scripts? Both sides in turn, on real files.
 
-    python scripts/benchmark_training.py --data PATH                      # everything, at most 60 minutes
+    python scripts/benchmark_training.py --data PATH                      # everything, over an hour on 2 cores
     python scripts/benchmark_training.py --data PATH --only grid --json out.json
     python scripts/benchmark_training.py --data PATH --work PLACE --only 768        # PLACE keeps what is prepared
 
