@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from adapterxfer.catalog import SOURCES, tasks
-from adapterxfer.data.compositions import COMPOSITIONS, DATASETS, patterns
+from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.conllu import read_conllu
+from adapterxfer.data.data_sets import DATASETS, patterns
 from adapterxfer.data.examples import Example
 from adapterxfer.data.files import list_files
 from adapterxfer.data.layouts import Layout, layout_files, read_layout

@@ -9,7 +9,7 @@ from typing import Any
 from adapterxfer.catalog import TaskSource
 from adapterxfer.data.choices import REPAIR_FROM, copa_question
 from adapterxfer.data.classification import NO_GOLD
-from adapterxfer.data.compositions import TYDIQA
+from adapterxfer.data.data_sets import TYDIQA
 from adapterxfer.data.examples import (
     ChoiceExample,
     Example,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from adapterxfer.catalog import AS_RELEASED
 from adapterxfer.data.choices import REPAIR_FROM
-from adapterxfer.data.compositions import COMPOSITIONS, DATASETS, Parts, patterns
+from adapterxfer.data.compositions import COMPOSITIONS, Parts
+from adapterxfer.data.data_sets import DATASETS, patterns
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
 from adapterxfer.data.held_out import CARVED_DEV, carve, keep
 from adapterxfer.data.layouts import Layout, layout_files, read_layout

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapterxfer.catalog import CROSS_FITTED, FUSED, SOURCES
-from adapterxfer.data.compositions import COMPOSITIONS, DATASETS, UDPOS, patterns
+from adapterxfer.data.compositions import COMPOSITIONS, UDPOS
+from adapterxfer.data.data_sets import DATASETS, patterns
 from adapterxfer.errors import DataError
 
 FIX = "put the original files into a folder and give --set data_root=PATH; `adapterxfer data check` shows what is found"

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapterxfer.catalog import AS_RELEASED, TARGET_DEV, TargetDev
-from adapterxfer.data.compositions import COMPOSITIONS, DATASETS, UDPOS, Composition, Group, patterns
+from adapterxfer.data.compositions import COMPOSITIONS, UDPOS, Composition
 from adapterxfer.data.conllu import read_conllu
+from adapterxfer.data.data_sets import DATASETS, Group, patterns
 from adapterxfer.data.examples import Example, TaskData
 from adapterxfer.data.files import HashCache, list_files
 from adapterxfer.data.fused import read_fused

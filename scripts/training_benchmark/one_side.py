@@ -30,12 +30,16 @@ def main() -> int:
             from adapterxfer.stages import predict, train
             from training_benchmark.our_side import OurSide
 
-            imported = (train.__name__, predict.__name__)
+            imported = [train.__name__, predict.__name__]
+            if not asked["jobs"]:  # loaded with the first backbone, and by the other side's imports at once
+                from transformers import XLMRobertaModel
+
+                imported.append(XLMRobertaModel.__name__)
             runner = OurSide(inputs, Path(place), **size, jobs=asked["jobs"], dtype=asked["dtype"])
         else:
             from training_benchmark.usual_side import UsualSide
 
-            imported = ()
+            imported = []
             options = {"group": asked["side"] == "usual-grouped", "own_loss": asked["side"] == "usual-own-loss"}
             runner = UsualSide(inputs, **size, eval_batch=asked["eval_batch"], **options)
         side = Side(asked["side"])

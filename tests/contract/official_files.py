@@ -12,8 +12,9 @@ from typing import Any
 
 from adapterxfer.catalog import FLORES
 from adapterxfer.data.bitext import ISO3
-from adapterxfer.data.compositions import COMPOSITIONS, TYDIQA
+from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.conllu import UPOS
+from adapterxfer.data.data_sets import TYDIQA
 
 ROWS = 24
 NLI = ("entailment", "neutral", "contradiction")

@@ -25,7 +25,8 @@ from adapterxfer.catalog import (
 )
 from adapterxfer.catalog.source_records import CONVERTED
 from adapterxfer.data.bitext import ISO3
-from adapterxfer.data.compositions import COMPOSITIONS, DATASETS
+from adapterxfer.data.compositions import COMPOSITIONS
+from adapterxfer.data.data_sets import DATASETS
 from adapterxfer.data.layouts import FIELDS
 from adapterxfer.formats.registry import FORMATS, get_format
 from adapterxfer.metrics import METRICS

@@ -11,8 +11,8 @@ from adapterxfer import api
 from adapterxfer.engines import choice, probe
 from adapterxfer.engines.events import Outcome
 from adapterxfer.errors import AdapterxferError
-from adapterxfer.plan import Sources
-from adapterxfer.recipe import load_recipe
+from adapterxfer.plan import Sources, build_plan
+from adapterxfer.recipe import Recipe, load_recipe
 
 ROOT = Path(__file__).parents[3]
 REAL_TEXT = ROOT / "recipes" / "real-text.yaml"
@@ -61,9 +61,9 @@ def test_a_refused_run_measures_nothing(tmp_path: Path, calls: list[dict[str, An
 def test_keys_depend_on_the_measured_budget(tmp_path: Path, calls: list[dict[str, Any]]) -> None:
     recipe = load_recipe(REAL_TEXT)
 
-    def keys(chosen: api.Recipe) -> set[str]:
+    def keys(chosen: Recipe) -> set[str]:
         sources = Sources(chosen, files=lambda asked, root: {name: {"kind": "files"} for name, _ in asked})
-        plan = api.build_plan(chosen, sources=sources)
+        plan = build_plan(chosen, sources=sources)
         assert plan.needs_measurement == chosen.needs_measurement
         return {key for key, stage in plan.stages.items() if stage.kind == "train_target"}
 

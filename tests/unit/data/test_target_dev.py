@@ -10,7 +10,7 @@ import pytest
 from tiny_files import jsonl, put, squad
 
 from adapterxfer.catalog import SOURCES, TARGET_DEV, tasks
-from adapterxfer.data.compositions import DATASETS
+from adapterxfer.data.data_sets import DATASETS
 from adapterxfer.data.examples import Example
 from adapterxfer.data.files import list_files
 from adapterxfer.data.storage import check_task

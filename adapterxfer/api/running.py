@@ -1,0 +1,161 @@
+"""Run a recipe from Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from adapterxfer.plan import Plan, build_plan
+from adapterxfer.plan.backbones import backbone_folders
+from adapterxfer.recipe import Recipe, load_recipe, read_resolved, resolve_recipe, write_resolved
+from adapterxfer.recipe.budget import token_budget
+
+if TYPE_CHECKING:
+    from adapterxfer.engines.events import Event, Outcome
+    from adapterxfer.store.store import Store
+
+DEFAULT_STORE = "store"
+
+ENGINES = ("inline", "ray", "slurm")
+"""What can run a plan; all give the same stages and the same predictions."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A finished, failed or interrupted run.
+
+    Attributes:
+        plan: what was run.
+        outcome: which stages were made, found, failed or blocked.
+        report: folder of the report, or None if it was not made.
+    """
+
+    plan: Plan
+    outcome: Outcome
+    report: Path | None
+
+
+def default_jobs() -> int:
+    """The number of cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def as_recipe(recipe: Recipe | str | Path) -> Recipe:
+    """A recipe from its path, or unchanged."""
+    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+
+
+def measure(recipe: Recipe, store: str | Path, *, jobs: int, device: str = "cpu") -> Recipe:
+    """Find token budget and number format of a recipe that asks for it, and keep them in the store.
+
+    A stored measurement is used again, so running again gives the same stages.
+
+    Raises:
+        StoreError: the stored measurement is damaged.
+    """
+    if not recipe.needs_measurement or recipe.pretrain is None:
+        return recipe
+    if read_resolved(store, recipe) is None:
+        from adapterxfer.engines.probe import measure_tokens_per_second
+
+        setup = recipe.pretrain
+        found = measure_tokens_per_second(
+            {size: shape.model_dump() for size, shape in setup.series.items()},
+            jobs=min(jobs, len(setup.series)),
+            vocabulary=setup.corpus.vocabulary,
+            sequence_length=setup.corpus.sequence_length,
+            batch_sequences=setup.batch_sequences,
+            mask=setup.mask,
+            dtype=setup.dtype,
+            device=device,
+        )
+        tokens = token_budget(setup, found["tokens_per_second"], jobs=jobs, dtype=found["dtype"])
+        write_resolved(store, recipe, tokens, dtype=found["dtype"], probe=found)
+    return resolve_recipe(recipe, store)
+
+
+def run(
+    recipe: Recipe | str | Path,
+    *,
+    store: str | Path = DEFAULT_STORE,
+    only: Sequence[str] = (),
+    jobs: int | None = None,
+    listener: Callable[[Event], None] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    prepared: Callable[[Plan], None] | None = None,
+    retry_failed: bool = False,
+    engine: str = "inline",
+    engine_settings: Mapping[str, str] | None = None,
+) -> RunResult:
+    """Run everything a recipe needs that is not in the store yet.
+
+    Args:
+        only: entries such as ``variant=stack,fuse`` that narrow the grid.
+        jobs: worker processes; the number of cores if absent.
+        listener: called for everything that happens to a stage.
+        settings: what does not change the numbers, e.g. ``{"device": "cuda"}``.
+        prepared: called once with the plan, before the first stage starts.
+        retry_failed: also try stages again that earlier runs gave up after three tries.
+        engine: one of `ENGINES`; ``ray`` and ``slurm`` need the extra of that name.
+        engine_settings: see `adapterxfer.engines.ray.RaySettings` and `adapterxfer.engines.slurm.SlurmSettings`.
+
+    Raises:
+        MissingDependency: the engine's extra is not installed.
+        RecipeError: the recipe names something that cannot run yet; nothing was trained.
+        DataError: original files are missing; nothing was trained.
+        BundleError: published adapters do not fit the recipe; names all of them, and nothing was trained.
+        HubError: the Hub did not give a published adapter; nothing was trained.
+        StoreError: the store cannot be written.
+    """
+    from adapterxfer.engines.choice import choose_engine
+    from adapterxfer.engines.events import silent
+    from adapterxfer.engines.published import published_first, refuse_published
+    from adapterxfer.store.store import Store
+
+    run_plan = choose_engine(engine, engine_settings or {})
+    loaded = as_recipe(recipe)
+    workers = jobs or default_jobs()
+    # Stages run in other folders too: on the nodes of a cluster that somebody started elsewhere.
+    root = str(Path(loaded.data_root).absolute()) if loaded.data_root else loaded.data_root
+    handed: dict[str, Any] = {"data_root": root, **(settings or {})}
+    # Refuse what cannot run before spending time on measuring speed.
+    first = build_plan(loaded, only=only)
+    first.require_runnable()
+    _require_published(first, Store(store))
+    loaded = measure(loaded, store, jobs=workers, device=str(handed.get("device") or "cpu"))
+    handed["backbone_folders"] = backbone_folders(loaded)
+    plan = build_plan(loaded, only=only)
+    plan.require_runnable()
+    if prepared is not None:
+        prepared(plan)
+    ready = Store(store)
+    go = partial(
+        run_plan, store=ready, jobs=workers, listener=listener or silent, settings=handed, retry_failed=retry_failed
+    )
+    if (early := published_first(plan, ready)) is not None:
+        outcome = go(early)
+        if outcome.interrupted:
+            return RunResult(plan, outcome, None)
+        refuse_published(plan.recipe.name, outcome.failed.values())
+    outcome = go(plan)
+    last = plan.report
+    return RunResult(plan, outcome, outcome.folders.get(last.key) if last is not None else None)
+
+
+def _require_published(plan: Plan, store: Store) -> None:
+    """Compare published adapters that are still needed with the recipe, by what the Hub says of them."""
+    done = store.completed()
+    needed = {
+        (str(stage.labels["backbone"]), str(stage.labels["intermediate"]))
+        for stage in plan.stages.values()
+        if stage.kind == "reuse_intermediate" and stage.short_key not in done
+    }
+    if needed:
+        from adapterxfer.hub.early import look_at_published, require_fit
+
+        require_fit(look_at_published(plan.recipe, online=True, only=needed), plan.recipe.name)
