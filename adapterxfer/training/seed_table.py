@@ -60,7 +60,7 @@ class SeedTable:
             weights, slopes = weights.view_as(before), slopes.view_as(before)
             self.leaves[name] = nn.Parameter(weights)
             self.leaves[name].grad = slopes
-            self._slopes.append(slopes.flatten(1))
+            self._slopes.append(slopes.view(len(named), -1))
             for row, found in enumerate(named):
                 found[name].data, found[name].grad = weights[row], slopes[row]
 

@@ -14,6 +14,8 @@ from torch import Tensor
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import StageError, StageStopped, VariantError
+from adapterxfer.formats.base import Feature
+from adapterxfer.formats.registry import get_format
 from adapterxfer.training import together_batches
 from adapterxfer.training.building import build_single
 from adapterxfer.training.loop import TrainResult, train
@@ -74,7 +76,7 @@ def build(
 
 def weights(model: TransferModel) -> Tensor:
     """All that train, but biases that cancel in a softmax: of them Adam learns rounding noise."""
-    idle = ("heads.h00.out.bias",) if model.composition.heads[0].format == "span_qa" else ()
+    idle = ("heads.h00.out.bias",) if model.composition.heads[0].format in ("span_qa", "multiple_choice") else ()
     return torch.cat([p.detach().flatten() for n, p in model.trainable().items() if n not in idle])
 
 
@@ -129,6 +131,38 @@ def test_every_seed_is_trained_as_it_is_alone(
     losses, moved = apart(backbone, task, lambda seed: build(backbone, task, seed, before, **CASES[case]))
     assert losses <= 2e-5  # lines are rounded to 1e-5
     assert moved < 2e-5
+
+
+def _made_up(
+    task: TrainTask, name: str, protocol: str, target: Callable[[int], Any], rows: Callable[[int], int]
+) -> Any:
+    """A task of another format from the sequences of this one, one feature after the other."""
+    sequences, features = iter([s for feature in task.features * 4 for s in feature.sequences]), []
+    for index in range(40):
+        own = [next(sequences) for _ in range(rows(index))]
+        features.append(Feature(own, target(index), index))
+    return replace(task, name=name, format=get_format(name, protocol), labels=(), features=features)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["multiple_choice", "retrieval"])
+def test_formats_with_several_rows_of_an_example(world: Path, backbone: LoadedBackbone, name: str) -> None:
+    """Batches of the seeds have other numbers of rows, or are compared whole, with a scale that is one number."""
+    task = task_of(world, backbone, "nli")
+    if name == "multiple_choice":
+        task = _made_up(task, name, "", lambda index: index % 2, lambda index: 2 + index % 3)
+    else:
+        task = _made_up(task, name, "dual-encoder", lambda index: [True, False], lambda index: 2)
+    losses, moved = apart(backbone, task, lambda seed: build(backbone, task, seed), token_budget=200)
+    assert losses <= 5e-5
+    assert moved < 5e-5
+
+
+def test_bf16_differs_by_its_rounding(world: Path, backbone: LoadedBackbone) -> None:
+    task = task_of(world, backbone, "pos")
+    settings = replace(SETTINGS, dtype="bf16")
+    losses, moved = apart(backbone, task, lambda seed: build(backbone, task, seed), settings=settings)
+    assert losses < 2e-2
+    assert 0 < moved < 2e-2
 
 
 def test_parts_of_a_batch_change_nothing(world: Path, backbone: LoadedBackbone) -> None:
