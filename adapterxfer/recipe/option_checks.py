@@ -80,30 +80,26 @@ def _blocks(recipe: Recipe) -> Iterator[Path]:
 
 
 def _contradictions(recipe: Recipe) -> Iterator[str]:
-    modes = set()
+    adapters = False
     for phase, mode, task in trainings(recipe):
         for backbone in recipe.backbones:
             settings = training_settings(recipe, phase=phase, mode=mode, task=task, backbone=backbone)
             if not settings.get(OPTION):
                 continue
-            modes.add(mode)
+            adapters |= mode == "adapters"
             for name in ("compile", "cache_bottom"):
                 if settings.get(name):
                     yield f"{OPTION} and {name} cannot be combined; keep one"
-            if settings["selection"] == "dev":
-                yield f"{OPTION}: selection: dev would evaluate every seed by itself; use last or mean, or leave it out"
             wanted = recipe.resources.get(backbone, {}).get(mode)
             if wanted is not None and wanted.gpus > 1:
                 yield (
                     f"{OPTION} runs in one process, resources of '{backbone}' ask for {wanted.gpus} GPUs; keep one of "
                     "them"
                 )
-    if "adapters" in modes:
+    if adapters:
         able = ", ".join(METHODS_TOGETHER)
         for spec in recipe.adapters:
             if spec.method not in METHODS_TOGETHER:
                 yield f"{OPTION}: the weights of adapter '{spec.label}' cannot be stacked; use {able}, or leave it out"
             elif spec.language:
                 yield f"{OPTION}: adapter '{spec.label}' lies above language adapters; leave one of them out"
-    if modes and recipe.oracle:
-        yield f"{OPTION}: the oracle evaluates every seed by itself; leave out one of them"

@@ -106,7 +106,10 @@ class Progress:
         restore_optimiser(self.optimiser, self.named, parts.get("optimiser", {}), place=placed_like)
         self.meter.restore(parts["meter"], saved.facts["meter"], device)
         if self.kept is not None:
-            kept = {name: placed_like(tensor, self.named[name]) for name, tensor in parts.get("kept", {}).items()}
+            kept = {  # those of several seeds have names of their own; they are never in shards
+                name: placed_like(tensor, self.named[name]) if name in self.named else tensor
+                for name, tensor in parts.get("kept", {}).items()
+            }
             self.kept.restore_state(kept, saved.facts["kept"], device)
         self.streams.skip(saved.step)
         if self.streams.states() != saved.facts["streams"]:

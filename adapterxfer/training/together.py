@@ -1,10 +1,10 @@
 """Several seeds of one training in one batched pass: each keeps all that it has alone, they share the calls.
 
 Every seed has its own start values, order of examples, head, loss over its own effective batch, clipping by its own
-norm, losses in the log and check against divergence; rates and steps are the same for all of one training. What differs
-from training the seeds one by one is rounding (rows are padded to the width of the longest, products are batched), and
-the masks of dropout, which are drawn for all rows of a step at once. So the seeds of a group are a part of what
-identifies its result.
+norm, losses in the log, selection and check against divergence; rates and steps are the same for all of one training.
+What differs from training the seeds one by one is rounding (rows are padded to the width of the longest, products are
+batched), and the masks of dropout, which are drawn for all rows of a step at once. So the seeds of a group are a part
+of what identifies its result.
 
 A seed that diverges is given up and told apart; its rows go on being computed, so that the others stay what they are,
 bit for bit.
@@ -29,16 +29,13 @@ from adapterxfer.training.parallel import Processes
 from adapterxfer.training.resume import Progress, go_on, save
 from adapterxfer.training.seed_table import SeedTable
 from adapterxfer.training.seeds import DropoutStream, derive_seed
-from adapterxfer.training.selection import MeanWeights, mean_steps
+from adapterxfer.training.selection import BY_SCORE, BestWeights, MeanWeights, dev_score, evaluation_steps, mean_steps
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.streams import Streams
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.training.together_batches import TogetherAccumulator
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.together import check_alike
-
-SELECTIONS = ("last", "mean")
-"""Selections that a group can have: with a score, every seed would be evaluated by itself."""
 
 
 def train_together(
@@ -80,9 +77,10 @@ def train_together(
         model.to(accelerator.device).train()
         model.recompute = settings.gradient_checkpointing
     plan = plan_steps([task], settings, None)
-    steps, moments = plan.steps, mean_steps(plan.steps, settings.mean_of) if settings.selection == "mean" else ()
-    table = SeedTable(own, settings)
+    steps, table = plan.steps, SeedTable(own, settings)
+    best = _Best(models) if settings.selection in BY_SCORE else None
     mean = MeanWeights(table) if settings.selection == "mean" else None
+    moments = evaluation_steps(steps) if best else mean_steps(steps, settings.mean_of) if mean else frozenset()
     history: list[Mapping[str, Any]] = []
 
     def record(line: Mapping[str, Any]) -> None:
@@ -94,7 +92,9 @@ def train_together(
     began = time.perf_counter()
     with DropoutStream(derive_seed(seeds[0], "dropout", *map(str, seeds)), accelerator.device) as dropout:
         accumulator = TogetherAccumulator(own, table, accelerator, token_budget=token_budget, dropout=dropout, log=log)
-        progress = Progress(table.trainable(), table.optimiser, mean, meters, streams, dropout, accumulator, history)
+        progress = Progress(
+            table.trainable(), table.optimiser, best or mean, meters, streams, dropout, accumulator, history
+        )
         done = go_on(progress, checkpoints, processes, log)
         for step in range(done + 1, steps + 1):
             sums = accumulator.run(step, task, streams.draw())
@@ -107,12 +107,18 @@ def train_together(
                 if checkpoints is not None:
                     checkpoints.clear()  # they would only break down again
                 raise meters.failed[seeds[0]]
-            if mean is not None and step in moments:
+            if step in moments and best is not None:
+                for seed, model in models.items():
+                    if seed not in meters.failed:
+                        score = dev_score(model, task)
+                        best.of[seed].offer(score, step)
+                        record({"seed": seed, "step": step, "steps": steps, "dev": {task.name: score}})
+            elif step in moments and mean is not None:
                 mean.add(step)
             if checkpoints is not None and step < steps:
                 save(progress, checkpoints, processes, step, log)
-    if mean is not None:
-        mean.restore()
+    if progress.kept is not None:
+        progress.kept.restore()
     table.release()
     seconds = (time.perf_counter() - began) / len(seeds)
     found: dict[int, TrainResult | DivergedError] = {}
@@ -132,8 +138,8 @@ def train_together(
             tokens=meter.tokens,
             padded_tokens=meter.padded_tokens,
             seconds=seconds,
-            dev_score=None,
-            selected_step=mean.step if mean is not None else steps,
+            dev_score=best.of[seed].score if best is not None else None,
+            selected_step=best.of[seed].step if best is not None else mean.step if mean is not None else steps,
             steps_by_task=tally.steps,
             resumed_at=done,
             halvings=tuple(accumulator.halvings),
@@ -143,8 +149,6 @@ def train_together(
 
 def _check(settings: TrainSettings, processes: Processes) -> None:
     problems = [name for name in ("compile", "cache_bottom") if getattr(settings, name)]
-    if settings.selection not in SELECTIONS:
-        problems.append(f"selection: {settings.selection}")
     if processes.count > 1:
         problems.append(f"{processes.count} processes")
     if problems:
@@ -186,10 +190,33 @@ class _Meters:
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
         for seed, meter in self.of.items():
-            beginning = f"{seed}."
-            found = {name.removeprefix(beginning): t for name, t in tensors.items() if name.startswith(beginning)}
-            meter.restore(found, facts["seeds"][str(seed)], device)
+            meter.restore(_of_seed(tensors, seed), facts["seeds"][str(seed)], device)
         self.failed = {int(seed): DivergedError(what, fix=fix) for seed, (what, fix) in facts["failed"].items()}
+
+
+class _Best:
+    """The weights of every seed at its own best score."""
+
+    def __init__(self, models: Mapping[int, TransferModel]) -> None:
+        self.of = {seed: BestWeights(model) for seed, model in models.items()}
+
+    @property
+    def step(self) -> int:
+        return max(best.step for best in self.of.values())
+
+    def restore(self) -> None:
+        for best in self.of.values():
+            if best.step:  # otherwise it diverged before it was evaluated
+                best.restore()
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        states = {str(seed): best.state() for seed, best in self.of.items()}
+        tensors = {f"{seed}.{name}": tensor for seed, (found, _) in states.items() for name, tensor in found.items()}
+        return tensors, {seed: facts for seed, (_, facts) in states.items()}
+
+    def restore_state(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        for seed, best in self.of.items():
+            best.restore_state(_of_seed(tensors, seed), facts[str(seed)], device)
 
 
 class _Streams:
@@ -208,6 +235,12 @@ class _Streams:
     def skip(self, steps: int) -> None:
         for streams in self.of.values():
             streams.skip(steps)
+
+
+def _of_seed(tensors: Mapping[str, Tensor], seed: int) -> dict[str, Tensor]:
+    """Tensors of one seed, by their own names."""
+    beginning = f"{seed}."
+    return {name.removeprefix(beginning): t for name, t in tensors.items() if name.startswith(beginning)}
 
 
 def _named(log: Log, seed: int) -> Log:

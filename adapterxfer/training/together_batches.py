@@ -133,6 +133,7 @@ class TogetherAccumulator(Halving[list[Sums]]):
             task.format.collate(part[begin : begin + own], pad_id=task.pad_id) for begin in range(0, len(part), own)
         ]
         joint = join(batches, pad_id=task.pad_id)
+        tokens = [int(batch.attention_mask.sum()) for batch in batches]  # before an accelerator has them
         width, device = joint.input_ids.shape[1], self._accelerator.device
         reads = joint.reads
         if not self._on_cpu:
@@ -152,7 +153,6 @@ class TogetherAccumulator(Halving[list[Sums]]):
                 losses.append(task.format.loss(outputs, batch))
             everything = torch.stack([loss.total for loss in losses])
         self._accelerator.backward(everything.sum())
-        tokens = [int(batch.attention_mask.sum()) for batch in batches]
         totals = everything.detach().unbind()
         return [
             Sums(total, loss.units, count, rows * width)

@@ -93,3 +93,13 @@ def test_another_list_of_seeds_is_another_group() -> None:
     both = {stage.key for stage in of(plan(), "train_target", variant="stack")}
     assert not both & {stage.key for stage in of(fewer, "train_target", variant="stack")}
     assert plan(TEXT.replace("[1, 2, 3]", "[1]")).counts().get("train_together") is None
+
+
+def test_the_oracle_has_groups_of_its_own() -> None:
+    made = plan(TEXT.replace("controls: false", "controls: false\noracle: true"))
+    (own, group) = (of(made, kind, variant="stack", control="oracle") for kind in ("train_target", "train_together"))
+    assert len(group) == 1
+    assert {stage.inputs["together"] for stage in own} == {group[0].key}
+    assert group[0].identity["settings"]["selection"] == "oracle"
+    assert group[0].inputs["target_dev"] == own[0].inputs["target_dev"]
+    assert group[0].slug.endswith("-3-seeds-oracle")

@@ -21,6 +21,7 @@ from adapterxfer.training.building import build_single
 from adapterxfer.training.loop import TrainResult, train
 from adapterxfer.training.meter import DivergedError
 from adapterxfer.training.seed_table import SeedTable
+from adapterxfer.training.selection import dev_score
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask, read_train_task
 from adapterxfer.training.together import train_together
@@ -48,7 +49,7 @@ Before = Callable[[int], Path]
 
 
 def task_of(world: Path, backbone: LoadedBackbone, name: str) -> TrainTask:
-    return read_train_task(world / name, name, FORMATS[name], backbone, max_length=32, dev=False)
+    return read_train_task(world / name, name, FORMATS[name], backbone, max_length=32, dev=True)
 
 
 @pytest.fixture
@@ -282,7 +283,27 @@ class StopAfter:
         return self.left == 0
 
 
-@pytest.mark.parametrize("selection", ["last", "mean"])
+def test_every_seed_is_selected_by_its_own_score(world: Path, backbone: LoadedBackbone) -> None:
+    """At other steps than the last, and not all at the same."""
+    task, settings = task_of(world, backbone, "pos"), replace(SETTINGS, selection="dev", learning_rate=0.2)
+    lines: list[Mapping[str, Any]] = []
+    models, chosen = {seed: build(backbone, task, seed) for seed in SEEDS}, {}
+    results = train_together(models, task, settings, log=lines.append)
+    for seed, model in models.items():
+        single, result, own = build(backbone, task, seed), results[seed], []
+        expected = train(single, [task], settings, seed=seed, log=own.append)
+        assert isinstance(result, TrainResult)
+        assert (result.selected_step, result.dev_score) == (expected.selected_step, expected.dev_score)
+        scores = [line["dev"] for line in own if "dev" in line]
+        assert [line["dev"] for line in lines if "dev" in line and line["seed"] == seed] == scores
+        assert dev_score(model, task) == result.dev_score
+        assert (weights(model) - weights(single)).abs().max().item() < 1e-3
+        chosen[seed] = result.selected_step
+    assert len(set(chosen.values())) > 1
+    assert min(chosen.values()) < STEPS
+
+
+@pytest.mark.parametrize("selection", ["last", "mean", "dev"])
 def test_stopped_and_gone_on_is_the_same_bits(
     world: Path, backbone: LoadedBackbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, selection: Any
 ) -> None:
@@ -373,8 +394,8 @@ def test_memory_that_runs_out_makes_parts_smaller(
 def test_what_cannot_be_combined_is_refused(world: Path, backbone: LoadedBackbone) -> None:
     task = task_of(world, backbone, "pos")
     models = {seed: build(backbone, task, seed) for seed in SEEDS}
-    with pytest.raises(StageError, match="compile, selection: dev"):
-        group(models, task, replace(SETTINGS, compile=True, selection="dev"))
+    with pytest.raises(StageError, match="compile, cache_bottom"):
+        group(models, task, replace(SETTINGS, compile=True, cache_bottom=True))
     lora = {seed: build(backbone, task, seed, adapter={"method": "lora", "rank": 2}) for seed in SEEDS}
     with pytest.raises(VariantError, match="'lora' cannot be trained for several seeds"):
         group(lora, task, SETTINGS)
