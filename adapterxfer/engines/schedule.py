@@ -15,6 +15,7 @@ DEFAULT_COST: Mapping[str, float] = {
     "train_intermediate": 20.0,
     "reuse_intermediate": 2.0,
     "train_target": 10.0,
+    "train_together": 20.0,
     "train_fusion": 10.0,
     "merge": 1.0,
     "predict": 2.0,

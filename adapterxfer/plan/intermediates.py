@@ -9,6 +9,7 @@ from adapterxfer.catalog.stand_ins import shared_heads
 from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.languages import LanguageMaker
+from adapterxfer.plan.together import TogetherMaker
 from adapterxfer.plan.workbench import Workbench, labels_of
 from adapterxfer.recipe.fields import Pin
 from adapterxfer.recipe.models import AdapterSpec
@@ -18,9 +19,11 @@ from adapterxfer.recipe.train_blocks import Mode
 class IntermediateMaker:
     """Builds and remembers these stages."""
 
-    def __init__(self, bench: Workbench, inputs: InputMaker, arms: ArmMaker, languages: LanguageMaker) -> None:
+    def __init__(
+        self, bench: Workbench, inputs: InputMaker, arms: ArmMaker, languages: LanguageMaker, together: TogetherMaker
+    ) -> None:
         self._bench, self._recipe = bench, bench.recipe
-        self._inputs, self._arms, self._languages = inputs, arms, languages
+        self._inputs, self._arms, self._languages, self._together = inputs, arms, languages, together
         self._memo: dict[tuple[Any, ...], str] = {}
 
     def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> str:
@@ -53,9 +56,9 @@ class IntermediateMaker:
             variant = "adapter" if adapter else "full-ft"
             labels = labels_of(backbone, variant, label, name, "", seed)
             cost = more.length * self._bench.cost.training(backbone, settings, parts, frozen=adapter is not None)
-            slug = f"{backbone}-{mode}-{name}-s{seed}"
+            slug = f"{backbone}-{mode}-{name}"
             resources = self._bench.resources(backbone, mode, cost)
-            self._memo[memo] = self._bench.add("train_intermediate", identity, inputs, slug, labels, resources)
+            self._memo[memo] = self._together.add("train_intermediate", identity, inputs, slug, labels, resources)
         return self._memo[memo]
 
     def _published(self, backbone: str, adapter: AdapterSpec, name: str, pin: Pin) -> str:

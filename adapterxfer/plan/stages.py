@@ -7,6 +7,7 @@
 | train_language, prepare of development data in target languages | `languages.py` |
 | train_intermediate, reuse_intermediate | `intermediates.py` |
 | train_target, train_fusion | `targets.py` |
+| train_together | `together.py` |
 | merge | `merges.py` |
 | predict | `evaluations.py` |
 | report | `report_stage.py` |
@@ -23,6 +24,7 @@ from adapterxfer.plan.merges import MergeMaker
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.targets import TargetMaker
+from adapterxfer.plan.together import TogetherMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.recipe import Recipe
 
@@ -35,12 +37,13 @@ class StageMaker:
         inputs = InputMaker(bench)
         arms = ArmMaker(bench)
         languages = LanguageMaker(bench, inputs, arms)
-        intermediates = IntermediateMaker(bench, inputs, arms, languages)
+        together = TogetherMaker(bench)
+        intermediates = IntermediateMaker(bench, inputs, arms, languages, together)
         self.bench = bench
         self.pretrain = inputs.pretrain
         self.intermediate = intermediates.intermediate
         self.target_dev = TargetDevMaker(bench)
-        targets = TargetMaker(bench, inputs, intermediates, languages, self.target_dev)
+        targets = TargetMaker(bench, inputs, intermediates, languages, self.target_dev, together)
         self.target, self.fusion = targets.target, targets.fusion
         self.merge = MergeMaker(bench, inputs).merge
         self.predict = EvaluationMaker(bench, inputs, languages).predict

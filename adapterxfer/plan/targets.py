@@ -8,6 +8,7 @@ from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.languages import LanguageMaker
 from adapterxfer.plan.target_dev import TargetDevMaker
+from adapterxfer.plan.together import SETTING, TogetherMaker
 from adapterxfer.plan.workbench import Workbench, labels_of
 from adapterxfer.recipe.models import AdapterSpec
 from adapterxfer.recipe.train_blocks import Mode
@@ -25,9 +26,11 @@ class TargetMaker:
         intermediates: IntermediateMaker,
         languages: LanguageMaker,
         target_dev: TargetDevMaker,
+        together: TogetherMaker,
     ) -> None:
         self._bench, self._recipe, self._target_dev = bench, bench.recipe, target_dev
         self._inputs, self._intermediates, self._languages = inputs, intermediates, languages
+        self._together = together
         self._memo: dict[tuple[Any, ...], str] = {}
 
     def target(self, backbone: str, adapter: AdapterSpec | None, composition: str, intermediate: str, task: str,
@@ -60,18 +63,23 @@ class TargetMaker:
             inputs = {"data": self._inputs.task(task), **inputs}
             self._add_before(task, mode, backbone, identity, inputs)
             self._languages.add_to(adapter, backbone, identity, inputs)
+            before: dict[int, str] = {}
             if composition not in ("fresh", HEAD_ONLY):
-                inputs["intermediate"] = self._intermediates.intermediate(backbone, adapter, intermediate, seed)
+                every = self._recipe.seeds if settings.get(SETTING) else (seed,)
+                before = {one: self._intermediates.intermediate(backbone, adapter, intermediate, one) for one in every}
             if oracle:
                 self._target_dev.add_to(task, identity, inputs)
             plain = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
             variant = HEAD_ONLY if head_only else plain
             labels = labels_of(backbone, variant, label, intermediate, task, seed)
             cost = self._bench.cost.training(backbone, settings, (task,), frozen=adapter is not None or head_only)
-            slug = f"{backbone}-{variant}-{intermediate}-{task}-s{seed}" + ("-oracle" if oracle else "")
+            slug = f"{backbone}-{variant}-{intermediate}-{task}"
             labels |= {"control": "oracle"} if oracle else {}
             resources = self._bench.resources(backbone, mode, cost)
-            self._memo[memo] = self._bench.add("train_target", identity, inputs, slug, labels, resources)
+            self._memo[memo] = self._together.add(
+                "train_target", identity, inputs, slug, labels, resources, intermediates=before,
+                ending="-oracle" if oracle else "",
+            )  # fmt: skip
         return self._memo[memo]
 
     def fusion(self, backbone: str, adapter: AdapterSpec, name: str, fused: tuple[str, ...], task: str, seed: int,

@@ -24,6 +24,7 @@ VERSIONS = {
     "train_intermediate": 1,
     "reuse_intermediate": 1,
     "train_target": 1,
+    "train_together": 1,
     "train_fusion": 1,
     "merge": 1,
     "predict": 1,

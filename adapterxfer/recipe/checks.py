@@ -15,6 +15,7 @@ from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.language_checks import language_notes, language_problems
 from adapterxfer.recipe.messages import one_of
+from adapterxfer.recipe.option_checks import cached_problems, together_notes, together_problems
 from adapterxfer.recipe.settings import missing_settings
 from adapterxfer.recipe.tiers import tier_problems
 from adapterxfer.recipe.yaml_core import Document, Path
@@ -27,7 +28,8 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     """All contradictions between parts of a recipe."""
     found: list[tuple[Path, str]] = []
     found += _adapters(recipe)
-    found += _cached(recipe)
+    found += cached_problems(recipe)
+    found += together_problems(recipe)
     found += _capabilities(recipe)
     found += _intermediates(recipe)
     found += _fusion(recipe)
@@ -59,24 +61,6 @@ def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
         example = "adapters: [{method: seq_bn, reduction_factor: 16}]"
         return [(("variants",), f"variant '{wanting[0]}' needs adapters, e.g. {example}")]
     return []
-
-
-def _cached(recipe: Recipe) -> list[tuple[Path, str]]:
-    """States of lower layers are the same each time only where nothing acts or trains in them."""
-    whole = [spec.label for spec in recipe.adapters if spec.layers is None or spec.language]
-    found: list[tuple[Path, str]] = []
-    for name, block in recipe.train.items():
-        inner = {"adapters": block.adapters, "fuse": block.fuse}
-        asking = ([()] if block.cache_bottom and name != "head-only" else []) + [
-            (mode,) for mode, special in inner.items() if special is not None and special.cache_bottom
-        ]
-        if whole:
-            message = (
-                f"adapter '{whole[0]}' acts in every layer: give it layers: upper-half and no language, or leave "
-                "cache_bottom out"
-            )
-            found += [(("train", name, *path, "cache_bottom"), message) for path in asking]
-    return found
 
 
 def _capabilities(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -293,6 +277,7 @@ def notes(recipe: Recipe) -> list[str]:
     found = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
     found += arm_notes(recipe)
     found += language_notes(recipe)
+    found += together_notes(recipe)
     for index, rule in enumerate(recipe.exclude):
         for axis, values in rule.axes().items():
             if not values & set(present[axis]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from adapterxfer.catalog import VARIANTS
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.recipe.fields import NONE, POOL
-from adapterxfer.recipe.train_blocks import TrainBlock, TrainSettings
+from adapterxfer.recipe.train_blocks import Mode, TrainBlock, TrainSettings
 
 if TYPE_CHECKING:
     from adapterxfer.recipe.recipe import Recipe
@@ -28,7 +28,10 @@ DEFAULTS: dict[str, Any] = {
 _LENGTHS = ("steps", "epochs")
 _KEYS = ("learning_rate", "batch_size", *_LENGTHS, "warmup_fraction", "schedule", "weight_decay", "clip", "dtype",
          "max_length", "selection")  # fmt: skip
-_OPTIONS = ("gradient_checkpointing", "compile", "cache_bottom", "mean_of")
+_OPTIONS = ("gradient_checkpointing", "compile", "cache_bottom", "seeds_together", "mean_of")
+MODES_TOGETHER = ("adapters", "head-only")
+"""Modes in which ``seeds_together`` applies."""
+
 MEAN_OF = 3
 """Moments that ``selection: mean`` averages where the recipe does not say."""
 
@@ -53,15 +56,25 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
         if special is not None:
             _merge(merged, special)
     # Options that change nothing are left out: what was trained before they existed stays what it was.
-    for name in ("gradient_checkpointing", "compile", "cache_bottom"):
-        # Where the backbone trains there is nothing to keep.
-        if not merged.get(name, True) or (name == "cache_bottom" and mode in ("full-ft", "language")):
+    for name in ("gradient_checkpointing", "compile", "cache_bottom", "seeds_together"):
+        if not merged.get(name, True):
             merged.pop(name, None)
+    if mode in ("full-ft", "language"):  # where the backbone trains there is nothing to keep
+        merged.pop("cache_bottom", None)
+    if not _has_group(recipe, phase, mode, task):
+        merged.pop("seeds_together", None)
     if merged["selection"] == "mean":
         merged.setdefault("mean_of", MEAN_OF)
     else:
         merged.pop("mean_of", None)
     return merged
+
+
+def _has_group(recipe: Recipe, phase: str, mode: str, task: str) -> bool:
+    """Whether the seeds of a training can share a pass: a frozen backbone, one task in one language, several seeds."""
+    if mode not in MODES_TOGETHER or len(recipe.seeds) < 2:
+        return False
+    return phase != "intermediate" or (not split_arm(task).arm and len(recipe.parts_of(task)) == 1)
 
 
 def _mode_block(block: TrainBlock, mode: str) -> TrainSettings | None:
@@ -88,7 +101,7 @@ def _merge(merged: dict[str, Any], block: TrainSettings) -> None:
 
 def missing_settings(recipe: Recipe) -> Iterator[str]:
     """One message per phase and mode in use that has no learning rate or no length."""
-    for phase, mode, task in _trainings(recipe):
+    for phase, mode, task in trainings(recipe):
         for backbone in recipe.backbones:
             settings = training_settings(recipe, phase=phase, mode=mode, task=task, backbone=backbone)
             what = [] if "learning_rate" in settings else ["learning_rate"]
@@ -102,10 +115,10 @@ def missing_settings(recipe: Recipe) -> Iterator[str]:
                 break
 
 
-def _trainings(recipe: Recipe) -> Iterator[tuple[str, str, str]]:
+def trainings(recipe: Recipe) -> Iterator[tuple[str, Mode, str]]:
     """Phase, mode and task of the trainings of this recipe, the first task of each phase and mode standing for all."""
     variants = {*recipe.variants, *((recipe.merging.of,) if "merge" in recipe.variants else ())} - {"merge"}
-    modes = ["full-ft"] if "full-ft" in variants else []
+    modes: list[Mode] = ["full-ft"] if "full-ft" in variants else []
     modes += ["adapters"] if any(name == "adapters" or VARIANTS[name].adapters for name in variants) else []
     intermediates = [name for name in recipe.intermediate_tasks if name not in (NONE, POOL) and recipe.is_trained(name)]
     used = recipe.used_tasks()

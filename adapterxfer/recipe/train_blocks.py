@@ -42,6 +42,7 @@ class TrainSettings(Section):
     gradient_checkpointing: bool | None = None
     compile: bool | None = None
     cache_bottom: bool | None = None
+    seeds_together: bool | None = None
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainSettings:

@@ -16,6 +16,7 @@ EXECUTORS: Mapping[str, str] = {
     "train_intermediate": "adapterxfer.stages.train:execute",
     "reuse_intermediate": "adapterxfer.hub.reusing:execute",
     "train_target": "adapterxfer.stages.train:execute",
+    "train_together": "adapterxfer.stages.together:execute",
     "train_fusion": "adapterxfer.stages.train:execute",
     "merge": "adapterxfer.stages.merge:execute",
     "predict": "adapterxfer.stages.predict:execute",

@@ -6,27 +6,26 @@ Artefacts: ``model.json``, ``model.safetensors`` and ``train.jsonl``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
-from adapterxfer.catalog.systems import BY_LANGUAGE
 from adapterxfer.errors import StageError
 from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.checkpointing import checkpoints_of
 from adapterxfer.stages.context import StageContext
-from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
-from adapterxfer.training.building import build_fusion, build_single
+from adapterxfer.stages.taking import TOGETHER, take
+from adapterxfer.stages.training import before_of, build_of, tasks_of
 from adapterxfer.training.device import use_one_thread
-from adapterxfer.training.languages import build_language, language_task
 from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
 from adapterxfer.training.settings import TrainSettings
-from adapterxfer.training.tasks import TrainTask, read_train_task, with_target_dev
+from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.assertions import as_json, check
 from adapterxfer.variants.measures import Evidence, snapshot
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.rules import Verdict
 from adapterxfer.variants.storage import read_weights, write_description, write_weights
 
 PROBE_FEATURES = 4
@@ -39,12 +38,116 @@ def execute(context: StageContext) -> dict[str, Any]:
     Raises:
         AdapterxferError: inputs that do not fit together, an assertion that does not hold, or a failed training.
     """
+    if TOGETHER in context.inputs:
+        return take(context)
     use_one_thread()
     identity = context.stage.identity
     settings = TrainSettings.of(identity["settings"])
+    if settings.seeds_together:
+        raise StageError(
+            f"stage {context.stage.kind} {context.stage.short_key}: trained together with other seeds, but without the "
+            "group that does so among its inputs",
+            fix="the plan was made by another version of adapterxfer: plan the recipe again with this one",
+        )
     backbone = load_backbone(identity["backbone"], context.backbone_folder)
-    tasks = _tasks(context, backbone, settings)
-    model = _build(context, backbone, tasks)
+    tasks = tasks_of(context, backbone, settings)
+    proved = prove(context, backbone, tasks)
+    options: dict[str, Any] = {
+        "device": str(context.settings.get("device") or "cpu"),
+        "token_budget": int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
+        "sharding": str(context.stage.resources.get("sharding") or ""),
+    }
+    seed = int(identity["seed"])
+    with TrainLog(context.scratch / "train.jsonl", context.log) as log:
+        earlier = [
+            train(
+                proved.model,
+                [first],
+                first_settings,
+                seed=seed,
+                log=marked(log, name),
+                checkpoints=checkpoints_of(context, before=name),
+                **options,
+            )
+            for name, first, first_settings in before_of(context, backbone, tasks[0])
+        ]
+        result = train(
+            proved.model,
+            tasks,
+            settings,
+            seed=seed,
+            log=log,
+            sampling=identity.get("sampling"),
+            checkpoints=checkpoints_of(context),
+            **options,
+        )
+    return proved.store(result, earlier)
+
+
+@dataclass(slots=True)
+class Proved:
+    """A model that was built as its composition says, to be trained, proved again and stored.
+
+    Attributes:
+        context: of the stage.
+        tasks: it trains on.
+        model: as it starts.
+        evidence: of how it started.
+        verdicts: on the model as built.
+    """
+
+    context: StageContext
+    tasks: Sequence[TrainTask]
+    model: TransferModel
+    evidence: Evidence
+    verdicts: list[Verdict]
+
+    def store(
+        self, result: TrainResult, earlier: Sequence[TrainResult], training: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Prove the trained model and write it; returns what the stage says of itself.
+
+        Args:
+            result: of the training.
+            earlier: of what was trained before, in the order of the identity.
+            training: further facts that follow from the stage.
+
+        Raises:
+            VariantError: an assertion does not hold.
+        """
+        context, identity = self.context, self.context.stage.identity
+        self.model.to("cpu")
+        if any(task.name == MLM for task in self.tasks):
+            self.model.drop_head(MLM)
+        write_weights(context.scratch, self.model)
+        verdicts = self.verdicts + check("trained", self.evidence)
+        # Wall time and interruptions stay out of the artefacts: the same stage gives the same bytes.
+        outcome = {**result.as_json(), **(training or {})}
+        if earlier:
+            named = zip(identity["before"], earlier, strict=True)
+            outcome["before"] = {entry["task"]: done.as_json() for entry, done in named}
+        content = write_description(
+            context.scratch,
+            self.model,
+            training={"stage": context.stage.key, "settings": dict(identity["settings"]), **outcome},
+            assertions=as_json(verdicts),
+        )
+        return {
+            "variant": self.model.composition.variant,
+            "trainable_parameters": content["trainable_parameters"],
+            "seconds": round(result.seconds + sum(done.seconds for done in earlier), 3),
+            **_this_run(result),
+            **outcome,
+        }
+
+
+def prove(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask]) -> Proved:
+    """Build the model of a training stage and assert that it is what its composition says.
+
+    Raises:
+        VariantError: its parts cannot be put together, or an assertion does not hold.
+    """
+    model = build_of(context, backbone, tasks)
     evidence = Evidence(
         model=model,
         batch=tasks[0].format.collate(tasks[0].features[:PROBE_FEATURES], pad_id=tasks[0].pad_id),
@@ -54,59 +157,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         stored=lambda: read_weights(context.scratch),
         pristine=backbone.model,
     )
-    verdicts = check("built", evidence)
-    device = str(context.settings.get("device") or "cpu")
-    sharding = str(context.stage.resources.get("sharding") or "")
-    with _TrainLog(context.scratch / "train.jsonl", context.log) as log:
-        earlier = [
-            train(
-                model,
-                [first],
-                first_settings,
-                seed=int(identity["seed"]),
-                log=_marked(log, name),
-                device=device,
-                token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
-                checkpoints=checkpoints_of(context, before=name),
-                sharding=sharding,
-            )
-            for name, first, first_settings in _before(context, backbone, tasks[0])
-        ]
-        result = train(
-            model,
-            tasks,
-            settings,
-            seed=int(identity["seed"]),
-            log=log,
-            sampling=identity.get("sampling"),
-            device=device,
-            token_budget=int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
-            checkpoints=checkpoints_of(context),
-            sharding=sharding,
-        )
-    model.to("cpu")
-    if any(task.name == MLM for task in tasks):
-        model.drop_head(MLM)
-    write_weights(context.scratch, model)
-    verdicts += check("trained", evidence)
-    # Wall time and interruptions stay out of the artefacts: the same stage gives the same bytes.
-    outcome = result.as_json()
-    if earlier:
-        named = zip(identity["before"], earlier, strict=True)
-        outcome["before"] = {entry["task"]: done.as_json() for entry, done in named}
-    content = write_description(
-        context.scratch,
-        model,
-        training={"stage": context.stage.key, "settings": dict(identity["settings"]), **outcome},
-        assertions=as_json(verdicts),
-    )
-    return {
-        "variant": model.composition.variant,
-        "trainable_parameters": content["trainable_parameters"],
-        "seconds": round(result.seconds + sum(done.seconds for done in earlier), 3),
-        **_this_run(result),
-        **outcome,
-    }
+    return Proved(context, tasks, model, evidence, check("built", evidence))
 
 
 def _this_run(result: TrainResult) -> dict[str, Any]:
@@ -125,117 +176,9 @@ def _this_run(result: TrainResult) -> dict[str, Any]:
     return facts
 
 
-def _tasks(context: StageContext, backbone: LoadedBackbone, settings: TrainSettings) -> list[TrainTask]:
-    identity = context.stage.identity
-    if context.stage.kind == "train_language":
-        text = language_task(
-            _input(context, "texts"), identity, backbone, context.backbone_folder, max_length=settings.max_length
-        )
-        return draw_mixtures([text], settings, None, seed=int(identity["seed"]))
-    if context.stage.kind == "train_intermediate":
-        wanted = [(f"data.{entry['task']}", entry["task"], entry["format"]) for entry in identity["tasks"]]
-    else:
-        wanted = [("data", identity["task"], identity["format"])]
-    dev = settings.selection == "dev"
-    tasks = [
-        read_train_task(_input(context, role), task, fmt, backbone, max_length=settings.max_length, dev=dev)
-        for role, task, fmt in wanted
-    ]
-    if settings.selection == "oracle":
-        folder = _input(context, "target_dev")
-        alike = identity.get("selected_by") == BY_LANGUAGE
-        return [
-            with_target_dev(task, folder, backbone, max_length=settings.max_length, by_language=alike) for task in tasks
-        ]
-    if context.stage.kind != "train_intermediate":
-        return tasks
-    heads = {name: group[0] for group in identity.get("shared_heads", ()) for name in group[1:]}
-    tasks = [replace(task, head=heads.get(task.name, "")) for task in tasks]
-    if translated := identity.get("translated"):
-        tasks = [
-            with_translations(
-                task,
-                _input(context, f"translated.{task.name}"),
-                translated["languages"],
-                backbone,
-                max_length=settings.max_length,
-            )
-            for task in tasks
-        ]
-    if mixed := identity.get("mlm"):
-        place = context.backbone_folder
-        folder = _input(context, "texts")
-        tasks.append(text_task(folder, mixed, backbone, identity["backbone"], place, max_length=settings.max_length))
-    return draw_mixtures(tasks, settings, identity.get("sampling"), seed=int(identity["seed"]))
-
-
-def _before(
-    context: StageContext, backbone: LoadedBackbone, task: TrainTask
-) -> Iterator[tuple[str, TrainTask, TrainSettings]]:
-    """What is trained first, under the name of the task itself: it has the same head.
-
-    Raises:
-        StageError: an earlier task has other labels than the task.
-    """
-    for entry in context.stage.identity.get("before", ()):
-        settings, folder = TrainSettings.of(entry["settings"]), _input(context, f"before.{entry['task']}")
-        first = read_train_task(
-            folder, entry["task"], task.format.name, backbone, max_length=settings.max_length,
-            dev=settings.selection == "dev",
-        )  # fmt: skip
-        if first.labels != task.labels:
-            raise StageError(
-                f"{folder}: '{entry['task']}' has other labels than '{task.name}', which it is trained before",
-                fix="give the data of both the same label names",
-            )
-        yield entry["task"], replace(first, name=task.name), settings
-
-
-def _marked(log: Callable[[Mapping[str, Any]], None], name: str) -> Callable[[Mapping[str, Any]], None]:
+def marked(log: Callable[[Mapping[str, Any]], None], name: str) -> Callable[[Mapping[str, Any]], None]:
     """A log that says which of several trainings a line is about."""
     return lambda line: log({**line, "before": name})
-
-
-def _build(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask]) -> TransferModel:
-    identity = context.stage.identity
-    seed = int(identity["seed"])
-    if context.stage.kind == "train_language":
-        return build_language(backbone, tasks[0], adapter=identity["adapter"], language=identity["language"], seed=seed)
-    # Named in the identity, so that a plan that lost the input is noticed.
-    language = _input(context, "language") if identity.get("language") else None
-    if context.stage.kind == "train_fusion":
-        folders = {name: _input(context, f"intermediate.{name}") for name in identity["fused"]}
-        return build_fusion(
-            backbone,
-            tasks[0],
-            intermediates=folders,
-            target=context.inputs.get("target"),
-            seed=seed,
-            rank=int(identity.get("rank", 0)),
-            joint=identity["adapter"] if identity.get("joint") else None,
-            language=language,
-        )
-    return build_single(
-        backbone,
-        tasks,
-        mode=identity["mode"],
-        composition=identity.get("composition", "fresh"),
-        adapter=identity.get("adapter"),
-        intermediate=context.inputs.get("intermediate"),
-        seed=seed,
-        language=language,
-    )
-
-
-def _input(context: StageContext, role: str) -> Path:
-    folder = context.inputs.get(role)
-    if folder is None:
-        raise StageError(
-            f"stage {context.stage.kind} {context.stage.short_key}: input '{role}' is missing; it has "
-            f"{', '.join(sorted(context.inputs)) or 'none'}",
-            fix="the plan was made by another version of adapterxfer: plan the recipe again with this one",
-        )
-    return folder
 
 
 def _fingerprint(model: TransferModel) -> str:
@@ -247,17 +190,18 @@ def _fingerprint(model: TransferModel) -> str:
     return model.loaded.fingerprint
 
 
-class _TrainLog:
+class TrainLog:
     """Sends every line to the stage's log, and those that follow from the stage alone to ``train.jsonl``."""
 
     def __init__(self, path: Path, log: Callable[[Mapping[str, Any]], None]) -> None:
         self._path, self._log = path, log
 
-    def __enter__(self) -> _TrainLog:
+    def __enter__(self) -> TrainLog:
         self._file = self._path.open("w", encoding="utf-8")
         return self
 
     def __call__(self, line: Mapping[str, Any]) -> None:
+        """Take one line."""
         if "steps" in line:
             self._file.write(json.dumps(dict(line), sort_keys=True) + "\n")
         self._log(line)

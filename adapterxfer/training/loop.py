@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from adapterxfer.durable.checkpoints import Checkpoints
-from adapterxfer.errors import StageStopped
 from adapterxfer.formats.inference import Forward
 from adapterxfer.training.bottom import Bottom
 from adapterxfer.training.device import accelerator_for
@@ -27,11 +26,11 @@ from adapterxfer.training.micro import Accumulator
 from adapterxfer.training.mixing import plan_steps
 from adapterxfer.training.optimiser import apply, new_optimiser
 from adapterxfer.training.parallel import Processes
-from adapterxfer.training.resume import Progress
+from adapterxfer.training.resume import Progress, go_on, save
 from adapterxfer.training.seeds import DropoutStream, derive_seed
 from adapterxfer.training.selection import BY_SCORE, BestWeights, MeanWeights, dev_score, evaluation_steps, mean_steps
 from adapterxfer.training.settings import TrainSettings
-from adapterxfer.training.sharding import FSDP, check_shardable, collect, gathered_state, sharded
+from adapterxfer.training.sharding import FSDP, check_shardable, collect, sharded
 from adapterxfer.training.streams import Streams
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.model import TransferModel
@@ -156,7 +155,7 @@ def train(
             bottom=Bottom(model, tasks, dtype=settings.dtype) if settings.cache_bottom else None,
         )  # fmt: skip
         progress = Progress(named, optimiser, best or mean, meter, streams, dropout, accumulator, history)
-        done = _go_on(progress, checkpoints, processes, log)
+        done = go_on(progress, checkpoints, processes, log)
         for step in range(done + 1, steps + 1):
             draw = streams.draw()
             task = tasks[draw.task]
@@ -179,12 +178,12 @@ def train(
             elif step in moments and mean is not None:
                 mean.add(step)
             if checkpoints is not None and step < steps:
-                _save(progress, checkpoints, processes, step, log)
+                save(progress, checkpoints, processes, step, log)
     if progress.kept is not None:
         progress.kept.restore()
     if whole is not model:
         collect(model, whole)
-    _check_finite(whole.trainable(), meter)
+    check_finite(whole.trainable(), meter)
     whole.eval()
     return TrainResult(
         steps=steps,
@@ -204,38 +203,6 @@ def train(
     )
 
 
-def _go_on(progress: Progress, checkpoints: Checkpoints | None, processes: Processes, log: Log) -> int:
-    """Restore the newest checkpoint; returns its step, 0 where there is none."""
-    saved = checkpoints.load() if checkpoints is not None else None
-    if saved is None:
-        return 0
-    progress.restore(saved, processes)
-    for line in progress.history:
-        log(line)
-    log({"resumed": saved.step})
-    return saved.step
-
-
-def _save(progress: Progress, checkpoints: Checkpoints, processes: Processes, step: int, log: Log) -> None:
-    """Write a checkpoint if one is due, and end if somebody asks for it."""
-    stopping, due = processes.agree(checkpoints.stopping, checkpoints.due(step))
-    if not (stopping or due):
-        return
-    tensors, facts = progress.state()
-    dropout = {name: tensor for name, tensor in tensors.items() if name.startswith("dropout/")}
-    tensors = gathered_state(tensors, keep=processes.first) | processes.gather(dropout)
-    if processes.first:
-        try:
-            checkpoints.save(step, tensors, facts)
-        except OSError as error:
-            if stopping:
-                raise
-            log({"warning": f"checkpoint not written: {error.strerror or type(error).__name__}", "step": step})
-    processes.wait()
-    if stopping:
-        raise StageStopped(f"stopped after step {step} and saved", fix="run the same command again to continue")
-
-
 @contextmanager
 def _options(model: TransferModel, settings: TrainSettings) -> Iterator[Forward]:
     """What computes hidden states under these settings; the model is as before afterwards."""
@@ -246,7 +213,7 @@ def _options(model: TransferModel, settings: TrainSettings) -> Iterator[Forward]
         model.recompute = False
 
 
-def _check_finite(named: Mapping[str, Tensor], meter: Meter) -> None:
+def check_finite(named: Mapping[str, Tensor], meter: Meter) -> None:
     """Refuse weights that the last step, or a mean, has broken."""
     bad = [name for name, tensor in named.items() if not bool(torch.isfinite(tensor).all())]
     if bad:

@@ -1,13 +1,11 @@
-"""The gradients of one effective batch, in as many parts as memory allows.
+"""The gradients of one effective batch, in as many parts as memory allows (`halving`).
 
 Losses are summed over all parts (and processes) and divided by the units of the whole batch afterwards, so how a batch
-is split changes the order of additions and nothing else. Where a part does not fit into memory, the parts become half
-as large and the batch is begun again, with the random state it had.
+is split changes the order of additions and nothing else.
 """
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,9 +16,9 @@ from torch import Tensor
 from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature, whole_batch
 from adapterxfer.formats.inference import Forward
-from adapterxfer.formats.memory import out_of_memory
 from adapterxfer.training.batches import micro_batches
 from adapterxfer.training.bottom import Bottom
+from adapterxfer.training.halving import Halving
 from adapterxfer.training.seeds import DropoutStream
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.model import TransferModel
@@ -45,7 +43,7 @@ class Sums(NamedTuple):
     padded_tokens: int
 
 
-class Accumulator:
+class Accumulator(Halving[Sums]):
     """Adds up gradients.
 
     Args:
@@ -71,50 +69,25 @@ class Accumulator:
         processes: Processes,
         bottom: Bottom | None = None,
     ) -> None:
-        self._model, self._forward, self._accelerator, self._bottom = model, forward, accelerator, bottom
-        self._dropout, self._log, self._processes = dropout, log, processes
-        self._on_cpu = accelerator.device.type == "cpu"
-        self.token_budget = token_budget
-        self.halvings: list[dict[str, int]] = []
+        super().__init__(accelerator, token_budget=token_budget, dropout=dropout, log=log)
+        self._model, self._forward, self._bottom = model, forward, bottom
+        self._processes = processes
 
-    def run(self, step: int, task: TrainTask, features: Sequence[Feature]) -> Sums:
-        """Gradients of ``features``, summed into the parameters.
-
-        Raises:
-            StageError: a single feature does not fit into memory, or a batch that cannot be cut.
-        """
-        head = self._model.head(task.name)
-        state = self._dropout.state()
-        while True:
-            parts = self._parts(task, features)
-            try:
-                return self._sums(task, head, parts)
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-            if self._processes.shards:
-                raise StageError(
-                    f"memory ran out at step {step}: with sharding: fsdp a step cannot be repeated in smaller parts, "
-                    "since the other processes are in the middle of it",
-                    fix="run again with half of --batch-tokens, or set gradient_checkpointing: true",
-                )
-            # Outside of the handler: its traceback keeps the tensors alive that have to go.
-            self._release()
-            self._dropout.set_state(state)
-            if whole_batch(task.format):
-                raise StageError(
-                    f"memory ran out at step {step}: task '{task.name}' compares the examples of a batch, which cannot "
-                    "be cut",
-                    fix="lower batch_size or max_length, set dtype: bf16, or use a larger device",
-                )
-            self._halve(step, parts)
+    def _check_repeatable(self, step: int) -> None:
+        if self._processes.shards:
+            raise StageError(
+                f"memory ran out at step {step}: with sharding: fsdp a step cannot be repeated in smaller parts, "
+                "since the other processes are in the middle of it",
+                fix="run again with half of --batch-tokens, or set gradient_checkpointing: true",
+            )
 
     def _parts(self, task: TrainTask, features: Sequence[Feature]) -> list[Sequence[Feature]]:
         if not features:
             return []
         return [features] if whole_batch(task.format) else micro_batches(features, token_budget=self.token_budget)
 
-    def _sums(self, task: TrainTask, head: torch.nn.Module, parts: Sequence[Sequence[Feature]]) -> Sums:
+    def _sums(self, task: TrainTask, parts: Sequence[Sequence[Feature]]) -> Sums:
+        head = self._model.head(task.name)
         units = tokens = padded = 0
         total = torch.zeros((), device=self._accelerator.device)
         for part in parts:
@@ -144,26 +117,6 @@ class Accumulator:
             loss = task.format.loss(head(hidden, batch), batch)
         self._accelerator.backward(loss.total * 0.0)
 
-    def _release(self) -> None:
+    def _forget_gradients(self) -> None:
         for parameter in self._model.parameters():
             parameter.grad = None
-        gc.collect()
-        if not self._on_cpu:
-            torch.cuda.empty_cache()
-
-    def _halve(self, step: int, parts: Sequence[Sequence[Feature]]) -> None:
-        largest = max(parts, key=_size)
-        if len(largest) < 2:
-            raise StageError(
-                f"memory ran out at step {step}: a single example of {_size(largest):,} tokens does not fit",
-                fix="set gradient_checkpointing: true or dtype: bf16, lower max_length, or use a larger device",
-            )
-        before, self.token_budget = self.token_budget, max(1, min(self.token_budget, _size(largest)) // 2)
-        self.halvings.append({"step": step, "token_budget": self.token_budget})
-        self._log({"memory": "ran out; the step is repeated in smaller parts", "step": step,
-                   "token_budget": self.token_budget, "token_budget_before": before})  # fmt: skip
-
-
-def _size(features: Sequence[Feature]) -> int:
-    """Padded tokens of one part."""
-    return max(feature.length for feature in features) * sum(feature.rows for feature in features)

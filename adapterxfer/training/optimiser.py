@@ -16,9 +16,9 @@ def new_optimiser(parameters: Sequence[nn.Parameter], settings: TrainSettings) -
     """Fused AdamW that decays matrices and leaves alone biases, norms, and matrices that start as the identity."""
     # Whole parameters and shards cannot be in one fused step.
     groups = [
-        {"params": [p for p in some if _decays(p) == decays], "weight_decay": settings.weight_decay * decays}
+        {"params": [p for p in some if decays(p) == wanted], "weight_decay": settings.weight_decay * wanted}
         for some in _by_kind(parameters)
-        for decays in (True, False)
+        for wanted in (True, False)
     ]
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
 
@@ -48,5 +48,6 @@ def _by_kind(parameters: Sequence[nn.Parameter]) -> list[list[nn.Parameter]]:
     return list(kinds.values())
 
 
-def _decays(parameter: nn.Parameter) -> bool:
+def decays(parameter: nn.Parameter) -> bool:
+    """Whether weight decay applies: to matrices that do not start as the identity."""
     return parameter.ndim >= 2 and not getattr(parameter, NEAR_IDENTITY, False)

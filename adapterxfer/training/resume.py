@@ -4,21 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from adapterxfer.durable.checkpoints import Saved
+from adapterxfer.durable.checkpoints import Checkpoints, Saved
 from adapterxfer.durable.optimiser import optimiser_state, restore_optimiser
-from adapterxfer.errors import StageError
-from adapterxfer.training.meter import Meter
-from adapterxfer.training.micro import Accumulator
+from adapterxfer.errors import StageError, StageStopped
+from adapterxfer.training.meter import Log
 from adapterxfer.training.parallel import Processes
 from adapterxfer.training.seeds import DropoutStream
 from adapterxfer.training.selection import KeptWeights
-from adapterxfer.training.sharding import placed_like
-from adapterxfer.training.streams import Streams
+from adapterxfer.training.sharding import gathered_state, placed_like
+
+
+class Seen(Protocol):
+    """Losses and counts: a `Meter`, or several."""
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and JSON values from which `restore` goes on."""
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        """Go on from a state."""
+
+
+class Drawn(Protocol):
+    """What the next step sees: `Streams`, or those of several seeds."""
+
+    def states(self) -> list[Any]:
+        """JSON values that tell where the draws are."""
+
+    def skip(self, steps: int) -> None:
+        """Draw the steps of an earlier run again."""
+
+
+class Budgeted(Protocol):
+    """Whatever cuts batches into parts."""
+
+    token_budget: int
+    halvings: list[dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +64,10 @@ class Progress:
     named: Mapping[str, nn.Parameter]
     optimiser: torch.optim.Optimizer
     kept: KeptWeights | None
-    meter: Meter
-    streams: Streams
+    meter: Seen
+    streams: Drawn
     dropout: DropoutStream
-    accumulator: Accumulator
+    accumulator: Budgeted
     history: list[Mapping[str, Any]]
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -91,6 +116,42 @@ class Progress:
         self.accumulator.halvings = list(saved.facts["halvings"])
         self.history[:] = saved.facts["history"]
         self.dropout.set_state({name: state.clone() for name, state in processes.own(parts["dropout"]).items()})
+
+
+def go_on(progress: Progress, checkpoints: Checkpoints | None, processes: Processes, log: Log) -> int:
+    """Restore the newest checkpoint; returns its step, 0 where there is none."""
+    saved = checkpoints.load() if checkpoints is not None else None
+    if saved is None:
+        return 0
+    progress.restore(saved, processes)
+    for line in progress.history:
+        log(line)
+    log({"resumed": saved.step})
+    return saved.step
+
+
+def save(progress: Progress, checkpoints: Checkpoints, processes: Processes, step: int, log: Log) -> None:
+    """Write a checkpoint if one is due, and end if somebody asks for it.
+
+    Raises:
+        StageStopped: somebody asked; everything is saved.
+    """
+    stopping, due = processes.agree(checkpoints.stopping, checkpoints.due(step))
+    if not (stopping or due):
+        return
+    tensors, facts = progress.state()
+    dropout = {name: tensor for name, tensor in tensors.items() if name.startswith("dropout/")}
+    tensors = gathered_state(tensors, keep=processes.first) | processes.gather(dropout)
+    if processes.first:
+        try:
+            checkpoints.save(step, tensors, facts)
+        except OSError as error:
+            if stopping:
+                raise
+            log({"warning": f"checkpoint not written: {error.strerror or type(error).__name__}", "step": step})
+    processes.wait()
+    if stopping:
+        raise StageStopped(f"stopped after step {step} and saved", fix="run the same command again to continue")
 
 
 def _parts(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

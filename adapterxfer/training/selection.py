@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from adapterxfer.data.gold import gold_text
 from adapterxfer.formats.inference import predict_encoded
@@ -113,6 +113,13 @@ class BestWeights:
         self.step = int(facts["step"])
 
 
+class Trains(Protocol):
+    """A model, or whatever else has weights that train."""
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """They, by name."""
+
+
 class MeanWeights:
     """Adds up the trainable weights of several moments; their mean takes the place of the last ones.
 
@@ -122,7 +129,7 @@ class MeanWeights:
         step: the last moment so far; 0 before the first.
     """
 
-    def __init__(self, model: TransferModel) -> None:
+    def __init__(self, model: Trains) -> None:
         self._model = model
         self._sums: dict[str, Tensor] = {}
         self._count = 0

@@ -38,6 +38,7 @@ class TrainSettings:
         gradient_checkpointing: compute activations inside layers again instead of keeping them.
         compile: run the encoder through torch.compile.
         cache_bottom: keep the states below the lowest adapter, which then see no dropout; see `bottom`.
+        seeds_together: all seeds of the recipe are trained in one pass; see `together`.
     """
 
     learning_rate: float
@@ -55,6 +56,7 @@ class TrainSettings:
     gradient_checkpointing: bool = False
     compile: bool = False
     cache_bottom: bool = False
+    seeds_together: bool = False
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> TrainSettings:

@@ -132,13 +132,13 @@ def test_the_comparison_sees_a_lost_random_state(
     run = Run(single(noisy, tasks), tasks, SETTINGS)
     run.go()
     expected = run.weights()
-    for broken in ("DropoutStream.set_state", "Streams.skip", "restore_optimiser"):
+    for broken in ("seeds.DropoutStream.set_state", "streams.Streams.skip", "resume.restore_optimiser"):
         folder = tmp_path / broken
         with pytest.raises(StageStopped):
             run.go(Checkpoints(folder, stage="k", stop=StopAfter(7)))
         with monkeypatch.context() as patch:
-            patch.setattr(f"adapterxfer.training.resume.{broken}", lambda *_, **__: None)
-            if broken == "Streams.skip":
+            patch.setattr(f"adapterxfer.training.{broken}", lambda *_, **__: None)
+            if broken == "streams.Streams.skip":
                 with pytest.raises(StageError, match="cannot be drawn again"):
                     run.go(Checkpoints(folder, stage="k"))
                 continue

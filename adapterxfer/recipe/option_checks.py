@@ -1,0 +1,109 @@
+"""Checks of options of trainings: what ``cache_bottom`` and ``seeds_together`` cannot be combined with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from adapterxfer.recipe.settings import training_settings, trainings
+from adapterxfer.recipe.yaml_core import Path
+
+if TYPE_CHECKING:
+    from adapterxfer.recipe.recipe import Recipe
+
+OPTION = "seeds_together"
+
+METHODS_TOGETHER = ("seq_bn", "double_seq_bn", "par_bn")
+"""Adapter methods whose weights can be stacked."""
+
+ONE_BY_ONE = {
+    "full-ft": "full fine-tuning has a backbone for each seed",
+    "fuse": "fusions are trained seed by seed",
+    "fusion": "fusions are trained seed by seed",
+    "language": "an adapter of a language has one seed",
+}
+"""Names of blocks, or of blocks inside them, where the option would do nothing."""
+
+
+def cached_problems(recipe: Recipe) -> list[tuple[Path, str]]:
+    """States of lower layers are the same each time only where nothing acts or trains in them."""
+    whole = [spec.label for spec in recipe.adapters if spec.layers is None or spec.language]
+    found: list[tuple[Path, str]] = []
+    for name, block in recipe.train.items():
+        inner = {"adapters": block.adapters, "fuse": block.fuse}
+        asking = ([()] if block.cache_bottom and name != "head-only" else []) + [
+            (mode,) for mode, special in inner.items() if special is not None and special.cache_bottom
+        ]
+        if whole:
+            message = (
+                f"adapter '{whole[0]}' acts in every layer: give it layers: upper-half and no language, or leave "
+                "cache_bottom out"
+            )
+            found += [(("train", name, *path, "cache_bottom"), message) for path in asking]
+    return found
+
+
+def together_problems(recipe: Recipe) -> list[tuple[Path, str]]:
+    """All that contradicts the option, at the first block that asks for it."""
+    found: list[tuple[Path, str]] = []
+    asking: list[Path] = []
+    for path in _blocks(recipe):
+        why = next((ONE_BY_ONE[str(part)] for part in path[1:-1] if part in ONE_BY_ONE), "")
+        if why:
+            found.append((path, f"{OPTION} has no effect here: {why}; leave it out"))
+        else:
+            asking.append(path)
+    return found + [(asking[0], message) for message in dict.fromkeys(_contradictions(recipe)) if asking]
+
+
+def together_notes(recipe: Recipe) -> list[str]:
+    """Where the option is without effect because of the rest of the recipe."""
+    alone = len(recipe.seeds) == 1 and any(True for _ in _blocks(recipe))
+    return [f"{OPTION} has no effect: the recipe has one seed"] if alone else []
+
+
+def _blocks(recipe: Recipe) -> Iterator[Path]:
+    """Places where the option is set to true."""
+    for name, block in recipe.train.items():
+        inner = {
+            "full-ft": block.full_ft,
+            "adapters": block.adapters,
+            "fuse": block.fuse,
+            "head-only": block.head_only,
+            "language": block.language,
+        }
+        if block.seeds_together:
+            yield ("train", name, OPTION)
+        for mode, special in inner.items():
+            if special is not None and special.seeds_together:
+                yield ("train", name, mode, OPTION)
+
+
+def _contradictions(recipe: Recipe) -> Iterator[str]:
+    modes = set()
+    for phase, mode, task in trainings(recipe):
+        for backbone in recipe.backbones:
+            settings = training_settings(recipe, phase=phase, mode=mode, task=task, backbone=backbone)
+            if not settings.get(OPTION):
+                continue
+            modes.add(mode)
+            for name in ("compile", "cache_bottom"):
+                if settings.get(name):
+                    yield f"{OPTION} and {name} cannot be combined; keep one"
+            if settings["selection"] == "dev":
+                yield f"{OPTION}: selection: dev would evaluate every seed by itself; use last or mean, or leave it out"
+            wanted = recipe.resources.get(backbone, {}).get(mode)
+            if wanted is not None and wanted.gpus > 1:
+                yield (
+                    f"{OPTION} runs in one process, resources of '{backbone}' ask for {wanted.gpus} GPUs; keep one of "
+                    "them"
+                )
+    if "adapters" in modes:
+        able = ", ".join(METHODS_TOGETHER)
+        for spec in recipe.adapters:
+            if spec.method not in METHODS_TOGETHER:
+                yield f"{OPTION}: the weights of adapter '{spec.label}' cannot be stacked; use {able}, or leave it out"
+            elif spec.language:
+                yield f"{OPTION}: adapter '{spec.label}' lies above language adapters; leave one of them out"
+    if modes and recipe.oracle:
+        yield f"{OPTION}: the oracle evaluates every seed by itself; leave out one of them"

@@ -1,0 +1,141 @@
+"""What the identity of a training stage asks for: its tasks, what is trained before, and the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.catalog.systems import BY_LANGUAGE
+from adapterxfer.errors import StageError
+from adapterxfer.stages.context import StageContext
+from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
+from adapterxfer.training.building import build_fusion, build_single
+from adapterxfer.training.languages import build_language, language_task
+from adapterxfer.training.settings import TrainSettings
+from adapterxfer.training.tasks import TrainTask, read_train_task, with_target_dev
+from adapterxfer.variants.model import TransferModel
+
+
+def tasks_of(context: StageContext, backbone: LoadedBackbone, settings: TrainSettings) -> list[TrainTask]:
+    """What the stage trains on.
+
+    Raises:
+        AdapterxferError: inputs that do not fit the identity.
+    """
+    identity = context.stage.identity
+    if context.stage.kind == "train_language":
+        text = language_task(
+            needed(context, "texts"), identity, backbone, context.backbone_folder, max_length=settings.max_length
+        )
+        return draw_mixtures([text], settings, None, seed=int(identity["seed"]))
+    if context.stage.kind == "train_intermediate":
+        wanted = [(f"data.{entry['task']}", entry["task"], entry["format"]) for entry in identity["tasks"]]
+    else:
+        wanted = [("data", identity["task"], identity["format"])]
+    dev = settings.selection == "dev"
+    tasks = [
+        read_train_task(needed(context, role), task, fmt, backbone, max_length=settings.max_length, dev=dev)
+        for role, task, fmt in wanted
+    ]
+    if settings.selection == "oracle":
+        folder = needed(context, "target_dev")
+        alike = identity.get("selected_by") == BY_LANGUAGE
+        return [
+            with_target_dev(task, folder, backbone, max_length=settings.max_length, by_language=alike) for task in tasks
+        ]
+    if context.stage.kind != "train_intermediate":
+        return tasks
+    heads = {name: group[0] for group in identity.get("shared_heads", ()) for name in group[1:]}
+    tasks = [replace(task, head=heads.get(task.name, "")) for task in tasks]
+    if translated := identity.get("translated"):
+        tasks = [
+            with_translations(
+                task,
+                needed(context, f"translated.{task.name}"),
+                translated["languages"],
+                backbone,
+                max_length=settings.max_length,
+            )
+            for task in tasks
+        ]
+    if mixed := identity.get("mlm"):
+        place = context.backbone_folder
+        folder = needed(context, "texts")
+        tasks.append(text_task(folder, mixed, backbone, identity["backbone"], place, max_length=settings.max_length))
+    return draw_mixtures(tasks, settings, identity.get("sampling"), seed=int(identity["seed"]))
+
+
+def before_of(
+    context: StageContext, backbone: LoadedBackbone, task: TrainTask
+) -> Iterator[tuple[str, TrainTask, TrainSettings]]:
+    """What is trained first, under the name of the task itself: it has the same head.
+
+    Raises:
+        StageError: an earlier task has other labels than the task.
+    """
+    for entry in context.stage.identity.get("before", ()):
+        settings, folder = TrainSettings.of(entry["settings"]), needed(context, f"before.{entry['task']}")
+        first = read_train_task(
+            folder, entry["task"], task.format.name, backbone, max_length=settings.max_length,
+            dev=settings.selection == "dev",
+        )  # fmt: skip
+        if first.labels != task.labels:
+            raise StageError(
+                f"{folder}: '{entry['task']}' has other labels than '{task.name}', which it is trained before",
+                fix="give the data of both the same label names",
+            )
+        yield entry["task"], replace(first, name=task.name), settings
+
+
+def build_of(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask]) -> TransferModel:
+    """The model that the stage trains, as it starts.
+
+    Raises:
+        VariantError: inputs that cannot be put together.
+    """
+    identity = context.stage.identity
+    seed = int(identity["seed"])
+    if context.stage.kind == "train_language":
+        return build_language(backbone, tasks[0], adapter=identity["adapter"], language=identity["language"], seed=seed)
+    # Named in the identity, so that a plan that lost the input is noticed.
+    language = needed(context, "language") if identity.get("language") else None
+    if context.stage.kind == "train_fusion":
+        folders = {name: needed(context, f"intermediate.{name}") for name in identity["fused"]}
+        return build_fusion(
+            backbone,
+            tasks[0],
+            intermediates=folders,
+            target=context.inputs.get("target"),
+            seed=seed,
+            rank=int(identity.get("rank", 0)),
+            joint=identity["adapter"] if identity.get("joint") else None,
+            language=language,
+        )
+    return build_single(
+        backbone,
+        tasks,
+        mode=identity["mode"],
+        composition=identity.get("composition", "fresh"),
+        adapter=identity.get("adapter"),
+        intermediate=context.inputs.get("intermediate"),
+        seed=seed,
+        language=language,
+    )
+
+
+def needed(context: StageContext, role: str) -> Path:
+    """The folder of an input.
+
+    Raises:
+        StageError: there is none.
+    """
+    folder = context.inputs.get(role)
+    if folder is None:
+        raise StageError(
+            f"stage {context.stage.kind} {context.stage.short_key}: input '{role}' is missing; it has "
+            f"{', '.join(sorted(context.inputs)) or 'none'}",
+            fix="the plan was made by another version of adapterxfer: plan the recipe again with this one",
+        )
+    return folder

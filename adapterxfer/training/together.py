@@ -1,0 +1,214 @@
+"""Several seeds of one training in one batched pass: each keeps all that it has alone, they share the calls.
+
+Every seed has its own start values, order of examples, head, loss over its own effective batch, clipping by its own
+norm, losses in the log and check against divergence; rates and steps are the same for all of one training. What differs
+from training the seeds one by one is rounding (rows are padded to the width of the longest, products are batched), and
+the masks of dropout, which are drawn for all rows of a step at once. So the seeds of a group are a part of what
+identifies its result.
+
+A seed that diverges is given up and told apart; its rows go on being computed, so that the others stay what they are,
+bit for bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from adapterxfer.durable.checkpoints import Checkpoints
+from adapterxfer.errors import StageError
+from adapterxfer.training.device import accelerator_for
+from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, check_finite
+from adapterxfer.training.meter import DivergedError, Log, Meter
+from adapterxfer.training.mixing import plan_steps
+from adapterxfer.training.parallel import Processes
+from adapterxfer.training.resume import Progress, go_on, save
+from adapterxfer.training.seed_table import SeedTable
+from adapterxfer.training.seeds import DropoutStream, derive_seed
+from adapterxfer.training.selection import MeanWeights, mean_steps
+from adapterxfer.training.settings import TrainSettings
+from adapterxfer.training.streams import Streams
+from adapterxfer.training.tasks import TrainTask
+from adapterxfer.training.together_batches import TogetherAccumulator
+from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.together import check_alike
+
+SELECTIONS = ("last", "mean")
+"""Selections that a group can have: with a score, every seed would be evaluated by itself."""
+
+
+def train_together(
+    models: Mapping[int, TransferModel],
+    task: TrainTask,
+    settings: TrainSettings,
+    *,
+    log: Log,
+    device: str = "cpu",
+    token_budget: int = TOKEN_BUDGET,
+    checkpoints: Checkpoints | None = None,
+) -> dict[int, TrainResult | DivergedError]:
+    """Train one model of each seed on a task.
+
+    Args:
+        models: by seed, of one composition over one frozen backbone; afterwards in evaluation mode, on the device.
+        task: each model has a head for it.
+        settings: see `TrainSettings`; ``batch_size`` is that of each seed.
+        log: takes ``{seed, step, steps, loss, learning_rate}``.
+        device: as in `accelerator_for`.
+        token_budget: rows times width of one forward pass, all seeds together.
+        checkpoints: where to save and go on; one series for the group.
+
+    Returns:
+        What happened, by seed. ``seconds`` of each is its share of the group's.
+
+    Raises:
+        DivergedError: of the first seed, where all of them diverged.
+        StageStopped: the checkpoints were asked to stop; everything is saved.
+        StageError: one example of each seed does not fit into memory, or settings or processes that cannot be combined.
+        VariantError: models that cannot be trained together.
+    """
+    accelerator = accelerator_for(settings.dtype, device)
+    processes = Processes(accelerator)
+    _check(settings, processes)
+    seeds, own = list(models), list(models.values())
+    check_alike(own)
+    for model in own:
+        model.to(accelerator.device).train()
+        model.recompute = settings.gradient_checkpointing
+    plan = plan_steps([task], settings, None)
+    steps, moments = plan.steps, mean_steps(plan.steps, settings.mean_of) if settings.selection == "mean" else ()
+    table = SeedTable(own, settings)
+    mean = MeanWeights(table) if settings.selection == "mean" else None
+    history: list[Mapping[str, Any]] = []
+
+    def record(line: Mapping[str, Any]) -> None:
+        history.append(line)
+        log(line)
+
+    meters = _Meters(seeds, steps, record, settings)
+    streams = _Streams({seed: Streams([task], settings, plan, seed=seed) for seed in seeds})
+    began = time.perf_counter()
+    with DropoutStream(derive_seed(seeds[0], "dropout", *map(str, seeds)), accelerator.device) as dropout:
+        accumulator = TogetherAccumulator(own, table, accelerator, token_budget=token_budget, dropout=dropout, log=log)
+        progress = Progress(table.trainable(), table.optimiser, mean, meters, streams, dropout, accumulator, history)
+        done = go_on(progress, checkpoints, processes, log)
+        for step in range(done + 1, steps + 1):
+            sums = accumulator.run(step, task, streams.draw())
+            rate = settings.rate(step - 1, steps)
+            norms = table.apply(rate=rate, counts=[each.units for each in sums], clip=settings.clip)
+            for seed, each, norm in zip(seeds, sums, norms.unbind(), strict=True):
+                meters.see(seed, each.tokens, each.padded_tokens)
+                meters.add(seed, step, each.total, each.units, norm, rate)
+            if len(meters.failed) == len(seeds):
+                if checkpoints is not None:
+                    checkpoints.clear()  # they would only break down again
+                raise meters.failed[seeds[0]]
+            if mean is not None and step in moments:
+                mean.add(step)
+            if checkpoints is not None and step < steps:
+                save(progress, checkpoints, processes, step, log)
+    if mean is not None:
+        mean.restore()
+    table.release()
+    seconds = (time.perf_counter() - began) / len(seeds)
+    found: dict[int, TrainResult | DivergedError] = {}
+    for seed, model in models.items():
+        model.recompute = False
+        model.eval()
+        meter, tally = meters.of[seed], streams.of[seed].tally
+        try:
+            if seed not in meters.failed:
+                check_finite(model.trainable(), meter)
+        except DivergedError as error:
+            meters.failed[seed] = error
+        found[seed] = meters.failed.get(seed) or TrainResult(
+            steps=steps,
+            first_loss=meter.first,
+            last_loss=meter.last,
+            tokens=meter.tokens,
+            padded_tokens=meter.padded_tokens,
+            seconds=seconds,
+            dev_score=None,
+            selected_step=mean.step if mean is not None else steps,
+            steps_by_task=tally.steps,
+            resumed_at=done,
+            halvings=tuple(accumulator.halvings),
+        )
+    return found
+
+
+def _check(settings: TrainSettings, processes: Processes) -> None:
+    problems = [name for name in ("compile", "cache_bottom") if getattr(settings, name)]
+    if settings.selection not in SELECTIONS:
+        problems.append(f"selection: {settings.selection}")
+    if processes.count > 1:
+        problems.append(f"{processes.count} processes")
+    if problems:
+        raise StageError(
+            f"several seeds in one pass cannot be combined with {', '.join(problems)}",
+            fix="leave seeds_together out of the recipe, or what it is combined with",
+        )
+
+
+class _Meters:
+    """The meter of every seed, and the errors of those that broke down."""
+
+    def __init__(self, seeds: list[int], steps: int, log: Log, settings: TrainSettings) -> None:
+        self._log = log
+        self.of = {seed: Meter(steps, _named(log, seed), settings) for seed in seeds}
+        self.failed: dict[int, DivergedError] = {}
+
+    def see(self, seed: int, tokens: int, padded_tokens: int) -> None:
+        if seed not in self.failed:
+            self.of[seed].see(tokens, padded_tokens)
+
+    def add(self, seed: int, step: int, total: Tensor, count: int, norm: Tensor, rate: float) -> None:
+        if seed in self.failed:
+            return
+        try:
+            self.of[seed].add(step, total, count, norm, rate)
+        except DivergedError as error:
+            self.failed[seed] = error
+            self._log({"seed": seed, "step": step, "diverged": error.what})
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        tensors: dict[str, Tensor] = {}
+        facts: dict[str, Any] = {}
+        for seed, meter in self.of.items():
+            found, facts[str(seed)] = meter.state()
+            tensors |= {f"{seed}.{name}": tensor for name, tensor in found.items()}
+        failed = {str(seed): [error.what, error.fix] for seed, error in self.failed.items()}
+        return tensors, {"seeds": facts, "failed": failed}
+
+    def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
+        for seed, meter in self.of.items():
+            beginning = f"{seed}."
+            found = {name.removeprefix(beginning): t for name, t in tensors.items() if name.startswith(beginning)}
+            meter.restore(found, facts["seeds"][str(seed)], device)
+        self.failed = {int(seed): DivergedError(what, fix=fix) for seed, (what, fix) in facts["failed"].items()}
+
+
+class _Streams:
+    """What every seed draws."""
+
+    def __init__(self, of: Mapping[int, Streams]) -> None:
+        self.of = of
+
+    def draw(self) -> list[Any]:
+        """Features of one step, the batch of one seed after that of another."""
+        return [feature for streams in self.of.values() for feature in streams.draw().features]
+
+    def states(self) -> list[Any]:
+        return [streams.states() for streams in self.of.values()]
+
+    def skip(self, steps: int) -> None:
+        for streams in self.of.values():
+            streams.skip(steps)
+
+
+def _named(log: Log, seed: int) -> Log:
+    return lambda line: log({"seed": seed, **line})
