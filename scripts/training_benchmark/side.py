@@ -42,6 +42,7 @@ class Side:
         self.name = name
         self._began, self._began_cpu, self._shown = time.perf_counter(), time.process_time(), time.perf_counter()
         self._training = self._loops = 0.0
+        self._trainings = 0
         self._formats: dict[str, float] = {}
         self._scores: dict[str, list[float]] = {}
 
@@ -62,6 +63,7 @@ class Side:
     def loop(self, seconds: float) -> None:
         """Of the time of training, what the loop over steps took; the rest is fixed."""
         self._loops += seconds
+        self._trainings += 1
 
     def score(self, cell: str, value: float) -> None:
         """One more seed of a cell."""
@@ -81,6 +83,7 @@ class Side:
             "cpu": time.process_time() - self._began_cpu + _cpu_of_children(),
             "training": self._training,
             "loops": self._loops,
+            "trainings": self._trainings,
             "predicting": sum(self._formats.values()),
             "formats": self._formats,
             "peak_mib": _peak_mib(),
