@@ -21,7 +21,7 @@ from adapterxfer.stages.train import TrainLog, marked, prove
 from adapterxfer.stages.training import before_of, tasks_of
 from adapterxfer.store.keys import Stage
 from adapterxfer.training.device import use_one_thread
-from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult
+from adapterxfer.training.loop import TrainResult
 from adapterxfer.training.meter import DivergedError
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.together import train_together
@@ -52,7 +52,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     proved = {seed: prove(member, backbone, tasks) for seed, member in members.items()}
     options: dict[str, Any] = {
         "device": str(context.settings.get("device") or "cpu"),
-        "token_budget": int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
+        "token_budget": int(context.settings.get("train_batch_tokens") or 0) or None,
     }
     models = {seed: one.model for seed, one in proved.items()}
     failed: dict[int, DivergedError] = {}

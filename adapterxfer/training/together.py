@@ -37,6 +37,9 @@ from adapterxfer.training.together_batches import TogetherAccumulator
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.together import check_alike
 
+CPU_TOKENS = 2048
+"""Default of rows times width of one forward pass on a CPU, where activations of larger parts leave the cache."""
+
 
 def train_together(
     models: Mapping[int, TransferModel],
@@ -45,7 +48,7 @@ def train_together(
     *,
     log: Log,
     device: str = "cpu",
-    token_budget: int = TOKEN_BUDGET,
+    token_budget: int | None = None,
     checkpoints: Checkpoints | None = None,
 ) -> dict[int, TrainResult | DivergedError]:
     """Train one model of each seed on a task.
@@ -56,7 +59,7 @@ def train_together(
         settings: see `TrainSettings`; ``batch_size`` is that of each seed.
         log: takes ``{seed, step, steps, loss, learning_rate}``.
         device: as in `accelerator_for`.
-        token_budget: rows times width of one forward pass, all seeds together.
+        token_budget: rows times width of one forward pass, all seeds together; None for what is fast on the device.
         checkpoints: where to save and go on; one series for the group.
 
     Returns:
@@ -76,6 +79,7 @@ def train_together(
     for model in own:
         model.to(accelerator.device).train()
         model.recompute = settings.gradient_checkpointing
+    budget = token_budget or (CPU_TOKENS if accelerator.device.type == "cpu" else TOKEN_BUDGET)
     plan = plan_steps([task], settings, None)
     steps, table = plan.steps, SeedTable(own, settings)
     best = _Best(models) if settings.selection in BY_SCORE else None
@@ -91,7 +95,7 @@ def train_together(
     streams = _Streams({seed: Streams([task], settings, plan, seed=seed) for seed in seeds})
     began = time.perf_counter()
     with DropoutStream(derive_seed(seeds[0], "dropout", *map(str, seeds)), accelerator.device) as dropout:
-        accumulator = TogetherAccumulator(own, table, accelerator, token_budget=token_budget, dropout=dropout, log=log)
+        accumulator = TogetherAccumulator(own, table, accelerator, token_budget=budget, dropout=dropout, log=log)
         progress = Progress(
             table.trainable(), table.optimiser, best or mean, meters, streams, dropout, accumulator, history
         )

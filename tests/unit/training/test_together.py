@@ -389,6 +389,12 @@ def test_memory_that_runs_out_makes_parts_smaller(
     limit = 10
     with pytest.raises(StageError, match="one example of each of 3 seeds"):
         group({seed: build(backbone, task, seed) for seed in SEEDS}, task, SETTINGS)
+    limit = 10**9
+    assert max(sizes) <= 80
+    monkeypatch.setattr("adapterxfer.training.together.CPU_TOKENS", 100)
+    _, results = group({seed: build(backbone, task, seed) for seed in SEEDS}, task, SETTINGS)
+    assert 80 < max(sizes) <= 100
+    assert all(isinstance(result, TrainResult) and not result.halvings for result in results.values())
 
 
 def test_what_cannot_be_combined_is_refused(world: Path, backbone: LoadedBackbone) -> None:
