@@ -2,10 +2,11 @@
 
     python scripts/soak_resume.py --kills 200
 
-Each training is one stage with dropout, on a small backbone, that saves after every few steps; every fifth is the
-pretraining of a backbone. Its process is killed at a random moment (also while it writes), the stage is run again until
-it ends, and the next training begins. Ends with exit code 1 if a file of a finished stage differs or a kill left
-something that could not be gone on from; what such a process said is printed, and kept in the folder of ``--keep``.
+Each training is one stage with dropout, on a small backbone, that saves after every few steps; of every five one is two
+seeds trained in one pass, and one the pretraining of a backbone. Its process is killed at a random moment (also while it
+writes), the stage is run again until it ends, and the next training begins. Ends with exit code 1 if a file of a finished
+stage differs or a kill left something that could not be gone on from; what such a process said is printed, and kept in
+the folder of ``--keep``.
 Processes are forked from one that has imported everything but trained nothing, so a kill costs no start of Python.
 """
 
@@ -48,10 +49,8 @@ PRETRAINING = {
     "warmup_fraction": 0.1, "weight_decay": 0.01, "mask": 0.2, "tlm_share": 0.4, "initialisation": "relative-offset",
     "dtype": "fp32",
 }  # fmt: skip
-COMPARED = {
-    "train_target": ("model.safetensors", "model.json", "train.jsonl"),
-    "pretrain": ("model.safetensors", "config.json", "pretraining.json"),
-}
+TRAINED = ("model.safetensors", "model.json", "train.jsonl")
+COMPARED = {"train_target": TRAINED, "pretrain": ("model.safetensors", "config.json", "pretraining.json")}
 
 
 def main() -> int:
@@ -125,9 +124,18 @@ class Soak:
         identity: dict[str, Any] = {
             "backbone": dict(IDENTITY),
             "mode": "full" if number % 4 == 3 else "adapter", "adapter": {"method": "seq_bn", "bottleneck_size": 8},
-            "composition": "fresh", "task": task, "format": TASKS[task], "settings": settings, "seed": number,
+            "composition": "fresh", "task": task, "format": TASKS[task], "settings": settings,
         }  # fmt: skip
-        return Stage("train_target", 1, identity, {"data": "0" * 64, "backbone": "1" * 64}, slug=f"s{number}")
+        inputs = {"data": "0" * 64, "backbone": "1" * 64}
+        if number % 5 == 2:
+            identity |= {
+                "mode": "adapter",
+                "phase": {"kind": "train_target", "version": 1},
+                "seeds": [number, number + 1],
+            }
+            settings["seeds_together"] = True
+            return Stage("train_together", 1, identity, inputs, slug=f"s{number}")
+        return Stage("train_target", 1, {**identity, "seed": number}, inputs, slug=f"s{number}")
 
     def undisturbed(self, stage: Stage) -> float:
         """Run the stage in a store of its own; returns the seconds of its training loop."""
@@ -152,7 +160,7 @@ class Soak:
             ended = (0, 0)
             while ended[0] == 0 and (not begun or time.perf_counter() < deadline):
                 time.sleep(0.001)
-                if not begun and any((store.root / ".scratch").glob("*/train.jsonl")):
+                if not begun and any((store.root / ".scratch").glob("*/**/train.jsonl")):
                     begun, deadline = True, time.perf_counter() + float(self.rng.uniform(0.0, seconds))
                 ended = os.waitpid(process, os.WNOHANG)
 
@@ -176,11 +184,12 @@ class Soak:
         found = store.folder(stage)
         self.problems += [
             f"training {number}: {name} differs"
-            for name in COMPARED[stage.kind]
+            for name in compared(stage)
             if content(expected / name) != content(found / name)
         ]
         result = store.read(found).result
-        if at := result.get("resumed_at"):
+        of_one = next(iter(result["seeds"].values())) if stage.kind == "train_together" else result
+        if at := of_one.get("resumed_at"):
             self.resumed.append(int(at))
         if any((store.root / ".resume").glob("*")):
             self.problems.append(f"training {number}: its checkpoint was not removed")
@@ -225,6 +234,13 @@ class Soak:
         finally:
             sys.stderr.flush()
             os._exit(code)
+
+
+def compared(stage: Stage) -> list[str]:
+    """Files that must be the same however often the stage was killed."""
+    if stage.kind != "train_together":
+        return list(COMPARED[stage.kind])
+    return [f"seed-{seed}/{name}" for seed in stage.identity["seeds"] for name in TRAINED]
 
 
 def write_backbone(folder: Path) -> None:
