@@ -2,11 +2,11 @@
 
     python scripts/soak_resume.py --kills 200
 
-Each training is one stage with dropout, on a small backbone, that saves after every few steps; of every five one is two
-seeds trained in one pass, and one the pretraining of a backbone. Its process is killed at a random moment (also while it
-writes), the stage is run again until it ends, and the next training begins. Ends with exit code 1 if a file of a finished
-stage differs or a kill left something that could not be gone on from; what such a process said is printed, and kept in
-the folder of ``--keep``.
+Each training is one stage with dropout, on a small backbone, that saves after every few steps; of every five one is
+two seeds trained in one pass, and one the pretraining of a backbone. Its process is killed at a random moment (also
+while it writes), the stage is run again until it ends, and the next training begins. Ends with exit code 1 if a file of
+a finished stage differs or a kill left something that could not be gone on from; what such a process said is printed,
+and kept in the folder of ``--keep``.
 Processes are forked from one that has imported everything but trained nothing, so a kill costs no start of Python.
 """
 
