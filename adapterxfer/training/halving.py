@@ -6,6 +6,7 @@ The batch is begun again then, with the random state it had, so its gradients ar
 from __future__ import annotations
 
 import gc
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -21,7 +22,7 @@ from adapterxfer.training.tasks import TrainTask
 Found = TypeVar("Found")
 
 
-class Halving(Generic[Found]):
+class Halving(ABC, Generic[Found]):
     """Cuts a batch, computes its parts, and cuts it smaller where they do not fit.
 
     Args:
@@ -80,17 +81,17 @@ class Halving(Generic[Found]):
                 )
             self._halve(step, parts)
 
+    @abstractmethod
     def _parts(self, task: TrainTask, features: Sequence[Feature]) -> list[Sequence[Feature]]:
         """Parts of a batch that keep to the budget, as far as they can be cut."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _sums(self, task: TrainTask, parts: Sequence[Sequence[Feature]]) -> Found:
         """Forward and backward pass of all parts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _forget_gradients(self) -> None:
         """Drop what a batch that is begun again has added up."""
-        raise NotImplementedError
 
     def _check_repeatable(self, step: int) -> None:
         """Raise where a step cannot be begun again."""
