@@ -219,3 +219,27 @@ def long_stage(world: Path) -> tuple[Stage, dict[str, Path]]:
         "format": FORMATS["pos"],
     }
     return Stage("train_target", 1, full, dict.fromkeys(inputs, "0" * 64)), inputs
+
+
+@pytest.fixture
+def before(run: Any, world: Path) -> Callable[[int], Path]:
+    """The intermediate model of a seed."""
+    made: dict[int, Path] = {}
+
+    def of(seed: int) -> Path:
+        if seed not in made:
+            made[seed] = run(
+                "train_intermediate",
+                {"data.nli": world / "nli"},
+                seed=seed,
+                adapter={"method": "seq_bn", "bottleneck_size": 6},
+            )
+        return made[seed]
+
+    return of
+
+
+@pytest.fixture
+def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Losses of every step are logged."""
+    monkeypatch.setattr("adapterxfer.training.meter.LOG_EVERY", 1)
