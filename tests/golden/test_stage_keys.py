@@ -29,3 +29,12 @@ def test_keys_of_a_recipe(path: Path) -> None:
     for kind, values in pinned.items():
         assert found[kind]["first"] == values["first"], f"{kind}: if this is wanted, run tests/golden/stage_keys.py"
     assert found == pinned, "if this is wanted, run: python tests/golden/stage_keys.py"
+
+
+@pytest.mark.parametrize("name", golden.part_recipes())
+def test_keys_of_every_method_task_and_variant(name: str) -> None:
+    pinned = json.loads(golden.PARTS.read_text(encoding="utf-8"))[name]
+    keys = golden.part_keys(golden.part_recipes()[name])
+    changed = [cell for cell in pinned if keys.get(cell) != pinned[cell]]
+    assert not changed, "if this is wanted, run: python tests/golden/stage_keys.py"
+    assert sorted(keys) == sorted(pinned), "new cells; run: python tests/golden/stage_keys.py"
