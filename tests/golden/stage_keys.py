@@ -94,7 +94,8 @@ def part_recipes() -> dict[str, str]:
     }
     for name, options in MERGES.items():
         recipes[f"merge-{name}"] = (
-            f"{nano}{_tasks(['none', 'world-nli'], ['world-xnli'])}variants: [stack, full-ft, merge]\n{one}merge: {options}\n"
+            f"{nano}{_tasks(['none', 'world-nli'], ['world-xnli'])}"
+            f"variants: [stack, full-ft, merge]\n{one}merge: {options}\n"
         )
     return recipes
 
