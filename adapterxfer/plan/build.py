@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 from adapterxfer.catalog import (
     CONTROLS,
-    METHODS,
     VARIANTS,
     controls_of,
     oracle_label,
@@ -98,7 +97,6 @@ class _Builder:
         named = [("backbone", name, self.maker.bench.backbones.available(name)) for name in recipe.backbones]
         named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
         named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
-        named += [("adapter method", spec.method, METHODS[spec.method].available) for spec in recipe.adapters]
         return {(kind, name): True for kind, name, available in named if not available}
 
     def _count_missing(self, backbone: str, variant: str, method: str, intermediate: str, target: str) -> None:
