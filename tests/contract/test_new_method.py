@@ -85,7 +85,7 @@ def test_recipes_may_ask_for_what_it_can_do_and_for_nothing_else(added: str) -> 
     both = parse_recipe(recipe("[stack, merge]", upper).replace("seeds: [1]", "seeds: [1, 2]"))
     assert [spec.label for spec in both.adapters] == ["gelu_bn/6/upper-half"]
     parse_recipe(recipe("[stack]", more=", seeds_together: true").replace("seeds: [1]", "seeds: [1, 2]"))
-    with pytest.raises(RecipeError, match="'gelu_bn' cannot run as 'fuse' .AdapterFusion folds rectified"):
+    with pytest.raises(RecipeError, match=r"'gelu_bn' cannot run as 'fuse' .AdapterFusion folds rectified"):
         parse_recipe(recipe("[fuse]"))
     with pytest.raises(RecipeError, match="'gelu_bn' has no rank"):
         parse_recipe(recipe("[stack]", "{method: gelu_bn, rank: 6}"))
