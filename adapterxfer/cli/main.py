@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import adapterxfer
 from adapterxfer.cli import (
+    advise,
     bundle,
     check,
     compare,
@@ -45,6 +46,7 @@ COMMANDS = (
     report,
     compare,
     power,
+    advise,
     score,
     data,
     bundle,
