@@ -138,6 +138,6 @@ def _judged(
     counts = [len(values) for _, values in cells]
     return Judgement(
         variant=label, predictor=predictor, k=k, regret=mean.estimate, low=mean.low, high=mean.high,
-        percent=float(np.nanmean(percent)), cells=mean.cells, candidates=(min(counts), max(counts)),
-        resampled=mean.resampled,
+        confidence=sampling.confidence, percent=float(np.nanmean(percent)), cells=mean.cells,
+        candidates=(min(counts), max(counts)), resampled=mean.resampled,
     )  # fmt: skip

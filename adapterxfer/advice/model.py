@@ -93,6 +93,7 @@ class Judgement:
         k: how many of its first candidates are trained.
         regret: mean over cells of best score minus best score among the first k, in points.
         low, high: bootstrap interval; None where there is nothing to resample.
+        confidence: of the interval.
         percent: mean over cells of the regret in percent of the best score.
         cells: pairs of backbone and target.
         candidates: fewest and most intermediate tasks of a cell.
@@ -105,6 +106,7 @@ class Judgement:
     regret: float
     low: float | None
     high: float | None
+    confidence: float
     percent: float
     cells: int
     candidates: tuple[int, int]

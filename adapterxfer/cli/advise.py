@@ -110,7 +110,8 @@ def _say_judged(advice: Advice) -> None:
     if advice.judged:
         say()
         say("regret against the trained matrix: best score minus best among the first k, zero-shot languages, points")
-        header = ["variant", "predictor", "k", "candidates", "cells", "regret", "interval", "percent", "resampled"]
+        interval = f"{advice.judged[0].confidence:.0%} interval"
+        header = ["variant", "predictor", "k", "candidates", "cells", "regret", interval, "percent", "resampled"]
         say_table(header, [_judged(entry) for entry in advice.judged], right=(2, 3, 4, 5, 7))
         if all(entry.k == 1 for entry in advice.judged):
             say("regret@3: no more than 3 candidates anywhere, so nothing could be lost with 3 tries")
