@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from adapterxfer.advice.model import BASELINES, NLI, PREDICTORS, RANDOM, TRIES, Judgement, Row
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.report.results import ScoreRow
 from adapterxfer.statistics.regret import mean_over_cells, regret
 
 
-class Choice(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice(Axes):
     """A trained choice: the score of every candidate for one variant, backbone and target.
 
     Attributes:
         scores: candidate -> mean over seeds and zero-shot languages, in points.
     """
 
-    variant: str
-    adapter: str
-    backbone: str
-    target: str
     scores: Mapping[str, float]
 
     @property
@@ -74,7 +73,7 @@ def trained_choices(
             lines.append(f"{where}: no seed is finished for all of {', '.join(names)}")
             continue
         means = {name: float(np.mean([np.mean(trained[name][seed]) for seed in sorted(seeds)])) for name in names}
-        choices.append(Choice(variant, adapter, backbone, target, means))
+        choices.append(Choice(variant=variant, adapter=adapter, backbone=backbone, target=target, scores=means))
     return choices, lines
 
 
@@ -86,7 +85,7 @@ def judge(
     Args:
         is_nli: whether a candidate is inference alone; the baseline takes it first and the others at random.
     """
-    said = {(row.backbone, row.target, row.adapter, row.intermediate): row.values for row in rows}
+    said = {(row.backbone, row.target, row.adapter, row.intermediate): row.predictions for row in rows}
     for label in dict.fromkeys(choice.label for choice in choices):
         mine = [choice for choice in choices if choice.label == label]
         for predictor in (*PREDICTORS, *BASELINES):

@@ -74,7 +74,7 @@ class Measurer:
                     values[predictor] = value
             yield Row(
                 backbone=question.backbone, target=question.target, adapter=question.adapter, intermediate=name,
-                values=values, reasons=reasons,
+                seed=question.seed, predictions=values, reasons=reasons,
             )  # fmt: skip
 
     @contextmanager

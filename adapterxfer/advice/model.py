@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from adapterxfer.errors import AdapterxferError
+from adapterxfer.recipe.axes import Axes
 
 LOGME = "logme"
 TEXT = "text-embeddings"
@@ -66,21 +67,19 @@ class Protocol:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class Row(Axes):
     """What the predictors say of one intermediate task before one target.
 
+    The adapter is empty for full fine-tuning, and the variant always: several go on from one intermediate model. The
+    intermediate task ``none`` is the backbone as it is, which is no candidate.
+
     Attributes:
-        adapter: method and size of the adapter that is trained; empty for full fine-tuning.
-        intermediate: the candidate, or ``none`` for the backbone as it is, which is no candidate.
-        values: predictor -> value, higher is better: log evidence per row of features, cosine, points on English dev.
+        predictions: predictor -> value, higher is better: cosine, log evidence per row of features, or points on
+            English development data.
         reasons: predictor -> why there is no value.
     """
 
-    backbone: str
-    target: str
-    adapter: str
-    intermediate: str
-    values: Mapping[str, float] = field(default_factory=dict)
+    predictions: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from adapterxfer.catalog import UNTRAINED
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.plan import Plan
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.store.keys import Stage
 
@@ -19,19 +20,15 @@ FRESH = "adapter"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """The choice of an intermediate task for one target, backbone and adapter.
+class Question(Axes):
+    """The choice of an intermediate task for one target, backbone and adapter (empty for full fine-tuning).
 
     Attributes:
-        adapter: method and size; empty for full fine-tuning.
         candidates: intermediate tasks, in recipe order.
         trained: candidate -> stage of its intermediate training.
         runs: candidate or ``none`` -> stage of the target training on top of it.
     """
 
-    backbone: str
-    target: str
-    adapter: str
     candidates: tuple[str, ...]
     trained: Mapping[str, Stage]
     runs: Mapping[str, Stage]
@@ -104,7 +101,13 @@ def questions_of(plan: Plan, *, seed: int) -> Questions:
                     after.setdefault(name, run)
         questions.append(
             Question(
-                backbone=backbone, target=target, adapter=adapter, candidates=tuple(names), trained=before, runs=after
+                backbone=backbone,
+                target=target,
+                adapter=adapter,
+                seed=seed,
+                candidates=tuple(names),
+                trained=before,
+                runs=after,
             )
         )
     parts = {name: recipe.parts_of(name) for question in questions for name in question.candidates}

@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING
 from adapterxfer.api.advising import advise
 from adapterxfer.cli.console import complain, duration, say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_recipe, add_store, positive, read_recipe
+from adapterxfer.recipe.axes import AXES
 
 if TYPE_CHECKING:
     from adapterxfer.advice.model import Advice, Judgement, Row
+
+
+SHOWN = tuple(axis for axis in AXES if axis not in ("variant", "seed"))
+"""Axes that tell the rows of the answer apart."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +78,7 @@ def _say_advice(advice: Advice) -> None:
         f"{chosen.examples} English examples at most, {chosen.layer} layer, texts by {chosen.pooling} token, "
         f"{chosen.steps} steps, seed {chosen.seed}; higher is better, (1) is the first choice"
     )
-    header = ["backbone", "target", "adapter", "intermediate", *PREDICTORS]
+    header = [*SHOWN, *PREDICTORS]
     say_table(header, [_cells(row, advice.rows) for row in advice.rows], right=(4, 5, 6))
     for target, described in advice.features.items():
         say(f"features of {target}: {described}")
@@ -93,7 +98,7 @@ def _cells(row: Row, rows: tuple[Row, ...]) -> list[str]:
     rivals = [r for r in rows if (r.backbone, r.target, r.adapter) == (row.backbone, row.target, row.adapter)]
     shown = []
     for predictor in PREDICTORS:
-        value = row.values.get(predictor)
+        value = row.predictions.get(predictor)
         if value is None:
             shown.append("-")
             continue
@@ -101,9 +106,10 @@ def _cells(row: Row, rows: tuple[Row, ...]) -> list[str]:
         if row.intermediate == "none":
             shown.append(f"{text}    ")
             continue
-        others = [r.values[predictor] for r in rivals if r.intermediate != "none" and predictor in r.values]
+        others = [r.predictions[predictor] for r in rivals if r.intermediate != "none" and predictor in r.predictions]
         shown.append(f"{text} ({1 + sum(other > value for other in others)})")
-    return [row.backbone, row.target, row.adapter or "full-ft", row.intermediate, *shown]
+    axes = {**row.values(), "adapter": row.adapter or "full-ft"}
+    return [*(axes[axis] for axis in SHOWN), *shown]
 
 
 def _say_judged(advice: Advice) -> None:

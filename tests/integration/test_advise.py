@@ -52,10 +52,10 @@ def test_before_anything_is_trained(capsys: pytest.CaptureFixture[str], recipe: 
     rows = {(row["adapter"], row["intermediate"]): row for row in answer["rows"]}
     assert set(rows) == {(adapter, name) for adapter in ("", "seq_bn/2") for name in ("none", "world-nli", "world-qa")}
     inference, questions = rows["seq_bn/2", "world-nli"], rows["seq_bn/2", "world-qa"]
-    assert 1 >= inference["values"]["text-embeddings"] > questions["values"]["text-embeddings"]
+    assert 1 >= inference["predictions"]["text-embeddings"] > questions["predictions"]["text-embeddings"]
     assert inference["reasons"]["logme"] == "the training on world-nli is not in the store"
     assert inference["reasons"]["few-steps"] == "the training on world-nli is not in the store"
-    assert rows["", "none"]["values"].keys() == {"logme", "few-steps"}
+    assert rows["", "none"]["predictions"].keys() == {"logme", "few-steps"}
     assert list(answer["refused"]) == ["world-retrieval"]
     assert answer["judged"] == []
     assert answer["unjudged"] == ["no target training of the recipe is finished in this store"]
@@ -69,8 +69,8 @@ def test_after_the_matrix_is_trained(capsys: pytest.CaptureFixture[str], recipe:
     answer = ask(capsys, recipe)
     for row in answer["rows"]:
         expected = {"logme", "few-steps"} | ({"text-embeddings"} if row["intermediate"] != "none" else set())
-        assert row["values"].keys() == expected
-    by_adapter = {(row["adapter"], row["intermediate"]): row["values"]["logme"] for row in answer["rows"]}
+        assert row["predictions"].keys() == expected
+    by_adapter = {(row["adapter"], row["intermediate"]): row["predictions"]["logme"] for row in answer["rows"]}
     assert by_adapter["", "none"] == by_adapter["seq_bn/2", "none"]
     assert len(set(by_adapter.values())) == 5
     judged = {(entry["variant"], entry["predictor"], entry["k"]) for entry in answer["judged"]}

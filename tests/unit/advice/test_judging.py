@@ -64,11 +64,11 @@ def test_regret_of_each_predictor() -> None:
     rows = [*matrix("b1", (10, 30, 20, 0)), *matrix("b2", (10, 20, 40, 30))]
     choices, _ = trained_choices(rows, asked("b1", "b2"), source_language="en")
     said = [
-        Row(backbone=b, target="t", adapter="seq_bn/2", intermediate=name, values={TEXT: text, LOGME: evidence})
+        Row(backbone=b, target="t", adapter="seq_bn/2", intermediate=name, predictions={TEXT: text, LOGME: evidence})
         for b in ("b1", "b2")
         for name, text, evidence in zip(NAMES, (4, 3, 2, 1), (0.1, 0.9, 0.2, 0.8), strict=True)
     ]
-    said[-1] = Row(backbone="b2", target="t", adapter="seq_bn/2", intermediate="pos", values={TEXT: 1})
+    said[-1] = Row(backbone="b2", target="t", adapter="seq_bn/2", intermediate="pos", predictions={TEXT: 1})
     judged = list(judge(choices, said, is_nli=lambda name: name == "nli", sampling=SAMPLING))
     found = {(entry.predictor, entry.k): entry for entry in judged}
     assert found[TEXT, 1].regret == pytest.approx((20 + 30) / 2)
