@@ -1,4 +1,4 @@
-"""Ranked lists with repeated candidates, against the rule of XTREME's functions written in another way; score bounds."""
+"""Ranked lists with repeated candidates, against XTREME's rule written in another way; bounds of scores."""
 
 from __future__ import annotations
 
