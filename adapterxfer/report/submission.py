@@ -109,7 +109,17 @@ def score_submission(
     }
     overall = _mean(list(means.values()), level, tested) if set(complete) == set(table) else None
     absent = tuple(name for name in table if name not in chosen)
-    scores_of_all = SubmissionScores(benchmark, overall, groups, scored, absent, resamples, seed, level, tested)
+    scores_of_all = SubmissionScores(
+        benchmark=benchmark,
+        overall=overall,
+        groups=groups,
+        tasks=scored,
+        absent=absent,
+        resamples=resamples,
+        seed=seed,
+        level=level,
+        difference=tested,
+    )
     return _with_holm(scores_of_all) if tested else scores_of_all
 
 

@@ -43,7 +43,7 @@ class TaskScores:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionScores:
     """A submission, or the difference of two (first minus second).
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from adapterxfer.cli.export import one_system
 from adapterxfer.cli.main import main
 from adapterxfer.data.examples import PairExample
 from adapterxfer.errors import DataError
@@ -15,6 +14,7 @@ from adapterxfer.metrics import METRICS
 from adapterxfer.plan import build_plan
 from adapterxfer.predict.table import write_predictions
 from adapterxfer.recipe import load_recipe
+from adapterxfer.report.exporting import one_system
 from adapterxfer.store.store import Store
 
 RECIPE = """
