@@ -14,7 +14,7 @@ from adapterxfer.cli.console import say, say_json, say_table
 from adapterxfer.cli.options import add_json, positive
 
 if TYPE_CHECKING:
-    from adapterxfer.report.submission import Score, SubmissionScores
+    from adapterxfer.report.submission_scores import Score, SubmissionScores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -239,10 +239,10 @@ def check_counts(metric: Metric, counts: NDArray[Any], *, where: str) -> NDArray
         DataError: a count is negative or no finite number, or one example alone would score outside 0 to 100.
     """
     values = np.asarray(counts, dtype=np.float64)
-    bad = ~np.isfinite(values).all(axis=-1) | (values < 0).any(axis=-1)
+    bad = np.asarray((~np.isfinite(values) | (values < 0)).any(axis=1))
     for score in (metric.score, *metric.extra_scores.values()):
         # One in every column scores exactly 100 and hides no zero denominator: the sum exceeds 100 where the row does.
-        bad |= score(np.where(bad[..., None], 0.0, values) + 1.0) > 100.0 + _ROUNDING
+        bad |= score(np.where(bad[:, None], 0.0, values) + 1.0) > 100.0 + _ROUNDING
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         listed = ", ".join(f"{name} {value:g}" for name, value in zip(metric.columns, values[row], strict=True))
