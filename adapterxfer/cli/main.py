@@ -16,6 +16,7 @@ from adapterxfer.cli import (
     data,
     explain,
     ls,
+    meta,
     pin,
     plan,
     power,
@@ -51,6 +52,7 @@ COMMANDS = (
     verify,
     push,
     pull,
+    meta,
 )
 
 _EXIT_CODES = """exit codes:

@@ -128,7 +128,7 @@ def test_only_safe_formats_and_no_path_of_this_machine(bundle: Make, study: Stud
     for variant in VARIANTS:
         for path in bundle(variant).rglob("*"):
             if path.is_file():
-                assert path.suffix in {".json", ".safetensors", ".md", ".svg"}
+                assert path.suffix in {".json", ".safetensors", ".md", ".svg", ".parquet"}
                 if path.suffix != ".safetensors":
                     assert str(study.store.parent) not in path.read_text(encoding="utf-8")
 
