@@ -41,8 +41,8 @@ def execute(arguments: argparse.Namespace) -> int:
         raise AdapterxferError(f"--level {arguments.level:g}: expected between 0 and 1", fix="0.95 is usual")
     # What is a path stays one, so that a wrong folder is said to be one and not looked for on the Hub.
     folders = [
-        Path(place) if Path(place).exists() or place.startswith((".", "/")) else local_folder(place)
-        for place in dict.fromkeys(arguments.bundles)
+        Path(name) if Path(name).exists() or name.startswith((".", "/")) else local_folder(name)
+        for name in dict.fromkeys(arguments.bundles)
     ]
     effects, remarks = meta(
         folders,

@@ -65,8 +65,8 @@ def _collect(plan: Plan, done: Any, cell: Cell) -> Counts | None:
             if file.gold_fingerprint != first[1].gold_fingerprint:
                 continue  # a baseline on other data is no baseline; the report refuses the whole study
             trained = "model" in plan.stages[item.predict].inputs
-            own = RunFacts(role=role, seed=item.seed if trained else None, stage=item.predict)
-            runs.append(RunCounts(own, file.counts))
+            run_facts = RunFacts(role=role, seed=item.seed if trained else None, stage=item.predict)
+            runs.append(RunCounts(run_facts, file.counts))
     if first is None or runs[0].facts.role != "model":
         return None
     folder, file = first
@@ -92,8 +92,8 @@ def _collect(plan: Plan, done: Any, cell: Cell) -> Counts | None:
 
 def _runs_of(plan: Plan, cell: Cell, intermediate: str) -> list[Cell]:
     """The cells of all seeds of a system."""
-    wanted = (cell.backbone, cell.variant, cell.adapter, intermediate, cell.target, cell.control)
-    return [c for c in plan.cells if (c.backbone, c.variant, c.adapter, c.intermediate, c.target, c.control) == wanted]
+    labels = (cell.backbone, cell.variant, cell.adapter, intermediate, cell.target, cell.control)
+    return [c for c in plan.cells if (c.backbone, c.variant, c.adapter, c.intermediate, c.target, c.control) == labels]
 
 
 def _baseline(plan: Plan, cell: Cell) -> list[Cell]:

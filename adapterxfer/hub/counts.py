@@ -122,8 +122,8 @@ def write_counts(path: Path, counts: Counts) -> None:
         "cluster": pa.array(counts.cluster.tolist(), type=pa.string()),
     }
     names = METRICS[counts.facts.metric].columns
-    for place, name in enumerate(names):
-        values = [run.counts[:, place] for run in counts.runs]
+    for column, name in enumerate(names):
+        values = [run.counts[:, column] for run in counts.runs]
         if all(np.array_equal(values[0], other) for other in values[1:]) and len(values) > 1:
             columns[name] = pa.array(_narrow(values[0]))
             continue
@@ -157,8 +157,8 @@ def read_counts(path: Path) -> Counts:
     assert table is not None
     texts = {name: _ids(path, table.column(name)) for name in TEXTS}
     languages = tuple(dict.fromkeys(texts["language"].tolist()))
-    places = {code: place for place, code in enumerate(languages)}
-    language = np.array([places[code] for code in texts["language"].tolist()], dtype=np.int32)
+    numbers = {code: number for number, code in enumerate(languages)}
+    language = np.array([numbers[code] for code in texts["language"].tolist()], dtype=np.int32)
     columns = {name: table.column(name).to_numpy().astype(np.float64) for name in table.column_names[len(TEXTS) :]}
     runs = tuple(
         RunCounts(run, np.stack([columns[_column(run, number, name, columns)] for name in _names(facts)], axis=1))
@@ -223,8 +223,8 @@ def _check_columns(path: Path, facts: CountsFacts, schema: pa.Schema) -> None:
     if facts.metric not in METRICS:
         raise _damaged(path, f"unknown metric '{facts.metric}'")
     names = set(schema.names)
-    wanted = {_column(run, number, name, names) for number, run in enumerate(facts.runs) for name in _names(facts)}
-    if tuple(schema.names[: len(TEXTS)]) != TEXTS or names != wanted | set(TEXTS) or len(names) != len(schema.names):
+    expected = {_column(run, number, name, names) for number, run in enumerate(facts.runs) for name in _names(facts)}
+    if tuple(schema.names[: len(TEXTS)]) != TEXTS or names != expected | set(TEXTS) or len(names) != len(schema.names):
         raise _damaged(path, "other columns than its metadata ask for")
     for field in schema:
         kind = field.type

@@ -25,32 +25,32 @@ def draw_forest(effects: Sequence[MetaEffect]) -> Panel:
         rows += [(f"{study.label} ({len(study.seeds)})", effect, k) for k, study in enumerate(effect.studies)]
         rows += [("pooled", effect, -1)] if effect.pooled is not None else []
     left = 0.3 + CHARACTER_INCHES * max(len(label) for label, _, number in rows if number is not None)
-    width, height = left + 4.3 + NUMBERS_INCHES, 0.75 + ROW_INCHES * len(rows)
-    with drawing("forest", width_inches=width, height_inches=height) as canvas:
-        axes = canvas.add_axes((left / width, 0.5 / height, 4.2 / width, 1.0 - 0.65 / height))
+    width, tall = left + 4.3 + NUMBERS_INCHES, 0.75 + ROW_INCHES * len(rows)
+    with drawing("forest", width_inches=width, height_inches=tall) as canvas:
+        axes = canvas.add_axes((left / width, 0.5 / tall, 4.2 / width, 1.0 - 0.65 / tall))
         axes.axvline(0, color=MUTED, linewidth=1)
-        places = range(len(rows), 0, -1)
-        for place, (label, effect, number) in zip(places, rows, strict=True):
+        heights = range(len(rows), 0, -1)
+        for height, (label, effect, number) in zip(heights, rows, strict=True):
             if number is None:
-                axes.text(0.0, place, label, transform=axes.get_yaxis_transform(), va="center", fontweight="bold")
+                axes.text(0.0, height, label, transform=axes.get_yaxis_transform(), va="center", fontweight="bold")
                 continue
             if number >= 0:
                 study = effect.studies[number]
                 value, low, high = study.estimate, study.low, study.high
                 share = study.weight if math.isfinite(study.weight) else 0.5
-                axes.plot([low, high], [place, place], color=SERIES[0], linewidth=1.2)
-                axes.plot([value], [place], marker="s", linestyle="none", color=SERIES[0], markersize=4 + 6 * share)
+                axes.plot([low, high], [height, height], color=SERIES[0], linewidth=1.2)
+                axes.plot([value], [height], marker="s", linestyle="none", color=SERIES[0], markersize=4 + 6 * share)
             else:
                 assert effect.pooled is not None
                 pooled = effect.pooled
                 value, low, high = pooled.estimate, pooled.low, pooled.high
                 if math.isfinite(pooled.prediction_low):
                     ahead = [pooled.prediction_low, pooled.prediction_high]
-                    axes.plot(ahead, [place, place], color=MUTED, linewidth=1.0, linestyle="--")
-                axes.fill([low, value, high, value], [place, place + 0.3, place, place - 0.3], color=SERIES[1])
+                    axes.plot(ahead, [height, height], color=MUTED, linewidth=1.0, linestyle="--")
+                axes.fill([low, value, high, value], [height, height + 0.3, height, height - 0.3], color=SERIES[1])
             text = f"{signed(value)} ({signed(low)} to {signed(high)})" if math.isfinite(low) else signed(value)
-            axes.text(1.02, place, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=INK)
-        axes.set_yticks(list(places), [label if number is not None else "" for label, _, number in rows])
+            axes.text(1.02, height, text, transform=axes.get_yaxis_transform(), va="center", fontsize=8, color=INK)
+        axes.set_yticks(list(heights), [label if number is not None else "" for label, _, number in rows])
         axes.set_ylim(0.3, len(rows) + 0.8)
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")

@@ -116,12 +116,12 @@ def meta(
     if not studies:
         known = ", ".join(remarks) or "no such target in these bundles"
         raise DataError(f"meta: no {quantity} to pool: {known}", fix="give bundles of models with an intermediate task")
-    found = []
+    results = []
     for contrast, members in group_studies(studies, across).items():
         check_rows(contrast, members)
         sets = _language_sets(members[0], each_language)
-        found += [_pool(contrast, quantity, members, languages, level) for languages in sets]
-    return found, remarks + _apart(found)
+        results += [_pool(contrast, quantity, members, languages, level) for languages in sets]
+    return results, remarks + _apart(results)
 
 
 def _language_sets(study: StudyRuns, each: bool) -> list[tuple[str, ...]]:
@@ -151,15 +151,15 @@ def _pool(
     if len(studies) > 1:
         if freedom:
             # Two to five runs say little about their own variance: weights from it would be mostly noise.
-            own = run_variance / sizes
+            run_variances = run_variance / sizes
         else:
-            own = np.zeros(len(studies))
+            run_variances = np.zeros(len(studies))
             notes.append("every study has a single training run: the spread between studies holds that of runs too")
-        weights = pool(effects.tolist(), own.tolist()).weights
+        weights = pool(effects.tolist(), run_variances.tolist()).weights
         by_run = (weights / sizes)[owner]
         _, mean_items, mean_df = items.variances(by_run[None, :])
         common = _common(by_run, single, float(mean_items[0]))
-        pooled = pool(effects.tolist(), own.tolist(), common=common, common_df=float(mean_df[0]), level=level)
+        pooled = pool(effects.tolist(), run_variances.tolist(), common=common, common_df=float(mean_df[0]), level=level)
         notes.append(
             f"all {len(studies)} studies answer the same {items.clusters} clusters of test items: that part of the "
             f"error ({math.sqrt(common):.2f} points) is common to them and is not divided by their number"
@@ -223,15 +223,15 @@ class _Items:
         frame = Frame(counts.languages, counts.language, counts.item, counts.cluster)
         parallel = is_parallel(frame)
         columns = METRICS[facts.metric].columns
-        gold = tuple(place for place, name in enumerate(columns) if name in GOLD_COLUMNS)
+        gold = tuple(column for column, name in enumerate(columns) if name in GOLD_COLUMNS)
         cells: list[CellCounts] = []
         self.questions: list[Question] = []
         for study in studies:
             for run in study.runs:
                 number = len(self.questions)
                 terms = []
-                for sign, role, own in ((1.0, "model", run.model), (-1.0, "baseline", run.baseline)):
-                    if own is None:
+                for sign, role, run_counts in ((1.0, "model", run.model), (-1.0, "baseline", run.baseline)):
+                    if run_counts is None:
                         continue
                     labels: dict[str, Label] = {"run": number, "role": role}
                     for code in languages:
@@ -239,7 +239,17 @@ class _Items:
                         domain = facts.target if parallel else f"{facts.target}/{code}"
                         ids = counts.cluster[rows].astype(np.str_)
                         # Every run is a system of its own: its variance over items is asked for, one by one.
-                        cells.append(CellCounts(labels, None, facts.target, code, domain, ids, own.counts[rows]))
+                        cells.append(
+                            CellCounts(
+                                system=labels,
+                                seed=None,
+                                target=facts.target,
+                                language=code,
+                                domain=domain,
+                                cluster_ids=ids,
+                                counts=run_counts.counts[rows],
+                            )
+                        )
                     system = System.of(labels)
                     terms.append(sign * macro([score(system, facts.target, code) for code in languages]))
                 self.questions.append(linear(terms, [1.0] * len(terms)))
@@ -253,27 +263,27 @@ class _Items:
         Args:
             weights: shape ``(sums, runs)``.
         """
-        asked = [linear(self.questions, row.tolist()) for row in weights]
+        sums = [linear(self.questions, row.tolist()) for row in weights]
         # The analytic variance is used; the two replicates are the fewest that the engine makes.
-        rows = estimates(self.table, resample(self.table, asked, resamples=2, seed=0), kind="t")
+        rows = estimates(self.table, resample(self.table, sums, resamples=2, seed=0), kind="t")
         values = np.array([row.value for row in rows])
         return values, np.array([row.standard_error**2 for row in rows]), np.array([row.df for row in rows])
 
 
-def _apart(found: Sequence[MetaEffect]) -> list[str]:
+def _apart(results: Sequence[MetaEffect]) -> list[str]:
     """Effects that differ in nothing but the data or the weights of the backbone, and so were not pooled."""
     remarks = []
     seen: dict[tuple[str, ...], Contrast] = {}
-    for effect in found:
+    for effect in results:
         c = effect.contrast
         key = (c.target, c.backbone, c.variant, c.adapter, c.intermediate, *effect.languages)
         other = seen.setdefault(key, c)
         for name in ("gold_fingerprint", "protocol", "metric", "fingerprint"):
             if getattr(other, name) != getattr(c, name):
-                what = {"gold_fingerprint": "test items or right answers", "fingerprint": "weights of the backbone"}
+                words = {"gold_fingerprint": "test items or right answers", "fingerprint": "weights of the backbone"}
                 remarks.append(
                     f"{c.target}, {c.variant} after {c.intermediate or 'any task'}: not pooled because "
-                    f"{what.get(name, name)} differ"
+                    f"{words.get(name, name)} differ"
                 )
     return list(dict.fromkeys(remarks))
 
@@ -285,11 +295,11 @@ def as_json(effect: MetaEffect) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(entry) for entry in value]
+        return [_plain(item) for item in value]
     if isinstance(value, np.ndarray):
-        return [_plain(entry) for entry in value.tolist()]
+        return [_plain(item) for item in value.tolist()]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value

@@ -31,7 +31,7 @@ class Run(NamedTuple):
     baseline: RunCounts | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
     """What is compared: bundles agree on all of it, or they are not pooled.
 
@@ -56,7 +56,7 @@ class Contrast:
         return replace(self, **blank, **({"fingerprint": ""} if "backbone" in blank else {}))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyRuns:
     """The training runs behind one effect of one study.
 
@@ -89,12 +89,12 @@ def read_studies(folders: Sequence[Path], quantity: Quantity) -> tuple[list[Stud
     labels = _labels(folders)
     for folder, label in zip(folders, labels, strict=True):
         try:
-            made = list(_studies_of(folder, label, quantity))
+            read = list(_studies_of(folder, label, quantity))
         except AdapterxferError as error:
             problems.append(error.what)
             continue
-        studies += [study for study in made if study.runs]
-        if not any(study.runs for study in made):
+        studies += [study for study in read if study.runs]
+        if not any(study.runs for study in read):
             remarks.append(f"{folder}: no gain in it: no run of the system and its baseline with the same seed")
     if problems:
         raise BundleError(
@@ -138,11 +138,16 @@ def _studies_of(folder: Path, label: str, quantity: Quantity) -> Iterator[StudyR
         counts = read_counts(path)
         facts = counts.facts
         contrast = Contrast(
-            facts.target, facts.metric, facts.protocol, facts.gold_fingerprint, facts.backbone,
-            manifest.backbone.fingerprint, facts.variant, facts.adapter, facts.intermediate,
+            target=facts.target, metric=facts.metric, protocol=facts.protocol,
+            gold_fingerprint=facts.gold_fingerprint, backbone=facts.backbone,
+            fingerprint=manifest.backbone.fingerprint, variant=facts.variant, adapter=facts.adapter,
+            intermediate=facts.intermediate,
         )  # fmt: skip
         runs = tuple(_runs(counts, quantity))
-        yield StudyRuns(label, (str(folder),), contrast, counts, runs, manifest.recipe["name"], manifest.synthetic)
+        yield StudyRuns(
+            label=label, folders=(str(folder),), contrast=contrast, counts=counts, runs=runs,
+            recipe=manifest.recipe["name"], synthetic=manifest.synthetic,
+        )  # fmt: skip
 
 
 def _runs(counts: Counts, quantity: Quantity) -> Iterator[Run]:
@@ -168,16 +173,16 @@ def _joined(studies: Sequence[StudyRuns]) -> list[StudyRuns]:
     """Bundles that hold the same training run are one study, with all of their runs, each once."""
     result: list[StudyRuns] = []
     for study in studies:
-        own = {_identity(run) for run in study.runs}
-        same = [other for other in result if own & {_identity(run) for run in other.runs}]
+        runs = {_identity(run) for run in study.runs}
+        same = [other for other in result if runs & {_identity(run) for run in other.runs}]
         joined = study
         for other in reversed(same):
             known = {_identity(run) for run in other.runs}
             more = tuple(run for run in joined.runs if _identity(run) not in known)
             joined = replace(other, folders=(*other.folders, *joined.folders), runs=(*other.runs, *more))
-        place = next(k for k, other in enumerate(result) if other is same[0]) if same else len(result)
+        position = next(k for k, other in enumerate(result) if other is same[0]) if same else len(result)
         result = [other for other in result if all(other is not known for known in same)]
-        result.insert(place, joined)
+        result.insert(position, joined)
     return result
 
 
@@ -193,11 +198,11 @@ def shared(studies: Sequence[StudyRuns]) -> list[str]:
         for study in studies
         if len(study.folders) > 1
     ]
-    for what, kind in (("model", "the system"), ("baseline", "the baseline")):
-        runs = [{(run.facts.stage, run.digest) for run in _of(study, what)} for study in studies]
-        stages = Counter(stage for own in runs for stage in {stage for stage, _ in own})
-        answers = Counter(digest for own in runs for digest in {digest for _, digest in own})
-        both = Counter(pair for own in runs for pair in own)
+    for role, kind in (("model", "the system"), ("baseline", "the baseline")):
+        runs = [{(run.facts.stage, run.digest) for run in _of(study, role)} for study in studies]
+        stages = Counter(stage for pairs in runs for stage in {stage for stage, _ in pairs})
+        answers = Counter(digest for pairs in runs for digest in {digest for _, digest in pairs})
+        both = Counter(pair for pairs in runs for pair in pairs)
         again = sum(1 for pair, count in both.items() if count > 1)
         if again:
             notes.append(f"{again} runs of {kind} are in several studies: these are not independent")
@@ -216,9 +221,9 @@ def shared(studies: Sequence[StudyRuns]) -> list[str]:
     return notes
 
 
-def _of(study: StudyRuns, what: str) -> Iterator[RunCounts]:
+def _of(study: StudyRuns, role: str) -> Iterator[RunCounts]:
     for run in study.runs:
-        if what == "model":
+        if role == "model":
             yield run.model
         elif run.baseline is not None and run.baseline.facts.seed is not None:
             yield run.baseline  # a backbone as it is varies nowhere

@@ -86,10 +86,10 @@ def pool(
         the floor of its factor; Higgins and Thompson 2002 for I2; Higgins, Thompson and Spiegelhalter 2009 for the
         prediction interval.
     """
-    values, own = np.asarray(effects, dtype=np.float64), np.asarray(variances, dtype=np.float64)
-    _check(values, own, common, level)
-    tau2 = paule_mandel(values, own)
-    total = own + tau2
+    values, within = np.asarray(effects, dtype=np.float64), np.asarray(variances, dtype=np.float64)
+    _check(values, within, common, level)
+    tau2 = paule_mandel(values, within)
+    total = within + tau2
     if not total.any():
         total = np.ones_like(total)  # equal effects, nothing known of their variances: equal weights
     inverse = 1.0 / total
@@ -98,13 +98,13 @@ def pool(
     degrees = len(values) - 1
     factor = max(1.0, float(inverse @ (values - estimate) ** 2) / degrees)
     # Equal effects of unknown variance are no reason to be certain: no interval then.
-    between = factor / float(inverse.sum()) if (own + tau2).any() else math.nan
+    between = factor / float(inverse.sum()) if (within + tau2).any() else math.nan
     variance = between + common
     df = _satterthwaite(between, degrees, common, common_df)
     error = math.sqrt(variance)
     df = df if math.isfinite(error) else math.nan
     bounds = t_interval(estimate, error, df, level=level)
-    q, q_p, i2 = heterogeneity(values, own)
+    q, q_p, i2 = heterogeneity(values, within)
     spread = math.sqrt(tau2 + variance)
     ahead = t_interval(estimate, spread, degrees - 1, level=level) if degrees > 1 else (math.nan, math.nan)
     return Pooled(
@@ -161,12 +161,14 @@ def _satterthwaite(first: float, first_df: float, second: float, second_df: floa
     return (first + second) ** 2 / spread if spread > 0.0 else math.inf
 
 
-def _check(values: Floats, own: Floats, common: float, level: float) -> None:
-    if values.ndim != 1 or len(values) < 2 or own.shape != values.shape:
+def _check(values: Floats, within: Floats, common: float, level: float) -> None:
+    if values.ndim != 1 or len(values) < 2 or within.shape != values.shape:
         raise StatisticsError(
-            f"pooling {values.size} effects with {own.size} variances", fix="give two or more studies with one each"
+            f"pooling {values.size} effects with {within.size} variances", fix="give two or more studies with one each"
         )
-    if not (np.isfinite(values).all() and np.isfinite(own).all() and (own >= 0.0).all() and 0.0 <= common < math.inf):
+    if not (
+        np.isfinite(values).all() and np.isfinite(within).all() and (within >= 0.0).all() and 0.0 <= common < math.inf
+    ):
         raise StatisticsError("pooling: effects or variances that are negative or not finite", fix="check the studies")
     if not 0.0 < level < 1.0:
         raise StatisticsError(f"interval level {level}; expected between 0 and 1", fix="0.95 is usual")
