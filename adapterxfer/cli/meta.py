@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from adapterxfer.cli.console import complain, count, say, say_json, say_table
 from adapterxfer.cli.options import add_json
 from adapterxfer.errors import AdapterxferError
+from adapterxfer.recipe.axes import AXES
 
 if TYPE_CHECKING:
     from adapterxfer.hub.meta import MetaEffect
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--of", choices=["gain", "score"], default="gain", help="pool gains (default) or scores")
     parser.add_argument("--target", action="append", default=[], metavar="TASK", help="only this target task")
     parser.add_argument(
-        "--across", action="append", default=[], choices=["backbone", "variant", "adapter", "intermediate"],
+        "--across", action="append", default=[], choices=[axis for axis in AXES if axis not in ("target", "seed")],
         help="pool studies that differ in this too; by default they agree on all of them",
     )  # fmt: skip
     parser.add_argument(

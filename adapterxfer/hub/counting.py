@@ -12,7 +12,7 @@ from typing import Any, Literal
 from adapterxfer.catalog import is_development, is_other_evaluation
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
-from adapterxfer.hub.counts import Counts, CountsFacts, RunCounts, RunFacts, file_name, write_counts
+from adapterxfer.hub.counts import SYSTEM, Counts, CountsFacts, RunCounts, RunFacts, file_name, write_counts
 from adapterxfer.hub.evidence import cells_of
 from adapterxfer.plan import Cell, Plan
 from adapterxfer.report.cells import NONE, SOURCE_LANGUAGE
@@ -79,11 +79,8 @@ def _collect(plan: Plan, done: Any, cell: Cell) -> Counts | None:
             "protocol": str(file.metadata.get("protocol") or ""),
             "gold_fingerprint": file.gold_fingerprint,
             "source_language": SOURCE_LANGUAGE,
-            "backbone": cell.backbone,
             "parameters": cell.non_embedding_parameters or cell.parameters,
-            "variant": cell.variant,
-            "adapter": str(cell.adapter),
-            "intermediate": cell.intermediate,
+            "system": {axis: str(getattr(cell, axis)) for axis in SYSTEM},
             "runs": [run.facts for run in runs],
         }
     )

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from adapterxfer.errors import BundleError
 from adapterxfer.hub.manifest import Name, Record, Sha256
 from adapterxfer.metrics import METRICS
+from adapterxfer.recipe.axes import AXES
 from adapterxfer.store.keys import canonical_json
 
 if TYPE_CHECKING:
@@ -39,6 +40,14 @@ MAX_ID = 1000
 characters of an id."""
 
 Role = Literal["model", "baseline"]
+SYSTEM = tuple(axis for axis in AXES if axis not in ("target", "seed"))
+"""What says which system was trained, beside the target and the seed."""
+
+
+def _names_of_a_system(system: dict[str, str]) -> dict[str, str]:
+    if set(system) != set(SYSTEM):
+        raise ValueError(f"a system of {', '.join(sorted(system))}; expected {', '.join(SYSTEM)}")
+    return system
 
 
 class RunFacts(Record):
@@ -54,8 +63,16 @@ class RunFacts(Record):
     stage: Sha256
 
 
+System = Annotated[dict[str, Name], AfterValidator(_names_of_a_system)]
+
+
 class CountsFacts(Record):
-    """Metadata of a file of counts: what was measured, and of what."""
+    """Metadata of a file of counts: what was measured, and of what.
+
+    Attributes:
+        parameters: of the backbone, without embeddings where these are known.
+        system: axis -> value.
+    """
 
     schema_version: Literal[1] = Field(alias="schema")
     target: Name
@@ -63,11 +80,8 @@ class CountsFacts(Record):
     protocol: Name
     gold_fingerprint: Sha256
     source_language: Name
-    backbone: Name
     parameters: Annotated[int, Field(ge=0)]
-    variant: Name
-    adapter: Name
-    intermediate: Name
+    system: System
     runs: Annotated[list[RunFacts], Field(min_length=1, max_length=MAX_RUNS)]
 
 

@@ -18,7 +18,6 @@ import numpy.typing as npt
 
 from adapterxfer.errors import DataError
 from adapterxfer.hub.meta_studies import (
-    Axis,
     Contrast,
     Quantity,
     StudyRuns,
@@ -90,7 +89,7 @@ def meta(
     folders: Sequence[Path],
     *,
     quantity: Quantity = "gain",
-    across: Sequence[Axis] = (),
+    across: Sequence[str] = (),
     targets: Sequence[str] = (),
     each_language: bool = False,
     level: float = 0.95,
@@ -100,7 +99,7 @@ def meta(
     Args:
         folders: of bundles.
         quantity: the gain over the same system without its intermediate task, or the score.
-        across: axes whose values are pooled too; by default studies agree on all of them.
+        across: axes (`counts.SYSTEM`) whose values are pooled too; by default studies agree on all of them.
         targets: only these; all if empty.
         each_language: one result for each language instead of their mean.
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -17,10 +17,10 @@ from adapterxfer.errors import AdapterxferError, BundleError
 from adapterxfer.hub import layout
 from adapterxfer.hub.counts import Counts, RunCounts, read_counts
 from adapterxfer.hub.manifest import read_manifest
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.store.files import hash_file
 
 Quantity = Literal["gain", "score"]
-Axis = Literal["backbone", "variant", "adapter", "intermediate"]
 
 
 class Run(NamedTuple):
@@ -32,7 +32,7 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast:
+class Contrast(Axes):
     """What is compared: bundles agree on all of it, or they are not pooled.
 
     Attributes:
@@ -40,20 +40,15 @@ class Contrast:
         fingerprint: of the weights of the backbone.
     """
 
-    target: str
     metric: str
     protocol: str
     gold_fingerprint: str
-    backbone: str
     fingerprint: str
-    variant: str
-    adapter: str
-    intermediate: str
 
-    def over(self, axes: Sequence[Axis]) -> Contrast:
+    def over(self, axes: Sequence[str]) -> Contrast:
         """The same with these axes left out, so that their values are pooled."""
-        blank = dict.fromkeys(axes, "")
-        return replace(self, **blank, **({"fingerprint": ""} if "backbone" in blank else {}))
+        blank = dict.fromkeys(axes, "") | ({"fingerprint": ""} if "backbone" in axes else {})
+        return replace(self, **blank)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,11 +132,10 @@ def _studies_of(folder: Path, label: str, quantity: Quantity) -> Iterator[StudyR
             raise BundleError(f"{path}: sha256 does not match the manifest")
         counts = read_counts(path)
         facts = counts.facts
+        system: dict[str, Any] = dict(facts.system)
         contrast = Contrast(
-            target=facts.target, metric=facts.metric, protocol=facts.protocol,
-            gold_fingerprint=facts.gold_fingerprint, backbone=facts.backbone,
-            fingerprint=manifest.backbone.fingerprint, variant=facts.variant, adapter=facts.adapter,
-            intermediate=facts.intermediate,
+            **system, target=facts.target, metric=facts.metric, protocol=facts.protocol,
+            gold_fingerprint=facts.gold_fingerprint, fingerprint=manifest.backbone.fingerprint,
         )  # fmt: skip
         runs = tuple(_runs(counts, quantity))
         yield StudyRuns(
@@ -161,7 +155,7 @@ def _runs(counts: Counts, quantity: Quantity) -> Iterator[Run]:
             yield Run(model.facts.seed, model, baseline)
 
 
-def group_studies(studies: Sequence[StudyRuns], across: Sequence[Axis]) -> dict[Contrast, list[StudyRuns]]:
+def group_studies(studies: Sequence[StudyRuns], across: Sequence[str]) -> dict[Contrast, list[StudyRuns]]:
     """Comparable studies together, each training run once."""
     groups: dict[Contrast, list[StudyRuns]] = {}
     for study in studies:
