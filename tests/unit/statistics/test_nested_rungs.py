@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -47,7 +49,7 @@ def test_every_rung_holds_what_the_rungs_below_hold(slope: bool, random_seed: in
     ladder = ladder_of(table_of(3, backbones=3 if slope else 1, random_seed=random_seed), slope=slope)
     known = [rung for rung in ladder if not rung.missing]
     assert len(known) == 3
-    for below, above in zip(known, known[1:], strict=False):
+    for below, above in pairwise(known):
         assert above.p >= below.p
         assert above.low <= below.low
         assert above.high >= below.high

@@ -49,9 +49,7 @@ def test_rung_over_languages_adds_what_is_shared(make_table, make_gain) -> None:
     items, both = (st.estimates(table, replicates, scope=scope)[0] for scope in ("items", "items+runs"))
     effects = replicates.values[1:]
     plain = st.rungs(items, both, by_language=effects, by_size=effects[:0], parameters=[])[2]
-    wide = st.rungs(
-        items, both, by_language=effects, by_size=effects[:0], parameters=[], shared=st.Shared(4.0, 6.0)
-    )[2]
+    wide = st.rungs(items, both, by_language=effects, by_size=effects[:0], parameters=[], shared=st.Shared(4.0, 6.0))[2]
     spread = float(effects.var(ddof=1)) / len(effects)
     assert plain.standard_error == pytest.approx(math.sqrt(spread))
     assert wide.standard_error == pytest.approx(math.sqrt(spread + 4.0))
