@@ -126,7 +126,7 @@ def test_mistakes_in_an_included_file_are_placed_in_that_file(tmp_path: Path) ->
         ("contrast: slope, scope: backbones", ("seeds=[1]",), "one seed says nothing about retraining"),
         ("contrast: slope, scope: backbones", (), "three sizes cannot decide"),
         ("contrast: chosen, across: intermediate", (), "it needs 3 seeds or more"),
-        ("contrast: gain, each: target", ("variants=[stack]",), "two seeds and 2 tests"),
+        ("contrast: gain, each: backbone", ("variants=[stack]",), "two seeds and 3 tests"),
         ("contrast: slope", ("backbones=[world-nano]",), "two sizes or more"),
         ("contrast: slope", ("backbones=[world-nano, world-mini]",), "a difference, not a trend"),
         ("contrast: slope, scope: backbones", ("backbones=[world-nano, world-mini]",), "three sizes"),
