@@ -15,15 +15,18 @@ import numpy.typing as npt
 
 from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric
+from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.report.cells import NONE
 
 REQUIRED = ("target", "language", "example")
-SYSTEM = ("backbone", "parameters", "non_embedding_parameters", "variant", "adapter", "intermediate")
+SYSTEM = (*(axis for axis in AXES if axis not in ("target", "seed")), "parameters", "non_embedding_parameters")
 OPTIONAL = (*SYSTEM, "seed", "cluster", "gold", "family", "resource", "metric")
 DEFAULTS: dict[str, Any] = {
-    "backbone": "model", "parameters": 0, "non_embedding_parameters": 0, "variant": "system", "adapter": "",
-    "intermediate": NONE, "seed": 0, "cluster": None, "gold": "", "family": "", "resource": "", "metric": "",
-}  # fmt: skip
+    **Axes(backbone="model", variant="system", intermediate=NONE).values(),
+    **dict.fromkeys(("parameters", "non_embedding_parameters"), 0),
+    **dict.fromkeys(("gold", "family", "resource", "metric"), ""),
+    "cluster": None,
+}
 NUMBERS = ("parameters", "non_embedding_parameters", "seed")
 
 MEAN_SCORE = Metric(

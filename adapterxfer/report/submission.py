@@ -75,7 +75,7 @@ class TaskScores:
     languages: Mapping[str, LanguageScores]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmissionScores:
     """A submission, or the difference of two (first minus second).
 
@@ -151,7 +151,16 @@ def score_submission(
         value = float(np.mean([point for point, _ in means]))
         overall = _score(value, np.mean([draws for _, draws in means], axis=0), level, against is not None)
     absent = tuple(name for name in table if name not in chosen)
-    found = SubmissionScores(benchmark, overall, scored, absent, resamples, seed, level, against is not None)
+    found = SubmissionScores(
+        benchmark=benchmark,
+        overall=overall,
+        tasks=scored,
+        absent=absent,
+        resamples=resamples,
+        seed=seed,
+        level=level,
+        difference=against is not None,
+    )
     return _with_holm(found) if against is not None else found
 
 
