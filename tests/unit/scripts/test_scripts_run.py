@@ -19,6 +19,7 @@ ELSEWHERE = {
     "benchmark_statistics": "tests/simulation/test_scripts.py",
     "benchmark_training": "tests/unit/training/test_usual_trainers.py",
     "example_card_studies": "tests/unit/scripts/test_scripts_run.py",
+    "list_benchmarks": "tests/unit/house/test_benchmarks.py",
     "make_world": "tests/unit/scripts/test_make_world.py",
     "memory_trace": "tests/unit/variants/test_memory_trace.py",
     "planted_effects": "tests/simulation/test_planted_effects.py",
