@@ -10,11 +10,13 @@ from collections.abc import Sequence
 
 import adapterxfer
 from adapterxfer.cli import (
+    advise,
     bundle,
     check,
     compare,
     data,
     explain,
+    export,
     ls,
     pin,
     plan,
@@ -45,7 +47,9 @@ COMMANDS = (
     report,
     compare,
     power,
+    advise,
     score,
+    export,
     data,
     bundle,
     verify,
