@@ -68,7 +68,8 @@ class Figure(NamedTuple):
 
 def tables(page: str) -> Iterator[Figure]:
     """Figures of all tables of a page, in order."""
-    section, header = "", []
+    section = ""
+    header: list[str] = []
     for line in (ROOT / page).read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             section = line.lstrip("# ")
