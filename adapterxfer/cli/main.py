@@ -18,6 +18,7 @@ from adapterxfer.cli import (
     explain,
     export,
     ls,
+    meta,
     pin,
     plan,
     power,
@@ -55,6 +56,7 @@ COMMANDS = (
     verify,
     push,
     pull,
+    meta,
 )
 
 _EXIT_CODES = """exit codes:
