@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +34,8 @@ def spending_levels(looks: Sequence[int], *, alpha: float = 0.05) -> tuple[float
     """Two-sided p-value that decides at each look, by the spending function of the O'Brien-Fleming kind.
 
     Early looks need strong evidence and cost little, so the last look keeps almost the whole level: with looks at 3, 5
-    and 10 seeds the levels are 0.00035, 0.00544 and 0.04776. Information is counted in seeds, as if all variance came from
-    training runs; where items matter too the looks are more alike than that, and the error rate is below `alpha`.
+    and 10 seeds the levels are 0.00035, 0.00544 and 0.04776. Information is counted in seeds, as if all variance came
+    from training runs; where items matter too the looks are more alike than that, and the error rate is below `alpha`.
 
     Args:
         looks: numbers of seeds, increasing.
@@ -125,7 +126,7 @@ def _bound_that_spends(state: _Continuing, information: float, probability: floa
 
 
 def _check(looks: Sequence[int], levels: Sequence[float]) -> None:
-    if not looks or looks[0] < 1 or any(later <= earlier for earlier, later in zip(looks, looks[1:], strict=False)):
+    if not looks or looks[0] < 1 or any(later <= earlier for earlier, later in pairwise(looks)):
         raise StatisticsError(
             f"looks {list(looks)}; expected increasing numbers of seeds", fix="e.g. looks: [3, 5, 10]"
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.looks import error_rate, spending_levels
@@ -32,10 +33,23 @@ def test_one_look_keeps_the_level() -> None:
     assert error_rate([5], [0.05]) == pytest.approx(0.05, abs=1e-12)
 
 
-def test_five_equal_looks_are_those_of_the_published_design() -> None:
-    """Lan and DeMets with five equal looks: boundaries 4.877, 3.357, 2.680, 2.290, 2.031 (two-sided 0.05)."""
-    bounds = norm.isf(np.array(spending_levels([1, 2, 3, 4, 5])) / 2.0)
-    np.testing.assert_allclose(bounds, [4.877, 3.357, 2.680, 2.290, 2.031], atol=6e-4)
+def test_levels_and_rates_are_those_of_the_joint_normal_distribution() -> None:
+    """Boundaries against scipy's integral of the three looks' joint distribution, and the function they spend."""
+    looks = [3, 5, 10]
+    levels = spending_levels(looks)
+    np.testing.assert_allclose(levels, [0.000346, 0.005439, 0.047758], atol=1e-6)
+    for count in (1, 2, 3):
+        cumulative = 2.0 * norm.sf(norm.isf(0.025) / math.sqrt(looks[count - 1] / 10))
+        assert joint_rate(looks[:count], levels[:count]) == pytest.approx(cumulative, abs=2e-5)
+    assert joint_rate(looks, [0.05] * 3) == pytest.approx(error_rate(looks, [0.05] * 3), abs=2e-5)
+
+
+def joint_rate(looks: Sequence[int], levels: Sequence[float]) -> float:
+    """One minus the probability that every look stays inside its boundary; looks correlate as running means do."""
+    table = np.array([[math.sqrt(min(a, b) / max(a, b)) for b in looks] for a in looks])
+    bounds = norm.isf(np.array(levels) / 2.0)
+    inside = multivariate_normal(cov=table, seed=1).cdf(bounds, lower_limit=-bounds)
+    return float(1.0 - inside)
 
 
 @pytest.mark.parametrize("looks", [[3, 5, 10], [2, 3], [5, 6, 7, 20]])
