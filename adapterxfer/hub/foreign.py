@@ -37,7 +37,7 @@ _NEUTRAL: Mapping[str, Any] = {
 MORE = {"swish": "silu", "SiLU": "silu"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Foreign:
     """An adapter's own description, compared with a wanted method.
 
@@ -72,7 +72,7 @@ def describe(content: Mapping[str, Any], method: str) -> Foreign:
 def _adapters(content: Mapping[str, Any], method: str) -> Foreign:
     hidden = content.get("hidden_size")
     found = Foreign(
-        "adapters",
+        library="adapters",
         name=str(content.get("name") or ""),
         base=str(content.get("model_name") or ""),
         model_type=content.get("model_type") if isinstance(content.get("model_type"), str) else None,
@@ -121,7 +121,7 @@ def _plain(value: Any) -> Any:
 def _peft(content: Mapping[str, Any], method: str) -> Foreign:
     revision = content.get("revision")
     found = Foreign(
-        "peft",
+        library="peft",
         base=str(content.get("base_model_name_or_path") or ""),
         revision=revision if isinstance(revision, str) and revision else None,
     )

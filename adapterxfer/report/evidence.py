@@ -45,7 +45,7 @@ class _Numbers(NamedTuple):
     p: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """One test before its verdict.
 
@@ -181,29 +181,29 @@ class _Gatherer:
             numbers, remark, largest = self._conjunction(numbers)
         low, high, p_equivalent, p_not_inferior = self._margin(main, numbers, from_t=from_t and rung is not None)
         return Evidence(
-            claim,
-            column,
-            items,
-            both,
-            tuple(languages.tolist()),
-            claim.asked.scope,
-            numbers.value,
-            numbers.error,
-            numbers.df,
-            numbers.low,
-            numbers.high,
-            numbers.p,
-            from_t,
-            main.resampled if rung is None else rung.assumes,
-            withheld,
-            low,
-            high,
-            p_equivalent,
-            p_not_inferior,
-            self._scales(),
-            climbed,
-            remark,
-            largest,
+            claim=claim,
+            column=column,
+            items=items,
+            both=both,
+            by_language=tuple(languages.tolist()),
+            scope=claim.asked.scope,
+            value=numbers.value,
+            standard_error=numbers.error,
+            df=numbers.df,
+            low=numbers.low,
+            high=numbers.high,
+            p=numbers.p,
+            from_t=from_t,
+            resampled=main.resampled if rung is None else rung.assumes,
+            withheld=withheld,
+            margin_low=low,
+            margin_high=high,
+            p_equivalent=p_equivalent,
+            p_not_inferior=p_not_inferior,
+            scales=self._scales(),
+            rungs=climbed,
+            remark=remark,
+            largest_part=largest,
         )
 
     def _values(self, first: int, count: int) -> npt.NDArray[np.float64]:

@@ -61,7 +61,7 @@ class Backbone:
         return self.non_embedding_parameters or self.parameters
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
     """Scores of all finished systems and the axes they vary on.
 

@@ -113,8 +113,18 @@ def _tested(item: Evidence, level: float) -> Judged:
         scales=item.scales,
         scale_dependent=len(set(signs)) > 1 or len(set(significant)) > 1,
         rungs=tuple(
-            RungRow(r.scope, r.value, r.standard_error, r.df, r.low, r.high, r.p, r.assumes, r.missing)
-            for r in item.rungs
+            RungRow(
+                scope=rung.scope,
+                estimate=rung.value,
+                standard_error=rung.standard_error,
+                df=rung.df,
+                low=rung.low,
+                high=rung.high,
+                p=rung.p,
+                assumes=rung.assumes,
+                missing=rung.missing,
+            )
+            for rung in item.rungs
         ),
         remark=" ".join(part for part in (item.claim.note, item.remark, item.withheld) if part),
         flags=item.both.flag_texts,
