@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from adapterxfer.report.declared import Outcome
+from adapterxfer.report.model import MODELS_ONLY
 
 SIGNIFICANT: Outcome = "difference found"
 UNDECIDED: Outcome = "inconclusive"
@@ -15,7 +16,12 @@ THESE_MODELS = "holds for these models; retraining might change it"
 SMALLEST_EFFECT = "smallest effect we would find"
 """What readers meet for the minimum detectable effect (power 0.8)."""
 
-_WORDS: dict[str, str] = {SIGNIFICANT: "significant", UNDECIDED: "undecided", "equivalent": "equal"}
+_WORDS: dict[str, str] = {
+    SIGNIFICANT: "significant",
+    UNDECIDED: "undecided",
+    "equivalent": "equal",
+    MODELS_ONLY: THESE_MODELS,
+}
 
 
 class HasVerdict(Protocol):
@@ -28,7 +34,7 @@ class HasVerdict(Protocol):
 
 
 def outcome_words(outcome: str) -> str:
-    """``significant``, ``undecided`` or ``equal``; other texts as they are."""
+    """``significant``, ``undecided`` or ``equal``, or the words of a remark; other texts as they are."""
     return _WORDS.get(outcome, outcome)
 
 
