@@ -31,7 +31,7 @@ def zero_shot_table(findings: Findings) -> Table:
     for key in order:
         backbone, system, intermediate, control = key
         values = [
-            None if (score := rows[key].get(target)) is None else (score.score, score.standard_deviation)
+            None if (row := rows[key].get(target)) is None else (row.score, row.standard_deviation)
             for target in targets
         ]
         body.append((backbone, f"control: {system}" if control else system, intermediate, *values))
