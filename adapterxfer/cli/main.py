@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import adapterxfer
 from adapterxfer.cli import (
+    advise,
     bundle,
     check,
     compare,
@@ -17,6 +18,7 @@ from adapterxfer.cli import (
     explain,
     export,
     ls,
+    meta,
     pin,
     plan,
     power,
@@ -46,6 +48,7 @@ COMMANDS = (
     report,
     compare,
     power,
+    advise,
     score,
     export,
     data,
@@ -53,6 +56,7 @@ COMMANDS = (
     verify,
     push,
     pull,
+    meta,
 )
 
 _EXIT_CODES = """exit codes:
