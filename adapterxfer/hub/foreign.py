@@ -7,10 +7,12 @@ a training (dropout, start values) is left alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from adapterxfer.hub import peft_keys
 from adapterxfer.hub.library_files import BOTTLENECKS, LORA_ALPHA, PEFT
 
 _FUNCTION = (
@@ -26,13 +28,6 @@ _NAMED = {
     "houlsby": ("double_seq_bn", 16), "par_bn": ("par_bn", 2),
 }  # fmt: skip
 """Configurations that AdapterHub abbreviates by a name: method and reduction factor."""
-
-_NEUTRAL: Mapping[str, Any] = {
-    "bias": "none", "fan_in_fan_out": False, "layers_to_transform": None, "layer_replication": None, "rank_pattern": {},
-    "alpha_pattern": {}, "lora_bias": False, "trainable_token_indices": None, "target_parameters": None,
-    "use_qalora": False, "use_bdlora": None, "alora_invocation_tokens": None,
-}  # fmt: skip
-"""Fields of peft that change the function, and the value at which they do not."""
 
 MORE = {"swish": "silu", "SiLU": "silu"}
 
@@ -97,6 +92,11 @@ def _adapters(content: Mapping[str, Any], method: str) -> Foreign:
         value = config.get(key, default)
         if _plain(value) != _plain(wanted):
             found.differences.append(f"{key} is {value!r}; {method} has {wanted!r}")
+    for key in sorted(config.keys() - BOTTLENECKS[method].keys() - {"reduction_factor", "architecture"}):
+        if config[key] not in (None, False, "", [], {}):
+            found.differences.append(f"{key} is {config[key]!r}, which nobody has compared with ours")
+    if config.get("architecture") is not None:
+        found.differences.append(f"architecture is {config['architecture']!r}; {method} is a bottleneck")
     factor = config.get("reduction_factor")
     if isinstance(factor, Mapping):
         factor = factor.get("default") if set(factor) == {"default"} else None
@@ -132,10 +132,7 @@ def _peft(content: Mapping[str, Any], method: str) -> Foreign:
     for key in ("peft_type", "use_rslora", "use_dora"):
         if key in facts and content.get(key, False) != facts[key]:
             found.differences.append(f"{key} is {content.get(key, False)!r}; {method} has {facts[key]!r}")
-    for key, neutral in _NEUTRAL.items():
-        value = content.get(key, neutral)
-        if value != neutral and value is not None:
-            found.differences.append(f"{key} is {value!r}; ours has {neutral!r}")
+    found.differences += peft_keys.differences(content, str(facts["peft_type"]))
     if facts["peft_type"] == "IA3":
         found.size = 1
         return found
@@ -146,7 +143,7 @@ def _peft(content: Mapping[str, Any], method: str) -> Foreign:
         found.differences.append(f"its rank cannot be read (r {size!r})")
     if facts["peft_type"] == "LORA":
         alpha = content.get("lora_alpha", LORA_ALPHA)
-        if isinstance(alpha, int | float) and not isinstance(alpha, bool) and alpha > 0:
+        if isinstance(alpha, int | float) and not isinstance(alpha, bool) and 0 < alpha < math.inf:
             found.factor = float(alpha) / LORA_ALPHA
         else:
             found.differences.append(f"its scale cannot be read (lora_alpha {alpha!r})")
