@@ -172,7 +172,7 @@ def test_merges_of_folders(run: Any, merged: Any, world: Path, nli: Path, backbo
     full = reload(merged([target, nli], kind="arithmetic", weights=[1.0, 0.0]), backbone)
     assert torch.equal(full.own_state()[name], own[name])
     assert not torch.equal(start.own_state()[name], own[name])
-    from adapterxfer.training.building import new_adapter
+    from adapterxfer.training.starts import new_adapter
 
     fresh = new_adapter(backbone, average.adapters["t00"].shape, seed=11)  # type: ignore[arg-type]
     assert torch.equal(start.own_state()[name], fresh.state_dict()["1.up.weight"])
