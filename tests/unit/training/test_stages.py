@@ -125,7 +125,7 @@ def test_fusion_without_a_target_of_its_own(run: Any, world: Path, nli: Path, ba
     model = reload(folder, backbone)
     assert [part.role for part in model.composition.adapters] == ["intermediate", "intermediate"]
     assert verdicts(folder)["fusion-of-copies"]["value"] < 1e-3
-    with pytest.raises(VariantError, match="fuse with one needs a target"):
+    with pytest.raises(VariantError, match="a fusion with one needs a target"):
         run("train_fusion", {"data": world / "qa", "intermediate.nli": nli}, task="qa", format=FORMATS["qa"])
 
 
