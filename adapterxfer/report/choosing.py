@@ -2,7 +2,7 @@
 
 The best of six equal tasks looks two points better than it is, on other languages and on development data too: the
 same trained models are lucky there. So the task is chosen on some seeds and judged on the others. Taking turns (choose
-on each part of the seeds, judge on the rest, average) would use all of them, but the turns are correlated, since what one
+on each part of the seeds, judge on the rest, average) would use all of them, but the turns are correlated: what one
 part chooses by is what the other is judged on: 5 % tests then err in 7 to 12 %. At scope `items` the trained models are
 the subject, so all of them choose and are judged.
 """
