@@ -220,9 +220,7 @@ class _Asked:
         if seeds == 1:
             yield "one seed says nothing about retraining: add seeds, or declare scope: items"
         elif asked.contrast == "chosen" and seeds < CHOSEN_RUNS:
-            yield (
-                f"a task is chosen on some seeds and judged on two others or more: it needs {CHOSEN_RUNS} seeds"
-            )
+            yield (f"a task is chosen on some seeds and judged on two others or more: it needs {CHOSEN_RUNS} seeds")
         elif seeds == 2 and tests_in_family > 1 and not self._moderated():
             yield (
                 f"two seeds and {tests_in_family} tests in family '{asked.family}', whose run variance no other gains "
