@@ -83,6 +83,7 @@ def draw(design: Design, rng: np.random.Generator) -> Results:
         counts: dict[str, Floats] = {}
         chosen: list[Cell] = []
         for backbone, variant, intermediate in systems:
+            shared = intermediate == "none" and variant != "full-ft"
             lift = 0.0 if intermediate == "none" else design.gain / POINTS
             by_language = lift + (0.0 if intermediate == "none" else 1.0) * rng.normal(
                 0.0, design.language_sd, (len(codes), 1)
@@ -103,10 +104,11 @@ def draw(design: Design, rng: np.random.Generator) -> Results:
                     intermediate=intermediate,
                     target=target,
                     seed=seed,
-                    predict=f"{backbone}/{variant}/{intermediate}/{target}/{seed}",
+                    # without an intermediate task all adapter variants are one training
+                    predict=f"{backbone}/{'adapter' if shared else variant}/{intermediate}/{target}/{seed}",
                 )
                 chosen.append(cell)
-                counts[cell.predict] = np.stack([right.ravel(), np.ones(size)], axis=1).astype(np.float64)
+                counts.setdefault(cell.predict, np.stack([right.ravel(), np.ones(size)], axis=1).astype(np.float64))
         targets[target] = TargetResults(
             target=target,
             metric=METRICS["accuracy"],
