@@ -18,8 +18,8 @@ from typing import Any, Literal
 Mode = Literal["full-ft", "adapters", "fuse", "head-only", "language"]
 """Blocks of ``train`` in a recipe, by what is trained."""
 
-Layout = Literal["none", "one", "stack", "fusion"]
-"""How the adapters of a model lie: none, the task's alone, an intermediate's below the task's, or several mixed."""
+Layout = Literal["none", "one", "two", "mixed"]
+"""How the adapters of a model lie: none, the task's alone, an intermediate's below it, or several mixed by a fusion."""
 
 FRESH = "fresh"
 """Composition, in stage identities, of a training without an intermediate."""
@@ -84,7 +84,7 @@ class VariantSpec:
     def __post_init__(self) -> None:
         problems = [
             (self.trains == "adapter" and self.layout == "none", "has the adapter that it trains"),
-            ((self.trains == "fusion") != (self.layout == "fusion"), "trains a fusion where it has one"),
+            ((self.trains == "fusion") != (self.layout == "mixed"), "trains a fusion where it has one"),
             (self.continues and self.trains not in ("backbone", "adapter"), "continues what it trains"),
             (self.joins and bool(self.trains or self.training), "trains nothing where it joins"),
             (bool(self.training) != bool(self.builder), "names a builder exactly where a training makes it"),
@@ -108,7 +108,7 @@ class VariantSpec:
     @property
     def fuses(self) -> bool:
         """Whether a fusion mixes its adapters."""
-        return self.layout == "fusion"
+        return self.layout == "mixed"
 
     @property
     def trains_backbone(self) -> bool:
@@ -118,7 +118,7 @@ class VariantSpec:
     @property
     def keeps_adapters(self) -> bool:
         """Whether there are adapters of intermediates that stay as they are."""
-        return self.layout in ("stack", "fusion")
+        return self.layout in ("two", "mixed")
 
 
 VARIANTS: dict[str, VariantSpec] = {
@@ -158,7 +158,7 @@ VARIANTS: dict[str, VariantSpec] = {
         VariantSpec(
             name="stack",
             description="frozen intermediate adapter below, a fresh target adapter above",
-            layout="stack",
+            layout="two",
             trains="adapter",
             mode="adapters",
             training="adapter",
@@ -173,7 +173,7 @@ VARIANTS: dict[str, VariantSpec] = {
         VariantSpec(
             name="fuse",
             description="AdapterFusion over intermediate and target adapters",
-            layout="fusion",
+            layout="mixed",
             trains="fusion",
             mode="fuse",
             soup=True,

@@ -136,9 +136,9 @@ class Composition:
             case "one":
                 begun = bool(self.intermediate) or not spec.continues
                 return roles == ("target",) and begun and not (spec.language and self.language)
-            case "stack":
+            case "two":
                 return roles == ("intermediate", "target")
-            case "fusion":
+            case "mixed":
                 return len(roles) >= 2 and set(roles[:-1]) == {"intermediate"}
 
     @property

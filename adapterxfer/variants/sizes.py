@@ -152,7 +152,7 @@ def rows_of(shape: Shape) -> list[Row]:
     ]
     rows += [Row(shape.name, f"adapter {label}", count, total) for label, count in counts.items()]
     for spec in VARIANTS.values():
-        if spec.layout == "stack":
+        if spec.layout == "two":
             rows.append(Row(shape.name, f"{spec.name} {usual}", one, total + one))
         elif spec.fuses:
             ranks = {rank: f", rank {rank}" if rank else "" for rank in FUSION_RANKS}
