@@ -9,8 +9,9 @@ are CPU seconds of the process, the best of several repeats for ours; set OMP_NU
 
 The engine is measured on the path that reports take: every system scored in every replicate, then the contrasts of the
 scores. Its limit is what it cannot do without: drawing the weights, and the bare matrix product on operands that are
-ready, one column per system and one of totals. `--end-to-end` times a whole study instead: 264 runs, each scored on 15 parallel languages
-and 40 other ones, 400 contrasts, with analytic variances, intervals, p-values and step-down adjustment.
+ready, one column per system and one of totals. `--end-to-end` times a whole study instead: 264 runs, each scored on 15
+parallel languages and 40 other ones, 400 contrasts, with analytic variances, intervals, p-values and step-down
+adjustment.
 """
 
 from __future__ import annotations
