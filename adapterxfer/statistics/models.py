@@ -10,29 +10,48 @@ import numpy.typing as npt
 from scipy import sparse
 
 from adapterxfer.statistics.design import Design
+from adapterxfer.statistics.freedom import pooled_df
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.table import Row, ScoreTable
 from adapterxfer.statistics.vocabulary import Scale
 
 
-class RunVariances(NamedTuple):
+class RunPart(NamedTuple):
+    """What the runs of one group add to the variance of one contrast.
+
+    Attributes:
+        group: the run group; a backbone in a study.
+        variance: over new training runs, same items; NaN with a single run.
+        runs: how many there are.
+    """
+
+    group: tuple[str, ...]
+    variance: float
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunVariances:
     """What runs add to the variance of contrasts; every array has shape ``(contrasts,)``.
 
     Attributes:
         runs: new training runs, same items; NaN where some system has a single run.
-        runs_squared: sum over run groups of each one's squared variance divided by its degrees of freedom.
+        runs_df: degrees of freedom of `runs`, in each group one fewer than runs; infinite where nothing
+            varies.
         residual: run x item; NaN like `runs`.
         fewest: smallest number of runs among the systems (0 when nothing was trained).
         most: the largest.
         unequal: systems of one run group have different seeds.
+        groups: for every contrast, its run groups one by one.
     """
 
     runs: Floats
-    runs_squared: Floats
+    runs_df: Floats
     residual: Floats
     fewest: npt.NDArray[np.int64]
     most: npt.NDArray[np.int64]
     unequal: npt.NDArray[np.bool_]
+    groups: tuple[tuple[RunPart, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +63,14 @@ class TrainedModels:
         matrices: scale -> CSR ``(pairs, rows)``: the contrast's weights on the rows of that model.
         averaging: CSR ``(rows, rows)``; ``averaging @ scores`` is each row's mean over the runs of its cell.
         seeds: per contrast and group, the seeds of each of its cells.
+        averaged: per contrast and group, over how many runs `averaging` averages, at least.
     """
 
     pairs: tuple[tuple[int, tuple[str, ...], str], ...]
     matrices: dict[Scale, Any]
     averaging: Any
     seeds: dict[tuple[int, tuple[str, ...]], tuple[frozenset[str], ...]]
+    averaged: dict[tuple[int, tuple[str, ...]], int]
     contrasts: int
 
     @classmethod
@@ -57,6 +78,7 @@ class TrainedModels:
         """Those that the contrasts of a design weigh; `contrasts` is their number."""
         numbers: dict[tuple[int, tuple[str, ...], str], int] = {}
         seeds: dict[tuple[int, tuple[str, ...]], dict[object, set[str]]] = {}
+        averaged: dict[tuple[int, tuple[str, ...]], int] = {}
         matrices: dict[Scale, Any] = {}
         entries: dict[Scale, tuple[list[int], list[int], list[float]]] = {}
         for scale, matrix in design.matrices.items():
@@ -73,36 +95,48 @@ class TrainedModels:
                 rows.append(index)
                 weights.append(weight)
                 seeds.setdefault((contrast, row.group), {}).setdefault(row.cell, set()).add(repr(row.seed))
+                known = averaged.setdefault((contrast, row.group), len(table.cells[row.cell]))
+                averaged[contrast, row.group] = min(known, len(table.cells[row.cell]))
         for scale, (pairs, rows, weights) in entries.items():
             matrices[scale] = sparse.csr_array((weights, (pairs, rows)), shape=(len(numbers), len(table.rows)))
         groups = {key: tuple(frozenset(s) for s in by_cell.values()) for key, by_cell in seeds.items()}
-        return cls(tuple(numbers), matrices, _averaging(table), groups, contrasts)
+        return cls(tuple(numbers), matrices, _averaging(table), groups, averaged, contrasts)
 
     def variances(self, deviation: Floats, residual: Floats) -> RunVariances:
         """Variance over runs and over run x item, per contrast, from the sums per trained model."""
-        runs, squared, rest = np.zeros(self.contrasts), np.zeros(self.contrasts), np.zeros(self.contrasts)
+        rest = np.zeros(self.contrasts)
+        groups: list[list[RunPart]] = [[] for _ in range(self.contrasts)]
         fewest = np.full(self.contrasts, np.iinfo(np.int64).max)
         most, unequal = np.zeros(self.contrasts, dtype=np.int64), np.zeros(self.contrasts, dtype=bool)
-        sums: dict[tuple[int, tuple[str, ...]], list[float]] = {}
+        sums: dict[tuple[int, tuple[str, ...]], list[tuple[float, float]]] = {}
         for (contrast, group, _), moved, left in zip(self.pairs, deviation.tolist(), residual.tolist(), strict=True):
-            total = sums.setdefault((contrast, group), [0.0, 0.0])
-            total[0] += moved**2
-            total[1] += left
-        for (contrast, group), (moved_squared, left) in sums.items():
+            sums.setdefault((contrast, group), []).append((moved, left))
+        for (contrast, group), by_seed in sums.items():
+            # Deviations are from the mean over all runs of a cell; a contrast of some of them has another mean.
+            mean = sum(moved for moved, _ in by_seed) / len(by_seed)
+            moved_squared = sum((moved - mean) ** 2 for moved, _ in by_seed)
+            whole = self.averaged[contrast, group]
+            left = sum(rest_of_run for _, rest_of_run in by_seed) * whole / max(whole - 1, 1)
             by_cell = self.seeds[contrast, group]
             size = min(len(seeds) for seeds in by_cell)
             fewest[contrast] = min(fewest[contrast], size)
             most[contrast] = max(most[contrast], *(len(seeds) for seeds in by_cell))
             unequal[contrast] |= len(set(by_cell)) > 1
-            if size < 2:
-                runs[contrast] = rest[contrast] = np.nan
-                continue
-            factor = size / (size - 1)
-            runs[contrast] += factor * moved_squared
-            squared[contrast] += (factor * moved_squared) ** 2 / (size - 1)
-            rest[contrast] += factor * left
+            factor = size / (size - 1) if size > 1 else np.nan
+            groups[contrast].append(RunPart(group, factor * moved_squared, size))
+            rest[contrast] += left if size > 1 else np.nan
         fewest[most == 0] = 0
-        return RunVariances(runs, squared, rest, fewest, most, unequal)
+        runs = np.array([sum(part.variance for part in parts) for parts in groups], dtype=np.float64)
+        runs_df = np.array([pooled_df([(part.variance, part.runs - 1.0) for part in parts]) for parts in groups])
+        return RunVariances(
+            runs=runs,
+            runs_df=runs_df,
+            residual=rest,
+            fewest=fewest,
+            most=most,
+            unequal=unequal,
+            groups=tuple(map(tuple, groups)),
+        )
 
 
 def _averaging(table: ScoreTable) -> Any:

@@ -324,6 +324,7 @@ def test_kinds_of_pairs_are_not_averaged_together(tmp_path: Path) -> None:
         intermediates=("none", "world-nli", "world-qa"),
         targets=("world-xnli", "world-retrieval"),
         variants=("full-ft", "stack"),
+        seeds=(1, 2, 3),
     )
     findings = findings_of(study)
     kinds = {(e.pair_kind, e.variant): e for e in findings.effects if e.hypotheses == "gain by kind of pair"}
