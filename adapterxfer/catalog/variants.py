@@ -252,13 +252,8 @@ def register(spec: VariantSpec) -> None:
     ):
         raise ValueError(f"variant '{spec.name}': another one has composition '{spec.composition}'; name a new one")
     VARIANTS[spec.name] = spec
-    _forget()
-
-
-def unregister(name: str) -> None:
-    """Take back what `register` did."""
-    del VARIANTS[name]
-    _forget()
+    for lookup in (trained_as, alone, by_mode):
+        lookup.cache_clear()
 
 
 def composition(name: str) -> VariantSpec:
@@ -301,12 +296,6 @@ def by_mode(mode: Mode) -> VariantSpec:
 def variants_of(test: Callable[[VariantSpec], object]) -> tuple[str, ...]:
     """Names of the variants for which ``test`` holds."""
     return tuple(spec.name for spec in VARIANTS.values() if test(spec))
-
-
-def _forget() -> None:
-    """Look variants up again, after the tables have changed."""
-    for function in (trained_as, alone, by_mode):
-        function.cache_clear()
 
 
 def _trained() -> list[VariantSpec]:

@@ -10,7 +10,7 @@ import torch
 from hub_study import METHODS_RECIPE, StudyFiles, make_study
 
 from adapterxfer.catalog.capabilities import capability
-from adapterxfer.catalog.variants import VARIANTS, VariantSpec, register, unregister
+from adapterxfer.catalog.variants import VARIANTS, VariantSpec, register, trained_as
 from adapterxfer.cli.ls import LISTINGS
 from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.loading import open_bundle
@@ -61,7 +61,8 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.syspath_prepend(folder)
         register(VariantSpec(**SPEC))  # type: ignore[arg-type]
         yield "half"
-        unregister("half")
+        del VARIANTS["half"]
+        trained_as.cache_clear()
 
 
 @pytest.fixture(scope="module")
