@@ -7,9 +7,11 @@ Every contestant answers the same question: the bootstrap distribution of a diff
 systems. Contestants that take minutes run a share of the pairs or the resamples and are extrapolated, marked so. Times
 are CPU seconds of the process, the best of several repeats for ours; set OMP_NUM_THREADS=1 for one thread.
 
-The limit of a path is what it cannot do without: drawing the weights, and its bare matrix product on operands that are
-ready, one column per pair. `--end-to-end` times a whole study instead: 264 runs, each scored on 15 parallel languages
-and 40 other ones, 400 contrasts, with analytic variances, intervals, p-values and step-down adjustment.
+The engine is measured on the path that reports take: every system scored in every replicate, then the contrasts of the
+scores. Its limit is what it cannot do without: drawing the weights, and the bare matrix product on operands that are
+ready, one column per system and one of totals. `--end-to-end` times a whole study instead: 264 runs, each scored on 15
+parallel languages and 40 other ones, 400 contrasts, with analytic variances, intervals, p-values and step-down
+adjustment.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from scipy import stats
 
 from adapterxfer import statistics as st
 from adapterxfer.statistics.products import CountMatrix, int8_library
+from adapterxfer.statistics.vocabulary import Backend, WeightKind
 from adapterxfer.statistics.weights import BLOCK, draw, stream
 
 _CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimddp")
@@ -70,7 +73,7 @@ def pairs(arguments: argparse.Namespace) -> dict[str, Any]:
     ratios: dict[str, float] = {}
     study = Study(correct)
     table_s = min(timed(study.table).seconds for _ in range(repeats))
-    backends = ["numpy", *(["torch"] if importlib.util.find_spec("torch") else [])]
+    backends: list[Backend] = ["numpy", "torch"] if importlib.util.find_spec("torch") else ["numpy"]
     for backend in backends:
         one_thread(backend)
         for weights in ("multinomial", "poisson", "mammen"):
@@ -143,7 +146,7 @@ class Study:
         """From counts per example to cluster sums."""
         return st.build_table(self.cells, {"t": st.ratio_metric("accuracy", (1, 0), (0, 1))})
 
-    def ours(self, resamples: int, weights: str, backend: str) -> tuple[float, float]:
+    def ours(self, resamples: int, weights: WeightKind, backend: Backend) -> tuple[float, float]:
         """CPU seconds of the replicates with analytic variances, and with intervals and p-values as well."""
         start = time.process_time()
         replicates = st.resample(
@@ -154,17 +157,18 @@ class Study:
         return middle - start, time.process_time() - start
 
 
-def limit(correct: np.ndarray, resamples: int, weights: str, backend: str) -> float:
+def limit(correct: np.ndarray, resamples: int, weights: WeightKind, backend: Backend) -> float:
     """CPU seconds of the draws and of the bare product of the path that the engine takes here."""
-    gaps = (correct[:, 0] - correct[:, 1]).astype(np.int8)
-    matrix = CountMatrix(gaps, distinct=True, torch=int8_library(backend))
-    out = np.empty((BLOCK, gaps.shape[1]), dtype=np.uint8)
-    first = draw(weights, stream(0, "t", 0), clusters=gaps.shape[1], out=out)
+    examples = correct.shape[2]
+    columns = np.concatenate([correct.reshape(-1, examples), np.ones((1, examples), dtype=np.int64)]).astype(np.int8)
+    matrix = CountMatrix(columns, distinct=True, torch=int8_library(backend))
+    out = np.empty((BLOCK, examples), dtype=np.uint8)
+    first = draw(weights, stream(0, "t", 0), clusters=examples, out=out)
     matrix.product(first.multiples, first.largest_total)
     product = bare_product(matrix)
     start = time.process_time()
     for block in range(-(-resamples // BLOCK)):
-        drawn = draw(weights, stream(0, "t", block), clusters=gaps.shape[1], out=out)
+        drawn = draw(weights, stream(0, "t", block), clusters=examples, out=out)
         product(drawn.multiples[: min(BLOCK, resamples - block * BLOCK)])
     return time.process_time() - start
 
@@ -203,7 +207,8 @@ def peers(correct: np.ndarray, resamples: int) -> dict[str, Timing]:
 
 
 def _gap(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
-    return np.mean(x, axis=axis) - np.mean(y, axis=axis)
+    gap: np.ndarray = np.mean(x, axis=axis) - np.mean(y, axis=axis)
+    return gap
 
 
 def _arch(columns: np.ndarray, resamples: int) -> None:
@@ -229,7 +234,7 @@ def _loop(first: np.ndarray, second: np.ndarray, resamples: int) -> None:
         first[rows].mean() - second[rows].mean()
 
 
-def end_to_end(resamples: int, backend: str) -> dict[str, Any]:
+def end_to_end(resamples: int, backend: Backend) -> dict[str, Any]:
     """A study of the largest kind, from counts per example to adjusted p-values."""
     one_thread("torch" if backend == "torch" else "numpy")
     metrics = {
