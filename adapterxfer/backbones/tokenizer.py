@@ -122,10 +122,10 @@ def _facts(path: Path) -> dict[str, Any]:
 
 def _named_tokens(facts: Mapping[str, Any]) -> dict[str, str]:
     """Special tokens that a `tokenizer_config.json` names."""
-    found = {}
+    special = {}
     for name in SPECIAL_TOKENS:
         value = facts.get(name)
         text = value.get("content") if isinstance(value, Mapping) else value
         if isinstance(text, str):
-            found[name] = text
-    return found
+            special[name] = text
+    return special
