@@ -104,7 +104,6 @@ def axes_of(recipe: Recipe) -> dict[str, list[Any]]:
 def unavailable(recipe: Recipe) -> dict[str, list[str]]:
     """Kind -> names of the recipe that this version cannot run."""
     named = [("backbone", name, Backbones(recipe).available(name)) for name in recipe.backbones]
-    named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
     named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
     named += [("adapter method", spec.method, METHODS[spec.method].available) for spec in recipe.adapters]
     found: dict[str, list[str]] = {}

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from adapterxfer.catalog import SOURCES, tasks
-from adapterxfer.data.compositions import COMPOSITIONS
-from adapterxfer.data.conllu import read_conllu
-from adapterxfer.data.data_sets import DATASETS, patterns
+from adapterxfer.catalog import DataSet, parts_of_task, task_specs
 from adapterxfer.data.examples import Example
 from adapterxfer.data.files import list_files
 from adapterxfer.data.layouts import Layout, layout_files, read_layout
-from adapterxfer.data.official import Index, Need, find, read_part
+from adapterxfer.data.official import Need, find, find_development
+from adapterxfer.data.original import read_part
 from adapterxfer.errors import DataError
 
 State = Literal["found", "absent", "refused"]
@@ -82,7 +80,7 @@ def check_folder(
     Raises:
         DataError: the folder does not exist, or a task is unknown.
     """
-    known = (*COMPOSITIONS, "udpos")
+    known = tuple(task_specs())
     for name in names:
         if name not in known:
             raise DataError(f"task '{name}' is not read from files", fix=f"tasks: {', '.join(known)}")
@@ -92,32 +90,30 @@ def check_folder(
 
 def _check(task: str, root: Path, files: list[str], layouts: Mapping[str, Layout]) -> TaskCheck:
     notes: Counter[str] = Counter()
-    languages = tasks()[task].languages
-    if task == "udpos":
-        return TaskCheck(task, tuple(_treebanks(root, files, languages, notes)), _kept(notes))
+    languages = task_specs()[task].languages
     needs = find(task, files, languages)
     groups: dict[tuple[str, str, str, str], list[Need]] = {}
     for need in needs:
-        groups.setdefault((need.role, need.dataset, need.split, need.language), []).append(need)
+        groups.setdefault((need.role, need.data.name, need.split, need.language), []).append(need)
     parts = [_official(root, key, members, notes) for key, members in groups.items() if key[0] not in layouts]
     for role, layout in layouts.items():
         spoken = languages if role == "test" else ("en",)
         parts += [_described(task, root, role, layout, code, notes) for code in spoken]
-    test = COMPOSITIONS[task].test
-    if test and "dev" in DATASETS[test].files:
+    if (test := parts_of_task(task).test) is not None:
         parts += _more(test, root, files, languages, notes, {(p.dataset, p.split, p.language) for p in parts})
     return TaskCheck(task, tuple(parts), _kept(notes))
 
 
 def _official(root: Path, key: tuple[str, str, str, str], needs: list[Need], notes: Counter[str]) -> Part:
     role, dataset, split, language = key
-    expected = _size(dataset, split, language)
+    data = needs[0].data
+    expected = data.size(split, language)
     paths = tuple(path for need in needs for path in need.found)
     missing = next((need.problem for need in needs if need.problem), "")
     if missing or not paths:
-        what = missing or "expected */" + " or */".join(needs[0].expected)
-        return Part(role, dataset, split, language, "absent", paths, 0, expected, what)
-    return _load(key, paths, expected, lambda: read_part(dataset, split, language, root, needs, role, notes))
+        message = missing or "expected */" + " or */".join(needs[0].expected)
+        return Part(role, dataset, split, language, "absent", paths, 0, expected, message)
+    return _load(key, paths, expected, lambda: read_part(data, split, language, root, needs, role, notes))
 
 
 def _load(key: tuple[str, str, str, str], paths: tuple[str, ...], expected: int | None, read: object) -> Part:
@@ -138,7 +134,7 @@ def _described(task: str, root: Path, role: str, layout: Layout, language: str, 
 
 
 def _more(
-    dataset: str,
+    data: DataSet,
     root: Path,
     files: list[str],
     languages: Sequence[str],
@@ -146,45 +142,14 @@ def _more(
     done: set[tuple[str, str, str]],
 ) -> list[Part]:
     """Development sets of other languages: no run uses them, but they tell what a folder holds."""
-    index, parts = Index(files), []
+    parts = []
     for language in languages:
-        if (dataset, "dev", language) in done:
+        if (data.name, "dev", language) in done:
             continue
-        needs = []
-        for group in DATASETS[dataset].files["dev"]:
-            expected = patterns(group, language)
-            found = next((paths for pattern in expected if (paths := index.match(pattern))), [])
-            optional = group[0].startswith("?")
-            needs.append(Need("more", dataset, "dev", language, tuple(found), expected, optional, len(found) > 1))
+        needs = find_development(data, files, [language], role="more")
         if any(need.found and not need.optional for need in needs):
-            parts.append(_official(root, ("more", dataset, "dev", language), needs, notes))
+            parts.append(_official(root, ("more", data.name, "dev", language), needs, notes))
     return parts
-
-
-def _treebanks(root: Path, files: list[str], languages: Sequence[str], notes: Counter[str]) -> list[Part]:
-    index, parts = Index(files), []
-    wanted = [("train", "en", "en_ewt-ud-train.conllu"), ("dev", "en", "en_ewt-ud-dev.conllu")]
-    wanted += [("test", code, f"{code}_*-ud-test.conllu") for code in languages]
-    for role, code, pattern in wanted:
-        key, paths = (role, "udpos", role, code), tuple(index.match(pattern))
-        if not paths:
-            parts.append(Part(*key, "absent", (), 0, None, f"expected */{pattern}"))
-            continue
-        parts.append(
-            _load(key, paths, None, lambda p=paths, c=code: [e for x in p for e in read_conllu(root / x, c, notes)])
-        )
-    return parts
-
-
-def _size(dataset: str, split: str, language: str) -> int | None:
-    source = SOURCES.get(dataset)
-    if source is None or (dataset == "pawsx" and split == "train" and language != "en"):
-        return None
-    if dataset == "tatoeba":
-        return {"jv": 205, "te": 234, "ta": 307, "sw": 390, "th": 548, "kk": 575, "ml": 687, "ka": 746}.get(
-            language, 1000
-        )
-    return source.sizes.get(split)
 
 
 def _kept(notes: Counter[str]) -> dict[str, int]:

@@ -96,7 +96,6 @@ class _Builder:
         """(kind, name) of everything in the recipe that this version cannot run."""
         recipe = self.recipe
         named = [("backbone", name, self.maker.bench.backbones.available(name)) for name in recipe.backbones]
-        named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
         named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
         named += [("adapter method", spec.method, METHODS[spec.method].available) for spec in recipe.adapters]
         return {(kind, name): True for kind, name, available in named if not available}

@@ -141,7 +141,7 @@ def score_submission(
         submissions = [count_task(task, labels, predictions, allow_missing=allow_missing)]
         if against is not None:
             submissions.append(count_task(task, labels, against, allow_missing=allow_missing))
-        if name == "mlqa":
+        if task.by_id:
             submissions = [join_clusters(part) for part in submissions]
         scored[name], point, draws = _score_task(task, submissions, resamples, seed, level)
         means.append((point, draws))
@@ -190,7 +190,7 @@ def _score_task(
             for column, name in enumerate(drawn.names)
         }
         others: dict[str, float] = {}
-        if task.name == "udpos":
+        if task.token_accuracy:
             rates = [100.0 * float(s[code].counts[:, 3].sum() / s[code].counts[:, 4].sum()) for s in submissions]
             others["token_accuracy"] = rates[0] - rates[1] if tested else rates[0]
         clusters = len(set(first.clusters))
