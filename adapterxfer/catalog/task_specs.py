@@ -152,6 +152,7 @@ class InBenchmark:
         cluster: what is resampled.
         xtreme: its languages in XTREME; empty where XTREME lacks the task.
         revised: its languages in XTREME-R; empty where XTREME-R lacks the task.
+        xtreme_groups, revised_groups: groups of tasks whose mean takes it in, in either benchmark.
         values: allowed labels; empty where any text is.
         by_id: clusters are joined over languages by the ids of their questions: paragraphs differ, questions do not.
         token_accuracy: accuracy of tags is shown beside the score.
@@ -167,6 +168,8 @@ class InBenchmark:
     cluster: Literal["line", "premise", "context", "query"]
     xtreme: tuple[str, ...] = ()
     revised: tuple[str, ...] = ()
+    xtreme_groups: tuple[str, ...] = ()
+    revised_groups: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
     by_id: bool = False
     token_accuracy: bool = False

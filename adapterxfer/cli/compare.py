@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.api import compare, contrast
@@ -56,7 +55,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         from adapterxfer.report.model import plain
 
-        say_json({"verdicts": [plain(test) for test in tests], "effects": [asdict(effect) for effect in effects]})
+        say_json({"verdicts": [plain(test) for test in tests], "effects": [plain(effect) for effect in effects]})
         return 0
     if recipe.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")

@@ -1,4 +1,4 @@
-"""What the five formats share: features, batches, and the protocol that training and prediction call.
+"""What all formats share: features, batches, and the class whose methods training and prediction call.
 
 One pass through a format:
 
@@ -12,17 +12,20 @@ One pass through a format:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from adapterxfer.data.examples import Example, FormatName
+from adapterxfer.data.examples import Example
 from adapterxfer.errors import DataError
 from adapterxfer.formats.reads import Reads
+from adapterxfer.formats.tokenization import Encoder, encoder_for
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,45 +91,118 @@ class Loss(NamedTuple):
     units: int
 
 
-class Format(Protocol):
-    """Head, loss and decoding of one kind of task; see the module docstring for the order of calls."""
+class Encoding(NamedTuple):
+    """How texts become tokens.
 
-    @property
-    def name(self) -> FormatName:
-        """Name of the format."""
+    Attributes:
+        encoder: tokenizer and special tokens.
+        max_length: tokens of the longest sequence, special tokens included.
+        labels: names of the task's labels, in order; empty where the format has none.
+        train: whether the features are for training: gold answers are looked up.
+    """
 
-    @property
-    def trainable(self) -> bool:
-        """Whether the format has a head and a loss."""
+    encoder: Encoder
+    max_length: int
+    labels: Sequence[str]
+    train: bool
+
+
+class Initial(NamedTuple):
+    """Where the start weights of a head come from: a generator of their own and a standard deviation."""
+
+    generator: torch.Generator
+    std: float
+
+    def linear(self, inputs: int, outputs: int) -> nn.Linear:
+        """A linear layer with normal weights and zero bias, drawn from the generator alone (never the global state)."""
+        layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+        with torch.no_grad():
+            layer.weight.normal_(0.0, self.std, generator=self.generator)
+            layer.bias.zero_()
+        return layer
+
+
+class Format(ABC):
+    """Head, loss and decoding of one kind of task; see the module docstring for the order of calls.
+
+    A format says what its features are, which tensors its loss needs, which head it has and how a result reads as text.
+    The loss is a cross-entropy of ``logits`` and the field ``target``, a result the index of the highest logit, unless
+    the format says otherwise.
+
+    Attributes:
+        name: of the format.
+        trainable: whether it has a head with weights and a loss.
+        whole_batch: whether the loss compares the examples of a batch with each other, so that no batch may be cut.
+    """
+
+    __slots__ = ()
+    name: ClassVar[str]
+    trainable: ClassVar[bool] = True
+    whole_batch: ClassVar[bool] = False
 
     def encode(
         self, examples: Sequence[Example], tokenizer: Any, *, max_length: int, labels: Sequence[str], train: bool
     ) -> list[Feature]:
-        """Turn examples into features, every example into at least one unless ``train`` allows dropping it."""
+        """Turn examples into features: at least one each, except for sentences of which no word has a token.
+
+        Args:
+            tokenizer: see `encoder_for`.
+            max_length: tokens of the longest sequence, special tokens included.
+            labels: names of the task's labels; predictions point into them.
+            train: whether the features are for training (span answers are looked up for training alone).
+        """
+        return list(self.features(examples, Encoding(encoder_for(tokenizer), max_length, labels, train)))
+
+    @abstractmethod
+    def features(self, examples: Sequence[Any], encoding: Encoding) -> Iterable[Feature]:
+        """The features of all examples, in their order."""
 
     def collate(self, features: Sequence[Feature], *, pad_id: int) -> Batch:
         """Pad features to one batch of the width of the longest sequence."""
+        ids, mask = pad_sequences(features, pad_id=pad_id)
+        fields, reads = self.fields(features, ids.shape)
+        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), self.sizes(features), fields, reads)
+
+    @abstractmethod
+    def fields(self, features: Sequence[Feature], shape: tuple[int, int]) -> tuple[dict[str, Tensor], Reads | None]:
+        """The format's own tensors of a batch, and what its head reads.
+
+        Args:
+            shape: ``(rows, width)`` of the padded batch.
+        """
+
+    def sizes(self, features: Sequence[Feature]) -> tuple[int, ...]:
+        """Outputs that belong to each feature: one per row."""
+        return tuple(feature.rows for feature in features)
 
     def make_head(
         self, hidden_size: int, labels: Sequence[str], *, generator: torch.Generator, std: float = HEAD_INIT_STD
     ) -> nn.Module:
         """A fresh head, called as ``head(hidden_states, batch)`` with hidden states ``(rows, width, hidden)``."""
+        return self.head(hidden_size, len(labels), Initial(generator, std))
+
+    @abstractmethod
+    def head(self, hidden_size: int, labels: int, initial: Initial) -> nn.Module:
+        """A fresh head for this number of labels."""
+
+    def logits(self, outputs: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002 - some need the batch
+        """What the loss compares with ``target`` and of which the highest wins: float32, ``(targets, classes)``."""
+        return outputs.float()
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
-        """Summed cross-entropy of head outputs."""
+        """Cross-entropy summed over the targets (examples, words, or hidden tokens)."""
+        target = batch.fields["target"]
+        return Loss(functional.cross_entropy(self.logits(outputs, batch), target, reduction="sum"), len(target))
 
     def results(self, outputs: Tensor, batch: Batch) -> list[Any]:
-        """What decoding needs from head outputs, one small numpy value per feature."""
+        """What decoding needs from head outputs, one small value per feature: the index of the highest logit."""
+        return self.logits(outputs, batch).argmax(dim=-1).tolist()
 
+    @abstractmethod
     def decode(
         self, results: Sequence[Any], features: Sequence[Feature], examples: Sequence[Example], labels: Sequence[str]
     ) -> list[str]:
         """One prediction per example; ``results`` in the order of ``features``."""
-
-
-def whole_batch(fmt: Format) -> bool:
-    """Whether the loss compares the examples of a batch with each other, so that a batch cannot be cut into parts."""
-    return bool(getattr(fmt, "whole_batch", False))
 
 
 def pad_sequences(features: Sequence[Feature], *, pad_id: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -141,34 +217,32 @@ def pad_sequences(features: Sequence[Feature], *, pad_id: int) -> tuple[NDArray[
     return ids, mask
 
 
-def new_linear(inputs: int, outputs: int, *, generator: torch.Generator, std: float) -> nn.Linear:
-    """A linear layer with normal weights and zero bias, drawn from ``generator`` alone (never the global state)."""
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
-    with torch.no_grad():
-        layer.weight.normal_(0.0, std, generator=generator)
-        layer.bias.zero_()
-    return layer
-
-
 class SentenceHead(nn.Module):
     """Dense, tanh, output on the first token, as in the classification head of XLM-R.
 
     Args:
         hidden_size: width of the backbone.
         outputs: labels, or 1 where rows compete with each other.
-        generator: source of the initial weights.
-        std: standard deviation of the initial weights.
+        initial: source of the start weights.
     """
 
-    def __init__(self, hidden_size: int, outputs: int, *, generator: torch.Generator, std: float) -> None:
+    def __init__(self, hidden_size: int, outputs: int, initial: Initial) -> None:
         super().__init__()
-        self.dense = new_linear(hidden_size, hidden_size, generator=generator, std=std)
-        self.out = new_linear(hidden_size, outputs, generator=generator, std=std)
+        self.dense = initial.linear(hidden_size, hidden_size)
+        self.out = initial.linear(hidden_size, outputs)
 
     def forward(self, hidden_states: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002 - all heads are called alike
         """Logits of shape ``(rows, outputs)``."""
         logits: Tensor = self.out(torch.tanh(self.dense(hidden_states[:, 0])))
         return logits
+
+
+def by_example(texts: Iterable[str], features: Sequence[Feature], examples: Sequence[Example]) -> list[str]:
+    """The text of each feature at the place of its example."""
+    predictions = [""] * len(examples)
+    for feature, text in zip(features, texts, strict=True):
+        predictions[feature.example] = text
+    return predictions
 
 
 def label_ids(labels: Sequence[str]) -> dict[str, int]:

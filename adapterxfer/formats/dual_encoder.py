@@ -10,66 +10,47 @@ cross-entropy over the batch from queries to candidates). Differs from it in the
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adapterxfer.data.examples import Example
-from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, new_linear, pad_sequences
+from adapterxfer.data.examples import Example, RetrievalExample
+from adapterxfer.formats.base import Batch, Encoding, Feature, Format, Initial, Loss
 from adapterxfer.formats.retrieval import by_feature, decode_pairs, pair_sequences
-from adapterxfer.formats.tokenization import encoder_for
 
 SCALE = 100.0
 """Start value of what cosines are multiplied with before the softmax."""
 
 
 @dataclass(frozen=True, slots=True)
-class DualEncoder:
+class DualEncoder(Format):
     """Queries and candidates by the same head, compared by cosine.
 
     Attributes:
         lengths: most tokens of a query and of a candidate, special tokens included; None for the model's limit.
-        whole_batch: the loss of an example depends on the others of its batch.
     """
 
     lengths: tuple[int, int] | None = None
-    name: Literal["retrieval"] = "retrieval"
-    trainable: bool = True
-    whole_batch: bool = True
+    name: ClassVar[str] = "retrieval"
+    whole_batch: ClassVar[bool] = True
 
-    def encode(
-        self,
-        examples: Sequence[Example],
-        tokenizer: Any,
-        *,
-        max_length: int,
-        labels: Sequence[str],  # noqa: ARG002
-        train: bool,  # noqa: ARG002
-    ) -> list[Feature]:
+    def features(self, examples: Sequence[RetrievalExample], encoding: Encoding) -> Iterator[Feature]:
         """One feature per example with two sequences, the query and its candidate; the target says which is which."""
-        sides = pair_sequences(encoder_for(tokenizer), examples, self.lengths, max_length)
-        return [Feature(sequences, [True, False], index) for index, sequences in enumerate(sides)]
+        for index, sequences in enumerate(pair_sequences(examples, encoding, self.lengths)):
+            yield Feature(sequences, [True, False], index)
 
-    def collate(self, features: Sequence[Feature], *, pad_id: int) -> Batch:
+    def fields(self, features: Sequence[Feature], shape: tuple[int, int]) -> tuple[dict[str, Tensor], None]:
         """Field ``query``: shape ``(rows,)``, true at queries."""
-        ids, mask = pad_sequences(features, pad_id=pad_id)
-        fields = {"query": torch.tensor([query for feature in features for query in feature.target])}
-        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), tuple(f.rows for f in features), fields)
+        del shape
+        return {"query": torch.tensor([query for feature in features for query in feature.target])}, None
 
-    def make_head(
-        self,
-        hidden_size: int,
-        labels: Sequence[str],  # noqa: ARG002
-        *,
-        generator: torch.Generator,
-        std: float = HEAD_INIT_STD,
-    ) -> nn.Module:
+    def head(self, hidden_size: int, labels: int, initial: Initial) -> PoolingHead:  # noqa: ARG002 - embeds only
         """Embeddings of shape ``(rows, hidden)``; those of queries are multiplied with the trained scale."""
-        return PoolingHead(hidden_size, generator=generator, std=std)
+        return PoolingHead(hidden_size, initial)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Cross-entropy of each query over all candidates of the batch, summed over queries."""
@@ -96,9 +77,9 @@ class DualEncoder:
 class PoolingHead(nn.Module):
     """Dense layer and tanh on the first token, length 1, and the scale of queries."""
 
-    def __init__(self, hidden_size: int, *, generator: torch.Generator, std: float) -> None:
+    def __init__(self, hidden_size: int, initial: Initial) -> None:
         super().__init__()
-        self.dense = new_linear(hidden_size, hidden_size, generator=generator, std=std)
+        self.dense = initial.linear(hidden_size, hidden_size)
         self.log_scale = nn.Parameter(torch.tensor(math.log(SCALE)))
 
     def forward(self, hidden_states: Tensor, batch: Batch) -> Tensor:

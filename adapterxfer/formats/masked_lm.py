@@ -17,7 +17,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, overload
+from typing import Any, ClassVar, overload
 
 import numpy as np
 import torch
@@ -27,8 +27,8 @@ from torch.nn import functional
 
 from adapterxfer.data.examples import Example
 from adapterxfer.errors import StageError
-from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, new_linear, pad_sequences
-from adapterxfer.formats.reads import reads_of
+from adapterxfer.formats.base import Batch, Encoding, Feature, Format, Initial
+from adapterxfer.formats.reads import Reads, reads_of
 
 NAME = "mlm"
 """Name of the objective among the tasks of a training."""
@@ -97,12 +97,12 @@ class MaskedTexts(Sequence[Feature]):
         replaced = rng.choice(hiding.ordinary, size=len(tokens))
         inputs = np.where(hidden & (fate < 0.8), hiding.mask_id, tokens)
         inputs = np.where(hidden & (fate >= 0.9), replaced, inputs)
-        places = np.flatnonzero(hidden)
-        return Feature([inputs.tolist()], (places.tolist(), tokens[places].tolist()), row)
+        positions = np.flatnonzero(hidden)
+        return Feature([inputs.tolist()], (positions.tolist(), tokens[positions].tolist()), row)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MaskedLm:
+class MaskedLm(Format):
     """Head and loss of masked language modelling.
 
     Attributes:
@@ -114,54 +114,35 @@ class MaskedLm:
     vocabulary: int
     start: Mapping[str, Tensor] | None = None
     norm_eps: float = 1e-5
-    name: Any = "masked_lm"
-    trainable: bool = True
+    name: ClassVar[str] = "masked_lm"
 
-    def encode(
-        self,
-        examples: Sequence[Example],
-        tokenizer: Any,
-        *,
-        max_length: int,
-        labels: Sequence[str],
-        train: bool,
-    ) -> list[Feature]:
+    def features(self, examples: Sequence[Any], encoding: Encoding) -> list[Feature]:
         """Always refused: texts are no examples of a task; see `MaskedTexts`.
 
         Raises:
             StageError: always.
         """
-        del examples, tokenizer, max_length, labels, train
+        del examples, encoding
         raise self._refusal()
 
-    def collate(self, features: Sequence[Feature], *, pad_id: int) -> Batch:
+    def fields(self, features: Sequence[Feature], shape: tuple[int, int]) -> tuple[dict[str, Tensor], Reads]:
         """Fields ``row``, ``column`` and ``target`` of the hidden tokens, each of shape ``(hidden tokens,)``."""
-        ids, mask = pad_sequences(features, pad_id=pad_id)
         columns = [feature.target[0] for feature in features]
         fields = {
-            "row": torch.tensor([row for row, places in enumerate(columns) for _ in places]),
-            "column": torch.tensor([place for places in columns for place in places]),
+            "row": torch.tensor([row for row, positions in enumerate(columns) for _ in positions]),
+            "column": torch.tensor([position for positions in columns for position in positions]),
             "target": torch.tensor([token for feature in features for token in feature.target[1]]),
         }
-        read = np.zeros(ids.shape, dtype=bool)
+        read = np.zeros(shape, dtype=bool)
         read[fields["row"].numpy(), fields["column"].numpy()] = True
-        sizes = (1,) * len(features)
-        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), sizes, fields, reads_of(read))
+        return fields, reads_of(read)
 
-    def make_head(
-        self, hidden_size: int, labels: Sequence[str], *, generator: torch.Generator, std: float = HEAD_INIT_STD
-    ) -> nn.Module:
+    def head(self, hidden_size: int, labels: int, initial: Initial) -> LanguageModelHead:  # noqa: ARG002 - no labels
         """A `LanguageModelHead`, to be tied to its backbone before use."""
-        del labels
-        head = LanguageModelHead(hidden_size, self.vocabulary, generator=generator, std=std, eps=self.norm_eps)
+        head = LanguageModelHead(hidden_size, self.vocabulary, initial, eps=self.norm_eps)
         if self.start is not None:
             head.load_state_dict({name: self.start[name].float() for name in START})
         return head
-
-    def loss(self, outputs: Tensor, batch: Batch) -> Loss:
-        """Cross-entropy summed over hidden tokens."""
-        target = batch.fields["target"]
-        return Loss(functional.cross_entropy(outputs.float(), target, reduction="sum"), len(target))
 
     def results(self, outputs: Tensor, batch: Batch) -> list[Any]:
         """Always refused.
@@ -193,15 +174,13 @@ class LanguageModelHead(nn.Module):
     Args:
         hidden_size: width of the backbone.
         vocabulary: rows of its word embeddings.
-        generator, std: of the dense layer's start values.
+        initial: source of the dense layer's start weights.
         eps: of the norm.
     """
 
-    def __init__(
-        self, hidden_size: int, vocabulary: int, *, generator: torch.Generator, std: float, eps: float
-    ) -> None:
+    def __init__(self, hidden_size: int, vocabulary: int, initial: Initial, *, eps: float) -> None:
         super().__init__()
-        self.dense = new_linear(hidden_size, hidden_size, generator=generator, std=std)
+        self.dense = initial.linear(hidden_size, hidden_size)
         self.layer_norm = nn.LayerNorm(hidden_size, eps=eps)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
         # In a tuple, so that the table is no part of this module: it trains and is stored with the backbone, or not.

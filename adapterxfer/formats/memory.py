@@ -9,7 +9,7 @@ _WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether less at once would have helped."""
+    """Whether this error is an allocation that failed, so that the same work in smaller batches may succeed."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _WORDS)

@@ -43,7 +43,7 @@ def get_format(name: str, protocol: str = "") -> Format:
         raise DataError(f"format '{name}' does not exist", fix=f"use one of: {', '.join(FORMATS)}")
     parts = protocol.split("/")
     module, kind = (DUAL_ENCODER if name == "retrieval" and "dual-encoder" in parts else FORMATS[name]).split(":")
-    made = getattr(import_module(module), kind)
+    format_class = getattr(import_module(module), kind)
     options: dict[str, Any] = {}
     if name == "span_qa" and (limit := _MAX_ANSWER.search(protocol)):
         options["max_answer_tokens"] = int(limit.group(1))
@@ -55,7 +55,7 @@ def get_format(name: str, protocol: str = "") -> Format:
         options["from_english"] = "from-english" in parts
         options["special_tokens"] = any(part.endswith("mean-pool-special") for part in parts)
         options["centred"] = "uncentred" not in parts
-    return cast("Format", made(**options))
+    return cast("Format", format_class(**options))
 
 
 def format_of_head(name: str) -> Format:

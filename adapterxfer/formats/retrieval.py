@@ -7,9 +7,9 @@ encoders.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from adapterxfer.data.examples import Example, RetrievalExample
 from adapterxfer.errors import VariantError
-from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, pad_sequences
-from adapterxfer.formats.tokenization import Encoder, encoder_for
+from adapterxfer.formats.base import Batch, Encoding, Feature, Format, Initial, Loss
+from adapterxfer.formats.tokenization import Encoder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,16 +28,18 @@ SIMILARITY_DIGITS = 9
 
 
 def pair_sequences(
-    encoder: Encoder, examples: Sequence[Example], lengths: tuple[int, int] | None, max_length: int
+    examples: Sequence[RetrievalExample], encoding: Encoding, lengths: tuple[int, int] | None
 ) -> list[list[list[int]]]:
     """Token ids of both texts of each example, cut to their limits.
 
     Args:
-        lengths: most tokens of a query and of what it searches, special tokens included; None for ``max_length``.
+        lengths: most tokens of a query and of what it searches, special tokens included; None for the model's limit.
     """
-    pairs = cast("Sequence[RetrievalExample]", examples)
-    texts = zip(encoder.texts([e.text for e in pairs]), encoder.texts([e.translation for e in pairs]), strict=True)
-    limits = [min(max_length, limit) for limit in lengths or (max_length, max_length)]
+    encoder, longest = encoding.encoder, encoding.max_length
+    texts = zip(
+        encoder.texts([e.text for e in examples]), encoder.texts([e.translation for e in examples]), strict=True
+    )
+    limits = [min(longest, limit) for limit in lengths or (longest, longest)]
     return [[encoder.build_single(ids, limit) for ids, limit in zip(tokens, limits, strict=True)] for tokens in texts]
 
 
@@ -47,7 +49,7 @@ def by_feature(outputs: Tensor, batch: Batch) -> list[NDArray[np.float32]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Retrieval:
+class Retrieval(Format):
     """Queries of each language search the English side of the same language's examples; cosine, nearest neighbour.
 
     Attributes:
@@ -61,48 +63,31 @@ class Retrieval:
     special_tokens: bool = False
     centred: bool = True
     lengths: tuple[int, int] | None = None
-    name: Literal["retrieval"] = "retrieval"
-    trainable: bool = False
+    name: ClassVar[str] = "retrieval"
+    trainable: ClassVar[bool] = False
 
-    def encode(
-        self,
-        examples: Sequence[Example],
-        tokenizer: Any,
-        *,
-        max_length: int,
-        labels: Sequence[str],  # noqa: ARG002
-        train: bool,  # noqa: ARG002
-    ) -> list[Feature]:
+    def features(self, examples: Sequence[RetrievalExample], encoding: Encoding) -> Iterator[Feature]:
         """One feature per example with two sequences, the sentence and its translation.
 
         The target holds the first and one-past-last position that count in the mean, per sequence.
         """
-        encoder = encoder_for(tokenizer)
-        sides = pair_sequences(encoder, examples, self.lengths, max_length)
-        return [
-            Feature(sequences, [self.bounds(encoder, ids) for ids in sequences], index)
-            for index, sequences in enumerate(sides)
-        ]
+        for index, sequences in enumerate(pair_sequences(examples, encoding, self.lengths)):
+            yield Feature(sequences, [self.bounds(encoding.encoder, ids) for ids in sequences], index)
 
     def bounds(self, encoder: Encoder, sequence: Sequence[int]) -> tuple[int, int]:
         """First and one-past-last position that count in the mean."""
         before, after = (0, 0) if self.special_tokens else map(len, encoder.single)
         return before, len(sequence) - after
 
-    def collate(self, features: Sequence[Feature], *, pad_id: int) -> Batch:
+    def fields(self, features: Sequence[Feature], shape: tuple[int, int]) -> tuple[dict[str, Tensor], None]:
         """Field ``content``: shape ``(rows, width)``, true at the text's own tokens."""
-        ids, mask = pad_sequences(features, pad_id=pad_id)
         bounds = np.array([bound for f in features for bound in f.target])
-        columns = np.arange(ids.shape[1])
-        content = (columns >= bounds[:, :1]) & (columns < bounds[:, 1:])
-        fields = {"content": torch.from_numpy(content)}
-        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), tuple(f.rows for f in features), fields)
+        columns = np.arange(shape[1])
+        return {"content": torch.from_numpy((columns >= bounds[:, :1]) & (columns < bounds[:, 1:]))}, None
 
-    def make_head(
-        self, hidden_size: int, labels: Sequence[str], *, generator: torch.Generator, std: float = HEAD_INIT_STD
-    ) -> nn.Module:
+    def head(self, hidden_size: int, labels: int, initial: Initial) -> MeanPooling:
         """Mean pooling, without weights: ``(rows, hidden)``."""
-        del hidden_size, labels, generator, std
+        del hidden_size, labels, initial
         return MeanPooling()
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
@@ -155,8 +140,8 @@ def decode_pairs(
         first, second = embeddings[indices, 0], embeddings[indices, 1]
         sides = (second, first) if from_english else (first, second)
         nearest = nearest_neighbours(*sides, centred=centred)
-        for index, found in zip(indices, nearest.tolist(), strict=True):
-            predictions[index] = examples[indices[found]].example_id
+        for index, winner in zip(indices, nearest.tolist(), strict=True):
+            predictions[index] = examples[indices[winner]].example_id
     return predictions
 
 

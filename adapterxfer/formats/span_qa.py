@@ -6,9 +6,9 @@ detokenisation, no re-alignment. Long contexts become overlapping windows; the b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adapterxfer.data.examples import Example, SpanExample
-from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, new_linear, pad_sequences
-from adapterxfer.formats.reads import reads_of
-from adapterxfer.formats.tokenization import Encoder, Pieces, encoder_for
+from adapterxfer.formats.base import Batch, Encoding, Feature, Format, Initial, Loss
+from adapterxfer.formats.reads import Reads, reads_of
+from adapterxfer.formats.tokenization import Encoder, Pieces
 
 
 class SpanTarget(NamedTuple):
@@ -38,7 +38,7 @@ class SpanTarget(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SpanQa:
+class SpanQa(Format):
     """Start and end of the answer, chosen jointly.
 
     Attributes:
@@ -51,31 +51,19 @@ class SpanQa:
     max_answer_tokens: int = 30
     overlap: int = 128
     null_threshold: float | None = None
-    name: Literal["span_qa"] = "span_qa"
-    trainable: bool = True
+    name: ClassVar[str] = "span_qa"
 
-    def encode(
-        self,
-        examples: Sequence[Example],
-        tokenizer: Any,
-        *,
-        max_length: int,
-        labels: Sequence[str],  # noqa: ARG002
-        train: bool,
-    ) -> list[Feature]:
+    def features(self, examples: Sequence[SpanExample], encoding: Encoding) -> Iterator[Feature]:
         """One feature per window. Training uses the first answer; windows without it point at the first token."""
-        encoder = encoder_for(tokenizer)
-        items = cast("Sequence[SpanExample]", examples)
-        questions = encoder.texts([e.question for e in items])
-        contexts = encoder.texts_with_spans([e.context for e in items])
-        features = []
-        for index, (example, question, context) in enumerate(zip(items, questions, contexts, strict=True)):
+        encoder = encoding.encoder
+        questions = encoder.texts([e.question for e in examples])
+        contexts = encoder.texts_with_spans([e.context for e in examples])
+        for index, (example, question, context) in enumerate(zip(examples, questions, contexts, strict=True)):
             answer = None
-            if train and example.answers:
+            if encoding.train and example.answers:
                 answer = answer_tokens(context.spans, example.answer_starts[0], len(example.answers[0]))
-            for sequence, target in self._windows(encoder, question, context, answer, max_length):
-                features.append(Feature([sequence], target, index))
-        return features
+            for sequence, target in self._windows(encoder, question, context, answer, encoding.max_length):
+                yield Feature([sequence], target, index)
 
     def _windows(
         self,
@@ -101,11 +89,10 @@ class SpanQa:
             windows.append((sequence, SpanTarget(start_position, end_position, first, context.spans[begin:end])))
         return windows
 
-    def collate(self, features: Sequence[Feature], *, pad_id: int) -> Batch:
+    def fields(self, features: Sequence[Feature], shape: tuple[int, int]) -> tuple[dict[str, Tensor], Reads]:
         """Fields ``start``, ``end`` ``(rows,)`` and ``allowed`` ``(rows, width)``: where a span may start or end."""
-        ids, mask = pad_sequences(features, pad_id=pad_id)
-        targets = [cast("SpanTarget", f.target) for f in features]
-        allowed = np.zeros(mask.shape, dtype=bool)
+        targets: list[SpanTarget] = [f.target for f in features]
+        allowed = np.zeros(shape, dtype=bool)
         for row, target in enumerate(targets):
             allowed[row, target.first : target.first + len(target.spans)] = [start < end for start, end in target.spans]
         fields = {
@@ -115,19 +102,11 @@ class SpanQa:
         }
         read = allowed.copy()
         read[:, 0] = True  # what windows without an answer point at
-        sizes = (1,) * len(features)
-        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), sizes, fields, reads_of(read))
+        return fields, reads_of(read)
 
-    def make_head(
-        self,
-        hidden_size: int,
-        labels: Sequence[str],  # noqa: ARG002
-        *,
-        generator: torch.Generator,
-        std: float = HEAD_INIT_STD,
-    ) -> nn.Module:
+    def head(self, hidden_size: int, labels: int, initial: Initial) -> SpanHead:  # noqa: ARG002 - spans have no labels
         """Start and end logits, shape ``(rows, width, 2)``."""
-        return SpanHead(hidden_size, generator=generator, std=std)
+        return SpanHead(hidden_size, initial)
 
     def loss(self, outputs: Tensor, batch: Batch) -> Loss:
         """Mean of the start and end cross-entropies, over context and first token only, summed over windows."""
@@ -179,9 +158,9 @@ class SpanQa:
 class SpanHead(nn.Module):
     """A linear layer with one output for starts and one for ends."""
 
-    def __init__(self, hidden_size: int, *, generator: torch.Generator, std: float) -> None:
+    def __init__(self, hidden_size: int, initial: Initial) -> None:
         super().__init__()
-        self.out = new_linear(hidden_size, 2, generator=generator, std=std)
+        self.out = initial.linear(hidden_size, 2)
 
     def forward(self, hidden_states: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002 - all heads are called alike
         """Logits of shape ``(rows, width, 2)``."""

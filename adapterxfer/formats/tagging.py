@@ -7,19 +7,18 @@ not fit are split at word borders, so every word gets exactly one prediction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from adapterxfer.data.examples import Example, TaggingExample
-from adapterxfer.formats.base import HEAD_INIT_STD, Batch, Feature, Loss, label_ids, new_linear, pad_sequences
-from adapterxfer.formats.reads import reads_of
-from adapterxfer.formats.tokenization import Encoder, encoder_for
+from adapterxfer.formats.base import Batch, Encoding, Feature, Format, Initial, label_ids
+from adapterxfer.formats.reads import Reads, reads_of
+from adapterxfer.formats.tokenization import Encoder
 
 
 class WordTargets(NamedTuple):
@@ -31,57 +30,39 @@ class WordTargets(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Tagging:
+class Tagging(Format):
     """Tags from the first real sub-token of each word."""
 
-    name: Literal["tagging"] = "tagging"
-    trainable: bool = True
+    name: ClassVar[str] = "tagging"
 
-    def encode(
-        self,
-        examples: Sequence[Example],
-        tokenizer: Any,
-        *,
-        max_length: int,
-        labels: Sequence[str],
-        train: bool,  # noqa: ARG002
-    ) -> list[Feature]:
+    def features(self, examples: Sequence[TaggingExample], encoding: Encoding) -> Iterator[Feature]:
         """One feature per window of a sentence; almost always one."""
-        encoder, ids = encoder_for(tokenizer), label_ids(labels)
-        sentences = cast("Sequence[TaggingExample]", examples)
-        features = []
-        for index, (example, words) in enumerate(
-            zip(sentences, encoder.words([e.words for e in sentences]), strict=True)
-        ):
+        encoder, ids = encoding.encoder, label_ids(encoding.labels)
+        sentences = encoder.words([e.words for e in examples])
+        for index, (example, words) in enumerate(zip(examples, sentences, strict=True)):
             tags = [ids[tag] for tag in example.tags]
-            features += [Feature([ids_], target, index) for ids_, target in _windows(encoder, words, tags, max_length)]
-        return features
+            for sequence, target in _windows(encoder, words, tags, encoding.max_length):
+                yield Feature([sequence], target, index)
 
-    def collate(self, features: Sequence[Feature], *, pad_id: int) -> Batch:
+    def fields(self, features: Sequence[Feature], shape: tuple[int, int]) -> tuple[dict[str, Tensor], Reads]:
         """Fields ``positions`` (into the flattened rows x width) and ``target``, each of shape ``(words,)``."""
-        ids, mask = pad_sequences(features, pad_id=pad_id)
-        width = ids.shape[1]
-        targets = [cast("WordTargets", f.target) for f in features]
-        positions = [row * width + p for row, target in enumerate(targets) for p in target.positions]
-        read = np.zeros(ids.shape, dtype=bool)
+        targets: list[WordTargets] = [f.target for f in features]
+        positions = [row * shape[1] + p for row, target in enumerate(targets) for p in target.positions]
+        read = np.zeros(shape, dtype=bool)
         read.reshape(-1)[positions] = True
         fields = {
             "positions": torch.tensor(positions, dtype=torch.int64),
             "target": torch.tensor([tag for target in targets for tag in target.tags], dtype=torch.int64),
         }
-        sizes = tuple(len(target.positions) for target in targets)
-        return Batch(torch.from_numpy(ids), torch.from_numpy(mask), sizes, fields, reads_of(read))
+        return fields, reads_of(read)
 
-    def make_head(
-        self, hidden_size: int, labels: Sequence[str], *, generator: torch.Generator, std: float = HEAD_INIT_STD
-    ) -> nn.Module:
+    def sizes(self, features: Sequence[Feature]) -> tuple[int, ...]:
+        """Words of each feature."""
+        return tuple(len(feature.target.positions) for feature in features)
+
+    def head(self, hidden_size: int, labels: int, initial: Initial) -> WordHead:
         """Logits of shape ``(words, labels)``."""
-        return WordHead(hidden_size, len(labels), generator=generator, std=std)
-
-    def loss(self, outputs: Tensor, batch: Batch) -> Loss:
-        """Cross-entropy summed over words."""
-        total = functional.cross_entropy(outputs.float(), batch.fields["target"], reduction="sum")
-        return Loss(total, sum(batch.sizes))
+        return WordHead(hidden_size, labels, initial)
 
     def results(self, outputs: Tensor, batch: Batch) -> list[Any]:
         """Indices of the best tags, one array per feature."""
@@ -108,9 +89,9 @@ class Tagging:
 class WordHead(nn.Module):
     """A linear layer on the labelled tokens only: padding and continuation tokens cost nothing."""
 
-    def __init__(self, hidden_size: int, outputs: int, *, generator: torch.Generator, std: float) -> None:
+    def __init__(self, hidden_size: int, outputs: int, initial: Initial) -> None:
         super().__init__()
-        self.out = new_linear(hidden_size, outputs, generator=generator, std=std)
+        self.out = initial.linear(hidden_size, outputs)
 
     def forward(self, hidden_states: Tensor, batch: Batch) -> Tensor:
         """Logits of shape ``(words, outputs)``."""

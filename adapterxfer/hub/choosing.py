@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from adapterxfer.catalog import ORACLE
 from adapterxfer.errors import BundleError
 from adapterxfer.hub.evidence import TRAINING_KINDS
 from adapterxfer.plan import Plan
+from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.report.sharing import bundle_name
 from adapterxfer.store.keys import Stage
 
@@ -70,11 +71,6 @@ def _intermediates(plan: Plan, key: str) -> Iterator[str]:
 
 def _name(plan: Plan, stage: Stage) -> str:
     labels, recipe = stage.labels, plan.recipe
-    return bundle_name(
-        str(labels["backbone"]),
-        str(labels["variant"]),
-        str(labels["intermediate"]),
-        str(labels["target"]),
-        adapter=str(labels["adapter"]) if len(recipe.adapters) > 1 else "",
-        seed=None if labels["seed"] == recipe.seeds[0] else int(labels["seed"]),
-    )
+    axes = Axes(**{axis: labels[axis] for axis in AXES})
+    shown = axes if len(recipe.adapters) > 1 else replace(axes, adapter="")
+    return bundle_name(shown, first_seed=axes.seed == recipe.seeds[0])

@@ -33,7 +33,7 @@ TITLE_LENGTH, DESCRIPTION_LENGTH, NOTE_LENGTH = 60, 150, 500
 """Limits of the Hub for collections, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One bundle in the index.
 

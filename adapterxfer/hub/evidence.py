@@ -16,8 +16,10 @@ from adapterxfer.catalog import ORACLE, tasks, world_languages
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.hub.licences import facts_of
 from adapterxfer.plan import Cell, Plan
+from adapterxfer.recipe.axes import AXES, Axes
+from adapterxfer.recipe.fields import NONE
 from adapterxfer.report.findings import find
-from adapterxfer.report.model import Effect
+from adapterxfer.report.model import Effect, columns
 from adapterxfer.report.results import Results, cell_of
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study, build_study
@@ -26,9 +28,8 @@ from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.store import Store
 
 SCHEMA = 1
-_GAIN_FIELDS = (
-    "target", "intermediate", "variant", "estimate", "low", "high", "p_adjusted", "verdict", "remark", "seeds",
-)  # fmt: skip
+_GAIN_AXES = tuple(axis for axis in reversed(AXES) if axis in columns(Effect) and axis != "backbone")
+_GAIN_FIELDS = (*_GAIN_AXES, "estimate", "low", "high", "p_adjusted", "verdict", "remark", "seeds")
 TRAINING_KINDS = ("train_intermediate", "train_target", "train_fusion", "merge")
 
 
@@ -147,18 +148,23 @@ def _scores(study: Study, results: Results, settings: ReportSettings) -> list[di
 
 def _gains(plan: Plan, store: Store, own: Sequence[Cell], settings: ReportSettings) -> list[dict[str, Any]]:
     """Zero-shot gains of the bundled variant over the same variant without its intermediate task."""
-    wanted = {(cell.backbone, cell.intermediate, cell.target): cell for cell in own if cell.intermediate != "none"}
+    wanted = {_pair(cell): cell for cell in own if cell.intermediate != NONE}
     if not wanted:
         return []
     rows = []
     for effect in _effects(plan, store, settings):
-        cell = wanted.get((effect["backbone"], effect["intermediate"], effect["target"]))
+        cell = wanted.get(_pair(Axes(**{axis: effect[axis] for axis in AXES if axis in effect})))
         if cell is None or effect["kind"] != "gain" or effect["group_kind"] != "zero-shot":
             continue
         variant, _, adapter = str(effect["variant"]).partition(" ")
         if variant == cell.variant and adapter in ("", cell.adapter):
             rows.append({name: effect.get(name, "") for name in _GAIN_FIELDS})
     return rows
+
+
+def _pair(axes: Axes) -> Axes:
+    """Where a gain stands: its variant is looked at apart, since tables name it with its adapter."""
+    return Axes(backbone=axes.backbone, intermediate=axes.intermediate, target=axes.target)
 
 
 def _effects(plan: Plan, store: Store, settings: ReportSettings) -> list[Mapping[str, Any]]:
@@ -172,8 +178,7 @@ def _effects(plan: Plan, store: Store, settings: ReportSettings) -> list[Mapping
 
 
 def _plain(effect: Effect) -> dict[str, Any]:
-    names = Effect.__dataclass_fields__
-    return {name: getattr(effect, name) for name in names} | {
+    return {name: getattr(effect, name) for name in columns(Effect)} | {
         name: _number(getattr(effect, name)) for name in ("estimate", "low", "high", "p_adjusted")
     }
 

@@ -18,7 +18,7 @@ FREE = 2
 """Highest rank of a licence that needs no word in the recipe: attribution and share-alike."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WantedAdapter:
     """What a recipe asks of a published adapter; None where it is not known.
 

@@ -7,10 +7,12 @@ a training (dropout, start values) is left alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from adapterxfer.hub import peft_keys
 from adapterxfer.hub.library_files import BOTTLENECKS, LORA_ALPHA, PEFT
 
 _FUNCTION = (
@@ -27,17 +29,10 @@ _NAMED = {
 }  # fmt: skip
 """Configurations that AdapterHub abbreviates by a name: method and reduction factor."""
 
-_NEUTRAL: Mapping[str, Any] = {
-    "bias": "none", "fan_in_fan_out": False, "layers_to_transform": None, "layer_replication": None, "rank_pattern": {},
-    "alpha_pattern": {}, "lora_bias": False, "trainable_token_indices": None, "target_parameters": None,
-    "use_qalora": False, "use_bdlora": None, "alora_invocation_tokens": None,
-}  # fmt: skip
-"""Fields of peft that change the function, and the value at which they do not."""
-
 MORE = {"swish": "silu", "SiLU": "silu"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Foreign:
     """An adapter's own description, compared with a wanted method.
 
@@ -72,7 +67,7 @@ def describe(content: Mapping[str, Any], method: str) -> Foreign:
 def _adapters(content: Mapping[str, Any], method: str) -> Foreign:
     hidden = content.get("hidden_size")
     found = Foreign(
-        "adapters",
+        library="adapters",
         name=str(content.get("name") or ""),
         base=str(content.get("model_name") or ""),
         model_type=content.get("model_type") if isinstance(content.get("model_type"), str) else None,
@@ -97,6 +92,11 @@ def _adapters(content: Mapping[str, Any], method: str) -> Foreign:
         value = config.get(key, default)
         if _plain(value) != _plain(wanted):
             found.differences.append(f"{key} is {value!r}; {method} has {wanted!r}")
+    for key in sorted(config.keys() - BOTTLENECKS[method].keys() - {"reduction_factor", "architecture"}):
+        if config[key] not in (None, False, "", [], {}):
+            found.differences.append(f"{key} is {config[key]!r}, which nobody has compared with ours")
+    if config.get("architecture") is not None:
+        found.differences.append(f"architecture is {config['architecture']!r}; {method} is a bottleneck")
     factor = config.get("reduction_factor")
     if isinstance(factor, Mapping):
         factor = factor.get("default") if set(factor) == {"default"} else None
@@ -121,7 +121,7 @@ def _plain(value: Any) -> Any:
 def _peft(content: Mapping[str, Any], method: str) -> Foreign:
     revision = content.get("revision")
     found = Foreign(
-        "peft",
+        library="peft",
         base=str(content.get("base_model_name_or_path") or ""),
         revision=revision if isinstance(revision, str) and revision else None,
     )
@@ -132,10 +132,7 @@ def _peft(content: Mapping[str, Any], method: str) -> Foreign:
     for key in ("peft_type", "use_rslora", "use_dora"):
         if key in facts and content.get(key, False) != facts[key]:
             found.differences.append(f"{key} is {content.get(key, False)!r}; {method} has {facts[key]!r}")
-    for key, neutral in _NEUTRAL.items():
-        value = content.get(key, neutral)
-        if value != neutral and value is not None:
-            found.differences.append(f"{key} is {value!r}; ours has {neutral!r}")
+    found.differences += peft_keys.differences(content, str(facts["peft_type"]))
     if facts["peft_type"] == "IA3":
         found.size = 1
         return found
@@ -146,7 +143,7 @@ def _peft(content: Mapping[str, Any], method: str) -> Foreign:
         found.differences.append(f"its rank cannot be read (r {size!r})")
     if facts["peft_type"] == "LORA":
         alpha = content.get("lora_alpha", LORA_ALPHA)
-        if isinstance(alpha, int | float) and not isinstance(alpha, bool) and alpha > 0:
+        if isinstance(alpha, int | float) and not isinstance(alpha, bool) and 0 < alpha < math.inf:
             found.factor = float(alpha) / LORA_ALPHA
         else:
             found.differences.append(f"its scale cannot be read (lora_alpha {alpha!r})")

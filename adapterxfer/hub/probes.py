@@ -125,10 +125,20 @@ def as_example(format_name: str, values: Mapping[str, Any], labels: Sequence[str
             words = tuple(map(str, values["words"]))
             return TaggingExample("0", "0", "", words, (labels[0],) * len(words))
         case "span_qa":
-            return SpanExample("0", "0", "", str(values["question"]), str(values["context"]), (), ())
+            return SpanExample(
+                "0",
+                "0",
+                "",
+                question=str(values["question"]),
+                context=str(values["context"]),
+                answers=(),
+                answer_starts=(),
+            )
         case "multiple_choice":
             choices = tuple(map(str, values["choices"]))
-            return ChoiceExample("0", "0", "", str(values["context"]), str(values["question"]), choices, 0)
+            return ChoiceExample(
+                "0", "0", "", context=str(values["context"]), question=str(values["question"]), choices=choices, label=0
+            )
     raise BundleError(
         f"models with a head of format '{format_name}' cannot be bundled yet", fix="bundle a model of another format"
     )

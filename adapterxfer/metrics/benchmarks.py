@@ -2,8 +2,8 @@
 
 The facts stand with each task in the catalogue (`adapterxfer.catalog.InBenchmark`).
 
-Source: google-research/xtreme evaluate.py at commit 838c13b. Its list of LAReQA languages is empty and Mewsli-X has no
-average there; here both are scored in the languages of their data and averaged like all others.
+Source: google-research/xtreme evaluate.py at commit 838c13b. Its list of LAReQA languages is empty; here LAReQA is
+scored in the languages of its data and averaged like all others, but it is in none of the groups, as there.
 """
 
 from __future__ import annotations
@@ -85,3 +85,25 @@ BENCHMARKS: Mapping[str, Mapping[str, BenchmarkTask]] = {
     "xtreme-r": _tasks(revised=True),
 }
 """Benchmark -> task -> what its files hold."""
+
+_GROUPS = ("classification", "tagging", "qa", "retrieval", "multi_choice")
+
+
+def _groups(*, revised: bool) -> dict[str, tuple[str, ...]]:
+    places = {name: spec.benchmark for name, spec in task_specs().items() if spec.benchmark is not None}
+    groups = {
+        group: tuple(
+            name
+            for name in _tasks(revised=revised)
+            if group in (places[name].revised_groups if revised else places[name].xtreme_groups)
+        )
+        for group in _GROUPS
+    }
+    return {group: names for group, names in groups.items() if names}
+
+
+GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "xtreme": _groups(revised=False),
+    "xtreme-r": _groups(revised=True),
+}
+"""Benchmark -> group -> its tasks; a group's score is the plain mean of its tasks and exists where all are complete."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from adapterxfer.plan.build import build_plan
-from adapterxfer.plan.model import Cell, Plan, Refusal
+from adapterxfer.plan.cells import Cell
+from adapterxfer.plan.model import Plan, Refusal
 from adapterxfer.plan.sources import Sources
 
 __all__ = ["Cell", "Plan", "Refusal", "Sources", "build_plan"]

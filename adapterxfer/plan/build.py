@@ -6,6 +6,7 @@ import gc
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from adapterxfer.catalog import (
     CONTROLS,
@@ -15,18 +16,18 @@ from adapterxfer.catalog import (
     oracle_label,
     overlaps,
 )
-from adapterxfer.plan.model import Cell, Plan, Refusal
+from adapterxfer.plan.cells import CONTROL, Cell
+from adapterxfer.plan.model import Plan, Refusal
 from adapterxfer.plan.report_stage import add_report
 from adapterxfer.plan.select import Selection
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.plan.systems import FUSE, MERGE, SystemMaker
 from adapterxfer.plan.targets import HEAD_ONLY
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.models import AdapterSpec
 from adapterxfer.recipe.recipe import Recipe
-
-CONTROL = "control"
 
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
 _NO_MERGE = "there is no model of this target that could be merged with the intermediate's; use a soup"
@@ -100,11 +101,13 @@ class _Builder:
         named += [("adapter method", spec.method, METHODS[spec.method].available) for spec in recipe.adapters]
         return {(kind, name): True for kind, name, available in named if not available}
 
-    def _count_missing(self, backbone: str, variant: str, method: str, intermediate: str, target: str) -> None:
+    def _count_missing(self, axes: Axes) -> None:
         if not self.missing:
             return
-        parts = () if self.recipe.reused(backbone, intermediate) else self.recipe.parts_of(intermediate)
-        used = [("backbone", backbone), ("variant", variant), ("adapter method", method), ("task", target)]
+        reused = self.recipe.reused(axes.backbone, axes.intermediate)
+        parts = () if reused else self.recipe.parts_of(axes.intermediate)
+        used = [("backbone", axes.backbone), ("variant", axes.variant), ("task", axes.target)]
+        used += [("adapter method", axes.method)]
         used += [("task", part) for part in parts]
         for entry in used:
             if entry in self.missing:
@@ -121,7 +124,9 @@ class _Builder:
                     continue
                 for variant in self._variants(target):
                     for adapter in self._adapters(variant):
-                        yield from self._row(backbone, target, variant, adapter)
+                        label = adapter.label if adapter else ""
+                        row = Axes(backbone=backbone, variant=variant, adapter=label, target=target)
+                        yield from self._row(row, adapter)
 
     def _variants(self, target: str) -> list[str]:
         wanted = [name for name in self.recipe.variants if self.selection.wants("variant", name)]
@@ -136,79 +141,93 @@ class _Builder:
         wants = self.selection.wants_adapter
         return [spec for spec in self.recipe.adapters if wants(spec.method, spec.label)]
 
-    def _row(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None) -> Iterator[Cell]:
+    def _row(self, row: Axes, adapter: AdapterSpec | None) -> Iterator[Cell]:
         """All intermediates and seeds of one system."""
-        if variant == HEAD_ONLY:
-            yield from self._head_only(backbone, target)
+        if row.variant == HEAD_ONLY:
+            yield from self._head_only(row)
             return
-        total, inner = self.sizes[backbone]
-        method, label = (adapter.method, adapter.label) if adapter else ("", "")
         for intermediate in self.recipe.intermediate_tasks:
-            if not self.selection.wants("intermediate", intermediate) or not self._joins(variant, intermediate):
+            axes = replace(row, intermediate=intermediate)
+            if not self.selection.wants("intermediate", intermediate) or not self._joins(row.variant, intermediate):
                 continue
-            if self._refuse(variant, target, intermediate, adapter):
+            if self._refuse(axes, adapter):
                 continue
-            if adapter is None and self.recipe.reused(backbone, intermediate) is not None:
-                self._add_refusal(Refusal(variant, target, intermediate, _NO_WEIGHTS))
+            if adapter is None and self.recipe.reused(row.backbone, intermediate) is not None:
+                self._add_refusal(axes, _NO_WEIGHTS)
                 continue
             # Stand-ins share nothing but their names with the tasks that overlap.
             overlap = not self.recipe.world and any(
-                overlaps(part, target) for part in self.recipe.parts_of(intermediate)
+                overlaps(part, row.target) for part in self.recipe.parts_of(intermediate)
             )
             for seed in self.recipe.seeds:
-                if not self.selection.wants("seed", seed):
-                    continue
-                if not self.selection.keeps(backbone, variant, method, intermediate, target, seed):
-                    continue
-                self._count_missing(backbone, variant, method, intermediate, target)
-                model = self.systems.answering(backbone, target, variant, adapter, intermediate, seed)
-                above = adapter is not None and bool(adapter.language)
-                for also in (None, *self.recipe.also_of(target)):
-                    key = self.maker.predict(backbone, target, model=model, above_language=above, also=also)
-                    named = also.target(target) if also else target
-                    yield Cell(backbone, total, inner, variant, label, intermediate, named, seed, key, "", overlap)
-                yield from self._oracle(backbone, target, variant, adapter, intermediate, seed)
+                if self.selection.wants("seed", seed):
+                    yield from self._run(replace(axes, seed=seed), adapter, overlap=overlap)
 
-    def _oracle(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
-                seed: int) -> Iterator[Cell]:  # fmt: skip
+    def _run(self, axes: Axes, adapter: AdapterSpec | None, *, overlap: bool) -> Iterator[Cell]:
+        """One training run: a cell for every evaluation of its model, and its diagnostics."""
+        if not self.selection.keeps(axes):
+            return
+        self._count_missing(axes)
+        model = self.systems.answering(axes, adapter)
+        above = adapter is not None and bool(adapter.language)
+        for also in (None, *self.recipe.also_of(axes.target)):
+            key = self.maker.predict(axes.backbone, axes.target, model=model, above_language=above, also=also)
+            named = replace(axes, target=also.target(axes.target)) if also else axes
+            yield self._cell(named, key, overlap=overlap)
+        yield from self._oracle(axes, adapter)
+
+    def _cell(self, axes: Axes, key: str, *, control: str = "", overlap: bool = False) -> Cell:
+        """A cell with the sizes of its backbone; a control that needs no backbone has none."""
+        total, inner = self.sizes[axes.backbone] if axes.backbone else (0, 0)
+        return Cell(
+            **axes.values(),
+            parameters=total,
+            non_embedding_parameters=inner,
+            predict=key,
+            control=control,
+            overlap=overlap,
+        )
+
+    def _control(self, axes: Axes, key: str, name: str) -> Cell:
+        """The cell of a baseline; whatever it was trained with, it has no intermediate task that could be compared."""
+        stands = Axes(backbone=axes.backbone, variant=CONTROL, intermediate=NONE, target=axes.target, seed=axes.seed)
+        return self._cell(stands, key, control=name)
+
+    def _oracle(self, axes: Axes, adapter: AdapterSpec | None) -> Iterator[Cell]:
         """The same training with its weights selected by the target languages: a diagnostic beside the cell."""
-        if not self.recipe.has_oracle(target) or variant == MERGE:
+        if not self.recipe.has_oracle(axes.target) or axes.variant == MERGE:
             return
         if adapter is not None and adapter.language:
-            self._add_refusal(Refusal(variant, target, intermediate, _NO_ORACLE))
+            self._add_refusal(axes, _NO_ORACLE)
             return
-        name = variant if adapter is None else f"{variant} {adapter.label}"
-        if adapter is not None and intermediate == NONE:
-            name = f"adapter baseline {adapter.label}"
-        name += "" if intermediate == NONE else f" after {intermediate}"
-        if (backbone, target, name, seed) in self._oracles:
+        name = axes.variant if adapter is None else f"{axes.variant} {axes.adapter}"
+        if adapter is not None and axes.intermediate == NONE:
+            name = f"adapter baseline {axes.adapter}"
+        name += "" if axes.intermediate == NONE else f" after {axes.intermediate}"
+        if (axes.backbone, axes.target, name, axes.seed) in self._oracles:
             return
-        self._oracles.add((backbone, target, name, seed))
-        model = self.systems.trained(backbone, target, variant, adapter, intermediate, seed, oracle=True)
-        key = self.maker.predict(backbone, target, model=model)
-        total, inner = self.sizes[backbone]
-        label = oracle_label(name, self.maker.target_dev.without(target))
-        yield Cell(backbone, total, inner, CONTROL, "", NONE, target, seed, key, label)
+        self._oracles.add((axes.backbone, axes.target, name, axes.seed))
+        model = self.systems.trained(axes, adapter, oracle=True)
+        key = self.maker.predict(axes.backbone, axes.target, model=model)
+        yield self._control(axes, key, oracle_label(name, self.maker.target_dev.without(axes.target)))
 
-    def _head_only(self, backbone: str, target: str) -> Iterator[Cell]:
+    def _head_only(self, row: Axes) -> Iterator[Cell]:
         """The control that trains a head on the frozen backbone: no intermediate training could change it."""
-        if not self.recipe.task(target).trained:
-            self._add_refusal(Refusal(HEAD_ONLY, target, NONE, _NO_HEAD))
+        if not self.recipe.task(row.target).trained:
+            self._add_refusal(replace(row, intermediate=NONE), _NO_HEAD)
             return
-        total, inner = self.sizes[backbone]
         if not self.selection.wants("intermediate", NONE):
             return
         for seed in self.recipe.seeds:
-            if not self.selection.wants("seed", seed):
+            axes = replace(row, intermediate=NONE, seed=seed)
+            if not self.selection.wants("seed", seed) or not self.selection.keeps(axes):
                 continue
-            if not self.selection.keeps(backbone, HEAD_ONLY, "", NONE, target, seed):
-                continue
-            self._count_missing(backbone, HEAD_ONLY, "", NONE, target)
-            model = self.maker.target(backbone, None, HEAD_ONLY, NONE, target, seed)
-            key = self.maker.predict(backbone, target, model=model)
-            yield Cell(backbone, total, inner, CONTROL, "", NONE, target, seed, key, HEAD_ONLY)
+            self._count_missing(axes)
+            model = self.maker.target(axes, None, HEAD_ONLY)
+            yield self._control(axes, self.maker.predict(axes.backbone, axes.target, model=model), HEAD_ONLY)
 
-    def _add_refusal(self, refusal: Refusal) -> None:
+    def _add_refusal(self, axes: Axes, reason: str) -> None:
+        refusal = Refusal(axes.variant, axes.target, axes.intermediate, reason)
         if refusal not in self.refused:
             self.refused.append(refusal)
 
@@ -218,21 +237,21 @@ class _Builder:
         joins = variant == FUSE or (variant == MERGE and (how.of == FUSE or how.members is None))
         return intermediate != POOL or joins
 
-    def _refuse(self, variant: str, target: str, intermediate: str, adapter: AdapterSpec | None) -> bool:
+    def _refuse(self, axes: Axes, adapter: AdapterSpec | None) -> bool:
         """Untrained targets: a fusion is a pool trained on a named task, and a merged model needs a target's model.
 
         Retrieval compares two languages, and a model above language adapters reads one at a time.
         """
-        if adapter is not None and adapter.language and self.recipe.task(target).format == "retrieval":
-            self._add_refusal(Refusal(variant, target, intermediate, _TWO_LANGUAGES))
+        if adapter is not None and adapter.language and self.recipe.task(axes.target).format == "retrieval":
+            self._add_refusal(axes, _TWO_LANGUAGES)
             return True
         how = self.recipe.merging
-        of = how.of if variant == MERGE and how.members is not None else variant
-        if self.recipe.task(target).trained or intermediate == NONE or of not in (FUSE, MERGE):
+        of = how.of if axes.variant == MERGE and how.members is not None else axes.variant
+        if self.recipe.task(axes.target).trained or axes.intermediate == NONE or of not in (FUSE, MERGE):
             return False
-        if of == FUSE and intermediate == POOL and self.recipe.fusion_task:
+        if of == FUSE and axes.intermediate == POOL and self.recipe.fusion_task:
             return False
-        self._add_refusal(Refusal(variant, target, intermediate, _NO_FUSION if of == FUSE else _NO_MERGE))
+        self._add_refusal(axes, _NO_FUSION if of == FUSE else _NO_MERGE)
         return True
 
     def controls(self) -> Iterator[Cell]:
@@ -250,6 +269,5 @@ class _Builder:
                 for backbone in backbones_needed:
                     if backbone and not self.selection.wants("backbone", backbone):
                         continue
-                    total, inner = self.sizes[backbone] if backbone else (0, 0)
                     key = self.maker.predict(backbone, target, control=name)
-                    yield Cell(backbone, total, inner, CONTROL, "", NONE, target, 0, key, name)
+                    yield self._control(Axes(backbone=backbone, target=target), key, name)

@@ -29,7 +29,7 @@ class _Store(Protocol):
     def read(self, stage: Path) -> _Record: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KindEstimate:
     """One stage kind.
 
@@ -85,7 +85,18 @@ def estimate(plan: Plan, store: _Store) -> list[KindEstimate]:
         finished = [(stage, completed[stage.short_key]) for stage in stages if stage.key in done]
         seconds, basis = _seconds(left, finished, rates, store)
         gflop = sum(float(stage.resources.get("cost", 0.0)) for stage in left)
-        rows.append(KindEstimate(kind, len(stages), len(finished), ready, len(left) - ready, gflop, seconds, basis))
+        rows.append(
+            KindEstimate(
+                kind=kind,
+                count=len(stages),
+                done=len(finished),
+                ready=ready,
+                waiting=len(left) - ready,
+                gflop=gflop,
+                seconds=seconds,
+                basis=basis,
+            )
+        )
     return rows
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapterxfer.plan.cells import CONTROL
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.languages import LanguageMaker
-from adapterxfer.plan.workbench import Workbench, labels_of
+from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.also import Also
+from adapterxfer.recipe.axes import Axes
+from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.language_adapters import SOURCE
 
 
@@ -70,7 +73,10 @@ class EvaluationMaker:
                 slug = trained.slug if trained.labels["target"] == task else f"{trained.slug}-{task}"
                 slug += f"-{also.label}" if also else ""
             else:
-                labels = labels_of(backbone, "control" if control else "untouched", "", "none", named, 0)
+                axes = Axes(
+                    backbone=backbone, variant=CONTROL if control else "untouched", intermediate=NONE, target=named
+                )
+                labels = axes.values()
                 labels |= {"control": control} if control else {}
                 slug = "-".join(part for part in (backbone, control, task, also.label if also else "") if part)
             cost = self._bench.cost.prediction(backbone, task)

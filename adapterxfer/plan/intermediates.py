@@ -10,7 +10,8 @@ from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.languages import LanguageMaker
 from adapterxfer.plan.together import TogetherMaker
-from adapterxfer.plan.workbench import Workbench, labels_of
+from adapterxfer.plan.workbench import Workbench
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import Pin
 from adapterxfer.recipe.models import AdapterSpec
 from adapterxfer.recipe.train_blocks import Mode
@@ -54,11 +55,13 @@ class IntermediateMaker:
             identity |= more.identity
             inputs |= more.inputs
             variant = "adapter" if adapter else "full-ft"
-            labels = labels_of(backbone, variant, label, name, "", seed)
+            axes = Axes(backbone=backbone, variant=variant, adapter=label, intermediate=name, seed=seed)
             cost = more.length * self._bench.cost.training(backbone, settings, parts, frozen=adapter is not None)
             slug = f"{backbone}-{mode}-{name}"
             resources = self._bench.resources(backbone, mode, cost)
-            self._memo[memo] = self._together.add("train_intermediate", identity, inputs, slug, labels, resources)
+            self._memo[memo] = self._together.add(
+                "train_intermediate", identity, inputs, slug, axes.values(), resources
+            )
         return self._memo[memo]
 
     def _published(self, backbone: str, adapter: AdapterSpec, name: str, pin: Pin) -> str:
@@ -75,9 +78,9 @@ class IntermediateMaker:
             }
             if licence := (self._recipe.reuse or {})[name].licence:
                 identity["licence"] = licence
-            labels = labels_of(backbone, "adapter", adapter.label, name, "", 0)
+            axes = Axes(backbone=backbone, variant="adapter", adapter=adapter.label, intermediate=name)
             slug = f"{backbone}-{name}-{pin.commit[:8]}"
-            self._memo[memo] = self._bench.add("reuse_intermediate", identity, inputs, slug, labels, {})
+            self._memo[memo] = self._bench.add("reuse_intermediate", identity, inputs, slug, axes.values(), {})
         return self._memo[memo]
 
     def _sampling(self) -> dict[str, Any]:

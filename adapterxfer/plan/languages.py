@@ -7,6 +7,7 @@ from typing import Any
 from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.workbench import Workbench
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.language_adapters import SOURCE
 from adapterxfer.recipe.models import AdapterSpec
 
@@ -35,15 +36,8 @@ class LanguageMaker:
                 "settings": settings,
                 "seed": option.seed,
             }
-            labels = {
-                "backbone": backbone,
-                "variant": "language",
-                "adapter": option.label,
-                "intermediate": "",
-                "target": "",
-                "seed": option.seed,
-                "language": code,
-            }
+            axes = Axes(backbone=backbone, variant="language", adapter=option.label, seed=option.seed)
+            labels = axes.values() | {"language": code}
             texts = self._arms.texts_of(option.texts, code, option.lines)
             cost = self._bench.cost.language(backbone, settings, option.lines)
             resources = self._bench.resources(backbone, "language", cost)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from adapterxfer.plan.inputs import InputMaker
-from adapterxfer.plan.workbench import Workbench, labels_of
+from adapterxfer.plan.workbench import Workbench
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.models import AdapterSpec, Merge
 
 
@@ -15,25 +17,25 @@ class MergeMaker:
     def __init__(self, bench: Workbench, inputs: InputMaker) -> None:
         self._bench, self._inputs = bench, inputs
 
-    def merge(self, backbone: str, adapter: AdapterSpec | None, how: Merge, members: Sequence[str],
-              weights: Sequence[float], intermediate: str, target: str, seed: int) -> str:  # fmt: skip
+    def merge(
+        self, axes: Axes, adapter: AdapterSpec | None, how: Merge, members: Sequence[str], weights: Sequence[float]
+    ) -> str:
         """Weights of trained models joined into one; the first one gives the head.
 
         Args:
+            axes: of the cell; the start values that task arithmetic counts from depend on its seed.
             members: keys of the models.
             weights: one for each.
-            seed: of the cell; the start values that task arithmetic counts from depend on it.
         """
-        who, inputs = self._inputs.backbone(backbone)
-        label = adapter.label if adapter else ""
+        who, inputs = self._inputs.backbone(axes.backbone)
         identity = {
             "backbone": who,
             "kind": how.kind,
             "weights": list(weights),
             "adapter": adapter.identity() if adapter else None,
-            "seed": seed,
+            "seed": axes.seed,
         }
         inputs = {**{f"model.{number:02d}": key for number, key in enumerate(members)}, **inputs}
-        labels = labels_of(backbone, "merge", label, intermediate, target, seed)
-        slug = f"{backbone}-merge-{intermediate}-{target}-s{seed}"
+        labels = replace(axes, variant="merge", adapter=adapter.label if adapter else "").values()
+        slug = f"{axes.backbone}-merge-{axes.intermediate}-{axes.target}-s{axes.seed}"
         return self._bench.add("merge", identity, inputs, slug, labels, {})

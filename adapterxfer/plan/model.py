@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from adapterxfer.errors import AdapterxferError
+from adapterxfer.plan.cells import Cell
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import Stage
 
@@ -15,49 +15,6 @@ NO_SOURCE = "no source named"
 """What stops a backbone of the Hub; everything else that is unavailable is so in this version."""
 
 NAME_SOURCE = "name revision or folder in backbone_sources (`adapterxfer pin` asks the Hub)"
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One trained and evaluated system of the study, and the key of its predictions.
-
-    Attributes:
-        parameters: all parameters of the backbone; 0 where unknown or for a control without backbone.
-        adapter: method and size, e.g. ``seq_bn/2``; empty for variants without adapters.
-        control: name of the control; empty for trained systems.
-        overlap: whether the intermediate task shares text with the target, so its gain is not transfer.
-        predict: key of the predict stage; several cells may share one.
-    """
-
-    backbone: str
-    parameters: int
-    non_embedding_parameters: int
-    variant: str
-    adapter: str
-    intermediate: str
-    target: str
-    seed: int
-    predict: str
-    control: str = ""
-    overlap: bool = False
-
-    def labels(self) -> dict[str, Any]:
-        """The cell as JSON values, without the key of its predictions."""
-        found: dict[str, Any] = {
-            "backbone": self.backbone,
-            "parameters": self.parameters,
-            "non_embedding_parameters": self.non_embedding_parameters,
-            "variant": self.variant,
-            "adapter": self.adapter,
-            "intermediate": self.intermediate,
-            "target": self.target,
-            "seed": self.seed,
-        }
-        if self.control:
-            found["control"] = self.control
-        if self.overlap:
-            found["overlap"] = True
-        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +27,7 @@ class Refusal:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A recipe unfolded.
 

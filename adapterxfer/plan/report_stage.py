@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from adapterxfer.catalog import known_languages
-from adapterxfer.plan.model import Cell
+from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.plan.workbench import VERSIONS
 from adapterxfer.recipe.tiers import tiered
@@ -38,7 +38,14 @@ def add_report(maker: StageMaker, cells: Sequence[Cell]) -> None:
     trained = dict.fromkeys(cell.backbone for cell in cells if recipe.is_own(cell.backbone))
     inputs |= {f"pretrain.{name}": maker.pretrain(name) for name in trained}
     inputs |= _mixed(maker.bench.stages)
-    stage = Stage("report", VERSIONS["report"], identity, inputs, recipe.name, {"recipe": recipe.name}, {})
+    stage = Stage(
+        kind="report",
+        version=VERSIONS["report"],
+        identity=identity,
+        inputs=inputs,
+        slug=recipe.name,
+        labels={"recipe": recipe.name},
+    )
     maker.bench.stages[stage.key] = stage
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from adapterxfer.errors import Problem, RecipeError
+from adapterxfer.recipe.axes import AXES, Axes, within
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.recipe import Recipe
-
-AXES = ("backbone", "variant", "adapter", "intermediate", "target", "seed")
 
 
 class Selection:
@@ -37,30 +37,21 @@ class Selection:
         wanted = self._wanted.get("adapter")
         return wanted is None or method in wanted or label in wanted
 
-    def keeps(self, backbone: str, variant: str, method: str, intermediate: str, target: str, seed: int) -> bool:
+    def keeps(self, axes: Axes) -> bool:
         """Whether no exclusion of the recipe removes this cell; counts what is removed, by reason."""
         if not self._rules:
             return True
-        cell = {
-            "backbone": backbone, "variant": variant, "adapter": method, "intermediate": intermediate,
-            "target": target, "seed": seed,
-        }  # fmt: skip
-        for axes, because in self._rules:
-            if all(cell[axis] in values for axis, values in axes.items()):
+        cell = replace(axes, adapter=axes.method)  # exclusions name methods, without sizes
+        for excluded, because in self._rules:
+            if within(cell, excluded):
                 self.excluded[because] += 1
                 return False
         return True
 
 
 def _parse(recipe: Recipe, only: Sequence[str]) -> dict[str, set[str | int]]:
-    known: dict[str, tuple[str | int, ...]] = {
-        "backbone": recipe.backbones,
-        "variant": recipe.variants,
-        "adapter": tuple(name for spec in recipe.adapters for name in (spec.method, spec.label)),
-        "intermediate": recipe.intermediate_tasks,
-        "target": recipe.target_tasks,
-        "seed": recipe.seeds,
-    }
+    known = recipe.values_of_axes()
+    known["adapter"] = tuple(name for spec in recipe.adapters for name in (spec.method, spec.label))
     wanted: dict[str, set[str | int]] = {}
     wrong: list[Problem] = []
     for number, entry in enumerate(only, start=1):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from adapterxfer.plan.stages import StageMaker
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.models import AdapterSpec
 from adapterxfer.recipe.recipe import Recipe
@@ -19,50 +22,51 @@ class SystemMaker:
     def __init__(self, recipe: Recipe, maker: StageMaker) -> None:
         self._recipe, self._maker = recipe, maker
 
-    def answering(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
-                seed: int) -> str:  # fmt: skip
+    def answering(self, axes: Axes, adapter: AdapterSpec | None) -> str:
         """Key of the model that answers in one cell; empty for the untouched backbone."""
-        if variant == MERGE:
-            return self._merged(backbone, target, adapter, intermediate, seed)
-        return self.trained(backbone, target, variant, adapter, intermediate, seed)
+        return self._merged(axes, adapter) if axes.variant == MERGE else self.trained(axes, adapter)
 
-    def trained(self, backbone: str, target: str, variant: str, adapter: AdapterSpec | None, intermediate: str,
-               seed: int, *, oracle: bool = False) -> str:  # fmt: skip
+    def trained(self, axes: Axes, adapter: AdapterSpec | None, *, oracle: bool = False) -> str:
         """Key of the trained model of one cell; empty for the untouched backbone."""
-        maker = self._maker
-        if not self._recipe.task(target).trained:
+        maker, recipe = self._maker, self._recipe
+        backbone, intermediate, seed = axes.backbone, axes.intermediate, axes.seed
+        if not recipe.task(axes.target).trained:
             if intermediate == NONE:
                 return ""
-            if variant == FUSE and adapter is not None and self._recipe.fusion_task:
-                fused = self._recipe.single_intermediates()
-                task = self._recipe.fusion_task
-                own = task not in fused
-                return maker.fusion(backbone, adapter, intermediate, fused, task, seed, with_target=own)
+            if axes.variant == FUSE and adapter is not None and recipe.fusion_task:
+                fused = recipe.single_intermediates()
+                return maker.fusion(
+                    replace(axes, target=recipe.fusion_task),
+                    adapter,
+                    fused,
+                    with_target=recipe.fusion_task not in fused,
+                )
             return maker.intermediate(backbone, adapter, intermediate, seed)
         if intermediate == NONE:
-            return maker.target(backbone, adapter, "fresh", NONE, target, seed, oracle=oracle)
-        if variant == FUSE and adapter is not None:
-            fused = self._recipe.single_intermediates() if intermediate == POOL else (intermediate,)
-            return maker.fusion(backbone, adapter, intermediate, fused, target, seed, oracle=oracle)
-        composition = "stack" if variant == "stack" else "sequential"
-        return maker.target(backbone, adapter, composition, intermediate, target, seed, oracle=oracle)
+            return maker.target(axes, adapter, "fresh", oracle=oracle)
+        if axes.variant == FUSE and adapter is not None:
+            fused = recipe.single_intermediates() if intermediate == POOL else (intermediate,)
+            return maker.fusion(axes, adapter, fused, oracle=oracle)
+        composition = "stack" if axes.variant == "stack" else "sequential"
+        return maker.target(axes, adapter, composition, oracle=oracle)
 
-    def _merged(self, backbone: str, target: str, adapter: AdapterSpec | None, intermediate: str, seed: int) -> str:
+    def _merged(self, axes: Axes, adapter: AdapterSpec | None) -> str:
         """Key of the merged model of one cell; empty for the untouched backbone."""
         how = self._recipe.merging
         if how.members is not None:
-            seeds = [seed + SOUP_STEP * number for number in range(how.members)]
-            members = [self.trained(backbone, target, how.of, adapter, intermediate, own) for own in seeds]
+            seeds = [axes.seed + SOUP_STEP * number for number in range(how.members)]
+            members = [self.trained(replace(axes, variant=how.of, seed=seed), adapter) for seed in seeds]
             if not members[0]:
                 return ""
             weights = [1 / how.members] * how.members
         else:
             # The target's own model comes first: the merged one answers with its head.
-            members = [self.trained(backbone, target, how.of, adapter, NONE, seed)]
-            if intermediate == NONE:
+            members = [self.trained(replace(axes, variant=how.of, intermediate=NONE), adapter)]
+            if axes.intermediate == NONE:
                 return members[0]
-            parts = self._recipe.single_intermediates() if intermediate == POOL else (intermediate,)
-            members += [self._maker.intermediate(backbone, adapter, part, seed) for part in parts]
+            pooled = axes.intermediate == POOL
+            parts = self._recipe.single_intermediates() if pooled else (axes.intermediate,)
+            members += [self._maker.intermediate(axes.backbone, adapter, part, axes.seed) for part in parts]
             rest = 1 - how.intermediate if how.target is None else how.target
             weights = [rest, *([how.intermediate / len(parts)] * len(parts))]
-        return self._maker.merge(backbone, adapter, how, members, weights, intermediate, target, seed)
+        return self._maker.merge(axes, adapter, how, members, weights)

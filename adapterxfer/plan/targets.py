@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 from adapterxfer.plan.inputs import InputMaker
@@ -9,7 +10,9 @@ from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.languages import LanguageMaker
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.together import SETTING, TogetherMaker
-from adapterxfer.plan.workbench import Workbench, labels_of
+from adapterxfer.plan.workbench import Workbench
+from adapterxfer.recipe.axes import Axes
+from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.models import AdapterSpec
 from adapterxfer.recipe.train_blocks import Mode
 
@@ -33,8 +36,7 @@ class TargetMaker:
         self._together = together
         self._memo: dict[tuple[Any, ...], str] = {}
 
-    def target(self, backbone: str, adapter: AdapterSpec | None, composition: str, intermediate: str, task: str,
-               seed: int, *, oracle: bool = False) -> str:  # fmt: skip
+    def target(self, axes: Axes, adapter: AdapterSpec | None, composition: str, *, oracle: bool = False) -> str:
         """One target training.
 
         Args:
@@ -42,8 +44,9 @@ class TargetMaker:
                 ``sequential``. ``head-only`` trains nothing but the head.
             oracle: select the weights by development data in the target languages.
         """
+        backbone, task, seed = axes.backbone, axes.target, axes.seed
         label = adapter.label if adapter else ""
-        memo = ("target", backbone, label, composition, intermediate, task, seed, oracle)
+        memo = ("target", backbone, label, composition, axes.intermediate, task, seed, oracle)
         if memo not in self._memo:
             entry = self._recipe.task(task)
             who, inputs = self._inputs.backbone(backbone)
@@ -66,14 +69,15 @@ class TargetMaker:
             before: dict[int, str] = {}
             if composition not in ("fresh", HEAD_ONLY):
                 every = self._recipe.seeds if settings.get(SETTING) else (seed,)
-                before = {one: self._intermediates.intermediate(backbone, adapter, intermediate, one) for one in every}
+                make = self._intermediates.intermediate
+                before = {one: make(backbone, adapter, axes.intermediate, one) for one in every}
             if oracle:
                 self._target_dev.add_to(task, identity, inputs)
             plain = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
             variant = HEAD_ONLY if head_only else plain
-            labels = labels_of(backbone, variant, label, intermediate, task, seed)
+            labels = replace(axes, variant=variant, adapter=label).values()
             cost = self._bench.cost.training(backbone, settings, (task,), frozen=adapter is not None or head_only)
-            slug = f"{backbone}-{variant}-{intermediate}-{task}"
+            slug = f"{backbone}-{variant}-{axes.intermediate}-{task}"
             labels |= {"control": "oracle"} if oracle else {}
             resources = self._bench.resources(backbone, mode, cost)
             self._memo[memo] = self._together.add(
@@ -82,9 +86,12 @@ class TargetMaker:
             )  # fmt: skip
         return self._memo[memo]
 
-    def fusion(self, backbone: str, adapter: AdapterSpec, name: str, fused: tuple[str, ...], task: str, seed: int,
-               *, with_target: bool = True, oracle: bool = False) -> str:  # fmt: skip
-        """AdapterFusion over intermediate adapters and the fresh target adapter, trained on ``task``."""
+    def fusion(
+        self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool = True,
+        oracle: bool = False,
+    ) -> str:  # fmt: skip
+        """AdapterFusion over intermediate adapters and the fresh target adapter, trained on the target of ``axes``."""
+        backbone, name, task, seed = axes.backbone, axes.intermediate, axes.target, axes.seed
         memo = ("fusion", backbone, adapter.label, name, task, seed, oracle)
         if memo not in self._memo:
             who, inputs = self._inputs.backbone(backbone)
@@ -110,10 +117,10 @@ class TargetMaker:
             self._add_before(task, "fuse", backbone, identity, inputs)
             self._languages.add_to(adapter, backbone, identity, inputs)
             if with_target and not joint:
-                inputs["target"] = self.target(backbone, adapter, "fresh", "none", task, seed)
+                inputs["target"] = self.target(replace(axes, intermediate=NONE), adapter, "fresh")
             for part in fused:
                 inputs[f"intermediate.{part}"] = self._intermediates.intermediate(backbone, adapter, part, seed)
-            labels = labels_of(backbone, "fuse", adapter.label, name, task, seed)
+            labels = replace(axes, variant="fuse", adapter=adapter.label).values()
             if oracle:
                 self._target_dev.add_to(task, identity, inputs)
                 labels["control"] = "oracle"

@@ -54,7 +54,15 @@ class Workbench:
     def add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
             resources: dict[str, Any]) -> str:  # fmt: skip
         """Add a stage to the plan unless it is there, and give its key."""
-        stage = Stage(kind, VERSIONS[kind], identity, inputs, slug, labels, resources)
+        stage = Stage(
+            kind=kind,
+            version=VERSIONS[kind],
+            identity=identity,
+            inputs=inputs,
+            slug=slug,
+            labels=labels,
+            resources=resources,
+        )
         self.stages.setdefault(stage.key, stage)
         return stage.key
 
@@ -69,15 +77,3 @@ class Workbench:
         """What a training needs of a machine: its cost in operations, and what the recipe asks for."""
         wanted = self.recipe.resources.get(backbone, {}).get(mode)
         return {"cost": cost, **(wanted.model_dump(exclude_none=True) if wanted else {})}
-
-
-def labels_of(backbone: str, variant: str, adapter: str, intermediate: str, target: str, seed: int) -> dict[str, Any]:
-    """Labels of a stage: what it belongs to, for people and for queries; no part of its key."""
-    return {
-        "backbone": backbone,
-        "variant": variant,
-        "adapter": adapter,
-        "intermediate": intermediate,
-        "target": target,
-        "seed": seed,
-    }

@@ -20,6 +20,7 @@ from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
 from adapterxfer.errors import Problem
 from adapterxfer.recipe.also import DEFAULT
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
+from adapterxfer.recipe.axes import Axes, within
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.language_checks import language_notes, language_problems
@@ -105,8 +106,9 @@ def _capabilities(recipe: Recipe) -> list[tuple[Path, str]]:
 
 
 def _excluded(rules: list[dict[str, frozenset[Any]]], backbone: str, variant: str, method: str) -> bool:
-    cell = {"backbone": backbone, "variant": variant, "adapter": method}
-    return any(axes.keys() <= cell.keys() and all(cell[axis] in axes[axis] for axis in axes) for axes in rules)
+    cell = Axes(backbone=backbone, variant=variant, adapter=method)
+    named = {"backbone", "variant", "adapter"}
+    return any(rule.keys() <= named and within(cell, rule) for rule in rules)
 
 
 def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -277,14 +279,7 @@ def notes(recipe: Recipe) -> list[str]:
 
     No errors, since `--set` often causes them.
     """
-    present = {
-        "backbone": recipe.backbones,
-        "variant": recipe.variants,
-        "adapter": tuple(spec.method for spec in recipe.adapters),
-        "intermediate": recipe.intermediate_tasks,
-        "target": recipe.target_tasks,
-        "seed": recipe.seeds,
-    }
+    present = recipe.values_of_axes()
     used = recipe.used_tasks()
     found = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
     found += arm_notes(recipe)

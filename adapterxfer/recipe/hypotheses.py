@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import OneOrMany, problem
 
@@ -25,9 +26,10 @@ Axis = Literal["backbone", "variant", "intermediate", "target", "family", "resou
 Method = Literal["romano_wolf", "holm", "bh", "by"]
 Expectation = Literal["difference", "positive", "negative", "equivalent", "noninferior"]
 
-AXES: tuple[str, ...] = (
-    "backbone", "variant", "adapter", "intermediate", "target", "format", "family", "resource", "language"
-)  # fmt: skip
+SELECTED: tuple[str, ...] = (*(axis for axis in AXES if axis != "seed"), "format", "family", "resource", "language")
+"""What a selection can narrow: the axes of the study (over its seeds a question always goes), and groups of tasks and
+languages.
+"""
 TWO_SIDED = ("difference", "slope_difference", "noninferior")
 """Contrasts between two selections."""
 
@@ -69,7 +71,7 @@ class Selection(Section):
 
     def axes(self) -> dict[str, tuple[str, ...]]:
         """Axis -> its values, for the axes that are named."""
-        return {axis: value for axis in AXES if (value := getattr(self, axis)) is not None}
+        return {axis: value for axis in SELECTED if (value := getattr(self, axis)) is not None}
 
 
 Side = Annotated[Selection, BeforeValidator(_side)]

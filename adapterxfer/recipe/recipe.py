@@ -12,6 +12,7 @@ from adapterxfer.catalog.arms import Arm, split_arm
 from adapterxfer.catalog.capabilities import architecture_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.also import DEFAULT, Also
+from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.fields import MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.models import Merge
@@ -58,6 +59,14 @@ class Recipe(RecipeModel):
     def is_own(self, backbone: str) -> bool:
         """Whether the backbone, or its untrained twin, belongs to the recipe's own series."""
         return backbone.removesuffix(UNTRAINED) in self.series
+
+    def values_of_axes(self) -> dict[str, tuple[Any, ...]]:
+        """Axis -> its values in the grid; adapters by method, as exclusions name them."""
+        methods = tuple(spec.method for spec in self.adapters)
+        columns = (
+            self.backbones, self.variants, methods, self.intermediate_tasks, self.target_tasks, self.seeds
+        )  # fmt: skip
+        return dict(zip(AXES, columns, strict=True))
 
     @property
     def merging(self) -> Merge:

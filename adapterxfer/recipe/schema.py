@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.recipe.also import Also, Layer
 from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
+from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import (
     MULTI,
@@ -79,13 +80,13 @@ class Exclusion(Section):
     @model_validator(mode="after")
     def _has_axis(self) -> Exclusion:
         if not self.axes():
-            raise problem("an exclusion names at least one of: backbone, variant, adapter, intermediate, target, seed")
+            raise problem(f"an exclusion names at least one of: {', '.join(AXES)}")
         return self
 
     def axes(self) -> dict[str, frozenset[Any]]:
         """Axis -> the excluded values."""
         found = {}
-        for axis in ("backbone", "variant", "adapter", "intermediate", "target", "seed"):
+        for axis in AXES:
             value = getattr(self, axis)
             if value is not None:
                 found[axis] = frozenset(value)

@@ -18,7 +18,7 @@ from adapterxfer.statistics import Contrast, macro
 UNTRAINED_TARGETS: PairKind = "no target training"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArmQuestion:
     """A contrast about one name on the axis; ``against`` is another name, or empty for a gain."""
 
@@ -64,7 +64,15 @@ class ArmGains(Gains):
                 contrast = self.mean_gain(backbone, arm, pairs, *ZERO_SHOT)
                 family = "gain of each intermediate task"
                 yield ArmQuestion(
-                    contrast, "intermediate gain", family, backbone, arm.label, "", name, len(pairs), wanted
+                    contrast=contrast,
+                    kind="intermediate gain",
+                    hypotheses=family,
+                    backbone=backbone,
+                    variant=arm.label,
+                    against="",
+                    intermediate=name,
+                    pairs=len(pairs),
+                    pair_kind=wanted,
                 )
 
     def _differences(self, arm: Arm, backbone: str, wanted: PairKind) -> Iterator[ArmQuestion]:
@@ -83,7 +91,15 @@ class ArmGains(Gains):
                 ]
                 family = "arms against English intermediate training"
                 yield ArmQuestion(
-                    macro(parts), "arm difference", family, backbone, arm.label, other, name, len(targets), wanted
+                    contrast=macro(parts),
+                    kind="arm difference",
+                    hypotheses=family,
+                    backbone=backbone,
+                    variant=arm.label,
+                    against=other,
+                    intermediate=name,
+                    pairs=len(targets),
+                    pair_kind=wanted,
                 )
 
 

@@ -1,16 +1,19 @@
-"""A cell of the study and a language as the report sees them; also the words a reader meets for them."""
+"""A language as the report sees it, and the words a reader meets for cells of the study."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-NONE = "none"
-CONTROL = "control"
+from adapterxfer.plan.cells import CONTROL, UNTRAINED_SUFFIX, Cell
+from adapterxfer.recipe.fields import NONE
+
+__all__ = [
+    "CONTROL", "FULL", "NONE", "RESOURCE_ORDER", "SOURCE_LANGUAGE", "UNTRAINED_SUFFIX", "VARIANT_ORDER", "Cell",
+    "Language", "parameter_text", "resource_key", "signed", "variant_key",
+]  # fmt: skip
+
 FULL = "full-ft"
 SOURCE_LANGUAGE = "en"
-UNTRAINED_SUFFIX = "-untrained"
 VARIANT_ORDER = ("full-ft", "sequential", "stack", "fuse", "merge", "head-only", "control")
 RESOURCE_ORDER = ("high", "mid", "medium", "low")
 
@@ -23,67 +26,6 @@ class Language:
     name: str
     family: str
     resource: str
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """One trained and evaluated system: the labels of its predictions.
-
-    Attributes:
-        parameters: total parameters of the backbone; 0 for a control that uses no backbone.
-        adapter: adapter method with its size, or empty for variants without adapters.
-        intermediate: name of the intermediate task, ``none``, ``multi`` or ``pool``.
-        control: name of the control, or empty.
-        overlap: whether the intermediate task shares text with the target, so its gain is no transfer.
-        predict: where its predictions are: an input role or a stage key.
-    """
-
-    backbone: str
-    parameters: int
-    non_embedding_parameters: int
-    variant: str
-    adapter: str
-    intermediate: str
-    target: str
-    seed: int
-    predict: str
-    control: str = ""
-    overlap: bool = False
-
-    @property
-    def is_control(self) -> bool:
-        """Whether this cell is a baseline that stands beside the scores and is not compared with them."""
-        return bool(self.control) or self.variant == CONTROL or self.backbone.endswith(UNTRAINED_SUFFIX)
-
-    @property
-    def system(self) -> tuple[str, str, str, str, str]:
-        """Everything but target and seed: what a row of a table is about."""
-        return (self.backbone, self.variant, self.adapter, self.intermediate, self.control)
-
-    @classmethod
-    def from_labels(cls, labels: Mapping[str, Any]) -> Cell:
-        """Build a cell from JSON labels; unknown labels are ignored and absent ones are empty."""
-        values: dict[str, Any] = {}
-        for field in fields(cls):
-            value = labels.get(field.name)
-            if field.name in ("parameters", "non_embedding_parameters", "seed"):
-                values[field.name] = int(value or 0)
-            elif field.name == "overlap":
-                values[field.name] = bool(value)
-            else:
-                values[field.name] = adapter_name(value) if field.name == "adapter" else str(value or "")
-        values["intermediate"] = values["intermediate"] or NONE
-        return cls(**values)
-
-
-def adapter_name(value: Any) -> str:
-    """``seq_bn`` for a method alone, ``seq_bn/2`` for one with a size, empty for no adapter."""
-    if not value:
-        return ""
-    if isinstance(value, Mapping):
-        sizes = [str(value[name]) for name in sorted(value) if name != "method" and value[name] is not None]
-        return "/".join([str(value.get("method", "")), *sizes])
-    return str(value)
 
 
 def variant_key(variant: str) -> tuple[int, str]:

@@ -27,7 +27,7 @@ from adapterxfer.statistics import Contrast, macro, slope
 RELATIVE_SCALES = ("logit", "log-error")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """One test of a declared hypothesis.
 
@@ -85,14 +85,15 @@ class _Builder:
         values = [self._values(axis) for axis in self.asked.each]
         empty = [axis for axis, names in zip(self.asked.each, values, strict=True) if not names]
         if empty:
-            yield Claim(self.asked, "", None, f"no finished cell to ask for each {' and '.join(empty)}")
+            missing = f"no finished cell to ask for each {' and '.join(empty)}"
+            yield Claim(asked=self.asked, subject="", contrast=None, missing=missing)
             return
         for chosen in product(*values):
             narrowed: dict[str, tuple[str, ...]] = {a: (v,) for a, v in zip(self.asked.each, chosen, strict=True)}
             try:
                 yield self._claim(", ".join(chosen), narrowed)
             except NothingSelected as error:
-                yield Claim(self.asked, ", ".join(chosen), None, str(error))
+                yield Claim(asked=self.asked, subject=", ".join(chosen), contrast=None, missing=str(error))
 
     def _values(self, axis: str) -> tuple[str, ...]:
         """Values of an axis of `each`: of the side that names it (b before a), else those that any side has."""
@@ -115,9 +116,9 @@ class _Builder:
         built = self._build(narrowed)
         contrast = plain(built.contrast, name)
         return Claim(
-            self.asked,
-            subject,
-            contrast,
+            asked=self.asked,
+            subject=subject,
+            contrast=contrast,
             languages=self._by_language(narrowed),
             sizes=built.sizes,
             parameters=built.parameters,
@@ -226,7 +227,13 @@ class _Builder:
             parts.append(plain(macro(list(numbers.values())), value))
         if len(parts) < (self.asked.k or 1):
             raise NothingSelected(f"{len(parts)} of {axis} are finished, {self.asked.k} are needed")
-        return Claim(self.asked, subject, plain(macro(parts), name), parts=tuple(parts), pairs=len(parts))
+        return Claim(
+            asked=self.asked,
+            subject=subject,
+            contrast=plain(macro(parts), name),
+            parts=tuple(parts),
+            pairs=len(parts),
+        )
 
     def _chosen(self, narrowed: Axes, codes: tuple[str, ...] | None) -> _Built:
         """Mean gain of the intermediate task chosen for each target."""

@@ -6,11 +6,10 @@ import csv
 import io
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 from typing import Any
 
 from adapterxfer.report.declared import Judged
-from adapterxfer.report.model import Effect, Findings, Score
+from adapterxfer.report.model import Effect, Findings, Score, columns
 from adapterxfer.report.table_shape import Table
 
 
@@ -29,7 +28,7 @@ def table_csv(table: Table) -> str:
 
 
 def _csv(records: Iterable[Any], kind: type, without: tuple[str, ...] = ()) -> str:
-    names = [field.name for field in fields(kind) if field.name not in without]
+    names = [name for name in columns(kind) if name not in without]
     rows: list[Sequence[Any]] = [names]
     rows += [[_plain(getattr(record, name)) for name in names] for record in records]
     return _write_csv(rows)

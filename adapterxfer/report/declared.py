@@ -9,7 +9,7 @@ Outcome = Literal["difference found", "equivalent", "inconclusive"]
 Held = Literal["", "holds", "does not hold"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RungRow:
     """One scope of inference for one test; numbers are None where `missing` says why."""
 
@@ -35,7 +35,7 @@ class ScaleRow:
     p: float | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
     """The result of one test of a declared hypothesis.
 
@@ -104,7 +104,7 @@ class Judged:
         return f"{self.hypothesis} {self.subject}".strip()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
     """Where the uncertainty of one number comes from, and what would reduce it.
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from adapterxfer.catalog import oracle_without
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.cells import NONE
 from adapterxfer.report.declared import Outcome
 from adapterxfer.report.model import MODELS_ONLY, NO_INTERVAL, Effect, Score
@@ -85,44 +86,32 @@ def scores(study: Study) -> Iterator[Score]:
     for (backbone, arm, intermediate, target), system in study.systems.items():
         repeated = (system, target) in seen
         seen.add((system, target))
-        place = _Place(backbone, arm, intermediate, target, "", study.shown[system, target], repeated)
-        yield from _system_scores(study, system, place)
+        axes = Axes(backbone=backbone, variant=arm, intermediate=intermediate, target=target)
+        shown = study.shown[system, target]
+        yield from _system_scores(study, system, axes, shown=shown, repeated=repeated)
     for (label, backbone, target), system in study.controls.items():
-        yield from _system_scores(study, system, _Place(backbone, "", NONE, target, label, label, repeated=False))
+        axes = Axes(backbone=backbone, intermediate=NONE, target=target)
+        yield from _system_scores(study, system, axes, shown=label, control=label)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a score stands in the study; names as in `model.Score`."""
-
-    backbone: str
-    variant: str
-    intermediate: str
-    target: str
-    control: str
-    shown: str
-    repeated: bool
-
-
-def _system_scores(study: Study, system: System, place: _Place) -> Iterator[Score]:
-    without = set(oracle_without(place.control))
-    for group in study.groups[place.target]:
+def _system_scores(
+    study: Study, system: System, axes: Axes, *, shown: str, control: str = "", repeated: bool = False
+) -> Iterator[Score]:
+    without = set(oracle_without(control))
+    for group in study.groups[axes.target]:
         if without & set(group.languages):
             continue  # a mean over some of its languages would pass for one over all
         by_run: dict[int, list[float]] = {}
         for language in group.languages:
-            rows = study.table.cells[Cell(system, place.target, language)]
+            rows = study.table.cells[Cell(system, axes.target, language)]
             for run, row in enumerate(rows):
                 by_run.setdefault(run, []).append(float(study.table.scores[row]))
         means = [statistics.fmean(values) for values in by_run.values()]
         yield Score(
-            backbone=place.backbone,
-            variant=place.variant,
-            intermediate=place.intermediate,
-            target=place.target,
-            control=place.control,
-            shown=place.shown,
-            repeated=place.repeated,
+            **axes.values(),
+            control=control,
+            shown=shown,
+            repeated=repeated,
             group_kind=group.kind,
             group=group.name,
             score=statistics.fmean(means),

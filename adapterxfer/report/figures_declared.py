@@ -60,7 +60,7 @@ def _ladder(findings: Findings, test: Judged) -> Panel:
             if value is None or low is None or high is None:
                 axes.plot([0], [place], alpha=0)
                 continue
-            interval_bar(axes, place, value, low, high, SERIES[0], "o")
+            interval_bar(axes, place, value, low=low, high=high, color=SERIES[0], marker="o")
 
     alt = f"Intervals of {title} in four scopes of inference"
     return row_panel(name, title, [row[0] for row in rows], f"{test.unit}", alt, paint)
@@ -159,7 +159,9 @@ def _forest_panel(findings: Findings, variant: str, own: list[Effect], facts: di
             label = None if family in seen else family
             seen.add(family)
             marker = MARKERS[number % len(MARKERS)]
-            interval_bar(axes, place, effect.estimate, effect.low, effect.high, color, marker, hollow=low)
+            interval_bar(
+                axes, place, effect.estimate, low=effect.low, high=effect.high, color=color, marker=marker, hollow=low
+            )
             if label:
                 axes.plot([], [], color=color, marker=marker, linestyle="none", label=label)
         place_legend(axes, below=-0.62 / (ROW_INCHES * len(own) + 0.4), columns=3)

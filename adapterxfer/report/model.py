@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.declared import FamilySummary, Judged, Outcome, Ranked, Spending
 from adapterxfer.report.pair_kinds import PairKind
 from adapterxfer.report.sampling import Sampled
@@ -33,8 +34,8 @@ EffectKind = Literal[
 GroupKind = Literal["zero-shot", "source", "family", "resource", "language"]
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect(Axes):
     """One estimated difference, in points, with its interval.
 
     ``low``, ``high`` and ``p`` generalise over new test items and, where there are at least two seeds, new training
@@ -67,11 +68,7 @@ class Effect:
 
     kind: EffectKind
     hypotheses: str
-    backbone: str
-    variant: str
     against: str
-    intermediate: str
-    target: str
     group_kind: GroupKind
     group: str
     estimate: float
@@ -104,8 +101,8 @@ class Effect:
         return f"{self.verdict}; {self.remark}" if self.remark else self.verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score(Axes):
     """Mean score of one system over the languages of a group and over seeds, in points.
 
     Attributes:
@@ -115,10 +112,6 @@ class Score:
         standard_deviation: over seeds, of the group's mean; None with one seed.
     """
 
-    backbone: str
-    variant: str
-    intermediate: str
-    target: str
     control: str
     shown: str
     repeated: bool
@@ -179,7 +172,7 @@ class BackboneFacts:
     diagnostics: dict[str, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SystemSize:
     """Parameters of one system, its heads left out.
 
@@ -208,7 +201,7 @@ class SystemSize:
         return tuple(sorted(found))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetFacts:
     """One target task as it was evaluated."""
 
@@ -222,7 +215,7 @@ class TargetFacts:
     gold_fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """Everything a report shows.
 
@@ -283,7 +276,15 @@ class Findings:
 
 def plain(record: Any) -> dict[str, Any]:
     """A dataclass of this module as JSON values; floats have at most 6 digits after the point."""
-    return {field.name: _rounded(getattr(record, field.name)) for field in fields(record)}
+    return {name: _rounded(getattr(record, name)) for name in columns(type(record))}
+
+
+def columns(kind: type) -> list[str]:
+    """Names under which a record is written; the axes that all records of its kind average over stay out."""
+    names = [field.name for field in fields(kind)]
+    if kind in (Effect, Score):
+        names = [name for name in names if name not in ("adapter", "seed")]
+    return names
 
 
 def _rounded(value: Any) -> Any:

@@ -152,14 +152,14 @@ def file_slug(text: str) -> str:
 
 
 def interval_bar(
-    axes: Any, place: float, value: float, low: float, high: float, color: str, marker: str, *, hollow: bool = False
+    axes: Any, row: float, value: float, *, low: float, high: float, color: str, marker: str, hollow: bool = False
 ) -> None:
     """One point with a horizontal interval; infinite ends are left out."""
     left = value - low if math.isfinite(low) else 0.0
     right = high - value if math.isfinite(high) else 0.0
     axes.errorbar(
         [value],
-        [place],
+        [row],
         xerr=[[left], [right]],
         color=color,
         marker=marker,

@@ -16,7 +16,7 @@ from adapterxfer.report.study import UNTRAINED_LABEL, Study, tiers_to_compare
 from adapterxfer.statistics import Contrast, System, macro
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
     """A contrast and what its row in the report says it is about; fields as in `model.Effect`."""
 
@@ -64,17 +64,18 @@ class _Asker(Gains):
         """Every name on the axis of intermediate tasks by itself, and arms against each other."""
         for asked in ArmGains(self.study).ask():
             yield Question(
-                asked.contrast,
-                asked.kind,
-                asked.hypotheses,
-                asked.backbone,
-                asked.variant,
-                asked.against,
-                asked.intermediate,
-                "",
-                *ZERO_SHOT,
-                asked.pairs,
-                asked.pair_kind,
+                contrast=asked.contrast,
+                kind=asked.kind,
+                hypotheses=asked.hypotheses,
+                backbone=asked.backbone,
+                variant=asked.variant,
+                against=asked.against,
+                intermediate=asked.intermediate,
+                target="",
+                group_kind="zero-shot",
+                group="zero-shot",
+                pairs=asked.pairs,
+                pair_kind=asked.pair_kind,
             )
 
     # Means over (intermediate, target) pairs: the primary questions
@@ -90,7 +91,17 @@ class _Asker(Gains):
                 for backbone, contrast in _with_mean(by_size):
                     hypotheses = _hypotheses("gain at each size" if backbone else "mean gain", kind)
                     yield Question(
-                        contrast, "gain", hypotheses, backbone, arm.label, "", "", "", kind, name, len(pairs)
+                        contrast=contrast,
+                        kind="gain",
+                        hypotheses=hypotheses,
+                        backbone=backbone,
+                        variant=arm.label,
+                        against="",
+                        intermediate="",
+                        target="",
+                        group_kind=kind,
+                        group=name,
+                        pairs=len(pairs),
                     )
 
     def mean_trends(self) -> Iterator[Question]:
@@ -104,7 +115,19 @@ class _Asker(Gains):
                 contrast = self.slope_of(by_size)
                 if contrast is not None:
                     hypotheses = _hypotheses("trend of the gain with size", kind)
-                    yield Question(contrast, "trend", hypotheses, "", arm.label, "", "", "", kind, name, len(pairs))
+                    yield Question(
+                        contrast=contrast,
+                        kind="trend",
+                        hypotheses=hypotheses,
+                        backbone="",
+                        variant=arm.label,
+                        against="",
+                        intermediate="",
+                        target="",
+                        group_kind=kind,
+                        group=name,
+                        pairs=len(pairs),
+                    )
 
     def kind_gains(self) -> Iterator[Question]:
         """Mean gain and its trend for every kind of (intermediate, target) pair."""
@@ -117,12 +140,36 @@ class _Asker(Gains):
             for backbone, contrast in _with_mean(by_size):
                 hypotheses = "gain by kind of pair" + (" at each size" if backbone else "")
                 yield Question(
-                    contrast, "gain", hypotheses, backbone, arm.label, "", "", "", *ZERO_SHOT, len(pairs), wanted
+                    contrast=contrast,
+                    kind="gain",
+                    hypotheses=hypotheses,
+                    backbone=backbone,
+                    variant=arm.label,
+                    against="",
+                    intermediate="",
+                    target="",
+                    group_kind="zero-shot",
+                    group="zero-shot",
+                    pairs=len(pairs),
+                    pair_kind=wanted,
                 )
             trend = self.slope_of(by_size)
             if trend is not None:
                 hypotheses = "trend by kind of pair"
-                yield Question(trend, "trend", hypotheses, "", arm.label, "", "", "", *ZERO_SHOT, len(pairs), wanted)
+                yield Question(
+                    contrast=trend,
+                    kind="trend",
+                    hypotheses=hypotheses,
+                    backbone="",
+                    variant=arm.label,
+                    against="",
+                    intermediate="",
+                    target="",
+                    group_kind="zero-shot",
+                    group="zero-shot",
+                    pairs=len(pairs),
+                    pair_kind=wanted,
+                )
 
     def language_gains(self) -> Iterator[Question]:
         """Mean gain in every single language, over the sizes and the pairs that all sizes of the variant have."""
@@ -133,7 +180,17 @@ class _Asker(Gains):
                     continue
                 contrast = macro([self.mean_gain(size, arm, pairs, "language", name) for size in self.sized(arm)])
                 yield Question(
-                    contrast, "gain", "gain by language", "", arm.label, "", "", "", "language", name, len(pairs)
+                    contrast=contrast,
+                    kind="gain",
+                    hypotheses="gain by language",
+                    backbone="",
+                    variant=arm.label,
+                    against="",
+                    intermediate="",
+                    target="",
+                    group_kind="language",
+                    group=name,
+                    pairs=len(pairs),
                 )
 
     def gains_kept(self) -> Iterator[Question]:
@@ -153,7 +210,17 @@ class _Asker(Gains):
             for backbone, contrast in _with_mean(by_size):
                 hypotheses = "gain of adapters against full fine-tuning" + ("" if backbone else ", mean over sizes")
                 yield Question(
-                    contrast, "gain kept", hypotheses, backbone, arm.label, full.label, "", "", *ZERO_SHOT, len(pairs)
+                    contrast=contrast,
+                    kind="gain kept",
+                    hypotheses=hypotheses,
+                    backbone=backbone,
+                    variant=arm.label,
+                    against=full.label,
+                    intermediate="",
+                    target="",
+                    group_kind="zero-shot",
+                    group="zero-shot",
+                    pairs=len(pairs),
                 )
 
     def variant_means(self) -> Iterator[Question]:
@@ -183,16 +250,17 @@ class _Asker(Gains):
             for backbone, contrast in _with_mean(by_size):
                 hypotheses = "variants at each size" if backbone else "variants, mean over sizes"
                 yield Question(
-                    contrast,
-                    "variant difference",
-                    hypotheses,
-                    backbone,
-                    second.label,
-                    first.label,
-                    "",
-                    "",
-                    *ZERO_SHOT,
-                    len(pairs),
+                    contrast=contrast,
+                    kind="variant difference",
+                    hypotheses=hypotheses,
+                    backbone=backbone,
+                    variant=second.label,
+                    against=first.label,
+                    intermediate="",
+                    target="",
+                    group_kind="zero-shot",
+                    group="zero-shot",
+                    pairs=len(pairs),
                 )
 
     # One (intermediate, target) pair at a time
@@ -206,16 +274,16 @@ class _Asker(Gains):
                 contrast = self.gain(backbone.name, arm, (intermediate, target), group.kind, group.name)
                 if contrast is not None:
                     yield Question(
-                        contrast,
-                        "gain",
-                        _hypotheses("gain of each cell", group.kind),
-                        backbone.name,
-                        arm.label,
-                        "",
-                        intermediate,
-                        target,
-                        group.kind,
-                        group.name,
+                        contrast=contrast,
+                        kind="gain",
+                        hypotheses=_hypotheses("gain of each cell", group.kind),
+                        backbone=backbone.name,
+                        variant=arm.label,
+                        against="",
+                        intermediate=intermediate,
+                        target=target,
+                        group_kind=group.kind,
+                        group=group.name,
                     )
 
     def pair_trends(self) -> Iterator[Question]:
@@ -229,7 +297,16 @@ class _Asker(Gains):
             contrast = self.slope_of(by_size)
             if contrast is not None:
                 yield Question(
-                    contrast, "trend", "trend of each cell's gain", "", arm.label, "", pair[0], pair[1], *ZERO_SHOT
+                    contrast=contrast,
+                    kind="trend",
+                    hypotheses="trend of each cell's gain",
+                    backbone="",
+                    variant=arm.label,
+                    against="",
+                    intermediate=pair[0],
+                    target=pair[1],
+                    group_kind="zero-shot",
+                    group="zero-shot",
                 )
 
     def variant_pairs(self) -> Iterator[Question]:
@@ -246,15 +323,16 @@ class _Asker(Gains):
                     if self.study.group(target, *ZERO_SHOT) is None:
                         continue
                     yield Question(
-                        self.difference(own, other, target, *ZERO_SHOT),
-                        "variant difference",
-                        "variants on each cell",
-                        backbone.name,
-                        second.label,
-                        first.label,
-                        intermediate,
-                        target,
-                        *ZERO_SHOT,
+                        contrast=self.difference(own, other, target, *ZERO_SHOT),
+                        kind="variant difference",
+                        hypotheses="variants on each cell",
+                        backbone=backbone.name,
+                        variant=second.label,
+                        against=first.label,
+                        intermediate=intermediate,
+                        target=target,
+                        group_kind="zero-shot",
+                        group="zero-shot",
                     )
 
     def tier_differences(self) -> Iterator[Question]:
@@ -269,16 +347,16 @@ class _Asker(Gains):
             seen.add((system, target))
             parts = [self.score_of(system, target, "resource", name) for name in compared]
             yield Question(
-                parts[0] - parts[1],
-                "tier difference",
-                "resource tiers",
-                backbone.name,
-                self.study.shown[system, target],
-                "",
-                NONE,
-                target,
-                "resource",
-                f"{compared[0]} minus {compared[1]}",
+                contrast=parts[0] - parts[1],
+                kind="tier difference",
+                hypotheses="resource tiers",
+                backbone=backbone.name,
+                variant=self.study.shown[system, target],
+                against="",
+                intermediate=NONE,
+                target=target,
+                group_kind="resource",
+                group=f"{compared[0]} minus {compared[1]}",
             )
 
     def above_controls(self) -> Iterator[Question]:
@@ -296,15 +374,16 @@ class _Asker(Gains):
                 if not _comparable(label, control_backbone, backbone.name, shown):
                     continue
                 yield Question(
-                    self.difference(system, control, target, *ZERO_SHOT),
-                    "above control",
-                    "scores against controls",
-                    backbone.name,
-                    shown,
-                    label,
-                    NONE,
-                    target,
-                    *ZERO_SHOT,
+                    contrast=self.difference(system, control, target, *ZERO_SHOT),
+                    kind="above control",
+                    hypotheses="scores against controls",
+                    backbone=backbone.name,
+                    variant=shown,
+                    against=label,
+                    intermediate=NONE,
+                    target=target,
+                    group_kind="zero-shot",
+                    group="zero-shot",
                 )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,31 +17,27 @@ import numpy.typing as npt
 from adapterxfer.catalog import oracle_without
 from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell, Language
 from adapterxfer.report.languages import describe_languages
 from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, gold_difference, read_counts, read_frame
 from adapterxfer.store.keys import SHORT_KEY
 
 
-class ScoreRow(NamedTuple):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRow(Axes):
     """One score: a cell in one language, in points."""
 
-    backbone: str
     parameters: int
     non_embedding_parameters: int
-    variant: str
-    adapter: str
-    intermediate: str
-    target: str
     control: str
     language: str
     family: str
     resource: str
-    seed: int
     score: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetResults:
     """All systems on one target: the same rows in the same order for every one of them.
 
@@ -81,7 +77,7 @@ class _Store(Protocol):
     def completed(self) -> Mapping[str, Path]: ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Results:
     """Cells of a study with predictions, and the cells that still lack them.
 
@@ -230,18 +226,13 @@ class Results:
                 language = self.languages[code]
                 rows.append(
                     ScoreRow(
-                        backbone=cell.backbone,
+                        **cell.values(),
                         parameters=cell.parameters,
                         non_embedding_parameters=cell.non_embedding_parameters,
-                        variant=cell.variant,
-                        adapter=cell.adapter,
-                        intermediate=cell.intermediate,
-                        target=cell.target,
                         control=cell.control,
                         language=code,
                         family=language.family,
                         resource=language.resource,
-                        seed=cell.seed,
                         score=score,
                     )
                 )

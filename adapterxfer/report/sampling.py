@@ -16,7 +16,7 @@ TOLERANCE = 0.01
 """Largest difference between a declared and a realised share that passes without a caution."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled:
     """One share of one mixed intermediate training, over all its trainings in the study.
 
@@ -58,8 +58,16 @@ def read_sampling(inputs: Mapping[str, Path]) -> tuple[Sampled, ...]:
         for share_of, part, entry in _shares(described["training"].get("sampling") or {}):
             seen.setdefault((name, share_of, part, float(entry["declared"])), []).append(float(entry["realised"]))
     return tuple(
-        Sampled(*key[:3], declared=key[3], low=min(drawn), high=max(drawn), trainings=len(drawn))
-        for key, drawn in seen.items()
+        Sampled(
+            intermediate=name,
+            share_of=share_of,
+            part=part,
+            declared=declared,
+            low=min(drawn),
+            high=max(drawn),
+            trainings=len(drawn),
+        )
+        for (name, share_of, part, declared), drawn in seen.items()
     )
 
 

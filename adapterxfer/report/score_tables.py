@@ -14,16 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from adapterxfer.errors import DataError
-from adapterxfer.metrics import METRICS, Metric
+from adapterxfer.metrics import METRICS, Metric, check_counts
+from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.report.cells import NONE
 
 REQUIRED = ("target", "language", "example")
-SYSTEM = ("backbone", "parameters", "non_embedding_parameters", "variant", "adapter", "intermediate")
+SYSTEM = (*(axis for axis in AXES if axis not in ("target", "seed")), "parameters", "non_embedding_parameters")
 OPTIONAL = (*SYSTEM, "seed", "cluster", "gold", "family", "resource", "metric")
 DEFAULTS: dict[str, Any] = {
-    "backbone": "model", "parameters": 0, "non_embedding_parameters": 0, "variant": "system", "adapter": "",
-    "intermediate": NONE, "seed": 0, "cluster": None, "gold": "", "family": "", "resource": "", "metric": "",
-}  # fmt: skip
+    **Axes(backbone="model", variant="system", intermediate=NONE).values(),
+    **dict.fromkeys(("parameters", "non_embedding_parameters"), 0),
+    **dict.fromkeys(("gold", "family", "resource", "metric"), ""),
+    "cluster": None,
+}
 NUMBERS = ("parameters", "non_embedding_parameters", "seed")
 
 MEAN_SCORE = Metric(
@@ -185,4 +188,5 @@ def _counts(path: Path, table: Mapping[str, Texts], metric: Metric, size: int) -
     if metric.columns[:2] == ("correct", "total") and (counts[:, 0] > counts[:, 1]).any():
         row = int(np.flatnonzero(counts[:, 0] > counts[:, 1])[0])
         raise DataError(f"{path}: row {row + 1}: more correct than total", fix="correct it")
+    check_counts(metric, counts, where=str(path))
     return counts

@@ -9,7 +9,7 @@ from typing import Any
 from adapterxfer.recipe.hypotheses import Hypothesis, read_hypotheses
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSettings:
     """Title, honesty and resampling of one report.
 

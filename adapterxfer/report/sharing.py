@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adapterxfer.catalog import is_other_evaluation, tasks
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.cells import FULL, NONE
 from adapterxfer.report.model import Findings
 
@@ -24,20 +25,17 @@ class Sharing:
     commands: tuple[str, ...]
 
 
-def bundle_name(
-    backbone: str, variant: str, intermediate: str, target: str, *, adapter: str = "", seed: int | None = None
-) -> str:
+def bundle_name(axes: Axes, *, first_seed: bool = True) -> str:
     """Name of the bundle of one trained model.
 
     Args:
-        variant: as in the labels of its stage; ``adapter`` for an adapter without intermediate task.
-        intermediate: ``none`` is left out.
-        target: empty for an intermediate model.
-        adapter: only where the recipe has several.
-        seed: only where it is not the recipe's first.
+        axes: variant as in the labels of its stage (``adapter`` for an adapter without intermediate task), the adapter
+            only where the recipe has several, no target for an intermediate model.
+        first_seed: whether its seed is the recipe's first, which is not named.
     """
-    parts = [backbone, variant, "" if intermediate == NONE else intermediate, target, adapter.replace("/", "-")]
-    parts.append("" if seed is None else f"seed{seed}")
+    intermediate = "" if axes.intermediate == NONE else axes.intermediate
+    parts = [axes.backbone, axes.variant, intermediate, axes.target, axes.adapter.replace("/", "-")]
+    parts.append("" if first_seed else f"seed{axes.seed}")
     text = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(part for part in parts if part))
     return re.sub(r"\.{2,}", ".", text).strip("-.")[:96]
 
@@ -69,23 +67,27 @@ def sharing(findings: Findings) -> Sharing | None:
         # Bundles know no models that search: their heads embed and do not answer.
         answering = {name: score for name, score in whole[best].items() if not _searches(name)}
         target = max(answering or whole[best], key=whole[best].__getitem__)
-        return _commands(findings, facts.name, *best, target, whole[best][target])
+        arm, intermediate = best
+        axes = Axes(backbone=facts.name, variant=arm, intermediate=intermediate, target=target)
+        return _commands(findings, axes, whole[best][target])
     return None
 
 
-def _commands(findings: Findings, backbone: str, arm: str, intermediate: str, target: str, points: float) -> Sharing:
+def _commands(findings: Findings, axes: Axes, points: float) -> Sharing:
+    """What bundles one system; its variant is named as in tables: with the adapter where there are several."""
+    arm, intermediate, target = axes.variant, axes.intermediate, axes.target
     variant, _, adapter = arm.partition(" ")
     trained = "adapter" if intermediate == NONE and variant != FULL else variant
-    system = f"{arm} after {intermediate}" if intermediate != NONE else f"{trained} without intermediate task"
+    after = f"{arm} after {intermediate}" if intermediate != NONE else f"{trained} without intermediate task"
     text = (
-        f"Highest mean zero-shot score on trained targets at the largest backbone: {system} on {backbone}; here for "
-        f"{target} ({points:.1f} points), its best target. "
+        f"Highest mean zero-shot score on trained targets at the largest backbone: {after} on {axes.backbone}; "
+        f"here for {target} ({points:.1f} points), its best target. "
     )
     if reason := _unbundled(findings.adapters.get(arm, adapter), target):
         return Sharing(text + reason, ())
-    only = [f"backbone={backbone}", f"variant={variant}", f"intermediate={intermediate}", f"target={target}"]
-    only += [f"adapter={adapter}"] if adapter else []
-    name = bundle_name(backbone, trained, intermediate, target, adapter=adapter)
+    model = replace(axes, variant=variant, adapter=adapter)
+    only = [f"{axis}={value}" for axis, value in model.values().items() if value]
+    name = bundle_name(replace(model, variant=trained))
     make = f"adapterxfer bundle recipes/{findings.recipe}.yaml " + " ".join(f"--only {entry}" for entry in only)
     make += " --full-weights" if variant == FULL else ""
     text += (

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from adapterxfer.recipe.hypotheses import Hypothesis
 from adapterxfer.report.claims import Claim, claims
 from adapterxfer.report.declared import FamilySummary, Held, Judged, Outcome, RungRow, Spending
-from adapterxfer.report.evidence import Evidence, gather
+from adapterxfer.report.evidence import Evidence, gather, moderated
 from adapterxfer.report.families import adjust_tests
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.spending import spending
 from adapterxfer.report.study import Study
-from adapterxfer.statistics import Contrast, Replicates, resample
+from adapterxfer.statistics import Contrast, Replicates, decide, resample, significant
 
 IMPLIED = {"noninferior": "noninferior", "equivalent": "equivalent", "at_least": "positive"}
 """What a contrast expects unless the recipe says otherwise."""
@@ -39,7 +39,8 @@ def judge(study: Study, hypotheses: Sequence[Hypothesis], settings: ReportSettin
     if known:
         columns = [contrast for claim in known for contrast in _columns(claim)]
         replicates = resample(study.table, columns, resamples=settings.resamples, seed=settings.seed)
-        gathered = gather(study.table, replicates, known, settings.level)
+        replicates, pools = moderated(study, replicates, known)
+        gathered = gather(study.table, replicates, known, settings.level, pools=pools)
         adjusted = adjust_tests(gathered, replicates, settings.multiplicity)
         found = {id(item.claim): item for item in adjusted}
         spent = [
@@ -62,20 +63,17 @@ def _spent(item: Evidence, replicates: Replicates, level: float) -> Spending:
 
 def _tested(item: Evidence, level: float) -> Judged:
     asked, alpha = item.claim.asked, 1.0 - level
-    decided = not item.withheld
-    different = decided and item.p_adjusted is not None and item.p_adjusted < alpha
-    equivalent = decided and item.p_equivalent is not None and item.p_equivalent < alpha
-    not_inferior = (
-        None
-        if asked.margin is None
-        else bool(decided and item.p_not_inferior is not None and item.p_not_inferior < alpha)
+    p, p_equivalent, p_not_inferior = (
+        (None, None, None) if item.withheld else (item.p_adjusted, item.p_equivalent, item.p_not_inferior)
     )
-    outcome: Outcome = "difference found" if different else "equivalent" if equivalent else "inconclusive"
+    outcome = decide(p=p, p_equivalent=p_equivalent, alpha=alpha)
+    equivalent = significant(p_equivalent, alpha)
+    not_inferior = None if asked.margin is None else significant(p_not_inferior, alpha)
     unit = _unit(asked)
-    detectable = item.detectable(alpha)
+    detectable = item.detectable()
     expected = asked.expect or IMPLIED.get(asked.contrast, "")
     signs = [row.estimate > 0 for row in item.scales]
-    significant = [row.p is not None and row.p < alpha for row in item.scales]
+    clear = [significant(row.p, alpha) for row in item.scales]
     return Judged(
         hypothesis=asked.id,
         text=asked.text,
@@ -111,10 +109,20 @@ def _tested(item: Evidence, level: float) -> Judged:
         clusters=item.items.clusters,
         resampled=item.resampled,
         scales=item.scales,
-        scale_dependent=len(set(signs)) > 1 or len(set(significant)) > 1,
+        scale_dependent=len(set(signs)) > 1 or len(set(clear)) > 1,
         rungs=tuple(
-            RungRow(r.scope, r.value, r.standard_error, r.df, r.low, r.high, r.p, r.assumes, r.missing)
-            for r in item.rungs
+            RungRow(
+                scope=rung.scope,
+                estimate=rung.value,
+                standard_error=rung.standard_error,
+                df=rung.df,
+                low=rung.low,
+                high=rung.high,
+                p=rung.p,
+                assumes=rung.assumes,
+                missing=rung.missing,
+            )
+            for rung in item.rungs
         ),
         remark=" ".join(part for part in (item.claim.note, item.remark, item.withheld) if part),
         flags=item.both.flag_texts,

@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 
 from adapterxfer.errors import StageError
-from adapterxfer.formats.base import Feature, whole_batch
+from adapterxfer.formats.base import Feature
 from adapterxfer.formats.memory import out_of_memory
 from adapterxfer.training.seeds import DropoutStream
 from adapterxfer.training.tasks import TrainTask
@@ -73,7 +73,7 @@ class Halving(ABC, Generic[Found]):
             if not self._on_cpu:
                 torch.cuda.empty_cache()
             self._dropout.set_state(state)
-            if whole_batch(task.format):
+            if task.format.whole_batch:
                 raise StageError(
                     f"memory ran out at step {step}: task '{task.name}' compares the examples of a batch, which cannot "
                     "be cut",

@@ -14,7 +14,7 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from adapterxfer.errors import StageError
-from adapterxfer.formats.base import Feature, whole_batch
+from adapterxfer.formats.base import Feature
 from adapterxfer.formats.inference import Forward
 from adapterxfer.training.batches import micro_batches
 from adapterxfer.training.bottom import Bottom
@@ -84,7 +84,7 @@ class Accumulator(Halving[Sums]):
     def _parts(self, task: TrainTask, features: Sequence[Feature]) -> list[Sequence[Feature]]:
         if not features:
             return []
-        return [features] if whole_batch(task.format) else micro_batches(features, token_budget=self.token_budget)
+        return [features] if task.format.whole_batch else micro_batches(features, token_budget=self.token_budget)
 
     def _sums(self, task: TrainTask, parts: Sequence[Sequence[Feature]]) -> Sums:
         head = self._model.head(task.name)

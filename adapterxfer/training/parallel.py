@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from adapterxfer.errors import StageError
-from adapterxfer.formats.base import Feature, whole_batch
+from adapterxfer.formats.base import Feature
 from adapterxfer.training.meter import Log
 from adapterxfer.training.micro import Sums
 from adapterxfer.training.tasks import TrainTask
@@ -69,7 +69,7 @@ class Processes:
         Raises:
             StageError: there is such a task, and this is not the only process.
         """
-        whole = [task.name for task in tasks if whole_batch(task.format)]
+        whole = [task.name for task in tasks if task.format.whole_batch]
         if whole and self._count > 1:
             raise StageError(
                 f"task '{whole[0]}' compares the examples of a batch: each of {self._count} processes would see a part",

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.nn import functional
 
-from adapterxfer.formats.base import Batch, Feature, whole_batch
+from adapterxfer.formats.base import Batch, Feature
 from adapterxfer.formats.reads import Reads
 from adapterxfer.training.halving import Halving
 from adapterxfer.training.micro import Sums
@@ -104,7 +104,7 @@ class TogetherAccumulator(Halving[list[Sums]]):
         """The same number of features of every seed in a part, in the order of the seeds."""
         own = len(features) // len(self._models)
         batches = [features[begin : begin + own] for begin in range(0, len(features), own)]
-        if whole_batch(task.format) or self._fits(features):
+        if task.format.whole_batch or self._fits(features):
             return [features]
         ordered = [sorted(batch, key=lambda feature: feature.length) for batch in batches]
         for count in range(2, own + 1):

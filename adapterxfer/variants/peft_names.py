@@ -86,8 +86,11 @@ def adapter_from_peft(
         else:
             own = own_names[match[3]]
             if shape.method == "ia3":
-                tensor = _scale_from_peft(tensor, maps[match[2]])
-            found[f"{int(match[1])}.{own}.{maps[match[2]]}"] = tensor * factor if own == "second" else tensor
+                tensor = _scale_from_peft(tensor, maps[match[2]], name)
+            key = f"{int(match[1])}.{own}.{maps[match[2]]}"
+            if key in found:
+                unknown.append(f"{name} (a second one)")
+            found[key] = tensor * factor if own == "second" else tensor
     layers = {name.partition(".")[0] for name in found}
     expected = {f"{i}.{own}.{role}" for i in range(len(layers)) for own in own_names.values() for role in maps.values()}
     problems = [f"unknown {name}" for name in sorted(unknown)][:2]
@@ -121,8 +124,16 @@ def _scale_to_peft(factor: Tensor, role: str) -> Tensor:
     return factor[:, None]
 
 
-def _scale_from_peft(factor: Tensor, role: str) -> Tensor:
+def _scale_from_peft(factor: Tensor, role: str, name: str) -> Tensor:
+    """A flat factor. Its orientation in the file says what it scales: a row the input of a map, a column its output."""
     flat = factor.flatten()
+    expected = (1, len(flat)) if role == "ffn_out" else (len(flat), 1)
+    if factor.dim() == 2 and tuple(factor.shape) != expected:
+        side, ours = ("output", "input") if role == "ffn_out" else ("input", "output")
+        raise VariantError(
+            f"peft state: {name} is {tuple(factor.shape)}: it scales the {side} of this map, ours scales the {ours}",
+            fix="use an adapter whose feedforward_modules are the second maps of the feed-forward blocks only",
+        )
     if role != "qkv":
         return flat
     queries, rest = flat[: flat.shape[0] // 3], flat[flat.shape[0] // 3 :]

@@ -17,7 +17,7 @@ from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import library_class
-from adapterxfer.formats.base import Batch
+from adapterxfer.formats.base import Batch, Initial
 from adapterxfer.formats.masked_lm import LanguageModelHead
 from adapterxfer.training.building import tied
 from adapterxfer.variants.adapter import Adapter, AdapterShape
@@ -351,7 +351,7 @@ def test_masked_language_model_inverts_before_the_output() -> None:
     for name, parameter in library.named_parameters():
         parameter.requires_grad_(name in pairs)
     theirs = dict(library.heads["task"].named_parameters())
-    head = LanguageModelHead(HIDDEN, VOCABULARY, generator=torch.Generator(), std=0.02, eps=config.layer_norm_eps)
+    head = LanguageModelHead(HIDDEN, VOCABULARY, Initial(torch.Generator(), 0.02), eps=config.layer_norm_eps)
     with torch.no_grad():
         theirs["3.bias"].normal_(generator=torch.Generator().manual_seed(5))
         for ours, name in (("dense", "0"), ("layer_norm", "2")):

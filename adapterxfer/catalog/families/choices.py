@@ -311,6 +311,7 @@ TASKS = (
             cluster="line",
             revised=codes("et ht id it qu sw ta th tr vi zh"),
             values=("0", "1"),
+            revised_groups=("classification", "multi_choice"),
         ),
     ),
     TaskSpec(

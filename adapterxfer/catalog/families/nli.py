@@ -270,6 +270,8 @@ TASKS = (
             xtreme=_XNLI_XTREME,
             revised=_XNLI_XTREME,
             values=NLI,
+            xtreme_groups=("classification",),
+            revised_groups=("classification",),
         ),
     ),
     TaskSpec(

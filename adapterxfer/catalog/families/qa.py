@@ -156,6 +156,8 @@ TASKS = (
             cluster="context",
             xtreme=_XQUAD_XTREME,
             revised=(*_XQUAD_XTREME, *codes("ro")),
+            xtreme_groups=("qa",),
+            revised_groups=("qa",),
         ),
     ),
     TaskSpec(
@@ -180,6 +182,8 @@ TASKS = (
             xtreme=_MLQA_XTREME,
             revised=_MLQA_XTREME,
             by_id=True,
+            xtreme_groups=("qa",),
+            revised_groups=("qa",),
         ),
     ),
     TaskSpec(
@@ -200,6 +204,8 @@ TASKS = (
             cluster="context",
             xtreme=_TYDIQA_XTREME,
             revised=_TYDIQA_XTREME,
+            xtreme_groups=("qa",),
+            revised_groups=("qa",),
         ),
     ),
 )

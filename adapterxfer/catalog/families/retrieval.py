@@ -179,6 +179,7 @@ TASKS = (
             parallel=False,
             cluster="query",
             xtreme=codes("de fr ru zh"),
+            xtreme_groups=("retrieval",),
         ),
     ),
     TaskSpec(
@@ -218,6 +219,8 @@ TASKS = (
             xtreme=_TATOEBA_XTREME,
             revised=(*_TATOEBA_XTREME, *codes("az lt pl uk ro")),
             indices="from-english",
+            xtreme_groups=("retrieval",),
+            revised_groups=("retrieval",),
         ),
     ),
     TaskSpec(
@@ -247,6 +250,7 @@ TASKS = (
             parallel=False,
             cluster="query",
             revised=codes("ar de en es fa ja pl ro ta tr uk"),
+            revised_groups=("retrieval",),
         ),
     ),
     TaskSpec(

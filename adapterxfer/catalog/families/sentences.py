@@ -151,6 +151,7 @@ TASKS = (
             cluster="line",
             xtreme=codes("de en es fr ja ko zh"),
             values=("0", "1"),
+            xtreme_groups=("classification",),
         ),
     ),
     TaskSpec(

@@ -173,6 +173,8 @@ TASKS = (
             xtreme=_PANX_XTREME,
             revised=(*_PANX_XTREME, *codes("qu pl uk az lt pa gu ro")),
             values=NER,
+            xtreme_groups=("tagging",),
+            revised_groups=("tagging",),
         ),
     ),
     TaskSpec(
@@ -230,6 +232,8 @@ TASKS = (
             revised=(*_UDPOS_XTREME, *codes("lt pl uk wo ro")),
             values=UPOS,
             token_accuracy=True,
+            xtreme_groups=("tagging",),
+            revised_groups=("tagging",),
         ),
     ),
     TaskSpec(

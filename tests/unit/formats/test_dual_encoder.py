@@ -6,7 +6,6 @@ import torch
 
 from adapterxfer.data.examples import RetrievalExample
 from adapterxfer.errors import StageError
-from adapterxfer.formats.base import whole_batch
 from adapterxfer.formats.dual_encoder import DualEncoder
 from adapterxfer.formats.registry import FORMATS, get_format
 
@@ -52,8 +51,8 @@ def test_a_dual_encoder_learns_and_does_not_depend_on_padding(tokenizer):
 
 
 def test_training_never_cuts_a_batch_that_compares_its_examples():
-    assert whole_batch(get_format("retrieval", "dual-encoder"))
-    assert not any(whole_batch(get_format(name)) for name in FORMATS)
+    assert get_format("retrieval", "dual-encoder").whole_batch
+    assert not any(get_format(name).whole_batch for name in FORMATS)
 
 
 def test_a_batch_stays_whole_whatever_the_memory(tokenizer):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from adapterxfer.data.examples import ChoiceExample, PairExample, SpanExample, TaggingExample
-from adapterxfer.formats.base import Batch, Feature
+from adapterxfer.formats.base import Batch, Feature, Initial
 from adapterxfer.formats.masked_lm import LanguageModelHead, MaskedLm
 from adapterxfer.formats.reads import first_tokens, reads_of
 from adapterxfer.formats.registry import get_format
@@ -86,7 +86,7 @@ def test_nothing_else_changes_loss_or_results(tokenizer: Any, name: str, null_th
 def test_masked_texts_are_read_at_hidden_tokens() -> None:
     fmt = MaskedLm(20)
     batch = fmt.collate([Feature([[0, 5, 6, 2]], ([2], [7]), 0), Feature([[0, 8, 2]], ([1], [9]), 1)], pad_id=1)
-    head = LanguageModelHead(8, 20, generator=torch.Generator().manual_seed(1), std=1.0, eps=1e-5)
+    head = LanguageModelHead(8, 20, Initial(torch.Generator().manual_seed(1), 1.0), eps=1e-5)
     head.tie(_Tied())
     hidden = torch.randn(2, 4, 8)
     assert batch.reads is not None

@@ -228,7 +228,10 @@ def test_package_weights_of_another_version(bundle: Make) -> None:
     facts: dict[str, Any] = {"kind": "embedded", "name": "tiny", "fingerprint": "a" * 64}
     entry = manifest.backbone.model_copy(update={"kind": "embedded", "identity": facts})
     changed = manifest.model_copy(update={"backbone": entry, "license": "mit"})
-    wanted = WantedAdapter("world-nli", "seq_bn", 6, None, "tiny", facts, "xlm-roberta", 24, 2)
+    wanted = WantedAdapter(
+        task="world-nli", method="seq_bn", size=6, licence=None, backbone="tiny", identity=facts,
+        model_type="xlm-roberta", hidden_size=24, layers=2,
+    )  # fmt: skip
     assert bundle_differences(changed, wanted) == []
     import dataclasses
 

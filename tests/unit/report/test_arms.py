@@ -25,9 +25,19 @@ from planted_study import plant  # isort: skip
 
 GAINS = {"mnli": 4.0, "mnli+mlm": 10.0, "mnli+translated": 18.0, "multi": 0.0}
 NAMES = ("none", *GAINS)
+
+
+def sampled(intermediate: str, share_of: str, part: str, shares: tuple[float, float, float], trainings: int) -> Sampled:
+    declared, low, high = shares
+    return Sampled(
+        intermediate=intermediate, share_of=share_of, part=part, declared=declared, low=low, high=high,
+        trainings=trainings,
+    )  # fmt: skip
+
+
 SHARES = (
-    Sampled("mnli+mlm", "steps", "mlm", 0.2, 0.2, 0.204, 4),
-    Sampled("multi", "steps", "squad-v1", 1 / 3, 0.3, 0.34, 4),
+    sampled("mnli+mlm", "steps", "mlm", (0.2, 0.2, 0.204), 4),
+    sampled("multi", "steps", "squad-v1", (1 / 3, 0.3, 0.34), 4),
 )
 
 
@@ -111,7 +121,7 @@ def test_shares_come_from_the_descriptions_of_the_trainings(tmp_path: Path):
         inputs[f"mixed.{number}.anli+mlm"] = folder
     inputs["predict.0"] = tmp_path
     assert read_sampling(inputs) == (
-        Sampled("anli+mlm", "steps", "mlm", 0.2, 0.19, 0.21, 2), Sampled("anli+mlm", "mlm", "de", 0.5, 0.5, 0.5, 2),
+        sampled("anli+mlm", "steps", "mlm", (0.2, 0.19, 0.21), 2), sampled("anli+mlm", "mlm", "de", (0.5, 0.5, 0.5), 2),
     )  # fmt: skip
     assert read_sampling(inputs)[0].off == pytest.approx(0.01)
 

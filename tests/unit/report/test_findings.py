@@ -24,6 +24,21 @@ def findings_of(study: PlantedStudy, settings: ReportSettings = SETTINGS) -> Fin
     return find(Results.from_folders(study.cells, study.folders, languages=study.languages), settings)
 
 
+def control_cell(backbone: str, predict: str, control: str, *, seed: int = 0) -> Cell:
+    size = 9 if backbone else 0
+    return Cell(
+        backbone=backbone,
+        variant="control",
+        intermediate="none",
+        target="xnli",
+        seed=seed,
+        parameters=size,
+        non_embedding_parameters=size,
+        predict=predict,
+        control=control,
+    )
+
+
 def mean_effects(findings: Findings, kind: str) -> dict[str, Effect]:
     """Variant -> zero-shot effect averaged over pairs and sizes."""
     return {
@@ -172,7 +187,7 @@ def test_controls_stand_beside_scores_and_are_warned_about(tmp_path: Path) -> No
         folders[name] = tmp_path / name
         correct = {code: rng.random(200) < share for code in LANGUAGES}
         write_accuracy(folders[name], correct, target="xnli")
-    controls = [Cell("", 0, 0, "control", "", "none", "xnli", 0, name, name) for name in ("majority", "lookup")]
+    controls = [control_cell("", name, name) for name in ("majority", "lookup")]
     findings = findings_of(PlantedStudy([*study.cells, *controls], folders, study.languages))
     against = {(e.against, e.backbone): e for e in findings.effects if e.kind == "above control"}
     assert against["majority", "tiny-1"].estimate > 15
@@ -196,7 +211,7 @@ def test_an_oracle_is_shown_and_judged_nowhere(tmp_path: Path) -> None:
         name = f"oracle-{seed}"
         folders[name] = tmp_path / name
         write_accuracy(folders[name], {code: rng.random(200) < 0.99 for code in LANGUAGES}, target="xnli")
-        cells.append(Cell("tiny-1", 9, 9, "control", "", "none", "xnli", seed, name, ORACLE + "full-ft"))
+        cells.append(control_cell("tiny-1", name, ORACLE + "full-ft", seed=seed))
     without = findings_of(study)
     findings = findings_of(PlantedStudy([*study.cells, *cells], folders, study.languages))
     assert findings.as_json()["effects"] == without.as_json()["effects"]
@@ -216,7 +231,7 @@ def with_oracle(study: PlantedStudy, folder: Path, label: str, share: float, bac
         name = f"{label}-{seed}".replace("/", "_")
         folders[name] = folder / name
         write_accuracy(folders[name], {code: rng.random(200) < share for code in LANGUAGES}, target="xnli")
-        cells.append(Cell(backbone, 9, 9, "control", "", "none", "xnli", seed, name, label))
+        cells.append(control_cell(backbone, name, label, seed=seed))
     return PlantedStudy([*study.cells, *cells], folders, study.languages)
 
 
@@ -262,7 +277,19 @@ def test_untouched_backbone_has_no_run_variance(tmp_path: Path) -> None:
             for intermediate, share in (("none", 0.4), ("nli", 0.6)):
                 name = "untouched" if intermediate == "none" else f"{variant}-{seed}"
                 adapter = "seq_bn/2" if variant == "stack" else ""
-                cells.append(Cell("tiny-1", 200, 60, variant, adapter, intermediate, "tatoeba", seed, name))
+                cells.append(
+                    Cell(
+                        backbone="tiny-1",
+                        variant=variant,
+                        adapter=adapter,
+                        intermediate=intermediate,
+                        target="tatoeba",
+                        seed=seed,
+                        parameters=200,
+                        non_embedding_parameters=60,
+                        predict=name,
+                    )
+                )
                 if name not in folders:
                     folders[name] = tmp_path / name
                     correct = {code: rng.random(150) < share for code in LANGUAGES}
@@ -297,6 +324,7 @@ def test_kinds_of_pairs_are_not_averaged_together(tmp_path: Path) -> None:
         intermediates=("none", "world-nli", "world-qa"),
         targets=("world-xnli", "world-retrieval"),
         variants=("full-ft", "stack"),
+        seeds=(1, 2, 3),
     )
     findings = findings_of(study)
     kinds = {(e.pair_kind, e.variant): e for e in findings.effects if e.hypotheses == "gain by kind of pair"}

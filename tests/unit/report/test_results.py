@@ -20,7 +20,16 @@ def results_of(study: PlantedStudy) -> Results:
 
 
 def cell(predict: str, *, target: str = "xnli", seed: int = 1, variant: str = "full-ft") -> Cell:
-    return Cell("tiny-1", 200, 60, variant, "", "none", target, seed, predict)
+    return Cell(
+        backbone="tiny-1",
+        variant=variant,
+        intermediate="none",
+        target=target,
+        seed=seed,
+        parameters=200,
+        non_embedding_parameters=60,
+        predict=predict,
+    )
 
 
 def test_scores_are_one_tidy_row_per_cell_and_language(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from adapterxfer.data.examples import PairExample, TaskData
 from adapterxfer.data.storage import read_task, write_task
 from adapterxfer.data.texts import read_texts, write_texts
 from adapterxfer.errors import DataError, StageError, VariantError
+from adapterxfer.formats.base import Initial
 from adapterxfer.formats.masked_lm import Hiding, LanguageModelHead, MaskedTexts
 from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
 from adapterxfer.training.building import build_single
@@ -310,7 +311,7 @@ def test_a_backbone_without_mask_token_is_refused(world: Path, texts: Path, back
 
 
 def test_the_output_matrix_is_no_part_of_the_head() -> None:
-    head = LanguageModelHead(4, 9, generator=torch.Generator(), std=0.02, eps=1e-5)
+    head = LanguageModelHead(4, 9, Initial(torch.Generator(), 0.02), eps=1e-5)
     head.tie(_Backbone())
     assert sorted(name for name, _ in head.named_parameters()) == [
         "bias", "dense.bias", "dense.weight", "layer_norm.bias", "layer_norm.weight",
