@@ -304,7 +304,10 @@ def require(subject: str, missing: list[str]) -> None:
         CatalogueError: ``missing`` is not empty.
     """
     if missing:
-        raise CatalogueError(f"{subject}: missing {'; '.join(missing)}", fix="complete the entry: see docs/tasks.md")
+        raise CatalogueError(
+            f"{subject}: missing {'; '.join(missing)}",
+            fix="complete the entry: docs/tasks.md says what each field means",
+        )
 
 
 def each(parts: tuple[Part, ...]) -> Iterator[DataSet]:
