@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from adapterxfer import statistics as st
+from adapterxfer.statistics.vocabulary import WeightKind
 
 ACCURACY = st.ratio_metric("accuracy", (1, 0), (0, 1))
 F1 = st.ratio_metric("span_f1", (2, 0, 0), (0, 1, 1))
@@ -28,10 +29,17 @@ Found = dict[str, list[bool]]
 """What was asked -> whether it held, one entry per data set."""
 
 
-def cells_of(name: str, counts: np.ndarray, **settings: object) -> st.CellCounts:
-    values: dict[str, object] = {"seed": None, "language": "en", "domain": "d", "clusters": None, **settings}
-    ids = values["clusters"] or [f"{index:05d}" for index in range(len(counts))]
-    return st.CellCounts({"name": name}, values["seed"], "t", values["language"], values["domain"], ids, counts)
+def cells_of(
+    name: str,
+    counts: np.ndarray,
+    *,
+    seed: int | None = None,
+    language: str = "en",
+    domain: str = "d",
+    clusters: Sequence[str] | None = None,
+) -> st.CellCounts:
+    ids = clusters or [f"{index:05d}" for index in range(len(counts))]
+    return st.CellCounts({"name": name}, seed, "t", language, domain, ids, counts)
 
 
 def ones(correct: np.ndarray) -> np.ndarray:
@@ -55,7 +63,7 @@ def rejected(rows: Sequence[st.Estimate]) -> list[bool]:
 
 
 def resampled(cells: list[st.CellCounts], metric: st.Metric, questions: list[st.Contrast], seed: int,
-              weights: str = "multinomial") -> tuple[st.ScoreTable, st.Replicates]:  # fmt: skip
+              weights: WeightKind = "multinomial") -> tuple[st.ScoreTable, st.Replicates]:  # fmt: skip
     table = st.build_table(cells, {"t": metric})
     return table, st.resample(table, questions, resamples=RESAMPLES, seed=seed, weights=weights)
 

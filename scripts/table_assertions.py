@@ -5,7 +5,8 @@ python scripts/table_assertions.py > docs/design/assertions.md
 
 from __future__ import annotations
 
-from adapterxfer.variants.assertions import TABLE, Rule
+from adapterxfer.variants.assertions import TABLE
+from adapterxfer.variants.rules import Rule
 
 HEAD = """# What is asserted of every model
 

@@ -68,7 +68,7 @@ def empty_model(config: PretrainedConfig) -> PreTrainedModel:
     # The constructor draws start values nobody uses: keep them out of the caller's random stream.
     with torch.random.fork_rng(devices=[]):
         model: PreTrainedModel = library_class(architecture.model)(config, **architecture.arguments)
-    model.eval()  # type: ignore[no-untyped-call]
+    model.eval()
     return model
 
 

@@ -63,9 +63,7 @@ def load_tokenizer(path: Path, *, max_length: int, architecture: Architecture) -
         raise BackboneError(f"{path}: lacks {', '.join(lacking)}", fix="give it the special tokens of the backbone")
     stored.no_truncation()
     stored.no_padding()
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=stored, model_max_length=max_length, **special
-    )
+    return PreTrainedTokenizerFast(tokenizer_object=stored, model_max_length=max_length, **special)
 
 
 def _read(path: Path) -> Tokenizer:

@@ -106,7 +106,7 @@ def _included(folder: Path, manifest: Manifest) -> LoadedBackbone:
     model = empty_model(config)
     architecture = architecture_of(config.model_type)
     fill(model, read_weights(encoder, architecture), str(encoder))
-    model = model.requires_grad_(False).eval()  # type: ignore[no-untyped-call]
+    model = model.requires_grad_(False).eval()
     tokenizer = load_tokenizer(
         folder / layout.TOKENIZER[0], max_length=architecture.max_length(config), architecture=architecture
     )

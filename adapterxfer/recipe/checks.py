@@ -52,10 +52,20 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _protocols(recipe)
     found += _also(recipe)
     found += tier_problems(recipe)
+    found += _looks(recipe)
     found += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
         found.append((("pretrain", "corpus", "languages"), "translation pairs need English first among the languages"))
     return [Problem(*_place(document, path), message) for path, message in found]
+
+
+def _looks(recipe: Recipe) -> list[tuple[Path, str]]:
+    """The last look is at all seeds: with more planned seeds the study would be judged at a look it did not declare."""
+    looks = recipe.statistics.looks
+    if looks is None or looks[-1] == len(recipe.seeds):
+        return []
+    message = f"the last look is at {looks[-1]} seeds, but the recipe has {len(recipe.seeds)}; name as many seeds"
+    return [(("statistics", "looks"), message)]
 
 
 def _place(document: Document, path: Path) -> tuple[int, int]:

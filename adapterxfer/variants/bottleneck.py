@@ -133,7 +133,7 @@ class ParallelBottleneck(nn.Module):
 
 def normal_linear(inputs: int, outputs: int, *, generator: torch.Generator, bias: bool = True) -> nn.Linear:
     """A linear layer, weights normal with `INIT_STD`, bias zero; leaves the global random state alone."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias)  # type: ignore[no-untyped-call]
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias)
     with torch.no_grad():
         layer.weight.normal_(0.0, INIT_STD, generator=generator)
         if bias:
