@@ -6,6 +6,7 @@ from adapterxfer.catalog.backbones import UNTRAINED, backbones
 from adapterxfer.catalog.data_sets import Alternate, Clusters, DataSet, HubSource, Part, Repair
 from adapterxfer.catalog.flores import FLORES
 from adapterxfer.catalog.languages import extension_languages, known_languages, languages, world_languages
+from adapterxfer.catalog.methods import METHODS, MethodSpec
 from adapterxfer.catalog.pretraining import (
     LOW_RESOURCE,
     PRETRAINING,
@@ -27,10 +28,9 @@ from adapterxfer.catalog.protocols import (
     target_under,
     with_layer,
 )
-from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
+from adapterxfer.catalog.records import Backbone, Control, Language, Task, Variant
 from adapterxfer.catalog.systems import (
     CONTROLS,
-    METHODS,
     ORACLE,
     VARIANTS,
     controls_of,
@@ -73,7 +73,7 @@ __all__ = [
     "HubSource",
     "InBenchmark",
     "Language",
-    "Method",
+    "MethodSpec",
     "Part",
     "Protocol",
     "Repair",

@@ -18,9 +18,8 @@ from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.intervals import Bounds, t_quantile
 from adapterxfer.statistics.metric import Floats, Metric
 from adapterxfer.statistics.table import Cell, ScoreTable
+from adapterxfer.statistics.thresholds import TIE
 from adapterxfer.statistics.weights import BLOCK, draw_signs, stream
-
-_TIE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def discordance(table: ScoreTable, contrast: Contrast) -> Discordance | None:
     """
     positive = [cell for cell, weight in contrast.terms.items() if weight == 1.0]
     negative = [cell for cell, weight in contrast.terms.items() if weight == -1.0]
-    if len(contrast.terms) != 2 or not positive or not negative or contrast.scale != "points":
+    if contrast.seeds or len(contrast.terms) != 2 or not positive or not negative or contrast.scale != "points":
         return None
     first, second = positive[0], negative[0]
     same = (first.target, first.language) == (second.target, second.language)
@@ -164,11 +163,11 @@ class ResamplingLaw:
 
     def quantile(self, share: float) -> float:
         """Smallest value with at least this much probability at or below it."""
-        return float(self.values[np.searchsorted(np.cumsum(self.probabilities), share - _TIE)])
+        return float(self.values[np.searchsorted(np.cumsum(self.probabilities), share - TIE)])
 
     def shift_p(self, null: float = 0.0) -> float:
         """Two-sided p-value of "the true mean is `null`" from the law shifted there, with no Monte Carlo error."""
-        extreme = np.abs(self.values - self.mean) >= abs(self.mean - null) - _TIE * max(1.0, abs(self.mean))
+        extreme = np.abs(self.values - self.mean) >= abs(self.mean - null) - TIE * max(1.0, abs(self.mean))
         return min(1.0, math.fsum(self.probabilities[extreme].tolist()))
 
 
@@ -242,7 +241,7 @@ def extreme_swaps(first: Floats, second: Floats, metric: Metric, flips: npt.NDAr
     observed = abs(float(metric.score(totals[0]) - metric.score(totals[1])))
     moved = flips.astype(np.float64) @ (second - first)
     changed = np.abs(metric.score(totals[0] + moved) - metric.score(totals[1] - moved))
-    slack = _TIE * max(1.0, observed)
+    slack = TIE * max(1.0, observed)
     return int((changed >= observed - slack).sum()), int((changed > observed + slack).sum())
 
 
