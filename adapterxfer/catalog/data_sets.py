@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from adapterxfer.errors import CatalogueError
 
@@ -154,11 +154,14 @@ class Clusters:
     Attributes:
         unit: in words.
         parallel: whether ids mean the same item in every language, so that languages are resampled together.
+        same_items: where ``parallel`` does not hold, what else tells that rows of different languages are one item:
+            the ``ids`` of examples, but not those of their clusters, or the number of their ``rows``.
         consecutive: rows that stand together and are one cluster; 1 where rows do not group by their place.
     """
 
     unit: str
     parallel: bool = False
+    same_items: Literal["", "ids", "rows"] = ""
     consecutive: int = 1
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,18 @@ class Frame:
         language: index into ``languages``, shape (rows,).
         example: example ids, shape (rows,).
         cluster: cluster ids, shape (rows,); shared ids mean the same cluster, also across languages.
+        gold: gold answers, shape (rows,); empty where they were not read.
+        parallel_by: what tells that rows of different languages are one item: ``ids``, ``rows``, or nothing.
+        equal: how many clusters went into others because their texts are equal.
     """
 
     languages: tuple[str, ...]
     language: npt.NDArray[np.int32]
     example: npt.NDArray[np.object_]
     cluster: npt.NDArray[np.object_]
+    gold: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
+    parallel_by: str = ""
+    equal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ def read_frame(folder: Path) -> Frame:
         DataError: the file is missing, or was not written by a predict stage.
     """
     table = read_predictions(folder)
-    return Frame(table.languages, table.language, table.example_id, table.cluster_id)
+    return Frame(table.languages, table.language, table.example_id, table.cluster_id, table.gold)
 
 
 def gold_difference(one: Path, other: Path) -> str:

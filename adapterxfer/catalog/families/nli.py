@@ -152,7 +152,7 @@ AMERICASNLI = DataSet(
     },
     reader="adapterxfer.data.classification:read_americasnli",
     labels=NLI,
-    clusters=Clusters(unit="premise"),
+    clusters=Clusters(unit="premise", same_items="rows"),
     hub=HubSource(
         repository="nala-cub/americas_nli",
         config="{lang}",

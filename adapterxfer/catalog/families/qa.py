@@ -68,7 +68,7 @@ MLQA = DataSet(
         "test": (("test-context-{lang}-question-{lang}.json",),),
     },
     reader="adapterxfer.data.questions:read_answerable",
-    clusters=Clusters(unit="paragraph; questions are shared by some languages"),
+    clusters=Clusters(unit="paragraph; questions are shared by some languages", same_items="ids"),
     hub=HubSource(
         repository="google/xtreme",
         config="MLQA.{lang}.{lang}",
