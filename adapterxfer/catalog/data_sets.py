@@ -73,7 +73,6 @@ class HubSource:
         raw_labels: raw value -> label name, where the column holds neither names nor ids in official order.
         language_column, language_prefix: how to tell languages of a joint configuration apart: by a column, or by the
             code of the language that begins every id.
-        swapped: the repository has premise and hypothesis exchanged.
         alternates: other repositories with the same examples, in the order in which they are tried.
         rows_reader: ``module:function`` for repositories whose rows are not one example each.
         lines: split -> file of JSON lines in the repository, with ``{lang}``, for repositories that are read file by
@@ -93,7 +92,6 @@ class HubSource:
     raw_labels: Mapping[str, str] = field(default_factory=dict)
     language_column: str = ""
     language_prefix: bool = False
-    swapped: bool = False
     alternates: tuple[Alternate, ...] = ()
     rows_reader: str = ""
     lines: Mapping[str, str] = field(default_factory=dict)

@@ -18,7 +18,6 @@ from adapterxfer.errors import DataError
 
 NLI_NAMES = {name: name for name in NLI} | {"contradictory": "contradiction"}
 ANLI_NAMES = NLI_NAMES | {"e": "entailment", "n": "neutral", "c": "contradiction"}
-FEVER_NAMES = {"SUPPORTS": "entailment", "NOT ENOUGH INFO": "neutral", "REFUTES": "contradiction"}
 
 Notes = Counter[str]
 Reader = Callable[[Sequence[Path], str, Notes], list[Example]]
@@ -98,15 +97,6 @@ def read_anli(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
                 )
             )
     return examples
-
-
-def read_fever(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
-    """FEVER-NLI: ``context`` is the evidence, hence the premise; ``query`` the claim, hence the hypothesis."""
-    return _pairs(
-        paths, language, notes, read_jsonl,
-        lambda row: (str(field(row, "fid", "cid")), text(row, "context"), text(row, "query"), field(row, "label")),
-        FEVER_NAMES,
-    )  # fmt: skip
 
 
 def read_qqp(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:

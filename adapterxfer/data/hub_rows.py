@@ -108,8 +108,6 @@ class RowMaker:
                 fix="pin the revision the catalogue describes",
             )
         first, second = self._text(row, "text"), self._text(row, "text_pair") or None
-        if self.source.swapped and second is not None:
-            first, second = second, first
         if self.data.clusters.consecutive > 1:
             cluster = str(number // self.data.clusters.consecutive)
         elif self.data.clusters.parallel:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adapterxfer.catalog import parts_of_task
 from adapterxfer.data.files import HashCache, file_sha256, list_files, plain_name
 from adapterxfer.data.official import find
 from adapterxfer.errors import DataError
@@ -30,16 +29,11 @@ class Located(NamedTuple):
     path: str
 
 
-def files_name(task: str, protocol: str) -> str:
-    """The name under which the files of a task are looked up: read in another way, they may be more files."""
-    return parts_of_task(task, protocol).name
-
-
 def locate(task: str, files: Iterable[str], languages: Sequence[str]) -> tuple[list[Located], list[str]]:
     """Find what a task needs among relative paths.
 
     Args:
-        task: as of `files_name`, or `CORPUS`.
+        task: name of a task, or of another way to read one, or `CORPUS`.
 
     Returns:
         The files, and one line for each need that is missing or ambiguous.

@@ -22,8 +22,6 @@ from adapterxfer.report.selection import (
 from adapterxfer.report.study import Study
 from adapterxfer.statistics import Contrast, macro, slope
 
-RELATIVE_SCALES = ("logit", "log-error")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:

@@ -100,13 +100,6 @@ def dataset_files(dataset: str, split: str, languages: tuple[str, ...]) -> Files
             return {f"multinli_1.0_{name}.jsonl": _jsonl(_pairs("sentence1", "sentence2", "gold_label", (*NLI, "-")))}
         case "snli":
             return {f"snli_1.0_{split}.jsonl": _jsonl(_pairs("sentence1", "sentence2", "gold_label", NLI))}
-        case "fever":
-            labels = ("SUPPORTS", "NOT ENOUGH INFO", "REFUTES")
-            return {
-                f"{split}_fitems.jsonl": _jsonl(
-                    [{"fid": i} | row for i, row in enumerate(_pairs("context", "query", "label", labels))]
-                )
-            }
         case "qqp":
             rows: list[list[object]] = [[i, i, i, f'a "{i // 3}', f"b {i}", i % 2] for i in range(ROWS)]
             return {f"QQP/{split}.tsv": _tsv("id qid1 qid2 question1 question2 is_duplicate", rows)}

@@ -45,8 +45,6 @@ TRAPS = {
     "BoolQ's answer is a truth value or a class": "contract/test_traps.py::test_boolq_by_value_or_by_name",
     "orders of tags differ; MasakhaNER has dates": "unit/data/test_hub_rows.py::test_tags_by_name_dates_out",
     "ANLI+ of the paper has no FEVER": "contract/test_traps.py::test_anli_plus_is_the_papers",
-    "FEVER's pairs are swapped on the Hub": "unit/data/test_hub_rows.py::test_fever_is_swapped_back",
-    "FEVER's context is the premise": "unit/data/test_official_labels.py::test_fever_evidence_is_the_premise",
     "CosmosQA's table counts an unreleased set": "contract/test_traps.py::test_sizes_are_those_of_the_release",
     "supertags unseen in training": "unit/data/test_official_texts.py::test_supertags_unseen_in_training_become_unknown",
     "SQuAD 2.0: empty answers": "unit/data/test_official_texts.py::test_squad_v2_keeps_unanswerable_questions",

@@ -84,24 +84,6 @@ SNLI = DataSet(
     sizes={"train": 549367, "dev": 9842, "test": 9824},
 )
 
-FEVER = DataSet(
-    name="fever",
-    files={"train": (("train_fitems.jsonl",),), "dev": (("dev_fitems.jsonl",),)},
-    reader="adapterxfer.data.classification:read_fever",
-    labels=NLI,
-    clusters=Clusters(unit="evidence"),
-    hub=HubSource(
-        repository="pietrolesci/nli_fever",
-        config="default",
-        splits={"train": ("train",), "dev": ("dev",)},
-        columns={"id": "fid", **_COLUMNS},
-        swapped=True,
-    ),
-    citation="Thorne et al. 2018, FEVER; Nie et al. 2019",
-    metric="accuracy",
-    sizes={"train": 208346, "dev": 19998},
-)
-
 SCITAIL = DataSet(
     name="scitail",
     files={

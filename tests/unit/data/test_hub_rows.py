@@ -48,14 +48,6 @@ def test_ids_become_names_in_the_order_the_repository_states(rows):
         one("snli")
 
 
-def test_fever_is_swapped_back(rows):
-    rows["pietrolesci/nli_fever"] = (
-        [{"fid": 1, "premise": "claim", "hypothesis": "evidence", "label": 1}], {"label": NLI},
-    )  # fmt: skip
-    (example,), _ = one("fever")
-    assert (example.text, example.text_pair) == ("evidence", "claim")
-
-
 def test_one_based_text_labels(rows):
     rows["lighteval/siqa"] = (
         [{"context": "c", "question": "q", "answerA": "x", "answerB": "y", "answerC": "z", "label": "3"}], {},

@@ -40,12 +40,6 @@ def test_anli_letters_and_rounds(tmp_path):
     assert len({e.example_id for e in data}) == 6  # the same uid in three rounds
 
 
-def test_fever_evidence_is_the_premise(tmp_path):
-    row = {"fid": 7, "context": "evidence", "query": "claim", "label": "REFUTES"}
-    (example,) = classification.read_fever([put(tmp_path, "train_fitems.jsonl", jsonl(row))], "en", Counter())
-    assert (example.text, example.text_pair, example.label) == ("evidence", "claim", "contradiction")
-
-
 def test_labels_that_were_all_removed_are_refused(tmp_path):
     rows = [{"sentence1": f"a {i}", "sentence2": "b", "gold_label": "entailment"} for i in range(25)]
     with pytest.raises(DataError, match="removed"):
