@@ -220,7 +220,7 @@ class _Items:
     def __init__(self, studies: Sequence[StudyRuns], languages: tuple[str, ...]) -> None:
         counts = studies[0].counts
         facts = counts.facts
-        frame = Frame(counts.languages, counts.language, counts.item, counts.cluster)
+        frame = Frame(languages=counts.languages, language=counts.language, example=counts.item, cluster=counts.cluster)
         names = domain_names(frame, facts.target)
         columns = METRICS[facts.metric].columns
         gold = tuple(column for column, name in enumerate(columns) if name in GOLD_COLUMNS)

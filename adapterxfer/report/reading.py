@@ -16,7 +16,7 @@ from adapterxfer.predict.table import FILE_NAME, Predictions, read_predictions
 __all__ = ["FILE_NAME", "Frame", "PredictionFile", "gold_difference", "read_counts", "read_frame"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """Which example stands in which row; equal for all systems of one target.
 
@@ -79,7 +79,13 @@ def read_frame(folder: Path) -> Frame:
         DataError: the file is missing, or was not written by a predict stage.
     """
     table = read_predictions(folder)
-    return Frame(table.languages, table.language, table.example_id, table.cluster_id, table.gold)
+    return Frame(
+        languages=table.languages,
+        language=table.language,
+        example=table.example_id,
+        cluster=table.cluster_id,
+        gold=table.gold,
+    )
 
 
 def gold_difference(one: Path, other: Path) -> str:
