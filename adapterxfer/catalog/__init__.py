@@ -28,11 +28,10 @@ from adapterxfer.catalog.protocols import (
     target_under,
     with_layer,
 )
-from adapterxfer.catalog.records import Backbone, Control, Language, Task, Variant
+from adapterxfer.catalog.records import Backbone, Control, Language, Task
 from adapterxfer.catalog.systems import (
     CONTROLS,
     ORACLE,
-    VARIANTS,
     controls_of,
     oracle_label,
     oracle_system,
@@ -51,6 +50,7 @@ from adapterxfer.catalog.tasks import (
     tasks,
     with_target_dev,
 )
+from adapterxfer.catalog.variants import VARIANTS, VariantSpec
 
 __all__ = [
     "AS_RELEASED",
@@ -81,7 +81,7 @@ __all__ = [
     "Task",
     "TaskParts",
     "TaskSpec",
-    "Variant",
+    "VariantSpec",
     "backbones",
     "base_target",
     "codes",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import VARIANTS
 from adapterxfer.cli.console import say, say_json
 from adapterxfer.cli.options import add_json, add_recipe
 from adapterxfer.plan.backbones import Backbones
@@ -60,7 +59,7 @@ def execute(arguments: argparse.Namespace) -> int:
     say(f"{arguments.recipe}: ok")
     say(f"  {recipe.name}: {sizes}")
     for kind, names in missing.items():
-        say(f"  {NO_SOURCE if kind == 'backbone' else 'not available'}: {kind} {', '.join(names)}")
+        say(f"  {NO_SOURCE}: {kind} {', '.join(names)}")
     if "backbone" in missing:
         say(f"    {NAME_SOURCE}")
     for look in looks:
@@ -102,11 +101,7 @@ def axes_of(recipe: Recipe) -> dict[str, list[Any]]:
 
 
 def unavailable(recipe: Recipe) -> dict[str, list[str]]:
-    """Kind -> names of the recipe that this version cannot run."""
-    named = [("backbone", name, Backbones(recipe).available(name)) for name in recipe.backbones]
-    named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
-    found: dict[str, list[str]] = {}
-    for kind, name, available in named:
-        if not available and name not in found.setdefault(kind, []):
-            found[kind].append(name)
-    return {kind: names for kind, names in found.items() if names}
+    """Backbones of the recipe that have no source, under ``backbone``; empty where all have one."""
+    known = Backbones(recipe)
+    names = [name for name in dict.fromkeys(recipe.backbones) if not known.available(name)]
+    return {"backbone": names} if names else {}

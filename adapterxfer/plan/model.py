@@ -12,7 +12,7 @@ from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import Stage
 
 NO_SOURCE = "no source named"
-"""What stops a backbone of the Hub; everything else that is unavailable is so in this version."""
+"""What stops a backbone of the Hub."""
 
 NAME_SOURCE = "name revision or folder in backbone_sources (`adapterxfer pin` asks the Hub)"
 
@@ -34,7 +34,7 @@ class Plan:
     Attributes:
         stages: key -> stage, every stage after its inputs; the report is the last one.
         cells: the systems to compare, in recipe order.
-        unavailable: (kind, name) of what this version cannot run -> number of cells that need it.
+        unavailable: backbone without a source -> number of cells that need it.
         refused: cells of the grid that cannot exist, with the reason.
         excluded: reason of a recipe's exclusion -> number of cells it removed.
         needs_measurement: the token budget is unknown until a probe has run on this machine.
@@ -44,7 +44,7 @@ class Plan:
     recipe: Recipe
     stages: Mapping[str, Stage]
     cells: tuple[Cell, ...]
-    unavailable: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    unavailable: Mapping[str, int] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     needs_measurement: bool = False
@@ -58,19 +58,16 @@ class Plan:
         """Refuse a plan that this version cannot run, before anything is trained.
 
         Raises:
-            AdapterxferError: backbones, tasks, variants or adapter methods are not available; names all of them.
+            AdapterxferError: backbones have no source; names all of them.
             AdapterxferError: original files or a backbone are missing.
         """
         if self.unavailable:
             lines = [
-                f"  {kind} {name}: {count} {'cell needs' if count == 1 else 'cells need'} it"
-                for (kind, name), count in self.unavailable.items()
+                f"  backbone {name}: {count} {'cell needs' if count == 1 else 'cells need'} it"
+                for name, count in self.unavailable.items()
             ]
-            hub = all(kind == "backbone" for kind, _ in self.unavailable)
-            what = NO_SOURCE if hub else "not available in this version"
             raise AdapterxferError(
-                "\n".join([f"{self.recipe.name}: {what}", *lines]),
-                fix=f"{NAME_SOURCE}, or narrow with --only" if hub else "leave them out, or narrow the run with --only",
+                "\n".join([f"{self.recipe.name}: {NO_SOURCE}", *lines]), fix=f"{NAME_SOURCE}, or narrow with --only"
             )
         if self.missing_data is not None:
             raise self.missing_data
