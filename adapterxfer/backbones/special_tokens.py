@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.backbones.describing import CONFIG, TOKENIZER, TOKENIZER_FACTS
+from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture
 from adapterxfer.errors import BackboneError
 
 SPECIAL_TOKENS = {
@@ -51,10 +52,11 @@ def named_tokens(facts: Mapping[str, Any]) -> dict[str, str]:
     return named
 
 
-def special_tokens(facts: Mapping[str, Any], model_type: str) -> dict[str, str]:
-    """Special tokens of a ``tokenizer.json`` with this file beside it."""
+def special_tokens(facts: Mapping[str, Any], architecture: Architecture | None) -> dict[str, str]:
+    """Special tokens of a ``tokenizer.json`` of this architecture, with these facts beside it."""
     named = named_tokens(facts)
-    return dict(SPECIAL_TOKENS) if not named and model_type == "xlm-roberta" else named
+    usual = architecture is not None and architecture.usual_tokens
+    return dict(SPECIAL_TOKENS) if not named and usual else named
 
 
 def tokenizer_problems(folder: Path) -> list[BackboneError]:
@@ -66,7 +68,7 @@ def tokenizer_problems(folder: Path) -> list[BackboneError]:
     if not path.is_file():
         return []
     try:
-        tokens = special_tokens(sidecar(folder / TOKENIZER_FACTS), _model_type(folder))
+        tokens = special_tokens(sidecar(folder / TOKENIZER_FACTS), ARCHITECTURES.get(_model_type(folder)))
     except BackboneError as error:
         return [error]
     if "pad_token" not in tokens:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.backbones.architectures import Architecture
 from adapterxfer.backbones.describing import TOKENIZER_FACTS
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.backbones.special_tokens import (
@@ -18,6 +17,7 @@ from adapterxfer.backbones.special_tokens import (
     sidecar,
     special_tokens,
 )
+from adapterxfer.catalog.architectures import Architecture
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def load_tokenizer(path: Path, *, max_length: int, architecture: Architecture) -
     if path.name == architecture.sentencepiece:
         stored, special = _made_from_sentencepiece(path, architecture, facts, named_tokens(facts))
     else:
-        stored, special = _read(path), special_tokens(facts, architecture.model_type)
+        stored, special = _read(path), special_tokens(facts, architecture)
     if "pad_token" not in special:
         raise no_padding(path)
     if lacking := sorted({token for token in special.values() if stored.token_to_id(token) is None}):

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.backbones.describing import CONFIG
 from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.lengths import OWN_SERIES, SERIES_LIMITS
 from adapterxfer.errors import BackboneError
 from adapterxfer.plan.backbones import Backbones

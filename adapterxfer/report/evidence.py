@@ -194,6 +194,30 @@ def gather(
     ]
 
 
+def over_items(item: Evidence) -> Evidence:
+    """The same test for the trained models as they are: over new test items only."""
+    row = item.items
+    reading = Reading(row.value, row.standard_error, row.df, row.alternative)
+    return replace(
+        item,
+        scope="items",
+        value=row.value,
+        standard_error=row.standard_error,
+        df=row.df,
+        low=row.low,
+        high=row.high,
+        p=row.p,
+        readings=(reading,) if row.interval == "t" else (),
+        moderated=False,
+        resampled=row.resampled,
+        withheld="",
+        p_equivalent=None,
+        p_not_inferior=None,
+        p_adjusted=None,
+        adjustment="",
+    )
+
+
 def _side(claim: Claim) -> Alternative:
     return "greater" if claim.asked.contrast == "at_least" else claim.asked.alternative
 

@@ -163,9 +163,9 @@ def test_mistakes_of_the_recipe_are_json_too(recipe: Path, capsys: pytest.Captur
     ],
 )
 def test_the_tokenizer_is_looked_at_as_the_run_does(folder: Path, facts: Any, reason: str) -> None:
-    from adapterxfer.backbones.architectures import architecture_of
     from adapterxfer.backbones.special_tokens import tokenizer_problems
     from adapterxfer.backbones.tokenizer import load_tokenizer
+    from adapterxfer.catalog.architectures import architecture_of
 
     text = facts if isinstance(facts, str) else json.dumps(facts)
     (folder / "tokenizer_config.json").write_text(text)
