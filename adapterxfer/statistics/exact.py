@@ -16,7 +16,7 @@ import numpy.typing as npt
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.intervals import Bounds, t_quantile
-from adapterxfer.statistics.metric import Floats, Metric
+from adapterxfer.statistics.metric import Floats, SumScore
 from adapterxfer.statistics.table import Cell, ScoreTable
 from adapterxfer.statistics.thresholds import TIE
 from adapterxfer.statistics.weights import BLOCK, draw_signs, stream
@@ -43,7 +43,7 @@ class PairedCounts:
 
     first: Floats
     second: Floats
-    metric: Metric
+    metric: SumScore
 
 
 def paired_counts(table: ScoreTable, first: Cell, second: Cell) -> PairedCounts:
@@ -209,7 +209,7 @@ def mcnemar(only_first: int, only_second: int) -> ExactTest:
     return ExactTest(min(1.0, total), min(1.0, total - float(law[smaller])), only_first + only_second)
 
 
-def randomization_test(first: Floats, second: Floats, metric: Metric, *, resamples: int = 10_000, seed: int) -> float:
+def randomization_test(first: Floats, second: Floats, metric: SumScore, *, resamples: int = 10_000, seed: int) -> float:
     """p-value of "swapping the systems on any cluster changes nothing", for any metric of summed counts.
 
     Args:
@@ -230,7 +230,7 @@ def randomization_test(first: Floats, second: Floats, metric: Metric, *, resampl
     return (1.0 + extreme) / (resamples + 1.0)
 
 
-def extreme_swaps(first: Floats, second: Floats, metric: Metric, flips: npt.NDArray[np.integer]) -> tuple[int, int]:
+def extreme_swaps(first: Floats, second: Floats, metric: SumScore, flips: npt.NDArray[np.integer]) -> tuple[int, int]:
     """In how many assignments the difference is at least as large as observed, and in how many larger.
 
     Args:
