@@ -123,7 +123,6 @@ def _tokens(text: str | None) -> dict[str, float] | None:
 
 def _say_laws(recipe: Recipe, fitted: list[LawOfGain], without: dict[str, str], level: float) -> None:
     from adapterxfer.report.cells import parameter_text
-    from adapterxfer.statistics.laws import FEWEST_LEFT_OUT
 
     if recipe.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")
@@ -141,7 +140,7 @@ def _say_laws(recipe: Recipe, fitted: list[LawOfGain], without: dict[str, str], 
             ],
             right=(1, 2, 3),
         )
-        enough = len(set(series.parameters)) >= FEWEST_LEFT_OUT
+        enough = math.isfinite(law.laws.forms[0].left_out_error)
         say_table(
             ["  form", "weight", "error at a size left out", "behind"],
             [

@@ -79,35 +79,35 @@ def law_of_gain(
     for size in at:
         prediction = laws.predict(size, level=level)
         mixture = laws.mixture(size)
-        mean = _expected("mean", "", "", size, mixture, level, prediction.forms)
+        mean = _expected(("mean", "", ""), size, mixture, level, prediction.forms)
         expected.append(mean)
         for name in families.names if families is not None else ():
             assert families is not None
             shifted = mixture.widened(*families.family(name, size))
-            expected.append(_expected("family", name, name, size, shifted, level, {}))
+            expected.append(_expected(("family", name, name), size, shifted, level))
         for code, family in (languages or {}).items():
             assert families is not None
             known = family if family in families.names else None
             amount = tokens[code] if tokens is not None and code in tokens else None
             shifted = mixture.widened(*families.unseen(known, size, amount))
-            expected.append(_expected("language", code, known or "", size, shifted, level, {}))
+            expected.append(_expected(("language", code, known or ""), size, shifted, level))
         notes += [_beyond(series, size)] if _beyond(series, size) else []
     return LawOfGain(series=series, laws=laws, families=families, expected=tuple(expected), notes=tuple(notes))
 
 
 def _expected(
-    kind: str,
-    name: str,
-    family: str,
+    subject: tuple[str, str, str],
     size: float,
     mixture: Mixture,
     level: float,
-    forms: Mapping[Form, tuple[float, float, float]],
+    forms: Mapping[Form, tuple[float, float, float]] | None = None,
 ) -> Expected:
+    """A prediction about a subject: kind, name and family."""
+    kind, name, family = subject
     tail = (1.0 - level) / 2.0
     return Expected(
         kind=kind, name=name, family=family, parameters=size, value=mixture.quantile(0.5),
-        low=max(-100.0, mixture.quantile(tail)), high=min(100.0, mixture.quantile(1.0 - tail)), forms=forms,
+        low=max(-100.0, mixture.quantile(tail)), high=min(100.0, mixture.quantile(1.0 - tail)), forms=forms or {},
         distribution=mixture,
     )  # fmt: skip
 
