@@ -163,7 +163,8 @@ class Laws:
         """
         if not parameters > 0.0:
             raise StatisticsError(f"law: {parameters:g} parameters", fix="give a positive number of parameters")
-        return _predict(np.log10(self.parameters), self.effects, self.covariance, math.log10(parameters), form)
+        fits = _components(np.log10(self.parameters), self.effects, self.covariance, math.log10(parameters))
+        return _mixture(fits, len(self.parameters), form)
 
     def predict(self, parameters: float, *, level: float = 0.95) -> Prediction:
         """What to expect from a backbone of a size, measured on the same test items with as many runs.
@@ -292,10 +293,8 @@ def _weights(logs: Floats, form: Form | None = None) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def _predict(x: Floats, effects: Floats, covariance: Floats, at: float, form: Form | None) -> Mixture:
-    fits = _components(x, effects, covariance, at)
-    df = np.full(len(SHAPES), float(len(x) - 2))
-    return Mixture(_weights(fits.logs, form), fits.values, np.sqrt(fits.squares), df)
+def _mixture(fits: _Components, sizes: int, form: Form | None) -> Mixture:
+    return Mixture(_weights(fits.logs, form), fits.values, np.sqrt(fits.squares), np.full(len(SHAPES), sizes - 2.0))
 
 
 def _left_out(x: Floats, effects: Floats, covariance: Floats) -> tuple[Floats, Floats]:
@@ -306,8 +305,9 @@ def _left_out(x: Floats, effects: Floats, covariance: Floats) -> tuple[Floats, F
         if len(np.unique(x[others])) < FEWEST:
             return np.full_like(errors, math.nan), np.full_like(densities, math.nan)
         kept = covariance[np.ix_(others, others)]
+        fits = _components(x[others], effects[others], kept, float(x[k]))
         for row, form in enumerate(FORMS):
-            ahead = _predict(x[others], effects[others], kept, float(x[k]), form)
+            ahead = _mixture(fits, len(x) - 1, form)
             errors[row, k], densities[row, k] = effects[k] - ahead.mean, ahead.log_density(float(effects[k]))
     return errors, densities
 
