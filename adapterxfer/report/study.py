@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adapterxfer.catalog import base_target, is_development, is_other_evaluation
+from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation
 from adapterxfer.report.cells import FULL, NONE, RESOURCE_ORDER, Cell, Language, resource_key, variant_key
 from adapterxfer.report.model import GroupKind
 from adapterxfer.report.reading import Frame
 from adapterxfer.report.results import Results, TargetResults
-from adapterxfer.statistics import CellCounts, Metric, ScoreTable, System, build_table
+from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table
 
 GOLD_COLUMNS = ("total", "gold_spans")
 """Count columns that depend on the gold data only: they must agree between systems."""
@@ -22,9 +22,6 @@ SCORE_NAMES = {"em": "exact match"}
 
 ADAPTER_BASELINE = "adapter baseline"
 """Without an intermediate task, sequential, stack and fuse are the same training: an adapter alone."""
-
-ONE_ADAPTER = ("sequential", "stack", "fuse")
-"""Variants of which that is true; the soup of a merged variant is a system of its own."""
 
 UNTRAINED_LABEL = "untrained: "
 
@@ -132,7 +129,7 @@ def build_study(results: Results) -> Study:
     systems: dict[tuple[str, str, str, str], System] = {}
     controls: dict[tuple[str, str, str], System] = {}
     counts: list[CellCounts] = []
-    metrics: dict[str, Metric] = {}
+    metrics: dict[str, SumScore] = {}
     groups: dict[str, tuple[Group, ...]] = {}
     shown: dict[tuple[System, str], str] = {}
     for target, data, metric in _measures(results):
@@ -181,12 +178,17 @@ def shown_label(same: list[Cell], labels: Mapping[tuple[str, str], str]) -> str:
     if first.intermediate == NONE:
         if any(cell.variant == FULL for cell in same) and len(same) > 1:
             label = "untouched backbone"
-        elif first.adapter and any(cell.variant in ONE_ADAPTER for cell in same):
+        elif first.adapter and any(_is_one_adapter(cell.variant) for cell in same):
             label = label.replace(first.variant, ADAPTER_BASELINE)
     if not first.is_control:
         return label
     after = "" if first.intermediate == NONE else f" after {first.intermediate}"
     return f"{UNTRAINED_LABEL}{label}{after}"
+
+
+def _is_one_adapter(variant: str) -> bool:
+    """Whether the baseline of a variant is an adapter alone; the soup of a merged variant is a system of its own."""
+    return variant in VARIANTS and VARIANTS[variant].shares_adapter_baseline
 
 
 def language_groups(codes: tuple[str, ...], languages: Mapping[str, Language], source: str) -> Iterator[Group]:
@@ -221,14 +223,14 @@ def tiers_to_compare(names: tuple[str, ...]) -> tuple[str, str] | None:
     return (known[0], known[-1]) if len(known) >= 2 else None
 
 
-def _measures(results: Results) -> Iterator[tuple[str, TargetResults, Metric]]:
+def _measures(results: Results) -> Iterator[tuple[str, TargetResults, SumScore]]:
     """Every target with its metric, then again with each score of secondary interest."""
     for target in results.targets:
         data = results.target(target)
         gold = tuple(index for index, name in enumerate(data.metric.columns) if name in GOLD_COLUMNS)
-        yield target, data, Metric(target, data.metric.score, gold_columns=gold)
+        yield target, data, SumScore(target, data.metric.score, gold_columns=gold)
         for name, score in () if is_other_evaluation(target) else data.metric.extra_scores.items():
-            yield f"{target} ({SCORE_NAMES.get(name, name)})", data, Metric(name, score, gold_columns=gold)
+            yield f"{target} ({SCORE_NAMES.get(name, name)})", data, SumScore(name, score, gold_columns=gold)
 
 
 def _by_files(data: TargetResults) -> dict[tuple[str, ...], list[list[Cell]]]:
