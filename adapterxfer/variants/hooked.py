@@ -1,6 +1,6 @@
 """Places for adapters in the encoders of `transformers`, through hooks on a copy of the module that shares all weights.
 
-XLM-R has a forward pass of its own (`encoder`); every other architecture runs the forward pass of its library. Hooks and
+XLM-R has a forward pass of its own (`encoder`); every other architecture runs that of its library. Hooks and
 dropout modes belong to one transfer model, so each gets modules of its own; the weights stay one set in memory.
 """
 
