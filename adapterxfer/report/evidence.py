@@ -57,6 +57,7 @@ class Evidence:
         from_t: whether they come from a t distribution, so that margins are tested by it too.
         withheld: why no difference may be claimed; empty where it may.
         p_equivalent, p_not_inferior: raw here, adjusted by `families.adjust_tests`.
+        items_p_adjusted: p-value over test items alone, adjusted in the same family.
     """
 
     claim: Claim
@@ -83,6 +84,7 @@ class Evidence:
     remark: str = ""
     largest_part: float | None = None
     p_adjusted: float | None = None
+    items_p_adjusted: float | None = None
     adjustment: str = ""
 
     @property

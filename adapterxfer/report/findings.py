@@ -11,13 +11,13 @@ from adapterxfer.report.answers import write_answers
 from adapterxfer.report.cautions import find_cautions
 from adapterxfer.report.cells import Cell, resource_key
 from adapterxfer.report.declared import Judged, Spending
-from adapterxfer.report.estimation import answer, scores
-from adapterxfer.report.model import Effect, Findings, Score, TargetFacts
-from adapterxfer.report.overview import Overview, overview
+from adapterxfer.report.effects import Answered, answer
+from adapterxfer.report.model import Findings, Score, TargetFacts
+from adapterxfer.report.overview import ranks
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
-from adapterxfer.report.questions import ask
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import Sampled
+from adapterxfer.report.scores import scores
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.sizes import system_sizes
 from adapterxfer.report.study import Study, build_study, is_parallel
@@ -43,14 +43,13 @@ def find(
         StatisticsError: systems of one target were scored on different examples.
     """
     study = build_study(results) if results.cells else None
-    effects: list[Effect] = []
     score_rows: list[Score] = []
-    judged, beside = Verdicts(), Overview((), (), ())
+    judged, answered = Verdicts(), Answered()
     if study is not None:
         judged = judge(study, settings.hypotheses, settings)
-        beside = overview(study, settings)
-        effects = answer(study, ask(study), settings)
+        answered = answer(study, settings, judged)
         score_rows = list(scores(study))
+    effects = answered.effects
     libraries = library_versions({cell.predict: results.folders[cell.predict] for cell in results.cells})
     shipped = world_diagnostics() if settings.synthetic else {}
     facts = backbone_facts(results.cells, {**shipped, **settings.diagnostics, **(pretraining or {})})
@@ -62,7 +61,7 @@ def find(
         question=_question(study),
         summary=summarise(effects),
         answers=write_answers(study, effects, score_rows, settings.level) if study else (),
-        effects=tuple(effects),
+        effects=effects,
         scores=tuple(score_rows),
         cautions=find_cautions(
             study,
@@ -71,7 +70,7 @@ def find(
             facts,
             libraries,
             missing,
-            tests=(*judged.tests, *beside.ladders),
+            tests=(*judged.tests, *answered.ladders),
             resamples=settings.resamples,
             level=settings.level,
             sampling=sampling,
@@ -99,9 +98,10 @@ def find(
         libraries=libraries,
         tests=judged.tests,
         families=judged.families,
-        spending=(*judged.spending, *beside.spending),
-        ladders=beside.ladders,
-        ranks=beside.ranks,
+        default_families=answered.families,
+        spending=(*judged.spending, *answered.spending),
+        ladders=answered.ladders,
+        ranks=ranks(study, settings) if study else (),
         sampling=sampling,
         adapters={arm.label: arm.adapter for arm in study.arms if arm.adapter} if study else {},
         sizes=system_sizes(results, study) if study else (),
@@ -124,7 +124,8 @@ def spending(results: Results, settings: ReportSettings) -> tuple[Spending, ...]
         StatisticsError: systems of one target were scored on different examples.
     """
     study = build_study(results)
-    return (*judge(study, settings.hypotheses, settings).spending, *overview(study, settings).spending)
+    judged = judge(study, settings.hypotheses, settings)
+    return (*judged.spending, *answer(study, settings, judged).spending)
 
 
 def describe(cell: Cell) -> str:
