@@ -25,7 +25,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--full-weights", action="store_true",
         help="put the encoder into the bundle: needed for full-ft; with adapters it adds the backbone",
     )  # fmt: skip
+    add_counts(parser)
     add_json(parser)
+
+
+def add_counts(parser: argparse.ArgumentParser) -> None:
+    """Whether bundles hold per-item counts."""
+    parser.add_argument(
+        "--no-counts", action="store_true",
+        help="leave out the per-item counts (ids and numbers, no texts) that `adapterxfer meta` pools",
+    )  # fmt: skip
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -63,7 +72,10 @@ def make_and_verify(
         if skip_full and stage.identity.get("mode") == "full":
             left_out.append(wanted.name)
             continue
-        folder, manifest = make_bundle(plan, store, wanted, Path(arguments.out), full_weights=arguments.full_weights)
+        folder, manifest = make_bundle(
+            plan, store, wanted, Path(arguments.out),
+            full_weights=arguments.full_weights, counts=not arguments.no_counts,
+        )  # fmt: skip
         outside = None if manifest.backbone.included else backbone_place(plan, store, stage)
         checked = verify_fresh(folder, backbone=outside)
         made.append({"folder": str(folder), **checked})

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 
 import adapterxfer
 from adapterxfer.cli import (
+    advise,
     bundle,
     check,
     compare,
     data,
     explain,
+    export,
     ls,
+    meta,
     pin,
     plan,
     power,
@@ -45,12 +48,15 @@ COMMANDS = (
     report,
     compare,
     power,
+    advise,
     score,
+    export,
     data,
     bundle,
     verify,
     push,
     pull,
+    meta,
 )
 
 _EXIT_CODES = """exit codes:

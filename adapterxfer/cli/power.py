@@ -38,7 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--discordance", type=float, default=0.2, metavar="SHARE",
         help="share of items that only one of the two systems gets right (default: 0.2)",
     )  # fmt: skip
-    parser.add_argument("--seed-sd", type=float, default=0.0, metavar="POINTS", help="standard deviation over seeds")
+    parser.add_argument(
+        "--seed-sd", type=float, default=None, metavar="POINTS",
+        help="standard deviation of one system's score over seeds; needed to plan with several seeds",
+    )  # fmt: skip
     parser.add_argument("--effect", type=float, metavar="POINTS", help="print the power of finding this difference")
     parser.add_argument("--tests", type=positive, default=1, metavar="N", help="tests in the family (default: 1)")
     add_json(parser)
@@ -64,11 +67,19 @@ def execute(arguments: argparse.Namespace) -> int:
         return 0
     from adapterxfer.report.planning import plan_comparison
 
+    if arguments.seed_sd is None and set(arguments.seeds) - {1}:
+        # A spread of zero would make every number of seeds look equal, and small studies look decisive.
+        raise AdapterxferError(
+            "power: --seeds without --seed-sd: how far training runs differ decides what more of them are worth",
+            fix="give --seed-sd POINTS, from finished runs of a similar system (`adapterxfer power RECIPE` shows their "
+            "share of the error), or leave --seeds out to plan over test items with the runs held fixed",
+        )
+    known = arguments.seed_sd is not None
     planned = plan_comparison(
         arguments.items,
-        arguments.seeds or DEFAULT_SEEDS,
+        (arguments.seeds or DEFAULT_SEEDS) if known else [1],
         discordance=arguments.discordance,
-        seed_sd=arguments.seed_sd,
+        seed_sd=arguments.seed_sd or 0.0,
         effect=arguments.effect,
         tests=arguments.tests,
     )
@@ -106,9 +117,10 @@ def _say_study(rows: tuple[Spending, ...]) -> None:
 
 
 def _say_plan(rows: tuple[Planned, ...], arguments: argparse.Namespace) -> None:
+    spread = "not given" if arguments.seed_sd is None else f"{arguments.seed_sd:g} points"
     say(
-        f"difference of two systems on the same items, discordance {arguments.discordance:g}, seed sd "
-        f"{arguments.seed_sd:g} points, {arguments.tests} tests; points"
+        f"difference of two systems on the same items, discordance {arguments.discordance:g}, seed sd {spread}, "
+        f"{arguments.tests} tests; points"
     )
     header = ["items", "seeds", "se", "detectable"]
     header += [f"power at {arguments.effect:g}", "McNemar"] if arguments.effect else []
@@ -117,7 +129,7 @@ def _say_plan(rows: tuple[Planned, ...], arguments: argparse.Namespace) -> None:
         [
             [
                 f"{row.items:,}",
-                row.seeds,
+                "fixed" if arguments.seed_sd is None else row.seeds,
                 _number(row.standard_error),
                 _number(row.detectable),
                 *([_number(row.power), _number(row.exact_power)] if arguments.effect else []),
@@ -127,6 +139,11 @@ def _say_plan(rows: tuple[Planned, ...], arguments: argparse.Namespace) -> None:
         right=tuple(range(len(header))),
     )
     say("detectable: smallest true difference found with probability 0.8. Few seeds need more (t instead of normal).")
+    if arguments.seed_sd is None:
+        say(
+            "the two training runs are held fixed: these numbers say nothing about retraining. Give --seed-sd POINTS, "
+            "from finished runs of a similar system, for rows of 1, 3, 5 and 10 seeds."
+        )
 
 
 def _number(value: float | None) -> str:

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     study.add_argument("--phase", choices=("target", "intermediate"), help="which models (default: target)")
     study.add_argument("--seed", type=int, help="which training run (default: the recipe's first)")
     study.add_argument("--full-weights", action="store_true", help="push fully fine-tuned encoders too")
+    study.add_argument("--no-counts", action="store_true", help="leave out the per-item counts that `meta` pools")
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -45,8 +46,9 @@ def execute(arguments: argparse.Namespace) -> int:
                 setattr(arguments, name, default)
         arguments.recipe = arguments.bundle
         return _push_all(arguments)
-    if given or arguments.full_weights:
-        wrong = "--full-weights" if not given else f"--{given[0].rstrip('_')}"
+    flags = [flag for flag, on in (("full-weights", arguments.full_weights), ("no-counts", arguments.no_counts)) if on]
+    if given or flags:
+        wrong = f"--{(given + flags)[0].rstrip('_')}"
         raise AdapterxferError(f"{wrong} belongs to --all", fix="add --all to push a whole study, or leave it out")
     return _push_one(arguments)
 

@@ -14,7 +14,7 @@ from adapterxfer.cli.console import say, say_json, say_table
 from adapterxfer.cli.options import add_json, positive
 
 if TYPE_CHECKING:
-    from adapterxfer.report.submission import Score, SubmissionScores
+    from adapterxfer.report.submission_scores import Score, SubmissionScores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predictions", required=True, type=Path, metavar="DIR", help="folder of the submission")
     parser.add_argument("--against", type=Path, metavar="DIR", help="another submission to compare it with")
     parser.add_argument("--task", action="append", default=[], metavar="TASK", help="only this task")
+    parser.add_argument(
+        "--subset", default="", metavar="LANG,LANG",
+        help="score only these languages; there is no average of the benchmark then",
+    )  # fmt: skip
     parser.add_argument("--resamples", type=positive, default=10_000, help="bootstrap resamples (default: 10000)")
     parser.add_argument("--seed", type=int, default=0, help="of the resampling (default: 0)")
     parser.add_argument("--languages", action="store_true", help="one row per language as well")
@@ -45,6 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
         resamples=max(arguments.resamples, 2),
         seed=arguments.seed,
         tasks=arguments.task,
+        subset=[code for code in arguments.subset.replace(" ", "").split(",") if code],
         allow_missing=arguments.allow_missing,
     )
     if arguments.json:
@@ -62,10 +67,11 @@ def _show(found: SubmissionScores, *, languages: bool) -> None:
         header += ["p", "p (Holm)"]
     rows = []
     for name, task in found.tasks.items():
-        rows.append([name, "mean", "average", *_cells(task.average), "", task.protocol, *_tests(found, task.average)])
+        mean = f"mean of {len(task.languages)}" if task.absent else "mean"
+        rows.append([name, mean, "average", *_cells(task.average), "", task.protocol, *_tests(found, task.average)])
         if len(task.averages) > 1:
             rows += [
-                ["", "mean", score, *_cells(value), "", "", *_tests(found, value)]
+                ["", mean, score, *_cells(value), "", "", *_tests(found, value)]
                 for score, value in task.averages.items()
             ]
         if not languages:
@@ -77,9 +83,22 @@ def _show(found: SubmissionScores, *, languages: bool) -> None:
                 for score, value in entry.scores.items()
             ]
             rows += [["", code, score, f"{value:.2f}", "", "", ""] for score, value in entry.others.items()]
+    rows += [
+        [f"group {name}", "", "average", *_cells(score), "", "", *_tests(found, score)]
+        for name, score in found.groups.items()
+    ]
     if found.overall is not None:
         rows.append(["all tasks", "", "average", *_cells(found.overall), "", "", *_tests(found, found.overall)])
     say_table(header, rows, right=(3, 5))
+    for name, task in found.tasks.items():
+        for note in task.notes:
+            say(f"caution: {note}")
+        if task.absent:
+            official = len(task.languages) + len(task.absent)
+            say(
+                f"subset: {name} in {len(task.languages)} of {official} languages; its mean is not the benchmark's, "
+                "and neither its group nor the benchmark has an average"
+            )
     if found.absent:
         say(f"not scored: {', '.join(found.absent)}; without them there is no overall score")
     say(

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from adapterxfer.backbones.architectures import architecture_of
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.arms import arm_of, split_arm
+from adapterxfer.hub import layout
 from adapterxfer.hub.library_files import ALONE
 from adapterxfer.hub.manifest import AdapterEntry, Manifest
 from adapterxfer.hub.metadata import card_metadata
@@ -86,6 +87,7 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, place: str = 
         translated=arms.get("translated"),
         level=f"{results['level']:.0%}",
         figures=sorted(name for name in manifest.files if name.startswith("figures/")),
+        counts=any(layout.is_counts(name) for name in manifest.files),
         flagged=[row for row in results["training"] if row["flags"]],
     )
     return f"---\n{metadata}---\n\n{body}"

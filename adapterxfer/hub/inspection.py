@@ -18,6 +18,7 @@ from typing import Any
 from adapterxfer.backbones.architectures import architecture_of
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
+from adapterxfer.hub.counts import read_facts
 from adapterxfer.hub.manifest import AdapterEntry, Manifest, read_json, read_manifest
 from adapterxfer.store.files import hash_file
 
@@ -54,6 +55,8 @@ def inspect_bundle(folder: Path) -> Manifest:
         raise BundleError(f"{folder}: {_some(problems)}", fix="pull the bundle again; a damaged copy is not used")
     _check_weights(folder, manifest)
     _check_setup(folder, manifest)
+    for name in filter(layout.is_counts, manifest.files):
+        read_facts(folder / name)
     return manifest
 
 

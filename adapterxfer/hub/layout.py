@@ -14,6 +14,7 @@
     IDS/adapter_fusion_config.json, IDS/model_adapter_fusion.safetensors      IDS: the fused ids joined by commas
     encoder/config.json, encoder/model.safetensors                            where the bundle holds a whole encoder
     figures/NAME.svg
+    counts/TARGET.parquet                       per-item counts of all runs of the study (`counts.py`); none in old ones
 
 A bundle has exactly the files its composition asks for: whatever else lies in the folder is refused, by name, before
 anything is opened. So there is no place for a pickle or a script.
@@ -38,6 +39,7 @@ PROBE_OUTPUTS = "probes.safetensors"
 HEADS = "heads.safetensors"
 SETUP = "adapter_setup.json"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+COUNTS = "counts"
 ENCODER = "encoder"
 ENCODER_FILES = (f"{ENCODER}/config.json", f"{ENCODER}/model.safetensors")
 ADAPTER_FILES: Mapping[Layout, tuple[str, ...]] = {
@@ -56,9 +58,10 @@ PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib
 
 PART_ID = re.compile(r"[a-z][0-9]{2}\Z")
 _FIGURE = re.compile(r"figures/[a-z0-9][a-z0-9-]{0,99}\.svg\Z")
+_COUNTS = re.compile(COUNTS + r"/[a-z0-9][a-z0-9-]{0,99}\.parquet\Z")
 
 MIB = 1024 * 1024
-LIMITS = {CARD: 2 * MIB, "tokenizer.json": 64 * MIB, ".json": 16 * MIB, ".svg": 8 * MIB}
+LIMITS = {CARD: 2 * MIB, "tokenizer.json": 64 * MIB, ".json": 16 * MIB, ".svg": 8 * MIB, ".parquet": 64 * MIB}
 """Largest size in bytes by file name, then by ending; weights have none of their own: `read_header` checks them."""
 
 
@@ -73,7 +76,7 @@ def has_setup(layouts: Collection[Layout]) -> bool:
 
 
 def expected_files(adapters: Mapping[str, Layout], *, fused: bool, encoder: bool) -> set[str]:
-    """Relative paths of all files that a bundle of this composition must have, figures aside.
+    """Relative paths of all files that a bundle of this composition must have, figures and counts aside.
 
     Args:
         adapters: id -> layout, bottom first.
@@ -91,6 +94,11 @@ def expected_files(adapters: Mapping[str, Layout], *, fused: bool, encoder: bool
 def is_figure(name: str) -> bool:
     """Whether a relative path is that of a figure."""
     return _FIGURE.match(name) is not None
+
+
+def is_counts(name: str) -> bool:
+    """Whether a relative path is that of per-item counts."""
+    return _COUNTS.match(name) is not None
 
 
 def size_limit(name: str) -> int | None:
@@ -111,5 +119,5 @@ def unsafe_names(names: Iterable[str]) -> list[str]:
         elif not name.isascii() or not name.isprintable() or len(name) > 300:
             problems.append(f"{name!r}: not a plain file name")
         elif PurePosixPath(name).suffix.lower() in PICKLES:
-            problems.append(f"{name}: a format that can hold code; bundles hold safetensors and JSON only")
+            problems.append(f"{name}: a format that can hold code; bundles hold safetensors, JSON and Parquet only")
     return problems

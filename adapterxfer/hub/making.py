@@ -18,6 +18,7 @@ from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout
 from adapterxfer.hub.card import render_card
 from adapterxfer.hub.choosing import Wanted
+from adapterxfer.hub.counting import write_all_counts
 from adapterxfer.hub.evidence import TRAINING_KINDS, collect_results, lineage
 from adapterxfer.hub.figure import draw_scores
 from adapterxfer.hub.layout import Layout
@@ -38,13 +39,14 @@ from adapterxfer.variants.storage import load_model
 
 
 def make_bundle(
-    plan: Plan, store: Store, wanted: Wanted, out: Path, *, full_weights: bool = False
+    plan: Plan, store: Store, wanted: Wanted, out: Path, *, full_weights: bool = False, counts: bool = True
 ) -> tuple[Path, Manifest]:
     """Write the bundle of one trained model as ``out/NAME``; an older one of that name is replaced in one step.
 
     Args:
         plan: of the whole recipe.
         full_weights: allow the encoder in the bundle: needed for ``full-ft``; for adapters it adds the backbone.
+        counts: put the per-item counts of the study into it, without which `adapterxfer meta` cannot use it.
 
     Raises:
         BundleError: the model needs ``full_weights``, or rests on language adapters, or something else lies where the
@@ -81,7 +83,7 @@ def make_bundle(
     scratch = out / f".{wanted.name}.{secrets.token_hex(4)}"
     scratch.mkdir()
     try:
-        manifest = _write(scratch, plan, store, record, model, wanted, encoder=full_weights)
+        manifest = _write(scratch, plan, store, record, model, wanted, encoder=full_weights, counts=counts)
         old = out / f".{wanted.name}.old.{secrets.token_hex(4)}"
         if place.exists():
             place.rename(old)
@@ -119,6 +121,7 @@ def _write(
     wanted: Wanted,
     *,
     encoder: bool,
+    counts: bool,
 ) -> Manifest:
     stage, composition = record.stage, model.composition
     results = collect_results(plan, store, wanted.key, encoder=encoder)
@@ -153,6 +156,8 @@ def _write(
         extra.unlink()
     _write_json(folder / layout.RESULTS, results)
     _write_json(folder / layout.RECIPE, _recipe(plan))
+    if counts:
+        write_all_counts(folder, plan, store, wanted.key)
     for panel in draw_scores(results):
         (folder / "figures").mkdir(exist_ok=True)
         (folder / "figures" / f"{panel.name}.svg").write_text(panel.svg, encoding="utf-8", newline="\n")

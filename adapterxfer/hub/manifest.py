@@ -173,10 +173,10 @@ class Manifest(Record):
         return self.composition.variant == "full-ft"
 
     def expected_files(self) -> set[str]:
-        """Relative paths of all files, this one included; figures are as listed."""
+        """Relative paths of all files, this one included; figures and counts are as listed."""
         adapters = {part.id: part.layout for part in self.composition.adapters}
         wanted = layout.expected_files(adapters, fused=self.fused, encoder=self.backbone.included)
-        return wanted | {name for name in self.files if layout.is_figure(name)}
+        return wanted | {name for name in self.files if layout.is_figure(name) or layout.is_counts(name)}
 
 
 def seal(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub import layout
 from adapterxfer.hub.card import render_card
+from adapterxfer.hub.counts import ids_of
 from adapterxfer.hub.inspection import inspect_bundle
 from adapterxfer.hub.manifest import Manifest, read_json, read_manifest, write_manifest
 from adapterxfer.hub.places import HubPlace, parse_place
@@ -209,6 +210,8 @@ def refuse_secrets(folder: Path) -> None:
         if not path.is_file() or path.suffix == ".safetensors" or path.name == "tokenizer.json":
             continue
         content = path.read_bytes()
+        if layout.is_counts(path.relative_to(folder).as_posix()):
+            content = "\n".join(ids_of(path)).encode()  # compressed, the file would show nothing
         if _TOKEN.search(content):
             problems.append(f"{path.relative_to(folder)}: holds what looks like an access token")
         if found := _PATH.search(content):

@@ -1,7 +1,7 @@
 """What a submission to XTREME or XTREME-R holds: tasks, languages, file endings, metrics and clusters.
 
-Source: google-research/xtreme evaluate.py at commit 838c13b. Its list of LAReQA languages is empty and Mewsli-X has no
-average there; here both are scored in the languages of their data and averaged like all others.
+Source: google-research/xtreme evaluate.py at commit 838c13b. Its list of LAReQA languages is empty; here LAReQA is
+scored in the languages of its data and averaged like all others, but it is in none of the groups, as there.
 """
 
 from __future__ import annotations
@@ -89,3 +89,20 @@ def _tasks(revised: bool) -> dict[str, BenchmarkTask]:
 
 BENCHMARKS: Mapping[str, Mapping[str, BenchmarkTask]] = {"xtreme": _tasks(False), "xtreme-r": _tasks(True)}
 """Benchmark -> task -> what its files hold."""
+
+GROUPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "xtreme": {
+        "classification": ("pawsx", "xnli"),
+        "tagging": ("udpos", "panx"),
+        "qa": ("xquad", "mlqa", "tydiqa"),
+        "retrieval": ("bucc2018", "tatoeba"),
+    },
+    "xtreme-r": {
+        "classification": ("xnli", "xcopa"),
+        "tagging": ("udpos", "panx"),
+        "qa": ("xquad", "mlqa", "tydiqa"),
+        "retrieval": ("tatoeba", "mewslix"),
+        "multi_choice": ("xcopa",),
+    },
+}
+"""Benchmark -> group -> its tasks; a group's score is the plain mean of its tasks and exists where all are complete."""

@@ -83,6 +83,9 @@ def _duplicates(prediction: str, gold: str) -> tuple[float, ...]:
 DUPLICATE = "duplicate"
 """The positive class of QQP."""
 
+_ROUNDING = 1e-6
+"""Points by which a quotient of fractions may exceed its bounds in floating-point numbers."""
+
 _SHARE = _ratio((1, 0), (0, 1), undefined=float("nan"))
 
 METRICS: dict[str, Metric] = {
@@ -201,14 +204,15 @@ def count_predictions(
         languages: language of each example, for metrics that depend on it; English where None.
 
     Raises:
-        DataError: the lengths differ, or a tag sequence has another length than its gold.
+        DataError: the lengths differ, a tag sequence has another length than its gold, or counts are impossible.
     """
     if len(predictions) != len(golds):
         raise DataError(f"{len(predictions)} predictions for {len(golds)} examples", fix="predict every example once")
     if metric.count_in is not None:
         spoken = languages or ["en"] * len(golds)
         rows = zip(predictions, golds, spoken, strict=True)
-        return np.array([metric.count_in(*row) for row in rows], dtype=np.float64).reshape(-1, len(metric.columns))
+        counted = np.array([metric.count_in(*row) for row in rows], dtype=np.float64).reshape(-1, len(metric.columns))
+        return check_counts(metric, counted, where="predictions")
     counts = np.zeros((len(golds), len(metric.columns)))
     for row, (prediction, gold) in enumerate(zip(predictions, golds, strict=True)):
         try:
@@ -218,4 +222,33 @@ def count_predictions(
                 f"example {row}: prediction {prediction[:60]!r} cannot be compared with {gold[:60]!r} ({error})",
                 fix="predict one tag per word",
             ) from None
+    return check_counts(metric, counts, where="predictions")
+
+
+def check_counts(metric: Metric, counts: NDArray[Any], *, where: str) -> NDArray[Any]:
+    """The counts, after a look at whether they can be counts of this metric at all.
+
+    Every score is a ratio of sums, and none can leave 0 to 100 unless one example's counts do: so each example is
+    looked at, and whatever is added up from them later is a possible score.
+
+    Args:
+        counts: shape ``(examples, columns)``.
+        where: file or kind of file, for the message.
+
+    Raises:
+        DataError: a count is negative or no finite number, or one example alone would score outside 0 to 100.
+    """
+    values = np.asarray(counts, dtype=np.float64)
+    bad = np.asarray((~np.isfinite(values) | (values < 0)).any(axis=1))
+    for score in (metric.score, *metric.extra_scores.values()):
+        # One in every column scores exactly 100 and hides no zero denominator: the sum exceeds 100 where the row does.
+        bad |= score(np.where(bad[:, None], 0.0, values) + 1.0) > 100.0 + _ROUNDING
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        listed = ", ".join(f"{name} {value:g}" for name, value in zip(metric.columns, values[row], strict=True))
+        raise DataError(
+            f"{where}: row {row + 1}: {listed}: no counts of '{metric.name}', whose scores are within 0 and 100 "
+            f"({int(bad.sum())} such rows)",
+            fix="score these examples again: an example was counted more than once, or the file is damaged",
+        )
     return counts

@@ -29,14 +29,18 @@ Pair = tuple[str, str]
 def average_precision(ranked: Sequence[object], gold: Collection[object], k: int = RANKED) -> float:
     """Mean of the precisions at the ranks of right candidates among the first ``k``; the divisor is min(gold, k).
 
-    With one right candidate this is the reciprocal of its rank. An empty gold set gives 0.
+    With one right candidate this is the reciprocal of its rank. An empty gold set gives 0. A repeated candidate counts
+    where it stands first; its repetitions are misses that keep their ranks, as in XTREME's functions.
     """
-    found, total = 0, 0.0
+    right, total = 0, 0.0
+    seen: set[object] = set()
     for rank, candidate in enumerate(ranked[:k], start=1):
-        if candidate in gold:
-            found += 1
-            total += found / rank
-    return total / min(len(gold), k) if gold else 0.0
+        if candidate in gold and candidate not in seen:
+            right += 1
+            total += right / rank
+        seen.add(candidate)
+    divisor = min(len(set(gold)), k)
+    return total / divisor if divisor else 0.0
 
 
 def ranked_counts(prediction: str, gold: str) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,15 +17,22 @@ import numpy as np
 from adapterxfer.errors import DataError
 from adapterxfer.metrics.benchmarks import PREMISE_LINES, BenchmarkTask
 from adapterxfer.metrics.chunks import count_chunks
-from adapterxfer.metrics.registry import METRICS, count_predictions
+from adapterxfer.metrics.registry import METRICS, check_counts, count_predictions
+from adapterxfer.metrics.submission_files import (
+    DECLARATION,
+    REMOVED,
+    Declared,
+    check_values,
+    file_of,
+    read_declaration,
+    read_json,
+    read_lines,
+    read_text,
+)
+from adapterxfer.metrics.submission_labels import LABELLED_FROM, label_lines, premise_clusters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-LABELLED_FROM = 20
-"""Examples from which on equal labels everywhere mean that the labels were removed, as in XTREME's download folder."""
-
-_REMOVED = "the labels were removed from this copy; get the test sets with labels, e.g. from the task's own site"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +43,22 @@ class LanguageCounts:
         counts: shape ``(examples, columns)`` with the columns of the task's metric.
         clusters: cluster of each example; the same name in two languages of a parallel task is the same cluster.
         missing: examples without prediction, which count as wrong.
+        note: what a reader of the interval must know; empty for nothing.
     """
 
     counts: NDArray[np.float64]
     clusters: tuple[str, ...]
     missing: int = 0
-
-
-def file_of(folder: Path, task: BenchmarkTask, language: str) -> Path:
-    """Where the file of a task and language is."""
-    return folder / task.name / f"test-{language}.{task.suffix}"
+    note: str = ""
 
 
 def count_task(
-    task: BenchmarkTask, labels: Path, predictions: Path, *, allow_missing: bool = False
+    task: BenchmarkTask,
+    labels: Path,
+    predictions: Path,
+    *,
+    allow_missing: bool = False,
+    languages: Sequence[str] = (),
 ) -> dict[str, LanguageCounts]:
     """Counts of every language of a task.
 
@@ -57,22 +66,61 @@ def count_task(
         labels: folder with the gold, one folder per task.
         predictions: folder of the same shape.
         allow_missing: count ids without prediction as wrong, as the official scripts do, instead of refusing.
+        languages: only these; all of the benchmark where empty.
 
     Raises:
-        DataError: files are missing, damaged, misaligned or unlabelled; missing files are listed together.
+        DataError: files are missing, damaged, misaligned or unlabelled, or counts are none of the metric; missing files
+            are listed together.
     """
+    chosen = tuple(languages) or task.languages
     absent = [
         str(path)
         for folder in (labels, predictions)
-        for path in (file_of(folder, task, language) for language in task.languages)
+        for path in (file_of(folder, task, language) for language in chosen)
         if not path.is_file()
     ]
     if absent:
         raise DataError(
             "\n".join([f"{task.name}: {len(absent)} files are missing", *(f"  {path}" for path in absent)]),
-            fix=f"give all {len(task.languages)} languages of the task, or leave its folder out",
+            fix=f"give all {len(chosen)} languages of the task, leave its folder out, or declare a subset with "
+            "--subset LANG,LANG; a subset has no average of the benchmark",
         )
-    return {code: _count(task, code, labels, predictions, allow_missing) for code in task.languages}
+    counted = {code: _count(task, code, labels, predictions, allow_missing) for code in chosen}
+    for code, language in counted.items():
+        check_counts(METRICS[task.metric], language.counts, where=str(file_of(predictions, task, code)))
+    declared = read_declaration(labels).get(task.name) or read_declaration(predictions).get(task.name)
+    if declared is not None and declared.clusters:
+        return {code: _declared(task, code, language, declared, labels) for code, language in counted.items()}
+    if task.cluster == "premise":
+        return _by_premise(task, counted, labels)
+    return counted
+
+
+def _declared(
+    task: BenchmarkTask, code: str, language: LanguageCounts, declared: Declared, labels: Path
+) -> LanguageCounts:
+    names = declared.clusters.get(code)
+    if names is None:
+        return language
+    if len(names) != len(language.counts):
+        raise DataError(
+            f"{labels / DECLARATION}: {len(names)} clusters for {len(language.counts)} lines of {task.name} in {code}",
+            fix="export labels and predictions again, from the same stages",
+        )
+    return replace(language, clusters=names)
+
+
+def _by_premise(task: BenchmarkTask, counted: Mapping[str, LanguageCounts], labels: Path) -> dict[str, LanguageCounts]:
+    """Clusters of three lines where these are whole premises in every language, else of one line, with a note."""
+    premises = {code: premise_clusters(read_lines(file_of(labels, task, code))) for code in counted}
+    broken = [code for code, clusters in premises.items() if clusters is None]
+    note = (
+        f"{task.name}: lines of {', '.join(broken[:3])} are no whole premises of {PREMISE_LINES} hypotheses, so each "
+        "line is a cluster; where lines share a premise the intervals are too narrow"
+    )
+    if broken:
+        return {code: replace(language, note=note) for code, language in counted.items()}
+    return {code: replace(language, clusters=premises[code] or ()) for code, language in counted.items()}
 
 
 def _count(task: BenchmarkTask, language: str, labels: Path, predictions: Path, allow: bool) -> LanguageCounts:
@@ -81,102 +129,16 @@ def _count(task: BenchmarkTask, language: str, labels: Path, predictions: Path, 
         case "tags":
             return _tags(task, gold, predicted)
         case "labels" | "choices":
-            return _labels(task, gold, predicted)
+            right, found = label_lines(task, gold, predicted)
+            counts = np.ones((len(right), 2))
+            counts[:, 0] = np.array(right) == np.array(found)
+            return LanguageCounts(counts, tuple(map(str, range(len(right)))))
         case "pairs":
             return _pairs(gold, predicted)
         case "answers":
             return _answers(task, language, gold, predicted, allow)
         case "ranked":
             return _ranked(task, gold, predicted, allow)
-
-
-def _read(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read ({error})", fix="expected UTF-8 text") from None
-    return text
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(_read(path), object_pairs_hook=_unique)
-    except ValueError as error:
-        raise DataError(f"{path}: not valid JSON ({error})", fix="write the file again") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        raise ValueError("a key occurs twice")
-    return made
-
-
-def _lines(path: Path) -> list[str]:
-    """Stripped lines without those that are empty at the end."""
-    lines = [line.strip() for line in _read(path).split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    if not lines:
-        raise DataError(f"{path}: empty", fix="write one line per example")
-    return lines
-
-
-def _check_values(path: Path, values: Mapping[str, int], allowed: Sequence[str], what: str) -> None:
-    """Refuse values outside the official ones; ``values`` maps each to the line (from 0) where it occurs first."""
-    for value, line in sorted(values.items(), key=lambda item: item[1]):
-        if value in allowed:
-            continue
-        shown = value[:60]
-        expected = " ".join(allowed)
-        raise DataError(
-            f"{path}:{line + 1}: {shown!r} is no {what}; expected {expected}",
-            fix=f"one line holds the {what} alone, spelt as in the official data",
-        )
-
-
-def _first_lines(lines: Sequence[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    if len(set(lines)) > 1000:  # never a label set: stop at the first surprise instead of listing all
-        return {line: number for number, line in reversed(list(enumerate(lines)))}
-    for value in set(lines):
-        found[value] = lines.index(value)
-    return found
-
-
-def _labels(task: BenchmarkTask, gold: Path, predicted: Path) -> LanguageCounts:
-    sides = []
-    for path in (gold, predicted):
-        lines = _lines(path)
-        if task.reader == "choices":
-            lines = [_choice(path, number, line) for number, line in enumerate(lines)]
-        if task.values:
-            _check_values(path, _first_lines(lines), task.values, "label")
-        else:
-            for number, line in enumerate(lines):
-                if not line.isascii() or not line.isdigit():
-                    raise DataError(
-                        f"{path}:{number + 1}: {line[:60]!r} is no line number", fix="write the index of the sentence"
-                    )
-        sides.append(lines)
-    if len(sides[0]) != len(sides[1]):
-        raise DataError(f"{predicted}: {len(sides[1])} lines; {gold} has {len(sides[0])}", fix="one line per example")
-    if len(sides[0]) >= LABELLED_FROM and len(set(sides[0])) == 1:
-        raise DataError(f"{gold}: all {len(sides[0])} labels are {sides[0][0]!r}", fix=_REMOVED)
-    counts = np.ones((len(sides[0]), 2))
-    counts[:, 0] = np.array(sides[0]) == np.array(sides[1])
-    width = PREMISE_LINES if task.cluster == "premise" else 1
-    return LanguageCounts(counts, tuple(str(row // width) for row in range(len(counts))))
-
-
-def _choice(path: Path, number: int, line: str) -> str:
-    try:
-        label = json.loads(line)["label"]
-    except (ValueError, KeyError, TypeError):
-        label = None
-    if not isinstance(label, int) or isinstance(label, bool):
-        raise DataError(f"{path}:{number + 1}: no whole number 'label'", fix='a line is an object such as {"label": 0}')
-    return str(label)
 
 
 class _Tagged(NamedTuple):
@@ -186,14 +148,14 @@ class _Tagged(NamedTuple):
 
 
 def _read_tags(path: Path, allowed: Sequence[str]) -> _Tagged:
-    lines = _read(path).split("\n")
+    lines = read_text(path).split("\n")
     # Few different lines: each is stripped and looked up once.
     codes_of: dict[str, int] = {}
     names: dict[str, int] = {name: code for code, name in enumerate(allowed)}
     for line in set(lines):
         tag = line.strip()
         if tag and tag not in names:
-            _check_values(path, {tag: lines.index(line)}, allowed, "tag")
+            check_values(path, {tag: lines.index(line)}, allowed, "tag")
         codes_of[line] = names[tag] if tag else -1
     codes = np.fromiter(map(codes_of.__getitem__, lines), dtype=np.int32, count=len(lines))
     words = codes >= 0
@@ -218,7 +180,7 @@ def _tags(task: BenchmarkTask, gold: Path, predicted: Path) -> LanguageCounts:
             f"{predicted}: sentence {sentence} has another number of tags than in {gold}", fix="one tag per word"
         )
     if len(true.starts) >= LABELLED_FROM and (true.codes == true.codes[0]).all():
-        raise DataError(f"{gold}: all {len(true.codes)} tags are equal", fix=_REMOVED)
+        raise DataError(f"{gold}: all {len(true.codes)} tags are equal", fix=REMOVED)
     counts = count_chunks(found.codes, true.codes, task.values, true.starts)
     return LanguageCounts(counts.astype(np.float64), tuple(map(str, range(len(counts)))))
 
@@ -227,7 +189,7 @@ def _pairs(gold: Path, predicted: Path) -> LanguageCounts:
     """One row per pair of either side: its source sentence is the cluster."""
     sides = []
     for path in (gold, predicted):
-        pairs = [tuple(line.split("\t")) for line in _lines(path)]
+        pairs = [tuple(line.split("\t")) for line in read_lines(path)]
         for number, pair in enumerate(pairs):
             if len(pair) != 2 or not all(pair):
                 raise DataError(f"{path}:{number + 1}: not two ids with a tab between them", fix="SOURCE<tab>TARGET")
@@ -243,7 +205,7 @@ def _pairs(gold: Path, predicted: Path) -> LanguageCounts:
 
 def _predicted_by_id(path: Path, ids: Sequence[str], kind: type, allow: bool) -> tuple[dict[str, Any], int]:
     """Predictions by id, checked against the ids of the gold."""
-    found = _json(path)
+    found = read_json(path)
     if not isinstance(found, dict) or not all(isinstance(value, kind) for value in found.values()):
         raise DataError(f"{path}: not an object of id -> {kind.__name__}", fix="write the official layout")
     unknown = sorted(set(found) - set(ids))
@@ -262,7 +224,7 @@ def _predicted_by_id(path: Path, ids: Sequence[str], kind: type, allow: bool) ->
 
 
 def _answers(task: BenchmarkTask, language: str, gold: Path, predicted: Path, allow: bool) -> LanguageCounts:
-    content = _json(gold)
+    content = read_json(gold)
     ids, answers, contexts = [], [], []
     try:
         for place, article in enumerate(content["data"] if isinstance(content, dict) else content):
@@ -276,7 +238,7 @@ def _answers(task: BenchmarkTask, language: str, gold: Path, predicted: Path, al
     if len(set(ids)) < len(ids):
         raise DataError(f"{gold}: an id occurs twice", fix="get the file again")
     if not any(text for texts in answers for text in texts):
-        raise DataError(f"{gold}: all {len(ids)} answers are empty", fix=_REMOVED)
+        raise DataError(f"{gold}: all {len(ids)} answers are empty", fix=REMOVED)
     found, missing = _predicted_by_id(predicted, ids, str, allow)
     golds = [json.dumps(texts) for texts in answers]
     predictions = [found.get(name, "") for name in ids]
@@ -289,15 +251,26 @@ def _answers(task: BenchmarkTask, language: str, gold: Path, predicted: Path, al
 
 
 def _ranked(task: BenchmarkTask, gold: Path, predicted: Path, allow: bool) -> LanguageCounts:
-    true = _json(gold)
+    true = read_json(gold)
     if not isinstance(true, dict) or not all(isinstance(value, list) for value in true.values()) or not true:
         raise DataError(f"{gold}: not an object of id -> list of right candidates", fix="get the file again")
     if not any(name for names in true.values() for name in names):
-        raise DataError(f"{gold}: no query has a right candidate", fix=_REMOVED)
+        raise DataError(f"{gold}: no query has a right candidate", fix=REMOVED)
     found, missing = _predicted_by_id(predicted, list(true), list, allow)
+    _check_candidates(predicted, found)
     predictions = [json.dumps(found.get(name, [])) for name in true]
     counts = count_predictions(METRICS[task.metric], predictions, [json.dumps(names) for names in true.values()])
     return LanguageCounts(counts, tuple(true), missing)
+
+
+def _check_candidates(path: Path, ranked: Mapping[str, list[Any]]) -> None:
+    """Candidates are ids in text, as in the labels: a number equals none of them and would silently count as wrong."""
+    for query, candidates in ranked.items():
+        odd = [candidate for candidate in candidates if not isinstance(candidate, str)]
+        if odd:
+            raise DataError(
+                f"{path}: candidate {odd[0]!r:.60} of {query!r} is no text", fix="write the ids as in the labels"
+            )
 
 
 def join_clusters(languages: Mapping[str, LanguageCounts]) -> dict[str, LanguageCounts]:
@@ -319,6 +292,7 @@ def join_clusters(languages: Mapping[str, LanguageCounts]) -> dict[str, Language
             entry.counts,
             tuple(root(name.partition("\t")[0]) if "\t" in name else name for name in entry.clusters),
             entry.missing,
+            entry.note,
         )
         for code, entry in languages.items()
     }

@@ -1,6 +1,8 @@
 """Predictions of a stage as files in the official layout of XTREME, ready to be submitted or scored by anybody.
 
 ``FOLDER/TASK/test-LANG.tsv`` holds one label or tag per line, ``.json`` answers by question id, ``.jsonl`` choices.
+``FOLDER/submission.json`` declares the languages, which may be fewer than the benchmark's, and which lines belong
+together.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from pathlib import Path
 
 from adapterxfer.errors import DataError
 from adapterxfer.metrics.benchmarks import BENCHMARKS, BenchmarkTask
+from adapterxfer.metrics.submission_files import Declared, read_declaration, write_declaration
 from adapterxfer.predict.table import Predictions, read_predictions
 
 
@@ -32,6 +35,7 @@ def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False
     table = {**BENCHMARKS["xtreme"], **BENCHMARKS["xtreme-r"]}
     written: list[Path] = []
     seen: set[str] = set()
+    declared = read_declaration(folder)
     for stage in stages:
         predictions = read_predictions(stage)
         name = str(predictions.metadata["task"])
@@ -50,7 +54,21 @@ def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(_content(table[name], predictions, index, gold=gold), encoding="utf-8")
             written.append(path)
+        declared[name] = Declared(predictions.languages, _clusters(table[name], predictions))
+    write_declaration(folder, declared)
     return written
+
+
+def _clusters(task: BenchmarkTask, predictions: Predictions) -> dict[str, tuple[str, ...]]:
+    """Cluster of each line by language, where one has several lines; files with ids hold their clusters themselves."""
+    if task.reader not in ("labels", "choices", "tags") or task.name == "tatoeba":
+        return {}
+    clusters = {}
+    for index, language in enumerate(predictions.languages):
+        names = tuple(str(name) for name in predictions.cluster_id[predictions.language == index])
+        clusters[language] = names
+    repeated = any(len(set(names)) < len(names) for names in clusters.values())
+    return clusters if repeated or task.cluster == "premise" else {}
 
 
 def _content(task: BenchmarkTask, predictions: Predictions, index: int, *, gold: bool) -> str:

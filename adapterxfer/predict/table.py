@@ -17,7 +17,7 @@ import numpy as np
 
 from adapterxfer.data.gold import gold_text
 from adapterxfer.errors import DataError, wrong_schema
-from adapterxfer.metrics import Metric, count_predictions
+from adapterxfer.metrics import Metric, check_counts, count_predictions
 from adapterxfer.store.keys import canonical_json
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def write_predictions(
             f"{', '.join(metric.columns)}",
             fix="predict and count every example once",
         )
+    check_counts(metric, counts, where=str(folder / FILE_NAME))
     order = sorted(range(len(examples)), key=lambda i: examples[i].language)
     gold_rows = [(examples[i].language, examples[i].example_id, golds[i]) for i in order]
     written = {

@@ -34,7 +34,7 @@ def plan_comparison(
     seeds: Sequence[int],
     *,
     discordance: float,
-    seed_sd: float = 0.0,
+    seed_sd: float,
     effect: float | None = None,
     tests: int = 1,
     level: float = 0.95,
@@ -45,7 +45,7 @@ def plan_comparison(
         items: independent test items (clusters).
         seeds: training runs per system.
         discordance: share of items that only one of the two systems gets right.
-        seed_sd: standard deviation over runs of one system, in points.
+        seed_sd: standard deviation over runs of one system, in points; 0 holds the runs fixed, whatever ``seeds`` says.
         effect: true difference in points to compute the power for.
         tests: size of the family; the error rate is divided by it.
 

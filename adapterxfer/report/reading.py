@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from adapterxfer.metrics import METRICS, check_counts
 from adapterxfer.predict.table import FILE_NAME, Predictions, read_predictions
 
 __all__ = ["FILE_NAME", "Frame", "PredictionFile", "gold_difference", "read_counts", "read_frame"]
@@ -56,9 +57,12 @@ def read_counts(folder: Path) -> PredictionFile:
     """Metadata and counts; the texts are dropped, so a whole study fits in memory.
 
     Raises:
-        DataError: the file is missing, or was not written by a predict stage.
+        DataError: the file is missing, was not written by a predict stage, or holds counts no score can come from.
     """
     table = read_predictions(folder)
+    metric = METRICS.get(str(table.metadata.get("metric")))
+    if metric is not None and metric.columns == table.columns:
+        check_counts(metric, table.counts, where=str(folder / FILE_NAME))
     return PredictionFile(folder / FILE_NAME, table.columns, table.counts, table.metadata)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adapterxfer.errors import DataError
-from adapterxfer.metrics import METRICS, Metric
+from adapterxfer.metrics import METRICS, Metric, check_counts
 from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.report.cells import NONE
 
@@ -188,4 +188,5 @@ def _counts(path: Path, table: Mapping[str, Texts], metric: Metric, size: int) -
     if metric.columns[:2] == ("correct", "total") and (counts[:, 0] > counts[:, 1]).any():
         row = int(np.flatnonzero(counts[:, 0] > counts[:, 1])[0])
         raise DataError(f"{path}: row {row + 1}: more correct than total", fix="correct it")
+    check_counts(metric, counts, where=str(path))
     return counts

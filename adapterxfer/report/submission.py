@@ -1,22 +1,25 @@
 """Score a submission folder: official numbers with clustered bootstrap intervals, or two submissions compared.
 
 Points are those of the official script: a task is the plain mean of its languages, question answering the mean of exact
-match and F1, the benchmark the mean of its tasks. Intervals resample clusters of test items: premises, contexts,
-sentences; languages of a parallel test set are drawn together, as they hold the same items.
+match and F1, groups and the benchmark the mean of their tasks, and only where these are complete. Intervals resample
+clusters of test items: premises, contexts, sentences; languages of a parallel test set are drawn together, as they hold
+the same items.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from adapterxfer.errors import DataError
-from adapterxfer.metrics.benchmarks import BENCHMARKS, BenchmarkTask
+from adapterxfer.metrics.benchmarks import BENCHMARKS, GROUPS, BenchmarkTask
 from adapterxfer.metrics.submission import LanguageCounts, count_task, join_clusters
+from adapterxfer.metrics.submission_files import read_declaration
+from adapterxfer.report.submission_scores import LanguageScores, Score, SubmissionScores, TaskScores
 from adapterxfer.statistics import adjust
 from adapterxfer.statistics.grouped import cluster_sums, domain_clusters, resample_sums
 from adapterxfer.statistics.intervals import interval, shift_p
@@ -44,58 +47,6 @@ _AVERAGED = {"chunk_f1": ("f1",), "mining_f1": ("f1",)}
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """Points with an interval; ``p`` is of "no difference" and only there for differences."""
-
-    value: float
-    low: float
-    high: float
-    p: float | None = None
-    p_holm: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LanguageScores:
-    """One language of one task; ``others`` are points without interval (token accuracy)."""
-
-    scores: Mapping[str, Score]
-    others: Mapping[str, float]
-    examples: int
-    clusters: int
-    missing: int
-
-
-@dataclass(frozen=True, slots=True)
-class TaskScores:
-    """One task: its average over languages, each language, and the averages of its single scores."""
-
-    protocol: str
-    average: Score
-    averages: Mapping[str, Score]
-    languages: Mapping[str, LanguageScores]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmissionScores:
-    """A submission, or the difference of two (first minus second).
-
-    Attributes:
-        overall: mean of all tasks of the benchmark; None where tasks are absent.
-        tasks: scored tasks.
-        absent: tasks of the benchmark that were not scored.
-    """
-
-    benchmark: str
-    overall: Score | None
-    tasks: Mapping[str, TaskScores]
-    absent: tuple[str, ...]
-    resamples: int
-    seed: int
-    level: float
-    difference: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class _Drawn:
     """Points on the full data (last axis absent) and in every replicate; names of the scores."""
 
@@ -114,6 +65,7 @@ def score_submission(
     seed: int = 0,
     level: float = 0.95,
     tasks: Sequence[str] = (),
+    subset: Sequence[str] = (),
     allow_missing: bool = False,
 ) -> SubmissionScores:
     """Score a folder, or the difference of two folders on the same items.
@@ -125,6 +77,7 @@ def score_submission(
         against: another submission; then everything is the first minus this one.
         resamples: of the clusters.
         tasks: only these; default: all that both folders have.
+        subset: score only these languages; default: those that the submission declares, else all.
         allow_missing: count ids without prediction as wrong instead of refusing.
 
     Raises:
@@ -134,34 +87,64 @@ def score_submission(
         raise DataError(f"benchmark '{benchmark}' does not exist", fix=f"use one of: {', '.join(BENCHMARKS)}")
     table = BENCHMARKS[benchmark]
     chosen = _chosen(benchmark, table, labels, predictions, tasks)
+    languages = _subsets(table, chosen, predictions, subset)
     scored: dict[str, TaskScores] = {}
-    means: list[tuple[float, Floats]] = []
+    means: dict[str, tuple[float, Floats]] = {}
     for name in chosen:
-        task = table[name]
-        submissions = [count_task(task, labels, predictions, allow_missing=allow_missing)]
-        if against is not None:
-            submissions.append(count_task(task, labels, against, allow_missing=allow_missing))
+        task = replace(table[name], languages=languages[name])
+        folders = [predictions] if against is None else [predictions, against]
+        submissions = [count_task(task, labels, folder, allow_missing=allow_missing) for folder in folders]
         if name == "mlqa":
             submissions = [join_clusters(part) for part in submissions]
-        scored[name], point, draws = _score_task(task, submissions, resamples, seed, level)
-        means.append((point, draws))
-    complete = set(chosen) == set(table)
-    overall = None
-    if complete:
-        value = float(np.mean([point for point, _ in means]))
-        overall = _score(value, np.mean([draws for _, draws in means], axis=0), level, against is not None)
+        scores, point, draws = _score_task(task, submissions, resamples, seed, level)
+        left_out = tuple(code for code in table[name].languages if code not in languages[name])
+        scored[name] = replace(scores, absent=left_out)
+        means[name] = (point, draws)
+    complete = [name for name in chosen if not scored[name].absent]
+    tested = against is not None
+    groups = {
+        group: _mean([means[name] for name in members], level, tested)
+        for group, members in GROUPS[benchmark].items()
+        if set(members) <= set(complete)
+    }
+    overall = _mean(list(means.values()), level, tested) if set(complete) == set(table) else None
     absent = tuple(name for name in table if name not in chosen)
-    found = SubmissionScores(
+    scores_of_all = SubmissionScores(
         benchmark=benchmark,
         overall=overall,
+        groups=groups,
         tasks=scored,
         absent=absent,
         resamples=resamples,
         seed=seed,
         level=level,
-        difference=against is not None,
+        difference=tested,
     )
-    return _with_holm(found) if against is not None else found
+    return _with_holm(scores_of_all) if tested else scores_of_all
+
+
+def _mean(means: Sequence[tuple[float, Floats]], level: float, tested: bool) -> Score:
+    value = float(np.mean([point for point, _ in means]))
+    return _score(value, np.mean([draws for _, draws in means], axis=0), level, tested)
+
+
+def _subsets(
+    table: Mapping[str, BenchmarkTask], chosen: list[str], predictions: Path, subset: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Languages of every chosen task; tasks without any language of a given subset leave ``chosen``."""
+    unknown = [code for code in subset if not any(code in task.languages for task in table.values())]
+    if unknown:
+        raise DataError(f"language '{unknown[0]}' is in no task of the benchmark", fix="give codes such as en,sw")
+    declared = read_declaration(predictions)
+    languages: dict[str, tuple[str, ...]] = {}
+    for name in list(chosen):
+        kept = subset or (declared[name].languages if name in declared else table[name].languages)
+        languages[name] = tuple(code for code in table[name].languages if code in kept)
+        if not languages[name]:
+            chosen.remove(name)
+    if not chosen:
+        raise DataError(f"{predictions}: no task has a language of the subset", fix="declare languages that are there")
+    return languages
 
 
 def _chosen(
@@ -213,7 +196,9 @@ def _score_task(
             parts.append((value, draws))
     point = float(np.mean([value for value, _ in parts]))
     draws = np.mean([draws for _, draws in parts], axis=0)
-    return TaskScores(task.protocol, _score(point, draws, level, tested), averages, languages), point, draws
+    notes = tuple(dict.fromkeys(entry.note for entry in submissions[0].values() if entry.note))
+    average = _score(point, draws, level, tested)
+    return TaskScores(task.protocol, average, averages, languages, notes=notes), point, draws
 
 
 def _draw(task: BenchmarkTask, submissions: list[dict[str, LanguageCounts]], resamples: int, seed: int) -> _Drawn:
@@ -259,8 +244,6 @@ def _score(value: float, draws: Floats, level: float, tested: bool) -> Score:
 
 def _with_holm(found: SubmissionScores) -> SubmissionScores:
     """Adjust the p-values of the task averages for their number."""
-    from dataclasses import replace
-
     names = list(found.tasks)
     values = adjust([found.tasks[name].average.p or 0.0 for name in names], "holm")
     tasks = {

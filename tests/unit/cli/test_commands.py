@@ -294,6 +294,16 @@ def test_power_plans_without_a_recipe(capsys: pytest.CaptureFixture[str]) -> Non
     assert row["detectable"] == pytest.approx(3.63, abs=0.01)
     assert row["power"] == pytest.approx(row["exact_power"], abs=0.01)
     assert main(["power", "--items", "1190", "--tests", "99"]) == 0
+    printed = capsys.readouterr().out
+    assert "runs are held fixed" in printed  # one row: without a spread over seeds, more of them say nothing
+    assert printed.count("1,190") == 1
+    assert main(["power", "--items", "1190", "--seeds", "5"]) == 2
+    assert "--seeds without --seed-sd" in capsys.readouterr().err
+    assert main(["power", "--items", "1190", "--seed-sd", "0.8", "--json"]) == 0
+    errors = [row["standard_error"] for row in json.loads(capsys.readouterr().out)]
+    assert len(set(errors)) == 4
+    assert errors == sorted(errors, reverse=True)
+    assert main(["power", "--items", "1190", "--tests", "99"]) == 0
     assert "99 tests" in capsys.readouterr().out
     assert main(["power"]) == 2
     assert "neither a recipe nor --items" in capsys.readouterr().err

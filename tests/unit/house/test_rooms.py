@@ -42,9 +42,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"store", "recipe", "plan", "data", "backbones", "variants", "formats", "training", "predict", "metrics"}
     | {"report", "statistics", "stages"},
     "engines": {"errors", "store", "stages", "plan", "recipe"},
-    "api": FACTS | {"recipe", "plan", "store", "engines", "report", "hub"},  # hub.early: torch-free
+    "advice": FACTS
+    | {"recipe", "plan", "store", "data", "backbones", "formats", "variants", "training", "predict", "report"}
+    | {"statistics"},
+    "api": FACTS | {"recipe", "plan", "store", "engines", "report", "hub", "advice"},  # hub.early: torch-free
     "__main__": {"cli"},
-    "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub"},
+    "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub", "advice"},
 }
 
 ONLY_IN: dict[str, set[str]] = {

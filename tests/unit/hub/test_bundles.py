@@ -20,6 +20,7 @@ from adapterxfer.formats.encoded import encode_split
 from adapterxfer.formats.inference import predict_encoded
 from adapterxfer.formats.registry import get_format
 from adapterxfer.hub.choosing import choose
+from adapterxfer.hub.counts import ids_of
 from adapterxfer.hub.library_files import reduction_factor
 from adapterxfer.hub.loading import open_bundle
 from adapterxfer.hub.making import make_bundle
@@ -128,8 +129,10 @@ def test_only_safe_formats_and_no_path_of_this_machine(bundle: Make, study: Stud
     for variant in VARIANTS:
         for path in bundle(variant).rglob("*"):
             if path.is_file():
-                assert path.suffix in {".json", ".safetensors", ".md", ".svg"}
-                if path.suffix != ".safetensors":
+                assert path.suffix in {".json", ".safetensors", ".md", ".svg", ".parquet"}
+                if path.suffix == ".parquet":
+                    assert all(len(text) < 8 for text in ids_of(path)), "ids, no texts"
+                elif path.suffix != ".safetensors":
                     assert str(study.store.parent) not in path.read_text(encoding="utf-8")
 
 

@@ -1,0 +1,1 @@
+"""Which intermediate task to train: predictions from features, texts and short runs, judged by the trained matrix."""
