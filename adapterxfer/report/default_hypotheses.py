@@ -6,15 +6,15 @@ fills in the names of its variants, tiers and controls.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 from adapterxfer.catalog import ORACLE
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.pair_kinds import SEVERAL, UNTRAINED_TARGET, kinds_in_order, pair_kind
-from adapterxfer.recipe.hypotheses import Hypothesis, read_hypotheses
+from adapterxfer.recipe.hypotheses import Hypothesis, Quantity, read_hypotheses
 from adapterxfer.report.cells import FULL, NONE
 from adapterxfer.report.model import EffectKind
 from adapterxfer.report.selection import UNTRAINED
@@ -39,6 +39,9 @@ FAMILIES = {
     "default.controls": "scores against controls",
     "default.task-gain": "gain of each intermediate task",
     "default.arms": "arms against English intermediate training",
+    "default.asked-mean": "asked apart from the report, mean over sizes",
+    "default.asked": "asked apart from the report, at each size",
+    "default.asked-cell": "asked apart from the report, each cell",
 }
 """Family of default hypotheses -> what its tests are called in tables. Means come before what they are means of: a
 number that several families ask about is judged in the first of them."""
@@ -77,6 +80,32 @@ def default_hypotheses(study: Study, margin: float | None) -> list[Default]:
         margin: in points, within which differences count as equivalent; none where a recipe declares none.
     """
     return list(_Declarations(study, margin).all())
+
+
+def comparison(
+    study: Study, margin: float | None, sides: tuple[str, str], *, of: Quantity, over: Mapping[str, Any]
+) -> list[Default]:
+    """One variant against another: the mean, at every size, and for every cell.
+
+    Args:
+        sides: the variant that is judged, and the one it is compared with, in all their arms.
+        of: compare their scores or their gains.
+        over: narrows what is compared, as in a hypothesis.
+    """
+    arms = [[arm.label for arm in study.arms if arm.variant == side] for side in sides]
+    kind: EffectKind = "variant difference" if of == "score" else "gain kept"
+    listed = []
+    say = _Declarations(study, margin)
+    every = {"target": study.targets, "intermediate": ((NONE,) if of == "score" else ()) + study.intermediates, **over}
+    for first, second in product(*arms):
+        asked: dict[str, Any] = {"contrast": "difference", "of": of, "a": first, "b": second}
+        means = {**asked, "over": over, "balance": "backbone", "overlaps": False}
+        listed += [
+            say.ask(kind, "asked-mean", **means),
+            say.ask(kind, "asked", each=["backbone"], **means),
+            say.ask(kind, "asked-cell", each=["backbone", "target", "intermediate"], over=every, **asked),
+        ]
+    return listed
 
 
 class _Declarations:

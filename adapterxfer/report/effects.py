@@ -17,11 +17,11 @@ from adapterxfer.report.default_hypotheses import FAMILIES, LANGUAGES, Default, 
 from adapterxfer.report.evidence import Evidence
 from adapterxfer.report.model import MODELS_ONLY, NO_INTERVAL, Effect
 from adapterxfer.report.overview import component_claims
-from adapterxfer.report.rulings import Numbers, Ruling, Rulings
+from adapterxfer.report.rulings import OTHER_QUESTIONS, Numbers, Ruling, Rulings
 from adapterxfer.report.selection import UNTRAINED, Selector
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
-from adapterxfer.report.verdicts import Verdicts, judge_claims, significant
+from adapterxfer.report.verdicts import Verdicts, judge_claims, judged, significant
 from adapterxfer.statistics import Contrast
 
 SHOWN = "default.shown-"
@@ -134,6 +134,22 @@ def _to_judge(rows: Sequence[Row], rulings: Rulings) -> list[Claim]:
     return asked
 
 
+def repeat_verdicts(verdicts: Verdicts, rulings: Rulings, level: float) -> tuple[Judged, ...]:
+    """Tests asked apart from the report; a number that has a verdict in the same scope already keeps it."""
+    tests = []
+    for claim, item, test in zip(verdicts.claims, verdicts.evidence, verdicts.tests, strict=True):
+        asked = claim.asked
+        ruling = rulings.find(claim.contrast) if claim.contrast and asked.contrast not in OTHER_QUESTIONS else None
+        if ruling is not None and item is not None:
+            known = ruling[0].evidence
+            if (known.scope, known.claim.asked.alternative) == (asked.scope, asked.alternative):
+                ruled = replace(item, p_adjusted=known.p_adjusted, adjustment=known.adjustment, withheld=known.withheld)
+                test = judged(claim, ruled, level)
+                test = replace(test, remark=f"{test.remark} Judged as {ruling[0].source}.".strip())
+        tests.append(test)
+    return tuple(tests)
+
+
 def _first(verdicts: Verdicts, count: int) -> Verdicts:
     return replace(
         verdicts,
@@ -159,11 +175,14 @@ def _as_ruled(test: Judged, rulings: Rulings, contrast: Contrast) -> Judged:
     found = rulings.find(contrast)
     assert found is not None
     ruled, sign = found[0].judged, found[1]
-    test = replace(test, text=f"{test.text}, {test.subject}")
-    if ruled.scope != test.scope or sign < 0:
-        return replace(test, outcome="inconclusive", verdict=f"judged as {found[0].source}", p_adjusted=None)
+    repeats = ruled.scope == test.scope and sign > 0
     return replace(
-        test, outcome=ruled.outcome, verdict=ruled.verdict, p_adjusted=ruled.p_adjusted, adjustment=ruled.adjustment
+        test,
+        text=f"{test.text}, {test.subject}",
+        outcome=ruled.outcome,
+        verdict=ruled.verdict if repeats else f"{ruled.outcome}; judged as {found[0].source}",
+        p_adjusted=ruled.p_adjusted,
+        adjustment=ruled.adjustment,
     )
 
 

@@ -67,7 +67,7 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
         ),
         "scope_note": (
             f"Intervals ({level}) are about new test items and, with several seeds, new training runs; languages, "
-            "tasks and backbones are the fixed ones of this study. Verdicts use p-values corrected by Holm's method. "
+            "tasks and backbones are the fixed ones of this study. Verdicts use p-values adjusted within their family. "
             f"'{MODELS_ONLY.capitalize()}' is a remark, no verdict: it holds for new test items, but the seeds do not "
             f"show that it would survive retraining. {margin_text(findings.settings.get('margin'))}"
         ),

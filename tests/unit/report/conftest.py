@@ -15,7 +15,7 @@ from planted_study import PlantedStudy, plant
 @pytest.fixture
 def planted(tmp_path: Path) -> PlantedStudy:
     """nli helps by 12 points at every size, in every variant."""
-    return plant(tmp_path, lambda *_: 12.0)
+    return plant(tmp_path, lambda *_: 12.0, seeds=(1, 2, 3))
 
 
 @pytest.fixture
