@@ -28,6 +28,9 @@ CELL_AXES = {
 }
 """Axis of a selection -> the axis of a number; an adapter belongs to the arm, which stands for the variant there."""
 
+INDEXED = tuple(dict.fromkeys(CELL_AXES.values()))
+"""Axes of a number; rows are looked up by them."""
+
 UNTRAINED = "untrained"
 """Name under which a selection means the control of the same training on an untrained twin."""
 
@@ -63,10 +66,11 @@ class Selector:
         self._rows = list(_rows(study))
         self._by_value: dict[tuple[str, str], list[_Row]] = {}
         for row in self._rows:
-            for axis in ("backbone", "intermediate", "target"):
-                self._by_value.setdefault((axis, getattr(row.key, axis)), []).append(row)
-            for name in {row.arm.variant, row.arm.label}:
-                self._by_value.setdefault(("variant", name), []).append(row)
+            values = {axis: {getattr(row.key, axis)} for axis in INDEXED}
+            values["variant"].add(row.arm.variant)
+            for axis, names in values.items():
+                for name in names:
+                    self._by_value.setdefault((axis, name), []).append(row)
         self._numbers: dict[Any, dict[Axes, Contrast]] = {}
         self._means: dict[Any, Contrast] = {}
         self._codes: dict[Any, tuple[str, ...]] = {}
@@ -135,9 +139,7 @@ class Selector:
     def _candidates(self, axes: Narrowed) -> Iterable[_Row]:
         """The shortest list of rows that holds every selected one, in the order of the study."""
         single: list[list[_Row]] = [
-            self._by_value.get((axis, axes[axis][0]), [])
-            for axis in ("backbone", "intermediate", "target", "variant")
-            if axis in axes and len(axes[axis]) == 1
+            self._by_value.get((axis, axes[axis][0]), []) for axis in INDEXED if axis in axes and len(axes[axis]) == 1
         ]
         return min(single, key=len, default=self._rows)
 
