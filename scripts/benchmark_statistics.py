@@ -29,6 +29,7 @@ from scipy import stats
 
 from adapterxfer import statistics as st
 from adapterxfer.statistics.products import CountMatrix, int8_library
+from adapterxfer.statistics.vocabulary import Backend, WeightKind
 from adapterxfer.statistics.weights import BLOCK, draw, stream
 
 _CPU_FEATURES = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimddp")
@@ -70,7 +71,7 @@ def pairs(arguments: argparse.Namespace) -> dict[str, Any]:
     ratios: dict[str, float] = {}
     study = Study(correct)
     table_s = min(timed(study.table).seconds for _ in range(repeats))
-    backends = ["numpy", *(["torch"] if importlib.util.find_spec("torch") else [])]
+    backends: list[Backend] = ["numpy", "torch"] if importlib.util.find_spec("torch") else ["numpy"]
     for backend in backends:
         one_thread(backend)
         for weights in ("multinomial", "poisson", "mammen"):
@@ -143,7 +144,7 @@ class Study:
         """From counts per example to cluster sums."""
         return st.build_table(self.cells, {"t": st.ratio_metric("accuracy", (1, 0), (0, 1))})
 
-    def ours(self, resamples: int, weights: str, backend: str) -> tuple[float, float]:
+    def ours(self, resamples: int, weights: WeightKind, backend: Backend) -> tuple[float, float]:
         """CPU seconds of the replicates with analytic variances, and with intervals and p-values as well."""
         start = time.process_time()
         replicates = st.resample(
@@ -154,7 +155,7 @@ class Study:
         return middle - start, time.process_time() - start
 
 
-def limit(correct: np.ndarray, resamples: int, weights: str, backend: str) -> float:
+def limit(correct: np.ndarray, resamples: int, weights: WeightKind, backend: Backend) -> float:
     """CPU seconds of the draws and of the bare product of the path that the engine takes here."""
     gaps = (correct[:, 0] - correct[:, 1]).astype(np.int8)
     matrix = CountMatrix(gaps, distinct=True, torch=int8_library(backend))
@@ -203,7 +204,8 @@ def peers(correct: np.ndarray, resamples: int) -> dict[str, Timing]:
 
 
 def _gap(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
-    return np.mean(x, axis=axis) - np.mean(y, axis=axis)
+    gap: np.ndarray = np.mean(x, axis=axis) - np.mean(y, axis=axis)
+    return gap
 
 
 def _arch(columns: np.ndarray, resamples: int) -> None:
@@ -229,7 +231,7 @@ def _loop(first: np.ndarray, second: np.ndarray, resamples: int) -> None:
         first[rows].mean() - second[rows].mean()
 
 
-def end_to_end(resamples: int, backend: str) -> dict[str, Any]:
+def end_to_end(resamples: int, backend: Backend) -> dict[str, Any]:
     """A study of the largest kind, from counts per example to adjusted p-values."""
     one_thread("torch" if backend == "torch" else "numpy")
     metrics = {

@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             result = make(plan, stage, arguments.store)
             if chosen(stage, arguments.mode):
                 name = " ".join(str(stage.labels.get(axis, "")) for axis in ("backbone", "intermediate", "target"))
-                scores[rate][name].append(float(result["dev_score"]))
+                scores[rate][name].append(float(str(result["dev_score"])))
                 print(f"{rate} {name}: {result['dev_score']:.1f} (step {result['selected_step']})", flush=True)
     for rate, found in scores.items():
         print(f"{rate}: mean {fmean(fmean(values) for values in found.values()):.2f} of {len(found)}")

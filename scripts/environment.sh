@@ -1,5 +1,5 @@
 # Sourced by scripts/quickstart and scripts/test: makes .venv from constraints.txt, once, and again when these files change.
-# Usage: source scripts/environment.sh; prepare_environment EXTRAS   (EXTRAS is empty or e.g. "dev,oracle")
+# Usage: source scripts/environment.sh; prepare_environment EXTRAS   (EXTRAS is empty or e.g. "dev,oracle,parity")
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="${ADAPTERXFER_VENV:-$root/.venv}"

@@ -16,6 +16,7 @@ import argparse
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -101,7 +102,7 @@ def make_card(name: str, store_path: Path, more: list[str], out: Path) -> Path:
     return place
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Read the arguments and write the cards."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"cards: {', '.join(STUDIES)}")
@@ -112,7 +113,7 @@ def main() -> None:
     parser.add_argument("--layouts", metavar="FILE", help="files with other names or columns, see docs/data.md")
     parser.add_argument("--render", action="store_true", help="only write the texts again")
     parser.add_argument("--out", type=Path, default=CARDS)
-    arguments = parser.parse_args()
+    arguments = parser.parse_args(argv)
     if unknown := set(arguments.names) - STUDIES.keys():
         parser.error(f"no card is named {', '.join(sorted(unknown))}; cards: {', '.join(STUDIES)}")
     for name, study in STUDIES.items():

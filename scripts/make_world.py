@@ -4,6 +4,7 @@
     python scripts/make_world.py --only world-nano      one backbone (again), and the index
     python scripts/make_world.py --check                compare the generator with its stored fingerprint
     python scripts/make_world.py --health               what guessers reach on the generated tasks
+    python scripts/make_world.py --only world-nano --tokens 20000 --out FOLDER      a quick trial beside the package
 
 The rate of a size is chosen on a shortened schedule with seed 1 and shared by its other seeds. Two processes may make
 different backbones at the same time; each writes its own folder, and the last one to end writes the whole index.
@@ -16,6 +17,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,52 +40,64 @@ from adapterxfer.world.sample import fingerprint
 from adapterxfer.world.tasks import load_task
 
 WORLD = Path(__file__).parent.parent / "adapterxfer" / "world"
-BACKBONES = WORLD / "backbones"
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=list(recipe.BACKBONES), help="a backbone; may be repeated")
     parser.add_argument("--check", action="store_true", help="only compare the fingerprint; 1 if it differs")
     parser.add_argument("--health", action="store_true", help="only print the health checks of the tasks")
     parser.add_argument("--index", action="store_true", help="only write the index and the fingerprint again")
-    chosen = parser.parse_args()
+    parser.add_argument("--tokens", type=int, default=recipe.TOKENS, help="budget of a backbone")
+    parser.add_argument("--out", type=Path, default=WORLD, metavar="DIR", help="instead of the package's own folder")
+    chosen = parser.parse_args(argv)
     torch.set_num_threads(1)
     if chosen.check:
-        made, stored = fingerprint(), stored_fingerprint()
-        print(f"generator {made}\nstored    {stored}\n{'same' if made == stored else 'DIFFERENT'}")
-        return 0 if made == stored else 1
+        now, stored = fingerprint(), stored_fingerprint()
+        print(f"generator {now}\nstored    {stored}\n{'same' if now == stored else 'DIFFERENT'}")
+        return 0 if now == stored else 1
     if chosen.health:
         task_health()
         return 0
     if not chosen.index:
         lines = all_lines()
         tokenizer = train_tokenizer(lines)
-        (WORLD / "tokenizer").mkdir(exist_ok=True)
-        tokenizer.save(str(WORLD / "tokenizer" / "tokenizer.json"))
+        (chosen.out / "tokenizer").mkdir(parents=True, exist_ok=True)
+        tokenizer.save(str(chosen.out / "tokenizer" / "tokenizer.json"))
         corpus = build_corpus(tokenizer, lines)
         for stream in corpus.streams:
             print(f"stream {stream.name}: {len(stream.sequences)} lines, {stream.sequences.lengths.mean():.1f} tokens")
         grids: dict[str, dict[str, float]] = {}
         for name in chosen.only or recipe.BACKBONES:
-            make_backbone(name, corpus, tokenizer, grids)
-        task_health()
-    write_index()
+            make_backbone(name, corpus, tokenizer, grids, tokens=chosen.tokens, world=chosen.out)
+        if chosen.tokens == recipe.TOKENS:
+            task_health()
+    write_index(chosen.out)
     return 0
 
 
-def make_backbone(name: str, corpus: Corpus, tokenizer: Tokenizer, grids: dict[str, dict[str, float]]) -> None:
-    """Choose the rate (once for each size), pretrain, check and store one backbone."""
+def make_backbone(
+    name: str, corpus: Corpus, tokenizer: Tokenizer, grids: dict[str, dict[str, float]], *, tokens: int, world: Path
+) -> None:
+    """Choose the rate (once for each size), pretrain, check and store one backbone.
+
+    Args:
+        grids: size -> rate -> held-out loss; what is missing is added.
+        tokens: budget of the pretraining.
+        world: its folder gets ``backbones/NAME``.
+    """
+    share = tokens / recipe.TOKENS
     size, seed = recipe.BACKBONES[name]
     markers = tuple(sorted({token for labels in marker_ids(tokenizer).values() for token in labels.values()}))
     grid = grids.setdefault(size, {})
     for rate in () if grid else recipe.RATES:
-        short = pretrain(corpus, recipe.settings(size, 1, rate, markers, fraction=recipe.GRID_FRACTION), quiet)
+        short = pretrain(corpus, recipe.settings(size, 1, rate, markers, fraction=share * recipe.GRID_FRACTION), quiet)
         grid[f"{rate:g}"] = short.record["heldout"]["mlm"]
         print(f"{name}: rate {rate:g}, held-out loss {grid[f'{rate:g}']:.4f} after a quarter of the budget", flush=True)
     best = float(min(grid, key=lambda rate: grid[rate]))
-    trained = pretrain(corpus, recipe.settings(size, seed, best, markers), quiet)
-    model, record = trained
+    trained = pretrain(corpus, recipe.settings(size, seed, best, markers, fraction=share), quiet)
+    model, record = trained.model, trained.record
     middle = recipe.SIZES[size].layers // 2
     health = {
         "marker_cloze": marker_cloze(model, tokenizer),
@@ -91,7 +105,7 @@ def make_backbone(name: str, corpus: Corpus, tokenizer: Tokenizer, grids: dict[s
         "retrieval_middle": layer_retrieval(model, tokenizer, middle),
     }
     record |= {"name": name, "size": size, "learning_rate_grid": grid, "middle_layer": middle, "health": health}
-    folder = BACKBONES / name
+    folder = world / "backbones" / name
     folder.mkdir(parents=True, exist_ok=True)
     save_backbone(folder, model, None, record, dtype="fp16")
     heldout = record["heldout"]
@@ -109,12 +123,12 @@ def quiet(line: Any) -> None:
 
 def by_tier(scores: dict[str, float]) -> dict[str, float]:
     """English, the mean over the other languages, and the mean of each tier."""
-    found = {"en": scores["en"]} if "en" in scores else {}
-    found["zero-shot"] = mean_zero_shot(scores)
+    means = {"en": scores["en"]} if "en" in scores else {}
+    means["zero-shot"] = mean_zero_shot(scores)
     for tier in ("high", "mid", "low"):
         mine = [scores[code] for code in ZERO_SHOT if LANGUAGES[code].tier == tier]
-        found[tier] = sum(mine) / len(mine)
-    return {name: round(score, 1) for name, score in found.items()}
+        means[tier] = sum(mine) / len(mine)
+    return {name: round(score, 1) for name, score in means.items()}
 
 
 def task_health() -> None:
@@ -124,11 +138,11 @@ def task_health() -> None:
     print(f"span QA, informed guess: {by_tier(informed_guess(load_task('world-xqa')))}")
 
 
-def write_index() -> None:
+def write_index(world: Path) -> None:
     """Collect the stored backbones in ``index.json`` and the generator's fingerprint in ``generator.json``."""
     entries = []
     for name, (size, seed) in recipe.BACKBONES.items():
-        folder = BACKBONES / name
+        folder = world / "backbones" / name
         if not (folder / "model.safetensors").is_file():
             continue
         record = json.loads((folder / "pretraining.json").read_text(encoding="utf-8"))
@@ -159,11 +173,13 @@ def write_index() -> None:
                 **health,
             }
         )
-    tokenizer = sha256(WORLD / "tokenizer" / "tokenizer.json")
-    write_json(BACKBONES / "index.json", {"schema": 1, "tokenizer_fingerprint": tokenizer, "backbones": entries})
-    write_json(WORLD / "generator.json", {"fingerprint": fingerprint()})
-    size = sum(path.stat().st_size for folder in ("backbones", "tokenizer") for path in (WORLD / folder).rglob("*.*"))
-    print(f"{len(entries)} backbones and the tokenizer: {size / 1e6:.2f} MB")
+    tokenizer = sha256(world / "tokenizer" / "tokenizer.json")
+    write_json(
+        world / "backbones" / "index.json", {"schema": 1, "tokenizer_fingerprint": tokenizer, "backbones": entries}
+    )
+    write_json(world / "generator.json", {"fingerprint": fingerprint()})
+    total = sum(path.stat().st_size for folder in ("backbones", "tokenizer") for path in (world / folder).rglob("*.*"))
+    print(f"{len(entries)} backbones and the tokenizer: {total / 1e6:.2f} MB")
 
 
 def sha256(path: Path) -> str:

@@ -61,7 +61,7 @@ class Trace(TorchDispatchMode):
     """Notes storages while it is entered; those of ``given`` tensors come first."""
 
     def __init__(self, given: Iterable[torch.Tensor] = ()) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.events: list[Event] = []
         self._given: dict[int, tuple[int, StorageWeakRef]] = {}
         self._known: dict[int, tuple[int, StorageWeakRef]] = {}
@@ -85,7 +85,7 @@ class Trace(TorchDispatchMode):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        super().__exit__(kind, error, traceback)
+        super().__exit__(kind, error, traceback)  # type: ignore[no-untyped-call]
         self.look()
 
     def look(self) -> None:
@@ -192,7 +192,8 @@ def traced(model: torch.nn.Module, step: Callable[[], None], *, steps: int) -> l
     with Trace((*model.parameters(), *model.buffers())) as trace:
         for _ in range(steps):
             step()
-    return trace.events
+    events: list[Event] = trace.events
+    return events
 
 
 if __name__ == "__main__":

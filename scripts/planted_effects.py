@@ -229,7 +229,7 @@ def _row(name: str, repetitions: Sequence[list[dict[str, Any]]], planted: Sequen
     ]
 
     def share(outcome: str) -> float:
-        return sum(test["outcome"] == outcome for test in tests) / len(tests)
+        return sum(bool(test["outcome"] == outcome) for test in tests) / len(tests)
 
     inferior = [test["not_inferior"] for test in tests if test["not_inferior"] is not None]
     covered = [test["low"] <= value <= test["high"] for test, value in zip(tests, values, strict=True)]

@@ -97,7 +97,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--longest", type=float, default=10.0, help="longest pause before a kill, in seconds")
     parser.add_argument("--cold", type=float, default=0.1, help="part of Ray's drivers that start their own cluster")
-    parser.add_argument("--small", action="store_true", help="25 stages instead of the whole grid")
+    parser.add_argument("--small", action="store_true", help="25 stages instead of the whole grid; 16 if hollow")
     parser.add_argument("--hollow", action="store_true", help="240 stages that write a few bytes and need no torch")
     parser.add_argument("--folder", type=Path, help="stays, with its undisturbed study; default: a temporary one")
     parser.add_argument("--minutes", type=float, default=0.0, help="of this piece; 0 (default) for all in one piece")
@@ -154,12 +154,12 @@ class Soak:
     @property
     def enough(self) -> bool:
         """Whether there were enough kills."""
-        return sum(self.state.kills.values()) >= self.arguments.kills
+        return sum(self.state.kills.values()) >= int(self.arguments.kills)
 
     @property
     def late(self) -> bool:
         """Whether this piece is over."""
-        return 0 < 60 * self.arguments.minutes < time.monotonic() - self.began
+        return 0 < 60 * float(self.arguments.minutes) < time.monotonic() - self.began
 
     def disturb(self, name: str) -> bool:
         """Run one study through all kills, to its end or the piece's; whether it is complete."""
@@ -258,7 +258,8 @@ class Soak:
         command = tiny_study.command("soak", store, "--jobs", jobs, "--engine", engine, *there)
         if self.arguments.hollow:
             address = there[1:] and [there[1].partition("=")[2]]
-            command = [sys.executable, str(HOLLOW), store, f"{store}.runs", jobs, "0.05", "60", engine, *address]
+            diamonds = "4" if self.arguments.small else "60"  # of four stages each
+            command = [sys.executable, str(HOLLOW), store, f"{store}.runs", jobs, "0.05", diamonds, engine, *address]
         self.state.starts += store != "undisturbed"
         environment = {**tiny_study.environment(), **(self.cluster.environment if there and self.cluster else {})}
         with (self.folder / f"{store}.log").open("wb") as log:

@@ -5,9 +5,11 @@ python scripts/variant_sizes.py > docs/sizes.md
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
-from adapterxfer.variants.sizes import SHAPES, backbone_count, rows_of
+from adapterxfer.variants.sizes import SHAPES, Row, backbone_count, rows_of
 
 HEAD = """# What trains, and what it takes
 
@@ -29,10 +31,11 @@ def main() -> None:
     lines += [f"| {name} | {count.total:,} | {count.non_embedding:,} |" for name, count in counts.items()]
     tables = [rows_of(shape) for shape in SHAPES]
     names = " | ".join(shape.name for shape in SHAPES)
-    for title, cell in (
-        ("Parameters that train, and their share of all", lambda row: f"{row.trainable:,} ({row.share:.2%})"),
-        ("Weights, gradients and optimiser states, GiB", lambda row: f"{row.state_bytes / 2**30:.1f}"),
-    ):
+    columns: dict[str, Callable[[Row], str]] = {
+        "Parameters that train, and their share of all": lambda row: f"{row.trainable:,} ({row.share:.2%})",
+        "Weights, gradients and optimiser states, GiB": lambda row: f"{row.state_bytes / 2**30:.1f}",
+    }
+    for title, cell in columns.items():
         lines += ["", f"## {title}", "", f"| variant | {names} |", "|---|" + "---:|" * len(SHAPES)]
         for same in zip(*tables, strict=True):
             lines.append(f"| {same[0].system} | " + " | ".join(cell(row) for row in same) + " |")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapterxfer.advice.judging import Sampling, judge, trained_choices
 from adapterxfer.advice.measuring import Measurer
-from adapterxfer.advice.model import Advice, Protocol, Row
+from adapterxfer.advice.model import Advice, Protocol, Row, with_ranks
 from adapterxfer.advice.questions import Question, Questions
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.data.storage import read_task
@@ -85,7 +85,7 @@ def advise_plan(
         sampling=Sampling(chosen.resamples, chosen.seed, chosen.confidence),
     )  # fmt: skip
     return Advice(
-        recipe=plan.recipe.name, synthetic=plan.recipe.synthetic, protocol=protocol, rows=tuple(rows),
+        recipe=plan.recipe.name, synthetic=plan.recipe.synthetic, protocol=protocol, rows=with_ranks(rows),
         refused=questions.refused, judged=tuple(judged), unjudged=tuple(unjudged), seconds=dict(seconds),
         features=features,
     )  # fmt: skip

@@ -161,10 +161,10 @@ def _rows(
             yield from _sentences(index, states[index], feature, cast("SpanExample", examples[feature.example]))
     else:
         vectors = states[:, 0] if protocol.pooling == "first" else mean_pooled(states, batch.attention_mask)
-        for index, (feature, own) in enumerate(zip(features, torch.split(vectors, list(batch.sizes)), strict=True)):
+        for index, (feature, rows) in enumerate(zip(features, torch.split(vectors, list(batch.sizes)), strict=True)):
             alone = format_name == "sequence_classification"
             right = [feature.target] if alone else [int(choice == feature.target) for choice in range(feature.rows)]
-            yield index, own, right
+            yield index, rows, right
 
 
 def _sentences(

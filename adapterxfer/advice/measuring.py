@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from adapterxfer.advice.features import Array, Labelled, cosine, forward_of, label_features, task_embedding
-from adapterxfer.advice.model import LOGME, STEPS, TEXT, Protocol, Row
+from adapterxfer.advice.model import LOGME, NO_TEXTS, NOT_TRAINED, STEPS, TEXT, Protocol, Row
 from adapterxfer.advice.questions import Question
 from adapterxfer.advice.short_run import short_run
 from adapterxfer.backbones.loading import LoadedBackbone
@@ -89,7 +89,7 @@ class Measurer:
 
     def _text(self, question: Question, name: str) -> float | str:
         if name == NONE:
-            return "no texts of an intermediate task"
+            return NO_TEXTS
         target = self._embedding(question.target)
         return cosine(np.mean([self._embedding(part) for part in self._parts[name]], axis=0), target)
 
@@ -110,9 +110,7 @@ class Measurer:
             value, reason = self._plain[question.target]
             return reason if value is None else value
         folder = self._folder(question.trained.get(name))
-        return (
-            f"the training on {name} is not in the store" if folder is None else self._evidence(question.target, folder)
-        )
+        return NOT_TRAINED if folder is None else self._evidence(question.target, folder)
 
     def _evidence(self, target: str, folder: Path | None) -> float:
         forward = forward_of(self._backbone, folder, self._protocol, device=self._device)
@@ -131,7 +129,7 @@ class Measurer:
             if role in stage.inputs:
                 folder = self._completed.get(stage.inputs[role][:SHORT_KEY])
                 if folder is None:
-                    return f"the training on {name if role == 'intermediate' else 'English text'} is not in the store"
+                    return NOT_TRAINED if role == "intermediate" else "the adapter of English is not in the store"
                 inputs[role] = folder
         task = self._tasks[question.target]
         return short_run(stage, inputs, self._backbone, task, self._protocol, device=self._device)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.recipe.axes import Axes
+from adapterxfer.recipe.fields import NONE
 
 LOGME = "logme"
 TEXT = "text-embeddings"
@@ -17,6 +18,10 @@ RANDOM = "random"
 
 PREDICTORS = (TEXT, LOGME, STEPS)
 BASELINES = (NLI, RANDOM)
+
+NOT_TRAINED = "its intermediate training is not in the store"
+NO_TEXTS = "there is no intermediate task whose texts could be compared"
+"""Two of the reasons for a missing value."""
 
 TRIES = (1, 3)
 """k of regret@k."""
@@ -76,11 +81,37 @@ class Row(Axes):
     Attributes:
         predictions: predictor -> value, higher is better: cosine, log evidence per row of features, or points on
             English development data.
+        ranks: predictor -> place among the candidates of the same choice, from 1; equal values share the better place.
         reasons: predictor -> why there is no value.
     """
 
     predictions: Mapping[str, float] = field(default_factory=dict)
+    ranks: Mapping[str, int] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def choice(self) -> tuple[str, str, str]:
+        """What the rows that compete with each other have in common."""
+        return (self.backbone, self.adapter, self.target)
+
+
+def with_ranks(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The rows with their places; ``none`` has none."""
+    every = tuple(rows)
+    values: dict[tuple[str, tuple[str, str, str]], list[float]] = {}
+    for row in every:
+        for predictor, value in row.predictions.items() if row.intermediate != NONE else ():
+            values.setdefault((predictor, row.choice), []).append(value)
+
+    def ranks(row: Row) -> dict[str, int]:
+        if row.intermediate == NONE:
+            return {}
+        return {
+            predictor: 1 + sum(other > value for other in values[predictor, row.choice])
+            for predictor, value in row.predictions.items()
+        }
+
+    return tuple(replace(row, ranks=ranks(row)) for row in every)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +169,4 @@ class Advice:
 
     def as_json(self) -> dict[str, Any]:
         """JSON values."""
-        from dataclasses import asdict
-
         return {"schema": 1, **asdict(self)}

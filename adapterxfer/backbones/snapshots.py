@@ -36,7 +36,6 @@ def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
         )
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
-    from requests import RequestException
 
     quiet_progress()
     try:
@@ -55,7 +54,7 @@ def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
             fix="run again where there is a connection (what was transferred is kept), or name a local folder in "
             "backbone_sources",
         ) from None
-    except (RequestException, OSError, ValueError) as error:
+    except (OSError, ValueError) as error:  # errors of HTTP are OSErrors
         raise BackboneError(
             f"backbone {repository}@{revision[:12]}: {_reason(error)}",
             fix="check repository, commit and access rights (`hf auth login` for private ones), or name a local "

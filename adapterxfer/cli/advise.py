@@ -14,10 +14,14 @@ from adapterxfer.api.advising import advise
 from adapterxfer.cli.console import complain, duration, say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_recipe, add_store, positive, read_recipe
 from adapterxfer.recipe.axes import AXES
+from adapterxfer.recipe.fields import NONE
 
 if TYPE_CHECKING:
     from adapterxfer.advice.model import Advice, Judgement, Row
 
+
+TOP = 3
+"""Places that are listed of each predictor."""
 
 SHOWN = tuple(axis for axis in AXES if axis not in ("variant", "seed"))
 """Axes that tell the rows of the answer apart."""
@@ -40,6 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed", type=int, default=None, metavar="N", help="of the trainings looked at (default: the recipe's first)"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help=f"list all candidates, not only the first {TOP} of a predictor"
     )
     parser.add_argument("--device", default="cpu", help="where to compute: cpu (default), auto, cuda, cuda:1, ...")
     add_json(parser)
@@ -64,11 +71,11 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(advice.as_json())
     else:
-        _say_advice(advice)
+        _say_advice(advice, every=arguments.all)
     return 0
 
 
-def _say_advice(advice: Advice) -> None:
+def _say_advice(advice: Advice, *, every: bool) -> None:
     from adapterxfer.advice.model import PREDICTORS
 
     if advice.synthetic:
@@ -78,38 +85,45 @@ def _say_advice(advice: Advice) -> None:
         f"{chosen.examples} English examples at most, {chosen.layer} layer, texts by {chosen.pooling} token, "
         f"{chosen.steps} steps, seed {chosen.seed}; higher is better, (1) is the first choice"
     )
-    header = [*SHOWN, *PREDICTORS]
-    say_table(header, [_cells(row, advice.rows) for row in advice.rows], right=(4, 5, 6))
+    listed = [
+        row for row in advice.rows if every or row.intermediate == NONE or min(row.ranks.values(), default=0) <= TOP
+    ]
+    say_table([*SHOWN, *PREDICTORS], [_cells(row) for row in listed], right=tuple(range(4, 4 + len(PREDICTORS))))
+    if len(listed) < len(advice.rows):
+        say(f"{len(advice.rows) - len(listed)} more are among the first {TOP} of no predictor: --all")
     for target, described in advice.features.items():
         say(f"features of {target}: {described}")
     for target, reason in advice.refused.items():
         say(f"no advice on {target}: {reason}")
     for predictor in PREDICTORS:
-        for reason in dict.fromkeys(row.reasons[predictor] for row in advice.rows if predictor in row.reasons):
-            if reason != "no texts of an intermediate task":
-                say(f"no {predictor}: {reason}")
+        _say_reasons(predictor, advice.rows)
     say("time: " + ", ".join(f"{name} {duration(spent)}" for name, spent in advice.seconds.items()))
     _say_judged(advice)
 
 
-def _cells(row: Row, rows: tuple[Row, ...]) -> list[str]:
+def _cells(row: Row) -> list[str]:
     from adapterxfer.advice.model import PREDICTORS
 
-    rivals = [r for r in rows if (r.backbone, r.target, r.adapter) == (row.backbone, row.target, row.adapter)]
     shown = []
     for predictor in PREDICTORS:
         value = row.predictions.get(predictor)
-        if value is None:
-            shown.append("-")
-            continue
-        text = f"{value:.1f}" if predictor == "few-steps" else f"{value:.4f}"
-        if row.intermediate == "none":
-            shown.append(f"{text}    ")
-            continue
-        others = [r.predictions[predictor] for r in rivals if r.intermediate != "none" and predictor in r.predictions]
-        shown.append(f"{text} ({1 + sum(other > value for other in others)})")
+        text = "-" if value is None else f"{value:.1f}" if predictor == "few-steps" else f"{value:.4f}"
+        shown.append(f"{text} ({row.ranks[predictor]})" if predictor in row.ranks else f"{text}    ")
     axes = {**row.values(), "adapter": row.adapter or "full-ft"}
     return [*(axes[axis] for axis in SHOWN), *shown]
+
+
+def _say_reasons(predictor: str, rows: tuple[Row, ...]) -> None:
+    """Why a predictor has no value, with the intermediate tasks this is true of."""
+    from adapterxfer.advice.model import NO_TEXTS
+
+    without: dict[str, dict[str, None]] = {}
+    for row in rows:
+        if (reason := row.reasons.get(predictor, NO_TEXTS)) != NO_TEXTS:
+            without.setdefault(reason, {})[row.intermediate] = None
+    for reason, names in without.items():
+        more = f" and {len(names) - TOP} more" if len(names) > TOP else ""
+        say(f"no {predictor} with {', '.join([*names][:TOP])}{more}: {reason}")
 
 
 def _say_judged(advice: Advice) -> None:
@@ -118,24 +132,26 @@ def _say_judged(advice: Advice) -> None:
         say("regret against the trained matrix: best score minus best among the first k, zero-shot languages, points")
         interval = f"{advice.judged[0].confidence:.0%} interval"
         header = ["variant", "predictor", "k", "candidates", "cells", "regret", interval, "percent", "resampled"]
-        say_table(header, [_judged(entry) for entry in advice.judged], right=(2, 3, 4, 5, 7))
-        if all(entry.k == 1 for entry in advice.judged):
+        say_table(header, [_judged(judgement) for judgement in advice.judged], right=(2, 3, 4, 5, 7))
+        if all(judgement.k == 1 for judgement in advice.judged):
             say("regret@3: no more than 3 candidates anywhere, so nothing could be lost with 3 tries")
     for line in advice.unjudged:
         say(f"not judged: {line}")
 
 
-def _judged(entry: Judgement) -> list[str]:
-    fewest, most = entry.candidates
-    interval = "-" if entry.low is None or entry.high is None else f"{entry.low:.2f} to {entry.high:.2f}"
+def _judged(judgement: Judgement) -> list[str]:
+    fewest, most = judgement.candidates
+    interval = (
+        "-" if judgement.low is None or judgement.high is None else f"{judgement.low:.2f} to {judgement.high:.2f}"
+    )
     return [
-        entry.variant,
-        entry.predictor,
-        str(entry.k),
+        judgement.variant,
+        judgement.predictor,
+        str(judgement.k),
         str(fewest) if fewest == most else f"{fewest}-{most}",
-        str(entry.cells),
-        f"{entry.regret:.2f}",
+        str(judgement.cells),
+        f"{judgement.regret:.2f}",
         interval,
-        f"{entry.percent:.1f}",
-        entry.resampled,
+        f"{judgement.percent:.1f}",
+        judgement.resampled,
     ]

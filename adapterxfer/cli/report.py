@@ -13,6 +13,7 @@ from adapterxfer.cli.options import add_json, add_recipe, add_store, positive, r
 
 if TYPE_CHECKING:
     from adapterxfer.report.declared import Judged
+    from adapterxfer.report.model import Findings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,12 +49,25 @@ def execute(arguments: argparse.Namespace) -> int:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")
     say(f"{findings.finished:,} of {count(findings.planned, 'cell')} finished")
     say_verdicts(findings.tests)
-    for answer in findings.answers:
-        say(answer.question)
-        for statement in answer.statements:
-            say(f"  {statement.text}")
+    say_headline(findings)
     say(f"Report: {folder / 'report.html'}")
     return checked(findings.tests) if arguments.check else 0
+
+
+def say_headline(findings: Findings) -> None:
+    """The sentence and the table of the page's first screen, every number with its variant and its column."""
+    from adapterxfer.report.headline import headline
+    from adapterxfer.report.page import number_cell
+
+    first = headline(findings)
+    say(first.sentence)
+    for row in first.rows:
+        say(f"{row.variant}: gain from intermediate training" + (f" {row.verdict}" if row.verdict else ""))
+        for column, effect in zip(first.columns, row.cells, strict=True):
+            if shown := number_cell(effect):
+                remark = f"; {shown['remark']}" if shown["remark"] and shown["outcome"] == "inconclusive" else ""
+                p = f", {shown['p']}" if shown["p"] else ""
+                say(f"  {column}: {shown['estimate']} ({shown['interval']}){p}, {shown['verdict']}{remark}")
 
 
 def say_verdicts(tests: Sequence[Judged]) -> None:

@@ -23,14 +23,14 @@ from adapterxfer.hub.manifest import Manifest, read_json, read_manifest, write_m
 from adapterxfer.hub.places import HubPlace, parse_place
 from adapterxfer.hub.requests import Sleep, call, hub_api
 from adapterxfer.store.files import hash_file
+from adapterxfer.store.redaction import holds_token
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 DEFAULT_BRANCH = "main"
 
-_TOKEN = re.compile(rb"\bhf_[A-Za-z0-9]{20,}|\bgh[pousr]_[A-Za-z0-9]{30,}|\bAKIA[0-9A-Z]{16}\b")
-_PATH = re.compile(rb"(?<![\w.])(?:/home/|/Users/|/root/|/mnt/|/tmp/|[A-Z]:\\\\)[\w.-]+")
+_PATH = re.compile(r"(?<![\w.])(?:/home/|/Users/|/root/|/mnt/|/tmp/|[A-Z]:\\\\)[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,12 +209,12 @@ def refuse_secrets(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if not path.is_file() or path.suffix == ".safetensors" or path.name == "tokenizer.json":
             continue
-        content = path.read_bytes()
+        content = path.read_bytes().decode("utf-8", errors="replace")
         if layout.is_counts(path.relative_to(folder).as_posix()):
-            content = "\n".join(ids_of(path)).encode()  # compressed, the file would show nothing
-        if _TOKEN.search(content):
+            content = "\n".join(ids_of(path))  # compressed, the file would show nothing
+        if holds_token(content):
             problems.append(f"{path.relative_to(folder)}: holds what looks like an access token")
-        if found := _PATH.search(content):
-            problems.append(f"{path.relative_to(folder)}: holds a path of a machine ({found.group().decode()})")
+        if match := _PATH.search(content):
+            problems.append(f"{path.relative_to(folder)}: holds a path of a machine ({match.group()})")
     if problems:
         raise BundleError("; ".join(problems[:4]), fix="remove it from the recipe, then make the bundle again")

@@ -7,6 +7,7 @@ from, what it was trained on as far as its author says so, and its licence. Noth
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.backbones.measure import untied_state
 from adapterxfer.errors import BundleError, VariantError
 from adapterxfer.formats.registry import get_format
+from adapterxfer.hub import peft_keys
 from adapterxfer.hub.fetching import Published, fetch_published, read_config
 from adapterxfer.hub.fitting import WantedAdapter, bundle_differences, foreign_differences
 from adapterxfer.hub.foreign import describe
@@ -30,7 +32,7 @@ from adapterxfer.variants.adapter import AdapterShape
 from adapterxfer.variants.composition import TARGET_ID, AdapterPart, Composition, HeadPart
 from adapterxfer.variants.library import adapter_from_library
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.peft_names import adapter_from_peft
+from adapterxfer.variants.peft_names import adapter_from_peft, projections_of
 from adapterxfer.variants.storage import assemble, empty_adapter, write_description, write_weights
 
 RECORD = "published.json"
@@ -120,7 +122,8 @@ def _from_others(
     published: Published, wanted: WantedAdapter, backbone: LoadedBackbone, shape: AdapterShape
 ) -> tuple[TransferModel, dict[str, Any]]:
     """An adapter of AdapterHub or peft; its head, if it has one, stays where it is."""
-    found = describe(read_config(published.folder, str(published)), shape.method)
+    content = read_config(published.folder, str(published))
+    found = describe(content, shape.method)
     _refuse(published, foreign_differences(found, published.licence, wanted))
     assert published.weights is not None
     stored = load_file(published.weights)
@@ -131,6 +134,9 @@ def _from_others(
                 raise VariantError(f"{left} tensors belong to no {shape.method}", fix="use a plain adapter")
         else:
             state = adapter_from_peft(stored, shape, backbone.architecture, factor=found.factor)
+            fixed = projections_of(shape.method)
+            changed = [name for name in stored if re.search(r"\.(lora|vera|ia3)_", name) and name not in fixed]
+            _refuse(published, peft_keys.untargeted(content, changed))
     except VariantError as error:
         raise BundleError(f"{published}: {error.what}", fix=error.fix) from error
     _refuse(published, _tensor_differences(state, backbone, shape))
@@ -150,6 +156,8 @@ def _tensor_differences(state: Mapping[str, Tensor], backbone: LoadedBackbone, s
     wrong = [n for n in sorted(own.keys() & state.keys()) if own[n].shape != state[n].shape]
     found = [f"{n} is {tuple(state[n].shape)}; this backbone needs {tuple(own[n].shape)}" for n in wrong[:2]]
     odd = sorted({str(tensor.dtype) for tensor in state.values() if not tensor.is_floating_point()})
+    broken = [name for name, tensor in sorted(state.items()) if not bool(torch.isfinite(tensor.float()).all())]
+    found += [f"{name} holds NaN or infinite numbers" for name in broken[:2]]
     return found + [f"tensors of type {kind}; numbers are needed" for kind in odd]
 
 

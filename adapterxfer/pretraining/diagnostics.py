@@ -152,7 +152,7 @@ def diagnose(
         device: where the model is.
     """
     training = model.training
-    model.eval()  # type: ignore[no-untyped-call]
+    model.eval()
     found: list[NDArray[np.float64]] = []
     for batch in heldout.batches:
         rows = batch.masked.positions // batch.masked.inputs.shape[1]

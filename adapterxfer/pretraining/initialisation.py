@@ -78,7 +78,7 @@ def build_config(
             f"backbone shape {hidden}x{layers}: {heads} heads need a width that is a multiple of {2 * heads}",
             fix="change hidden or heads",
         )
-    return XLMRobertaConfig(  # type: ignore[no-untyped-call]
+    return XLMRobertaConfig(
         vocab_size=vocabulary,
         hidden_size=hidden,
         num_hidden_layers=layers,
@@ -113,7 +113,7 @@ def build_model(
             spares the model the first steps, in which it would learn only frequencies.
     """
     with torch.random.fork_rng(devices=[]):
-        model = XLMRobertaForMaskedLM(config)  # type: ignore[no-untyped-call]
+        model = XLMRobertaForMaskedLM(config)
     model.config.initializer_range = initialisation.std  # heads put on this backbone later start like it
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

@@ -243,7 +243,7 @@ def train_step(
         losses = functional.cross_entropy(logits.float(), torch.from_numpy(masked.targets).to(device), reduction="none")
         loss = (losses * weights).sum() / weights.sum()
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
     optimiser.step()
     return loss.item()

@@ -37,6 +37,12 @@ OWN_SERIES = "own"
 FEWEST_DISCORDANT = 0.05
 """Two trained systems rarely disagree on fewer answers; the floor under a standard error over items."""
 
+FEWEST_LENDERS = 7
+"""As in `statistics.moderation`, which a check that starts fast cannot load; a test holds the two together."""
+
+CHOSEN_RUNS = 3
+"""Seeds that a choice needs: with two, the single judged value of each has no spread to estimate."""
+
 _Z_EQUIVALENCE = 1.645 + 1.282
 """Normal quantiles of a one-sided 5 % test and of 80 % power where both sides can fail."""
 
@@ -174,8 +180,13 @@ class _Asked:
             yield "a slope needs backbones of two sizes or more"
         elif len(sizes) == 2:
             yield "two sizes give a difference, not a trend"
-        if len(sizes) < 3 and self.asked.scope == "backbones":
+        if self.asked.scope == "backbones" and len(sizes) < 3:
             yield "scope 'backbones' needs three sizes or more: nothing is left to estimate their scatter from"
+        elif self.asked.scope == "backbones" and len(sizes) == 3:
+            yield (
+                "three sizes cannot decide scope 'backbones': one degree of freedom is left for their scatter, so the "
+                "power is about .1; use four sizes or more, or scope: items+runs"
+            )
         series = {series_of(self.recipe, name) for name in chosen}
         if len(series) > 1:
             mixed = ", ".join(sorted(series))
@@ -216,15 +227,37 @@ class _Asked:
 
     def _seeds(self, tests_in_family: int) -> Iterator[str]:
         seeds, asked = len(self.recipe.seeds), self.asked
-        if asked.scope != "items+runs":
+        if asked.scope == "items":
             return
         if seeds == 1:
             yield "one seed says nothing about retraining: add seeds, or declare scope: items"
-        elif seeds == 2 and tests_in_family > 1:
+        elif asked.contrast == "chosen" and seeds < CHOSEN_RUNS:
             yield (
-                f"two seeds and {tests_in_family} tests in family '{asked.family}': adjusted p-values are withheld, "
-                "so no difference can be found; use three seeds or more, or a family of one test"
+                f"a choice is made on all seeds but one and judged on that one, so it needs {CHOSEN_RUNS} seeds or more"
             )
+        elif seeds == 2 and tests_in_family > 1 and not self._moderated():
+            yield (
+                f"two seeds and {tests_in_family} tests in family '{asked.family}', whose run variance no other gains "
+                "can lend: adjusted p-values are withheld, so no difference can be found; use three seeds or more, or "
+                "a family of one test"
+            )
+
+    def _moderated(self) -> bool:
+        """Whether other gains can lend their run variance: gains of one variant at a time, and enough of them."""
+        if self.asked.of != "gain" or len({side.variant for side in self.sides}) > 1:
+            return False
+        if self.asked.contrast in ("at_least", "chosen"):
+            return False
+        variants = [name for name in self.recipe.variants if name != "head-only"]
+        return len(variants) * len(self._present()["backbone"]) * self._kinds() >= FEWEST_LENDERS
+
+    def _kinds(self) -> int:
+        """How many pairs of tasks may stand in for one another: all of an axis that the hypothesis names one of."""
+        tasks = [name for name in self.recipe.intermediate_tasks if name != NONE]
+        axes = {"intermediate": len(tasks), "target": len(self.recipe.target_tasks)}
+        compared = {axis for side in self.sides for axis in side.axes()}
+        single = [a for a in axes if a not in compared and (a in self.asked.each or len(self.values(a)) == 1)]
+        return math.prod(max(axes[axis], 1) for axis in single)
 
     def _margin(self) -> Iterator[str]:
         """A margin below what the test items allow even if two systems hardly differed and seeds did not matter."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -101,16 +102,26 @@ class Multi(Section):
 
 
 class Statistics(Section):
-    """Resampling, and what was declared before the run: hypotheses, and the margin in points within which the scores
-    of the general answers count as equivalent.
+    """Resampling, and what was declared before the run: hypotheses, the margin in points within which the scores of
+    the general answers count as equivalent, and the numbers of seeds at which the study is judged (``looks``).
     """
 
     resamples: Annotated[int, Field(ge=100, le=10_000_000)] = 2000
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Seed = 0
     margin: Margin | None = None
+    looks: Annotated[tuple[Annotated[int, Field(ge=2, le=10_000)], ...], Field(min_length=2, max_length=20)] | None = (
+        None
+    )
     hypotheses: tuple[Hypothesis, ...] = ()
     multiplicity: dict[str, Method] = Field(default_factory=dict)
+
+    @field_validator("looks")
+    @classmethod
+    def _increase(cls, value: tuple[int, ...] | None) -> tuple[int, ...] | None:
+        if value is not None and any(later <= earlier for earlier, later in pairwise(value)):
+            raise problem("looks are growing numbers of seeds, e.g. [3, 5, 10]")
+        return value
 
     @field_validator("hypotheses")
     @classmethod
@@ -131,7 +142,7 @@ class Statistics(Section):
     def identity(self) -> dict[str, Any]:
         """What changes the numbers of a report, as JSON values."""
         listed = [entry.identity() for entry in self.hypotheses]
-        left_out = {"hypotheses"} if self.margin is not None else {"hypotheses", "margin"}
+        left_out = {"hypotheses"} | {name for name in ("margin", "looks") if getattr(self, name) is None}
         return {**self.model_dump(mode="json", exclude=left_out), "hypotheses": listed}
 
 

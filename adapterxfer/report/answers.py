@@ -10,6 +10,7 @@ from adapterxfer.catalog.pair_kinds import LABELS
 from adapterxfer.report.cells import NONE, resource_key, signed
 from adapterxfer.report.model import Answer, Effect, Score, Statement
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
+from adapterxfer.report.words import SMALLEST_EFFECT, verdict_words
 
 SMALLEST_SHOWN = 0.1
 """Points; smaller detectable differences only mean that two systems hardly differ in any answer."""
@@ -106,7 +107,9 @@ class _Writer:
                 difference = self.effects[other]
                 if difference.against == effect.against:
                     shown = interval_text(difference, self.level)
-                    texts.append(f"Its score with an intermediate task differs by {shown}: {difference.verdict_text}.")
+                    texts.append(
+                        f"Its score with an intermediate task differs by {shown}: {verdict_words(difference)}."
+                    )
             statements.append(_state(effect.variant, effect, " ".join(texts), number))
         return Answer("Do adapters keep the gain?", tuple(statements), self._averaged(statements))
 
@@ -208,7 +211,7 @@ class _Writer:
             smallest = effect.detectable * factor
             # Of systems trained once, this is about test items: it bounds nothing about training again.
             known = effect.seeds != 1 and SMALLEST_SHOWN <= smallest <= LARGEST_SHOWN
-            return f"{open_}: {shown}{f'; minimum detectable effect {smallest:.1f}' if known else ''}."
+            return f"{open_}: {shown}{f'; {SMALLEST_EFFECT} {smallest:.1f}' if known else ''}."
         return f"{up if effect.estimate > 0 else down}: {shown}."
 
     def _with_kinds(self, statement: Statement) -> Statement:

@@ -21,8 +21,8 @@ from adapterxfer.report.rulings import OTHER_QUESTIONS, Numbers, Ruling, Rulings
 from adapterxfer.report.selection import UNTRAINED, Selector
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
-from adapterxfer.report.verdicts import Verdicts, judge_claims, judged, significant
-from adapterxfer.statistics import Contrast
+from adapterxfer.report.verdicts import Verdicts, judge_claims, judged
+from adapterxfer.statistics import Contrast, significant
 
 SHOWN = "default.shown-"
 """Beginning of the family of a number that is judged elsewhere."""

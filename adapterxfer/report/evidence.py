@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,29 +13,34 @@ import numpy.typing as npt
 
 from adapterxfer.report.claims import Claim
 from adapterxfer.report.declared import ScaleRow
+from adapterxfer.report.lenders import LendersOfGains
+from adapterxfer.report.study import Study
 from adapterxfer.statistics import (
+    FEWEST_CLUSTERS,
     Estimate,
+    Lenders,
+    Reading,
     Replicates,
     Rung,
     ScoreTable,
     equivalence,
     estimates,
     minimum_detectable_effect,
+    moderate,
     partial_conjunction,
     rungs,
     shared_error,
     t_interval,
-    t_p,
 )
+from adapterxfer.statistics.rungs import ENOUGH_SIZES, THREE_SIZES
+from adapterxfer.statistics.thresholds import WHOLE_SCALE
 
 Alternative = Literal["two-sided", "greater", "less"]
 Scope = Literal["items", "items+runs"]
 Rows = dict[Alternative, dict[Scope, tuple[Estimate, ...]]]
 """Side -> scope -> estimates of all contrasts."""
 
-
-WHOLE_SCALE = 100.0
-"""Points from the worst to the best score."""
+THREE_SIZES_REMARK = THREE_SIZES[0].upper() + THREE_SIZES[1:] + "."
 
 
 class _Numbers(NamedTuple):
@@ -54,10 +61,13 @@ class Evidence:
         items, both: the estimate over test items, and over items and runs.
         by_language: values of the question in each language.
         scope: what the numbers generalise over.
-        from_t: whether they come from a t distribution, so that margins are tested by it too.
+        readings: the t tests of the rungs up to the scope, which the p-value is the largest of; empty where it comes
+            from replicates or from a conjunction.
+        moderated: the variance over runs is moderated by that of other systems.
         withheld: why no difference may be claimed; empty where it may.
         p_equivalent, p_not_inferior: raw here, adjusted by `families.adjust_tests`.
         items_p_adjusted: p-value over test items alone, adjusted in the same family.
+        largest_effect: effect that the scope could have found; of `at_least`, that each of its parts needs.
     """
 
     claim: Claim
@@ -72,7 +82,8 @@ class Evidence:
     low: float | None
     high: float | None
     p: float | None
-    from_t: bool
+    readings: tuple[Reading, ...]
+    moderated: bool
     resampled: str
     withheld: str
     margin_low: float | None
@@ -82,7 +93,7 @@ class Evidence:
     scales: tuple[ScaleRow, ...]
     rungs: tuple[Rung, ...]
     remark: str = ""
-    largest_part: float | None = None
+    largest_effect: float | None = None
     p_adjusted: float | None = None
     items_p_adjusted: float | None = None
     adjustment: str = ""
@@ -94,16 +105,32 @@ class Evidence:
 
     @property
     def main(self) -> Estimate:
-        """The estimate that the scope uses; that over items for the two upper rungs."""
+        """The estimate that the scope uses; that over items and runs for the two upper rungs."""
         return self.items if self.scope == "items" else self.both
 
-    def detectable(self, alpha: float) -> float | None:
-        """Smallest true effect found with probability 0.8 at level alpha; None where there is no bound."""
-        if self.largest_part is not None:
-            return bounded(self.largest_part)
-        if self.standard_error is None or self.df is None:
-            return None
-        return bounded(minimum_detectable_effect(self.standard_error, self.df, alpha=alpha))
+    @property
+    def over_runs(self) -> bool:
+        """Whether the scope contains training runs."""
+        return self.scope != "items"
+
+    def detectable(self) -> float | None:
+        """Smallest true effect found with probability 0.8; None where there is no bound."""
+        return None if self.largest_effect is None else bounded(self.largest_effect)
+
+
+class _Margin(NamedTuple):
+    """Interval of the two one-sided tests, and p-values of "at most -margin" and of "at least +margin"."""
+
+    low: float | None
+    high: float | None
+    above: float | None
+    below: float | None
+
+
+def margin_readings(reading: Reading, margin: float) -> tuple[Reading, Reading]:
+    """The tests of "at most -margin" and of "at least +margin" that belong to a t test."""
+    value, error, df, _ = reading
+    return Reading(value + margin, error, df, "greater"), Reading(value - margin, error, df, "less")
 
 
 def bounded(effect: float) -> float | None:
@@ -111,11 +138,73 @@ def bounded(effect: float) -> float | None:
     return effect if effect <= WHOLE_SCALE else None
 
 
-def gather(table: ScoreTable, replicates: Replicates, claims: Sequence[Claim], level: float) -> list[Evidence]:
+def moderated(
+    study: Study, replicates: Replicates, claims: Sequence[Claim]
+) -> tuple[Replicates, Mapping[int, Lenders]]:
+    """Replicates whose run variances are moderated where that is valid, and by which lenders, by column.
+
+    Gains in families of several tests and means of several gains are; differences of scores have no lenders. A single
+    declared cell keeps its own variance: if its runs are much noisier than those of its lenders, its one test would err
+    in up to 20 % of the cases, while a family or a mean hardly notices one noisy cell.
+    """
+    lending, sizes = LendersOfGains(study), Counter(claim.asked.family for claim in claims)
+    pools: dict[int, Lenders] = {}
+    for claim, column in zip(claims, _columns(claims), strict=True):
+        assert claim.contrast is not None
+        if claim.asked.scope == "items" or claim.asked.contrast == "at_least":
+            continue
+        if sizes[claim.asked.family] == 1 and lending.cells(claim.contrast) == 1:
+            continue
+        pool = lending.of(claim.contrast)
+        if pool.enough and replicates.components.fewest_runs[column] > 1:
+            pools[column] = pool
+    parts = moderate(study.table, replicates.contrasts, replicates.components, pools)
+    return replace(replicates, components=parts), pools
+
+
+def over_items(item: Evidence) -> Evidence:
+    """The same test for the trained models as they are: over new test items only."""
+    row = item.items
+    reading = Reading(row.value, row.standard_error, row.df, row.alternative)
+    return replace(
+        item,
+        scope="items",
+        value=row.value,
+        standard_error=row.standard_error,
+        df=row.df,
+        low=row.low,
+        high=row.high,
+        p=row.p,
+        readings=(reading,) if row.interval == "t" else (),
+        moderated=False,
+        resampled=row.resampled,
+        withheld="",
+        p_equivalent=None,
+        p_not_inferior=None,
+        p_adjusted=None,
+        adjustment="",
+    )
+
+
+def _columns(claims: Sequence[Claim]) -> list[int]:
+    """Number of the first contrast of every claim among those of all."""
+    widths = [1 + len(c.languages) + len(c.sizes) + len(c.parts) + len(c.on_scales) for c in claims]
+    return [sum(widths[:number]) for number in range(len(claims))]
+
+
+def gather(
+    table: ScoreTable,
+    replicates: Replicates,
+    claims: Sequence[Claim],
+    level: float,
+    *,
+    pools: Mapping[int, Lenders] = MappingProxyType({}),
+) -> list[Evidence]:
     """Evidence of every claim, in their order.
 
     Args:
         replicates: of the contrasts of all claims: the question, its languages, sizes, parts and other scales.
+        pools: what `moderated` says of the same claims.
     """
     sides: tuple[Alternative, ...] = ("two-sided", "greater", "less")
     scopes: tuple[Scope, ...] = ("items", "items+runs")
@@ -125,12 +214,10 @@ def gather(table: ScoreTable, replicates: Replicates, claims: Sequence[Claim], l
         for side in sides
         if side in used
     }
-    found, column = [], 0
-    for claim in claims:
-        one = _Gatherer(replicates, claim, column, level, rows)
-        found.append(one.evidence())
-        column += 1 + len(claim.languages) + len(claim.sizes) + len(claim.parts) + len(claim.on_scales)
-    return found
+    return [
+        _Gatherer(replicates, claim, column, rows=rows, level=level, pool=pools.get(column)).evidence()
+        for claim, column in zip(claims, _columns(claims), strict=True)
+    ]
 
 
 def _side(claim: Claim) -> Alternative:
@@ -141,18 +228,14 @@ class _Gatherer:
     """Evidence of one claim from estimates of all contrasts, by side and scope."""
 
     def __init__(
-        self,
-        replicates: Replicates,
-        claim: Claim,
-        column: int,
-        level: float,
-        rows: Rows,
+        self, replicates: Replicates, claim: Claim, column: int, *, rows: Rows, level: float, pool: Lenders | None
     ) -> None:
         self.replicates = replicates
         self.claim = claim
         self.column = column
         self.level = level
         self.rows = rows
+        self.pool = pool
         self.base: Scope = "items" if claim.asked.scope == "items" else "items+runs"
 
     def evidence(self) -> Evidence:
@@ -161,27 +244,25 @@ class _Gatherer:
         items, both = (self.rows["two-sided"][scope][column] for scope in ("items", "items+runs"))
         languages = self._values(column + 1, len(claim.languages))
         sizes = self._values(column + 1 + len(claim.languages), len(claim.sizes))
-        own = range(column + 1, column + 1 + len(claim.languages))
-        shared = shared_error(self.replicates.components, column, own)
-        climbed = rungs(items, both, languages, sizes, claim.parameters, shared=shared)
+        by_language = range(column + 1, column + 1 + len(claim.languages))
+        ladder = rungs(
+            items,
+            both,
+            by_language=languages,
+            by_size=sizes,
+            parameters=claim.parameters,
+            shared=shared_error(self.replicates.components, column, by_language),
+        )
         main = items if claim.asked.scope == "items" else both
-        rung = {"languages": climbed[2], "backbones": climbed[3]}.get(claim.asked.scope)
-        withheld = self._withheld(both, rung)
-        sided = self.rows[_side(claim)][self.base][column].p if claim.asked.contrast != "at_least" else None
-        numbers = _Numbers(main.value, main.standard_error, main.df, main.low, main.high, sided)
-        if rung is not None and not rung.missing:
-            assert rung.value is not None
-            assert rung.standard_error is not None
-            assert rung.df is not None
-            assert rung.low is not None
-            assert rung.high is not None
-            p = t_p(rung.value, rung.standard_error, rung.df, alternative=claim.asked.alternative)
-            numbers = _Numbers(rung.value, rung.standard_error, rung.df, rung.low, rung.high, p)
-        from_t = main.interval == "t" or (rung is not None and not rung.missing)
-        remark, largest = "", None
+        rung = {"languages": ladder[2], "backbones": ladder[3]}.get(claim.asked.scope)
+        readings = self._readings(main, ladder, rung)
+        numbers = self._numbers(main, rung, readings)
+        detectable = self._detectable(main, readings)
+        remark = THREE_SIZES_REMARK if rung is ladder[3] and len(sizes) < ENOUGH_SIZES and not rung.missing else ""
         if claim.asked.contrast == "at_least":
-            numbers, remark, largest = self._conjunction(numbers)
-        low, high, p_equivalent, p_not_inferior = self._margin(main, numbers, from_t=from_t and rung is not None)
+            numbers, remark, detectable = self._conjunction(numbers)
+            readings = ()
+        margin = self._margin(main, readings)
         return Evidence(
             claim=claim,
             column=column,
@@ -195,23 +276,62 @@ class _Gatherer:
             low=numbers.low,
             high=numbers.high,
             p=numbers.p,
-            from_t=from_t,
-            resampled=main.resampled if rung is None else rung.assumes,
-            withheld=withheld,
-            margin_low=low,
-            margin_high=high,
-            p_equivalent=p_equivalent,
-            p_not_inferior=p_not_inferior,
+            readings=readings,
+            moderated=self.pool is not None,
+            resampled=self._resampled(main, rung),
+            withheld=self._withheld(items, both, rung),
+            margin_low=margin.low,
+            margin_high=margin.high,
+            p_equivalent=None if margin.above is None or margin.below is None else max(margin.above, margin.below),
+            p_not_inferior=margin.above,
             scales=self._scales(),
-            rungs=climbed,
+            rungs=ladder,
             remark=remark,
-            largest_part=largest,
+            largest_effect=detectable,
         )
 
     def _values(self, first: int, count: int) -> npt.NDArray[np.float64]:
         return self.replicates.values[first : first + count]
 
-    def _withheld(self, both: Estimate, rung: Rung | None) -> str:
+    def _readings(self, main: Estimate, ladder: Sequence[Rung], rung: Rung | None) -> tuple[Reading, ...]:
+        """The t tests of the scope: of the rungs from items and runs up to it."""
+        side: Alternative = self.claim.asked.alternative
+        used = [Reading(main.value, main.standard_error, main.df, side)] if main.interval == "t" else []
+        if rung is not None and not rung.missing:
+            for other in ladder[2 : list(ladder).index(rung) + 1]:
+                if not other.missing:
+                    assert other.value is not None
+                    assert other.standard_error is not None
+                    assert other.df is not None
+                    used.append(Reading(other.value, other.standard_error, other.df, side))
+        return tuple(used)
+
+    def _numbers(self, main: Estimate, rung: Rung | None, readings: Sequence[Reading]) -> _Numbers:
+        p = self.rows[_side(self.claim)][self.base][self.column].p
+        if rung is None or rung.missing:
+            return _Numbers(main.value, main.standard_error, main.df, main.low, main.high, p)
+        assert rung.value is not None
+        assert rung.standard_error is not None
+        assert rung.df is not None
+        assert rung.low is not None
+        assert rung.high is not None
+        largest = None if p is None else max([p, *(reading.p() for reading in readings)])
+        return _Numbers(rung.value, rung.standard_error, rung.df, rung.low, rung.high, largest)
+
+    def _detectable(self, main: Estimate, readings: Sequence[Reading]) -> float:
+        tests = readings or [Reading(main.value, main.standard_error, main.df)]
+        return max(minimum_detectable_effect(r.standard_error, r.df, alpha=1.0 - self.level) for r in tests)
+
+    def _resampled(self, main: Estimate, rung: Rung | None) -> str:
+        if rung is not None:
+            return rung.assumes
+        if self.pool is None:
+            return main.resampled
+        return f"{main.resampled}; run variance moderated by that of {self.pool.count} gains of the same kind"
+
+    def _withheld(self, items: Estimate, both: Estimate, rung: Rung | None) -> str:
+        if items.clusters < FEWEST_CLUSTERS:
+            return f"{items.clusters} clusters of test items: a verdict needs {FEWEST_CLUSTERS} or more."
         if rung is not None:
             return f"Scope '{rung.scope}' cannot be had: {rung.missing}." if rung.missing else ""
         if self.base == "items+runs" and both.scope == "items" and both.runs == 1:
@@ -221,20 +341,21 @@ class _Gatherer:
             )
         return ""
 
-    def _margin(
-        self, main: Estimate, numbers: _Numbers, *, from_t: bool
-    ) -> tuple[float | None, float | None, float | None, float | None]:
+    def _margin(self, main: Estimate, readings: Sequence[Reading]) -> _Margin:
+        """Tests against the margin in every rung of the scope: the largest p-values and the hull of the intervals."""
         margin = self.claim.asked.margin
-        if margin is None:
-            return None, None, None, None
-        if not from_t:
+        if margin is None or main.p is None:
+            return _Margin(None, None, None, None)
+        tested = []
+        if main.interval != "t":
             test = equivalence(main, self.replicates, self.column, margin=margin)
-            return test.low, test.high, test.p, test.p_not_inferior
-        value, error, df = numbers.value, numbers.error, numbers.df
-        above = t_p(value, error, df, null=-margin, alternative="greater")
-        below = t_p(value, error, df, null=margin, alternative="less")
-        bounds = t_interval(value, error, df, level=2.0 * self.level - 1.0)
-        return bounds.low, bounds.high, max(above, below), above
+            tested.append((test.low, test.high, test.p_not_inferior, test.p_not_superior))
+        for reading in readings:
+            bounds = t_interval(reading.value, reading.standard_error, reading.df, level=2.0 * self.level - 1.0)
+            above, below = margin_readings(reading, margin)
+            tested.append((*bounds, above.p(), below.p()))
+        lows, highs, above_all, below_all = zip(*tested, strict=True)
+        return _Margin(min(lows), max(highs), max(above_all), max(below_all))
 
     def _conjunction(self, numbers: _Numbers) -> tuple[_Numbers, str, float]:
         """p-value of "positive in fewer than k", what was shown, and the effect each part would have needed."""
@@ -261,11 +382,11 @@ class _Gatherer:
             return ()
         last = self.column + 1 + len(self.claim.languages) + len(self.claim.sizes) + len(self.claim.parts)
         chosen = [self.column, *range(last, last + count)]
-        found = []
+        scales = []
         for number in chosen:
             row = self.rows["two-sided"][self.base][number]
             if row.scale == "log-error":
-                found.append(ScaleRow("relative error", -row.value, -row.high, -row.low, row.p))
+                scales.append(ScaleRow("relative error", -row.value, -row.high, -row.low, row.p))
             else:
-                found.append(ScaleRow(row.scale, row.value, row.low, row.high, row.p))
-        return tuple(found)
+                scales.append(ScaleRow(row.scale, row.value, row.low, row.high, row.p))
+        return tuple(scales)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from adapterxfer.catalog import ORACLE, is_development
 from adapterxfer.report import figures_declared as declared
 from adapterxfer.report.cells import NONE
+from adapterxfer.report.figures_cost import cost
 from adapterxfer.report.figures_spending import components
 from adapterxfer.report.model import Effect, Findings, Score
 from adapterxfer.report.panels import (
@@ -33,21 +35,31 @@ ALL_ZERO_SHOT = "all zero-shot"
 
 
 def draw_figures(findings: Findings) -> tuple[Figure, ...]:
-    """All figures that the findings have data for, in the order of the page."""
-    makers: tuple[Callable[[Findings], Figure | None], ...] = (
-        declared.ladders,
-        gain_by_size,
-        gain_by_kind,
-        declared.forest,
-        declared.heatmap,
-        gain_map,
-        variants_by_size,
-        declared.equivalence,
-        declared.rank_intervals,
-        components,
-        by_language,
-    )
-    return tuple(figure for maker in makers if (figure := maker(findings)) is not None)
+    """All figures that the findings have data for: those of the page in its order, then files beside it.
+
+    The page shows five figures about the question and one of cost.
+    """
+    by_kind = gain_by_kind(findings)
+    by_size = gain_by_size(findings)
+    page = [
+        by_kind or by_size,
+        *(maker(findings) for maker in (declared.forest, gain_map, variants_by_size, by_language, cost)),
+    ]
+    beside = [
+        by_size if by_kind else None,
+        *(
+            maker(findings)
+            for maker in (
+                declared.ladders,
+                declared.heatmap,
+                declared.equivalence,
+                declared.rank_intervals,
+                components,
+            )
+        ),
+    ]
+    shown = [replace(figure, shown=True) for figure in page if figure is not None]
+    return (*shown, *(figure for figure in beside if figure is not None))
 
 
 def gain_by_kind(findings: Findings) -> Figure | None:
@@ -59,7 +71,9 @@ def gain_by_kind(findings: Findings) -> Figure | None:
         f"are {findings.settings['level']:.0%} intervals over new test items and new training runs. Above 0: it helped."
     )
     panels = _gain_panels(findings, rows, "gain-by-kind", "by kind of task pair", lambda e: e.pair_kind)
-    return Figure("gain-by-kind", "Gain against backbone size, by kind of task pair", caption, panels) if rows else None
+    return (
+        Figure("gain-by-kind", "Gain against backbone size, by kind of task pair", caption, panels) if panels else None
+    )
 
 
 def gain_by_size(findings: Findings) -> Figure | None:
@@ -78,14 +92,19 @@ def gain_by_size(findings: Findings) -> Figure | None:
         "by language family",
         lambda e: ALL_ZERO_SHOT if e.group_kind == "zero-shot" else f"family {e.group}",
     )
-    return Figure("gain-by-size", "Gain against backbone size, by language family", caption, panels) if rows else None
+    return Figure("gain-by-size", "Gain against backbone size, by language family", caption, panels) if panels else None
 
 
 def _gain_panels(
     findings: Findings, rows: Sequence[Effect], prefix: str, what: str, series_of: Callable[[Effect], str]
 ) -> tuple[Panel, ...]:
-    """One panel per variant with one line per series; all share one range, so that variants can be compared."""
+    """One panel per variant with one line per series; all share one range, so that variants can be compared.
+
+    Nothing is drawn of one size: a figure of single points says less than the table.
+    """
     sizes = backbone_sizes(findings)
+    if len({sizes[e.backbone] for e in rows}) < 2:
+        return ()
     names = list(dict.fromkeys(map(series_of, rows)))
     limits = common_limits([value for e in rows for value in (e.low, e.high)])
     panels = []
@@ -118,6 +137,8 @@ def _gain_panels(
 
 def variants_by_size(findings: Findings) -> Figure | None:
     """Difference of every variant to the first one at each size, then the scores behind it for each target."""
+    if len(set(backbone_sizes(findings).values())) < 2:
+        return None
     panels = [panel for panel in (_variant_differences(findings), *_target_scores(findings)) if panel is not None]
     if not panels:
         return None
@@ -232,9 +253,8 @@ def gain_map(findings: Findings) -> Figure | None:
             axes.set_title(variant)
             panels.append(finish(canvas, name, f"Gain of every intermediate and target pair with {variant}"))
     caption = (
-        "Zero-shot gain in points of every (intermediate > target) pair at every size. ** difference found after "
-        "correction for all cells; all others are inconclusive; those with * were found for these trained models "
-        "alone."
+        "Zero-shot gain in points of every (intermediate > target) pair at every size. ** significant after correction "
+        "for all cells; the others are undecided; those with * hold for these models, and retraining might change them."
     )
     return Figure("gain-map", "Where the gains are", caption, tuple(panels))
 

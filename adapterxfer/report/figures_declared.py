@@ -190,9 +190,9 @@ def heatmap(findings: Findings) -> Figure | None:
         tasks = in_order(findings.intermediates, {task for task, _ in own})
         panels.append(_heat_panel(variant, tasks, targets, own, strongest))
     caption = (
-        f"Zero-shot gain in points at {largest}. Tinted (**): difference found, after correction for all cells. "
-        "Hollow: inconclusive (minimum detectable effects are in tables/all-effects.csv); those with * were found for "
-        "these trained models alone."
+        f"Zero-shot gain in points at {largest}. Tinted (**): significant after correction for all cells. Hollow: "
+        "undecided (the smallest effects we would find are in tables/all-effects.csv); those with * hold for these "
+        "models, and retraining might change them."
     )
     return Figure("heatmap", "Which intermediate task helps which target?", caption, tuple(panels))
 

@@ -45,7 +45,7 @@ def _component_panel(rows: Sequence[Spending]) -> Panel:
 
     labels = [row.subject for row in rows]
     alt = "Share of the variance by source"
-    return row_panel("components", "variance by source", labels, "percent", alt, paint, zero=False, below=0.7)
+    return row_panel("components", "variance by source", labels, "percent", alt, paint, zero=False, below=0.95)
 
 
 def _detectable_panel(rows: Sequence[Spending]) -> Panel:
@@ -80,5 +80,7 @@ def _detectable_panel(rows: Sequence[Spending]) -> Panel:
         place_legend(axes, below=-0.62 / (ROW_INCHES * len(rows) + 0.4), columns=3)
 
     labels = [row.subject for row in rows]
-    alt = "Minimum detectable effect now and with more data"
-    return row_panel("detectable", "minimum detectable effect", labels, "points", alt, paint, zero=False, below=0.7)
+    alt = "Smallest effect we would find now and with more data"
+    return row_panel(
+        "detectable", "smallest effect we would find", labels, "points", alt, paint, zero=False, below=0.95
+    )

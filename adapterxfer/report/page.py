@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any, get_args
+from dataclasses import replace
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapterxfer.catalog import is_other_evaluation
-from adapterxfer.report.declared import Judged, Outcome
-from adapterxfer.report.findings import margin_text
-from adapterxfer.report.model import MODELS_ONLY, Findings
+from adapterxfer.report.cells import signed
+from adapterxfer.report.declared import Judged
+from adapterxfer.report.headline import headline
+from adapterxfer.report.model import MODELS_ONLY, Effect, Findings
+from adapterxfer.report.scores_page import zero_shot_table
 from adapterxfer.report.sharing import sharing
 from adapterxfer.report.svg import Figure
+from adapterxfer.report.svg_inline import style_sheet
 from adapterxfer.report.table_shape import Table
+from adapterxfer.report.words import SMALLEST_EFFECT, THESE_MODELS, outcome_words, verdict_words
 
 SYNTHETIC_NOTE = (
-    "Synthetic demonstration. Languages, texts and backbones of this study are made up: the numbers show how the tool "
-    "works and say nothing about real languages or published models."
+    "Synthetic demonstration: made-up languages, texts and backbones. The numbers show how the tool works and say "
+    "nothing about real languages or published models."
 )
 
-ROW_LIMIT = 200
-"""Rows of a table on the page; a grid of thousands of cells is read as CSV."""
+ROW_LIMIT = 12
+"""Rows of a folded table on the page; whole tables are CSV files beside it."""
+
+SCORE_ROWS = 60
+"""Rows of the table of scores, which scrolls."""
+
+PANEL_LIMIT = 6
+"""Panels of a figure on the page; a study of ten targets has the others as files."""
 
 
 def render_html(findings: Findings, figures: Sequence[Figure], tables: Sequence[Table]) -> str:
@@ -45,32 +57,62 @@ def _environment(*, escape: bool) -> Environment:
     )
     environment.filters["protocol"] = protocol_text
     environment.filters["numbers"] = test_numbers
+    environment.filters["cell"] = number_cell
+    environment.filters["words"] = outcome_words
     return environment
 
 
 def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Table]) -> dict[str, Any]:
     level = f"{findings.settings['level']:.0%}"
+    shown = [replace(figure, panels=figure.panels[:PANEL_LIMIT]) for figure in figures if figure.shown]
+    drawings = {panel.name: panel.inline for figure in shown for panel in figure.panels}
+    first = headline(findings)
+    remarks = {effect.remark for row in first.rows for effect in row.cells if effect is not None}
     return {
         "f": findings,
-        "figures": figures,
+        "headline": first,
+        "remarked": MODELS_ONLY in remarks,
+        "these_models": THESE_MODELS,
+        "level": level,
+        "figures": shown,
+        "more_figures": [figure for figure in figures if not figure.shown],
+        "drawings": drawings,
+        "drawing_rules": style_sheet(drawings.values()),
+        "scores": zero_shot_table(findings),
+        "score_rows": SCORE_ROWS,
         "tables": tables,
-        "verdicts": get_args(Outcome),
         "row_limit": ROW_LIMIT,
         "synthetic_note": SYNTHETIC_NOTE,
         "sharing": sharing(findings),
         "facts": facts_line(findings),
         "hypotheses": _by_hypothesis(findings),
         "hypotheses_note": (
-            "Declared before the run. A verdict is one of: difference found; equivalent within the declared margin; "
-            "inconclusive, with the smallest effect that would have been found with probability 0.8. Inconclusive "
-            "never means that there is no difference. p-values are adjusted within the declared family."
+            f"Declared before the run and judged in their own families. Significant: the p-value, adjusted within the "
+            f"family, is at most {1 - findings.settings['level']:.2g}. Undecided never means that there is no "
+            f"difference: beside it stands the {SMALLEST_EFFECT}, with probability 0.8."
         ),
-        "scope_note": (
-            f"Intervals ({level}) are about new test items and, with several seeds, new training runs; languages, "
-            "tasks and backbones are the fixed ones of this study. Verdicts use p-values adjusted within their family. "
-            f"'{MODELS_ONLY.capitalize()}' is a remark, no verdict: it holds for new test items, but the seeds do not "
-            f"show that it would survive retraining. {margin_text(findings.settings.get('margin'))}"
+        "table_note": (
+            f"Gain: zero-shot score with an English intermediate task minus without it, in points, with {level} "
+            f"intervals over new test items and, with several seeds, new training runs; p is adjusted within its "
+            f"family of tests. Undecided is not 'no difference'."
         ),
+    }
+
+
+def number_cell(effect: Effect | None) -> dict[str, str] | None:
+    """What the first table shows of one effect."""
+    if effect is None:
+        return None
+    p = effect.p_adjusted
+    ends = (effect.low, effect.high)
+    known = all(math.isfinite(end) for end in ends)
+    return {
+        "estimate": signed(effect.estimate),
+        "interval": f"{signed(ends[0])} to {signed(ends[1])}" if known else "no interval",
+        "p": "" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}",
+        "verdict": verdict_words(effect),
+        "outcome": effect.verdict.replace(" ", "-"),
+        "remark": THESE_MODELS if effect.remark == MODELS_ONLY else "",
     }
 
 

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.report.svg_inline import Inline, inline
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
@@ -72,29 +74,24 @@ class Panel:
     svg: str
 
     @property
-    def inline(self) -> str:
-        """The drawing for a page: no XML header, unique ids, colours of the page."""
-        text = self.svg[self.svg.index("<svg") :]
-        text = re.sub(r'<rect class="ground"[^>]*/>\n?', "", text)
-        text = re.sub(r'\bid="([^"]+)"', rf'id="{self.name}-\1"', text)
-        text = re.sub(r"url\(#([^)]+)\)", rf"url(#{self.name}-\1)", text)
-        text = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{self.name}-\1"', text)
-        text = re.sub(r'\sxmlns:xlink="[^"]*"', "", text)
-        for color, variable in _VARIABLES.items():
-            text = text.replace(color, variable)
-        width, height = _size(text)
-        opening = f'<svg role="img" aria-label="{_escape(self.alt)}" viewBox="0 0 {width:g} {height:g}">'
-        return re.sub(r"<svg[^>]*>", lambda _: opening, text, count=1).strip()
+    def inline(self) -> Inline:
+        """The drawing for a page: small, with the page's colours and ids of its own."""
+        return inline(self.svg, name=self.name, alt=self.alt, colours=_VARIABLES)
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """Panels with one title and one caption."""
+    """Panels with one title and one caption.
+
+    Attributes:
+        shown: whether the page shows it; the others are files beside it.
+    """
 
     name: str
     title: str
     caption: str
     panels: tuple[Panel, ...]
+    shown: bool = False
 
 
 @contextmanager
@@ -121,12 +118,6 @@ def finish(figure: Canvas, name: str, alt: str) -> Panel:
     ground = '<rect class="ground" width="100%" height="100%" fill="#ffffff"/>'
     text = re.sub(r"(<svg[^>]*>)", rf"\1\n <title>{_escape(alt)}</title>\n {ground}", text, count=1)
     return Panel(name, alt, "\n".join(line.rstrip() for line in text.splitlines()) + "\n")
-
-
-def _size(text: str) -> tuple[float, float]:
-    match = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text)
-    assert match is not None, "matplotlib always writes a view box"
-    return float(match[1]), float(match[2])
 
 
 def _escape(text: str) -> str:

@@ -9,12 +9,12 @@ from typing import Any
 from adapterxfer.recipe.hypotheses import Hypothesis
 from adapterxfer.report.claims import Claim, claims
 from adapterxfer.report.declared import FamilySummary, Held, Judged, Outcome, RungRow, Spending
-from adapterxfer.report.evidence import Evidence, gather
+from adapterxfer.report.evidence import Evidence, gather, moderated, over_items
 from adapterxfer.report.families import adjust_tests
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.spending import spending
 from adapterxfer.report.study import Study
-from adapterxfer.statistics import Contrast, Replicates, Rung, resample
+from adapterxfer.statistics import Contrast, Replicates, Rung, decide, resample, significant
 
 IMPLIED = {"noninferior": "noninferior", "equivalent": "equivalent", "at_least": "positive"}
 """What a contrast expects unless the recipe says otherwise."""
@@ -62,30 +62,17 @@ def judge_claims(
     for batch in _batches([claim for claim in asked if claim.contrast is not None]):
         columns = [contrast for claim in batch for contrast in _columns(claim)]
         replicates = resample(study.table, columns, resamples=settings.resamples, seed=settings.seed)
-        gathered = gather(study.table, replicates, batch, settings.level)
+        replicates, pools = moderated(study, replicates, batch)
+        gathered = gather(study.table, replicates, batch, settings.level, pools=pools)
         adjusted = adjust_tests(gathered, replicates, settings.multiplicity)
-        over_items = adjust_tests([_over_items(item) for item in gathered], replicates, settings.multiplicity)
-        for item, same in zip(adjusted, over_items, strict=True):
+        fixed = adjust_tests([over_items(item) for item in gathered], replicates, settings.multiplicity)
+        for item, same in zip(adjusted, fixed, strict=True):
             evidence[id(item.claim)] = replace(item, items_p_adjusted=same.p_adjusted)
             if spend_on(item.claim) and item.claim.asked.contrast != "at_least":
                 rows.append(_spent(item, replicates, settings.level))
     items = tuple(evidence.get(id(claim)) for claim in asked)
     tests = tuple(judged(claim, item, settings.level) for claim, item in zip(asked, items, strict=True))
     return Verdicts(tests, summarise_families(tests), tuple(rows), tuple(asked), items)
-
-
-def _over_items(item: Evidence) -> Evidence:
-    """The same test of the trained models as they are."""
-    row = item.items
-    return replace(
-        item, scope="items", value=row.value, standard_error=row.standard_error, df=row.df, p=row.p, from_t=False,
-        p_equivalent=None, p_not_inferior=None,
-    )  # fmt: skip
-
-
-def significant(p: float | None, alpha: float) -> bool:
-    """Whether a p-value rejects at level alpha; an unknown one does not."""
-    return p is not None and p <= alpha + 1e-12
 
 
 def _batches(asked: Sequence[Claim]) -> Iterator[list[Claim]]:
@@ -137,11 +124,11 @@ def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
             held="does not hold" if expected else "",
             remark=f"Not evaluated: {claim.missing}.",
         )
-    decided = not item.withheld
-    different = decided and significant(item.p_adjusted, alpha)
-    equivalent = decided and significant(item.p_equivalent, alpha)
-    not_inferior = decided and significant(item.p_not_inferior, alpha)
-    outcome: Outcome = "difference found" if different else "equivalent" if equivalent else "inconclusive"
+    p, p_equivalent, p_not_inferior = (
+        (None, None, None) if item.withheld else (item.p_adjusted, item.p_equivalent, item.p_not_inferior)
+    )
+    outcome = decide(p=p, p_equivalent=p_equivalent, alpha=alpha)
+    equivalent, not_inferior = significant(p_equivalent, alpha), significant(p_not_inferior, alpha)
     signs = {row.estimate > 0 for row in item.scales}
     rejected = {significant(row.p, alpha) for row in item.scales}
     return Judged(
@@ -159,10 +146,10 @@ def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
         p_equivalent=item.p_equivalent,
         p_not_inferior=item.p_not_inferior,
         outcome=outcome,
-        verdict=_sentence(item, outcome, alpha, equivalent=equivalent),
+        verdict=_sentence(item, outcome, equivalent=equivalent),
         not_inferior=None if asked.margin is None else not_inferior,
         held=_held(expected, outcome, item.value, equivalent=equivalent, not_inferior=not_inferior),
-        detectable=item.detectable(alpha),
+        detectable=item.detectable(),
         pairs=claim.pairs,
         runs=item.both.runs,
         clusters=item.items.clusters,
@@ -193,9 +180,9 @@ def _unit(asked: Hypothesis) -> str:
     return "points per tenfold parameters" if asked.contrast in ("slope", "slope_difference") else "points"
 
 
-def _sentence(item: Evidence, outcome: Outcome, alpha: float, *, equivalent: bool) -> str:
+def _sentence(item: Evidence, outcome: Outcome, *, equivalent: bool) -> str:
     """The verdict with its numbers."""
-    margin, unit, detectable = item.claim.asked.margin, _unit(item.claim.asked), item.detectable(alpha)
+    margin, unit, detectable = item.claim.asked.margin, _unit(item.claim.asked), item.detectable()
     if outcome == "difference found":
         assert item.value is not None
         shown = f"difference found: {item.value:+.2f} {unit}"

@@ -31,7 +31,7 @@ from adapterxfer.statistics.exact import (
     paired_counts,
     randomization_test,
 )
-from adapterxfer.statistics.families import adjust_family
+from adapterxfer.statistics.families import Member, Reading, adjust_family, adjust_tests, fewest_df
 from adapterxfer.statistics.interactions import (
     LackOfFit,
     ScaleAgreement,
@@ -42,15 +42,15 @@ from adapterxfer.statistics.interactions import (
     scale_agreement,
 )
 from adapterxfer.statistics.intervals import percentile_p, shift_p, t_interval, t_p
-from adapterxfer.statistics.margins import Equivalence, Verdict, equivalence, verdict
+from adapterxfer.statistics.margins import Equivalence, Outcome, Verdict, decide, equivalence, verdict
 from adapterxfer.statistics.metric import Metric, ratio_metric
+from adapterxfer.statistics.moderation import Lenders, lenders, moderate
 from adapterxfer.statistics.multiplicity import adjust, max_t, simultaneous_distances, step_down, with_adjusted
 from adapterxfer.statistics.power import (
     minimum_detectable_effect,
     paired_standard_error,
     power_mcnemar,
     power_paired,
-    undecidable,
 )
 from adapterxfer.statistics.ranks import RankInterval, best_set, rank_intervals
 from adapterxfer.statistics.replicability import (
@@ -59,15 +59,18 @@ from adapterxfer.statistics.replicability import (
     partial_conjunction,
     probability_of_improvement,
 )
-from adapterxfer.statistics.replicates import Replicates, resample, resample_runs
+from adapterxfer.statistics.replicates import Replicates, resample
 from adapterxfer.statistics.rungs import Rung, Shared, ladder, rungs, shared_error
-from adapterxfer.statistics.runs import PooledRuns, pooled_runs, two_way_interval
 from adapterxfer.statistics.stochastic_order import StochasticOrder, almost_stochastic_order
 from adapterxfer.statistics.table import Cell, CellCounts, ScoreTable, System
+from adapterxfer.statistics.thresholds import ENOUGH_RUNS, FEW_CLUSTERS, FEWEST_CLUSTERS, significant
 from adapterxfer.statistics.variance import Components
 from adapterxfer.statistics.vocabulary import FLAG_TEXT
 
 __all__ = [
+    "ENOUGH_RUNS",
+    "FEWEST_CLUSTERS",
+    "FEW_CLUSTERS",
     "FLAG_TEXT",
     "Cell",
     "CellCounts",
@@ -78,11 +81,14 @@ __all__ = [
     "ExactTest",
     "Improvement",
     "LackOfFit",
+    "Lenders",
+    "Member",
     "Metric",
+    "Outcome",
     "PairedCounts",
     "PartialConjunction",
-    "PooledRuns",
     "RankInterval",
+    "Reading",
     "Replicates",
     "ResamplingLaw",
     "RetainedShare",
@@ -95,6 +101,7 @@ __all__ = [
     "Verdict",
     "adjust",
     "adjust_family",
+    "adjust_tests",
     "agresti_min_interval",
     "almost_stochastic_order",
     "bca_interval",
@@ -102,28 +109,31 @@ __all__ = [
     "bootstrap_t_interval",
     "build_table",
     "cohen_h",
+    "decide",
     "did",
     "difference",
     "equivalence",
     "estimates",
     "exact_resampling",
     "exact_sign_flip",
+    "fewest_df",
     "gain",
     "lack_of_fit",
     "ladder",
+    "lenders",
     "linear",
     "macro",
     "max_t",
     "mcnemar",
     "method_by_size",
     "minimum_detectable_effect",
+    "moderate",
     "odds_ratio",
     "on_scales",
     "paired_counts",
     "paired_standard_error",
     "partial_conjunction",
     "percentile_p",
-    "pooled_runs",
     "power_mcnemar",
     "power_paired",
     "probability_of_improvement",
@@ -133,21 +143,19 @@ __all__ = [
     "regression",
     "relative_error_reduction",
     "resample",
-    "resample_runs",
     "retained_share",
     "rungs",
     "scale_agreement",
     "score",
     "shared_error",
     "shift_p",
+    "significant",
     "simultaneous_distances",
     "slope",
     "slope_weights",
     "step_down",
     "t_interval",
     "t_p",
-    "two_way_interval",
-    "undecidable",
     "verdict",
     "with_adjusted",
 ]

@@ -5,25 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
-from adapterxfer.statistics.design import clipped
+from adapterxfer.statistics.design import clipped, transform
 from adapterxfer.statistics.engine import ReplicateValues
 from adapterxfer.statistics.exact import agresti_min_interval, discordance, mcnemar
 from adapterxfer.statistics.intervals import Bounds, interval, symmetric_bounds, t_interval, t_p
-from adapterxfer.statistics.runs import PooledRuns, pooled_runs
 from adapterxfer.statistics.spread import Spread, spread
 from adapterxfer.statistics.table import Label, ScoreTable
-from adapterxfer.statistics.vocabulary import FLAG_TEXT, Alternative, IntervalKind, Scale, Scope, SeedVariance
-
-FEW_CLUSTERS = 40
-SPARSE_DISCORDANCE = 25
+from adapterxfer.statistics.thresholds import FEW_CLUSTERS, FEWEST_CLUSTERS, SPARSE_DISCORDANCE, WHOLE_SCALE
+from adapterxfer.statistics.vocabulary import FLAG_TEXT, Alternative, IntervalKind, Scale, Scope
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """One answered question.
 
@@ -31,8 +29,8 @@ class Estimate:
         name, labels: from the contrast.
         value: in points, or on the contrast's scale.
         standard_error: in the same unit.
-        low, high: ends of the interval.
-        p: p-value of "the true value is 0"; None where the data cannot give one.
+        low, high: ends of the interval, never beyond what scores from 0 to 100 can reach.
+        p: p-value of "the true value is 0"; None with fewer than 10 clusters of test items.
         level: coverage of the interval.
         interval: how the interval and the p-value were made; ``t`` for t intervals and t tests.
         alternative: which p-value.
@@ -90,19 +88,14 @@ def estimates(
     kind: IntervalKind = "symmetric",
     level: float = 0.95,
     alternative: Alternative = "two-sided",
-    seed_variance: SeedVariance = "own",
 ) -> tuple[Estimate, ...]:
     """Statements about all contrasts, in their order.
 
     Scope `items` uses the replicates: standard error, the interval of the kind asked for, and the null-shift p-value;
-    with fewer than 40 clusters, a t interval and t test on the analytic standard error instead; for two accuracies
-    that differ on 1 to 24 items, the Agresti-Min interval and McNemar's exact test instead of the default. Scope
-    `items+runs` uses the two-way variance with Satterthwaite's degrees of freedom; where a system has a single run it
-    falls back to `items` and flags it, unless `seed_variance` is `pooled` and repeated systems can lend their variance.
-
-    Args:
-        seed_variance: `pooled` borrows the run variance of contrasts with single runs from systems with several runs
-            on the same targets and languages. It has to be asked for: it assumes that seeds matter equally there.
+    with fewer than 40 clusters, a t interval and t test on the analytic standard error instead, with fewer than 10 no
+    p-value; for two accuracies that differ on 1 to 24 items, the Agresti-Min interval and McNemar's exact test instead
+    of the default. Scope `items+runs` uses the two-way variance with its degrees of freedom; where a system has a
+    single run it falls back to `items` and flags it.
 
     Raises:
         StatisticsError: level outside (0, 1).
@@ -110,35 +103,31 @@ def estimates(
     if not 0.0 < level < 1.0:
         raise StatisticsError(f"interval level {level}; expected between 0 and 1", fix="0.95 is usual")
     ceiling = {cell for cell, rows in table.cells.items() if clipped(table.scores[list(rows)]).any()}
+    spreads = spread(replicates.values, replicates.replicates, level=level, alternative=alternative)
+    asked = _Asked(scope, kind, level, alternative)
     result = []
-    found = spread(replicates.values, replicates.replicates, level=level, alternative=alternative)
-    pooled = None
-    if scope == "items+runs" and seed_variance == "pooled" and (replicates.components.fewest_runs == 1).any():
-        pooled = pooled_runs(table, replicates.contrasts, replicates.components)
     for number, contrast in enumerate(replicates.contrasts):
         at_end = contrast.scale != "points" and any(cell in ceiling for cell in contrast.terms)
-        row = _one(replicates, number, found, scope, kind, level, alternative, at_end)
-        if pooled is not None and row.runs == 1 and not np.isnan(pooled.total[number]):
-            result.append(_with_pooled_runs(row, pooled, number))
-        else:
-            result.append(_for_sparse_pairs(table, contrast, row))
+        row = _one(replicates, number, spreads, asked, at_end=at_end)
+        result.append(_for_sparse_pairs(table, contrast, row))
     return tuple(result)
 
 
-def _one(
-    replicates: ReplicateValues,
-    number: int,
-    found: Spread,
-    requested: Scope,
-    kind: IntervalKind,
-    level: float,
-    alternative: Alternative,
-    at_end: bool,
-) -> Estimate:
+class _Asked(NamedTuple):
+    """What `estimates` was asked for; fields as its arguments."""
+
+    scope: Scope
+    kind: IntervalKind
+    level: float
+    alternative: Alternative
+
+
+def _one(replicates: ReplicateValues, number: int, spreads: Spread, asked: _Asked, *, at_end: bool) -> Estimate:
+    requested, kind, level, alternative = asked
     parts, contrast = replicates.components, replicates.contrasts[number]
-    value, over_items = float(replicates.values[number]), float(found.errors[number])
+    value, over_items = float(replicates.values[number]), float(spreads.errors[number])
     clusters, runs = int(parts.clusters[number]), int(parts.fewest_runs[number])
-    flags = [*contrast.flags, *(["ceiling"] if at_end else []), *_item_flags(replicates, number, found)]
+    flags = [*contrast.flags, *(["ceiling"] if at_end else []), *_item_flags(replicates, number, spreads)]
     scope: Scope = requested
     if requested == "items+runs" and runs == 1:
         scope = "items"
@@ -152,59 +141,57 @@ def _one(
         error, df, used = float(np.sqrt(parts.items[number])), float(parts.items_df[number]), "t"
     else:
         error = over_items
+    p: float | None
     if used == "t":
         bounds: Bounds = t_interval(value, error, df, level=level)
         p = t_p(value, error, df, alternative=alternative)
     else:
-        bounds = symmetric_bounds(value, float(found.distances[number]))
+        bounds = symmetric_bounds(value, float(spreads.distances[number]))
         if used != "symmetric":
             bounds = interval(replicates.replicates[:, number], value, kind=used, level=level)
-        p = float(found.p[number])
+        p = float(spreads.p[number])
+    reach = reachable(contrast)
+    if clusters < FEWEST_CLUSTERS:
+        p = None
+        flags.append("too-few-clusters")
+        bounds = reach if error == 0.0 else bounds
     return Estimate(
-        contrast.name,
-        contrast.labels,
-        value,
-        error,
-        bounds.low,
-        bounds.high,
-        p,
-        level,
-        used,
-        alternative,
-        contrast.scale,
-        scope,
-        requested,
-        _words(replicates, number, scope, used),
-        df,
-        clusters,
-        int(parts.discordant[number]),
-        runs,
-        tuple(dict.fromkeys(flags)),
-    )
-
-
-def _with_pooled_runs(row: Estimate, pooled: PooledRuns, number: int) -> Estimate:
-    """A statement over items and runs although this contrast has single runs."""
-    error, df = float(np.sqrt(pooled.total[number])), float(pooled.df[number])
-    bounds = t_interval(row.value, error, df, level=row.level)
-    return replace(
-        row,
+        name=contrast.name,
+        labels=contrast.labels,
+        value=value,
         standard_error=error,
-        low=bounds.low,
-        high=bounds.high,
-        p=t_p(row.value, error, df, alternative=row.alternative),
-        interval="t",
-        scope="items+runs",
+        low=max(bounds.low, reach.low),
+        high=min(bounds.high, reach.high),
+        p=p,
+        level=level,
+        interval=used,
+        alternative=alternative,
+        scale=contrast.scale,
+        scope=scope,
+        requested=requested,
+        resampled=_words(replicates, number, scope, used),
         df=df,
-        resampled=f"{row.clusters} clusters of test items and single training runs, whose variance is borrowed from "
-        f"{int(pooled.donors[number])} repeated systems (two-way variance, t interval)",
-        flags=tuple("pooled-seeds" if flag == "one-seed" else flag for flag in row.flags),
+        clusters=clusters,
+        discordant=int(parts.discordant[number]),
+        runs=runs,
+        flags=tuple(dict.fromkeys(flags)),
     )
+
+
+def reachable(contrast: Contrast) -> Bounds:
+    """Values that a contrast of scores from 0 to 100 can take; of differences in points at most 100 either way."""
+    worst, best = sorted(float(end) for end in transform(np.array([0.0, 100.0]), contrast.scale))
+    positive = sum(weight for weight in contrast.terms.values() if weight > 0.0)
+    negative = sum(weight for weight in contrast.terms.values() if weight < 0.0)
+    bounds = Bounds(positive * worst + negative * best, positive * best + negative * worst)
+    if contrast.scale == "points" and negative < 0.0:
+        return Bounds(max(bounds.low, -WHOLE_SCALE), min(bounds.high, WHOLE_SCALE))
+    return bounds
 
 
 def _for_sparse_pairs(table: ScoreTable, contrast: Contrast, row: Estimate) -> Estimate:
     """Two accuracies that differ on few items: Agresti-Min interval and exact McNemar test."""
-    if row.scope != "items" or row.interval != "symmetric" or row.alternative != "two-sided":
+    if row.p is None or row.scope != "items" or row.interval != "symmetric" or row.alternative != "two-sided":
         return row
     if not 0 < row.discordant < SPARSE_DISCORDANCE:
         return row
@@ -218,7 +205,7 @@ def _for_sparse_pairs(table: ScoreTable, contrast: Contrast, row: Estimate) -> E
     return replace(row, low=low, high=high, p=p, interval="agresti-min", resampled=resampled)
 
 
-def _item_flags(replicates: ReplicateValues, number: int, found: Spread) -> list[str]:
+def _item_flags(replicates: ReplicateValues, number: int, spreads: Spread) -> list[str]:
     """Warnings about the test items behind a contrast."""
     parts = replicates.components
     flags = []
@@ -229,9 +216,9 @@ def _item_flags(replicates: ReplicateValues, number: int, found: Spread) -> list
         flags.append("no-variation")
     if int(parts.discordant[number]) < min(SPARSE_DISCORDANCE, clusters):
         flags.append("sparse-discordance")
-    if found.undefined[number]:
+    if spreads.undefined[number]:
         flags.append("undefined-replicates")
-    analytic, bootstrap = math.sqrt(parts.items[number]), float(found.errors[number])
+    analytic, bootstrap = math.sqrt(parts.items[number]), float(spreads.errors[number])
     slack = 0.05 + 4.0 / math.sqrt(2.0 * (replicates.resamples - 1))
     if clusters >= 100 and analytic > 0.0 and not abs(bootstrap / analytic - 1.0) <= slack:
         flags.append("standard-errors-differ")

@@ -1,105 +1,155 @@
-"""Adjustment of a declared family of tests, by the rule that holds for its scope and its number of runs.
+"""Adjustment of a family of tests, by the one rule that holds for its scope and its number of runs.
 
-Over test items, Romano-Wolf step-down max-T from the same replicates. Over runs, bootstrap max-T is not safe with few
-seeds: Holm on Satterthwaite t from five runs on, a multivariate t with the fewest degrees of freedom for three and
-four, and nothing for two, where one degree of freedom per system cannot carry a family.
+Over test items: Romano-Wolf step-down max-T from the same replicates. Over training runs bootstrap max-T is not safe
+with few seeds; there t tests are adjusted by Holm, and with fewer than five runs, or with moderated variances, read
+with the fewest degrees of freedom of the family. Two runs of their own cannot carry a family: a pair that agrees by
+chance would decide it (error rates .12 to .24). Such tests are withheld.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy import special
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.engine import ReplicateValues
 from adapterxfer.statistics.estimate import Estimate
-from adapterxfer.statistics.intervals import TIE
-from adapterxfer.statistics.metric import Floats
-from adapterxfer.statistics.multiplicity import step_down, step_down_p, with_adjusted
-from adapterxfer.statistics.weights import BLOCK, stream
+from adapterxfer.statistics.intervals import t_p
+from adapterxfer.statistics.multiplicity import Adjustment, adjust, step_down
+from adapterxfer.statistics.thresholds import ENOUGH_RUNS
+from adapterxfer.statistics.vocabulary import Alternative
+
+Method = Literal["romano_wolf", "holm", "bh", "by"]
 
 WITHHELD = "withheld: two runs per system"
-_ENOUGH_RUNS = 5
-_DRAWS = 20_480
+ROMANO_WOLF = "romano-wolf"
+NAMES: dict[Adjustment, str] = {"holm": "Holm", "bh": "Benjamini-Hochberg", "by": "Benjamini-Yekutieli"}
+FEWEST_DF = ", t with the fewest degrees of freedom"
+
+
+class Reading(NamedTuple):
+    """A t test of one rung: the estimate (minus the null value), its standard error, degrees of freedom and side."""
+
+    value: float
+    standard_error: float
+    df: float
+    alternative: Alternative = "two-sided"
+
+    def p(self, df: float = math.inf) -> float:
+        """p-value, with at most so many degrees of freedom."""
+        return t_p(self.value, self.standard_error, min(self.df, df), alternative=self.alternative)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """One member of a family.
+
+    Attributes:
+        p: p-value without adjustment; None where there is none, so that the test does not count.
+        readings: the t tests that ``p`` is the largest of; empty where it does not come from t tests alone.
+        runs: smallest number of training runs per system; 0 where nothing was trained.
+        over_runs: its scope contains training runs.
+        moderated: its run variance was moderated by that of other systems.
+        column: number of its contrast, if ``p`` is a two-sided p-value from replicates; else None.
+    """
+
+    p: float | None
+    readings: tuple[Reading, ...] = ()
+    runs: int = 0
+    over_runs: bool = False
+    moderated: bool = False
+    column: int | None = None
+
+    @property
+    def withheld(self) -> bool:
+        """Whether it has two runs of its own only, too few for a family."""
+        return self.over_runs and not self.moderated and self.runs == 2
+
+    def read(self, df: float) -> float:
+        """p-value with at most so many degrees of freedom, never smaller than before."""
+        assert self.p is not None
+        return max([self.p, *(reading.p(df) for reading in self.readings)])
+
+
+class Adjusted(NamedTuple):
+    """p-value adjusted for the family, None where withheld or unknown; and by which rule."""
+
+    p: float | None
+    adjustment: str
+
+
+def fewest_df(tests: Sequence[Member]) -> float:
+    """Fewest degrees of freedom with which a family over runs has to be read; infinite where each keeps its own."""
+    few = [test for test in tests if test.over_runs and (test.moderated or 0 < test.runs < ENOUGH_RUNS)]
+    return min((reading.df for test in few for reading in test.readings), default=math.inf)
+
+
+def adjust_tests(
+    tests: Sequence[Member], replicates: ReplicateValues | None = None, *, method: Method = "romano_wolf"
+) -> list[Adjusted]:
+    """The p-values of a family, adjusted; in the order given.
+
+    Args:
+        replicates: where the tests come from, for `romano_wolf`; without them it is `holm`.
+        method: of the family; `romano_wolf` becomes `holm` where some test does not rest on replicates alone.
+    """
+    if len(tests) == 1:
+        return [Adjusted(tests[0].p, "one test" if tests[0].p is not None else "")]
+    result = [Adjusted(None, WITHHELD if test.withheld else "") for test in tests]
+    counted = [number for number, test in enumerate(tests) if test.p is not None and not test.withheld]
+    if not counted:
+        return result
+    members = [tests[number] for number in counted]
+    columns = [test.column for test in members]
+    if method == "romano_wolf" and replicates is not None and None not in columns:
+        joint = step_down(replicates, [column for column in columns if column is not None])
+        values, name = np.maximum(joint, [test.read(math.inf) for test in members]), ROMANO_WOLF
+    else:
+        used: Adjustment = "holm" if method == "romano_wolf" else method
+        df = fewest_df(members)
+        values = adjust([test.read(df) for test in members], used)
+        name = NAMES[used] + (FEWEST_DF if math.isfinite(df) else "")
+    for number, value in zip(counted, values.tolist(), strict=True):
+        result[number] = Adjusted(min(1.0, value), name)
+    return result
 
 
 def adjust_family(
     family: Sequence[Estimate], replicates: ReplicateValues, columns: Sequence[int] | None = None
 ) -> tuple[Estimate, ...]:
-    """The same estimates with `p_adjusted` and `adjustment` filled in.
+    """The same estimates with `p_adjusted` and `adjustment` filled in by `adjust_tests`.
 
     Args:
         family: estimates that are tested together, all of the same scope and alternative.
         replicates: where they come from.
         columns: the contrast number of each; 0, 1, ... when None.
 
-    Returns:
-        Estimates with `adjustment` one of `romano-wolf`, `holm`, `multivariate t`, or `WITHHELD` with no p-value.
-        Rows over items that do not rest on replicates (few clusters, few discordant items) make the whole family
-        use `holm`.
-
     Raises:
         StatisticsError: an empty or mixed family, or numbers that do not match.
     """
     chosen = list(range(len(family))) if columns is None else list(columns)
     _check_family(family, replicates, chosen)
-    if family[0].scope == "items":
-        if any(row.interval in ("t", "agresti-min") or row.alternative != "two-sided" for row in family):
-            return with_adjusted(family, "holm")
-        values = np.maximum(step_down(replicates, chosen), [1.0 if row.p is None else row.p for row in family])
-        return _filled(family, values, "romano-wolf")
-    fewest = min((row.runs for row in family if row.runs > 0), default=_ENOUGH_RUNS)
-    if fewest >= _ENOUGH_RUNS or any(row.alternative != "two-sided" for row in family if fewest > 2):
-        return with_adjusted(family, "holm")
-    if fewest == 2:
-        return tuple(replace(row, p_adjusted=None, adjustment=WITHHELD) for row in family)
-    values = multivariate_t_p(family, replicates, chosen)
-    return _filled(family, np.maximum(values, [1.0 if row.p is None else row.p for row in family]), "multivariate t")
-
-
-def multivariate_t_p(family: Sequence[Estimate], replicates: ReplicateValues, columns: Sequence[int]) -> Floats:
-    """Step-down p-values from a multivariate t with the fewest degrees of freedom in the family.
-
-    The correlation is the covariance over items divided by the whole variances; what runs add is taken as independent
-    between contrasts, which errs on the safe side where a shared baseline would correlate them.
-    """
-    errors = np.array([row.standard_error for row in family])
-    values = np.abs([row.value for row in family])
-    fewest = min(row.df for row in family)
-    draws = replicates.replicates[:, list(columns)]
-    draws = draws[~np.isnan(draws).any(axis=1)]
-    safe = np.where(errors > 0.0, errors, 1.0)
-    covariance = np.atleast_2d(np.cov(draws, rowvar=False)) / np.outer(safe, safe)
-    scale = 1.0 / np.sqrt(np.maximum(np.diag(covariance), 1.0))
-    correlation = covariance * np.outer(scale, scale)
-    np.fill_diagonal(correlation, 1.0)
-    eigenvalues, vectors = np.linalg.eigh(correlation)
-    root = vectors * np.sqrt(np.maximum(eigenvalues, 0.0))
-    null = np.abs(_standard_t(len(columns), fewest, replicates.seed, root))
-    observed = np.where(errors > 0.0, values / safe, np.where(values > TIE, np.inf, 0.0))
-    return step_down_p(observed, null)
-
-
-def _standard_t(width: int, df: float, seed: int, root: Floats) -> Floats:
-    """Draws of a multivariate t from raw bits only, shape ``(draws, width)``."""
-    blocks = []
-    for number in range(_DRAWS // BLOCK):
-        words = np.frombuffer(stream(seed, "multivariate t", number).bytes(8 * BLOCK * (width + 1)), dtype="<u8")
-        uniform = ((words >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
-        table = uniform.reshape(BLOCK, width + 1)
-        normal = special.ndtri(table[:, :width]) @ root.T
-        spread = 1.0 if np.isinf(df) else np.sqrt(special.chdtri(df, table[:, width]) / df)[:, None]
-        blocks.append(normal / spread)
-    return np.concatenate(blocks)
-
-
-def _filled(family: Sequence[Estimate], values: Floats, adjustment: str) -> tuple[Estimate, ...]:
+    tests = [member_of(row, column) for row, column in zip(family, chosen, strict=True)]
     return tuple(
-        replace(row, p_adjusted=min(1.0, value), adjustment=adjustment)
-        for row, value in zip(family, values.tolist(), strict=True)
+        replace(row, p_adjusted=p, adjustment=adjustment)
+        for row, (p, adjustment) in zip(family, adjust_tests(tests, replicates), strict=True)
+    )
+
+
+def member_of(row: Estimate, column: int) -> Member:
+    """An estimate as a member of a family."""
+    reading = Reading(row.value, row.standard_error, row.df, row.alternative)
+    joint = row.scope == "items" and row.interval not in ("t", "agresti-min") and row.alternative == "two-sided"
+    return Member(
+        p=row.p,
+        readings=(reading,) if row.interval == "t" else (),
+        runs=row.runs,
+        over_runs=row.scope == "items+runs",
+        column=column if joint else None,
     )
 
 

@@ -13,10 +13,8 @@ from scipy import special
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.metric import Floats
+from adapterxfer.statistics.thresholds import TIE
 from adapterxfer.statistics.vocabulary import Alternative, IntervalKind
-
-TIE = 1e-12
-"""Values that differ by less, in points or as a share of the larger one, are equal up to rounding."""
 
 
 class Bounds(NamedTuple):

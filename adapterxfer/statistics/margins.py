@@ -15,11 +15,12 @@ from adapterxfer.statistics.engine import ReplicateValues
 from adapterxfer.statistics.estimate import Estimate
 from adapterxfer.statistics.intervals import Bounds, interval, shift_p, t_interval, t_p
 from adapterxfer.statistics.power import minimum_detectable_effect
+from adapterxfer.statistics.thresholds import FEWEST_CLUSTERS, significant
 
 Outcome = Literal["difference found", "equivalent", "inconclusive"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Equivalence:
     """Two one-sided tests of one estimate against a margin.
 
@@ -28,7 +29,7 @@ class Equivalence:
         p_not_inferior: p-value of "the true value is at most -margin".
         p_not_superior: p-value of "the true value is at least +margin".
         p: p-value of "the true value lies outside (-margin, margin)": the larger of the two.
-        low, high: interval at level ``1 - 2 * alpha``; inside the margins if and only if ``p < alpha`` (up to ties).
+        low, high: interval at level ``1 - 2 * alpha``; inside the margins if and only if ``p <= alpha``.
         alpha: error rate of each test.
     """
 
@@ -43,12 +44,12 @@ class Equivalence:
     @property
     def equivalent(self) -> bool:
         """True if the difference is shown to be smaller than the margin."""
-        return self.p < self.alpha
+        return significant(self.p, self.alpha)
 
     @property
     def non_inferior(self) -> bool:
         """True if the first system is shown to be not worse than the second by the margin."""
-        return self.p_not_inferior < self.alpha
+        return significant(self.p_not_inferior, self.alpha)
 
 
 def equivalence(estimate: Estimate, replicates: ReplicateValues, number: int, *, margin: float) -> Equivalence:
@@ -81,7 +82,30 @@ def equivalence(estimate: Estimate, replicates: ReplicateValues, number: int, *,
         above = shift_p(column, value, null=-margin, alternative="greater")
         below = shift_p(column, value, null=margin, alternative="less")
         bounds = interval(column, value, kind="basic", level=1.0 - 2.0 * alpha)
-    return Equivalence(margin, above, below, max(above, below), bounds.low, bounds.high, alpha)
+    return Equivalence(
+        margin=margin,
+        p_not_inferior=above,
+        p_not_superior=below,
+        p=max(above, below),
+        low=bounds.low,
+        high=bounds.high,
+        alpha=alpha,
+    )
+
+
+def decide(*, p: float | None, p_equivalent: float | None = None, alpha: float) -> Outcome:
+    """What p-values allow to say; the only place where a verdict is made.
+
+    A difference goes before an equivalence: both can be true of a small effect that is measured well.
+
+    Args:
+        p: of "the true value is 0", adjusted for its family; None where it is withheld.
+        p_equivalent: of "the true value is at least the margin", adjusted; None where no margin was declared.
+        alpha: error rate; a p-value equal to it rejects.
+    """
+    if significant(p, alpha):
+        return "difference found"
+    return "equivalent" if significant(p_equivalent, alpha) else "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +115,8 @@ class Verdict:
     Attributes:
         outcome: one of three.
         sentence: the outcome with its numbers.
-        minimum_detectable: effect that would have been found with probability 0.8, in the unit of the estimate.
+        minimum_detectable: effect that would have been found with probability 0.8, in the unit of the estimate;
+            infinite where none can be promised.
     """
 
     outcome: Outcome
@@ -109,14 +134,17 @@ def verdict(estimate: Estimate, test: Equivalence | None = None, *, unit: str = 
     alpha = 1.0 - estimate.level
     smallest = minimum_detectable_effect(estimate.standard_error, estimate.df, alpha=alpha)
     p = estimate.p_adjusted if estimate.adjustment else estimate.p
-    within = test is not None and test.equivalent
-    if p is not None and p < alpha:
+    few = estimate.clusters < FEWEST_CLUSTERS
+    within = test is not None and test.equivalent and not few
+    outcome = decide(p=None if few else p, p_equivalent=test.p if test is not None and within else None, alpha=alpha)
+    if outcome == "difference found":
         also = f", though smaller than {test.margin:g} {unit}" if test is not None and within else ""
-        return Verdict(
-            "difference found",
-            f"difference found: {estimate.value:+.2f} {unit} [{estimate.low:.2f}, {estimate.high:.2f}]{also}",
-            smallest,
-        )
-    if test is not None and within:
-        return Verdict("equivalent", f"equivalent within {test.margin:g} {unit}", smallest)
-    return Verdict("inconclusive", f"inconclusive (minimum detectable effect {smallest:.2f} {unit})", smallest)
+        sentence = f"difference found: {estimate.value:+.2f} {unit} [{estimate.low:.2f}, {estimate.high:.2f}]{also}"
+    elif test is not None and outcome == "equivalent":
+        sentence = f"equivalent within {test.margin:g} {unit}"
+    elif few:
+        sentence = f"inconclusive ({estimate.clusters} clusters of test items; a verdict needs {FEWEST_CLUSTERS})"
+    else:
+        bound = f"{smallest:.2f} {unit}" if math.isfinite(smallest) else "unbounded"
+        sentence = f"inconclusive (minimum detectable effect {bound})"
+    return Verdict(outcome, sentence, smallest)

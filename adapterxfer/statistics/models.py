@@ -10,29 +10,48 @@ import numpy.typing as npt
 from scipy import sparse
 
 from adapterxfer.statistics.design import Design
+from adapterxfer.statistics.freedom import pooled_df
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.table import Row, ScoreTable
 from adapterxfer.statistics.vocabulary import Scale
 
 
-class RunVariances(NamedTuple):
+class RunPart(NamedTuple):
+    """What the runs of one group add to the variance of one contrast.
+
+    Attributes:
+        group: the run group; a backbone in a study.
+        variance: over new training runs, same items; NaN with a single run.
+        runs: how many there are.
+    """
+
+    group: tuple[str, ...]
+    variance: float
+    runs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunVariances:
     """What runs add to the variance of contrasts; every array has shape ``(contrasts,)``.
 
     Attributes:
         runs: new training runs, same items; NaN where some system has a single run.
-        runs_squared: sum over run groups of each one's squared variance divided by its degrees of freedom.
+        runs_df: degrees of freedom of `runs`, in each group one fewer than runs; infinite where nothing
+            varies.
         residual: run x item; NaN like `runs`.
         fewest: smallest number of runs among the systems (0 when nothing was trained).
         most: the largest.
         unequal: systems of one run group have different seeds.
+        groups: for every contrast, its run groups one by one.
     """
 
     runs: Floats
-    runs_squared: Floats
+    runs_df: Floats
     residual: Floats
     fewest: npt.NDArray[np.int64]
     most: npt.NDArray[np.int64]
     unequal: npt.NDArray[np.bool_]
+    groups: tuple[tuple[RunPart, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +99,8 @@ class TrainedModels:
 
     def variances(self, deviation: Floats, residual: Floats) -> RunVariances:
         """Variance over runs and over run x item, per contrast, from the sums per trained model."""
-        runs, squared, rest = np.zeros(self.contrasts), np.zeros(self.contrasts), np.zeros(self.contrasts)
+        rest = np.zeros(self.contrasts)
+        groups: list[list[RunPart]] = [[] for _ in range(self.contrasts)]
         fewest = np.full(self.contrasts, np.iinfo(np.int64).max)
         most, unequal = np.zeros(self.contrasts, dtype=np.int64), np.zeros(self.contrasts, dtype=bool)
         sums: dict[tuple[int, tuple[str, ...]], list[float]] = {}
@@ -94,15 +114,21 @@ class TrainedModels:
             fewest[contrast] = min(fewest[contrast], size)
             most[contrast] = max(most[contrast], *(len(seeds) for seeds in by_cell))
             unequal[contrast] |= len(set(by_cell)) > 1
-            if size < 2:
-                runs[contrast] = rest[contrast] = np.nan
-                continue
-            factor = size / (size - 1)
-            runs[contrast] += factor * moved_squared
-            squared[contrast] += (factor * moved_squared) ** 2 / (size - 1)
+            factor = size / (size - 1) if size > 1 else np.nan
+            groups[contrast].append(RunPart(group, factor * moved_squared, size))
             rest[contrast] += factor * left
         fewest[most == 0] = 0
-        return RunVariances(runs, squared, rest, fewest, most, unequal)
+        runs = np.array([sum(part.variance for part in parts) for parts in groups], dtype=np.float64)
+        runs_df = np.array([pooled_df([(part.variance, part.runs - 1.0) for part in parts]) for parts in groups])
+        return RunVariances(
+            runs=runs,
+            runs_df=runs_df,
+            residual=rest,
+            fewest=fewest,
+            most=most,
+            unequal=unequal,
+            groups=tuple(map(tuple, groups)),
+        )
 
 
 def _averaging(table: ScoreTable) -> Any:

@@ -13,9 +13,9 @@ from adapterxfer.statistics.engine import ReplicateValues
 from adapterxfer.statistics.estimate import Estimate
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.spread import bootstrap_errors
+from adapterxfer.statistics.thresholds import TIE
 
 Adjustment = Literal["holm", "bh", "by"]
-_TIE = 1e-12
 
 
 def adjust(p_values: Sequence[float] | Floats, method: Adjustment) -> Floats:
@@ -85,7 +85,7 @@ def max_t(replicates: ReplicateValues, columns: Sequence[int] | None = None) -> 
     """
     observed, null = _studentised(replicates, columns)
     largest = null.max(axis=1)
-    slack = _TIE * np.maximum(1.0, np.where(np.isfinite(observed), observed, 1.0))
+    slack = TIE * np.maximum(1.0, np.where(np.isfinite(observed), observed, 1.0))
     counts = (largest[:, None] >= observed - slack).sum(axis=0)
     return np.asarray((1.0 + counts) / (len(null) + 1.0))
 
@@ -97,7 +97,7 @@ def _studentised(replicates: ReplicateValues, columns: Sequence[int] | None) -> 
     values = replicates.values[chosen]
     deviations = np.abs(np.nan_to_num(replicates.replicates[:, chosen] - values, nan=np.inf))
     safe = np.where(errors > 0.0, errors, 1.0)
-    observed = np.where(errors > 0.0, np.abs(values) / safe, np.where(np.abs(values) > 1e-12, np.inf, 0.0))
+    observed = np.where(errors > 0.0, np.abs(values) / safe, np.where(np.abs(values) > TIE, np.inf, 0.0))
     return observed, np.where(errors > 0.0, deviations / safe, 0.0)
 
 
@@ -105,7 +105,7 @@ def step_down_p(observed: Floats, null: Floats) -> Floats:
     """Step-down max-T p-values from observed statistics ``(m,)`` and null draws ``(draws, m)``, larger is stronger."""
     order = np.argsort(-observed, kind="stable")
     maxima = np.maximum.accumulate(null[:, order][:, ::-1], axis=1)[:, ::-1]
-    slack = _TIE * np.maximum(1.0, np.where(np.isfinite(observed), observed, 1.0))[order]
+    slack = TIE * np.maximum(1.0, np.where(np.isfinite(observed), observed, 1.0))[order]
     counts = (maxima >= observed[order] - slack).sum(axis=0)
     result = np.empty(len(observed))
     result[order] = np.maximum.accumulate((1.0 + counts) / (len(null) + 1.0))

@@ -15,16 +15,23 @@ from adapterxfer.statistics.intervals import t_quantile
 def minimum_detectable_effect(
     standard_error: float, df: float = math.inf, *, alpha: float = 0.05, power: float = 0.8, tests: int = 1
 ) -> float:
-    """Smallest true effect found with probability ``power`` by a two-sided test at level ``alpha``.
+    """Smallest true effect found with probability ``power`` by a two-sided t test at level ``alpha``.
 
-    ``(t(1 - alpha / 2) + t(power)) * standard_error``, 2.80 standard errors with many degrees of freedom.
+    The noncentrality at which a noncentral t exceeds the critical value with that probability, times the standard
+    error: 2.80 standard errors with many degrees of freedom, 5.65 with two, 16.3 with one. The sum of two t quantiles
+    would promise .73 instead of .80 with one.
 
     Args:
         tests: size of the family; alpha is divided by it (Bonferroni), which bounds every adjustment.
+
+    Returns:
+        Infinity where no effect can be promised: unknown degrees of freedom, or a standard error of 0, which says that
+        the data do not vary and not that every effect would be seen.
     """
-    if df <= 0 or math.isnan(df):
+    if not df > 0 or not standard_error > 0.0:
         return math.inf
-    return (t_quantile(1.0 - alpha / (2.0 * tests), df) + t_quantile(power, df)) * standard_error
+    critical = t_quantile(1.0 - alpha / (2.0 * tests), df)
+    return float(special.nctdtrinc(df, 1.0 - power, critical)) * standard_error
 
 
 def paired_standard_error(
@@ -99,35 +106,3 @@ def _binomial(count: int, probability: float) -> np.typing.NDArray[np.float64]:
     wins = np.arange(count + 1, dtype=np.float64)
     logs = special.gammaln(count + 1.0) - special.gammaln(wins + 1.0) - special.gammaln(count - wins + 1.0)
     return np.asarray(np.exp(logs + special.xlogy(wins, probability) + special.xlog1py(count - wins, -probability)))
-
-
-def undecidable(
-    scope: str, *, seeds: int, languages: int = 1, sizes: int = 1, tests: int = 1, slope: bool = False
-) -> tuple[str, ...]:
-    """Why a question cannot be decided with what is planned, before anything is trained; empty if it can.
-
-    Args:
-        scope: `items`, `items+runs`, `languages` or `backbones`.
-        seeds: training runs per system; 0 where nothing is trained.
-        languages: languages that the question averages over.
-        sizes: different parameter counts.
-        tests: size of the declared family.
-        slope: the question is a slope over sizes.
-
-    Raises:
-        StatisticsError: an unknown scope.
-    """
-    if scope not in ("items", "items+runs", "languages", "backbones"):
-        raise StatisticsError(f"scope '{scope}' is unknown", fix="use items, items+runs, languages or backbones")
-    reasons = []
-    if slope and sizes < 2:
-        reasons.append("a slope needs at least two sizes")
-    if scope == "items+runs" and seeds == 1:
-        reasons.append("one seed per system says nothing about retraining: add seeds, or ask about test items only")
-    if scope == "items+runs" and seeds == 2 and tests > 1:
-        reasons.append("with two seeds adjusted p-values are withheld: add a third seed, or test one hypothesis alone")
-    if scope == "languages" and languages < 2:
-        reasons.append("one language says nothing about other languages: add languages of the family")
-    if scope == "backbones" and sizes < 3:
-        reasons.append("fewer than three sizes leave no residual: add a size, or ask about these backbones only")
-    return tuple(reasons)

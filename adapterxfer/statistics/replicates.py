@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics import engine, margins, multiplicity, ranks, rungs, runs
+from adapterxfer.statistics import engine, margins, multiplicity, ranks, rungs
 from adapterxfer.statistics.accelerated import bca_interval, bootstrap_t_interval
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.engine import ReplicateValues
@@ -60,7 +60,7 @@ class Replicates(ReplicateValues):
         return np.asarray(np.sqrt(self.components.items if scope == "items" else self.components.total))
 
     def estimates(self, **options: Any) -> tuple[Estimate, ...]:
-        """`estimates` of all contrasts; `options` are its own: scope, kind, level, alternative, seed_variance."""
+        """`estimates` of all contrasts; `options` are its own: scope, kind, level, alternative."""
         return estimates(self.table, self, **options)
 
     def ci(
@@ -185,9 +185,14 @@ class Replicates(ReplicateValues):
             StatisticsError: parts that do not make up the question.
         """
         items, both = (self.estimates(scope=scope, level=level)[number] for scope in ("items", "items+runs"))
-        shared = rungs.shared_error(self.components, number, list(languages))
-        values = self.values[list(languages)], self.values[list(sizes)]
-        return rungs.rungs(items, both, *values, parameters, shared=shared)
+        return rungs.rungs(
+            items,
+            both,
+            by_language=self.values[list(languages)],
+            by_size=self.values[list(sizes)],
+            parameters=parameters,
+            shared=rungs.shared_error(self.components, number, list(languages)),
+        )
 
 
 def resample(
@@ -216,17 +221,4 @@ def resample(
     Source: Efron and Tibshirani 1993, chapter 6 (bootstrap); Rubin-style weights give the same coverage.
     """
     made = engine.make_replicates(table, contrasts, resamples=resamples, seed=seed, weights=weights, backend=backend)
-    return Replicates.of(made, table)
-
-
-def resample_runs(
-    table: ScoreTable,
-    contrasts: Sequence[Contrast],
-    *,
-    resamples: int = 10_000,
-    seed: int,
-    weights: WeightKind = "multinomial",
-) -> Replicates:
-    """Test items and training runs resampled together, S - 1 of S runs; see `runs.replicate_runs`."""
-    made = runs.replicate_runs(table, contrasts, resamples=resamples, seed=seed, weights=weights)
     return Replicates.of(made, table)

@@ -15,12 +15,11 @@ import numpy.typing as npt
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.intervals import order_statistic, shift_p, shift_slack, symmetric_distance, t_quantile
 from adapterxfer.statistics.metric import Floats
+from adapterxfer.statistics.thresholds import NOISE
 from adapterxfer.statistics.vocabulary import Alternative
 
 _PIECE = 2**16
 """Floats worked on at a time: half of what a core's second cache holds."""
-_NOISE = 1e-10
-"""Standard errors below this share of the value are rounding errors of a quantity that does not vary."""
 _CLOSER = 0.9
 """How much of the normal quantile the deviations must reach to be looked at; all are, where too few do."""
 
@@ -123,7 +122,7 @@ def _errors(values: Floats, deviations: Floats, replicates: Floats) -> tuple[Flo
     for number in np.flatnonzero(undefined).tolist():
         defined = replicates[:, number][~np.isnan(replicates[:, number])]
         result[number] = float(defined.std(ddof=1)) if len(defined) > 1 else np.nan
-    return np.where(result < _NOISE * np.maximum(1.0, np.abs(values)), 0.0, result), undefined
+    return np.where(result < NOISE * np.maximum(1.0, np.abs(values)), 0.0, result), undefined
 
 
 def _distance(deviations: Floats, far: npt.NDArray[np.bool_], place: int) -> float:

@@ -6,7 +6,7 @@ once; neither alone expects more than the whole, so V = max(V_items + V_runs - V
 whose errors happen to cancel on every item (three models that always give the same answer, each another one) would
 otherwise have hardly any variance, with next to no degrees of freedom.
 
-Source: Cameron, Gelbach and Miller 2011 for the two-way sum; Satterthwaite 1946 for the degrees of freedom.
+Source: Cameron, Gelbach and Miller 2011 for the two-way sum; `freedom.py` for the degrees of freedom.
 """
 
 from __future__ import annotations
@@ -20,16 +20,15 @@ import numpy.typing as npt
 
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import Design, transform
+from adapterxfer.statistics.freedom import joint_df
 from adapterxfer.statistics.influence import LARGEST, Effects
 from adapterxfer.statistics.metric import Floats
-from adapterxfer.statistics.models import TrainedModels
+from adapterxfer.statistics.models import RunPart, TrainedModels
 from adapterxfer.statistics.table import Domain, ScoreTable
-
-_NOISE = 1e-10
-"""Standard errors below this share of the value are rounding errors of a quantity that does not vary."""
+from adapterxfer.statistics.thresholds import NOISE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Components:
     """Variances of contrasts by source; every array has shape ``(contrasts,)``.
 
@@ -39,12 +38,13 @@ class Components:
         residual: run x item; NaN like `runs`.
         total: items and runs together; NaN like `runs`.
         items_df: Satterthwaite degrees of freedom of `items`.
-        total_df: the same of `total`; NaN like `runs`.
+        total_df: of `total`, by `freedom.joint_df`; NaN like `runs`.
         clusters: clusters of test items with any count, over all domains.
         discordant: clusters in which the systems differ; equal to `clusters` where weights do not sum to 0.
         fewest_runs: smallest number of runs among the systems (0 when nothing was trained).
         most_runs: the largest.
         unequal_seeds: systems of one run group have different seeds.
+        groups: for every contrast, what each of its run groups adds to `runs`.
     """
 
     items: Floats
@@ -58,18 +58,19 @@ class Components:
     fewest_runs: npt.NDArray[np.int64]
     most_runs: npt.NDArray[np.int64]
     unequal_seeds: npt.NDArray[np.bool_]
+    groups: tuple[tuple[RunPart, ...], ...] = ()
 
 
 def components(table: ScoreTable, contrasts: Sequence[Contrast], design: Design) -> Components:
     """Variances of all contrasts."""
     count = len(contrasts)
-    runs = TrainedModels.of(table, design, count)
+    models = TrainedModels.of(table, design, count)
     items, items_squared = np.zeros(count), np.zeros(count)
     clusters, discordant = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
-    residual = np.zeros(len(runs.pairs))
-    deviation = np.zeros(len(runs.pairs))
+    residual = np.zeros(len(models.pairs))
+    deviation = np.zeros(len(models.pairs))
     for domain in table.domains:
-        part = _domain(table, domain, design, runs)
+        part = _domain(table, domain, design, models)
         items += part.items
         items_squared += part.items**2 / max(len(domain.clusters) - 1, 1)
         clusters += part.clusters
@@ -78,25 +79,33 @@ def components(table: ScoreTable, contrasts: Sequence[Contrast], design: Design)
         deviation += part.deviation
     centred = np.array([abs(sum(c.terms.values())) < 1e-9 for c in contrasts])
     scale = np.maximum(1.0, np.abs(design.apply(table.scores[None, :], 0, len(table.rows))[0])) ** 2
-    by_group = runs.variances(deviation, residual)
-    total = np.maximum(items + by_group.runs - by_group.residual, np.fmax(items, by_group.runs))
-    items, total = (np.where(part < _NOISE**2 * scale, 0.0, part) for part in (items, total))
+    by_group = models.variances(deviation, residual)
+    runs, residual = by_group.runs, by_group.residual
+    negligible = NOISE**2 * scale
+    items = np.where(items < negligible, 0.0, items)
     with np.errstate(divide="ignore", invalid="ignore"):
         items_df = np.where(items > 0, items**2 / items_squared, np.inf)
-        total_df = np.where(total > 0, total**2 / (items_squared + by_group.runs_squared), np.inf)
+    total = two_way(items, runs, residual)
+    total = np.where(total < negligible, 0.0, total)
     return Components(
-        items,
-        by_group.runs,
-        by_group.residual,
-        total,
-        items_df,
-        np.where(np.isnan(by_group.runs), np.nan, total_df),
-        clusters,
-        np.where(centred, discordant, clusters),
-        by_group.fewest,
-        by_group.most,
-        by_group.unequal,
+        items=items,
+        runs=runs,
+        residual=residual,
+        total=total,
+        items_df=items_df,
+        total_df=joint_df(items, items_df, np.where(runs < negligible, 0.0, runs), by_group.runs_df),
+        clusters=clusters,
+        discordant=np.where(centred, discordant, clusters),
+        fewest_runs=by_group.fewest,
+        most_runs=by_group.most,
+        unequal_seeds=by_group.unequal,
+        groups=by_group.groups,
     )
+
+
+def two_way(items: Floats, runs: Floats, residual: Floats) -> Floats:
+    """Variance over items and runs from those over each and the residual that both contain; NaN where runs are."""
+    return np.asarray(np.maximum(items + runs - residual, np.maximum(items, runs)))
 
 
 class _DomainPart(NamedTuple):

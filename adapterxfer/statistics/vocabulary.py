@@ -25,10 +25,9 @@ reduction of 1 - exp(d)."""
 
 FLAG_TEXT: dict[str, str] = {
     "few-clusters": "fewer than 40 clusters of test items: t interval with the analytic standard error",
+    "too-few-clusters": "fewer than 10 clusters of test items: no p-value and no verdict",
     "one-seed": "one training run per system: says nothing about retraining",
-    "pooled-seeds": "one training run per system: the run variance is borrowed from repeated systems, as if seeds "
-    "mattered equally",
-    "two-seeds": "two training runs per system: the run variance has one degree of freedom per system",
+    "two-seeds": "two training runs per system: the run variance has one degree of freedom per backbone",
     "sparse-discordance": "fewer than 25 clusters differ between the systems: bootstrap intervals may be too short",
     "no-variation": "no variation between clusters: the standard error is zero",
     "undefined-replicates": "the metric was undefined in some replicates; they count as extreme in the p-value",
@@ -38,10 +37,6 @@ FLAG_TEXT: dict[str, str] = {
     "unequal-seeds": "systems of one group have different seeds",
 }
 """Every flag an `Estimate` can carry, with the sentence a report prints for it."""
-
-SeedVariance = Literal["own", "pooled"]
-"""Whose run variance counts: that of the systems compared, or one borrowed from repeated systems where they have
-none."""
 
 Backend = Literal["auto", "numpy", "torch"]
 """Who multiplies matrices: numpy alone, PyTorch's int8 product where it is faster, or whichever is at hand. All give

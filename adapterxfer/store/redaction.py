@@ -16,10 +16,24 @@ SECRET_NAMES = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|ACCESS_KEY|CRE
 SHORTEST = 8
 """Shorter values, such as ``true``, would hide ordinary words."""
 
-_KNOWN_FORMS = re.compile(
-    r"\bhf_[A-Za-z0-9]{16,}|\bgh[pousr]_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_-]{20,}|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-    r"|(?i:(?<=bearer )[A-Za-z0-9._~+/=-]{16,})"
+TOKEN_FORMS = (
+    r"\bhf_[A-Za-z0-9]{16,}",  # Hugging Face
+    r"\bgh[pousr]_[A-Za-z0-9]{20,}",  # GitHub
+    r"\bsk-(?=[\w-]*[0-9])(?=[\w-]*[A-Z])[A-Za-z0-9_-]{20,}",  # services that sell model calls; `sk` alone is Slovak
+    r"\bAKIA[0-9A-Z]{16}\b",  # AWS
 )
+"""What access tokens look like. Shorter than any that is given out, so that one cut by a line length is hidden too."""
+
+_TOKENS = re.compile("|".join(TOKEN_FORMS))
+_IN_TEXT = re.compile(
+    "|".join([*TOKEN_FORMS, r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)", r"(?i:(?<=bearer )[A-Za-z0-9._~+/=-]{16,})"])
+)
+"""Tokens, and what a URL or a header gives away: ``https://user:password@host``, ``Bearer ...``."""
+
+
+def holds_token(text: str) -> bool:
+    """Whether something in the text looks like an access token."""
+    return _TOKENS.search(text) is not None
 
 
 def redact(text: str) -> str:
@@ -27,7 +41,7 @@ def redact(text: str) -> str:
     for value in _secret_values():
         if value in text:
             text = text.replace(value, HIDDEN)
-    return _KNOWN_FORMS.sub(HIDDEN, text)
+    return _IN_TEXT.sub(HIDDEN, text)
 
 
 def redact_json(value: Any) -> Any:
@@ -48,9 +62,9 @@ def redacted_line(line: Mapping[str, Any]) -> str:
 
 def _secret_values() -> list[str]:
     """Values of secret environment variables, longest first; read each time, since programs set them late."""
-    found = {
+    values = {
         value
         for name, value in os.environ.items()
         if len(value) >= SHORTEST and SECRET_NAMES.search(name) and not name.startswith("TOKENIZERS_")
     }
-    return sorted(found, key=len, reverse=True)
+    return sorted(values, key=len, reverse=True)

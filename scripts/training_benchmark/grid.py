@@ -59,12 +59,12 @@ def report(rows: Rows, turns: Sequence[Mapping[str, Mapping[str, Any]]]) -> None
         cores = {"cores": machine[0][0]["cores"], "turns": len(machine)}
         mine, its = ([pair[side]["whole"] for pair in machine] for side in (0, 1))
         rows.add("grid", "all, whole machine, imports included", mine, its, **cores)
-        _scores(rows, *(_pooled([pair[side] for pair in machine]) for side in (0, 1)), MACHINE[1])
+        _scores(rows, _pooled([pair[0] for pair in machine]), _pooled([pair[1] for pair in machine]), MACHINE[1])
     half = [[turn[name] for name in HALF] for turn in turns if all(name in turn for name in HALF)]
     if half:
         mine, its = ([pair[side]["wall"] for pair in half] for side in (0, 1))
         rows.add("grid", "all, ours in bf16, usual in fp32", mine, its, turns=len(half))
-        _scores(rows, *(_pooled([pair[side] for pair in half]) for side in (0, 1)), "usual, ours in bf16")
+        _scores(rows, _pooled([pair[0] for pair in half]), _pooled([pair[1] for pair in half]), "usual, ours in bf16")
     ours = [turn["ours"] for turn in turns if "ours" in turn]
     if not ours:
         return
@@ -75,7 +75,7 @@ def report(rows: Rows, turns: Sequence[Mapping[str, Mapping[str, Any]]]) -> None
         theirs = [turn[name] for turn in turns if name in turn]
         if not theirs:
             continue
-        _scores(rows, *(_pooled(side) for side in (ours, theirs)), name)
+        _scores(rows, _pooled(ours), _pooled(theirs), name)
         if theirs[0]["scores"].keys() != ours[0]["scores"].keys():
             continue  # a part of the grid: its times say nothing
         peaks = {"peak_mib": max(t["peak_mib"] for t in ours), "usual_peak_mib": max(t["peak_mib"] for t in theirs)}

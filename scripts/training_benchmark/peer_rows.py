@@ -39,7 +39,8 @@ def static_model(backbone: LoadedBackbone, task: TrainTask, weights: Mapping[str
     config.num_labels = max(2, len(task.labels))
     # Our heads have no dropout of their own; without this the library's take that of the hidden states.
     config.classifier_dropout = 0.0
-    model: Any = _MODELS[task.format.name](config)
+    model_class: Any = _MODELS[task.format.name]
+    model = model_class(config)
     model.base_model.load_state_dict(weights, strict=True)
     return model
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.formats.inference import predict_encoded
@@ -93,7 +94,7 @@ def _steps(model: TransferModel, peer: Peer, task: TrainTask, label: str, plan: 
             peer.train(settings, seed=turn, rows=encoded)
     # The same batch for both, as long as the longest of its window.
     features = sorted(task.features[: plan.batch], key=lambda feature: feature.length)
-    sides = (partial(forward, model, task, features), partial(peer.forward, features))
+    sides: tuple[Callable[[], Tensor], ...] = (partial(forward, model, task, features), partial(peer.forward, features))
     kept = [activations(m, side) for m, side in zip((model, peer.model), sides, strict=True)]
     mib = {"activations_mib": kept[0], "usual_mib": kept[1]}
     rows.add("step", label, [t / steps for t in ours], [t / steps for t in theirs], **mib)

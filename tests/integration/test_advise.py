@@ -53,8 +53,10 @@ def test_before_anything_is_trained(capsys: pytest.CaptureFixture[str], recipe: 
     assert set(rows) == {(adapter, name) for adapter in ("", "seq_bn/2") for name in ("none", "world-nli", "world-qa")}
     inference, questions = rows["seq_bn/2", "world-nli"], rows["seq_bn/2", "world-qa"]
     assert 1 >= inference["predictions"]["text-embeddings"] > questions["predictions"]["text-embeddings"]
-    assert inference["reasons"]["logme"] == "the training on world-nli is not in the store"
-    assert inference["reasons"]["few-steps"] == "the training on world-nli is not in the store"
+    assert (inference["ranks"], questions["ranks"]) == ({"text-embeddings": 1}, {"text-embeddings": 2})
+    assert rows["", "none"]["ranks"] == {}
+    assert inference["reasons"]["logme"] == "its intermediate training is not in the store"
+    assert inference["reasons"]["few-steps"] == "its intermediate training is not in the store"
     assert rows["", "none"]["predictions"].keys() == {"logme", "few-steps"}
     assert list(answer["refused"]) == ["world-retrieval"]
     assert answer["judged"] == []
@@ -81,7 +83,7 @@ def test_after_the_matrix_is_trained(capsys: pytest.CaptureFixture[str], recipe:
     assert main(["advise", str(recipe), "--store", str(recipe.parent / "store"), "--steps", "0"]) == 0
     shown = capsys.readouterr().out
     assert "synthetic demonstration" in shown
-    assert "no few-steps: short runs were left out" in shown
+    assert "no few-steps with none, world-nli, world-qa: short runs were left out" in shown
     assert "regret@3: no more than 3 candidates anywhere" in shown
 
 

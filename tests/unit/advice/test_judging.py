@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapterxfer.advice.judging import Sampling, judge, trained_choices
-from adapterxfer.advice.model import LOGME, NLI, RANDOM, TEXT, Protocol, Row
+from adapterxfer.advice.model import LOGME, NLI, RANDOM, TEXT, Protocol, Row, with_ranks
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.report.results import ScoreRow
 
@@ -70,26 +70,26 @@ def test_regret_of_each_predictor() -> None:
     ]
     said[-1] = Row(backbone="b2", target="t", adapter="seq_bn/2", intermediate="pos", predictions={TEXT: 1})
     judged = list(judge(choices, said, is_nli=lambda name: name == "nli", sampling=SAMPLING))
-    found = {(entry.predictor, entry.k): entry for entry in judged}
-    assert found[TEXT, 1].regret == pytest.approx((20 + 30) / 2)
-    assert found[TEXT, 3].regret == pytest.approx(0)
-    assert found[TEXT, 1].percent == pytest.approx((100 * 20 / 30 + 100 * 30 / 40) / 2)
-    assert (found[LOGME, 1].regret, found[LOGME, 1].cells) == (0.0, 1)  # b2 lacks a value
-    assert found[LOGME, 1].low is None
-    assert found[RANDOM, 1].regret == pytest.approx((30 - 15 + 40 - 25) / 2)
-    assert found[RANDOM, 3].regret == pytest.approx(((30 - 27.5) + (40 - 37.5)) / 2)
-    assert found[NLI, 1].regret == pytest.approx((20 + 30) / 2)
+    regrets = {(judgement.predictor, judgement.k): judgement for judgement in judged}
+    assert regrets[TEXT, 1].regret == pytest.approx((20 + 30) / 2)
+    assert regrets[TEXT, 3].regret == pytest.approx(0)
+    assert regrets[TEXT, 1].percent == pytest.approx((100 * 20 / 30 + 100 * 30 / 40) / 2)
+    assert (regrets[LOGME, 1].regret, regrets[LOGME, 1].cells) == (0.0, 1)  # b2 lacks a value
+    assert regrets[LOGME, 1].low is None
+    assert regrets[RANDOM, 1].regret == pytest.approx((30 - 15 + 40 - 25) / 2)
+    assert regrets[RANDOM, 3].regret == pytest.approx(((30 - 27.5) + (40 - 37.5)) / 2)
+    assert regrets[NLI, 1].regret == pytest.approx((20 + 30) / 2)
     # nli first, then two of the other three at random
-    assert found[NLI, 3].regret == pytest.approx(((30 - (30 + 30 + 20) / 3) + (40 - (40 + 40 + 30) / 3)) / 2)
-    assert found[TEXT, 1].resampled == "2 backbones, the only one of targets kept"
-    assert found[TEXT, 1].candidates == (4, 4)
+    assert regrets[NLI, 3].regret == pytest.approx(((30 - (30 + 30 + 20) / 3) + (40 - (40 + 40 + 30) / 3)) / 2)
+    assert regrets[TEXT, 1].resampled == "2 backbones, the only one of targets kept"
+    assert regrets[TEXT, 1].candidates == (4, 4)
 
 
 def test_without_inference_there_is_no_such_baseline_and_with_few_candidates_no_regret_at_3() -> None:
     rows = [score("b", name, value) for name, value in zip(NAMES[1:], (1, 2, 3), strict=True)]
     choices, _ = trained_choices(rows, asked("b", names=NAMES[1:]), source_language="en")
     judged = list(judge(choices, [], is_nli=lambda name: name == "nli", sampling=SAMPLING))
-    assert [(entry.predictor, entry.k) for entry in judged] == [(RANDOM, 1)]
+    assert [(judgement.predictor, judgement.k) for judgement in judged] == [(RANDOM, 1)]
 
 
 @pytest.mark.parametrize(
@@ -104,3 +104,12 @@ def test_without_inference_there_is_no_such_baseline_and_with_few_candidates_no_
 def test_an_impossible_protocol(options: dict[str, Any], message: str) -> None:
     with pytest.raises(AdapterxferError, match=message):
         Protocol(**options)
+
+
+def test_equal_values_share_the_better_place() -> None:
+    rows = [
+        Row(backbone="b", target="t", intermediate=name, predictions={TEXT: value})
+        for name, value in (("none", 9.0), ("nli", 1.0), ("qa", 2.0), ("mc", 2.0))
+    ]
+    rows.append(Row(backbone="b2", target="t", intermediate="nli", predictions={TEXT: 0.5}))
+    assert [row.ranks.get(TEXT) for row in with_ranks(rows)] == [None, 3, 1, 1, 1]

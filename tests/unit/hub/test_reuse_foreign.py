@@ -30,7 +30,20 @@ from adapterxfer.store.store import Store
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
 
-@pytest.mark.parametrize("options", [{}, {"use_rslora": True}, {"use_dora": True}, {"lora_alpha": 8}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"use_rslora": True},
+        {"use_dora": True},
+        {"lora_alpha": 8},
+        {"init_lora_weights": "gaussian"},
+        {"init_lora_weights": "orthogonal"},
+        {"init_lora_weights": False},
+        {"target_modules": r"roberta\.encoder\.layer\.\d+\.attention\.self\.(query|value)"},
+        {"modules_to_save": ["classifier"]},
+    ],
+)
 def test_a_lora_of_peft(study: StudyFiles, hub: StandInHub, encoder: Path, tmp_path: Path, options: Any) -> None:
     theirs = make_peft(encoder, tmp_path / "made", **options)
     method = "rslora" if "use_rslora" in options else "dora" if "use_dora" in options else "lora"
@@ -90,6 +103,3 @@ def test_training_goes_on_from_a_foreign_adapter(
     assert manifest.license == "cc-by-sa-4.0"
     (pretrain,) = [stage for stage in plan.stages.values() if stage.kind == "pretrain"]
     assert open_bundle(folder, backbone=store.folder(pretrain)).difference == 0.0
-
-
-# What is refused

@@ -34,10 +34,18 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
     [
         (IA3_MAPS.replace("key", "query"), "unknown .*query"),
         (IA3_MAPS.replace("|output", "|attention.output"), "missing .*ffn_out|unknown .*attention.output"),
+        (r".*key|feedforward", r"key.ia3_l is \(1, 24\): it scales the input of this map, ours scales the output"),
+        (
+            r"none|feedforward",
+            r"output.dense.ia3_l is \(24, 1\): it scales the output of this map, ours scales the input",
+        ),
     ],
 )
 def test_another_ia3(study: StudyFiles, hub: StandInHub, encoder: Path, tmp_path: Path, maps: str, reason: str) -> None:
-    make_ia3(encoder, tmp_path / "made", target_modules=maps)
+    if maps.endswith("|feedforward"):
+        make_ia3(encoder, tmp_path / "made", feedforward_modules=maps.removesuffix("|feedforward"))
+    else:
+        make_ia3(encoder, tmp_path / "made", target_modules=maps)
     text = reusing(publish(hub, tmp_path / "made"), adapter="{method: ia3}")
     assert re.search(reason, refusal(study, tmp_path, text))
 
@@ -79,6 +87,10 @@ PEFT_REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"layers_to_transform": [0]}, r"layers_to_transform is \[0\]"),
     ({"use_dora": True}, "use_dora is True; lora has False"),
     ({"rank_pattern": {"query": 2}}, "rank_pattern is"),
+    ({"init_lora_weights": "pissa"}, "init_lora_weights is 'pissa', which changes the base weights"),
+    ({"init_lora_weights": "pissa_niter_4"}, "'pissa_niter_4', which changes the base weights"),
+    ({"init_lora_weights": "olora"}, "'olora', which changes the base weights"),
+    ({"init_lora_weights": "mica"}, "'mica', which changes the base weights"),
 ]
 
 
@@ -87,6 +99,55 @@ def test_another_lora(
     study: StudyFiles, hub: StandInHub, encoder: Path, tmp_path: Path, options: dict[str, Any], reason: str
 ) -> None:
     make_peft(encoder, tmp_path / "made", **options)
+    text = reusing(publish(hub, tmp_path / "made"), adapter="{method: lora, rank: 4}")
+    assert re.search(reason, refusal(study, tmp_path, text))
+
+
+def spoil_tensors(folder: Path, change: Callable[[dict[str, Any]], Any]) -> None:
+    path = folder / "adapter_model.safetensors"
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, metadata={"format": "pt"})
+
+
+def first_name(tensors: dict[str, Any]) -> str:
+    return min(name for name in tensors if "lora_A" in name)
+
+
+TENSOR_REFUSALS: list[tuple[Callable[[dict[str, Any]], Any], str]] = [
+    (lambda tensors: tensors[first_name(tensors)].fill_(float("nan")), "holds NaN or infinite numbers"),
+    (lambda tensors: tensors[first_name(tensors)].fill_(float("inf")), "holds NaN or infinite numbers"),
+    (lambda tensors: tensors.update({"x." + first_name(tensors): tensors[first_name(tensors)] * 2}), "a second one"),
+]
+
+
+@pytest.mark.parametrize(("change", "reason"), TENSOR_REFUSALS, ids=["nan", "infinite", "twice"])
+def test_a_lora_with_other_tensors(
+    study: StudyFiles, hub: StandInHub, encoder: Path, tmp_path: Path, change: Callable[[dict[str, Any]], Any],
+    reason: str,
+) -> None:  # fmt: skip
+    make_peft(encoder, tmp_path / "made")
+    spoil_tensors(tmp_path / "made", change)
+    text = reusing(publish(hub, tmp_path / "made"), adapter="{method: lora, rank: 4}")
+    assert reason in refusal(study, tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"target_modules": ["query"]}, "its target_modules do not name .*value"),
+        ({"target_modules": r".*\.query"}, "its target_modules do not name .*value"),
+        ({"exclude_modules": ["query"]}, "its target_modules do not name .*query"),
+        ({"rotate_basis": {"angle": 3}}, "rotate_basis is {'angle': 3}, which nobody has compared with ours"),
+        ({"kasa_config": {"beta": 1.0}}, "kasa_config is"),
+        ({"lora_alpha": float("inf")}, r"its scale cannot be read \(lora_alpha inf\)"),
+    ],
+)
+def test_a_lora_with_another_configuration(
+    study: StudyFiles, hub: StandInHub, encoder: Path, tmp_path: Path, changes: dict[str, Any], reason: str
+) -> None:
+    make_peft(encoder, tmp_path / "made")
+    change_config(tmp_path / "made", **changes)
     text = reusing(publish(hub, tmp_path / "made"), adapter="{method: lora, rank: 4}")
     assert re.search(reason, refusal(study, tmp_path, text))
 

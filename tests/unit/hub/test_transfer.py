@@ -122,7 +122,8 @@ def test_the_published_card_is_valid_and_names_the_repository(bundle: Make, hub:
 def test_machine_paths_and_tokens_do_not_leave(bundle: Make, hub: StandInHub, tmp_path: Path) -> None:
     from test_hostile import reseal
 
-    for text in ("/home/somebody/data", "hf_" + "a" * 34, "C:\\\\Users"):
+    tokens = ("hf_" + "a" * 34, "sk-" + "aB3" * 12, "AKIA" + "Q7" * 8)
+    for text in ("/home/somebody/data", *tokens, "C:\\\\Users"):
         folder = Path(shutil.copytree(bundle("stack"), tmp_path / f"copy{len(list(tmp_path.iterdir()))}"))
         content = json.loads((folder / "recipe.json").read_text())
         (folder / "recipe.json").write_text(json.dumps({**content, "title": text.replace("\\\\", "\\")}))

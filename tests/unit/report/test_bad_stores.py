@@ -203,7 +203,7 @@ def test_tagging_language_without_spans_has_the_score_of_the_official_metric(tmp
     assert scores
     assert all(score.score == empty for score in scores)
     effect = next(e for e in findings.effects if e.kind == "gain" and (e.group_kind, e.group) == ("language", "c1"))
-    assert (effect.estimate, effect.low, effect.high, effect.verdict) == (0.0, 0.0, 0.0, "inconclusive")
+    assert (effect.estimate, effect.low, effect.high, effect.verdict) == (0.0, -100.0, 100.0, "inconclusive")
     # c1 is the same with and without the task, so the mean over three languages has two thirds of the gain.
     assert small.verdicts()["gain"].estimate == pytest.approx(40.0 * 2 / 3, abs=6.0)
 

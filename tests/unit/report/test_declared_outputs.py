@@ -57,8 +57,8 @@ def test_verdicts_are_in_every_file_and_come_first(written: tuple[Path, Findings
     assert [test["verdict"] for test in value["tests"]] == [test.verdict for test in findings.tests]
     assert value["tests"][3]["detectable"] is None
     page, markdown = ((folder / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
-    assert page.index('id="hypotheses"') < page.index('id="answers"') < page.index('id="figures"')
-    assert markdown.index("## Declared hypotheses") < markdown.index("## Answers")
+    assert page.index('id="hypotheses"') < page.index('id="scores"') < page.index('id="figures"')
+    assert markdown.index("## Declared hypotheses") < markdown.index("## Zero-shot scores")
     assert "gain &lt;falls&gt; with 50% &amp; size" in page
     for text in (page, markdown):
         assert LABEL in text.replace("&#39;", "'")

@@ -55,10 +55,11 @@ def test_systems_with_what_they_train(small: PlantedStudy, tmp_path: Path) -> No
     assert (rows["fuse"].parameters, rows["fuse"].non_embedding_parameters) == (200_000, 60_000)
     told = json.loads((tmp_path / "report" / "report.json").read_text())["sizes"]
     assert {row["system"]: row["trainable"] for row in told}["fuse"] == [9_000]
+    for file in ("tables/parameters.csv", "report.html"):
+        assert "4.3%" in (tmp_path / "report" / file).read_text()
     for file in ("report.md", "report.html"):
         text = (tmp_path / "report" / file).read_text()
         assert "Parameters of every system, and how many train" in text
-        assert "4.3%" in text
 
 
 def test_older_predictions_make_a_report_without(small: PlantedStudy, tmp_path: Path) -> None:

@@ -149,7 +149,7 @@ def test_one_sided_tests_only_where_declared(falling: Results) -> None:
 
 def test_three_seeds_use_a_joint_t_and_margins_the_fewest_degrees_of_freedom(falling: Results) -> None:
     plain = judged(falling, {"contrast": "gain", "over": {"variant": "full-ft"}, "each": "target"})
-    assert {row.adjustment for row in plain} == {"multivariate t"}
+    assert {row.adjustment for row in plain} == {"Holm, t with the fewest degrees of freedom"}
     margins = judged(
         falling,
         {"contrast": "noninferior", "of": "score", "a": "stack", "b": "full-ft", "margin": 1.0, "each": "backbone"},
@@ -157,7 +157,7 @@ def test_three_seeds_use_a_joint_t_and_margins_the_fewest_degrees_of_freedom(fal
     )
     assert all(row.p_not_inferior is not None for row in margins)
     exploratory = judged(falling, {"family": "exploratory", "contrast": "gain", "each": "target"})
-    assert {row.adjustment for row in exploratory} == {"Benjamini-Hochberg"}
+    assert {row.adjustment for row in exploratory} == {"Benjamini-Hochberg, t with the fewest degrees of freedom"}
 
 
 def test_two_seeds_withhold_families_but_not_single_tests(tmp_path: Path) -> None:

@@ -13,8 +13,11 @@ from xml.etree import ElementTree as ET
 import pytest
 from planted_study import PlantedStudy, plant
 
+from adapterxfer.report.cells import signed
+from adapterxfer.report.figures import draw_figures
+from adapterxfer.report.headline import headline
 from adapterxfer.report.model import SCHEMA, Findings
-from adapterxfer.report.page import SYNTHETIC_NOTE
+from adapterxfer.report.page import PANEL_LIMIT, SYNTHETIC_NOTE
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.writing import write_report
@@ -87,9 +90,34 @@ def test_page_is_well_formed_and_has_the_figures_inside(written: tuple[PlantedSt
     page = Page()
     page.feed((written[1] / "report.html").read_text(encoding="utf-8"))
     assert page.stack == []
-    assert page.tags.count("svg") == len(list((written[1] / "figures").glob("*.svg")))
+    drawn = {figure.name: figure for figure in draw_figures(written[2])}
+    shown = [panel.name for figure in drawn.values() if figure.shown for panel in figure.panels[:PANEL_LIMIT]]
+    assert page.tags.count("svg") == len(shown)
+    files = {path.stem for path in (written[1] / "figures").glob("*.svg")}
+    assert files == {panel.name for figure in drawn.values() for panel in figure.panels}
+    assert [name for name, figure in drawn.items() if figure.shown] == [
+        "gain-by-size", "forest", "gain-map", "variants-by-size", "by-language",
+    ]  # fmt: skip
     assert len(page.ids) == len(set(page.ids))
     assert "script" not in page.tags
+
+
+def test_the_first_lines_answer_with_numbers(written: tuple[PlantedStudy, Path, Findings]) -> None:
+    page, markdown = ((written[1] / name).read_text(encoding="utf-8") for name in ("report.html", "report.md"))
+    first = headline(written[2])
+    assert [row.variant for row in first.rows] == list(written[2].variants)
+    for effect in (effect for row in first.rows for effect in row.cells if effect is not None):
+        assert f"<b>{signed(effect.estimate)}</b>" in page
+        assert f"**{signed(effect.estimate)}**" in markdown
+    assert page.index(first.sentence.partition("(")[0]) < page.index('class="headline"') < page.index('id="scores"')
+    for text in (page, markdown):
+        said = re.sub(r'class="[^"]*"', "", text).partition("How it was computed</h2>")[0].partition("## How it was")[0]
+        assert "inconclusive" not in said
+        assert "trained models alone" not in said
+
+
+def test_a_pull_request_can_hold_the_markdown(written: tuple[PlantedStudy, Path, Findings]) -> None:
+    assert (written[1] / "report.md").stat().st_size < 40_000
 
 
 def test_page_refers_to_nothing_outside(written: tuple[PlantedStudy, Path, Findings]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from adapterxfer import statistics as st
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.families import WITHHELD, multivariate_t_p
+from adapterxfer.statistics.families import WITHHELD
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_over_items_step_down_lies_between_raw_and_holm(study) -> None:
 
 
 @pytest.mark.parametrize(("seeds", "adjustment"), [
-    ((1, 2), WITHHELD), ((1, 2, 3), "multivariate t"), ((1, 2, 3, 4, 5), "holm"),
+    ((1, 2), WITHHELD), ((1, 2, 3), "Holm, t with the fewest degrees of freedom"), ((1, 2, 3, 4, 5), "Holm"),
 ])  # fmt: skip
 def test_over_runs_the_rule_follows_the_number_of_seeds(study, seeds: tuple[int, ...], adjustment: str) -> None:
     table, replicates = study(seeds)
@@ -46,20 +46,36 @@ def test_over_runs_the_rule_follows_the_number_of_seeds(study, seeds: tuple[int,
         assert after.p_adjusted is None or after.p_adjusted >= before.p
 
 
-def test_multivariate_t_of_one_test_is_the_t_test(study) -> None:
-    table, replicates = study((1, 2, 3))
-    row = st.estimates(table, replicates, scope="items+runs")[4]
-    (adjusted,) = st.adjust_family([row], replicates, [4])
-    assert adjusted.p_adjusted == pytest.approx(row.p, abs=4 * np.sqrt(row.p * (1 - row.p) / 20_480) + 1e-4)
-
-
-def test_multivariate_t_takes_rounding_errors_for_zero(study) -> None:
+def test_few_runs_are_read_with_the_fewest_degrees_of_freedom_and_one_test_is_not_adjusted(study) -> None:
     table, replicates = study((1, 2, 3))
     rows = st.estimates(table, replicates, scope="items+runs")
-    equal, constant = (replace(rows[4], value=value, standard_error=0.0) for value in (3.6e-15, 5.0))
-    adjusted = multivariate_t_p([equal, constant], replicates, [4, 3])
-    assert adjusted[0] == 1.0
-    assert adjusted[1] < 0.001
+    fewest = min(row.df for row in rows)
+    read = [st.t_p(row.value, row.standard_error, fewest) for row in rows]
+    adjusted = [row.p_adjusted for row in st.adjust_family(rows, replicates)]
+    np.testing.assert_allclose(adjusted, st.adjust(read, "holm"))
+    (alone,) = st.adjust_family(rows[4:5], replicates, [4])
+    assert (alone.p_adjusted, alone.adjustment) == (rows[4].p, "one test")
+
+
+def member(p: float | None, df: float, *, runs: int = 2, moderated: bool = True, over_runs: bool = True) -> st.Member:
+    reading = st.Reading(2.0, 1.0, df)
+    return st.Member(p=p, readings=(reading,), runs=runs, over_runs=over_runs, moderated=moderated)
+
+
+def test_two_runs_are_withheld_unless_their_variance_is_moderated() -> None:
+    mixed = st.adjust_tests([member(0.01, 3.0), member(0.01, 9.0), member(0.01, 1.0, moderated=False)])
+    assert mixed[2] == (None, WITHHELD)
+    by_three = st.Reading(2.0, 1.0, 3.0).p()
+    assert [p for p, _ in mixed[:2]] == pytest.approx([2 * by_three, 2 * by_three])
+    own = st.Reading(2.0, 1.0, 4.0).p(), st.Reading(2.0, 1.0, 90.0).p()
+    five = [member(p, df, runs=5, moderated=False) for p, df in zip(own, (4.0, 90.0), strict=True)]
+    assert [p for p, _ in st.adjust_tests(five)] == pytest.approx([max(own), 2 * own[1]])
+
+
+def test_tests_without_a_p_value_do_not_count() -> None:
+    rows = st.adjust_tests([member(None, 3.0), member(0.2, 5.0)])
+    assert rows[0] == (None, "")
+    assert rows[1].p == pytest.approx(max(0.2, st.Reading(2.0, 1.0, 5.0).p()))
 
 
 def test_simultaneous_intervals_contain_the_pointwise_ones(study) -> None:

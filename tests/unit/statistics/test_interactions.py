@@ -136,16 +136,3 @@ def test_a_retained_share_needs_a_gain_to_retain() -> None:
     nothing = st.retained_share(found, 0, 2)
     assert (nothing.share, nothing.low) == (None, None)
     assert "includes 0" in nothing.reason
-
-
-def test_what_cannot_be_decided_is_said_before_training() -> None:
-    assert st.undecidable("items", seeds=1) == ()
-    assert "retraining" in st.undecidable("items+runs", seeds=1)[0]
-    assert "withheld" in st.undecidable("items+runs", seeds=2, tests=3)[0]
-    assert st.undecidable("items+runs", seeds=2, tests=1) == ()
-    assert st.undecidable("items+runs", seeds=3, tests=9) == ()
-    assert "one language" in st.undecidable("languages", seeds=5, languages=1)[0]
-    assert "three sizes" in st.undecidable("backbones", seeds=5, sizes=2)[0]
-    assert len(st.undecidable("backbones", seeds=5, sizes=1, slope=True)) == 2
-    with pytest.raises(StatisticsError, match="unknown"):
-        st.undecidable("planets", seeds=1)

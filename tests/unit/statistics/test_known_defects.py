@@ -163,7 +163,7 @@ def test_items_are_resampled_too_and_not_only_runs() -> None:
     (row,) = st.estimates(table, found, scope="items+runs")
     assert found.components.runs[0] == pytest.approx(0.0, abs=1e-20)
     assert row.standard_error == pytest.approx(100 * np.sqrt(2 / 9 / 59), rel=1e-9)
-    assert st.resample_runs(table, [cell("a")], resamples=999, seed=0).replicates.std() > 0.8 * row.standard_error
+    assert row.high - row.low > 3 * row.standard_error
 
 
 def test_as_many_items_are_drawn_as_there_are() -> None:

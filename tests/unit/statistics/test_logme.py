@@ -27,11 +27,11 @@ def largest(features: Any, target: Any) -> float:
     scale = float((features**2).sum() / len(features))
     for ratio in (-6.0, -2.0, 1.0, 4.0, 8.0):
         start = (np.log(scale) + ratio, -np.log(target.var() + 1e-3))
-        found = minimize(
+        search = minimize(
             lambda logs: -log_density(features, target, *np.exp(np.clip(logs, -40, 40))),
             start, method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-11, "maxiter": 4000, "maxfev": 4000},
         )  # fmt: skip
-        best = max(best, -float(found.fun))
+        best = max(best, -float(search.fun))
     return best / len(target)
 
 

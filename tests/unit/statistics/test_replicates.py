@@ -135,10 +135,3 @@ def test_ladder_from_the_same_replicates(study) -> None:
     assert mean[3].missing
     with pytest.raises(StatisticsError, match="the mean over languages"):
         found.ladder(2, languages=(4, 5, 6))
-
-
-def test_resampled_runs_answer_too(study) -> None:
-    table, found = study
-    both = st.resample_runs(table, found.contrasts[:2], resamples=300, seed=4)
-    assert isinstance(both, st.Replicates)
-    assert (both.standard_errors() > found.standard_errors()[:2]).all()

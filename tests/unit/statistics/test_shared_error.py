@@ -16,9 +16,18 @@ def parts_of(variances: list[float], *, runs: bool = True) -> st.Components:
     nothing = np.full(len(values), np.nan)
     ones = np.ones(len(values), dtype=np.int64)
     return st.Components(
-        values / 2, values, values, values if runs else nothing, np.full(len(values), 50.0), np.full(len(values), 8.0),
-        ones, ones, ones, ones, np.zeros(len(values), dtype=bool),
-    )  # fmt: skip
+        items=values / 2,
+        runs=values,
+        residual=values,
+        total=values if runs else nothing,
+        items_df=np.full(len(values), 50.0),
+        total_df=np.full(len(values), 8.0),
+        clusters=ones,
+        discordant=ones,
+        fewest_runs=ones,
+        most_runs=ones,
+        unequal_seeds=np.zeros(len(values), dtype=bool),
+    )
 
 
 def test_shared_error_is_the_covariance_of_two_languages() -> None:
@@ -39,12 +48,13 @@ def test_rung_over_languages_adds_what_is_shared(make_table, make_gain) -> None:
     replicates = st.resample(table, [st.macro(parts), *parts], resamples=99, seed=1)
     items, both = (st.estimates(table, replicates, scope=scope)[0] for scope in ("items", "items+runs"))
     effects = replicates.values[1:]
-    plain = st.rungs(items, both, effects, effects[:0], [])[2]
-    wide = st.rungs(items, both, effects, effects[:0], [], shared=st.Shared(4.0, 6.0))[2]
+    plain = st.rungs(items, both, by_language=effects, by_size=effects[:0], parameters=[])[2]
+    wide = st.rungs(items, both, by_language=effects, by_size=effects[:0], parameters=[], shared=st.Shared(4.0, 6.0))[2]
     spread = float(effects.var(ddof=1)) / len(effects)
     assert plain.standard_error == pytest.approx(math.sqrt(spread))
     assert wide.standard_error == pytest.approx(math.sqrt(spread + 4.0))
     assert wide.df == pytest.approx((spread + 4.0) ** 2 / (spread**2 / (len(effects) - 1) + 16.0 / 6.0))
-    same = st.rungs(items, both, np.full(len(effects), items.value), effects[:0], [])[2]
-    assert (same.standard_error, same.low, same.high) == (0.0, items.value, items.value)
+    equal = np.full(len(effects), items.value)
+    same = st.rungs(items, both, by_language=equal, by_size=effects[:0], parameters=[])[2]
+    assert (same.standard_error, same.low, same.high) == (0.0, both.low, both.high), "never narrower than runs"
     assert replace(plain, p=None).p is None

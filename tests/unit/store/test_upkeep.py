@@ -11,7 +11,7 @@ from store_fakes import commit, filled, make_stage, snapshot
 from adapterxfer.errors import StoreError
 from adapterxfer.store.failures import Failure
 from adapterxfer.store.overview import look
-from adapterxfer.store.redaction import HIDDEN, redact, redact_json
+from adapterxfer.store.redaction import HIDDEN, holds_token, redact, redact_json
 from adapterxfer.store.removal import find_garbage, remove
 from adapterxfer.store.store import Store
 
@@ -92,5 +92,8 @@ def test_secrets_never_reach_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "u:pass" not in written
     assert "abcdefghijklmnopqrst" not in written
     assert json.loads((folder / "stage.json").read_text())["result"] == {"note": f"by {HIDDEN}"}
-    assert redact("hf_" + "a" * 34) == HIDDEN
+    for token in ("hf_" + "a" * 34, "ghp_" + "b1" * 18, "sk-proj-" + "cD3" * 12, "AKIA" + "Q7" * 8):
+        assert redact(f"key {token}.") == f"key {HIDDEN}."
+        assert holds_token(token)
+    assert not holds_token("sk-train-of-a-very-long-name, https://user:password@host, AKIAB, hf_short")
     assert redact_json({"false-false": ["false-false", 3, None]}) == {"false-false": ["false-false", 3, None]}

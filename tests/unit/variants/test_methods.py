@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import state_fingerprint
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.capabilities import capabilities
 from adapterxfer.errors import VariantError
 from adapterxfer.variants import encoder, lowrank

@@ -1,0 +1,180 @@
+"""The answer of a study on one screen: a sentence with its numbers, and one table of variants.
+
+The three questions of a study are whether English intermediate training helps, how its gain changes with the size of
+the backbone, and whether adapters keep the gain. Every number here is an effect that the report judged; nothing is
+computed anew.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from adapterxfer.catalog.pair_kinds import kinds_in_order
+from adapterxfer.report.cells import signed
+from adapterxfer.report.model import Effect, Findings
+from adapterxfer.report.words import SIGNIFICANT, UNDECIDED, verdict_words
+
+ALL_PAIRS = "all pairs"
+PER_TENFOLD = "per tenfold parameters"
+AGAINST = "minus {against}'s gain"
+
+_KIND_PHRASES = {
+    "same kind": "with a task of the same kind as the target",
+    "other kind": "with a task of another kind than the target",
+    "several tasks": "on several tasks",
+    "no target training": "on targets that are not trained (retrieval)",
+}
+_KIND_COLUMNS = {
+    "same kind": "task of the same kind",
+    "other kind": "another kind",
+    "several tasks": "several tasks",
+    "no target training": "target not trained",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HeadlineRow:
+    """One variant: its verdict in a word, and an effect or nothing for each column."""
+
+    variant: str
+    verdict: str
+    cells: tuple[Effect | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """The first screen of a report.
+
+    Attributes:
+        sentence: the answer with its numbers; empty where there is nothing to compare.
+        columns: what the numbers of the table are, in points.
+        rows: one for each variant that has a gain.
+    """
+
+    sentence: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[HeadlineRow, ...] = ()
+
+
+def headline(findings: Findings) -> Headline:
+    """The answer of a study; without a gain, only a sentence that says so."""
+    over_sizes = [e for e in findings.effects if not e.intermediate and e.group_kind == "zero-shot"]
+    gains = [e for e in over_sizes if e.kind == "gain" and not e.backbone]
+    trends = [e for e in over_sizes if e.kind == "trend" and not e.pair_kind]
+    kept = [e for e in over_sizes if e.kind == "gain kept" and not e.backbone]
+    if not gains:
+        return Headline(_nothing(findings))
+    kinds = kinds_in_order(e.pair_kind for e in gains)
+    columns: dict[str, list[Effect]] = {
+        _KIND_COLUMNS[kind]: [e for e in gains if e.pair_kind == kind] for kind in kinds
+    } or {ALL_PAIRS: gains}
+    if trends:
+        columns[PER_TENFOLD] = trends
+    if kept:
+        columns[AGAINST.format(against=kept[0].against)] = kept
+    main = {e.variant: e for e in gains if not e.pair_kind}
+    rows = []
+    for variant in findings.variants:
+        cells = tuple(next((e for e in effects if e.variant == variant), None) for effects in columns.values())
+        if any(cells):
+            overall = main.get(variant)
+            rows.append(HeadlineRow(variant, verdict_words(overall) if overall else "", cells))
+    return Headline(_sentence(findings, gains, trends, kept), tuple(columns), tuple(rows))
+
+
+def _sentence(findings: Findings, gains: Sequence[Effect], trends: Sequence[Effect], kept: Sequence[Effect]) -> str:
+    """What is decided first, then what is not, each with its numbers."""
+    parts = [_help(gains)]
+    if trends:
+        parts.append(
+            _clause(
+                trends,
+                up="per tenfold parameters the gain rises",
+                down="per tenfold parameters the gain falls",
+                open_="how the gain changes per tenfold parameters is",
+            )
+        )
+    if kept:
+        against = kept[0].against
+        parts.append(
+            _clause(
+                kept,
+                up=f"adapters gain more than {against}",
+                down=f"adapters gain less than {against}",
+                open_=f"whether adapters keep {against}'s gain is",
+            )
+        )
+    text = "; ".join(parts)
+    seeds = len(findings.seeds)
+    if not any(decided(e) for e in (*gains, *trends, *kept)):
+        smallest = sorted(e.detectable for e in gains if not e.pair_kind and math.isfinite(e.detectable))
+        if smallest:
+            bounds = dict.fromkeys(f"{value:.1f}" for value in (smallest[0], smallest[-1]))
+            text += (
+                f". With {seeds} seed{'s' if seeds != 1 else ''} the smallest mean gain we would find is "
+                f"{' to '.join(bounds)} points"
+            )
+    return f"{text[0].upper()}{text[1:]} (mean differences in points)."
+
+
+def _help(gains: Sequence[Effect]) -> str:
+    """Whether an intermediate task helps: the mean over all pairs with a trained target, then every decided kind."""
+    what = "English intermediate training"
+    main = [e for e in gains if not e.pair_kind]
+    clauses = [
+        _clause(
+            main,
+            up=f"{what} raises zero-shot scores",
+            down=f"{what} lowers zero-shot scores",
+            open_=f"whether {what} raises zero-shot scores is",
+        )
+    ]
+    for kind in kinds_in_order(e.pair_kind for e in gains):
+        effects = [e for e in gains if e.pair_kind == kind]
+        if any(e.verdict == SIGNIFICANT for e in effects):
+            where = _KIND_PHRASES[kind]
+            clauses.append(_clause(effects, up=f"{where} it raises them", down=f"{where} it lowers them", open_=""))
+    return ", but ".join(clause for clause in clauses if clause)
+
+
+def _clause(effects: Sequence[Effect], *, up: str, down: str, open_: str) -> str:
+    """``... raises scores with full-ft (+5.1), undecided with stack (+4.6)``."""
+    texts = [
+        f"{words} with {_listed(chosen)}"
+        for words, chosen in (
+            (up, [e for e in effects if e.verdict == SIGNIFICANT and e.estimate > 0]),
+            (down, [e for e in effects if e.verdict == SIGNIFICANT and e.estimate <= 0]),
+        )
+        if chosen
+    ]
+    same = [e for e in effects if e.verdict == "equivalent"]
+    if same:
+        texts.append(f"with {_listed(same)} the difference is smaller than {same[0].margin:g} points")
+    rest = [e for e in effects if e.verdict == UNDECIDED]
+    if rest:
+        texts.append(f"{'' if texts else open_} undecided with {_listed(rest)}".strip())
+    return ", ".join(texts)
+
+
+def _listed(effects: Sequence[Effect]) -> str:
+    """``full-ft (+5.1) and stack (+4.6)``, in points."""
+    names = [f"{e.variant} ({signed(e.estimate)})" for e in effects]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def decided(effect: Effect) -> bool:
+    """Whether a difference, or its absence, was shown."""
+    return effect.verdict != UNDECIDED
+
+
+def _nothing(findings: Findings) -> str:
+    """A study without a pair of cells to compare: its best scores, or what is missing."""
+    scores = [s for s in findings.scores if s.group_kind == "zero-shot" and not s.control and not s.repeated]
+    if not scores:
+        return "Nothing is finished yet."
+    best: Callable[[str], float] = lambda target: max(s.score for s in scores if s.target == target)  # noqa: E731
+    targets = list(dict.fromkeys(s.target for s in scores))
+    listed = ", ".join(f"{target} {best(target):.1f}" for target in targets[:4])
+    return f"No system with and without an intermediate task to compare yet. Best zero-shot scores: {listed}."

@@ -1,0 +1,43 @@
+"""The words a reader meets for verdicts; files for programs keep the fixed vocabulary of `declared.Outcome`."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from adapterxfer.report.declared import Outcome
+from adapterxfer.report.model import MODELS_ONLY
+
+SIGNIFICANT: Outcome = "difference found"
+UNDECIDED: Outcome = "inconclusive"
+
+THESE_MODELS = "holds for these models; retraining might change it"
+"""What readers meet for `model.MODELS_ONLY`."""
+
+SMALLEST_EFFECT = "smallest effect we would find"
+"""What readers meet for the minimum detectable effect (power 0.8)."""
+
+_WORDS: dict[str, str] = {
+    SIGNIFICANT: "significant",
+    UNDECIDED: "undecided",
+    "equivalent": "equal",
+    MODELS_ONLY: THESE_MODELS,
+}
+
+
+class HasVerdict(Protocol):
+    """An effect or a declared test."""
+
+    @property
+    def verdict(self) -> str:
+        """One of `declared.Outcome`."""
+        ...
+
+
+def outcome_words(outcome: str) -> str:
+    """``significant``, ``undecided`` or ``equal``, or the words of a remark; other texts as they are."""
+    return _WORDS.get(outcome, outcome)
+
+
+def verdict_words(effect: HasVerdict) -> str:
+    """The verdict of an effect in the page's words."""
+    return outcome_words(effect.verdict)

@@ -1,0 +1,136 @@
+"""Every script runs to its end, in the smallest size it has; other folders test what some of them compute."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+SCRIPTS = ROOT / "scripts"
+Load = Callable[[str], ModuleType]
+
+ELSEWHERE = {
+    "benchmark_statistics": "tests/simulation/test_scripts.py",
+    "benchmark_training": "tests/unit/training/test_usual_trainers.py",
+    "example_card_studies": "tests/unit/scripts/test_scripts_run.py",
+    "list_benchmarks": "tests/unit/house/test_benchmarks.py",
+    "make_world": "tests/unit/scripts/test_make_world.py",
+    "memory_trace": "tests/unit/variants/test_memory_trace.py",
+    "planted_effects": "tests/simulation/test_planted_effects.py",
+    "significance_report": "tests/unit/report/test_score_files.py",
+    "simulate_coverage": "tests/simulation/test_scripts.py",
+    "soak_processes": "tests/unit/scripts/test_scripts_run.py",
+}
+"""Script -> the test file that runs it; those that are not named here have a test ``test_NAME`` below."""
+
+
+def run(name: str, *arguments: str) -> str:
+    """Standard output of a script in a process of its own, where this is how it works; it must end with 0."""
+    command = [sys.executable, str(SCRIPTS / f"{name}.py"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_every_script_is_run_by_a_test() -> None:
+    names = {path.stem for path in SCRIPTS.glob("*.py")}
+    assert set(ELSEWHERE) <= names, "a test of a script that is gone"
+    here = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    assert names - set(ELSEWHERE) <= here, f"no test runs {sorted(names - set(ELSEWHERE) - here)}"
+    for name, path in ELSEWHERE.items():
+        assert name in (ROOT / path).read_text(encoding="utf-8"), f"{path} does not name {name}"
+
+
+def test_benchmark_engines() -> None:
+    (line,) = run("benchmark_engines", "--engines", "inline", "--stages", "3", "--jobs", "1").splitlines()
+    row = json.loads(line)
+    assert (row["engine"], row["stages"], row["finished"]) == ("inline", 3, 3)
+    assert row["overhead_ms_per_stage"] > 0
+
+
+def test_benchmark_score() -> None:
+    pytest.importorskip("seqeval")
+    seconds = json.loads(run("benchmark_score", "--share", "0.01", "--resamples", "20", "--json"))
+    assert seconds
+
+
+@pytest.mark.slow
+def test_soak_kill() -> None:
+    """One kill of a study of stages that write a few bytes; `soak_processes` looks for its processes."""
+    last = run("soak_kill", "--kills", "1", "--small", "--hollow", "--longest", "0.5").splitlines()[-1]
+    report = json.loads(last)
+    assert sum(report["kills"].values()) == 1
+    assert report["stages"] == 16
+    assert report["problems"] == 0
+
+
+@pytest.mark.slow
+def test_soak_resume() -> None:
+    report = json.loads(run("soak_resume", "--kills", "1", "--steps", "6").splitlines()[-1])
+    assert sum(report["kills"].values()) == 1
+    assert report["problems"] == 0
+
+
+def test_table_assertions(script: Load) -> None:
+    assert "# What is asserted of every model" in script("table_assertions").page()
+
+
+def test_table_memory(script: Load, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    module = script("table_memory")
+    monkeypatch.setattr(module, "SHAPES", {"tiny": module.Shape(32, 2, 2, 64)})
+    monkeypatch.setattr(module, "VOCABULARY", 60)
+    monkeypatch.setattr(module, "VARIANTS", (("fuse", 2),))
+    assert module.main(["--backbones", "tiny", "--reduction", "4"]) == 0
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| tiny")]
+    assert [row.split(" | ")[1] for row in rows] == ["fuse of 2"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="asks Linux for resident memory")
+def test_measure_memory(script: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = script("measure_memory")
+    counted = module.counted
+    monkeypatch.setattr(counted, "SHAPES", {"tiny": counted.Shape(64, 2, 2, 128)})
+    monkeypatch.setattr(counted, "VOCABULARY", 2000)
+    row = module.measure("tiny", "stack", 2, 2, recompute=False)
+    assert row["measured"] > 0
+    lines = module.table([row])
+    assert len(lines) == 3
+    assert lines[-1].startswith("| tiny | stack | 2 x 128 |")
+
+
+def test_variant_sizes(script: Load, capsys: pytest.CaptureFixture[str]) -> None:
+    script("variant_sizes").main()
+    assert capsys.readouterr().out.rstrip("\n") == (ROOT / "docs" / "sizes.md").read_text(encoding="utf-8").rstrip("\n")
+
+
+def test_make_example_cards(script: Load, tmp_path: Path) -> None:
+    """The texts of one card again; its study is in `example_card_studies`."""
+    module = script("make_example_cards")
+    stored = ROOT / "docs" / "cards" / "quickstart"
+    card = tmp_path / "quickstart"
+    card.mkdir()
+    for name in ("bundle.json", "results.json"):
+        (card / name).write_bytes((stored / name).read_bytes())
+    module.main(["quickstart", "--render", "--out", str(tmp_path)])
+    assert (card / "README.md").read_bytes() == (stored / "README.md").read_bytes()
+
+
+def test_choose_rates(script: Load, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = tmp_path / "rates.yaml"
+    recipe.write_text(
+        "recipe: 1\nname: rates\nbackbones: [world-nano]\nintermediate_tasks: [none]\ntarget_tasks: [world-xnli]\n"
+        "variants: [full-ft]\nseeds: [1]\ncontrols: false\n"
+        "train: {default: {batch_size: 4, steps: 2, max_length: 32}}\n"
+        "tasks: {world-xnli: {train_examples: 16, dev_examples: 8, test_examples: 8}}\n",
+        encoding="utf-8",
+    )
+    arguments = [str(recipe), "--mode", "full-ft", "--rates", "1e-3", "1e-2", "--store", str(tmp_path / "store")]
+    assert script("choose_rates").main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert [line.split(":")[0] for line in printed.splitlines() if ": mean " in line] == ["1e-3", "1e-2"]
