@@ -92,9 +92,9 @@ def families(findings: Findings) -> Table:
         Column("family"),
         Column("tests", "count"),
         Column("adjusted by"),
-        Column("difference found", "count"),
+        Column("significant", "count"),
         Column("equivalent", "count"),
-        Column("inconclusive", "count"),
+        Column("undecided", "count"),
     )
     rows = tuple(
         (f.family, f.tests, f.adjustment, f.found, f.equivalent, f.inconclusive)

@@ -21,4 +21,4 @@ def planted(tmp_path: Path) -> PlantedStudy:
 @pytest.fixture
 def null_study(tmp_path: Path) -> PlantedStudy:
     """nli changes nothing."""
-    return plant(tmp_path, lambda *_: 0.0)
+    return plant(tmp_path, lambda *_: 0.0, seeds=(1, 2, 3))
