@@ -21,6 +21,8 @@ COMPONENTS = "components"
 def component_claims(select: Selector) -> list[Claim]:
     """The gain of every variant on every target: no verdict is shown of these, only where their uncertainty is from."""
     study = select.study
+    if not study.arms:
+        return []
     asked = Hypothesis(
         id=COMPONENTS,
         text="Gain",
@@ -29,7 +31,7 @@ def component_claims(select: Selector) -> list[Claim]:
         over=Selection(variant=tuple(arm.label for arm in study.arms), target=study.targets),
         each=("variant", "target"),
     )
-    built = ClaimBuilder(select, asked).claims() if study.arms else ()
+    built = ClaimBuilder(select, asked).claims()
     return [replace(claim, subject=_on_target(claim)) for claim in built if claim.contrast is not None]
 
 
