@@ -41,7 +41,7 @@ FEWEST_LENDERS = 7
 """As in `statistics.moderation`, which a check that starts fast cannot load; a test holds the two together."""
 
 CHOSEN_RUNS = 3
-"""Seeds that a choice needs: with two, the single judged value of each has no spread to estimate."""
+"""Seeds that a choice needs: one to choose by and two to judge, whose spread is the error over runs."""
 
 _Z_EQUIVALENCE = 1.645 + 1.282
 """Normal quantiles of a one-sided 5 % test and of 80 % power where both sides can fail."""
@@ -232,9 +232,7 @@ class _Asked:
         if seeds == 1:
             yield "one seed says nothing about retraining: add seeds, or declare scope: items"
         elif asked.contrast == "chosen" and seeds < CHOSEN_RUNS:
-            yield (
-                f"a choice is made on all seeds but one and judged on that one, so it needs {CHOSEN_RUNS} seeds or more"
-            )
+            yield (f"a task is chosen on some seeds and judged on two others or more: it needs {CHOSEN_RUNS} seeds")
         elif seeds == 2 and tests_in_family > 1 and not self._moderated():
             yield (
                 f"two seeds and {tests_in_family} tests in family '{asked.family}', whose run variance no other gains "

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from adapterxfer.catalog import base_target, target_under
 from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
-from adapterxfer.report.cells import signed
+from adapterxfer.report.choosing import Chooser
 from adapterxfer.report.selection import (
     CELL_AXES,
     Narrowed,
@@ -24,8 +22,6 @@ from adapterxfer.report.selection import (
 )
 from adapterxfer.report.study import Study
 from adapterxfer.statistics import Contrast, macro, slope
-
-RELATIVE_SCALES = ("logit", "log-error")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +98,7 @@ class ClaimBuilder:
         self.asked = asked
         self.select = select
         self.ladder = ladder
+        self.chooser = Chooser(select.study, asked, select)
 
     def claims(self) -> Iterator[Claim]:
         """One claim per combination of the axes in `each`."""
@@ -317,54 +314,13 @@ class ClaimBuilder:
         )
 
     def _chosen(self, narrowed: Narrowed, codes: tuple[str, ...] | None) -> _Built:
-        """Mean gain of the intermediate task chosen for each target."""
-        chosen = self._choices(narrowed)
-        numbers = self.select.numbers(self.select.axes(self.asked, Selection(), narrowed), self.asked.of, codes=codes)
-        kept = {key: c for key, c in numbers.items() if chosen.get(key.target, ("",))[0] == key.intermediate}
-        if not kept:
-            raise NothingSelected("no finished cell of a chosen intermediate task")
-        by_target = average(kept, ("variant", "backbone"))
-        return _Built(macro(list(by_target.values())), pairs=len(by_target))
-
-    def _choices(self, narrowed: Narrowed) -> dict[str, tuple[str, float, int]]:
-        """Target -> the intermediate task with the highest mean gain in the source language, that gain, of how many.
-
-        Raises:
-            NothingSelected: no target has a test set in the source language.
-        """
-        groups = [group for listed in self.study.groups.values() for group in listed if group.kind == "source"]
-        sources = tuple(sorted({code for group in groups for code in group.languages}))
-        axes = {**self.select.axes(self.asked, Selection(), narrowed), "language": sources}
-        for axis in ("family", "resource"):
-            axes.pop(axis, None)
-        if self.asked.choose_by is not None:
-            targets = axes.get("target", self.study.targets)
-            axes["target"] = tuple(target_under(name, self.asked.choose_by) for name in targets)
-        gains: dict[str, dict[str, list[float]]] = {}
-        for key, contrast in self.select.numbers(axes, self.asked.of).items():
-            value = math.fsum(weight * self.study.table.score(cell) for cell, weight in contrast.terms.items())
-            gains.setdefault(base_target(key.target), {}).setdefault(key.intermediate, []).append(value)
-        if not gains:
-            on = "development data" if self.asked.choose_by else "test items"
-            raise NothingSelected(f"no scores on {on} of the source language to choose the intermediate task by")
-        found = {}
-        for target, by_task in gains.items():
-            means = {name: math.fsum(values) / len(values) for name, values in by_task.items()}
-            best = max(means, key=lambda name: means[name])
-            found[target] = (best, means[best], len(means))
-        return found
+        contrast, pairs = self.chooser.mean_gain(self.select.axes(self.asked, Selection(), narrowed), codes)
+        return _Built(contrast, pairs=pairs)
 
     def _note(self, narrowed: Narrowed) -> str:
         if self.asked.contrast != "chosen":
             return ""
-        chosen = self._choices(narrowed).items()
-        parts = [f"{name} for {target} ({signed(value)}, of {count})" for target, (name, value, count) in chosen]
-        if self.asked.choose_by is not None:
-            return f"Chosen by the gain on development data of the source language: {', '.join(parts)}."
-        return (
-            f"Chosen by the gain on test items of the source language: {', '.join(parts)}. The languages that are "
-            "judged had no part in the choice, but parallel test sets share their items with it."
-        )
+        return self.chooser.note(self.select.axes(self.asked, Selection(), narrowed))
 
     def _absent(self, narrowed: Narrowed) -> str:
         """What the hypothesis names although no finished cell has it, so that a mean is over less than declared."""

@@ -162,30 +162,6 @@ def moderated(
     return replace(replicates, components=parts), pools
 
 
-def over_items(item: Evidence) -> Evidence:
-    """The same test for the trained models as they are: over new test items only."""
-    row = item.items
-    reading = Reading(row.value, row.standard_error, row.df, row.alternative)
-    return replace(
-        item,
-        scope="items",
-        value=row.value,
-        standard_error=row.standard_error,
-        df=row.df,
-        low=row.low,
-        high=row.high,
-        p=row.p,
-        readings=(reading,) if row.interval == "t" else (),
-        moderated=False,
-        resampled=row.resampled,
-        withheld="",
-        p_equivalent=None,
-        p_not_inferior=None,
-        p_adjusted=None,
-        adjustment="",
-    )
-
-
 def _columns(claims: Sequence[Claim]) -> list[int]:
     """Number of the first contrast of every claim among those of all."""
     widths = [1 + len(c.languages) + len(c.sizes) + len(c.parts) + len(c.on_scales) for c in claims]
@@ -218,6 +194,30 @@ def gather(
         _Gatherer(replicates, claim, column, rows=rows, level=level, pool=pools.get(column)).evidence()
         for claim, column in zip(claims, _columns(claims), strict=True)
     ]
+
+
+def over_items(item: Evidence) -> Evidence:
+    """The same test for the trained models as they are: over new test items only."""
+    row = item.items
+    reading = Reading(row.value, row.standard_error, row.df, row.alternative)
+    return replace(
+        item,
+        scope="items",
+        value=row.value,
+        standard_error=row.standard_error,
+        df=row.df,
+        low=row.low,
+        high=row.high,
+        p=row.p,
+        readings=(reading,) if row.interval == "t" else (),
+        moderated=False,
+        resampled=row.resampled,
+        withheld="",
+        p_equivalent=None,
+        p_not_inferior=None,
+        p_adjusted=None,
+        adjustment="",
+    )
 
 
 def _side(claim: Claim) -> Alternative:

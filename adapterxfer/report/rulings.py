@@ -44,6 +44,8 @@ class Numbers(Generic[Value]):
     def find(self, contrast: Contrast) -> tuple[Value, float] | None:
         """The value of a number, and -1 where it was put in with its sides exchanged."""
         for known, value in self._by_cells.get(frozenset(contrast.terms), ()):
+            if (known.scale, known.seeds) != (contrast.scale, contrast.seeds):
+                continue
             for sign in (1.0, -1.0):
                 terms = known.terms
                 if all(abs(weight - sign * terms[cell]) < SAME_WEIGHT for cell, weight in contrast.terms.items()):

@@ -13,7 +13,7 @@ from adapterxfer.report.cells import FULL, NONE, RESOURCE_ORDER, Cell, Language,
 from adapterxfer.report.model import GroupKind
 from adapterxfer.report.reading import Frame
 from adapterxfer.report.results import Results, TargetResults
-from adapterxfer.statistics import CellCounts, Metric, ScoreTable, System, build_table
+from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table
 
 GOLD_COLUMNS = ("total", "gold_spans")
 """Count columns that depend on the gold data only: they must agree between systems."""
@@ -133,7 +133,7 @@ def build_study(results: Results) -> Study:
     systems: dict[tuple[str, str, str, str], System] = {}
     controls: dict[tuple[str, str, str], System] = {}
     counts: list[CellCounts] = []
-    metrics: dict[str, Metric] = {}
+    metrics: dict[str, SumScore] = {}
     groups: dict[str, tuple[Group, ...]] = {}
     shown: dict[tuple[System, str], str] = {}
     for target, data, metric in _measures(results):
@@ -236,14 +236,14 @@ def tiers_to_compare(names: tuple[str, ...]) -> tuple[str, str] | None:
     return (known[0], known[-1]) if len(known) >= 2 else None
 
 
-def _measures(results: Results) -> Iterator[tuple[str, TargetResults, Metric]]:
+def _measures(results: Results) -> Iterator[tuple[str, TargetResults, SumScore]]:
     """Every target with its metric, then again with each score of secondary interest."""
     for target in results.targets:
         data = results.target(target)
         gold = tuple(index for index, name in enumerate(data.metric.columns) if name in GOLD_COLUMNS)
-        yield target, data, Metric(target, data.metric.score, gold_columns=gold)
+        yield target, data, SumScore(target, data.metric.score, gold_columns=gold)
         for name, score in () if is_other_evaluation(target) else data.metric.extra_scores.items():
-            yield f"{target} ({SCORE_NAMES.get(name, name)})", data, Metric(name, score, gold_columns=gold)
+            yield f"{target} ({SCORE_NAMES.get(name, name)})", data, SumScore(name, score, gold_columns=gold)
 
 
 def _by_files(data: TargetResults) -> dict[tuple[str, ...], list[list[Cell]]]:

@@ -23,11 +23,9 @@ Sum = Callable[[int, Tensor, Tensor, Norm], Tensor]
 ``(batch, seq, hidden)``."""
 
 Linear = Callable[[int, str, nn.Linear, Tensor], Tensor]
-"""``(layer, role, the linear map, its input) -> its changed output``; roles are those of `LINEAR_ROLES`."""
+"""``(layer, role, the linear map, its input) -> its changed output``.
 
-LINEAR_ROLES = ("query", "key", "value", "ffn_out")
-"""Linear maps that methods of the LoRA family may change. Architectures with one map for all three attention inputs
-have the role ``qkv`` instead."""
+Roles are ``query``, ``key``, ``value`` and ``ffn_out``, and ``qkv`` where one map serves all three attention inputs."""
 
 
 @dataclass(frozen=True, slots=True)

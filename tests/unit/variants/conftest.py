@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
+
+sys.path.append(str(Path(__file__).parent))  # merged_oracle
 
 from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
