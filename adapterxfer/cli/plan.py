@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from adapterxfer.cli.console import count, duration, say, say_json, say_table
+from adapterxfer.cli.console import complain, count, duration, say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
 from adapterxfer.plan import Plan
 from adapterxfer.plan.estimate import KindEstimate, estimate
@@ -23,9 +23,10 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print one row per stage kind, and everything that stands in the way of a run."""
     plan = read_plan(arguments)
     rows = estimate(plan, Store(arguments.store))
+    code = 0 if plan.unfit is None else plan.unfit.exit_code
     if arguments.json:
         say_json(as_json(plan, rows))
-        return 0
+        return code
     say(f"{plan.recipe.name}: {count(len(plan.stages), 'stage')}, {count(len(plan.cells), 'cell')}")
     say_table(
         ["stage", "count", "done", "ready", "waiting", "estimate", "basis"],
@@ -42,7 +43,7 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         say("cost in time unknown: give tokens_per_second for the backbones, or run a part first")
     say_obstacles(plan)
-    return 0
+    return code
 
 
 def say_obstacles(plan: Plan) -> None:
@@ -64,7 +65,9 @@ def say_obstacles(plan: Plan) -> None:
     if plan.needs_measurement:
         say("the token budget is measured when the run starts; stages that depend on it have provisional keys")
     if plan.missing_data is not None:
-        say(f"original files are missing; keys are provisional\n{plan.missing_data}")
+        say(f"files are missing; keys are provisional\n{plan.missing_data}")
+    if plan.unfit is not None:
+        complain(str(plan.unfit))
 
 
 def published_lines(plan: Plan) -> list[str]:
@@ -105,4 +108,5 @@ def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
         "needs_measurement": plan.needs_measurement,
         "published": published_lines(plan),
         "missing_data": plan.missing_data.what if plan.missing_data else None,
+        "unfit": plan.unfit.what if plan.unfit else None,
     }

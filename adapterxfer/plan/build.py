@@ -16,7 +16,9 @@ from adapterxfer.catalog import (
     oracle_label,
     overlaps,
 )
+from adapterxfer.errors import joined
 from adapterxfer.plan.cells import CONTROL, Cell
+from adapterxfer.plan.limits import length_problems
 from adapterxfer.plan.model import Plan, Refusal
 from adapterxfer.plan.report_stage import add_report
 from adapterxfer.plan.select import Selection
@@ -62,7 +64,8 @@ def build_plan(recipe: Recipe, *, only: Sequence[str] = (), sources: Sources | N
         refused=tuple(builder.refused),
         excluded=dict(builder.selection.excluded),
         needs_measurement=any("measure" in stage.resources for stage in bench.stages.values()),
-        missing_data=bench.sources.missing or bench.backbones.missing,
+        missing_data=joined([*([bench.sources.missing] if bench.sources.missing else []), *bench.backbones.missing]),
+        unfit=joined([*bench.backbones.unfit, *length_problems(recipe, bench.backbones, bench.stages.values())]),
     )
 
 

@@ -207,6 +207,12 @@ def _sources(recipe: Recipe) -> list[tuple[Path, str]]:
             found.append(
                 (("backbone_sources", name), "the catalogue knows no repository of this name: add hub: ORG/NAME")
             )
+        if source.dtype != "float32" and name in recipe.backbones:
+            message = (
+                f"weights in {source.dtype} do not go with heads and adapters in float32: leave dtype out; "
+                "train: {default: {dtype: bf16}} computes in bfloat16 on weights in float32"
+            )
+            found.append((("backbone_sources", name, "dtype"), message))
     return found
 
 
