@@ -13,8 +13,8 @@ from adapterxfer.recipe.yaml_core import Document, parse_yaml
 def include_layouts(document: Document, source: str) -> None:
     """Read the file that ``layouts`` names into the options of the tasks it describes; what the recipe says wins.
 
-    The file is looked up beside the recipe, then in the current folder, as files of hypotheses are. It may describe more
-    tasks than the recipe uses: it belongs to a folder of data, not to a recipe.
+    The file is looked up beside the recipe, then in the current folder, as files of hypotheses are. It may describe
+    more tasks than the recipe uses: it belongs to a folder of data, not to a recipe.
     """
     if not isinstance(document.value, dict) or "layouts" not in document.value:
         return
