@@ -55,7 +55,8 @@ def list_files(root: Path) -> list[str]:
     """
     if not root.is_dir():
         raise DataError(
-            f"data_root: no folder '{root}'", fix="give the folder of the original files: --set data_root=PATH"
+            f"data_root: no folder '{root}'",
+            fix="give the folder of the original files: --set data_root=PATH, or --data-root PATH of `data check`",
         )
     found: list[str] = []
     for folder, below, names in os.walk(root):

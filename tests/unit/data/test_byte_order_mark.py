@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from adapterxfer.data.files import HashCache, file_sha256, has_mark, open_text
 from adapterxfer.data.tagged import read_masakhaner, read_panx, read_udpos
+from adapterxfer.errors import DataError
 
 PACK = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress}
 WORD = "1\tMara\tMara\tPROPN\t_\t_\t0\troot\t_\t_\n\n"
@@ -48,6 +49,23 @@ def test_a_hash_remembered_with_the_mark_is_not_used(tmp_path: Path) -> None:
     assert hashes.sha256(path) == hashlib.sha256(b"text").hexdigest()
     hashes.save()
     assert HashCache(cache).sha256(path) == hashlib.sha256(b"text").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("reader", "content", "reason"),
+    [
+        (read_masakhaner, "Mara B-PER\nleft\n\n", ":2: 'left' has no tag; expected a word, a space and a tag"),
+        (read_masakhaner, "Mara\nleft O\n\n", ":1: 'Mara' has no tag; expected a word, a space and a tag"),
+        (read_panx, "de:Mara\tB-PER\nde:left\n\n", ":2: 'de:left' has no tag; expected a word, a tab and a tag"),
+        (read_panx, "de:Mara\nde:left\n\n", ":1: 'de:Mara' has no tag; XTREME's download folder"),
+    ],
+)
+def test_a_line_without_a_tag_is_blamed_on_what_is_wrong(tmp_path: Path, reader, content: str, reason: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "test"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(DataError) as caught:
+        reader([path], "de", Counter())
+    assert reason in caught.value.what
 
 
 @pytest.mark.parametrize(
