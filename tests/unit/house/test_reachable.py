@@ -160,7 +160,8 @@ def test_every_definition_is_reached() -> None:
 
 def test_the_walk_sees_what_nobody_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "room.py").write_text(
-        "register(built)\n\ndef built(): ...\n\nLIMIT: Size = 3\nSize = int\nUNUSED = 4\n\ndef used():\n    return Kept().method() + LIMIT\n\n"
+        "register(built)\n\ndef built(): ...\n\nLIMIT: Size = 3\nSize = int\nUNUSED = 4\n\n"
+        "def used():\n    return Kept().method() + LIMIT\n\n"
         "def dead():\n    return only_from_dead()\n\ndef only_from_dead(): ...\n\n"
         "class Kept:\n    def __len__(self): return helper()\n    def method(self): ...\n    def lost(self): ...\n\n"
         "def helper(): ...\n\ndef served(): ...\n\nclass Hook(Library):\n    def called_back(self): ...\n",
