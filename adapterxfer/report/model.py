@@ -212,6 +212,7 @@ class TargetFacts:
     examples: int
     clusters: int
     parallel: bool
+    grouping: str
     gold_fingerprint: str
 
 
