@@ -87,6 +87,10 @@ class RecipeError(AdapterxferError):
         self.problems = tuple(sorted(problems))
 
 
+class CatalogueError(AdapterxferError):
+    """An entry of the catalogue lacks a part, or two entries contradict each other."""
+
+
 class DataError(AdapterxferError):
     """Data are missing, damaged, or not what the catalogue says they are."""
 

@@ -121,8 +121,5 @@ def axes_of(recipe: Recipe) -> dict[str, list[Any]]:
 
 
 def unavailable(plan: Plan) -> dict[str, list[str]]:
-    """Kind -> names of the recipe that cannot run: without a source, or not in this version."""
-    kinds: dict[str, list[str]] = {}
-    for kind, name in plan.unavailable:
-        kinds.setdefault(kind, []).append(name)
-    return kinds
+    """Backbones of the recipe that have no source, under ``backbone``; empty where all have one."""
+    return {"backbone": list(plan.unavailable)} if plan.unavailable else {}

@@ -48,9 +48,9 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def say_obstacles(plan: Plan) -> None:
     """Print what will not run, and why."""
-    for (kind, name), cells in plan.unavailable.items():
-        say(f"{NO_SOURCE if kind == 'backbone' else 'not available'}: {kind} {name} ({count(cells, 'cell')})")
-    if any(kind == "backbone" for kind, _ in plan.unavailable):
+    for name, cells in plan.unavailable.items():
+        say(f"{NO_SOURCE}: backbone {name} ({count(cells, 'cell')})")
+    if plan.unavailable:
         say(f"  {NAME_SOURCE}")
     reasons: dict[str, list[str]] = {}
     for refusal in plan.refused:
@@ -92,9 +92,7 @@ def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
         "stages": len(plan.stages),
         "cells": len(plan.cells),
         "kinds": [row.as_json() for row in rows],
-        "unavailable": [
-            {"kind": kind, "name": name, "cells": cells} for (kind, name), cells in plan.unavailable.items()
-        ],
+        "unavailable": [{"kind": "backbone", "name": name, "cells": cells} for name, cells in plan.unavailable.items()],
         "refused": [
             {
                 "variant": entry.variant,
