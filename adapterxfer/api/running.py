@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.api.earlier import earlier_looks
 from adapterxfer.plan import Plan, build_plan
 from adapterxfer.plan.backbones import backbone_folders
 from adapterxfer.recipe import Recipe, load_recipe, read_resolved, resolve_recipe, write_resolved
@@ -137,6 +138,7 @@ def run(
     if prepared is not None:
         prepared(plan)
     ready = Store(store)
+    handed["earlier_looks"] = earlier_looks(ready, plan)
     go = partial(
         run_plan, store=ready, jobs=workers, listener=listener or silent, settings=handed, retry_failed=retry_failed
     )

@@ -73,6 +73,11 @@ class Store:
             found.update(_committed(kind))
         return found
 
+    def completed_of(self, kind: str) -> list[Path]:
+        """Folders of all committed stages of one kind, by name; none where the store has none."""
+        folder = self.root / kind
+        return sorted(_committed(folder).values()) if folder.is_dir() else []
+
     def find(self, stage: Stage, *, named: bool = False) -> Path | None:
         """Folder of a committed stage whatever its slug was then, or None; the record is not checked.
 
