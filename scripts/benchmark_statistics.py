@@ -7,9 +7,11 @@ Every contestant answers the same question: the bootstrap distribution of a diff
 systems. Contestants that take minutes run a share of the pairs or the resamples and are extrapolated, marked so. Times
 are CPU seconds of the process, the best of several repeats for ours; set OMP_NUM_THREADS=1 for one thread.
 
-The limit of a path is what it cannot do without: drawing the weights, and its bare matrix product on operands that are
-ready, one column per pair. `--end-to-end` times a whole study instead: 264 runs, each scored on 15 parallel languages
-and 40 other ones, 400 contrasts, with analytic variances, intervals, p-values and step-down adjustment.
+The engine is measured on the path that reports take: every system scored in every replicate, then the contrasts of the
+scores. Its limit is what it cannot do without: drawing the weights, and the bare matrix product on operands that are
+ready, one column per system and one of totals. `--end-to-end` times a whole study instead: 264 runs, each scored on 15
+parallel languages and 40 other ones, 400 contrasts, with analytic variances, intervals, p-values and step-down
+adjustment.
 """
 
 from __future__ import annotations
@@ -157,15 +159,16 @@ class Study:
 
 def limit(correct: np.ndarray, resamples: int, weights: WeightKind, backend: Backend) -> float:
     """CPU seconds of the draws and of the bare product of the path that the engine takes here."""
-    gaps = (correct[:, 0] - correct[:, 1]).astype(np.int8)
-    matrix = CountMatrix(gaps, distinct=True, torch=int8_library(backend))
-    out = np.empty((BLOCK, gaps.shape[1]), dtype=np.uint8)
-    first = draw(weights, stream(0, "t", 0), clusters=gaps.shape[1], out=out)
+    examples = correct.shape[2]
+    columns = np.concatenate([correct.reshape(-1, examples), np.ones((1, examples), dtype=np.int64)]).astype(np.int8)
+    matrix = CountMatrix(columns, distinct=True, torch=int8_library(backend))
+    out = np.empty((BLOCK, examples), dtype=np.uint8)
+    first = draw(weights, stream(0, "t", 0), clusters=examples, out=out)
     matrix.product(first.multiples, first.largest_total)
     product = bare_product(matrix)
     start = time.process_time()
     for block in range(-(-resamples // BLOCK)):
-        drawn = draw(weights, stream(0, "t", block), clusters=gaps.shape[1], out=out)
+        drawn = draw(weights, stream(0, "t", block), clusters=examples, out=out)
         product(drawn.multiples[: min(BLOCK, resamples - block * BLOCK)])
     return time.process_time() - start
 

@@ -62,7 +62,7 @@ def rejected(rows: Sequence[st.Estimate]) -> list[bool]:
     return [row.p is not None and row.p <= 0.05 for row in rows]
 
 
-def resampled(cells: list[st.CellCounts], metric: st.Metric, questions: list[st.Contrast], seed: int,
+def resampled(cells: list[st.CellCounts], metric: st.SumScore, questions: list[st.Contrast], seed: int,
               weights: WeightKind = "multinomial") -> tuple[st.ScoreTable, st.Replicates]:  # fmt: skip
     table = st.build_table(cells, {"t": metric})
     return table, st.resample(table, questions, resamples=RESAMPLES, seed=seed, weights=weights)

@@ -5,6 +5,7 @@ python scripts/table_assertions.py > docs/design/assertions.md
 
 from __future__ import annotations
 
+from adapterxfer.catalog import METHODS
 from adapterxfer.variants.assertions import TABLE
 from adapterxfer.variants.rules import Rule
 
@@ -52,8 +53,9 @@ def page() -> str:
     lines += ["", "## Rules of single methods", "", "| assertion | method | rule |", "|---|---|---|"]
     for row in TABLE:
         by_rule: dict[str, list[str]] = {}
-        for method, rule in row.methods.items():
-            by_rule.setdefault(shown(rule), []).append(method)
+        for method, spec in METHODS.items():
+            if (rule := row.of_method(spec)) is not None:
+                by_rule.setdefault(shown(rule), []).append(method)
         lines += [f"| {row.name} | {', '.join(sorted(methods))} | {text} |" for text, methods in by_rule.items()]
     return "\n".join(lines) + "\n"
 

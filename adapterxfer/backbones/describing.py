@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.backbones.architectures import ARCHITECTURES, Architecture, architecture_of
+from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture, architecture_of
 from adapterxfer.errors import BackboneError
 
 CONFIG = "config.json"

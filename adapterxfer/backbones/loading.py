@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.backbones.architectures import Architecture, architecture_of
 from adapterxfer.backbones.describing import TOKENIZER, check_files, tokenizer_name
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_json, read_weights
 from adapterxfer.backbones.snapshots import hub_snapshot
 from adapterxfer.backbones.tokenizer import load_tokenizer
+from adapterxfer.catalog.architectures import PRETRAINED, Architecture, architecture_of
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ def _untrained(config: PretrainedConfig, folder: Path, *, seed: int) -> PreTrain
 
     from adapterxfer.pretraining.initialisation import Initialisation, build_model
 
-    if not isinstance(config, XLMRobertaConfig) or config.model_type != "xlm-roberta":
+    if not isinstance(config, XLMRobertaConfig) or config.model_type != PRETRAINED:
         raise BackboneError(
             f"{folder / 'config.json'}: no untrained twin of a {config.model_type} encoder",
             fix="use an untrained twin of an embedded backbone",

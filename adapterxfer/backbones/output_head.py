@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.backbones.architectures import architecture_of
 from adapterxfer.backbones.loading import place_of
 from adapterxfer.backbones.reading import read_file, weight_files
+from adapterxfer.catalog.architectures import architecture_of
 
 if TYPE_CHECKING:
     import torch

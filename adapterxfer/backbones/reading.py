@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.backbones.architectures import ARCHITECTURES, Architecture, architecture_of
+from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED, Architecture, architecture_of
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -48,13 +48,11 @@ def read_config(folder: Path, *, attention: str) -> PretrainedConfig:
     """
     content = read_json(folder / "config.json")
     where = str(folder / "config.json")
-    architecture = architecture_of(content.get("model_type", "xlm-roberta"), where=where)
+    architecture = architecture_of(content.get("model_type", PRETRAINED), where=where)
     if attention not in ATTENTION:
         raise BackboneError(f"attention {attention!r}; expected one of {', '.join(ATTENTION)}", fix="change the recipe")
-    # Code named in the file is never run; compiled layers would change numbers with the machine.
-    content = {name: value for name, value in content.items() if name != "auto_map"}
-    if architecture.model_type == "modernbert":
-        content["reference_compile"] = False
+    # Code named in the file is never run.
+    content = {name: value for name, value in content.items() if name != "auto_map"} | dict(architecture.settings)
     config: PretrainedConfig = library_class(architecture.config).from_dict(content)
     config._attn_implementation = architecture.attention_for(attention)
     return config
@@ -72,7 +70,7 @@ def empty_model(config: PretrainedConfig) -> PreTrainedModel:
     return model
 
 
-def read_weights(folder: Path, architecture: Architecture = ARCHITECTURES["xlm-roberta"]) -> dict[str, torch.Tensor]:
+def read_weights(folder: Path, architecture: Architecture = ARCHITECTURES[PRETRAINED]) -> dict[str, torch.Tensor]:
     """Tensors of the encoder by name of the bare model; heads of a language model and poolers are dropped.
 
     Raises:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.backbones.architectures import Architecture
 from adapterxfer.backbones.reading import library_class
+from adapterxfer.catalog.architectures import Architecture
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def load_tokenizer(path: Path, *, max_length: int, architecture: Architecture) -
         stored, special = _made_from_sentencepiece(path, architecture, facts, special)
     else:
         stored = _read(path)
-        if not special and architecture.model_type == "xlm-roberta":
+        if not special and architecture.usual_tokens:
             special = SPECIAL_TOKENS
     if "pad_token" not in special:
         raise BackboneError(f"{path}: no padding token is named", fix=f"put its {SIDECAR} beside it")

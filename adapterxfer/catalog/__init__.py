@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapterxfer.catalog.backbones import UNTRAINED, backbones
 from adapterxfer.catalog.flores import FLORES
 from adapterxfer.catalog.languages import extension_languages, known_languages, languages, world_languages
+from adapterxfer.catalog.methods import METHODS, MethodSpec
 from adapterxfer.catalog.pretraining import (
     LOW_RESOURCE,
     PRETRAINING,
@@ -29,11 +30,10 @@ from adapterxfer.catalog.protocols import (
     target_under,
     with_layer,
 )
-from adapterxfer.catalog.records import Backbone, Control, Language, Method, Task, Variant
+from adapterxfer.catalog.records import Backbone, Control, Language, Task, Variant
 from adapterxfer.catalog.source_records import Alternate, TaskSource
 from adapterxfer.catalog.systems import (
     CONTROLS,
-    METHODS,
     ORACLE,
     VARIANTS,
     controls_of,
@@ -66,7 +66,7 @@ __all__ = [
     "Backbone",
     "Control",
     "Language",
-    "Method",
+    "MethodSpec",
     "Protocol",
     "TargetDev",
     "Task",

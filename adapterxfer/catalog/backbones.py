@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from adapterxfer.catalog.architectures import PRETRAINED
 from adapterxfer.catalog.records import Backbone
 from adapterxfer.world.backbones import backbone_index
 from adapterxfer.world.recipe import BACKBONES as WORLD
@@ -19,40 +20,42 @@ from adapterxfer.world.recipe import SIZES
 UNTRAINED = "-untrained"
 _NEEDS = "name a revision or folder in backbone_sources"
 
-# name | series | Hub repository | hidden | layers | vocabulary | parameters, where verified | note
+# name | series | architecture | Hub repository | hidden | layers | vocabulary | parameters | where they stand, rounded
 _HUB = """
-xlm-r-base | xlm-r | FacebookAI/xlm-roberta-base | 768 | 12 | 250002 | |
-xlm-r-large | xlm-r | FacebookAI/xlm-roberta-large | 1024 | 24 | 250002 | |
-xlm-r-xl | xlm-r | facebook/xlm-roberta-xl | 2560 | 36 | 250880 | 3500000000 | rounded in arXiv 2105.00572
-xlm-r-xxl | xlm-r | facebook/xlm-roberta-xxl | 4096 | 48 | 250880 | 10700000000 | rounded in arXiv 2105.00572
-mdeberta-v3-base | mdeberta | microsoft/mdeberta-v3-base | 768 | 12 | 251000 | |
-mmbert-small | mmbert | jhu-clsp/mmBERT-small | 384 | 22 | 256000 | |
-mmbert-base | mmbert | jhu-clsp/mmBERT-base | 768 | 22 | 256000 | |
-rembert | rembert | google/rembert | 1152 | 32 | 250300 | |
-mt5-small-encoder | mt5 | google/mt5-small | 512 | 8 | 250112 | |
-mt5-base-encoder | mt5 | google/mt5-base | 768 | 12 | 250112 | |
-mt5-large-encoder | mt5 | google/mt5-large | 1024 | 24 | 250112 | |
-mt5-xl-encoder | mt5 | google/mt5-xl | 2048 | 24 | 250112 | |
-mt5-xxl-encoder | mt5 | google/mt5-xxl | 4096 | 24 | 250112 | |
+xlm-r-base | xlm-r | xlm-roberta | FacebookAI/xlm-roberta-base | 768 | 12 | 250002 | |
+xlm-r-large | xlm-r | xlm-roberta | FacebookAI/xlm-roberta-large | 1024 | 24 | 250002 | |
+xlm-r-xl | xlm-r | xlm-roberta-xl | facebook/xlm-roberta-xl | 2560 | 36 | 250880 | 3500000000 | in arXiv 2105.00572
+xlm-r-xxl | xlm-r | xlm-roberta-xl | facebook/xlm-roberta-xxl | 4096 | 48 | 250880 | 10700000000 | in arXiv 2105.00572
+mdeberta-v3-base | mdeberta | deberta-v2 | microsoft/mdeberta-v3-base | 768 | 12 | 251000 | |
+mmbert-small | mmbert | modernbert | jhu-clsp/mmBERT-small | 384 | 22 | 256000 | |
+mmbert-base | mmbert | modernbert | jhu-clsp/mmBERT-base | 768 | 22 | 256000 | |
+rembert | rembert | rembert | google/rembert | 1152 | 32 | 250300 | |
+mt5-small-encoder | mt5 | mt5 | google/mt5-small | 512 | 8 | 250112 | |
+mt5-base-encoder | mt5 | mt5 | google/mt5-base | 768 | 12 | 250112 | |
+mt5-large-encoder | mt5 | mt5 | google/mt5-large | 1024 | 24 | 250112 | |
+mt5-xl-encoder | mt5 | mt5 | google/mt5-xl | 2048 | 24 | 250112 | |
+mt5-xxl-encoder | mt5 | mt5 | google/mt5-xxl | 4096 | 24 | 250112 | |
 """
 
 
 def _hub() -> list[Backbone]:
     entries = []
     for line in _HUB.strip().splitlines():
-        name, series, hub, hidden, layers, vocabulary, parameters, note = (cell.strip() for cell in line.split("|"))
+        cells = (cell.strip() for cell in line.split("|"))
+        name, series, model_type, hub, hidden, layers, vocabulary, parameters, note = cells
         entries.append(
             Backbone(
                 name=name,
                 kind="hub",
                 series=series,
+                model_type=model_type,
                 hub=hub,
                 hidden=int(hidden),
                 layers=int(layers),
                 vocabulary=int(vocabulary),
                 parameters=int(parameters) if parameters else None,
                 available=True,
-                note=f"{note}; {_NEEDS}" if note else _NEEDS,
+                note=f"rounded {note}; {_NEEDS}" if note else _NEEDS,
             )
         )
     return entries
@@ -65,6 +68,7 @@ def _world(index: dict[str, dict[str, Any]]) -> list[Backbone]:
             name=name,
             kind="embedded",
             series="world",
+            model_type=PRETRAINED,
             hidden=record["hidden"],
             layers=record["layers"],
             vocabulary=record["vocabulary"],
@@ -97,7 +101,14 @@ def backbones() -> dict[str, Backbone]:
     for name, (size, seed) in WORLD.items():
         shape, note = SIZES[size], "weights not installed"
         table[name] = Backbone(
-            name, "embedded", "world", hidden=shape.hidden, layers=shape.layers, seed=seed, note=note
+            name=name,
+            kind="embedded",
+            series="world",
+            model_type=PRETRAINED,
+            hidden=shape.hidden,
+            layers=shape.layers,
+            seed=seed,
+            note=note,
         )
     table |= {
         name + UNTRAINED: replace(entry, name=name + UNTRAINED, kind="untrained", of=name)

@@ -82,13 +82,14 @@ class Task:
         return self.source == "world"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Backbone:
     """One pretrained encoder.
 
     Attributes:
         kind: ``hub``, ``embedded`` (package data of the world) or ``untrained`` (same shape, random weights).
         series: backbones that differ in size only, or are sold as one family.
+        model_type: its architecture, as in ``config.json``; see `adapterxfer.catalog.architectures`.
         hub: repository on the Hugging Face Hub.
         hidden, layers, vocabulary: shape, for cost estimates; None where unknown.
         parameters, non_embedding_parameters: counts; None where unknown.
@@ -101,6 +102,7 @@ class Backbone:
     name: str
     kind: Literal["hub", "embedded", "untrained"]
     series: str
+    model_type: str
     hub: str | None = None
     hidden: int | None = None
     layers: int | None = None
@@ -122,18 +124,6 @@ class Variant:
     name: str
     adapters: bool
     available: bool
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One adapter method; ``sizes`` are the recipe keys that set its size."""
-
-    name: str
-    library: str
-    sizes: tuple[str, ...]
-    available: bool
-    fusible: bool
     description: str
 
 

@@ -1,10 +1,10 @@
-"""Transfer variants, adapter methods and controls."""
+"""Transfer variants and controls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapterxfer.catalog.records import Control, Method, Task, Variant
+from adapterxfer.catalog.records import Control, Task, Variant
 
 VARIANTS: dict[str, Variant] = {
     entry.name: entry
@@ -15,52 +15,6 @@ VARIANTS: dict[str, Variant] = {
         Variant("fuse", True, True, "AdapterFusion over intermediate and target adapters"),
         Variant("merge", True, True, "trained weights joined: average, task arithmetic, or a soup of several runs"),
         Variant("head-only", False, True, "control: frozen backbone, only the head trains"),
-    )
-}
-
-METHODS: dict[str, Method] = {
-    entry.name: entry
-    for entry in (
-        Method(
-            "seq_bn",
-            "adapters",
-            ("reduction_factor", "bottleneck_size"),
-            True,
-            True,
-            "bottleneck after the feed-forward block",
-        ),
-        Method(
-            "double_seq_bn",
-            "adapters",
-            ("reduction_factor", "bottleneck_size"),
-            True,
-            False,
-            "bottlenecks after both blocks",
-        ),
-        Method(
-            "par_bn",
-            "adapters",
-            ("reduction_factor", "bottleneck_size"),
-            True,
-            False,
-            "bottleneck beside the feed-forward block",
-        ),
-        Method(
-            "seq_bn_inv",
-            "adapters",
-            ("reduction_factor", "bottleneck_size"),
-            True,
-            False,
-            "bottleneck after the feed-forward block and an invertible map of the embeddings (MAD-X)",
-        ),
-        Method("compacter", "adapters", ("reduction_factor",), True, False, "bottlenecks of Kronecker products"),
-        Method("prefix", "adapters", ("prefix_length",), True, False, "trained keys and values before the input"),
-        Method("loreft", "adapters", ("rank",), True, False, "low-rank edits of the first tokens' representations"),
-        Method("lora", "peft", ("rank",), True, False, "low-rank updates of attention weights"),
-        Method("rslora", "peft", ("rank",), True, False, "LoRA with rank-stabilised scale"),
-        Method("dora", "peft", ("rank",), True, False, "LoRA with separate magnitude"),
-        Method("ia3", "peft", (), True, False, "trained rescaling of activations"),
-        Method("vera", "peft", ("rank",), True, False, "shared random projections with trained scales"),
     )
 }
 

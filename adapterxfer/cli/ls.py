@@ -17,7 +17,8 @@ from adapterxfer.catalog import (
     tasks,
     world_languages,
 )
-from adapterxfer.catalog.capabilities import ARCHITECTURES, Capability, capabilities
+from adapterxfer.catalog.architectures import PRETRAINED
+from adapterxfer.catalog.capabilities import Capability, capabilities
 from adapterxfer.cli.console import say_json, say_table
 from adapterxfer.cli.options import add_json
 
@@ -89,8 +90,8 @@ def _variants() -> Listing:
 
 def _methods() -> Listing:
     entries = list(METHODS.values())
-    rows = [[e.name, e.library, " or ".join(e.sizes), _yes(e.available), e.description] for e in entries]
-    return ["adapter method", "library", "size", "available", "what it is"], rows, entries
+    rows = [[e.name, e.library or "-", " or ".join(e.sizes), e.description] for e in entries]
+    return ["adapter method", "library", "size", "what it is"], rows, entries
 
 
 def _languages() -> Listing:
@@ -138,9 +139,16 @@ def capability_rows(cells: Sequence[Capability]) -> tuple[list[str], list[list[A
     everything = len({cell.architecture for cell in capabilities().values()})
     rows = []
     for (method, runs, why), architectures in grouped.items():
-        names = [name for name, own in ARCHITECTURES.items() if own in architectures]
+        names = [name for model_type in architectures for name in _encoders(model_type)]
         rows.append([method or "-", "all" if len(architectures) == everything else ", ".join(names), runs or "-", why])
     return ["adapter method", "backbones", "runs as", "refused"], rows
+
+
+def _encoders(model_type: str) -> list[str]:
+    """Backbones of an architecture; those of the world, and of recipes, go by one name."""
+    world = ["world"] if model_type == PRETRAINED else []
+    known = [entry.name for entry in backbones().values() if entry.kind == "hub" and entry.model_type == model_type]
+    return [*world, *known] or [f"any {model_type}"]
 
 
 LISTINGS: dict[str, Callable[[], Listing]] = {

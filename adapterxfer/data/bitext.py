@@ -1,4 +1,4 @@
-"""Official files of the retrieval tasks: sentence pairs of Tatoeba and BUCC, question and candidate pools of LAReQA."""
+"""Official files of the retrieval tasks: sentence pairs of Tatoeba, question and candidate pools of LAReQA."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adapterxfer.data.examples import Example, RetrievalExample
 from adapterxfer.data.files import open_text, plain_name
-from adapterxfer.data.rows import read_lines, read_tsv
+from adapterxfer.data.rows import read_lines
 from adapterxfer.errors import DataError
 
 Notes = Counter[str]
@@ -53,38 +53,6 @@ def read_tatoeba(paths: Sequence[Path], language: str, notes: Notes) -> list[Exa
         RetrievalExample(str(row), str(row), language, text, translation)
         for row, (text, translation) in enumerate(zip(*sides, strict=True))
     ]
-
-
-@dataclass(frozen=True, slots=True)
-class Bitext:
-    """Two sides of a mining task and the pairs to be found; ids in the order of the sentences."""
-
-    sources: dict[str, str]
-    targets: dict[str, str]
-    gold: frozenset[tuple[str, str]]
-
-
-def read_bucc(paths: Sequence[Path], language: str) -> Bitext:
-    """BUCC: files of ids and sentences for both sides, and one of gold pairs.
-
-    Raises:
-        DataError: a file is absent (XTREME deletes the gold of its test part), or a gold id does not exist.
-    """
-    by_end = {plain_name(path.name).rpartition(".")[2]: path for path in paths}
-    missing = {language, "en", "gold"} - set(by_end)
-    if missing:
-        raise DataError(f"{paths[0]}: no .{min(missing)} file beside it", fix="use BUCC 2018's own archives")
-    sides = [
-        {str(row["id"]): str(row["text"]) for _, row in read_tsv(by_end[end], columns=("id", "text"))}
-        for end in (language, "en")
-    ]
-    pairs = frozenset(
-        (str(row["source"]), str(row["target"])) for _, row in read_tsv(by_end["gold"], columns=("source", "target"))
-    )
-    for source, target in pairs:
-        if source not in sides[0] or target not in sides[1]:
-            raise DataError(f"{by_end['gold']}: pair {source} {target} has no sentence", fix="download the files again")
-    return Bitext(sides[0], sides[1], pairs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,6 @@ from typing import Any, TextIO
 
 from adapterxfer.errors import DataError
 
-COMPRESSED = ("", ".gz", ".bz2")
-"""Endings under which a file may lie; the content is the same."""
-
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:

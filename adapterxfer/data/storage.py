@@ -141,11 +141,6 @@ def read_task(folder: Path) -> StoredTask:
     )
 
 
-def read_split(folder: Path, split: str, language: str) -> list[Example]:
-    """All examples of one split and language of the task in `folder`; see `StoredTask.split`."""
-    return read_task(folder).split(split, language)
-
-
 def task_fingerprint(data: TaskData) -> str:
     """sha256 over format, labels and every example, independent of how the files are compressed."""
     state = hashlib.sha256(_canonical([SCHEMA_VERSION, data.task, data.format, list(data.labels)]).encode())

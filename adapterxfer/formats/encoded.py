@@ -70,8 +70,3 @@ def encode_split(
     while len(_CACHE) > 1 and sum(len(entry.features) for entry in _CACHE.values()) > KEPT_FEATURES:
         _CACHE.popitem(last=False)
     return encoded
-
-
-def forget_features() -> None:
-    """Drop everything kept."""
-    _CACHE.clear()

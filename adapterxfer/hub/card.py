@@ -8,11 +8,10 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from adapterxfer.backbones.architectures import architecture_of
 from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.catalog.arms import arm_of, split_arm
 from adapterxfer.hub import layout
-from adapterxfer.hub.library_files import ALONE
 from adapterxfer.hub.manifest import AdapterEntry, Manifest
 from adapterxfer.hub.metadata import card_metadata
 
@@ -32,18 +31,7 @@ CALLS = {
 
 
 FUSION_SOURCE = "Pfeiffer et al. 2021, *AdapterFusion: Non-Destructive Task Composition for Transfer Learning*"
-SOURCES = {
-    "seq_bn": f"Adapters: {FUSION_SOURCE}",
-    "double_seq_bn": "Adapters: Houlsby et al. 2019, *Parameter-Efficient Transfer Learning for NLP*",
-    "par_bn": "Adapters: He et al. 2022, *Towards a Unified View of Parameter-Efficient Transfer Learning*",
-    "lora": "Adapters: Hu et al. 2022, *LoRA: Low-Rank Adaptation of Large Language Models*",
-    "rslora": "Adapters: Kalajdzievski 2023, *A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA*",
-    "dora": "Adapters: Liu et al. 2024, *DoRA: Weight-Decomposed Low-Rank Adaptation*",
-    "vera": "Adapters: Kopiczko et al. 2024, *VeRA: Vector-based Random Matrix Adaptation*",
-    "ia3": "Adapters: Liu et al. 2022, *Few-Shot Parameter-Efficient Fine-Tuning is Better and Cheaper than "
-    "In-Context Learning*",
-}
-"""Adapter method -> what a card cites for it; methods without an entry are named only."""
+"""What a card cites for a fusion."""
 
 
 def render_card(manifest: Manifest, results: Mapping[str, Any], *, place: str = "") -> str:
@@ -115,15 +103,17 @@ def _why_own(manifest: Manifest) -> str:
     parts = [part for part in manifest.composition.adapters if part.layout == "own"]
     if not parts:
         return "its adapters belong to both libraries, and no model can hold both."
-    if parts[0].method in ALONE and len(manifest.adapter_ids) > 1:
-        return f"in a stack of two {parts[0].method} there, the upper one sees the output of the lower one."
-    library = METHODS[parts[0].method].library if parts[0].method in METHODS else "adapters"
-    return f"`{library}` has no {parts[0].method} with the same tensors for {manifest.backbone.model_type} encoders."
+    method = METHODS[parts[0].method]
+    if method.adapters is not None and not method.adapters.stacks_alike and len(manifest.adapter_ids) > 1:
+        return f"in a stack of two {method.name} there, the upper one sees the output of the lower one."
+    if not method.library:
+        return f"{method.name} is a method of this project."
+    return f"`{method.library}` has no {method.name} with the same tensors for {manifest.backbone.model_type} encoders."
 
 
 def _citation(manifest: Manifest) -> str:
     methods = dict.fromkeys(part.method for part in manifest.composition.adapters)
-    sources = [SOURCES[method] for method in methods if method in SOURCES]
+    sources = [f"Adapters: {METHODS[name].citation}" for name in methods if name in METHODS and METHODS[name].citation]
     if manifest.fused:
         sources.insert(0, "Fusion: " + FUSION_SOURCE)
     return " ".join(f"{source}." for source in dict.fromkeys(sources))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.catalog.architectures import PRETRAINED
 from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub.about import About, ask_about, known_about
 from adapterxfer.hub.fetching import at
@@ -134,7 +135,7 @@ def _shape(recipe: Recipe, table: Backbones, name: str) -> tuple[str | None, int
     """Architecture, width and number of layers of a backbone; None where nothing here says it."""
     if recipe.pretrain is not None and recipe.is_own(name):
         shape = recipe.pretrain.series[name.removesuffix(UNTRAINED)]
-        return "xlm-roberta", shape.hidden, shape.layers
+        return PRETRAINED, shape.hidden, shape.layers
     if (found := table.described(name)) is not None:
         return found.architecture, found.hidden, found.layers
     entry = backbones().get(name)

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from adapterxfer.catalog import METHODS
 from adapterxfer.hub import peft_keys
-from adapterxfer.hub.library_files import BOTTLENECKS, LORA_ALPHA, PEFT
+from adapterxfer.hub.library_files import SEQ_BN_CONFIG, bottleneck_config
 
 _FUNCTION = (
     "mh_adapter", "output_adapter", "non_linearity", "original_ln_before", "original_ln_after", "ln_before", "ln_after",
@@ -23,11 +24,6 @@ _FUNCTION = (
 """Fields of a bottleneck's configuration that decide what it computes."""
 
 _NO_DEFAULT = ("mh_adapter", "output_adapter")
-_NAMED = {
-    "seq_bn": ("seq_bn", 16), "pfeiffer": ("seq_bn", 16), "double_seq_bn": ("double_seq_bn", 16),
-    "houlsby": ("double_seq_bn", 16), "par_bn": ("par_bn", 2),
-}  # fmt: skip
-"""Configurations that AdapterHub abbreviates by a name: method and reduction factor."""
 
 MORE = {"swish": "silu", "SiLU": "silu"}
 
@@ -73,26 +69,26 @@ def _adapters(content: Mapping[str, Any], method: str) -> Foreign:
         model_type=content.get("model_type") if isinstance(content.get("model_type"), str) else None,
         hidden_size=hidden if type(hidden) is int and hidden > 0 else None,
     )
-    if method not in BOTTLENECKS:
+    expected = bottleneck_config(method)
+    if not expected:
         found.differences.append(f"a bottleneck of AdapterHub; the recipe asks for {method}")
         return found
     config = content.get("config")
     if isinstance(config, str):
-        named, assumed = _NAMED.get(config, ("", 0))
-        if not named:
+        abbreviated = _abbreviated(config)
+        if abbreviated is None:
             found.differences.append(f"configuration '{config}'; the recipe asks for {method}")
             return found
-        config = {**BOTTLENECKS[named], "reduction_factor": assumed}
+        config = abbreviated
     if not isinstance(config, Mapping):
         found.differences.append("its configuration cannot be read")
         return found
     for key in _FUNCTION:
-        wanted = BOTTLENECKS[method][key]
         default = None if key in _NO_DEFAULT else _default(key)
         value = config.get(key, default)
-        if _plain(value) != _plain(wanted):
-            found.differences.append(f"{key} is {value!r}; {method} has {wanted!r}")
-    for key in sorted(config.keys() - BOTTLENECKS[method].keys() - {"reduction_factor", "architecture"}):
+        if _plain(value) != _plain(expected[key]):
+            found.differences.append(f"{key} is {value!r}; {method} has {expected[key]!r}")
+    for key in sorted(config.keys() - expected.keys() - {"reduction_factor", "architecture"}):
         if config[key] not in (None, False, "", [], {}):
             found.differences.append(f"{key} is {config[key]!r}, which nobody has compared with ours")
     if config.get("architecture") is not None:
@@ -107,9 +103,17 @@ def _adapters(content: Mapping[str, Any], method: str) -> Foreign:
     return found
 
 
+def _abbreviated(config: str) -> dict[str, Any] | None:
+    """The configuration that AdapterHub abbreviates by a name; None where it has no such name."""
+    for name, method in METHODS.items():
+        if method.adapters is not None and config in method.adapters.abbreviations:
+            return {**bottleneck_config(name), "reduction_factor": method.adapters.abbreviations[config]}
+    return None
+
+
 def _default(key: str) -> Any:
     """What the library assumes for a field that an old file does not have."""
-    return {"non_linearity": "relu", "original_ln_before": False}.get(key, BOTTLENECKS["seq_bn"][key])
+    return {"non_linearity": "relu", "original_ln_before": False}.get(key, SEQ_BN_CONFIG[key])
 
 
 def _plain(value: Any) -> Any:
@@ -125,15 +129,15 @@ def _peft(content: Mapping[str, Any], method: str) -> Foreign:
         base=str(content.get("base_model_name_or_path") or ""),
         revision=revision if isinstance(revision, str) and revision else None,
     )
-    facts = PEFT.get(method)
-    if facts is None:
+    files = METHODS[method].peft
+    if files is None:
         found.differences.append(f"a {content['peft_type']} adapter of peft; the recipe asks for {method}")
         return found
     for key in ("peft_type", "use_rslora", "use_dora"):
-        if key in facts and content.get(key, False) != facts[key]:
-            found.differences.append(f"{key} is {content.get(key, False)!r}; {method} has {facts[key]!r}")
-    found.differences += peft_keys.differences(content, str(facts["peft_type"]))
-    if facts["peft_type"] == "IA3":
+        if key in files.config and content.get(key, False) != files.config[key]:
+            found.differences.append(f"{key} is {content.get(key, False)!r}; {method} has {files.config[key]!r}")
+    found.differences += peft_keys.differences(content, str(files.config["peft_type"]))
+    if not files.has_rank:
         found.size = 1
         return found
     size = content.get("r")
@@ -141,10 +145,10 @@ def _peft(content: Mapping[str, Any], method: str) -> Foreign:
         found.size = size
     else:
         found.differences.append(f"its rank cannot be read (r {size!r})")
-    if facts["peft_type"] == "LORA":
-        alpha = content.get("lora_alpha", LORA_ALPHA)
+    if files.alpha is not None:
+        alpha = content.get("lora_alpha", files.alpha)
         if isinstance(alpha, int | float) and not isinstance(alpha, bool) and 0 < alpha < math.inf:
-            found.factor = float(alpha) / LORA_ALPHA
+            found.factor = float(alpha) / files.alpha
         else:
             found.differences.append(f"its scale cannot be read (lora_alpha {alpha!r})")
     return found

@@ -11,11 +11,12 @@ import json
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.backbones.architectures import architecture_of
+from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
 from adapterxfer.hub.counts import read_facts
@@ -45,6 +46,11 @@ def inspect_bundle(folder: Path) -> Manifest:
     if problems := layout.unsafe_names(found):
         raise BundleError(f"{folder}: {_some(problems)}", fix=UNTRUSTED)
     manifest = read_manifest(folder)
+    if unknown := sorted({part.method for part in manifest.composition.adapters} - METHODS.keys()):
+        raise BundleError(
+            f"{folder}: this version knows no adapter method '{unknown[0]}'",
+            fix="update adapterxfer, or use another bundle",
+        )
     expected = manifest.expected_files()
     problems = [f"{name}: missing" for name in sorted(expected - found)]
     problems += [f"{name}: does not belong to a bundle" for name in sorted(found - expected - layout.IGNORED)]
@@ -120,21 +126,13 @@ def read_header(path: Path) -> Header:
     return header
 
 
-_BOTTLENECK_BLOCKS = {
-    "seq_bn": ("output",),
-    "par_bn": ("output",),
-    "double_seq_bn": ("attention.output", "output"),
-}
-"""Method -> blocks of the library's layer that hold a bottleneck; compared with `variants.library` by a test."""
-
-
 def _check_weights(folder: Path, manifest: Manifest) -> None:
     hidden, layers = manifest.backbone.hidden_size, manifest.backbone.layers
     expected: dict[str, dict[str, tuple[int, ...]]] = {}
     for part in manifest.composition.adapters:
         name = f"{part.id}/{layout.ADAPTER_FILES[part.layout][-1]}"
-        if part.layout == "adapters" and part.method in _BOTTLENECK_BLOCKS:
-            expected[name] = _bottleneck_shapes(part, hidden, layers)
+        if part.layout == "adapters" and (files := METHODS[part.method].adapters) is not None:
+            expected[name] = _bottleneck_shapes(part, files.blocks.values(), hidden, layers)
         else:
             _check_layers(folder / name, layers, hidden, all_inside=part.layout != "own")
     if manifest.fused:
@@ -169,12 +167,14 @@ def _check_weights(folder: Path, manifest: Manifest) -> None:
         _check_encoder(folder, manifest)
 
 
-def _bottleneck_shapes(part: AdapterEntry, hidden: int, layers: int) -> dict[str, tuple[int, ...]]:
+def _bottleneck_shapes(
+    part: AdapterEntry, blocks: Iterable[str], hidden: int, layers: int
+) -> dict[str, tuple[int, ...]]:
     size = part.bottleneck_size
     return {
         f"encoder.layer.{layer}.{block}.adapters.{part.id}.{name}": shape
         for layer in range(layers)
-        for block in _BOTTLENECK_BLOCKS[part.method]
+        for block in blocks
         for name, shape in {
             "adapter_down.0.weight": (size, hidden),
             "adapter_down.0.bias": (size,),

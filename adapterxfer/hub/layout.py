@@ -56,7 +56,6 @@ IGNORED = frozenset({".gitattributes"})
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5", ".msgpack"})
 """Endings of files that can hold code, or are loaded by readers that run code."""
 
-PART_ID = re.compile(r"[a-z][0-9]{2}\Z")
 _FIGURE = re.compile(r"figures/[a-z0-9][a-z0-9-]{0,99}\.svg\Z")
 _COUNTS = re.compile(COUNTS + r"/[a-z0-9][a-z0-9-]{0,99}\.parquet\Z")
 

@@ -16,16 +16,13 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adapterxfer.backbones.architectures import architecture_of
 from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.hub import layout
 from adapterxfer.hub.inspection import setup_of
 from adapterxfer.hub.layout import Layout
 
-ADAPTERS_ENCODERS = {"xlm-roberta": "XLMRobertaModel", "deberta-v2": "DebertaV2Model"}
-"""Encoders that `adapters` 1.3 supports with bottlenecks at the places of ours; model_type -> class."""
-
-_SEQ_BN: Mapping[str, Any] = {
+SEQ_BN_CONFIG: Mapping[str, Any] = {
     "adapter_residual_before_ln": False,
     "cross_adapter": False,
     "dropout": 0.0,
@@ -60,31 +57,6 @@ _SEQ_BN: Mapping[str, Any] = {
     "use_gating": False,
 }
 """`SeqBnConfig` of adapters 1.3, all fields."""
-
-BOTTLENECKS: Mapping[str, Mapping[str, Any]] = {
-    "seq_bn": _SEQ_BN,
-    "double_seq_bn": {**_SEQ_BN, "mh_adapter": True, "non_linearity": "swish", "original_ln_before": False},
-    "par_bn": {
-        **_SEQ_BN,
-        "init_weights": "mam_adapter",
-        "is_parallel": True,
-        "original_ln_before": False,
-        "scaling": 4.0,
-    },
-}
-"""Method -> its configuration in `adapters` 1.3, all fields but the size."""
-
-LORA_ALPHA = 8
-"""Numerator of our scales, see `variants.lowrank`; a test compares both."""
-
-PEFT: Mapping[str, Mapping[str, Any]] = {
-    "lora": {"peft_type": "LORA", "lora_alpha": LORA_ALPHA, "use_rslora": False, "use_dora": False},
-    "rslora": {"peft_type": "LORA", "lora_alpha": LORA_ALPHA, "use_rslora": True, "use_dora": False},
-    "dora": {"peft_type": "LORA", "lora_alpha": LORA_ALPHA, "use_rslora": False, "use_dora": True},
-    "vera": {"peft_type": "VERA", "save_projection": True, "projection_prng_key": 0, "vera_dropout": 0.0},
-    "ia3": {"peft_type": "IA3"},
-}
-"""Method -> what makes it this method in peft; every other field keeps the library's default."""
 
 _FUSION: Mapping[str, Any] = {
     "dropout_prob": None,
@@ -125,9 +97,10 @@ class AdapterFiles(NamedTuple):
     maps: Mapping[str, str]
 
 
-ALONE = ("par_bn",)
-"""Bottlenecks whose stack is another function in `adapters`: there the upper one sees the output of the lower one
-in place of the input of the block."""
+def bottleneck_config(method: str) -> dict[str, Any]:
+    """The configuration of a method in `adapters` 1.3, all fields but the size; empty where it has no such method."""
+    files = METHODS[method].adapters
+    return {} if files is None else {**SEQ_BN_CONFIG, **files.config}
 
 
 def layout_for(method: str, model_type: str, *, stacked: bool) -> Layout:
@@ -136,10 +109,10 @@ def layout_for(method: str, model_type: str, *, stacked: bool) -> Layout:
     Args:
         stacked: the model has several adapters.
     """
-    library = METHODS[method].library if method in METHODS else ""
-    if library == "adapters" and method in BOTTLENECKS and model_type in ADAPTERS_ENCODERS:
-        return "own" if stacked and method in ALONE else "adapters"
-    return "peft" if library == "peft" and method in PEFT else "own"
+    spec = METHODS[method]
+    if spec.adapters is not None and architecture_of(model_type).in_adapters:
+        return "adapters" if spec.adapters.stacks_alike or not stacked else "own"
+    return "own" if spec.peft is None else "peft"
 
 
 def write_library_files(
@@ -158,14 +131,14 @@ def write_library_files(
     library = f"adapters.{installed('adapters')}"
     common = {
         "hidden_size": hidden_size,
-        "model_class": ADAPTERS_ENCODERS.get(model_type, ""),
+        "model_class": architecture_of(model_type).model,
         "model_name": base,
         "model_type": model_type,
         "version": library,
     }
     for part in adapters:
         if part.layout == "adapters":
-            config = {**BOTTLENECKS[part.method], "reduction_factor": reduction_factor(hidden_size, part.size)}
+            config = {**bottleneck_config(part.method), "reduction_factor": reduction_factor(hidden_size, part.size)}
             _write(folder / part.id / "adapter_config.json", {**common, "name": part.id, "config": config})
         elif part.layout == "peft":
             content = peft_config(part, model_type=model_type, base=base, revision=revision)
@@ -180,7 +153,8 @@ def write_library_files(
 
 def peft_config(part: AdapterFiles, *, model_type: str, base: str, revision: str | None) -> dict[str, Any]:
     """Content of the ``adapter_config.json`` that peft reads."""
-    facts = PEFT[part.method]
+    files = METHODS[part.method].peft
+    assert files is not None, "the layout of an adapter follows from its method"
     content: dict[str, Any] = {
         "base_model_name_or_path": base,
         "fan_in_fan_out": False,
@@ -188,9 +162,9 @@ def peft_config(part: AdapterFiles, *, model_type: str, base: str, revision: str
         "peft_version": installed("peft"),
         "revision": revision,
         "task_type": None,
-        **facts,
+        **files.config,
     }
-    if facts["peft_type"] == "IA3":
+    if files.factors:
         layers = re.escape(architecture_of(model_type).layers)
         every = "|".join(re.escape(path) for path in part.maps.values())
         content["target_modules"] = rf"{layers}\.\d+\.({every})"

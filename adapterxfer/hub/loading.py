@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from adapterxfer.backbones.architectures import architecture_of
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import empty_model, fill, read_config, read_weights
 from adapterxfer.backbones.tokenizer import load_tokenizer
+from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.errors import AdapterxferError, BundleError
 from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from adapterxfer.backbones.architectures import ARCHITECTURES
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.data.examples import FormatName
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout

@@ -29,7 +29,7 @@ from adapterxfer.hub.meta_studies import (
 from adapterxfer.metrics import METRICS
 from adapterxfer.report.reading import Frame
 from adapterxfer.report.study import GOLD_COLUMNS, is_parallel
-from adapterxfer.statistics import CellCounts, Metric, System, build_table, estimates, linear, macro, resample, score
+from adapterxfer.statistics import CellCounts, SumScore, System, build_table, estimates, linear, macro, resample, score
 from adapterxfer.statistics import Contrast as Question
 from adapterxfer.statistics.intervals import t_interval
 from adapterxfer.statistics.pooling import Pooled, pool
@@ -252,7 +252,7 @@ class _Items:
                     system = System.of(labels)
                     terms.append(sign * macro([score(system, facts.target, code) for code in languages]))
                 self.questions.append(linear(terms, [1.0] * len(terms)))
-        self.table = build_table(cells, {facts.target: Metric(facts.target, METRICS[facts.metric].score,
+        self.table = build_table(cells, {facts.target: SumScore(facts.target, METRICS[facts.metric].score,
                                                               gold_columns=gold)})  # fmt: skip
         self.clusters = sum(len(domain.clusters) for domain in self.table.domains)
 

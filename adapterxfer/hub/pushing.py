@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -161,7 +162,10 @@ def _only_errors(library: str) -> Iterator[None]:
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            # The counts are meant to be there: they are the evidence about the model, and no data set.
+            warnings.filterwarnings("ignore", message="It seems that you are about to commit a data file")
+            yield
     finally:
         logger.setLevel(level)
 

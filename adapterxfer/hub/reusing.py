@@ -32,7 +32,7 @@ from adapterxfer.variants.adapter import AdapterShape
 from adapterxfer.variants.composition import TARGET_ID, AdapterPart, Composition, HeadPart
 from adapterxfer.variants.library import adapter_from_library
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.peft_names import PROJECTIONS, adapter_from_peft
+from adapterxfer.variants.peft_names import adapter_from_peft, projections_of
 from adapterxfer.variants.storage import assemble, empty_adapter, write_description, write_weights
 
 RECORD = "published.json"
@@ -134,7 +134,8 @@ def _from_others(
                 raise VariantError(f"{left} tensors belong to no {shape.method}", fix="use a plain adapter")
         else:
             state = adapter_from_peft(stored, shape, backbone.architecture, factor=found.factor)
-            changed = [name for name in stored if re.search(r"\.(lora|vera|ia3)_", name) and name not in PROJECTIONS]
+            fixed = projections_of(shape.method)
+            changed = [name for name in stored if re.search(r"\.(lora|vera|ia3)_", name) and name not in fixed]
             _refuse(published, peft_keys.untargeted(content, changed))
     except VariantError as error:
         raise BundleError(f"{published}: {error.what}", fix=error.fix) from error

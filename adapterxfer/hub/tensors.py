@@ -9,8 +9,8 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from adapterxfer.backbones.architectures import architecture_of
 from adapterxfer.backbones.measure import untied_state
+from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.hub import layout
 from adapterxfer.hub.layout import Layout
 from adapterxfer.hub.manifest import Manifest

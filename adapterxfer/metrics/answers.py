@@ -24,11 +24,6 @@ def normalise_answer(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
 
 
-def answer_f1(prediction: str, answer: str) -> float:
-    """F1 of the words of two normalised answers; 0 if they share none, also when both are empty."""
-    return word_f1(normalise_answer(prediction).split(), normalise_answer(answer).split())
-
-
 def exact_match(prediction: str, answer: str) -> bool:
     """Whether two answers are equal once normalised."""
     return normalise_answer(prediction) == normalise_answer(answer)

@@ -5,6 +5,7 @@ A score never sees strings: it is a function of summed counts, so resampling exa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -51,8 +52,14 @@ class Metric:
     count_in: CountIn | None = None
 
 
-def _ratio(top: Sequence[float], bottom: Sequence[float], *, undefined: float) -> Score:
-    """``100 * (sums . top) / (sums . bottom)``, ``undefined`` where the denominator is zero."""
+def _ratio(top: Sequence[float], bottom: Sequence[float]) -> Score:
+    """``100 * (sums . top) / (sums . bottom)``.
+
+    Where the denominator is 0, a share of a total is NaN: an empty test set has no accuracy (the official scripts
+    divide by zero). With several columns below the line it is an F1, which is 0 if there was nothing to find and
+    nothing was found, as conlleval and seqeval print.
+    """
+    undefined = math.nan if sum(map(bool, bottom)) == 1 else 0.0
     above_weights, below_weights = np.asarray(top, dtype=np.float64), np.asarray(bottom, dtype=np.float64)
 
     def score(sums: ArrayLike) -> NDArray[np.float64]:
@@ -86,7 +93,7 @@ DUPLICATE = "duplicate"
 _ROUNDING = 1e-6
 """Points by which a quotient of fractions may exceed its bounds in floating-point numbers."""
 
-_SHARE = _ratio((1, 0), (0, 1), undefined=float("nan"))
+_SHARE = _ratio((1, 0), (0, 1))
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -97,52 +104,52 @@ METRICS: dict[str, Metric] = {
             "span_f1",
             ("tp", "predicted", "gold_spans"),
             "spans/lenient-bio/micro-f1",
-            _ratio((2, 0, 0), (0, 1, 1), undefined=0.0),  # nothing to find and nothing found: 0, as conlleval prints
+            _ratio((2, 0, 0), (0, 1, 1)),
             span_counts,
         ),
         Metric(
             "qa_f1",
             ("f1", "em", "total"),
             "qa/squad-v1.1/english-normaliser/max-over-answers",
-            _ratio((1, 0, 0), (0, 0, 1), undefined=float("nan")),
+            _ratio((1, 0, 0), (0, 0, 1)),
             answer_counts,
             float_columns=("f1",),
-            extra_scores={"em": _ratio((0, 1, 0), (0, 0, 1), undefined=float("nan"))},
+            extra_scores={"em": _ratio((0, 1, 0), (0, 0, 1))},
         ),
         Metric("retrieval_accuracy", ("correct", "total"), "accuracy-at-1/to-english", _SHARE, _equal),
         Metric(
             "chunk_f1",
             ("tp", "predicted", "gold_spans", "correct", "total"),
             "udpos/seqeval-0.0.12",
-            _ratio((2, 0, 0, 0, 0), (0, 1, 1, 0, 0), undefined=0.0),
+            _ratio((2, 0, 0, 0, 0), (0, 1, 1, 0, 0)),
             chunk_counts,
-            extra_scores={"token_accuracy": _ratio((0, 0, 0, 1, 0), (0, 0, 0, 0, 1), undefined=float("nan"))},
+            extra_scores={"token_accuracy": _ratio((0, 0, 0, 1, 0), (0, 0, 0, 0, 1))},
         ),
         Metric(
             "duplicate_f1",
             ("tp", "predicted", "gold_spans", "correct", "total"),
             "qqp/f1-of-duplicate",
-            _ratio((2, 0, 0, 0, 0), (0, 1, 1, 0, 0), undefined=0.0),
+            _ratio((2, 0, 0, 0, 0), (0, 1, 1, 0, 0)),
             _duplicates,
-            extra_scores={"accuracy": _ratio((0, 0, 0, 1, 0), (0, 0, 0, 0, 1), undefined=float("nan"))},
+            extra_scores={"accuracy": _ratio((0, 0, 0, 1, 0), (0, 0, 0, 0, 1))},
         ),
         Metric(
             "qa2_f1",
             ("f1", "em", "total"),
             "qa/squad-v2.0/english-normaliser/empty-if-unanswerable",
-            _ratio((1, 0, 0), (0, 0, 1), undefined=float("nan")),
+            _ratio((1, 0, 0), (0, 0, 1)),
             answerable_counts,
             float_columns=("f1",),
-            extra_scores={"em": _ratio((0, 1, 0), (0, 0, 1), undefined=float("nan"))},
+            extra_scores={"em": _ratio((0, 1, 0), (0, 0, 1))},
         ),
         Metric(
             "mlqa_f1",
             ("f1", "em", "total"),
             "mlqa-v1/normaliser-of-the-language/max-over-answers",
-            _ratio((1, 0, 0), (0, 0, 1), undefined=float("nan")),
+            _ratio((1, 0, 0), (0, 0, 1)),
             answer_counts,
             float_columns=("f1",),
-            extra_scores={"em": _ratio((0, 1, 0), (0, 0, 1), undefined=float("nan"))},
+            extra_scores={"em": _ratio((0, 1, 0), (0, 0, 1))},
             count_in=mlqa.answer_counts,
         ),
         Metric(
@@ -157,7 +164,7 @@ METRICS: dict[str, Metric] = {
             "mining_f1",
             ("tp", "predicted", "gold_spans"),
             "bucc/ratio-margin-4/both-directions/threshold-from-dev",
-            _ratio((2, 0, 0), (0, 1, 1), undefined=0.0),
+            _ratio((2, 0, 0), (0, 1, 1)),
             mined_counts,
         ),
     )

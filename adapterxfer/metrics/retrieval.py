@@ -203,27 +203,9 @@ def best_threshold(scores: Mapping[Pair, float], gold: Collection[Pair]) -> floa
     return threshold
 
 
-def extract(scores: Mapping[Pair, float], threshold: float) -> list[Pair]:
-    """Pairs with a margin of at least the threshold, in the order given."""
-    return [pair for pair, score in scores.items() if score >= threshold]
-
-
 def unambiguous_ids(texts: Sequence[str], ids: Sequence[str]) -> dict[str, str]:
     """Sentence -> id, without sentences that occur more than once."""
     counts: dict[str, int] = {}
     for text in texts:
         counts[text] = counts.get(text, 0) + 1
     return {text: name for text, name in zip(texts, ids, strict=True) if counts[text] == 1}
-
-
-def pair_f1(predicted: Collection[Pair], gold: Collection[Pair]) -> dict[str, float]:
-    """F1, precision and recall of pairs as sets, in points."""
-    found, true = set(predicted), set(gold)
-    right = len(found & true)
-    if not right:
-        return {"f1": 0.0, "precision": 0.0, "recall": 0.0}
-    return {
-        "f1": 200 * right / (len(found) + len(true)),
-        "precision": 100 * right / len(found),
-        "recall": 100 * right / len(true),
-    }

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 from adapterxfer.catalog import (
     CONTROLS,
-    METHODS,
     VARIANTS,
     controls_of,
     oracle_label,
@@ -106,7 +105,6 @@ class _Builder:
         named = [("backbone", name, self.maker.bench.backbones.available(name)) for name in recipe.backbones]
         named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
         named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
-        named += [("adapter method", spec.method, METHODS[spec.method].available) for spec in recipe.adapters]
         return {(kind, name): True for kind, name, available in named if not available}
 
     def _count_missing(self, axes: Axes) -> None:

@@ -182,22 +182,3 @@ def gold_fingerprint(rows: Iterable[tuple[str, str, str]]) -> str:
         state.update(canonical_json(list(row)).encode())
         state.update(b"\n")
     return state.hexdigest()
-
-
-def check_same_gold(files: Mapping[str, Mapping[str, Any]]) -> None:
-    """Refuse to compare systems that were evaluated on different gold data.
-
-    Args:
-        files: name of each system -> metadata of its prediction file; all of one task.
-
-    Raises:
-        DataError: gold fingerprints, metrics or protocols differ.
-    """
-    names = list(files)
-    for key in ("gold_fingerprint", "metric"):
-        for name in names[1:]:
-            if files[name].get(key) != files[names[0]].get(key):
-                raise DataError(
-                    f"{names[0]} and {name}: {key} differs ({files[names[0]].get(key)}, {files[name].get(key)})",
-                    fix="predict both with the same data and metric",
-                )

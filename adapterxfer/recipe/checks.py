@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.catalog import PROTOCOLS, TARGET_DEV, VARIANTS, backbones, tasks, with_layer, world_languages
 from adapterxfer.catalog import languages as known_languages
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.arms import split_arm
-from adapterxfer.catalog.capabilities import ARCHITECTURES, capability
+from adapterxfer.catalog.capabilities import capability
 from adapterxfer.errors import Problem
 from adapterxfer.recipe.also import DEFAULT
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
@@ -31,6 +32,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     found += _adapters(recipe)
     found += cached_problems(recipe)
     found += together_problems(recipe)
+    found += _architectures(recipe)
     found += _capabilities(recipe)
     found += _intermediates(recipe)
     found += _fusion(recipe)
@@ -74,10 +76,22 @@ def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
     return []
 
 
+def _architectures(recipe: Recipe) -> list[tuple[Path, str]]:
+    """Backbones whose ``config.json`` names an encoder that cannot be loaded."""
+    return [
+        (
+            ("backbones", index),
+            f"backbone '{backbone}' is a '{model_type}' encoder; known are {', '.join(ARCHITECTURES)}",
+        )
+        for index, backbone in enumerate(recipe.backbones)
+        if (model_type := recipe.architecture(backbone)) and model_type not in ARCHITECTURES
+    ]
+
+
 def _capabilities(recipe: Recipe) -> list[tuple[Path, str]]:
     """Cells of the grid that no program of this version can build: the reason, and the nearest one that runs."""
     rules = [rule.axes() for rule in recipe.exclude]
-    known = set(ARCHITECTURES.values())
+    known = {"", *ARCHITECTURES}
     found: list[tuple[Path, str]] = []
     for index, spec in enumerate(recipe.adapters):
         for variant in recipe.variants:

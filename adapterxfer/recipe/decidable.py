@@ -13,12 +13,14 @@ from adapterxfer.catalog import (
     UNTRAINED,
     backbones,
     base_target,
+    controls_of,
     is_development,
     is_other_evaluation,
     known_languages,
     target_under,
     world_languages,
 )
+from adapterxfer.catalog.pair_kinds import kinds_in_order, pair_kind
 from adapterxfer.catalog.records import Language
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
@@ -39,7 +41,7 @@ FEWEST_LENDERS = 7
 """As in `statistics.moderation`, which a check that starts fast cannot load; a test holds the two together."""
 
 CHOSEN_RUNS = 3
-"""Seeds that a choice needs: with two, the single judged value of each has no spread to estimate."""
+"""Seeds that a choice needs: one to choose by and two to judge, whose spread is the error over runs."""
 
 _Z_EQUIVALENCE = 1.645 + 1.282
 """Normal quantiles of a one-sided 5 % test and of 80 % power where both sides can fail."""
@@ -114,6 +116,16 @@ class _Asked:
             "intermediate": recipe.intermediate_tasks,
             "target": (*recipe.target_tasks, *recipe.other_evaluations()),
             "format": tuple(dict.fromkeys(recipe.used_tasks()[name].format for name in recipe.target_tasks)),
+            "pair": kinds_in_order(
+                pair_kind(intermediate, target)
+                for intermediate in recipe.intermediate_tasks
+                if intermediate != NONE
+                for target in recipe.target_tasks
+            ),
+            "control": (
+                *dict.fromkeys(name for task in recipe.target_tasks for name in controls_of(recipe.task(task))),
+                UNTRAINED.removeprefix("-"),
+            ),
             "family": tuple(sorted({table[code].family for code in codes if code in table})),
             "resource": tuple(sorted({table[code].resource for code in codes if code in table})),
             "language": tuple(sorted(codes)),
@@ -220,9 +232,7 @@ class _Asked:
         if seeds == 1:
             yield "one seed says nothing about retraining: add seeds, or declare scope: items"
         elif asked.contrast == "chosen" and seeds < CHOSEN_RUNS:
-            yield (
-                f"a choice is made on all seeds but one and judged on that one, so it needs {CHOSEN_RUNS} seeds or more"
-            )
+            yield (f"a task is chosen on some seeds and judged on two others or more: it needs {CHOSEN_RUNS} seeds")
         elif seeds == 2 and tests_in_family > 1 and not self._moderated():
             yield (
                 f"two seeds and {tests_in_family} tests in family '{asked.family}', whose run variance no other gains "

@@ -9,8 +9,9 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from adapterxfer.catalog import CONTROLS, METHODS, VARIANTS, known_languages, task_names
+from adapterxfer.catalog import CONTROLS, METHODS, PRETRAINING, VARIANTS, known_languages, task_names
 from adapterxfer.catalog.arms import ARMS, arm_of
+from adapterxfer.catalog.methods import language_methods
 from adapterxfer.recipe.messages import one_of
 
 MULTI = "multi"
@@ -150,6 +151,8 @@ TargetName = Annotated[str, _named(lambda _: task_names("target"))]
 TaskName = Annotated[str, _named(lambda _: (*task_names("intermediate"), *task_names("target")))]
 VariantName = Annotated[str, _named(lambda _: tuple(VARIANTS))]
 MethodName = Annotated[str, _named(lambda _: tuple(METHODS))]
+LanguageMethod = Annotated[str, _named(lambda _: language_methods())]
+SeriesName = Annotated[str, _named(lambda _: tuple(PRETRAINING))]
 LanguageCode = Annotated[str, _named(lambda _: tuple(known_languages()))]
 TokenCount = Annotated[Any, PlainValidator(_tokens)]
 RatePerSize = Annotated[Any, PlainValidator(_per_size)]

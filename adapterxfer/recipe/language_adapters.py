@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from adapterxfer.catalog.methods import language_methods
+from adapterxfer.catalog.methods.spec import adapter_label
 from adapterxfer.recipe.arms import Codes, Folder
 from adapterxfer.recipe.base import Section
-from adapterxfer.recipe.fields import Count, Rate, Seed, problem
+from adapterxfer.recipe.fields import Count, LanguageMethod, Rate, Seed, problem
 
 SOURCE = "en"
 """Language of all training data: its adapter lies below the tasks' adapters while they train."""
@@ -21,7 +23,7 @@ class LanguageAdapters(Section):
     above its adapter. All seeds of a study share the adapters, which are trained with ``seed``.
     """
 
-    method: Literal["seq_bn_inv", "seq_bn"] = "seq_bn_inv"
+    method: LanguageMethod = Field(default_factory=lambda: language_methods()[0])
     reduction_factor: Annotated[int, Field(ge=1, le=4096)] | None = None
     bottleneck_size: Annotated[int, Field(ge=1, le=65536)] | None = None
     texts: Folder
@@ -44,5 +46,4 @@ class LanguageAdapters(Section):
     @property
     def label(self) -> str:
         """``seq_bn_inv/2`` or ``seq_bn_inv/size64``."""
-        size = f"size{self.bottleneck_size}" if self.reduction_factor is None else str(self.reduction_factor)
-        return f"{self.method}/{size}"
+        return adapter_label(self.adapter())

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from adapterxfer.catalog import known_languages, world_languages
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.arms import split_arm
-from adapterxfer.catalog.capabilities import ARCHITECTURES, LANGUAGE, capability
+from adapterxfer.catalog.capabilities import LANGUAGE, capability
 from adapterxfer.recipe.arms import WORLD
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.yaml_core import Path
@@ -36,8 +37,8 @@ def language_problems(recipe: Recipe) -> list[tuple[Path, str]]:
     found += [(("language_adapters", "languages"), message) for message in _missing(recipe)]
     for index, backbone in enumerate(recipe.backbones):
         architecture = recipe.architecture(backbone)
-        if architecture not in set(ARCHITECTURES.values()):
-            continue
+        if architecture and architecture not in ARCHITECTURES:
+            continue  # an error of its own
         cell = capability(architecture, option.method, LANGUAGE)
         if not cell.works:
             message = (

@@ -8,8 +8,7 @@ from pydantic import Field
 
 from adapterxfer.catalog.pretraining import LITTLE_GIB
 from adapterxfer.recipe.base import Section
-
-Series = Literal["xlm-r", "mdeberta", "mt5", "mmbert", "rembert"]
+from adapterxfer.recipe.fields import SeriesName
 
 
 class LowResource(Section):
@@ -24,4 +23,4 @@ class LowResource(Section):
 
     by: Literal["joshi", "gib", "unseen"]
     gib: Annotated[float, Field(gt=0, le=10_000)] = LITTLE_GIB
-    series: Series | None = None
+    series: SeriesName | None = None

@@ -7,11 +7,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.methods import METHODS, names_of
+from adapterxfer.catalog.methods.spec import adapter_label
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import MethodName, Pins, problem
-
-METHODS_OF_SOME_LAYERS = ("seq_bn", "double_seq_bn", "par_bn")
 
 RepositoryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
@@ -61,8 +60,8 @@ class AdapterSpec(Section):
                 raise problem(
                     f"adapter method '{self.method}' has no {name}; it has: {', '.join(allowed) or 'no size'}"
                 )
-        if self.layers and self.method not in METHODS_OF_SOME_LAYERS:
-            able = ", ".join(METHODS_OF_SOME_LAYERS)
+        if self.layers and not METHODS[self.method].partial_layers:
+            able = ", ".join(names_of(lambda spec: spec.partial_layers))
             raise problem(f"adapter method '{self.method}' cannot leave layers out; these can: {able}")
         if len(given) > 1:
             raise problem(f"{' and '.join(given)} both set the size of the adapter; keep one")
@@ -80,9 +79,7 @@ class AdapterSpec(Section):
 
         Above a language's adapter ``seq_bn/2+language``.
         """
-        sizes = {"bottleneck_size": "size"}
-        parts = (f"{sizes.get(key, '')}{value}" for key, value in self.identity().items())
-        return "/".join(parts) + ("+language" if self.language else "")
+        return adapter_label(self.identity()) + ("+language" if self.language else "")
 
 
 class FusionOptions(Section):

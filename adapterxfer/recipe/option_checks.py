@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.recipe.settings import training_settings, trainings
 from adapterxfer.recipe.yaml_core import Path
 
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
     from adapterxfer.recipe.recipe import Recipe
 
 OPTION = "seeds_together"
-
-METHODS_TOGETHER = ("seq_bn", "double_seq_bn", "par_bn")
-"""Adapter methods whose weights can be stacked."""
 
 ONE_BY_ONE = {
     "full-ft": "full fine-tuning has a backbone for each seed",
@@ -97,9 +95,9 @@ def _contradictions(recipe: Recipe) -> Iterator[str]:
                     "them"
                 )
     if adapters:
-        able = ", ".join(METHODS_TOGETHER)
+        able = ", ".join(names_of(lambda spec: spec.batched))
         for spec in recipe.adapters:
-            if spec.method not in METHODS_TOGETHER:
+            if not METHODS[spec.method].batched:
                 yield f"{OPTION}: the weights of adapter '{spec.label}' cannot be stacked; use {able}, or leave it out"
             elif spec.language:
                 yield f"{OPTION}: adapter '{spec.label}' lies above language adapters; leave one of them out"

@@ -9,7 +9,7 @@ from typing import Any
 
 from adapterxfer.catalog import PROTOCOLS, UNTRAINED, Task, backbones, tasks, with_layer, world_languages
 from adapterxfer.catalog.arms import Arm, split_arm
-from adapterxfer.catalog.capabilities import architecture_of
+from adapterxfer.catalog.capabilities import model_type_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.also import DEFAULT, Also
 from adapterxfer.recipe.axes import AXES
@@ -74,17 +74,18 @@ class Recipe(RecipeModel):
         return self.merge or Merge()
 
     def architecture(self, backbone: str) -> str:
-        """``model_type`` of a backbone of this recipe; empty where nothing here says it."""
+        """``model_type`` of a backbone of this recipe; empty where nothing here says it.
+
+        A local folder is asked, also where it stands in for a backbone of the catalogue.
+        """
         source = self.backbone_sources.get(backbone)
-        if source is None or backbone in backbones():
-            return architecture_of(backbone)
-        if source.folder is None:
-            return ""
-        try:
-            config = json.loads((Path(source.folder).expanduser() / "config.json").read_text(encoding="utf-8"))
-            return str(config["model_type"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""  # the plan says what is wrong with the folder
+        if source is not None and source.folder is not None:
+            try:
+                config = json.loads((Path(source.folder).expanduser() / "config.json").read_text(encoding="utf-8"))
+                return str(config["model_type"])
+            except (OSError, ValueError, KeyError, TypeError):
+                return ""  # the plan says what is wrong with the folder
+        return model_type_of(backbone) if source is None or backbone in backbones() else ""
 
     def has_oracle(self, target: str) -> bool:
         """Whether trainings on a target get a diagnostic that is selected by the target languages."""

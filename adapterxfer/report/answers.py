@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from adapterxfer.catalog.pair_kinds import LABELS
 from adapterxfer.report.cells import NONE, resource_key, signed
 from adapterxfer.report.model import Answer, Effect, Score, Statement
-from adapterxfer.report.pair_kinds import LABELS
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
 from adapterxfer.report.words import SMALLEST_EFFECT, verdict_words
 
@@ -203,7 +203,7 @@ class _Writer:
         self, effect: Effect, *, up: str, down: str, open_: str, factor: float = 1.0, unit: str = "points"
     ) -> str:
         shown = interval_text(effect, self.level, factor, unit)
-        if effect.p_adjusted is None:
+        if effect.p is None:
             return f"{open_}."
         if effect.verdict == "equivalent":
             return f"Equivalent within the declared margin of {effect.margin:g} points: {shown}."

@@ -66,6 +66,7 @@ class Evidence:
         moderated: the variance over runs is moderated by that of other systems.
         withheld: why no difference may be claimed; empty where it may.
         p_equivalent, p_not_inferior: raw here, adjusted by `families.adjust_tests`.
+        items_p_adjusted: p-value over test items alone, adjusted in the same family.
         largest_effect: effect that the scope could have found; of `at_least`, that each of its parts needs.
     """
 
@@ -94,6 +95,7 @@ class Evidence:
     remark: str = ""
     largest_effect: float | None = None
     p_adjusted: float | None = None
+    items_p_adjusted: float | None = None
     adjustment: str = ""
 
     @property
@@ -192,6 +194,30 @@ def gather(
         _Gatherer(replicates, claim, column, rows=rows, level=level, pool=pools.get(column)).evidence()
         for claim, column in zip(claims, _columns(claims), strict=True)
     ]
+
+
+def over_items(item: Evidence) -> Evidence:
+    """The same test for the trained models as they are: over new test items only."""
+    row = item.items
+    reading = Reading(row.value, row.standard_error, row.df, row.alternative)
+    return replace(
+        item,
+        scope="items",
+        value=row.value,
+        standard_error=row.standard_error,
+        df=row.df,
+        low=row.low,
+        high=row.high,
+        p=row.p,
+        readings=(reading,) if row.interval == "t" else (),
+        moderated=False,
+        resampled=row.resampled,
+        withheld="",
+        p_equivalent=None,
+        p_not_inferior=None,
+        p_adjusted=None,
+        adjustment="",
+    )
 
 
 def _side(claim: Claim) -> Alternative:

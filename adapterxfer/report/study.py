@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from adapterxfer.catalog import base_target, is_development, is_other_evaluation
+from adapterxfer.catalog import base_target, is_development, is_other_evaluation, tasks
 from adapterxfer.report.cells import FULL, NONE, RESOURCE_ORDER, Cell, Language, resource_key, variant_key
 from adapterxfer.report.model import GroupKind
 from adapterxfer.report.reading import Frame
 from adapterxfer.report.results import Results, TargetResults
-from adapterxfer.statistics import CellCounts, Metric, ScoreTable, System, build_table
+from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table
 
 GOLD_COLUMNS = ("total", "gold_spans")
 """Count columns that depend on the gold data only: they must agree between systems."""
@@ -132,15 +133,18 @@ def build_study(results: Results) -> Study:
     systems: dict[tuple[str, str, str, str], System] = {}
     controls: dict[tuple[str, str, str], System] = {}
     counts: list[CellCounts] = []
-    metrics: dict[str, Metric] = {}
+    metrics: dict[str, SumScore] = {}
     groups: dict[str, tuple[Group, ...]] = {}
     shown: dict[tuple[System, str], str] = {}
     for target, data, metric in _measures(results):
         metrics[target] = metric
         groups[target] = tuple(language_groups(data.frame.languages, results.languages, results.source_language))
-        for same in _by_files(data).values():
+        systems_of = list(_by_files(data).values())
+        baselines = Counter(same[0][0].backbone for same in systems_of if _is_baseline(same[0][0]))
+        for same in systems_of:
             first = same[0][0]
-            label = shown_label([cells[0] for cells in same], labels)
+            untouched = _is_baseline(first) and not _is_trained(target) and baselines[first.backbone] == 1
+            label = shown_label([cells[0] for cells in same], labels, untouched=untouched)
             system = _system(first, label)
             shown[system, target] = label
             counts.extend(_counts(data, target, same[0], system))
@@ -167,19 +171,30 @@ def build_study(results: Results) -> Study:
     )
 
 
-def shown_label(same: list[Cell], labels: Mapping[tuple[str, str], str]) -> str:
+def _is_baseline(cell: Cell) -> bool:
+    return cell.intermediate == NONE and not cell.control
+
+
+def _is_trained(target: str) -> bool:
+    """Whether models are trained on a target; nothing is known of one that the catalogue does not have."""
+    known = tasks().get(base_target(target))
+    return known is None or known.trained
+
+
+def shown_label(same: list[Cell], labels: Mapping[tuple[str, str], str], *, untouched: bool = False) -> str:
     """What a system is called in tables of scores.
 
     Args:
         same: one cell of every arm that this system stands for.
         labels: (variant, adapter) -> arm.
+        untouched: nothing was trained: a retrieval target without an intermediate task, whatever the variants.
     """
     first = same[0]
     if first.control:
         return first.control
     label = labels[first.variant, first.adapter]
     if first.intermediate == NONE:
-        if any(cell.variant == FULL for cell in same) and len(same) > 1:
+        if untouched or (any(cell.variant == FULL for cell in same) and len(same) > 1):
             label = "untouched backbone"
         elif first.adapter and any(cell.variant in ONE_ADAPTER for cell in same):
             label = label.replace(first.variant, ADAPTER_BASELINE)
@@ -221,14 +236,14 @@ def tiers_to_compare(names: tuple[str, ...]) -> tuple[str, str] | None:
     return (known[0], known[-1]) if len(known) >= 2 else None
 
 
-def _measures(results: Results) -> Iterator[tuple[str, TargetResults, Metric]]:
+def _measures(results: Results) -> Iterator[tuple[str, TargetResults, SumScore]]:
     """Every target with its metric, then again with each score of secondary interest."""
     for target in results.targets:
         data = results.target(target)
         gold = tuple(index for index, name in enumerate(data.metric.columns) if name in GOLD_COLUMNS)
-        yield target, data, Metric(target, data.metric.score, gold_columns=gold)
+        yield target, data, SumScore(target, data.metric.score, gold_columns=gold)
         for name, score in () if is_other_evaluation(target) else data.metric.extra_scores.items():
-            yield f"{target} ({SCORE_NAMES.get(name, name)})", data, Metric(name, score, gold_columns=gold)
+            yield f"{target} ({SCORE_NAMES.get(name, name)})", data, SumScore(name, score, gold_columns=gold)
 
 
 def _by_files(data: TargetResults) -> dict[tuple[str, ...], list[list[Cell]]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,9 @@ from adapterxfer.metrics.submission import LanguageCounts, count_task, join_clus
 from adapterxfer.metrics.submission_files import read_declaration
 from adapterxfer.report.submission_scores import LanguageScores, Score, SubmissionScores, TaskScores
 from adapterxfer.statistics import adjust
-from adapterxfer.statistics.grouped import cluster_sums, domain_clusters, resample_sums
-from adapterxfer.statistics.intervals import interval, shift_p
+from adapterxfer.statistics.grouped import cluster_sums, domain_clusters, resample_sums, resampled_interval
+from adapterxfer.statistics.intervals import Bounds
+from adapterxfer.statistics.thresholds import WHOLE_SCALE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,25 +90,24 @@ def score_submission(
     chosen = _chosen(benchmark, table, labels, predictions, tasks)
     languages = _subsets(table, chosen, predictions, subset)
     scored: dict[str, TaskScores] = {}
-    means: dict[str, tuple[float, Floats]] = {}
+    means: dict[str, _Number] = {}
     for name in chosen:
         task = replace(table[name], languages=languages[name])
         folders = [predictions] if against is None else [predictions, against]
         submissions = [count_task(task, labels, folder, allow_missing=allow_missing) for folder in folders]
         if name == "mlqa":
             submissions = [join_clusters(part) for part in submissions]
-        scores, point, draws = _score_task(task, submissions, resamples, seed, level)
+        scores, means[name] = _score_task(task, submissions, resamples, seed, level)
         left_out = tuple(code for code in table[name].languages if code not in languages[name])
         scored[name] = replace(scores, absent=left_out)
-        means[name] = (point, draws)
     complete = [name for name in chosen if not scored[name].absent]
     tested = against is not None
     groups = {
-        group: _mean([means[name] for name in members], level, tested)
+        group: _score(_mean([means[name] for name in members]), level, tested=tested)
         for group, members in GROUPS[benchmark].items()
         if set(members) <= set(complete)
     }
-    overall = _mean(list(means.values()), level, tested) if set(complete) == set(table) else None
+    overall = _score(_mean(list(means.values())), level, tested=tested) if set(complete) == set(table) else None
     absent = tuple(name for name in table if name not in chosen)
     scores_of_all = SubmissionScores(
         benchmark=benchmark,
@@ -123,9 +123,18 @@ def score_submission(
     return _with_holm(scores_of_all) if tested else scores_of_all
 
 
-def _mean(means: Sequence[tuple[float, Floats]], level: float, tested: bool) -> Score:
-    value = float(np.mean([point for point, _ in means]))
-    return _score(value, np.mean([draws for _, draws in means], axis=0), level, tested)
+class _Number(NamedTuple):
+    """A score with its replicates and how many clusters of test items are behind it."""
+
+    value: float
+    draws: Floats
+    clusters: int
+
+
+def _mean(numbers: Sequence[_Number]) -> _Number:
+    """Mean of scores on different test items."""
+    value = float(np.mean([number.value for number in numbers]))
+    return _Number(value, np.mean([number.draws for number in numbers], axis=0), sum(n.clusters for n in numbers))
 
 
 def _subsets(
@@ -171,14 +180,14 @@ def _chosen(
 
 def _score_task(
     task: BenchmarkTask, submissions: list[dict[str, LanguageCounts]], resamples: int, seed: int, level: float
-) -> tuple[TaskScores, float, Floats]:
+) -> tuple[TaskScores, _Number]:
     drawn = _draw(task, submissions, resamples, seed)
     tested = len(submissions) == 2
     languages = {}
     for code in task.languages:
         first = submissions[0][code]
         scores = {
-            name: _score(float(drawn.points[code][column]), drawn.replicates[code][:, column], level, tested)
+            name: _score(_in_language(drawn, code, column, len(set(first.clusters))), level, tested=tested)
             for column, name in enumerate(drawn.names)
         }
         others: dict[str, float] = {}
@@ -187,18 +196,25 @@ def _score_task(
             others["token_accuracy"] = rates[0] - rates[1] if tested else rates[0]
         clusters = len(set(first.clusters))
         languages[code] = LanguageScores(scores, others, len(first.counts), clusters, first.missing)
+    groups = [set(submissions[0][code].clusters) for code in task.languages]
+    clusters = len(set.union(*groups)) if task.parallel else sum(map(len, groups))
     averages, parts = {}, []
     for column, name in enumerate(drawn.names):
         value = float(np.mean([drawn.points[code][column] for code in task.languages]))
         draws = np.mean([drawn.replicates[code][:, column] for code in task.languages], axis=0)
-        averages[name] = _score(value, draws, level, tested)
+        averages[name] = _score(_Number(value, draws, clusters), level, tested=tested)
         if name in _AVERAGED.get(task.metric, drawn.names):
             parts.append((value, draws))
-    point = float(np.mean([value for value, _ in parts]))
-    draws = np.mean([draws for _, draws in parts], axis=0)
+    average = _Number(
+        float(np.mean([value for value, _ in parts])), np.mean([draws for _, draws in parts], axis=0), clusters
+    )
     notes = tuple(dict.fromkeys(entry.note for entry in submissions[0].values() if entry.note))
-    average = _score(point, draws, level, tested)
-    return TaskScores(task.protocol, average, averages, languages, notes=notes), point, draws
+    scores_of_all = _score(average, level, tested=tested)
+    return TaskScores(task.protocol, scores_of_all, averages, languages, notes=notes), average
+
+
+def _in_language(drawn: _Drawn, code: str, column: int, clusters: int) -> _Number:
+    return _Number(float(drawn.points[code][column]), drawn.replicates[code][:, column], clusters)
 
 
 def _draw(task: BenchmarkTask, submissions: list[dict[str, LanguageCounts]], resamples: int, seed: int) -> _Drawn:
@@ -234,20 +250,18 @@ def _points(sums: Floats, ratios: Mapping[str, tuple[tuple[int, ...], tuple[int,
     return np.stack(columns, axis=-1)
 
 
-def _score(value: float, draws: Floats, level: float, tested: bool) -> Score:
-    bounds = interval(draws, value, kind="symmetric", level=level)
-    low, high = bounds.low, bounds.high
-    if not tested:
-        low, high = max(low, 0.0), min(high, 100.0)
-    return Score(value, low, high, shift_p(draws, value) if tested else None)
+def _score(number: _Number, level: float, *, tested: bool) -> Score:
+    reach = Bounds(-WHOLE_SCALE if tested else 0.0, WHOLE_SCALE)
+    low, high, p = resampled_interval(number.value, number.draws, number.clusters, reach=reach, level=level)
+    return Score(number.value, low, high, p if tested else None)
 
 
 def _with_holm(found: SubmissionScores) -> SubmissionScores:
     """Adjust the p-values of the task averages for their number."""
-    names = list(found.tasks)
-    values = adjust([found.tasks[name].average.p or 0.0 for name in names], "holm")
+    known = {name: p for name, task in found.tasks.items() if (p := task.average.p) is not None}
+    adjusted = dict(zip(known, adjust(list(known.values()), "holm").tolist(), strict=True))
     tasks = {
-        name: replace(found.tasks[name], average=replace(found.tasks[name].average, p_holm=float(value)))
-        for name, value in zip(names, values, strict=True)
+        name: replace(task, average=replace(task.average, p_holm=adjusted.get(name)))
+        for name, task in found.tasks.items()
     }
     return replace(found, tasks=tasks)

@@ -139,9 +139,9 @@ def _effect_table(
         *(Column(label) for label, _ in shown),
         Column("difference", "signed"),
         Column(f"{level} interval", "interval"),
-        Column("p (Holm)", "p"),
+        Column("p adjusted", "p"),
         Column("paired bootstrap", "interval"),
-        Column("p (Holm)", "p"),
+        Column("p adjusted", "p"),
         Column("detectable", "points"),
         Column("verdict"),
         Column("remark"),
@@ -156,7 +156,7 @@ def _effect_table(
             e.items_p_adjusted,
             e.detectable,
             e.verdict,
-            e.remark,
+            "; ".join(text for text in (e.remark, e.judged_in and f"judged in: {e.judged_in}") if text),
         )
         for e in effects
     )

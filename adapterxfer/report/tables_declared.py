@@ -92,11 +92,14 @@ def families(findings: Findings) -> Table:
         Column("family"),
         Column("tests", "count"),
         Column("adjusted by"),
-        Column("difference found", "count"),
+        Column("significant", "count"),
         Column("equivalent", "count"),
-        Column("inconclusive", "count"),
+        Column("undecided", "count"),
     )
-    rows = tuple((f.family, f.tests, f.adjustment, f.found, f.equivalent, f.inconclusive) for f in findings.families)
+    rows = tuple(
+        (f.family, f.tests, f.adjustment, f.found, f.equivalent, f.inconclusive)
+        for f in (*findings.families, *findings.default_families)
+    )
     note = (
         "Over test items: Romano-Wolf. Over items and training runs: Holm from five seeds on, a multivariate t below; "
         "with two seeds adjusted p-values of families with several tests are withheld."

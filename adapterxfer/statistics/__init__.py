@@ -43,7 +43,7 @@ from adapterxfer.statistics.interactions import (
 )
 from adapterxfer.statistics.intervals import percentile_p, shift_p, t_interval, t_p
 from adapterxfer.statistics.margins import Equivalence, Outcome, Verdict, decide, equivalence, verdict
-from adapterxfer.statistics.metric import Metric, ratio_metric
+from adapterxfer.statistics.metric import SumScore, ratio_metric
 from adapterxfer.statistics.moderation import Lenders, lenders, moderate
 from adapterxfer.statistics.multiplicity import adjust, max_t, simultaneous_distances, step_down, with_adjusted
 from adapterxfer.statistics.power import (
@@ -83,7 +83,6 @@ __all__ = [
     "LackOfFit",
     "Lenders",
     "Member",
-    "Metric",
     "Outcome",
     "PairedCounts",
     "PartialConjunction",
@@ -97,6 +96,7 @@ __all__ = [
     "ScoreTable",
     "Shared",
     "StochasticOrder",
+    "SumScore",
     "System",
     "Verdict",
     "adjust",

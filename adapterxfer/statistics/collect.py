@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.metric import Floats, Metric, ScoreFunction, as_metric
+from adapterxfer.statistics.metric import Floats, ScoreFunction, SumScore, as_metric
 from adapterxfer.statistics.products import Counts, narrowest
 from adapterxfer.statistics.table import Block, Cell, CellCounts, Domain, Row, ScoreTable, System
 
@@ -17,7 +17,7 @@ _GRID = float(2**30)
 """Fractional counts are rounded to multiples of 2**-30, so that their sums are exact in float64 in any order."""
 
 
-def build_table(cells: Iterable[CellCounts], metrics: Mapping[str, Metric | ScoreFunction]) -> ScoreTable:
+def build_table(cells: Iterable[CellCounts], metrics: Mapping[str, SumScore | ScoreFunction]) -> ScoreTable:
     """Aggregate per-example counts to clusters and join all runs into one table.
 
     Args:
@@ -49,7 +49,7 @@ class _Reference:
 class _Collector:
     """Checks and aggregates one item after the other, then lays out the domains."""
 
-    def __init__(self, metrics: Mapping[str, Metric]) -> None:
+    def __init__(self, metrics: Mapping[str, SumScore]) -> None:
         self.metrics = metrics
         self.references: dict[tuple[str, str], _Reference] = {}
         self.rows: dict[Row, tuple[npt.NDArray[np.str_], Counts]] = {}
@@ -85,7 +85,7 @@ class _Collector:
         group = (item.run_group,) if item.run_group else (str(cell.system.labels), item.target)
         self.rows[Row(cell, item.seed, item.domain, group, len(counts))] = (clusters, narrowest(sums))
 
-    def _metric(self, target: str) -> Metric:
+    def _metric(self, target: str) -> SumScore:
         if target not in self.metrics:
             raise StatisticsError(
                 f"target {target}: no metric; metrics are given for {', '.join(sorted(self.metrics)) or 'nothing'}",
@@ -151,7 +151,7 @@ def _summed(counts: Floats, inverse: npt.NDArray[np.intp]) -> Floats:
     return np.stack([np.bincount(inverse, weights=column) for column in counts.T])
 
 
-def _score_rows(domain: Domain, metrics: Mapping[str, Metric], rows: tuple[Row, ...], scores: Floats) -> None:
+def _score_rows(domain: Domain, metrics: Mapping[str, SumScore], rows: tuple[Row, ...], scores: Floats) -> None:
     """Fill in the points of a domain's rows from the column totals."""
     totals = domain.counts.sum(axis=1, dtype=np.float64)
     offset = 0

@@ -27,6 +27,8 @@ class Contrast:
         labels: what the row is about (backbone, variant, family, ...), carried to the estimate untouched.
         scale: transform of every run's score before it is weighted.
         flags: warnings that belong to the question, not to the data.
+        seeds: only these training runs, where others were used up to choose what is asked; empty for all of them.
+            What was not trained stays.
     """
 
     terms: Mapping[Cell, float]
@@ -34,6 +36,7 @@ class Contrast:
     labels: Mapping[str, Label] = field(default_factory=dict)
     scale: Scale = "points"
     flags: tuple[str, ...] = ()
+    seeds: frozenset[int | str] = frozenset()
 
     def __add__(self, other: Contrast) -> Contrast:
         return self._combine(other, 1.0)
@@ -63,13 +66,22 @@ class Contrast:
                 f"contrasts on different scales: {self.name} in {self.scale}, {other.name} in {other.scale}",
                 fix="put both on one scale with .on(scale) first",
             )
+        if self.seeds != other.seeds:
+            raise StatisticsError(
+                f"contrasts of different runs: {self.name} and {other.name}", fix="limit both to the same seeds"
+            )
         terms = dict(self.terms)
         for cell, weight in other.terms.items():
             terms[cell] = terms.get(cell, 0.0) + factor * weight
         shared = {name: value for name, value in self.labels.items() if other.labels.get(name) == value}
         flags = tuple(dict.fromkeys(self.flags + other.flags))
         return Contrast(
-            {cell: weight for cell, weight in terms.items() if weight != 0.0}, "", shared, self.scale, flags
+            {cell: weight for cell, weight in terms.items() if weight != 0.0},
+            "",
+            shared,
+            self.scale,
+            flags,
+            self.seeds,
         )
 
 
@@ -206,10 +218,12 @@ def linear(contrasts: Sequence[Contrast], weights: Sequence[float]) -> Contrast:
                 f"contrasts on different scales: {contrast.scale} and {contrasts[0].scale}",
                 fix="put all on one scale with .on(scale) first",
             )
+        if contrast.seeds != contrasts[0].seeds:
+            raise StatisticsError("contrasts of different runs", fix="limit all to the same seeds")
         for cell, value in contrast.terms.items():
             terms[cell] = terms.get(cell, 0.0) + weight * value
     first = contrasts[0].labels
     shared = {key: value for key, value in first.items() if all(c.labels.get(key) == value for c in contrasts)}
     flags = tuple(dict.fromkeys(flag for contrast in contrasts for flag in contrast.flags))
     kept = {cell: value for cell, value in terms.items() if value != 0.0}
-    return Contrast(kept, "", shared, contrasts[0].scale, flags)
+    return Contrast(kept, "", shared, contrasts[0].scale, flags, contrasts[0].seeds)

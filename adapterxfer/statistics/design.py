@@ -52,7 +52,7 @@ def build_design(table: ScoreTable, contrasts: Sequence[Contrast]) -> Design:
     """Look every cell up.
 
     Raises:
-        StatisticsError: no contrasts, an empty one, or one that names a cell the table does not have.
+        StatisticsError: no contrasts, an empty one, or one that names a cell or a run the table does not have.
     """
     if not contrasts:
         raise StatisticsError("no contrasts given: nothing to estimate", fix="give at least one contrast")
@@ -65,7 +65,13 @@ def build_design(table: ScoreTable, contrasts: Sequence[Contrast]) -> Design:
                 raise StatisticsError(
                     f"contrast '{contrast.name}': no scores of {cell}", fix="leave it out, or add this system's runs"
                 )
-            chosen.extend((number, row, weight / len(rows)) for row in rows)
+            used = [row for row in rows if not contrast.seeds or table.rows[row].seed in {None, *contrast.seeds}]
+            if not used:
+                raise StatisticsError(
+                    f"contrast '{contrast.name}': {cell} has none of the seeds {sorted(map(str, contrast.seeds))}",
+                    fix="leave it out, or add this system's runs",
+                )
+            chosen.extend((number, row, weight / len(used)) for row in used)
     shape = (len(contrasts), len(table.rows))
     return Design({scale: _matrix(chosen, shape) for scale, chosen in entries.items()})
 

@@ -16,11 +16,10 @@ import numpy.typing as npt
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.intervals import Bounds, t_quantile
-from adapterxfer.statistics.metric import Floats, Metric
+from adapterxfer.statistics.metric import Floats, SumScore
 from adapterxfer.statistics.table import Cell, ScoreTable
+from adapterxfer.statistics.thresholds import TIE
 from adapterxfer.statistics.weights import BLOCK, draw_signs, stream
-
-_TIE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class PairedCounts:
 
     first: Floats
     second: Floats
-    metric: Metric
+    metric: SumScore
 
 
 def paired_counts(table: ScoreTable, first: Cell, second: Cell) -> PairedCounts:
@@ -84,7 +83,7 @@ def discordance(table: ScoreTable, contrast: Contrast) -> Discordance | None:
     """
     positive = [cell for cell, weight in contrast.terms.items() if weight == 1.0]
     negative = [cell for cell, weight in contrast.terms.items() if weight == -1.0]
-    if len(contrast.terms) != 2 or not positive or not negative or contrast.scale != "points":
+    if contrast.seeds or len(contrast.terms) != 2 or not positive or not negative or contrast.scale != "points":
         return None
     first, second = positive[0], negative[0]
     same = (first.target, first.language) == (second.target, second.language)
@@ -164,11 +163,11 @@ class ResamplingLaw:
 
     def quantile(self, share: float) -> float:
         """Smallest value with at least this much probability at or below it."""
-        return float(self.values[np.searchsorted(np.cumsum(self.probabilities), share - _TIE)])
+        return float(self.values[np.searchsorted(np.cumsum(self.probabilities), share - TIE)])
 
     def shift_p(self, null: float = 0.0) -> float:
         """Two-sided p-value of "the true mean is `null`" from the law shifted there, with no Monte Carlo error."""
-        extreme = np.abs(self.values - self.mean) >= abs(self.mean - null) - _TIE * max(1.0, abs(self.mean))
+        extreme = np.abs(self.values - self.mean) >= abs(self.mean - null) - TIE * max(1.0, abs(self.mean))
         return min(1.0, math.fsum(self.probabilities[extreme].tolist()))
 
 
@@ -210,7 +209,7 @@ def mcnemar(only_first: int, only_second: int) -> ExactTest:
     return ExactTest(min(1.0, total), min(1.0, total - float(law[smaller])), only_first + only_second)
 
 
-def randomization_test(first: Floats, second: Floats, metric: Metric, *, resamples: int = 10_000, seed: int) -> float:
+def randomization_test(first: Floats, second: Floats, metric: SumScore, *, resamples: int = 10_000, seed: int) -> float:
     """p-value of "swapping the systems on any cluster changes nothing", for any metric of summed counts.
 
     Args:
@@ -231,7 +230,7 @@ def randomization_test(first: Floats, second: Floats, metric: Metric, *, resampl
     return (1.0 + extreme) / (resamples + 1.0)
 
 
-def extreme_swaps(first: Floats, second: Floats, metric: Metric, flips: npt.NDArray[np.integer]) -> tuple[int, int]:
+def extreme_swaps(first: Floats, second: Floats, metric: SumScore, flips: npt.NDArray[np.integer]) -> tuple[int, int]:
     """In how many assignments the difference is at least as large as observed, and in how many larger.
 
     Args:
@@ -242,7 +241,7 @@ def extreme_swaps(first: Floats, second: Floats, metric: Metric, flips: npt.NDAr
     observed = abs(float(metric.score(totals[0]) - metric.score(totals[1])))
     moved = flips.astype(np.float64) @ (second - first)
     changed = np.abs(metric.score(totals[0] + moved) - metric.score(totals[1] - moved))
-    slack = _TIE * max(1.0, observed)
+    slack = TIE * max(1.0, observed)
     return int((changed >= observed - slack).sum()), int((changed > observed + slack).sum())
 
 

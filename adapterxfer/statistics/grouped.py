@@ -8,14 +8,18 @@ hundred different (right, predicted, gold).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from adapterxfer.errors import StatisticsError
+from adapterxfer.statistics.intervals import Bounds, interval, shift_p, t_interval, t_p
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.products import CountMatrix
+from adapterxfer.statistics.thresholds import FEW_CLUSTERS, FEWEST_CLUSTERS, NOISE
 from adapterxfer.statistics.weights import BLOCK, draw, stream
 
 _GROUPED_BELOW = 0.2
@@ -66,6 +70,37 @@ def resample_sums(sums: Floats, *, resamples: int, seed: int, name: str) -> Floa
         drawn = draw("multinomial", stream(seed, name, number), clusters=len(sums))
         blocks.append(counts.product(drawn.multiples, drawn.largest_total))
     return np.concatenate(blocks)[:resamples]
+
+
+class Resampled(NamedTuple):
+    """Ends of an interval and the p-value of "the true value is 0"; None with fewer than 10 clusters."""
+
+    low: float
+    high: float
+    p: float | None
+
+
+def resampled_interval(value: float, draws: Floats, clusters: int, *, reach: Bounds, level: float = 0.95) -> Resampled:
+    """Interval and p-value of a number from its replicates, by the rule of `estimates` for the number of clusters.
+
+    Symmetric bootstrap and null shift; below 40 clusters a t interval and t test with the clusters' degrees of freedom,
+    below 10 no p-value, and with a single cluster nothing is known but what scores can reach.
+
+    Args:
+        draws: replicates, shape ``(resamples,)``.
+        clusters: of test items, over all domains.
+        reach: values that are possible at all; no interval goes beyond.
+    """
+    if clusters >= FEW_CLUSTERS:
+        bounds, p = interval(draws, value, kind="symmetric", level=level), shift_p(draws, value)
+        return Resampled(max(bounds.low, reach.low), min(bounds.high, reach.high), p)
+    # the bootstrap variance divides by n, the t interval needs n - 1
+    error = float(np.nanstd(draws)) * math.sqrt(clusters / max(clusters - 1, 1))
+    if clusters < FEWEST_CLUSTERS and error <= NOISE * max(1.0, abs(value)):
+        return Resampled(*reach, None)
+    bounds = t_interval(value, error, clusters - 1.0, level=level)
+    p_value = None if clusters < FEWEST_CLUSTERS else t_p(value, error, clusters - 1.0)
+    return Resampled(max(bounds.low, reach.low), min(bounds.high, reach.high), p_value)
 
 
 def _groups(sums: Floats) -> tuple[Floats, Floats]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,21 +19,7 @@ _RELATIVE_STEP = 1e-5
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
-    """``points * (sums . numerator) / (sums . denominator)``, 0 where the denominator is 0."""
-
-    numerator: tuple[float, ...]
-    denominator: tuple[float, ...]
-    points: float
-
-    @property
-    def integral(self) -> bool:
-        """True if all weights are integers, so that both sums of integer counts are integers."""
-        return all(float(weight).is_integer() for weight in (*self.numerator, *self.denominator))
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
+class SumScore:
     """A corpus score that depends on the data only through column sums of per-example counts.
 
     Attributes:
@@ -41,14 +28,12 @@ class Metric:
             that is what lets resampling weights act on clusters.
         gradient: sums ``(..., k)`` -> derivatives ``(..., k)``; central differences are used where it is None.
         gold_columns: columns that depend on the gold data only, so must agree between systems on the same language.
-        ratio: what `ratio_metric` was given, where that made the metric; lets the engine multiply fewer columns.
     """
 
     name: str
     score: ScoreFunction
     gradient: ScoreFunction | None = None
     gold_columns: tuple[int, ...] = ()
-    ratio: Ratio | None = None
 
     def derivatives(self, sums: Floats) -> Floats:
         """Derivative of the score by each sum, shape ``(..., k)``; zero where the score is undefined.
@@ -74,8 +59,12 @@ def ratio_metric(
     *,
     points: float = 100.0,
     gold_columns: tuple[int, ...] = (),
-) -> Metric:
-    """``points * (sums . numerator) / (sums . denominator)``, and 0 where the denominator is 0.
+) -> SumScore:
+    """``points * (sums . numerator) / (sums . denominator)``.
+
+    Where the denominator is 0, a share of a total is NaN: an empty test set has no accuracy (the official scripts
+    divide by zero). With several columns below the line it is an F1, which is 0 if there was nothing to find and
+    nothing was found, as conlleval and seqeval print.
 
     Accuracy is ``ratio_metric("accuracy", (1, 0), (0, 1))``; F1 from (tp, predicted, gold) is
     ``ratio_metric("span_f1", (2, 0, 0), (0, 1, 1))``.
@@ -94,11 +83,12 @@ def ratio_metric(
             fix="give one weight per count column in both",
         )
     top, bottom = np.asarray(numerator, dtype=np.float64), np.asarray(denominator, dtype=np.float64)
+    undefined = math.nan if np.count_nonzero(bottom) == 1 else 0.0
 
     def score(sums: Floats) -> Floats:
         below = sums @ bottom
         defined = below != 0.0
-        return np.where(defined, points * (sums @ top) / np.where(defined, below, 1.0), 0.0)
+        return np.where(defined, points * (sums @ top) / np.where(defined, below, 1.0), undefined)
 
     def gradient(sums: Floats) -> Floats:
         above, below = sums @ top, sums @ bottom
@@ -107,10 +97,9 @@ def ratio_metric(
         slope = points * (top - (above[..., None] / safe) * bottom) / safe
         return np.where(defined[..., None], slope, 0.0)
 
-    ratio = Ratio(tuple(map(float, numerator)), tuple(map(float, denominator)), float(points))
-    return Metric(name, score, gradient, gold_columns, ratio)
+    return SumScore(name, score, gradient, gold_columns)
 
 
-def as_metric(value: Metric | ScoreFunction, name: str) -> Metric:
-    """A bare function of sums becomes a `Metric` with a numerical gradient."""
-    return value if isinstance(value, Metric) else Metric(name, value)
+def as_metric(value: SumScore | ScoreFunction, name: str) -> SumScore:
+    """A bare function of sums becomes a `SumScore` with a numerical gradient."""
+    return value if isinstance(value, SumScore) else SumScore(name, value)

@@ -63,12 +63,14 @@ class TrainedModels:
         matrices: scale -> CSR ``(pairs, rows)``: the contrast's weights on the rows of that model.
         averaging: CSR ``(rows, rows)``; ``averaging @ scores`` is each row's mean over the runs of its cell.
         seeds: per contrast and group, the seeds of each of its cells.
+        averaged: per contrast and group, over how many runs `averaging` averages, at least.
     """
 
     pairs: tuple[tuple[int, tuple[str, ...], str], ...]
     matrices: dict[Scale, Any]
     averaging: Any
     seeds: dict[tuple[int, tuple[str, ...]], tuple[frozenset[str], ...]]
+    averaged: dict[tuple[int, tuple[str, ...]], int]
     contrasts: int
 
     @classmethod
@@ -76,6 +78,7 @@ class TrainedModels:
         """Those that the contrasts of a design weigh; `contrasts` is their number."""
         numbers: dict[tuple[int, tuple[str, ...], str], int] = {}
         seeds: dict[tuple[int, tuple[str, ...]], dict[object, set[str]]] = {}
+        averaged: dict[tuple[int, tuple[str, ...]], int] = {}
         matrices: dict[Scale, Any] = {}
         entries: dict[Scale, tuple[list[int], list[int], list[float]]] = {}
         for scale, matrix in design.matrices.items():
@@ -92,10 +95,12 @@ class TrainedModels:
                 rows.append(index)
                 weights.append(weight)
                 seeds.setdefault((contrast, row.group), {}).setdefault(row.cell, set()).add(repr(row.seed))
+                known = averaged.setdefault((contrast, row.group), len(table.cells[row.cell]))
+                averaged[contrast, row.group] = min(known, len(table.cells[row.cell]))
         for scale, (pairs, rows, weights) in entries.items():
             matrices[scale] = sparse.csr_array((weights, (pairs, rows)), shape=(len(numbers), len(table.rows)))
         groups = {key: tuple(frozenset(s) for s in by_cell.values()) for key, by_cell in seeds.items()}
-        return cls(tuple(numbers), matrices, _averaging(table), groups, contrasts)
+        return cls(tuple(numbers), matrices, _averaging(table), groups, averaged, contrasts)
 
     def variances(self, deviation: Floats, residual: Floats) -> RunVariances:
         """Variance over runs and over run x item, per contrast, from the sums per trained model."""
@@ -103,12 +108,15 @@ class TrainedModels:
         groups: list[list[RunPart]] = [[] for _ in range(self.contrasts)]
         fewest = np.full(self.contrasts, np.iinfo(np.int64).max)
         most, unequal = np.zeros(self.contrasts, dtype=np.int64), np.zeros(self.contrasts, dtype=bool)
-        sums: dict[tuple[int, tuple[str, ...]], list[float]] = {}
+        sums: dict[tuple[int, tuple[str, ...]], list[tuple[float, float]]] = {}
         for (contrast, group, _), moved, left in zip(self.pairs, deviation.tolist(), residual.tolist(), strict=True):
-            total = sums.setdefault((contrast, group), [0.0, 0.0])
-            total[0] += moved**2
-            total[1] += left
-        for (contrast, group), (moved_squared, left) in sums.items():
+            sums.setdefault((contrast, group), []).append((moved, left))
+        for (contrast, group), by_seed in sums.items():
+            # Deviations are from the mean over all runs of a cell; a contrast of some of them has another mean.
+            mean = sum(moved for moved, _ in by_seed) / len(by_seed)
+            moved_squared = sum((moved - mean) ** 2 for moved, _ in by_seed)
+            whole = self.averaged[contrast, group]
+            left = sum(rest_of_run for _, rest_of_run in by_seed) * whole / max(whole - 1, 1)
             by_cell = self.seeds[contrast, group]
             size = min(len(seeds) for seeds in by_cell)
             fewest[contrast] = min(fewest[contrast], size)
@@ -116,7 +124,7 @@ class TrainedModels:
             unequal[contrast] |= len(set(by_cell)) > 1
             factor = size / (size - 1) if size > 1 else np.nan
             groups[contrast].append(RunPart(group, factor * moved_squared, size))
-            rest[contrast] += factor * left
+            rest[contrast] += left if size > 1 else np.nan
         fewest[most == 0] = 0
         runs = np.array([sum(part.variance for part in parts) for parts in groups], dtype=np.float64)
         runs_df = np.array([pooled_df([(part.variance, part.runs - 1.0) for part in parts]) for parts in groups])

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from adapterxfer.statistics.metric import Floats, Metric
+from adapterxfer.statistics.metric import Floats, SumScore
 from adapterxfer.statistics.products import Counts
 
 Label = str | int | float | None
@@ -156,7 +156,7 @@ class ScoreTable:
 
     rows: tuple[Row, ...]
     domains: tuple[Domain, ...]
-    metrics: Mapping[str, Metric]
+    metrics: Mapping[str, SumScore]
     scores: Floats
     cells: Mapping[Cell, tuple[int, ...]] = field(repr=False)
     systems: tuple[System, ...]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.errors import StageError
 from adapterxfer.store.files import write_json
 from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.record import SCHEMA
@@ -83,10 +82,6 @@ class Failure:
     def given_up(self) -> bool:
         """Whether a run leaves this stage alone."""
         return self.attempts >= ATTEMPTS
-
-    def as_error(self) -> StageError:
-        """The failure as an exception for callers that stop at the first one."""
-        return StageError(f"{self.stage.kind} {self.stage.folder_name}: {self.error}: {self.what}", fix=self.fix)
 
 
 class FailureRecords:

@@ -21,7 +21,7 @@ from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Batch, Feature, pad_sequences
 from adapterxfer.formats.inference import token_batches
 from adapterxfer.training.tasks import TrainTask
-from adapterxfer.variants.encoder import OWN_ENCODER, encode
+from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.model import TransferModel
 
 LIMIT = 2 * 2**30
@@ -86,7 +86,7 @@ class Bottom:
                 f"cache_bottom: variant '{model.composition.variant}' acts or trains from the first layer on",
                 fix="give the adapters 'layers: upper-half', or leave cache_bottom out",
             )
-        if model.loaded.config.model_type != OWN_ENCODER:
+        if not model.loaded.architecture.own_encoder:
             raise StageError(
                 f"cache_bottom: backbone '{model.loaded.name}' is a {model.loaded.config.model_type}, whose layers can "
                 "only run all together",

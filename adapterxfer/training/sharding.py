@@ -24,7 +24,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 
 from adapterxfer.errors import StageError
 from adapterxfer.training.settings import TrainSettings
-from adapterxfer.variants.encoder import OWN_ENCODER, run_as_units
+from adapterxfer.variants.encoder import run_as_units
 from adapterxfer.variants.model import TransferModel
 
 FSDP = "fsdp"
@@ -62,7 +62,7 @@ def sharded(model: TransferModel, accelerator: Accelerator) -> TransferModel:
         fusion=None,
         heads={name: copy.deepcopy(head).to(accelerator.device) for name, head in model.heads.items()},
     )
-    if model.loaded.config.model_type == OWN_ENCODER:
+    if model.loaded.architecture.own_encoder:
         run_as_units(made.backbone)
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
     for layer in made.backbone.get_submodule(model.loaded.architecture.layers):

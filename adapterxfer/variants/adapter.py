@@ -2,100 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from adapterxfer.catalog.methods import METHODS, MethodSpec, names_of
 from adapterxfer.errors import VariantError
-from adapterxfer.variants.bottleneck import Bottleneck, DoubleBottleneck, ParallelBottleneck
-from adapterxfer.variants.interventions import LoReft, Prefix
-from adapterxfer.variants.invertible import InvertibleBottleneck
-from adapterxfer.variants.lowrank import SCALES, Dora, LowRank, Rescale, Vera, VeraProjections
-from adapterxfer.variants.phm import Compacter
 from adapterxfer.variants.places import Absent
 
-BOTTLENECK_SIZES = ("reduction_factor", "bottleneck_size")
-
 UPPER_HALF = "upper-half"
-"""Value of ``layers`` for adapters in the upper half of the layers alone; the lower half is the backbone's own."""
-
-PARTIAL = ("seq_bn", "double_seq_bn", "par_bn")
-"""Methods that may leave layers out."""
+"""Value of ``layers`` for adapters in the upper half of the layers alone; nothing acts in the lower half."""
 
 
 class Site(NamedTuple):
     """What an adapter has to fit in one layer.
 
     Attributes:
+        method: whose module is built.
         hidden_size: width of the backbone.
-        linears: frozen linear maps by role; empty where the method needs none.
-        shared: what the layers of one adapter have in common, made by the first.
+        linears: the frozen linear maps that the method changes, by role.
+        shared: what the layers of one adapter have in common, filled by the first.
     """
 
+    method: MethodSpec
     hidden_size: int
     linears: Mapping[str, nn.Linear]
     shared: dict[str, Any]
-
-
-Maker = Callable[[Site, int, torch.Generator], nn.Module]
-
-
-class MethodRule(NamedTuple):
-    """How one method is built.
-
-    Attributes:
-        sizes: keys of the recipe that set its size; one must be given.
-        neutral_start: whether a fresh adapter changes nothing.
-        make: builds the module of one layer.
-        maps: whether it changes linear maps of the layers, which it then has to be shown.
-    """
-
-    sizes: tuple[str, ...]
-    neutral_start: bool
-    make: Maker
-    maps: bool = False
-
-
-def _vera(site: Site, rank: int, _: torch.Generator) -> nn.Module:
-    if "projections" not in site.shared:
-        maps = [site.linears[role] for role in ("query", "value", "qkv") if role in site.linears]
-        widest = max(linear.in_features for linear in maps), max(linear.out_features for linear in maps)
-        site.shared["projections"] = VeraProjections(*widest, rank)
-    return Vera(site.linears, rank, projections=site.shared["projections"])
-
-
-def _invertible(site: Site, size: int, generator: torch.Generator) -> nn.Module:
-    kind = Bottleneck if "embeddings" in site.shared else InvertibleBottleneck
-    site.shared["embeddings"] = True
-    return kind(site.hidden_size, size, generator=generator)
-
-
-def _low_rank(kind: type[LowRank], scale: Callable[[int], float]) -> Maker:
-    return lambda site, rank, generator: kind(site.linears, rank, generator=generator, scale=scale(rank))
-
-
-RULES: Mapping[str, MethodRule] = {
-    "seq_bn": MethodRule(BOTTLENECK_SIZES, False, lambda s, n, g: Bottleneck(s.hidden_size, n, generator=g)),
-    "double_seq_bn": MethodRule(
-        BOTTLENECK_SIZES, False, lambda s, n, g: DoubleBottleneck(s.hidden_size, n, generator=g)
-    ),
-    "par_bn": MethodRule(BOTTLENECK_SIZES, True, lambda s, n, g: ParallelBottleneck(s.hidden_size, n, generator=g)),
-    "lora": MethodRule(("rank",), True, _low_rank(LowRank, SCALES["lora"]), maps=True),
-    "rslora": MethodRule(("rank",), True, _low_rank(LowRank, SCALES["rslora"]), maps=True),
-    "dora": MethodRule(("rank",), True, _low_rank(Dora, SCALES["lora"]), maps=True),
-    "vera": MethodRule(("rank",), True, _vera, maps=True),
-    "ia3": MethodRule((), True, lambda s, n, g: Rescale(s.linears), maps=True),  # noqa: ARG005 - no size, no chance
-    "seq_bn_inv": MethodRule(BOTTLENECK_SIZES, False, _invertible),
-    "compacter": MethodRule(
-        ("reduction_factor",), False, lambda s, n, g: Compacter(s.hidden_size, n, generator=g, shared=s.shared)
-    ),
-    "loreft": MethodRule(("rank",), False, lambda s, n, g: LoReft(s.hidden_size, n, generator=g)),
-    "prefix": MethodRule(("prefix_length",), False, lambda s, n, g: Prefix(s.hidden_size, n, generator=g)),
-}
-"""Methods that can run, by their name in the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +61,27 @@ class AdapterShape:
                 leave out.
         """
         adapter = dict(adapter)
-        part = adapter.pop("layers", None)
+        span = adapter.pop("layers", None)
         whole = cls._whole(adapter, hidden_size)
-        if part is None:
+        if span is None:
             return whole
-        if part != UPPER_HALF or whole.method not in PARTIAL or layers < 2:
+        if span != UPPER_HALF or not METHODS[whole.method].partial_layers or layers < 2:
+            able = ", ".join(names_of(lambda spec: spec.partial_layers))
             raise VariantError(
-                f"adapter method '{whole.method}' with layers: {part} on a backbone of {layers} layers cannot be built",
-                fix=f"use layers: {UPPER_HALF} with one of {', '.join(PARTIAL)} and at least 2 layers",
+                f"adapter method '{whole.method}' with layers: {span} on a backbone of {layers} layers cannot be built",
+                fix=f"use layers: {UPPER_HALF} with one of {able} and at least 2 layers",
             )
         return cls(whole.method, whole.bottleneck_size, layers // 2)
 
     @classmethod
     def _whole(cls, adapter: Mapping[str, Any], hidden_size: int) -> AdapterShape:
         method = str(adapter.get("method"))
-        if method not in RULES:
+        if method not in METHODS:
             raise VariantError(
-                f"adapter method {method!r} cannot run here", fix=f"use one of {', '.join(RULES)}, e.g. method: seq_bn"
+                f"adapter method {method!r} cannot run here",
+                fix=f"use one of {', '.join(METHODS)}, e.g. {next(iter(METHODS.values())).example()}",
             )
-        allowed = RULES[method].sizes
+        allowed = METHODS[method].sizes
         sizes = {key: value for key, value in adapter.items() if key != "method" and value is not None}
         if not allowed and not sizes:
             return cls(method, 1)
@@ -181,8 +118,8 @@ class Adapter(nn.ModuleList):
         linears: Sequence[Mapping[str, nn.Linear]] | None = None,
     ) -> None:
         shared: dict[str, Any] = {}
-        rule = RULES[shape.method]
-        if rule.maps and (linears is None or not all(linears)):
+        spec = METHODS[shape.method]
+        if spec.maps and (linears is None or not all(linears)):
             raise VariantError(
                 f"adapter method '{shape.method}' changes linear maps inside the layers; this backbone shows none",
                 fix="use a bottleneck method",
@@ -190,12 +127,19 @@ class Adapter(nn.ModuleList):
         super().__init__(
             Absent()
             if index < shape.first_layer
-            else rule.make(
-                Site(hidden_size, linears[index] if linears else {}, shared), shape.bottleneck_size, generator
+            else spec.kind.build(
+                Site(spec, hidden_size, _chosen(spec, linears[index] if linears else {}), shared),
+                shape.bottleneck_size,
+                generator,
             )
             for index in range(layers)
         )
         self.shape = shape
+
+    @property
+    def method(self) -> MethodSpec:
+        """Specification of its method."""
+        return METHODS[self.shape.method]
 
     @property
     def can_be_neutral(self) -> bool:
@@ -206,3 +150,8 @@ class Adapter(nn.ModuleList):
         """Set the weights so that nothing changes."""
         for layer in self:
             layer.neutralise()  # type: ignore[operator]
+
+
+def _chosen(spec: MethodSpec, linears: Mapping[str, nn.Linear]) -> dict[str, nn.Linear]:
+    """The maps that a method changes, in the order of its specification, which start values are drawn in."""
+    return {role: linears[role] for role in spec.maps if role in linears}

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from adapterxfer.catalog.methods import METHODS, MethodSpec
 from adapterxfer.errors import VariantError
 from adapterxfer.variants import measures, measures_merged
-from adapterxfer.variants.adapter import RULES as METHODS
 from adapterxfer.variants.composition import VariantName
-from adapterxfer.variants.lowrank import SCALES
 from adapterxfer.variants.measures import Evidence
 from adapterxfer.variants.rules import Assertion, Moment, Rule, Verdict
 
@@ -53,14 +52,39 @@ RECORDED = Rule("recorded")
 NO_LANGUAGE = _not("there is no adapter of a language")
 INVERTIBLE = Rule("at most", 1e-5)
 
-STARTS_NEUTRAL = tuple(name for name, rule in METHODS.items() if rule.neutral_start)
-OWN_START = ("compacter", "loreft", "prefix")
 ROUNDING = Rule("at most", 1e-5)
 """For effects that are zero up to the order of additions: DoRA divides lengths that are equal."""
 
 SAME_SUM = Rule("at most", 1e-6)
 PRODUCTS = Rule("at most", 1e-5)
 """For updates that are products of rounded factors."""
+
+NEUTRAL: Mapping[str, Rule | None] = {
+    "exact": None,
+    "rounding": ROUNDING,
+    "never": _not("it takes attention from the tokens whatever its weights"),
+}
+"""By `MethodSpec.neutral`, where the parts that are new have weights that change nothing."""
+
+START_VALUES: Mapping[str, Rule | None] = {
+    "normal": None,
+    "neutral": _not("it starts without effect, which 'effect-at-start' judges"),
+    "special": _not("its weights are not the matrices of a bottleneck"),
+}
+"""By `MethodSpec.start`."""
+
+
+def _effect_at_start(method: MethodSpec) -> Rule | None:
+    return ROUNDING if method.start == "neutral" else None
+
+
+def _inverse(method: MethodSpec) -> Rule | None:
+    return None if "embedding" in method.places else _not("it leaves the embeddings as they are")
+
+
+def _merged_weights(method: MethodSpec) -> Rule | None:
+    return PRODUCTS if method.merges == "updates" else None
+
 
 BUILT: tuple[Moment, ...] = ("built",)
 TRAINED: tuple[Moment, ...] = ("trained",)
@@ -87,11 +111,7 @@ TABLE: tuple[Assertion, ...] = (
         BUILT,
         measures.change_by_zeroed_adapters,
         _row(_not(NO_ADAPTER), _not(NO_ADAPTER), EXACT, _not(TRAINED_BEFORE), EXACT, EXACT),
-        methods={
-            "dora": ROUNDING,
-            "loreft": ROUNDING,
-            "prefix": _not("it takes attention from the tokens whatever its weights"),
-        },
+        of_method=lambda method: NEUTRAL[method.neutral],
     ),
     Assertion(
         "start-values",
@@ -106,10 +126,7 @@ TABLE: tuple[Assertion, ...] = (
             START,
             _not("its adapters were trained before"),
         ),
-        methods={
-            **dict.fromkeys(STARTS_NEUTRAL, _not("it starts without effect, which 'effect-at-start' judges")),
-            **dict.fromkeys(OWN_START, _not("its weights are not the matrices of a bottleneck")),
-        },
+        of_method=lambda method: START_VALUES[method.start],
     ),
     Assertion(
         "effect-at-start",
@@ -124,7 +141,7 @@ TABLE: tuple[Assertion, ...] = (
             RECORDED,
             _not("a fresh fusion starts as the mean of its adapters"),
         ),
-        methods=dict.fromkeys(STARTS_NEUTRAL, ROUNDING),
+        of_method=_effect_at_start,
     ),
     Assertion(
         "fusion-of-copies",
@@ -161,7 +178,7 @@ TABLE: tuple[Assertion, ...] = (
         (*BUILT, *MERGED),
         measures.error_of_inverse,
         _row(_not(NO_ADAPTER), _not(NO_ADAPTER), INVERTIBLE, INVERTIBLE, INVERTIBLE, INVERTIBLE),
-        methods=dict.fromkeys(set(METHODS) - {"seq_bn_inv"}, _not("it leaves the embeddings as they are")),
+        of_method=_inverse,
         above_language=INVERTIBLE,
     ),
     Assertion(
@@ -206,7 +223,7 @@ TABLE: tuple[Assertion, ...] = (
         MERGED,
         measures_merged.error_of_merged_weights,
         _all(SAME_SUM),
-        methods=dict.fromkeys(SCALES, PRODUCTS),
+        of_method=_merged_weights,
     ),
     Assertion(
         "merged-parts-matter",
@@ -266,4 +283,4 @@ def _rule(assertion: Assertion, evidence: Evidence) -> Rule:
     rule = assertion.rules["adapter" if composition.variant == "language" else composition.variant]
     if rule.kind == "not applicable" or not composition.adapters:
         return rule
-    return assertion.methods.get(composition.adapters[-1].method, rule)
+    return assertion.of_method(METHODS[composition.adapters[-1].method]) or rule

@@ -10,6 +10,9 @@ sum to
 and the block ends with ``norm(s')``. Adapters in a stack apply this one after the other. Where an architecture has no
 norm at the end of its blocks (pre-norm), ``norm`` is the identity, so the same name is another function there.
 
+Each of them is written once, as a `Formula` over the network ``U a(D . + b) + c``: alone it runs with the weights of
+one adapter, in `together` with those of several seeds in one batch.
+
 Sources: Pfeiffer et al. 2021 (AdapterFusion), figure 5; Houlsby et al. 2019; He et al. 2022; the `adapters` library,
 SeqBnConfig, DoubleSeqBnConfig, ParBnConfig. Differs from it in the order of additions only (rounding), and in a stack
 of ``par_bn``: both adapters add to the sum, where the library's upper one replaces what the lower one computed.
@@ -17,7 +20,8 @@ of ``par_bn``: both adapters add to the sum, where the library's upper one repla
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -25,15 +29,34 @@ from torch.nn import functional
 
 from adapterxfer.variants.places import Norm
 
+if TYPE_CHECKING:
+    from adapterxfer.variants.adapter import Site
+
 INIT_STD = 0.02
 """Standard deviation of new adapter and fusion matrices (library rule "bert")."""
 
 PARALLEL_SCALE = 4.0
 """Factor of He et al. 2022, section 4.5."""
 
+Activation = Callable[[Tensor], Tensor]
+Through = Callable[[Tensor, Activation], Tensor]
+"""``(states, activation) -> up(activation(down(states)))``."""
 
-class Bottleneck(nn.Module):
-    """``seq_bn`` in one layer.
+
+class Formula(NamedTuple):
+    """What a bottleneck method does at one place.
+
+    Attributes:
+        network: name of its down- and up-projection inside the module; empty for the module's own.
+        change: ``(through, sum, residual, norm) -> changed sum``.
+    """
+
+    network: str
+    change: Callable[[Through, Tensor, Tensor, Norm], Tensor]
+
+
+class Network(nn.Module):
+    """Down- and up-projection, with biases.
 
     Args:
         hidden_size: width of the backbone.
@@ -41,94 +64,87 @@ class Bottleneck(nn.Module):
         generator: source of the start values.
     """
 
-    places: ClassVar[tuple[str, ...]] = ("ffn",)
-
     def __init__(self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator) -> None:
         super().__init__()
         self.down = normal_linear(hidden_size, bottleneck_size, generator=generator)
         self.up = normal_linear(bottleneck_size, hidden_size, generator=generator)
 
-    def forward(self, total: Tensor, norm: Norm) -> Tensor:
-        """Add the adapter to a layer's sum.
-
-        Args:
-            total: feed-forward output plus residual, shape ``(batch, seq, hidden)``.
-            norm: the layer's output norm; the caller applies it to the result.
-        """
-        down = functional.relu(functional.linear(norm(total), self.down.weight, self.down.bias))
-        return total + functional.linear(down, self.up.weight, self.up.bias)
-
-    def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG002 - signature of the place
-        """Place ``ffn``."""
-        changed: Tensor = self(total, norm)
-        return changed
+    def through(self, states: Tensor, activation: Activation) -> Tensor:
+        """``up(activation(down(states)))``."""
+        inner = activation(functional.linear(states, self.down.weight, self.down.bias))
+        return functional.linear(inner, self.up.weight, self.up.bias)
 
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""
         with torch.no_grad():
             self.up.weight.zero_()
             self.up.bias.zero_()
+
+
+class Bottleneck(Network):
+    """``seq_bn`` in one layer; another method of one network has other ``formulas``."""
+
+    places: ClassVar[tuple[str, ...]] = ("ffn",)
+    formulas: ClassVar[Mapping[str, Formula]] = {
+        "ffn": Formula("", lambda through, total, _, norm: total + through(norm(total), functional.relu))
+    }
+
+    @classmethod
+    def build(cls, site: Site, size: int, generator: torch.Generator) -> Bottleneck:
+        """The module of one layer."""
+        return cls(site.hidden_size, size, generator=generator)
+
+    def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
+        """Place ``ffn``."""
+        return self.formulas["ffn"].change(self.through, total, residual, norm)
 
 
 class DoubleBottleneck(nn.Module):
-    """``double_seq_bn`` in one layer; arguments as for `Bottleneck`."""
+    """``double_seq_bn`` in one layer; arguments as for `Network`."""
 
     places: ClassVar[tuple[str, ...]] = ("attention", "ffn")
+    formulas: ClassVar[Mapping[str, Formula]] = {
+        "attention": Formula(
+            "after_attention", lambda through, total, x, _: total + through(total - x, functional.silu)
+        ),
+        "ffn": Formula("after_ffn", lambda through, total, x, _: total + through(total - x, functional.silu)),
+    }
 
     def __init__(self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator) -> None:
         super().__init__()
-        self.after_attention = _Pair(hidden_size, bottleneck_size, generator=generator)
-        self.after_ffn = _Pair(hidden_size, bottleneck_size, generator=generator)
+        self.after_attention = Network(hidden_size, bottleneck_size, generator=generator)
+        self.after_ffn = Network(hidden_size, bottleneck_size, generator=generator)
 
-    def attention(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG002 - signature of the place
+    @classmethod
+    def build(cls, site: Site, size: int, generator: torch.Generator) -> Self:
+        """The module of one layer."""
+        return cls(site.hidden_size, size, generator=generator)
+
+    def attention(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
         """Place ``attention``."""
-        return total + self.after_attention.run(total - residual)
+        return self.formulas["attention"].change(self.after_attention.through, total, residual, norm)
 
-    def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG002 - signature of the place
+    def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
         """Place ``ffn``."""
-        return total + self.after_ffn.run(total - residual)
+        return self.formulas["ffn"].change(self.after_ffn.through, total, residual, norm)
 
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""
-        with torch.no_grad():
-            for pair in (self.after_attention, self.after_ffn):
-                pair.up.weight.zero_()
-                pair.up.bias.zero_()
+        self.after_attention.neutralise()
+        self.after_ffn.neutralise()
 
 
-class _Pair(nn.Module):
-    def __init__(self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator) -> None:
-        super().__init__()
-        self.down = normal_linear(hidden_size, bottleneck_size, generator=generator)
-        self.up = normal_linear(bottleneck_size, hidden_size, generator=generator)
+class ParallelBottleneck(Bottleneck):
+    """``par_bn`` in one layer, which starts without any effect."""
 
-    def run(self, states: Tensor) -> Tensor:
-        down = functional.silu(functional.linear(states, self.down.weight, self.down.bias))
-        return functional.linear(down, self.up.weight, self.up.bias)
-
-
-class ParallelBottleneck(nn.Module):
-    """``par_bn`` in one layer, which starts without any effect; arguments as for `Bottleneck`."""
-
-    places: ClassVar[tuple[str, ...]] = ("ffn",)
+    formulas: ClassVar[Mapping[str, Formula]] = {
+        "ffn": Formula("", lambda through, total, x, _: total + PARALLEL_SCALE * through(x, functional.relu))
+    }
 
     def __init__(self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator) -> None:
-        super().__init__()
-        self.down = normal_linear(hidden_size, bottleneck_size, generator=generator)
-        self.up = normal_linear(bottleneck_size, hidden_size, generator=generator)
+        super().__init__(hidden_size, bottleneck_size, generator=generator)
         uniform_like_linear(self.down.weight, generator=generator)
         self.neutralise()
-
-    def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG002 - signature of the place
-        """Place ``ffn``."""
-        down = functional.relu(functional.linear(residual, self.down.weight, self.down.bias))
-        return total + PARALLEL_SCALE * functional.linear(down, self.up.weight, self.up.bias)
-
-    def neutralise(self) -> None:
-        """Set the weights so that nothing changes."""
-        with torch.no_grad():
-            self.up.weight.zero_()
-            self.up.bias.zero_()
 
 
 def normal_linear(inputs: int, outputs: int, *, generator: torch.Generator, bias: bool = True) -> nn.Linear:

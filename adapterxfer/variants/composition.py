@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
+from adapterxfer.catalog.methods import language_methods
 from adapterxfer.errors import VariantError
 
 VariantName = Literal["full-ft", "head-only", "adapter", "sequential", "stack", "fuse", "language"]
@@ -16,9 +17,6 @@ VariantName = Literal["full-ft", "head-only", "adapter", "sequential", "stack", 
 Role = Literal["language", "intermediate", "target"]
 
 OPTIONAL = ("joint", "fusion_rank")
-
-LANGUAGE_METHODS = ("seq_bn_inv", "seq_bn")
-"""What a language's adapter may be made of."""
 
 LANGUAGE_ID = "l00"
 """The adapter of the language, below all others and frozen; another language's takes its place in evaluation."""
@@ -123,9 +121,10 @@ class Composition:
             )
         if not self.heads and self.variant not in ("adapter", "language"):
             raise VariantError(f"variant '{self.variant}' has no head", fix="give at least one task")
-        if self.variant == "language" and (method := self.adapters[0].method) not in LANGUAGE_METHODS:
+        if self.variant == "language" and (method := self.adapters[0].method) not in language_methods():
             raise VariantError(
-                f"adapter method '{method}' cannot be a language's adapter", fix=f"use {' or '.join(LANGUAGE_METHODS)}"
+                f"adapter method '{method}' cannot be a language's adapter",
+                fix=f"use {' or '.join(language_methods())}",
             )
         if clash := colliding_names([part.id for part in self.adapters] + [part.id for part in self.heads]):
             raise VariantError(

@@ -14,13 +14,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.formats.reads import Reads
 from adapterxfer.variants.hooked import encode_hooked
 from adapterxfer.variants.places import Linear, Places
 from adapterxfer.variants.recompute import recomputed
-
-OWN_ENCODER = "xlm-roberta"
-"""The architecture this file runs itself; the others run through hooks."""
 
 NARROW, VECTOR = 16, 16
 """Attention with heads of at most this width is up to a third faster on a CPU where the number of keys divides by the
@@ -67,7 +65,7 @@ def encode(
         Shape ``(batch, seq, hidden)``.
     """
     config = backbone.config
-    if config.model_type != OWN_ENCODER:
+    if not architecture_of(config.model_type).own_encoder:
         return encode_hooked(
             backbone, input_ids, attention_mask, places, until=until, training=training, recompute=recompute
         )
@@ -91,7 +89,7 @@ def encode(
     def run(index: int, states: Tensor) -> Tensor:
         layer = layers[index]
         chosen = reads if index == len(layers) - 1 else None
-        before = places.prefix(index) if places.prefix is not None else None
+        before = places.keys_values(index) if places.keys_values is not None else None
         attention = layer.attention.self
         every = states
         if chosen is not None:  # beside keys and values, every position is on its own

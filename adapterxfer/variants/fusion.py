@@ -31,9 +31,6 @@ VALUE_OFF_DIAGONAL = 1e-6
 """The library starts the value matrix as the identity plus this, everywhere off the diagonal."""
 
 
-FUSIBLE = ("seq_bn",)
-"""Methods whose adapters can be fused: one bottleneck a layer, on the sum that the fusion changes."""
-
 PENALTY = 0.01
 """Weight of the squared distance between value matrix and identity, which is added to the loss of a step."""
 

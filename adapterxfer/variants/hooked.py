@@ -14,7 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adapterxfer.backbones.architectures import Architecture, SumSite
+from adapterxfer.catalog.architectures import Architecture, SumSite
 from adapterxfer.variants.places import Norm, Places
 from adapterxfer.variants.recompute import recompute_layer
 from adapterxfer.variants.slot import Slot

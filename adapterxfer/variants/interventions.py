@@ -12,13 +12,16 @@ PrefixTuningConfig(flat=True).
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from adapterxfer.variants.bottleneck import INIT_STD, uniform_like_linear
+
+if TYPE_CHECKING:
+    from adapterxfer.variants.adapter import Site
 
 POSITIONS = 3
 """Tokens at the beginning that LoReFT edits; padding stands at the end."""
@@ -46,6 +49,11 @@ class LoReft(nn.Module):
         uniform_like_linear(self.source, generator=generator)
         with torch.no_grad():
             self.free.normal_(0.0, 1.0, generator=generator)
+
+    @classmethod
+    def build(cls, site: Site, rank: int, generator: torch.Generator) -> Self:
+        """The module of one layer."""
+        return cls(site.hidden_size, rank, generator=generator)
 
     def projection(self) -> Tensor:
         """``R``, shape ``(rank, hidden)``; its rows are orthonormal whatever the weights."""
@@ -76,13 +84,18 @@ class Prefix(nn.Module):
         generator: source of the start values.
     """
 
-    places: ClassVar[tuple[str, ...]] = ("prefix",)
+    places: ClassVar[tuple[str, ...]] = ("keys_values",)
 
     def __init__(self, hidden_size: int, length: int, *, generator: torch.Generator) -> None:
         super().__init__()
         self.keys = nn.Parameter(torch.empty(length, hidden_size).normal_(0.0, INIT_STD, generator=generator))
         self.values = nn.Parameter(torch.empty(length, hidden_size).normal_(0.0, INIT_STD, generator=generator))
 
-    def prefix(self) -> tuple[Tensor, Tensor]:
-        """Place ``prefix``: keys and values before those of the tokens, each of shape ``(length, hidden)``."""
+    @classmethod
+    def build(cls, site: Site, length: int, generator: torch.Generator) -> Self:
+        """The module of one layer."""
+        return cls(site.hidden_size, length, generator=generator)
+
+    def keys_values(self) -> tuple[Tensor, Tensor]:
+        """Place ``keys_values``: keys and values before those of the tokens, each of shape ``(length, hidden)``."""
         return self.keys, self.values

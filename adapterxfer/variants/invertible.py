@@ -10,13 +10,16 @@ Differs from it in a stack of several: all maps act, one after the other, where 
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from adapterxfer.variants.bottleneck import Bottleneck, normal_linear
+
+if TYPE_CHECKING:
+    from adapterxfer.variants.adapter import Site
 
 REDUCTION = 2
 """Input width of a coupling network over its hidden width."""
@@ -32,6 +35,13 @@ class InvertibleBottleneck(Bottleneck):
         half = hidden_size // 2
         self.first = _Network(hidden_size - half, half, generator=generator)
         self.second = _Network(half, hidden_size - half, generator=generator)
+
+    @classmethod
+    def build(cls, site: Site, size: int, generator: torch.Generator) -> Bottleneck:
+        """The module of one layer; the first layer that asks keeps the map."""
+        kind = Bottleneck if "embeddings" in site.shared else cls
+        site.shared["embeddings"] = True
+        return kind(site.hidden_size, size, generator=generator)
 
     def embedding(self, states: Tensor) -> Tensor:
         """Place ``embedding``: on the embeddings, shape ``(batch, seq, hidden)``."""

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import Adapter
 from adapterxfer.variants.fusion import Fusion
@@ -22,13 +23,6 @@ _LINEAR_NAMES = {
     "up.weight": "adapter_up.weight",
     "up.bias": "adapter_up.bias",
 }
-
-BLOCKS: Mapping[str, Mapping[str, str]] = {
-    "seq_bn": {"": "output"},
-    "par_bn": {"": "output"},
-    "double_seq_bn": {"after_attention.": "attention.output", "after_ffn.": "output"},
-}
-"""Method -> own module of a layer -> the block of the library's layer that holds it."""
 
 _FUSION_NAMES = ("query.weight", "query.bias", "key.weight", "key.bias", "value.weight")
 
@@ -44,7 +38,7 @@ def adapter_to_library(adapter: Adapter, name: str, *, gradients: bool = False) 
     }
 
 
-def adapter_from_library(state: Mapping[str, Tensor], name: str, method: str = "seq_bn") -> dict[str, Tensor]:
+def adapter_from_library(state: Mapping[str, Tensor], name: str, method: str) -> dict[str, Tensor]:
     """State for an own `Adapter` from a state dict of the library.
 
     Raises:
@@ -62,13 +56,15 @@ def adapter_from_library(state: Mapping[str, Tensor], name: str, method: str = "
 
 def _adapter_names(method: str) -> dict[str, tuple[str, str]]:
     """Own name in a layer -> the library's block and name in it."""
-    blocks = BLOCKS.get(method)
-    if blocks is None:
+    files = METHODS[method].adapters if method in METHODS else None
+    if files is None:
         raise VariantError(
             f"adapter method '{method}' has no counterpart with the same tensors in the `adapters` library",
-            fix=f"exchange one of {', '.join(BLOCKS)}",
+            fix=f"exchange one of {', '.join(names_of(lambda spec: spec.adapters))}",
         )
-    return {module + own: (block, theirs) for module, block in blocks.items() for own, theirs in _LINEAR_NAMES.items()}
+    return {
+        module + own: (block, theirs) for module, block in files.blocks.items() for own, theirs in _LINEAR_NAMES.items()
+    }
 
 
 def fusion_to_library(fusion: Fusion, names: Sequence[str], *, gradients: bool = False) -> dict[str, Tensor]:

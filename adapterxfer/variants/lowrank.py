@@ -18,8 +18,8 @@ and start values are those of `peft`; tests compare active and merged weights wi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -27,23 +27,14 @@ from torch.nn import functional
 
 from adapterxfer.variants.bottleneck import uniform_like_linear
 
-ALPHA = 8.0
-"""Numerator of the scale; the default of peft."""
-
-SCALES: Mapping[str, Callable[[int], float]] = {
-    "lora": lambda rank: ALPHA / rank,
-    "rslora": lambda rank: ALPHA / rank**0.5,
-}
-"""Factor of the update by rank, for the methods whose update is a scaled product of two matrices."""
+if TYPE_CHECKING:
+    from adapterxfer.variants.adapter import Site
 
 VERA_START = 0.1
 """Start value of the inner scales; the default of peft."""
 
 PROJECTION_SEED = 0
 """Of VeRA's random matrices, which are never stored: equal for all adapters of one width and rank."""
-
-UPDATED = ("query", "value", "qkv")
-RESCALED = ("key", "value", "qkv", "ffn_out")
 
 Linears = Mapping[str, nn.Linear]
 
@@ -62,6 +53,10 @@ class _Changes(nn.Module, ABC):
         """Change the output of a map; see `places.places_of`."""
 
     @abstractmethod
+    def merge(self, role: str, frozen: nn.Linear, target: nn.Linear) -> None:
+        """Write the change of a map into ``target``, a copy of ``frozen`` that may hold those of adapters below."""
+
+    @abstractmethod
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""
 
@@ -70,7 +65,7 @@ class LowRank(_Changes):
     """LoRA in one layer.
 
     Args:
-        linears: the frozen maps by role.
+        linears: the frozen maps that it changes, by role.
         rank: of the update.
         generator: source of the start values.
         scale: factor of the update.
@@ -80,11 +75,16 @@ class LowRank(_Changes):
         super().__init__()
         self.scale = scale
         self.first, self.second = nn.ParameterDict(), nn.ParameterDict()
-        for role, linear in _chosen(linears, UPDATED).items():
+        for role, linear in linears.items():
             first = torch.empty(rank, linear.in_features)
             uniform_like_linear(first, generator=generator)
             self.first[role] = nn.Parameter(first)
             self.second[role] = nn.Parameter(torch.zeros(linear.out_features, rank))
+
+    @classmethod
+    def build(cls, site: Site, rank: int, generator: torch.Generator) -> Self:
+        """The module of one layer; its scale is that of the method."""
+        return cls(site.linears, rank, generator=generator, scale=site.method.scale(rank))
 
     def linear_output(self, role: str, linear: nn.Linear, states: Tensor, base: Tensor, now: Tensor) -> Tensor:  # noqa: ARG002
         """Place ``linear``."""
@@ -98,8 +98,9 @@ class LowRank(_Changes):
         return delta
 
     def merge(self, role: str, frozen: nn.Linear, target: nn.Linear) -> None:  # noqa: ARG002 - other methods need it
-        """Write the change into ``target``, a copy of ``frozen`` that may hold those of adapters below."""
-        target.weight.add_(self.delta(role))
+        """Write the change of a map into ``target``; nothing for maps that it leaves alone."""
+        if role in self.first:
+            target.weight.add_(self.delta(role))
 
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""
@@ -114,7 +115,7 @@ class Dora(LowRank):
     def __init__(self, linears: Linears, rank: int, *, generator: torch.Generator, scale: float) -> None:
         super().__init__(linears, rank, generator=generator, scale=scale)
         self.magnitude = nn.ParameterDict()
-        for role, linear in _chosen(linears, UPDATED).items():
+        for role, linear in linears.items():
             self.magnitude[role] = nn.Parameter(linear.weight.detach().float().norm(dim=1))
             # Kept to return to the start; the frozen matrix it is made of does not change.
             self.register_buffer(f"start_{role}", self.magnitude[role].detach().clone(), persistent=False)
@@ -130,7 +131,9 @@ class Dora(LowRank):
         return changed
 
     def merge(self, role: str, frozen: nn.Linear, target: nn.Linear) -> None:
-        """Write the change into ``target``, a copy of ``frozen`` that may hold those of adapters below."""
+        """Write the change of a map into ``target``; nothing for maps that it leaves alone."""
+        if role not in self.first:
+            return
         super().merge(role, frozen, target)
         target.weight.mul_((self.magnitude[role] / self._lengths(role, frozen))[:, None])
 
@@ -176,7 +179,7 @@ class Vera(_Changes):
     """VeRA in one layer.
 
     Args:
-        linears: the frozen maps by role.
+        linears: the frozen maps that it changes, by role.
         rank: width in the middle.
         projections: shared by all layers.
     """
@@ -185,9 +188,18 @@ class Vera(_Changes):
         super().__init__()
         self.projections = projections
         self.inner, self.outer = nn.ParameterDict(), nn.ParameterDict()
-        for role, linear in _chosen(linears, UPDATED).items():
+        for role, linear in linears.items():
             self.inner[role] = nn.Parameter(torch.full((rank,), VERA_START))
             self.outer[role] = nn.Parameter(torch.zeros(linear.out_features))
+
+    @classmethod
+    def build(cls, site: Site, rank: int, generator: torch.Generator) -> Self:  # noqa: ARG003 - one signature for all
+        """The module of one layer; the first layer makes the projections, wide enough for the widest map."""
+        if "projections" not in site.shared:
+            maps = site.linears.values()
+            inputs, outputs = max(linear.in_features for linear in maps), max(linear.out_features for linear in maps)
+            site.shared["projections"] = VeraProjections(inputs, outputs, rank)
+        return cls(site.linears, rank, projections=site.shared["projections"])
 
     def _matrices(self, linear: nn.Linear) -> tuple[Tensor, Tensor]:
         inner: Tensor = self.projections.get_buffer("inner")
@@ -209,6 +221,11 @@ class Vera(_Changes):
         delta: Tensor = (self.outer[role][:, None] * outer) @ (self.inner[role][:, None] * inner)
         return delta
 
+    def merge(self, role: str, frozen: nn.Linear, target: nn.Linear) -> None:
+        """Write the change of a map into ``target``; nothing for maps that it leaves alone."""
+        if role in self.inner:
+            target.weight.add_(self.delta(role, frozen))
+
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""
         with torch.no_grad():
@@ -220,16 +237,21 @@ class Rescale(_Changes):
     """IA3 in one layer.
 
     Args:
-        linears: the frozen maps by role.
+        linears: the frozen maps that it changes, by role.
     """
 
     def __init__(self, linears: Linears) -> None:
         super().__init__()
         self.factor = nn.ParameterDict()
-        for role, linear in _chosen(linears, RESCALED).items():
+        for role, linear in linears.items():
             width = linear.in_features if role == "ffn_out" else linear.out_features
             # Of a map for all three attention inputs, the first third are queries.
             self.factor[role] = nn.Parameter(torch.ones(width // 3 * 2 if role == "qkv" else width))
+
+    @classmethod
+    def build(cls, site: Site, size: int, generator: torch.Generator) -> Self:  # noqa: ARG003 - one signature for all
+        """The module of one layer, which has no size and no random start."""
+        return cls(site.linears)
 
     def linear_input(self, role: str, states: Tensor) -> Tensor:
         """Change the input of the map that ends the feed-forward block."""
@@ -242,12 +264,22 @@ class Rescale(_Changes):
             return torch.cat([now[..., :width], now[..., width:] * self.factor[role]], dim=-1)
         return now * self.factor[role] if role in ("key", "value") else now
 
+    def merge(self, role: str, frozen: nn.Linear, target: nn.Linear) -> None:  # noqa: ARG002 - other methods need it
+        """Write the change of a map into ``target``; nothing for maps that it leaves alone."""
+        if role not in self.factor:
+            return
+        factor = self.factor[role]
+        if role == "ffn_out":
+            target.weight.mul_(factor)
+            return
+        if role == "qkv":
+            factor = torch.cat([factor.new_ones(target.out_features - len(factor)), factor])
+        target.weight.mul_(factor[:, None])
+        if target.bias is not None:
+            target.bias.mul_(factor)
+
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""
         with torch.no_grad():
             for factor in self.factor.values():
                 factor.fill_(1.0)
-
-
-def _chosen(linears: Linears, roles: tuple[str, ...]) -> dict[str, nn.Linear]:
-    return {role: linears[role] for role in roles if role in linears}

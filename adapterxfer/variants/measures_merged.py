@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
+from adapterxfer.catalog.methods import METHODS
 from adapterxfer.variants.composition import AdapterPart, Composition
 from adapterxfer.variants.encoder import encode
-from adapterxfer.variants.lowrank import SCALES
 from adapterxfer.variants.measures import Evidence, distance, evaluating, hidden_of, zeroed
+from adapterxfer.variants.merging import adds_updates
 
 Array = npt.NDArray[np.float64]
 
@@ -71,7 +72,7 @@ def _sums(evidence: Evidence) -> Iterator[_Sum]:
     composition, members, origin = evidence.model.composition, evidence.members, evidence.origin
     weights = [member.weight for member in members]
     state = evidence.model.own_state()
-    products = {f"adapters.{part.id}.": part for part in composition.task_adapters if part.method in SCALES}
+    products = {f"adapters.{part.id}.": part for part in composition.task_adapters if adds_updates(part)}
     language = tuple(f"adapters.{part.id}." for part in composition.adapters if part.role == "language")
     same_heads = origin is None and all(member.composition.heads == composition.heads for member in members)
     for name, tensor in state.items():
@@ -95,7 +96,7 @@ def _sums(evidence: Evidence) -> Iterator[_Sum]:
 def _update(state: Mapping[str, Tensor], name: str, part: AdapterPart) -> Array:
     """What a low-rank adapter adds to a frozen matrix, from the name of its second factor."""
     second, first = _array(state[name]), _array(state[name.replace(".second.", ".first.")])
-    update: Array = SCALES[part.method](part.bottleneck_size) * (second @ first)
+    update: Array = METHODS[part.method].scale(part.bottleneck_size) * (second @ first)
     return update
 
 

@@ -22,12 +22,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from adapterxfer.catalog.methods import METHODS
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.composition import AdapterPart, Composition
-from adapterxfer.variants.lowrank import SCALES
-
-SUMS = ("seq_bn", "double_seq_bn", "par_bn", "lora", "rslora", "ia3")
-"""Methods that can be merged. DoRA divides by lengths and VeRA multiplies two trained vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def merge(
         for part in first.adapters
     )
     composition = replace(first, adapters=parts, intermediate=_intermediates(members))
-    side_by_side = {f"adapters.{part.id}." for part in first.task_adapters if part.method in SCALES}
+    side_by_side = {f"adapters.{part.id}." for part in first.task_adapters if adds_updates(part)}
     for prefix in side_by_side:
         merged |= _sum_of_updates(members, prefix)
     shared_head = all(member.composition.heads == first.heads for member in members)
@@ -97,9 +94,18 @@ def _check(members: Sequence[Member], *, average: bool) -> None:
         ]
         if not same:
             problems.append(f"a model of variant '{own.variant}' cannot be merged into one of '{first.variant}'")
-    problems += [f"adapter method '{p.method}' cannot be merged" for p in first.task_adapters if p.method not in SUMS]
+    problems += [
+        f"adapter method '{part.method}' cannot be merged: {because}"
+        for part in first.task_adapters
+        if (because := METHODS[part.method].why_unmerged)
+    ]
     if problems:
         raise VariantError("; ".join(dict.fromkeys(problems)), fix="merge models of one kind, e.g. two seq_bn adapters")
+
+
+def adds_updates(part: AdapterPart) -> bool:
+    """Whether the updates of an adapter are added up, in place of its weights."""
+    return METHODS[part.method].merges == "updates"
 
 
 def _part(member: Member, part_id: str) -> AdapterPart:
@@ -107,7 +113,7 @@ def _part(member: Member, part_id: str) -> AdapterPart:
 
 
 def _merged_part(parts: Sequence[AdapterPart]) -> AdapterPart:
-    if parts[0].method in SCALES:
+    if adds_updates(parts[0]):
         return replace(parts[0], bottleneck_size=sum(part.bottleneck_size for part in parts))
     if len({part.bottleneck_size for part in parts}) > 1:
         raise VariantError(
@@ -129,7 +135,7 @@ def _sum_of_updates(members: Sequence[Member], prefix: str) -> dict[str, Tensor]
     """Low-rank factors side by side, scaled so that their product is the weighted sum of the updates."""
     part_id = prefix.split(".")[1]
     parts = [_part(member, part_id) for member in members]
-    scale = SCALES[parts[0].method]
+    scale = METHODS[parts[0].method].scale
     own = [scale(part.bottleneck_size) for part in parts]
     whole = scale(sum(part.bottleneck_size for part in parts))
     found: dict[str, Tensor] = {}

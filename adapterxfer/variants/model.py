@@ -12,12 +12,13 @@ from torch import Tensor, nn
 
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import untied_state
+from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.errors import VariantError
 from adapterxfer.formats.reads import Reads
 from adapterxfer.variants.adapter import Adapter
 from adapterxfer.variants.composition import LANGUAGE_ID, Composition
-from adapterxfer.variants.encoder import OWN_ENCODER, Begin, encode
-from adapterxfer.variants.fusion import FUSIBLE, Fusion
+from adapterxfer.variants.encoder import Begin, encode
+from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.hooked import hooked_copy
 from adapterxfer.variants.places import Places, below, places_of
 
@@ -60,9 +61,11 @@ class TransferModel(nn.Module):
                 f"{'a' if fusion is not None else 'no'} fusion; expected adapters {ids}, heads {head_ids}",
                 fix="build the parts from the composition",
             )
-        if composition.fused and (unfit := sorted({part.method for part in composition.task_adapters} - set(FUSIBLE))):
+        unfit = sorted({part.method for part in composition.task_adapters if not METHODS[part.method].fuses})
+        if composition.fused and unfit:
             raise VariantError(
-                f"AdapterFusion is not defined for adapter method '{unfit[0]}'", fix=f"use {' or '.join(FUSIBLE)}"
+                f"AdapterFusion is not defined for adapter method '{unfit[0]}'",
+                fix=f"use {' or '.join(names_of(lambda spec: spec.fuses))}",
             )
         for part in composition.adapters:
             if len(adapters[part.id]) != loaded.layers:
@@ -71,23 +74,18 @@ class TransferModel(nn.Module):
                     f"{loaded.layers}",
                     fix="use an adapter trained on this backbone",
                 )
-        own = loaded.config.model_type == OWN_ENCODER
-        if not own and (unfit := [p.method for p in composition.adapters if "prefix" in _places(adapters[p.id])]):
-            raise VariantError(
-                f"adapter method '{unfit[0]}' needs the own forward pass of XLM-R; backbone '{loaded.name}' is a "
-                f"{loaded.config.model_type}",
-                fix="use a bottleneck method",
-            )
-        mapped = [p.method for p in composition.adapters if "embedding" in _places(adapters[p.id])]
-        if mapped and loaded.architecture.embeddings is None:
-            raise VariantError(
-                f"adapter method '{mapped[0]}' maps embeddings as wide as the layers; those of backbone "
-                f"'{loaded.name}' ({loaded.config.model_type}) are not",
-                fix="use seq_bn",
-            )
+        for part in composition.adapters:
+            if because := next(filter(None, map(loaded.architecture.lacks, METHODS[part.method].places)), ""):
+                raise VariantError(
+                    f"adapter method '{part.method}' cannot act in backbone '{loaded.name}', a "
+                    f"{loaded.config.model_type}: {because}",
+                    fix="use a bottleneck method",
+                )
         self.loaded = loaded
         self.composition = composition
-        self.backbone: Any = loaded.model if own else hooked_copy(loaded.model, loaded.architecture)
+        self.backbone: Any = (
+            loaded.model if loaded.architecture.own_encoder else hooked_copy(loaded.model, loaded.architecture)
+        )
         self.adapters = nn.ModuleDict(adapters)
         self.fusion = fusion
         self.heads = nn.ModuleDict(heads)

@@ -14,44 +14,35 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapterxfer.backbones.architectures import Architecture
+from adapterxfer.catalog.architectures import Architecture
+from adapterxfer.catalog.methods import METHODS, PeftFiles, names_of
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import Adapter, AdapterShape
-from adapterxfer.variants.lowrank import RESCALED, UPDATED, VeraProjections
+from adapterxfer.variants.lowrank import VeraProjections
 
 PREFIX = "base_model.model."
-PROJECTIONS = {"base_model.vera_A": "inner", "base_model.vera_B": "outer"}
-
-TENSORS: Mapping[str, Mapping[str, str]] = {
-    "lora": {"first": "lora_A.weight", "second": "lora_B.weight"},
-    "rslora": {"first": "lora_A.weight", "second": "lora_B.weight"},
-    "dora": {"first": "lora_A.weight", "second": "lora_B.weight", "magnitude": "lora_magnitude_vector"},
-    "vera": {"inner": "vera_lambda_d", "outer": "vera_lambda_b"},
-    "ia3": {"factor": "ia3_l"},
-}
-"""Method -> own tensor of a map -> the library's."""
 
 
 def changed_maps(method: str, architecture: Architecture) -> dict[str, str]:
     """Role -> path inside a layer of the maps that a method changes."""
-    roles = RESCALED if method == "ia3" else UPDATED
-    return {role: architecture.linears[role] for role in roles if role in architecture.linears}
+    return {role: architecture.linears[role] for role in METHODS[method].maps if role in architecture.linears}
 
 
 def adapter_to_peft(adapter: Adapter, architecture: Architecture) -> dict[str, Tensor]:
     """Tensors of an adapter as `peft` saves them for a bare encoder."""
-    method, maps = adapter.shape.method, changed_maps(adapter.shape.method, architecture)
+    method, files = adapter.shape.method, _files_of(adapter.shape.method)
+    maps = changed_maps(method, architecture)
     state = {}
     for index, layer in enumerate(adapter):
         module: Any = layer
         for role, path in maps.items():
-            for own, theirs in _tensors_of(method).items():
+            for own, theirs in files.tensors.items():
                 tensor = getattr(module, own)[role].detach()
                 place = f"{PREFIX}{architecture.layers}.{index}.{path}.{theirs}"
-                state[place] = _scale_to_peft(tensor, role) if method == "ia3" else tensor
-    if method == "vera":
+                state[place] = _scale_to_peft(tensor, role) if files.factors else tensor
+    if files.projections:
         projections: Any = adapter[0].projections
-        state |= {theirs: getattr(projections, own) for theirs, own in PROJECTIONS.items()}
+        state |= {theirs: getattr(projections, own) for theirs, own in files.projections.items()}
     return state
 
 
@@ -67,7 +58,8 @@ def adapter_from_peft(
         VariantError: a tensor is missing or belongs to a map that this method does not change here.
     """
     maps = {path: role for role, path in changed_maps(shape.method, architecture).items()}
-    own_names = {theirs: own for own, theirs in _tensors_of(shape.method).items()}
+    files = _files_of(shape.method)
+    own_names = {theirs: own for own, theirs in files.tensors.items()}
     places = re.compile(
         rf"(?:.*\.)?{re.escape(architecture.layers)}\.(\d+)\.(.+?)\."
         rf"({'|'.join(map(re.escape, own_names))}|[^.]*(?:lora|vera|ia3)[^.]*(?:\.weight)?)"
@@ -75,7 +67,7 @@ def adapter_from_peft(
     found: dict[str, Tensor] = {}
     unknown = []
     for name, tensor in state.items():
-        if name in PROJECTIONS:
+        if name in files.projections:
             continue
         match = places.fullmatch(name)
         if match is None:
@@ -85,7 +77,7 @@ def adapter_from_peft(
             unknown.append(name)
         else:
             own = own_names[match[3]]
-            if shape.method == "ia3":
+            if files.factors:
                 tensor = _scale_from_peft(tensor, maps[match[2]], name)
             key = f"{int(match[1])}.{own}.{maps[match[2]]}"
             if key in found:
@@ -101,18 +93,24 @@ def adapter_from_peft(
             f"peft state: not an adapter of method '{shape.method}' on {', '.join(maps)} of every layer: {shown}",
             fix="use an adapter of the same method that changes the same maps",
         )
-    if shape.method == "vera":
-        _check_projections(state, shape)
+    if files.projections:
+        _check_projections(state, shape, tuple(files.projections))
     return found
 
 
-def _tensors_of(method: str) -> Mapping[str, str]:
-    if method not in TENSORS:
+def projections_of(method: str) -> tuple[str, ...]:
+    """Names of the fixed random matrices that a file of this method holds."""
+    return tuple(_files_of(method).projections)
+
+
+def _files_of(method: str) -> PeftFiles:
+    files = METHODS[method].peft
+    if files is None:
         raise VariantError(
             f"adapter method '{method}' has no counterpart with the same tensors in peft",
-            fix=f"exchange one of {', '.join(TENSORS)}",
+            fix=f"exchange one of {', '.join(names_of(lambda spec: spec.peft))}",
         )
-    return TENSORS[method]
+    return files
 
 
 def _scale_to_peft(factor: Tensor, role: str) -> Tensor:
@@ -145,9 +143,9 @@ def _scale_from_peft(factor: Tensor, role: str, name: str) -> Tensor:
     return rest
 
 
-def _check_projections(state: Mapping[str, Tensor], shape: AdapterShape) -> None:
+def _check_projections(state: Mapping[str, Tensor], shape: AdapterShape, names: tuple[str, ...]) -> None:
     """VeRA's random matrices are not learned; an adapter learned with others does not work with ours."""
-    inner, outer = (state.get(name) for name in PROJECTIONS)
+    inner, outer = (state.get(name) for name in names)
     rank = shape.bottleneck_size
     if inner is None or outer is None or inner.shape[:1] != (rank,) or outer.shape[1:] != (rank,):
         raise VariantError(

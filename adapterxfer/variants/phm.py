@@ -9,7 +9,7 @@ Source: Karimi Mahabadi et al. 2021 (Compacter), section 4; the `adapters` libra
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from torch.nn import functional
 
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.places import Norm
+
+if TYPE_CHECKING:
+    from adapterxfer.variants.adapter import Site
 
 RULES = 4
 """Number and width of the shared rules (``phm_dim`` of the library)."""
@@ -54,6 +57,11 @@ class Compacter(nn.Module):
         self.rule: nn.Parameter = shared["rule"]
         self.after_attention = _Bottleneck(hidden_size, bottleneck_size, generator=generator)
         self.after_ffn = _Bottleneck(hidden_size, bottleneck_size, generator=generator)
+
+    @classmethod
+    def build(cls, site: Site, size: int, generator: torch.Generator) -> Self:
+        """The module of one layer."""
+        return cls(site.hidden_size, size, generator=generator, shared=site.shared)
 
     def attention(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:  # noqa: ARG002 - signature of the place
         """Place ``attention``."""

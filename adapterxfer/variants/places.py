@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 import torch
 from torch import Tensor, nn
+
+from adapterxfer.catalog.architectures import Place
 
 Norm = Callable[[Tensor], Tensor]
 """The norm that ends a block, or the identity where the architecture has none there."""
@@ -21,11 +23,9 @@ Sum = Callable[[int, Tensor, Tensor, Norm], Tensor]
 ``(batch, seq, hidden)``."""
 
 Linear = Callable[[int, str, nn.Linear, Tensor], Tensor]
-"""``(layer, role, the linear map, its input) -> its changed output``; roles are those of `LINEAR_ROLES`."""
+"""``(layer, role, the linear map, its input) -> its changed output``.
 
-LINEAR_ROLES = ("query", "key", "value", "ffn_out")
-"""Linear maps that methods of the LoRA family may change. Architectures with one map for all three attention inputs
-have the role ``qkv`` instead."""
+Roles are ``query``, ``key``, ``value`` and ``ffn_out``, and ``qkv`` where one map serves all three attention inputs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Places:
         ffn: on the sum after the feed-forward block, before its norm.
         linear: in place of a linear map.
         layer: ``(layer, output) -> output``, after the layer's last norm.
-        prefix: ``layer -> keys, values`` that stand before those of the tokens, each of shape ``(length, hidden)``;
-            only the own encoder knows this place.
+        keys_values: ``layer -> keys, values`` that stand before those of the tokens, each of shape
+            ``(length, hidden)``; only the own encoder knows this place.
         embedding: on what the first layer reads, shape ``(batch, seq, hidden)``; not in encoders whose embeddings are
             narrower than their layers.
     """
@@ -47,7 +47,7 @@ class Places:
     ffn: Sum | None = None
     linear: Linear | None = None
     layer: Callable[[int, Tensor], Tensor] | None = None
-    prefix: Callable[[int], tuple[Tensor, Tensor]] | None = None
+    keys_values: Callable[[int], tuple[Tensor, Tensor]] | None = None
     embedding: Callable[[Tensor], Tensor] | None = None
 
 
@@ -74,7 +74,7 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
     Args:
         adapters: sequences of one module per layer. A module has an attribute ``places`` and, for each place in it, a
             method of that name: ``ffn(total, residual, norm)``, ``attention(total, residual, norm)``,
-            ``layer(states)``, ``prefix()``; for ``linear`` the methods ``linear_input(role, x)`` and
+            ``layer(states)``, ``keys_values()``; for ``linear`` the methods ``linear_input(role, x)`` and
             ``linear_output(role, linear, x, base, now)``, where ``base`` is the output of the frozen map and ``now``
             what the adapters below have made of it.
     """
@@ -82,7 +82,7 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
         return None
     by_place = {
         place: [adapter for adapter in adapters if any(place in layer.places for layer in adapter)]
-        for place in ("attention", "ffn", "linear", "layer", "prefix", "embedding")
+        for place in get_args(Place)
     }
 
     def sums(place: str) -> Sum | None:
@@ -102,8 +102,8 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
             states = adapter[index].layer(states)
         return states
 
-    def prefix(index: int) -> tuple[Tensor, Tensor]:
-        pairs = [adapter[index].prefix() for adapter in by_place["prefix"]]
+    def keys_values(index: int) -> tuple[Tensor, Tensor]:
+        pairs = [adapter[index].keys_values() for adapter in by_place["keys_values"]]
         return torch.cat([keys for keys, _ in pairs]), torch.cat([values for _, values in pairs])
 
     def embedding(states: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
         ffn=sums("ffn"),
         linear=_linear(by_place["linear"]),
         layer=layer if by_place["layer"] else None,
-        prefix=prefix if by_place["prefix"] else None,
+        keys_values=keys_values if by_place["keys_values"] else None,
         embedding=embedding if by_place["embedding"] else None,
     )
 

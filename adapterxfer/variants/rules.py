@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from adapterxfer.catalog.methods import MethodSpec
 from adapterxfer.variants.composition import VariantName
 from adapterxfer.variants.measures import Evidence
 
@@ -42,6 +43,11 @@ class Rule:
                 return value >= self.limit
 
 
+def _unchanged(_: MethodSpec) -> Rule | None:
+    """No method has a rule of its own."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Assertion:
     """One row of the table.
@@ -52,7 +58,7 @@ class Assertion:
         when: the moments at which it is measured.
         measure: the number that the rule judges.
         rules: one rule per variant.
-        methods: adapter method -> the rule that replaces the variant's, where that applies at all.
+        of_method: the rule that replaces the variant's for an adapter method, where that applies at all; None for none.
         above_language: the rule that replaces all others where a language's adapter lies below; None for no other.
     """
 
@@ -61,7 +67,7 @@ class Assertion:
     when: tuple[Moment, ...]
     measure: Callable[[Evidence], float]
     rules: Mapping[VariantName, Rule]
-    methods: Mapping[str, Rule] = field(default_factory=dict)
+    of_method: Callable[[MethodSpec], Rule | None] = _unchanged
     above_language: Rule | None = None
 
 

@@ -13,10 +13,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.backbones.measure import ParameterCount, count_parameters
 from adapterxfer.backbones.reading import library_class
-from adapterxfer.variants.adapter import RULES, Adapter, AdapterShape
+from adapterxfer.catalog import Backbone, backbones
+from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.methods import METHODS, names_of
+from adapterxfer.catalog.methods.spec import adapter_label
+from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.fusion import Fusion
 
 TRAINED_BYTES = 16
@@ -24,6 +27,9 @@ TRAINED_BYTES = 16
 
 FROZEN_BYTES = 4
 """Of one frozen parameter in fp32."""
+
+HEAD_WIDTH = 64
+"""Any number that divides the width: how many heads share a projection does not change its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,46 +51,32 @@ class Shape:
         return self.config["num_hidden_layers"]
 
 
-def _xlm_r(name: str, model_type: str, hidden: int, layers: int, heads: int, vocabulary: int) -> Shape:
+def _of_catalogue(entry: Backbone) -> Shape:
+    assert entry.hidden is not None and entry.layers is not None and entry.vocabulary is not None, entry.name  # noqa: PT018
     return Shape(
-        name,
-        model_type,
+        entry.name,
+        entry.model_type,
         {
-            "hidden_size": hidden,
-            "num_hidden_layers": layers,
-            "num_attention_heads": heads,
-            "intermediate_size": 4 * hidden,
-            "vocab_size": vocabulary,
+            "hidden_size": entry.hidden,
+            "num_hidden_layers": entry.layers,
+            "num_attention_heads": entry.hidden // HEAD_WIDTH,
+            "intermediate_size": 4 * entry.hidden,
+            "vocab_size": entry.vocabulary,
             "max_position_embeddings": 514,
             "type_vocab_size": 1,
         },
     )
 
 
-SHAPES = (
-    _xlm_r("xlm-r-base", "xlm-roberta", 768, 12, 12, 250002),
-    _xlm_r("xlm-r-large", "xlm-roberta", 1024, 24, 16, 250002),
-    _xlm_r("xlm-r-xl", "xlm-roberta-xl", 2560, 36, 32, 250880),
-    _xlm_r("xlm-r-xxl", "xlm-roberta-xl", 4096, 48, 32, 250880),
-)
+SHAPES = tuple(_of_catalogue(entry) for entry in backbones().values() if entry.series == "xlm-r")
 """Widths and depths of Conneau et al. 2020 and Goyal et al. 2021; counts below follow from them."""
 
-ADAPTERS: Mapping[str, Mapping[str, Any]] = {
-    "seq_bn/16": {"method": "seq_bn", "reduction_factor": 16},
-    "seq_bn/size64": {"method": "seq_bn", "bottleneck_size": 64},
-    "double_seq_bn/16": {"method": "double_seq_bn", "reduction_factor": 16},
-    "par_bn/16": {"method": "par_bn", "reduction_factor": 16},
-    "seq_bn_inv/2": {"method": "seq_bn_inv", "reduction_factor": 2},
-    "compacter/32": {"method": "compacter", "reduction_factor": 32},
-    "prefix/30": {"method": "prefix", "prefix_length": 30},
-    "loreft/8": {"method": "loreft", "rank": 8},
-    "lora/8": {"method": "lora", "rank": 8},
-    "rslora/8": {"method": "rslora", "rank": 8},
-    "dora/8": {"method": "dora", "rank": 8},
-    "vera/256": {"method": "vera", "rank": 256},
-    "ia3": {"method": "ia3"},
-}
-"""One adapter of every method, with a usual size."""
+
+def usual_adapters() -> dict[str, dict[str, Any]]:
+    """Adapters of every method with the sizes of its examples, by label."""
+    adapters = (spec.example(number) for spec in METHODS.values() for number in range(len(spec.examples)))
+    return {adapter_label(adapter): adapter for adapter in adapters}
+
 
 FUSIONS: Mapping[str, int] = {"fuse": 0, "fuse, rank 64": 64}
 """A fusion as published, and a low-rank one; what is fused stays frozen."""
@@ -131,7 +123,7 @@ def adapter_count(shape: Shape, adapter: Mapping[str, Any]) -> int:
     own = AdapterShape.of(adapter, shape.hidden)
 
     def build(layers: int) -> nn.Module:
-        linears = [_maps(shape) for _ in range(layers)] if RULES[own.method].maps else None
+        linears = [_maps(shape) for _ in range(layers)] if METHODS[own.method].maps else None
         return Adapter(layers, shape.hidden, own, generator=torch.Generator(), linears=linears)
 
     return _by_layers(build, shape.layers)
@@ -147,13 +139,14 @@ def fusion_count(shape: Shape, rank: int) -> int:
 
 
 def rows_of(shape: Shape) -> list[Row]:
-    """All variants at one shape; a stack and a fusion hold one more adapter, of `seq_bn/16`, frozen."""
+    """All variants at one shape; a stack and a fusion hold one more adapter, of the same kind, frozen."""
     total = backbone_count(shape).total
     rows = [Row(shape.name, "full-ft", total, 0), Row(shape.name, "head-only", 0, total)]
-    counts = {label: adapter_count(shape, adapter) for label, adapter in ADAPTERS.items()}
+    counts = {label: adapter_count(shape, adapter) for label, adapter in usual_adapters().items()}
     rows += [Row(shape.name, f"adapter {label}", count, total) for label, count in counts.items()]
-    first = counts["seq_bn/16"]
-    rows.append(Row(shape.name, "stack seq_bn/16", first, total + first))
+    label = adapter_label(METHODS[names_of(lambda spec: spec.fuses)[0]].example())
+    first = counts[label]
+    rows.append(Row(shape.name, f"stack {label}", first, total + first))
     rows += [Row(shape.name, name, fusion_count(shape, rank), total + 2 * first) for name, rank in FUSIONS.items()]
     return rows
 

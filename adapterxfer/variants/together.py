@@ -9,36 +9,20 @@ A position never meets one of another model: what is no number in one model stay
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.errors import VariantError
 from adapterxfer.formats.reads import Reads
-from adapterxfer.variants.bottleneck import PARALLEL_SCALE
+from adapterxfer.variants.bottleneck import Activation, Formula, Through
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.places import Norm, Places, Sum
-
-Activation = Callable[[Tensor], Tensor]
-Through = Callable[[Tensor, Activation], Tensor]
-"""``(states, activation) -> up(activation(down(states)))``, every model's positions with its own weights."""
-
-Formula = Callable[[Through, Tensor, Tensor, Norm], Tensor]
-
-FORMULAS: Mapping[str, Mapping[str, tuple[str, Formula]]] = {
-    "seq_bn": {"ffn": ("", lambda through, total, _, norm: total + through(norm(total), functional.relu))},
-    "double_seq_bn": {
-        "attention": ("after_attention.", lambda through, total, x, _: total + through(total - x, functional.silu)),
-        "ffn": ("after_ffn.", lambda through, total, x, _: total + through(total - x, functional.silu)),
-    },
-    "par_bn": {"ffn": ("", lambda through, total, x, _: total + PARALLEL_SCALE * through(x, functional.relu))},
-}
-"""Method -> place -> prefix of its weights and what it makes of a block's sum; see `bottleneck` for the formulas."""
 
 WEIGHTS = ("down.weight", "down.bias", "up.weight", "up.bias")
 
@@ -96,12 +80,13 @@ def check_alike(models: Sequence[TransferModel]) -> None:
             "models that are to be trained together have other parts or backbones than the first one",
             fix="train them one by one: leave seeds_together out",
         )
-    unfit = sorted({part.method for part in described.adapters} - set(FORMULAS))
+    unfit = sorted({part.method for part in described.adapters if not METHODS[part.method].batched})
     if unfit or described.fused or described.trains_backbone or described.language is not None:
         what = f"adapter method '{unfit[0]}'" if unfit else f"variant '{described.variant}'"
         raise VariantError(
             f"{what} cannot be trained for several seeds in one pass",
-            fix=f"use {', '.join(FORMULAS)} without language adapters, or leave seeds_together out",
+            fix=f"use {', '.join(names_of(lambda spec: spec.batched))} without language adapters, or leave "
+            "seeds_together out",
         )
 
 
@@ -119,7 +104,9 @@ class Together:
     def __init__(self, models: Sequence[TransferModel], trained: Mapping[str, Tensor]) -> None:
         check_alike(models)
         self._first, described = models[0], models[0].composition
-        self._parts = [(part.method, _stacked(models, f"adapters.{part.id}", trained)) for part in described.adapters]
+        self._parts = [
+            (_formulas(part.method), _stacked(models, f"adapters.{part.id}", trained)) for part in described.adapters
+        ]
 
     def forward(
         self, input_ids: Tensor, attention_mask: Tensor, reads: Reads | None, *, rows: Cut, read: Cut | None
@@ -142,9 +129,7 @@ class Together:
 
     def _places(self, count: int, rows: Cut, read: Cut | None) -> Places | None:
         def at(place: str) -> Sum | None:
-            active = [
-                (FORMULAS[method][place], weights) for method, weights in self._parts if place in FORMULAS[method]
-            ]
+            active = [(formulas[place], weights) for formulas, weights in self._parts if place in formulas]
             if not active:
                 return None
 
@@ -152,9 +137,10 @@ class Together:
                 # The last layer may compute the reads alone, as one row.
                 chosen = rows if len(total) == count else read
                 assert chosen is not None, "one row of several models holds their reads"
-                for (prefix, formula), weights in active:
+                for formula, weights in active:
                     if index in weights:
-                        total = formula(_through(weights[index], prefix, chosen), total, residual, norm)
+                        through = _through(weights[index], formula.network, chosen)
+                        total = formula.change(through, total, residual, norm)
                 return total
 
             return run
@@ -176,8 +162,15 @@ def _stacked(models: Sequence[TransferModel], name: str, trained: Mapping[str, T
     return found
 
 
-def _through(weights: Mapping[str, Tensor], prefix: str, cut: Cut) -> Through:
-    down, down_bias, up, up_bias = (weights[prefix + name] for name in WEIGHTS)
+def _formulas(method: str) -> Mapping[str, Formula]:
+    """Place -> what the method does there."""
+    formulas: Mapping[str, Formula] = METHODS[method].kind.formulas
+    return formulas
+
+
+def _through(weights: Mapping[str, Tensor], network: str, cut: Cut) -> Through:
+    """The network of every model, each with the positions of its own model."""
+    down, down_bias, up, up_bias = (weights[f"{network}.{name}".lstrip(".")] for name in WEIGHTS)
 
     def through(states: Tensor, activation: Activation) -> Tensor:
         inner = cut.part(states.flatten(0, -2))

@@ -13,11 +13,6 @@ from adapterxfer.errors import BackboneError
 _PACKAGE = "adapterxfer.world"
 
 
-def tokenizer_file() -> Path:
-    """The one tokenizer of all backbones (``tokenizer.json`` of the tokenizers library)."""
-    return Path(str(resources.files(_PACKAGE).joinpath("tokenizer", "tokenizer.json")))
-
-
 def backbones_folder() -> Path:
     """Folder with one folder per backbone and ``index.json``."""
     return Path(str(resources.files(_PACKAGE).joinpath("backbones")))

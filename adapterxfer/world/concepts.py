@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-NounClass = Literal["animal", "food", "thing", "place", "person", "city"]
 Frame = Literal["transitive", "ditransitive", "motion", "intransitive"]
 
 NOUNS: dict[str, tuple[str, ...]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 
 from adapterxfer.world.concepts import ADJECTIVES, ARTICLES, CLASS_OF, HYPERNYMS, NAMES, VERBS
@@ -10,7 +9,6 @@ from adapterxfer.world.languages import FAMILIES, LANGUAGES
 from adapterxfer.world.lexicon import lexicons
 
 _NOMINAL = ("name", "number", "article", "noun", "adjective")
-_WORD = re.compile(r"\S+")
 
 
 @cache
@@ -34,21 +32,6 @@ def _parts(language: str) -> dict[str, frozenset[str]]:
     return {word: frozenset(parts) for word, parts in found.items()}
 
 
-def noun_phrases(language: str, text: str) -> list[tuple[int, int]]:
-    """Character spans of the noun phrases of a text, in order, without articles, adpositions and case particles.
-
-    Words that can be a noun and a verb are told apart by the auxiliary beside every verb; nouns that look like an
-    adjective, by their neighbours. Names, and digits with their noun, are noun phrases too.
-
-    Args:
-        language: a code in `languages.LANGUAGES`.
-        text: words and punctuation marks between spaces, as in the world's tasks.
-    """
-    matches = list(_WORD.finditer(text))
-    found = _word_spans([match.group() for match in matches], language)
-    return [(matches[first].start(), matches[end - 1].end()) for first, end, _ in found]
-
-
 def informed_guesses(language: str, question: str, context: str) -> list[str]:
     """Noun phrases of a context whose noun or name the question does not mention: answers a good guesser picks from.
 
@@ -61,7 +44,11 @@ def informed_guesses(language: str, question: str, context: str) -> list[str]:
 
 
 def _word_spans(words: list[str], language: str) -> list[tuple[int, int, int]]:
-    """First word, end and head of every noun phrase."""
+    """First word, end and head of every noun phrase, in order, without articles, adpositions and case particles.
+
+    Words that can be a noun and a verb are told apart by the auxiliary beside every verb; nouns that look like an
+    adjective, by their neighbours. Names, and digits with their noun, are noun phrases too.
+    """
     family = FAMILIES[LANGUAGES[language].family]
     parts = _readings(words, language)
     spans: list[tuple[int, int, int]] = []

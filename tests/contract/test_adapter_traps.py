@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 import adapterxfer
-from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import library_class
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.errors import VariantError
 from adapterxfer.training.optimiser import new_optimiser
 from adapterxfer.training.settings import TrainSettings

@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import library_class
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.formats.base import Batch, Initial
 from adapterxfer.formats.masked_lm import LanguageModelHead
 from adapterxfer.training.building import tied

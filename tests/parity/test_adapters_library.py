@@ -198,7 +198,7 @@ def test_states_convert_both_ways() -> None:
     assert own.fusion is not None
     library = library_model(own, torch.float32).state_dict()
     names = [part.name for part in own.composition.adapters]
-    back = adapter_from_library(library, "qa")
+    back = adapter_from_library(library, "qa", "seq_bn")
     assert all(torch.equal(back[name], tensor) for name, tensor in own.adapters["i01"].state_dict().items())
     fusion = fusion_from_library(library, names)
     assert fusion.keys() == own.fusion.state_dict().keys()

@@ -12,9 +12,9 @@ from transformers import DebertaV2Config, XLMRobertaConfig, XLMRobertaModel
 
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
+from adapterxfer.catalog.methods.low_rank import ALPHA
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
-from adapterxfer.variants.lowrank import ALPHA
 from adapterxfer.variants.model import TransferModel
 
 with warnings.catch_warnings():
@@ -95,7 +95,7 @@ def peft_config(method: str, paths: dict[str, str]) -> Any:
     match method:
         case "lora" | "rslora" | "dora":
             return peft.LoraConfig(
-                r=RANK, lora_alpha=int(ALPHA), target_modules=targets, use_rslora=method == "rslora",
+                r=RANK, lora_alpha=ALPHA, target_modules=targets, use_rslora=method == "rslora",
                 use_dora=method == "dora",
             )  # fmt: skip
         case "vera":

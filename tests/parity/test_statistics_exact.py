@@ -17,7 +17,7 @@ F1 = st.ratio_metric("span_f1", (2, 0, 0), (0, 1, 1), points=1.0)
 MEAN = st.ratio_metric("mean", (1, 0), (0, 1), points=1.0)
 
 
-def single(counts: np.ndarray, metric: st.Metric) -> tuple[st.ScoreTable, st.Contrast]:
+def single(counts: np.ndarray, metric: st.SumScore) -> tuple[st.ScoreTable, st.Contrast]:
     ids = [f"{index:04d}" for index in range(len(counts))]
     table = st.build_table([st.CellCounts({"name": "a"}, 1, "task", "en", "task", ids, counts)], {"task": metric})
     return table, st.score(table.systems[0], "task", "en")

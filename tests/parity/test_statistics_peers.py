@@ -22,7 +22,7 @@ MEAN = st.ratio_metric("mean", (1, 0), (0, 1), points=1.0)
 F1 = st.ratio_metric("span_f1", (2, 0, 0), (0, 1, 1), points=1.0)
 
 
-def single(counts: np.ndarray, metric: st.Metric, clusters: list[str] | None = None) -> st.ScoreTable:
+def single(counts: np.ndarray, metric: st.SumScore, clusters: list[str] | None = None) -> st.ScoreTable:
     ids = clusters or [f"{index:04d}" for index in range(len(counts))]
     return st.build_table([st.CellCounts({"name": "a"}, 1, "t", "en", "t", ids, counts)], {"t": metric})
 
@@ -143,7 +143,7 @@ def test_case_7_sacrebleu_randomisation_and_what_its_bootstrap_p_really_is(monke
     flips = np.random.default_rng(12345).integers(2, size=(runs, 200), dtype=bool)
     total = ours.sum(axis=1)
     assert bleu(total[0]) == pytest.approx(scores["BLEU"][0].score, rel=1e-9)
-    extreme, strict = extreme_swaps(ours[0], ours[1], st.Metric("bleu", bleu), flips)
+    extreme, strict = extreme_swaps(ours[0], ours[1], st.SumScore("bleu", bleu), flips)
     assert theirs == pytest.approx((1 + strict) / (runs + 1), rel=1e-12), "it counts > where ties are evidence too"
     assert extreme >= strict
     _, scores = PairedTest(named, {"BLEU": metric}, None, test_type="bs", n_samples=runs)()

@@ -18,7 +18,7 @@ F1 = st.ratio_metric("span_f1", (2, 0, 0), (0, 1, 1))
 ACCURACY = st.ratio_metric("accuracy", (1, 0), (0, 1), points=1.0)
 
 
-def single(counts: np.ndarray, metric: st.Metric, clusters: list[str] | None = None) -> st.ScoreTable:
+def single(counts: np.ndarray, metric: st.SumScore, clusters: list[str] | None = None) -> st.ScoreTable:
     ids = clusters or [f"{index:04d}" for index in range(len(counts))]
     cell = st.CellCounts({"name": "a"}, 1, "task", "en", "task", ids, counts)
     return st.build_table([cell], {"task": metric})
@@ -47,7 +47,7 @@ def test_replicates_equal_scipy_when_given_its_draws() -> None:
     assert ours.std(ddof=1) == theirs.standard_error
 
 
-def enumerate_replicates(counts: np.ndarray, metric: st.Metric) -> np.ndarray:
+def enumerate_replicates(counts: np.ndarray, metric: st.SumScore) -> np.ndarray:
     size = len(counts)
     draws = itertools.product(range(size), repeat=size)
     multiples = np.stack([np.bincount(draw, minlength=size) for draw in draws])

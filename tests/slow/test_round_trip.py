@@ -57,7 +57,7 @@ def method(name: str) -> str:
 
 
 FAMILIES = {
-    **{name: family("sequential, stack", adapter=method(name)) for name in METHODS if METHODS[name].available},
+    **{name: family("sequential, stack", adapter=method(name)) for name in METHODS},
     "full fine-tuning": family("full-ft", adapter="", settings=FULL),
     "head only": family("head-only", adapter="", settings="  head-only: {learning_rate: 1e-2}\n"),
     "fusion": family("fuse", settings=FUSE, pool=True),

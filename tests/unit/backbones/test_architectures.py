@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.backbones.loading import forget_backbones, load_backbone
 from adapterxfer.backbones.reading import library_class
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.errors import BackboneError
 
 HEADED = {

@@ -11,11 +11,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.backbones.describing import check_files, describe_folder
 from adapterxfer.backbones.measure import count_parameters
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.backbones.snapshots import hub_snapshot
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.errors import BackboneError
 
 TINY: dict[str, Any] = {

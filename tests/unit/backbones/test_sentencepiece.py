@@ -10,9 +10,9 @@ import pytest
 import sentencepiece
 import transformers
 
-from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.backbones.describing import tokenizer_name
 from adapterxfer.backbones.tokenizer import load_tokenizer
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.errors import BackboneError
 
 TEXT = [

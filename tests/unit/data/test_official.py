@@ -92,15 +92,7 @@ def test_tatoeba_sorted_english_is_refused(tmp_path):
         bitext.read_tatoeba([foreign, english], "de", Counter())
 
 
-def test_bucc_and_lareqa(tmp_path):
-    files = [
-        put(tmp_path, "de-en.sample.de", "de-1\teins\nde-2\tzwei\n"),
-        put(tmp_path, "de-en.sample.en", "en-1\tone\n"),
-    ]
-    with pytest.raises(DataError, match=r"no \.gold file"):
-        bitext.read_bucc(files, "de")
-    found = bitext.read_bucc([*files, put(tmp_path, "de-en.sample.gold", "de-1\ten-1\n")], "de")
-    assert (found.sources["de-2"], found.gold) == ("zwei", {("de-1", "en-1")})
+def test_lareqa(tmp_path):
     pool = {"data": [{"paragraphs": [{
         "context": "One. Two.", "sentences": ["One.", "TWO."], "sentence_breaks": [[0, 4], [5, 9]],
         "qas": [{"id": "q", "question": "?", "answers": [{"text": "Two", "answer_start": 5}]}],

@@ -13,7 +13,7 @@ from adapterxfer.data.examples import (
     TaggingExample,
     TaskData,
 )
-from adapterxfer.data.storage import read_split, read_task, task_fingerprint, write_task
+from adapterxfer.data.storage import read_task, task_fingerprint, write_task
 from adapterxfer.errors import DataError
 
 TASKS = {
@@ -125,11 +125,11 @@ def test_missing_and_damaged_folders(tmp_path):
     with pytest.raises(DataError, match="already stored"):
         write_task(tmp_path, TASKS["retrieval"])
     with pytest.raises(DataError, match=r"no split 'test' in language 'fr'; it has test \(de\)"):
-        read_split(tmp_path, "test", "fr")
+        read_task(tmp_path).split("test", "fr")
     path = tmp_path / "examples" / "test.de.parquet"
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match="cannot be read"):
-        read_split(tmp_path, "test", "de")
+        read_task(tmp_path).split("test", "de")
     content = json.loads((tmp_path / "task.json").read_text())
     (tmp_path / "task.json").write_text(json.dumps({**content, "schema": 99}))
     with pytest.raises(DataError, match="schema 99"):

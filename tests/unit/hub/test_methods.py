@@ -14,14 +14,12 @@ from transformers import XLMRobertaModel
 
 from adapterxfer.catalog import METHODS
 from adapterxfer.errors import BundleError
-from adapterxfer.hub.inspection import _BOTTLENECK_BLOCKS, inspect_bundle
-from adapterxfer.hub.library_files import BOTTLENECKS, LORA_ALPHA
+from adapterxfer.hub.inspection import inspect_bundle
+from adapterxfer.hub.library_files import bottleneck_config
 from adapterxfer.hub.loading import open_bundle
-from adapterxfer.variants.library import BLOCKS
-from adapterxfer.variants.lowrank import ALPHA
 
-AVAILABLE = [method.name for method in METHODS.values() if method.available]
-NATIVE = [*BOTTLENECKS, "lora", "rslora", "dora", "vera", "ia3"]
+AVAILABLE = list(METHODS)
+NATIVE = [method.name for method in METHODS.values() if method.adapters or method.peft]
 VARIANTS = ("sequential", "stack")
 
 
@@ -102,11 +100,11 @@ def test_peft_would_save_the_same(methods: Make, method: str, tmp_path: Path) ->
         assert found == value, name
 
 
-def test_our_tables_are_those_of_the_variants() -> None:
-    assert LORA_ALPHA == ALPHA
-    assert BOTTLENECKS.keys() == BLOCKS.keys() == _BOTTLENECK_BLOCKS.keys()
-    for method, blocks in BLOCKS.items():
-        assert tuple(blocks.values()) == _BOTTLENECK_BLOCKS[method]
+@pytest.mark.parametrize("method", NATIVE)
+def test_methods_have_the_library_that_they_are_of(method: str) -> None:
+    spec = METHODS[method]
+    assert (spec.library == "adapters") == (spec.adapters is not None) == (spec.peft is None)
+    assert spec.peft is None or spec.peft.alpha in (None, spec.alpha)
 
 
 def test_the_tables_are_the_librarys() -> None:
@@ -120,7 +118,7 @@ def test_the_tables_are_the_librarys() -> None:
             "par_bn": adapters.ParBnConfig(reduction_factor=3),
         }
     for method, config in theirs.items():
-        assert {**BOTTLENECKS[method], "reduction_factor": 3} == config.to_dict(), method
+        assert {**bottleneck_config(method), "reduction_factor": 3} == config.to_dict(), method
 
 
 @pytest.mark.parametrize("method", ["lora", "ia3", "double_seq_bn"])

@@ -7,11 +7,12 @@ import torch
 from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.data.storage import read_task
 from adapterxfer.errors import BackboneError, StageError, VariantError
-from adapterxfer.formats.encoded import encode_split, forget_features
+from adapterxfer.formats import encoded
+from adapterxfer.formats.encoded import encode_split
 from adapterxfer.formats.inference import predict_encoded, token_batches
 from adapterxfer.formats.registry import get_format
 from adapterxfer.predict.systems import middle_layer, predict_backbone
-from adapterxfer.predict.table import check_same_gold, read_predictions
+from adapterxfer.predict.table import read_predictions
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.predict import execute
 from adapterxfer.store.keys import Stage
@@ -63,7 +64,7 @@ def test_trained_systems_and_controls_write_comparable_files(run, task_folders, 
     summary, trained, folder = run(name, {"kind": "trained"}, model=tmp_path / "model")
     control = "whole-sentence" if name == "qa" else "majority"
     _, guessed, _ = run(name, {"kind": "control", "control": control}, backbone=False)
-    check_same_gold({"trained": trained.metadata, "control": guessed.metadata})
+    assert trained.metadata["gold_fingerprint"] == guessed.metadata["gold_fingerprint"]
     assert summary["examples"] == len(trained.gold) == sum(task.counts["test"].values())
     assert set(summary["scores"]) == set(task.languages("test"))
     assert trained.languages == tuple(sorted(task.languages("test")))
@@ -75,7 +76,7 @@ def test_trained_systems_and_controls_write_comparable_files(run, task_folders, 
     assert small.prediction.tolist() == trained.prediction.tolist()
     _, found, _ = run(name, {"kind": "trained"}, model=tmp_path / "model", settings={"device": "auto"})
     assert found.prediction.tolist() == trained.prediction.tolist()
-    forget_features()
+    encoded._CACHE.clear()
     _, _, again = run(name, {"kind": "trained"}, model=tmp_path / "model")
     assert (folder / "predictions.parquet").read_bytes() == (again / "predictions.parquet").read_bytes()
 
@@ -105,7 +106,7 @@ def test_retrieval_layers(run, task_folders, backbone_folder):
     _, zero, _ = run("retrieval", {"kind": "backbone", "layer": 0}, settings={"device": "auto"})
     assert middle.prediction.tolist() == first.prediction.tolist()
     assert embedding.prediction.tolist() == zero.prediction.tolist()
-    check_same_gold({"middle": middle.metadata, "embedding": embedding.metadata})
+    assert middle.metadata["gold_fingerprint"] == embedding.metadata["gold_fingerprint"]
     assert [middle_layer(n) for n in (1, 2, 3, 4, 5)] == [1, 1, 1, 2, 2]
     with pytest.raises(VariantError, match="layer 9"):
         run("retrieval", {"kind": "backbone", "layer": 9})
@@ -145,7 +146,7 @@ def test_a_model_of_another_labelling_or_backbone_is_refused(run, task_folders, 
 def test_features_are_encoded_once_per_task_and_setting(task_folders, backbone_folder):
     task, fmt = read_task(task_folders["nli"]), get_format("sequence_classification")
     tokenizer = load_backbone(IDENTITY, backbone_folder).tokenizer
-    forget_features()
+    encoded._CACHE.clear()
     first = encode_split(fmt, task, "test", ["en"], tokenizer, max_length=32, train=False)
     assert encode_split(fmt, task, "test", ["en"], tokenizer, max_length=32, train=False) is first
     shorter = encode_split(fmt, task, "test", ["en"], tokenizer, max_length=16, train=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adapterxfer.catalog.methods import names_of
 from adapterxfer.errors import RecipeError, StoreError
 from adapterxfer.recipe import (
     load_recipe,
@@ -16,9 +17,7 @@ from adapterxfer.recipe import (
     write_resolved,
 )
 from adapterxfer.recipe.budget import token_budget
-from adapterxfer.recipe.models import METHODS_OF_SOME_LAYERS
 from adapterxfer.recipe.resolved import resolved_path
-from adapterxfer.variants.adapter import PARTIAL
 
 RECIPES = Path(__file__).parents[3] / "recipes"
 
@@ -139,4 +138,4 @@ def test_lower_layers_are_kept_only_where_nothing_acts_in_them() -> None:
 def test_only_bottlenecks_leave_layers_out() -> None:
     with pytest.raises(RecipeError, match="'lora' cannot leave layers out"):
         parse_recipe(LAYERS.replace("method: seq_bn, bottleneck_size: 8", "method: lora, rank: 4, layers: upper-half"))
-    assert METHODS_OF_SOME_LAYERS == PARTIAL
+    assert names_of(lambda spec: spec.partial_layers) == ("seq_bn", "double_seq_bn", "par_bn")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from planted_study import PlantedStudy, plant
 
@@ -14,7 +15,7 @@ from adapterxfer.report.findings import verdicts
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import build_study
-from adapterxfer.statistics import estimates, gain, resample
+from adapterxfer.statistics import Cell, estimates, gain, resample
 
 WORDS = ("difference found", "equivalent", "inconclusive")
 GAINS = {"tiny-1": 20.0, "tiny-2": 12.0, "tiny-3": 4.0}
@@ -223,6 +224,31 @@ def test_chosen_task_is_the_best_in_the_source_language(tmp_path: Path) -> None:
     row = judged(results_of(study), {"contrast": "chosen", "across": "intermediate"})[0]
     assert "nli for xnli" in row.remark
     assert row.estimate == pytest.approx(5.0, abs=3.0)
+
+
+def test_choice_and_judgement_share_no_seed_unless_the_models_are_the_subject(tmp_path: Path) -> None:
+    """qa is lucky with seed 1, which chooses it; what it is worth is read from the other seeds."""
+    study = plant(
+        tmp_path, lambda *_: 0.0, examples=200, seeds=(1, 2, 3, 4), variants=("full-ft",), targets=("xnli",),
+        intermediates=("none", "nli", "qa"), sizes={"tiny-1": (200_000, 60_000)},
+    )  # fmt: skip
+    asked = {"contrast": "chosen", "across": "intermediate"}
+    judgement, models = judged(results_of(study), asked, {**asked, "scope": "items", "family": "models"})
+    assert "with seeds 1, 2, judged with seeds 3, 4" in judgement.remark
+    assert judgement.runs == 2
+    built = build_study(results_of(study))
+    name = judgement.remark.split(": ")[1].split(" for ")[0]
+    (treated,), (baseline,) = (built.table.find(intermediate=task) for task in (name, "none"))
+    scores = [built.table.scores[list(built.table.cells[Cell(s, "xnli", c)])] for s in (treated, baseline)
+              for c in ("a1", "a3", "c1", "c3")]  # fmt: skip
+    by_seed = np.array(scores).reshape(2, 4, 4)[:, :, 2:].mean(axis=(1, 2))
+    assert judgement.estimate == pytest.approx(by_seed[0] - by_seed[1])
+    assert "judged with" not in models.remark
+    assert models.runs == 4
+    two = replace(results_of(study), cells=tuple(c for c in study.cells if c.seed < 3), _targets={})
+    (short,) = judged(two, asked)
+    assert (short.outcome, short.estimate) == ("inconclusive", None)
+    assert "judged on at least two others; 2 are finished" in short.remark
 
 
 def test_task_is_chosen_on_development_data_and_judged_on_the_test_set(tmp_path: Path) -> None:

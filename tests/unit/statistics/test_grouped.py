@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.grouped import cluster_sums, domain_clusters, resample_sums
+from adapterxfer.statistics.grouped import cluster_sums, domain_clusters, resample_sums, resampled_interval
+from adapterxfer.statistics.intervals import Bounds
 
 
 def test_grouped_and_ungrouped_draws_have_the_same_moments():
@@ -36,3 +38,21 @@ def test_clusters_are_shared_by_name():
     (first, second), number = domain_clusters([["a", "b", "a"], ["c", "b"]])
     assert (first.tolist(), second.tolist(), number) == ([0, 1, 0], [2, 1], 3)
     assert cluster_sums(np.array([[1.0], [2.0], [4.0]]), first, number).tolist() == [[5.0], [2.0], [0.0]]
+
+
+@pytest.mark.parametrize(("clusters", "tested"), [(1, False), (9, False), (10, True), (39, True), (40, True)])
+def test_resampled_numbers_follow_the_rule_of_estimates_for_few_clusters(clusters: int, tested: bool) -> None:
+    rng = np.random.default_rng(0)
+    sums = np.stack([rng.integers(0, 2, clusters), np.ones(clusters, dtype=int)], axis=1).astype(float)
+    draws = resample_sums(sums, resamples=4000, seed=0, name="d")
+    scores = 100 * draws[:, 0] / draws[:, 1] - 50
+    value = 100 * float(sums[:, 0].mean()) - 50
+    row = resampled_interval(value, scores, clusters, reach=Bounds(-50.0, 50.0))
+    assert (row.p is not None) == tested
+    assert -50.0 <= row.low <= value <= row.high <= 50.0
+    if clusters == 1:
+        assert (row.low, row.high) == (-50.0, 50.0)
+    if 1 < clusters < 40:
+        error = 100 * float(sums[:, 0].std(ddof=1)) / np.sqrt(clusters)
+        half = stats.t.ppf(0.975, clusters - 1) * error
+        assert row.high == pytest.approx(min(value + half, 50.0), abs=0.6)

@@ -59,7 +59,7 @@ def test_examples_missing_in_a_language_are_zero_rows() -> None:
     ({"system": {"name": "b"}, "counts": np.ones((3, 3))}, "3 count columns"),
 ])  # fmt: skip
 def test_bad_data_is_refused_with_place_and_fix(second: dict[str, object], message: str) -> None:
-    metric = st.Metric("accuracy", accuracy, gold_columns=(1,))
+    metric = st.SumScore("accuracy", accuracy, gold_columns=(1,))
     with pytest.raises(StatisticsError, match=message) as caught:
         st.build_table([cell(), cell(**second)], {"t": metric})
     assert caught.value.fix
@@ -69,7 +69,9 @@ def test_an_undefined_score_is_refused_and_a_defined_one_kept() -> None:
     empty = cell(counts=np.zeros((3, 2), dtype=int))
     with np.errstate(invalid="ignore"), pytest.raises(StatisticsError, match="undefined"):
         st.build_table([empty], {"t": accuracy})
-    table = st.build_table([empty], {"t": st.ratio_metric("accuracy", (1, 0), (0, 1))})
+    with pytest.raises(StatisticsError, match="undefined"):
+        st.build_table([empty], {"t": st.ratio_metric("accuracy", (1, 0), (0, 1))})
+    table = st.build_table([empty], {"t": st.ratio_metric("f1", (2, 0), (1, 1))})
     assert table.scores.tolist() == [0.0]
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,11 +13,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from adapterxfer.backbones.architectures import ARCHITECTURES
+sys.path.append(str(Path(__file__).parent))  # merged_oracle
+
 from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import library_class
-from adapterxfer.variants.adapter import RULES, Adapter, AdapterShape
+from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.measures import Evidence, snapshot
@@ -129,7 +134,7 @@ def make_evidence(
         loaded = with_own_weights(loaded)
         with torch.no_grad():
             next(iter(loaded.linears[0].values())).weight.mul_(1.5)
-    size = SIZE if RULES[method].sizes else 1
+    size = SIZE if METHODS[method].sizes else 1
     generator = torch.Generator().manual_seed(4)
     made: dict[str, Adapter] = {}
     if language:

@@ -24,6 +24,7 @@ from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.measures import Evidence, snapshot
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.places import Norm
 
 HIDDEN, LAYERS, SIZE = 32, 2, 8
 VARIANTS = ("full-ft", "head-only", "adapter", "sequential", "stack", "fuse")
@@ -157,8 +158,8 @@ def _rename_adapter(found: Evidence) -> None:
 
 def _lose_residual(found: Evidence) -> None:
     class Broken(Bottleneck):
-        def forward(self, total: Tensor, norm: nn.LayerNorm) -> Tensor:
-            return norm(total) + super().forward(total, norm) - total
+        def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
+            return norm(total) + super().ffn(total, residual, norm) - total
 
     found.model.adapters["t00"][0].__class__ = Broken  # type: ignore[index]
 
@@ -194,8 +195,8 @@ def _forget_intermediate_weights(found: Evidence) -> None:
 
 def _gate_over_padding(found: Evidence) -> None:
     class Gated(Bottleneck):
-        def forward(self, total: Tensor, norm: nn.LayerNorm) -> Tensor:
-            changed = super().forward(total, norm)
+        def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
+            changed = super().ffn(total, residual, norm)
             return total + (changed - total) * (1 + total.mean(dim=1, keepdim=True))
 
     for layer in found.model.adapters["t00"]:  # type: ignore[union-attr]

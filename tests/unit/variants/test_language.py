@@ -170,5 +170,5 @@ def test_a_merge_keeps_the_language(evidence_of: Make) -> None:
 
 
 def test_embeddings_of_another_width_are_refused(evidence_of: Make) -> None:
-    with pytest.raises(VariantError, match="maps embeddings as wide as the layers"):
+    with pytest.raises(VariantError, match="the embeddings of rembert are narrower"):
         evidence_of("adapter", "seq_bn", "rembert", language="seq_bn_inv")

@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from adapterxfer.backbones.loading import with_own_weights
+from adapterxfer.catalog.methods import names_of
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.assertions import TABLE, check
 from adapterxfer.variants.bottleneck import Bottleneck
 from adapterxfer.variants.measures import Evidence
-from adapterxfer.variants.merging import SUMS, Member, merge
+from adapterxfer.variants.merging import Member, merge
+from adapterxfer.variants.places import Norm
 from adapterxfer.variants.storage import assemble
 
 Make = Callable[..., Evidence]
@@ -69,9 +71,14 @@ def evidence_of_merge(
 @pytest.mark.parametrize("arithmetic", [False, True])
 @pytest.mark.parametrize(
     ("variant", "method"),
-    [("full-ft", "seq_bn"), ("head-only", "seq_bn"), *(("sequential", method) for method in SUMS), ("stack", "lora"),
-     ("fuse", "seq_bn")],
-)  # fmt: skip
+    [
+        ("full-ft", "seq_bn"),
+        ("head-only", "seq_bn"),
+        *(("sequential", method) for method in names_of(lambda spec: spec.merges)),
+        ("stack", "lora"),
+        ("fuse", "seq_bn"),
+    ],
+)
 def test_sound_merges_pass(variant: str, method: str, arithmetic: bool, evidence_of: Make) -> None:
     found = evidence_of_merge(evidence_of, variant, method, arithmetic=arithmetic)
     verdicts = check("merged", found)
@@ -114,8 +121,8 @@ def _rename(found: Evidence) -> None:
 
 def _gate_over_padding(found: Evidence) -> None:
     class Gated(Bottleneck):
-        def forward(self, total: Tensor, norm: nn.LayerNorm) -> Tensor:
-            changed = super().forward(total, norm)
+        def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
+            changed = super().ffn(total, residual, norm)
             return total + (changed - total) * (1 + total.mean(dim=1, keepdim=True))
 
     for layer in found.model.adapters["t00"]:  # type: ignore[union-attr]

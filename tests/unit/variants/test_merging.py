@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from adapterxfer.catalog.capabilities import Capability, capabilities
+from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.composition import Composition
 from adapterxfer.variants.measures import Evidence
-from adapterxfer.variants.merging import SUMS, Member, merge
+from adapterxfer.variants.merging import Member, merge
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.storage import assemble
 
@@ -58,14 +59,13 @@ def test_low_rank_updates_are_summed_not_their_factors(method: str, evidence_of:
     members = [member(evidence_of, "sequential", method, weight, shift) for weight, shift in ((0.3, 0.1), (0.7, -0.2))]
     composition, state = merge(members)
     assert composition.adapters[0].bottleneck_size == 2 * members[0].composition.adapters[0].bottleneck_size
-    from adapterxfer.variants.lowrank import SCALES
 
     def update(state: dict[str, Tensor], size: int, name: str) -> Tensor:
         first, second = (
             state[f"adapters.t00.{name[0]}.first.{name[1:]}"],
             state[f"adapters.t00.{name[0]}.second.{name[1:]}"],
         )
-        return SCALES[method](size) * second @ first
+        return METHODS[method].scale(size) * second @ first
 
     size = members[0].composition.adapters[0].bottleneck_size
     for name in ("0query", "1value"):
@@ -78,7 +78,7 @@ def test_low_rank_updates_are_summed_not_their_factors(method: str, evidence_of:
     assert torch.isfinite(hidden(evidence_of, composition, state)).all()
 
 
-@pytest.mark.parametrize("method", SUMS)
+@pytest.mark.parametrize("method", names_of(lambda spec: spec.merges))
 def test_a_model_averaged_with_itself_is_itself(method: str, evidence_of: Make) -> None:
     """The trap of the library's `Average`, which divides twice."""
     one = member(evidence_of, "sequential", method, 0.5)

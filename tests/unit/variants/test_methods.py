@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from merged_oracle import merged_backbone
 from torch import Tensor
 
-from adapterxfer.backbones.architectures import ARCHITECTURES
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import state_fingerprint
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.capabilities import capabilities
 from adapterxfer.errors import VariantError
 from adapterxfer.variants import encoder, lowrank
@@ -22,7 +23,6 @@ from adapterxfer.variants.assertions import check
 from adapterxfer.variants.bottleneck import DoubleBottleneck, ParallelBottleneck
 from adapterxfer.variants.lowrank import Dora, LowRank, Rescale
 from adapterxfer.variants.measures import Evidence
-from adapterxfer.variants.merged import merged_backbone
 from adapterxfer.variants.storage import (
     load_adapter,
     load_backbone_weights,

@@ -8,9 +8,18 @@ from pathlib import Path
 import pytest
 
 from adapterxfer.backbones.loading import LoadedBackbone
-from adapterxfer.variants.adapter import RULES, Adapter, AdapterShape
+from adapterxfer.catalog import METHODS
+from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.measures import Evidence
-from adapterxfer.variants.sizes import ADAPTERS, SHAPES, Shape, adapter_count, backbone_count, fusion_count, rows_of
+from adapterxfer.variants.sizes import (
+    SHAPES,
+    Shape,
+    adapter_count,
+    backbone_count,
+    fusion_count,
+    rows_of,
+    usual_adapters,
+)
 
 PAGE = Path(__file__).parents[3] / "docs" / "sizes.md"
 
@@ -22,14 +31,14 @@ def small(tiny: LoadedBackbone) -> Shape:
 
 
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "xlm-roberta-xl"])
-@pytest.mark.parametrize("method", [method for method in RULES if method != "prefix"])
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "prefix"])
 def test_counts_are_those_of_a_model(
     method: str, model_type: str, tiny_of: Callable[[str], LoadedBackbone], evidence_of: Callable[..., Evidence]
 ) -> None:
     shape, model = small(tiny_of(model_type)), evidence_of("adapter", method, model_type).model
     size = model.composition.adapters[0].bottleneck_size
     keys = {"reduction_factor": shape.hidden // size, "rank": size, "bottleneck_size": size}
-    adapter = {"method": method, **({key: keys[key] for key in RULES[method].sizes[:1]})}
+    adapter = {"method": method, **({key: keys[key] for key in METHODS[method].sizes[:1]})}
     trainable = sum(p.numel() for name, p in model.trainable().items() if name.startswith("adapters."))
     assert adapter_count(shape, adapter) == trainable
     assert backbone_count(shape) == model.loaded.parameters
@@ -48,7 +57,7 @@ def test_formulas_and_the_page() -> None:
     base = SHAPES[0]
     assert (base.hidden, base.layers) == (768, 12)
     per_layer = 2 * 768 * 48 + 48 + 768
-    assert adapter_count(base, ADAPTERS["seq_bn/16"]) == 12 * per_layer
+    assert adapter_count(base, usual_adapters()["seq_bn/16"]) == 12 * per_layer
     assert fusion_count(base, 0) == 12 * (3 * 768 * 768 + 2 * 768)
     assert fusion_count(base, 64) == 12 * (4 * 768 * 64 + 2 * 64)
     page = PAGE.read_text(encoding="utf-8").splitlines()

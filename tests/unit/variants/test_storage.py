@@ -207,6 +207,6 @@ def test_names_that_collide() -> None:
 
 def test_incomplete_library_states_are_refused() -> None:
     with pytest.raises(VariantError, match="adapter 'x' lacks all of it"):
-        adapter_from_library({}, "x")
+        adapter_from_library({}, "x", "seq_bn")
     with pytest.raises(VariantError, match=r"adapter 'x' lacks 0\.down\.bias"):
-        adapter_from_library({"encoder.layer.0.output.adapters.x.adapter_up.bias": torch.zeros(1)}, "x")
+        adapter_from_library({"encoder.layer.0.output.adapters.x.adapter_up.bias": torch.zeros(1)}, "x", "seq_bn")

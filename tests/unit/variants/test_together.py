@@ -9,13 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from adapterxfer.backbones.architectures import ARCHITECTURES
+from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.methods import names_of
 from adapterxfer.formats.reads import Reads, reads_of
-from adapterxfer.recipe.option_checks import METHODS_TOGETHER
 from adapterxfer.variants.measures import Evidence
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.together import FORMULAS, Together, cut
+from adapterxfer.variants.together import Together, cut
 
+METHODS_TOGETHER = names_of(lambda spec: spec.batched)
 PAD, ROWS, WIDTH = 1, (2, 3), 9
 
 
@@ -100,5 +102,11 @@ def test_reads_of_the_last_layer_follow_their_models(evidence_of: Callable[..., 
     assert (wrong - everything)[torch.from_numpy(wanted)].abs().max().item() > 1e-3
 
 
-def test_recipes_know_the_methods() -> None:
-    assert tuple(FORMULAS) == METHODS_TOGETHER
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_that_can_be_batched_say_how(method: str) -> None:
+    """One formula for each place, over networks that the module has."""
+    spec = METHODS[method]
+    if not spec.batched:
+        return
+    assert set(spec.kind.formulas) == set(spec.places)
+    assert METHODS_TOGETHER == ("seq_bn", "double_seq_bn", "par_bn")

@@ -1,3 +1,4 @@
+import re
 from collections import Counter
 from typing import cast
 
@@ -11,7 +12,7 @@ from adapterxfer.world.fingerprint import stored_fingerprint
 from adapterxfer.world.grammar import Utterance, span
 from adapterxfer.world.health import informed_guess
 from adapterxfer.world.languages import LANGUAGES, ZERO_SHOT
-from adapterxfer.world.phrases import noun_phrases
+from adapterxfer.world.phrases import _word_spans
 from adapterxfer.world.sample import fingerprint
 from adapterxfer.world.tasks import TASKS, load_task
 
@@ -95,6 +96,13 @@ def test_labels_are_balanced() -> None:
     choices = cast("list[ChoiceExample]", load_task("world-xmc", languages=["en"]).splits["train", "en"])
     positions = Counter(example.label for example in choices)
     assert min(positions.values()) > 0.27 * len(choices)  # 4 standard errors below a third
+
+
+def noun_phrases(language: str, text: str) -> list[tuple[int, int]]:
+    """Character spans of the noun phrases that guessers of answers choose from."""
+    matches = list(re.finditer(r"\S+", text))
+    spans = _word_spans([match.group() for match in matches], language)
+    return [(matches[first].start(), matches[end - 1].end()) for first, end, _ in spans]
 
 
 def test_answers_are_in_place_and_unlike_the_question() -> None:

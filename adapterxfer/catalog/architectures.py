@@ -6,7 +6,7 @@ Only classes of `transformers` itself are named here: code that lies beside down
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from adapterxfer.errors import BackboneError
@@ -30,7 +30,14 @@ class SumSite:
     argument: int
 
 
-@dataclass(frozen=True, slots=True)
+PRETRAINED = "xlm-roberta"
+"""Architecture of the world's backbones, and of those that recipes pretrain."""
+
+Place = Literal["attention", "ffn", "linear", "layer", "keys_values", "embedding"]
+"""Where in an encoder an adapter can act; see `adapterxfer.variants.places`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
     """One architecture.
 
@@ -51,6 +58,11 @@ class Architecture:
         start_deviation: configuration key of the deviation of start values; None where there is none.
         sentencepiece: file of its SentencePiece model, which stands in where there is no ``tokenizer.json``.
         tokenizer: class of `transformers` that reads that file; it is converted to a fast one.
+        own_encoder: whether `adapterxfer.variants.encoder` computes the forward pass; hooks run all others.
+        usual_tokens: whether a tokenizer without a list of special tokens has those of XLM-R.
+        settings: values that replace those of ``config.json``.
+        no_masked_lm: why it cannot be trained to fill masks, which languages' adapters are; empty if it can.
+        in_adapters: whether `adapters` 1.3 has this encoder, with bottlenecks at the places of ours.
     """
 
     model_type: str
@@ -70,6 +82,19 @@ class Architecture:
     embeddings: str | None = "embeddings"
     sentencepiece: str | None = None
     tokenizer: str | None = None
+    own_encoder: bool = False
+    usual_tokens: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    no_masked_lm: str = ""
+    in_adapters: bool = False
+
+    def lacks(self, place: Place) -> str:
+        """Why nothing can act at a place of this encoder; empty where it can."""
+        if place == "keys_values" and not self.own_encoder:
+            return "keys and values can be put before the tokens in the own forward pass of XLM-R only"
+        if place == "embedding" and self.embeddings is None:
+            return f"the map is as wide as the layers, the embeddings of {self.model_type} are narrower"
+        return ""
 
     def max_length(self, config: Any) -> int:
         """Longest input in tokens, special tokens included."""
@@ -95,126 +120,133 @@ _POST_NORM = {
 }
 _NO_POOLER = {"add_pooling_layer": False}
 
-ARCHITECTURES: Mapping[str, Architecture] = {
+ARCHITECTURES: dict[str, Architecture] = {
     entry.model_type: entry
     for entry in (
         Architecture(
-            "xlm-roberta",
-            "XLMRobertaConfig",
-            "XLMRobertaModel",
-            _NO_POOLER,
-            ("roberta.",),
-            ("lm_head.", "pooler.", "classifier."),
-            ("sdpa", "eager"),
-            "encoder.layer",
-            _BERT_LINEARS,
-            {},
-            True,
-            "from-pad",
+            model_type="xlm-roberta",
+            config="XLMRobertaConfig",
+            model="XLMRobertaModel",
+            arguments=_NO_POOLER,
+            prefixes=("roberta.",),
+            dropped=("lm_head.", "pooler.", "classifier."),
+            attention=("sdpa", "eager"),
+            layers="encoder.layer",
+            linears=_BERT_LINEARS,
+            sums={},
+            post_norm=True,
+            positions="from-pad",
             sentencepiece="sentencepiece.bpe.model",
             tokenizer="XLMRobertaTokenizer",
+            own_encoder=True,
+            usual_tokens=True,
+            in_adapters=True,
         ),
         Architecture(
-            "xlm-roberta-xl",
-            "XLMRobertaXLConfig",
-            "XLMRobertaXLModel",
-            _NO_POOLER,
-            ("roberta.",),
-            ("lm_head.", "pooler.", "classifier."),
-            ("sdpa", "eager"),
-            "encoder.layer",
-            _BERT_LINEARS,
-            {
+            model_type="xlm-roberta-xl",
+            config="XLMRobertaXLConfig",
+            model="XLMRobertaXLModel",
+            arguments=_NO_POOLER,
+            prefixes=("roberta.",),
+            dropped=("lm_head.", "pooler.", "classifier."),
+            attention=("sdpa", "eager"),
+            layers="encoder.layer",
+            linears=_BERT_LINEARS,
+            sums={
                 "attention": SumSite("output", "attention.output", "attention.output", 1),
                 "ffn": SumSite("output", "output", "output", 1),
             },
-            False,
-            "from-pad",
+            post_norm=False,
+            positions="from-pad",
             sentencepiece="sentencepiece.bpe.model",
             tokenizer="XLMRobertaTokenizer",
         ),
         Architecture(
-            "deberta-v2",
-            "DebertaV2Config",
-            "DebertaV2Model",
-            {},
-            ("deberta.",),
-            ("lm_predictions.", "mask_predictions.", "cls.", "pooler.", "classifier."),
-            ("eager",),
-            "encoder.layer",
-            {
+            model_type="deberta-v2",
+            config="DebertaV2Config",
+            model="DebertaV2Model",
+            arguments={},
+            prefixes=("deberta.",),
+            dropped=("lm_predictions.", "mask_predictions.", "cls.", "pooler.", "classifier."),
+            attention=("eager",),
+            layers="encoder.layer",
+            linears={
                 "query": "attention.self.query_proj",
                 "key": "attention.self.key_proj",
                 "value": "attention.self.value_proj",
                 "ffn_out": "output.dense",
             },
-            _POST_NORM,
-            True,
-            "absolute",
+            sums=_POST_NORM,
+            post_norm=True,
+            positions="absolute",
             sentencepiece="spm.model",
             tokenizer="DebertaV2Tokenizer",
+            in_adapters=True,
         ),
         Architecture(
-            "modernbert",
-            "ModernBertConfig",
-            "ModernBertModel",
-            {},
-            ("model.",),
-            ("head.", "decoder.", "classifier."),
-            ("sdpa", "eager"),
-            "layers",
-            {"qkv": "attn.Wqkv", "ffn_out": "mlp.Wo"},
-            {
+            model_type="modernbert",
+            config="ModernBertConfig",
+            model="ModernBertModel",
+            arguments={},
+            prefixes=("model.",),
+            dropped=("head.", "decoder.", "classifier."),
+            attention=("sdpa", "eager"),
+            layers="layers",
+            linears={"qkv": "attn.Wqkv", "ffn_out": "mlp.Wo"},
+            sums={
                 "attention": SumSite("branch", "attn", "", 0),
                 "ffn": SumSite("output", "", "mlp_norm", 0),
             },
-            False,
-            "absolute",
+            post_norm=False,
+            positions="absolute",
             score_dropout="attention_dropout",
+            settings={"reference_compile": False},  # compiled layers would change numbers with the machine
         ),
         Architecture(
-            "rembert",
-            "RemBertConfig",
-            "RemBertModel",
-            _NO_POOLER,
-            ("rembert.",),
-            ("cls.", "pooler.", "classifier."),
-            ("eager",),
-            "encoder.layer",
-            _BERT_LINEARS,
-            _POST_NORM,
-            True,
-            "absolute",
+            model_type="rembert",
+            config="RemBertConfig",
+            model="RemBertModel",
+            arguments=_NO_POOLER,
+            prefixes=("rembert.",),
+            dropped=("cls.", "pooler.", "classifier."),
+            attention=("eager",),
+            layers="encoder.layer",
+            linears=_BERT_LINEARS,
+            sums=_POST_NORM,
+            post_norm=True,
+            positions="absolute",
             embeddings=None,
             sentencepiece="sentencepiece.model",
             tokenizer="RemBertTokenizer",
+            no_masked_lm="its embeddings are narrower than its layers, so no output matrix can be tied to them",
         ),
         Architecture(
-            "mt5",
-            "MT5Config",
-            "MT5EncoderModel",
-            {},
-            (),
-            ("decoder.", "lm_head."),
-            ("eager",),
-            "encoder.block",
-            {
+            model_type="mt5",
+            config="MT5Config",
+            model="MT5EncoderModel",
+            arguments={},
+            prefixes=(),
+            dropped=("decoder.", "lm_head."),
+            attention=("eager",),
+            layers="encoder.block",
+            linears={
                 "query": "layer.0.SelfAttention.q",
                 "key": "layer.0.SelfAttention.k",
                 "value": "layer.0.SelfAttention.v",
                 "ffn_out": "layer.1.DenseReluDense.wo",
             },
-            {
+            sums={
                 "attention": SumSite("output", "layer.0", "layer.0", 0),
                 "ffn": SumSite("output", "layer.1", "layer.1", 0),
             },
-            False,
-            "relative",
+            post_norm=False,
+            positions="relative",
             score_dropout="dropout_rate",
             start_deviation=None,
             embeddings="encoder.embed_tokens",
             sentencepiece="spiece.model",
             tokenizer="T5Tokenizer",
+            no_masked_lm="its tokenizer has no mask token, so it cannot be trained to fill masks",
         ),
     )
 }

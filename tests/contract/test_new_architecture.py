@@ -1,0 +1,138 @@
+"""An encoder added as a user would add one: one entry of the table of architectures."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture, SumSite
+from adapterxfer.catalog.capabilities import capabilities, capability
+from adapterxfer.catalog.methods import METHODS
+from adapterxfer.cli.main import main
+from adapterxfer.variants.assertions import check
+from adapterxfer.variants.measures import Evidence
+
+NAME = "bert"
+ENTRY = Architecture(
+    model_type=NAME,
+    config="BertConfig",
+    model="BertModel",
+    arguments={"add_pooling_layer": False},
+    prefixes=("bert.",),
+    dropped=("cls.", "pooler.", "classifier."),
+    attention=("sdpa", "eager"),
+    layers="encoder.layer",
+    linears={
+        "query": "attention.self.query",
+        "key": "attention.self.key",
+        "value": "attention.self.value",
+        "ffn_out": "output.dense",
+    },
+    sums={
+        "attention": SumSite("norm", "attention.output.LayerNorm", "attention.output", 1),
+        "ffn": SumSite("norm", "output.LayerNorm", "output", 1),
+    },
+    post_norm=True,
+    positions="absolute",
+)
+RECIPE = """
+recipe: 1
+name: own-encoder
+title: An encoder from a folder
+backbones: [mine]
+backbone_sources: {mine: {folder: FOLDER}}
+intermediate_tasks: [none, world-nli]
+target_tasks: [world-xnli]
+variants: [VARIANT]
+adapters: [ADAPTER]
+seeds: [1]
+train:
+  default: {batch_size: 8, warmup_fraction: 0.1, schedule: linear, weight_decay: 0.0, max_length: 32, steps: 3}
+  adapters: {learning_rate: 1e-2}
+  fuse: {learning_rate: 1e-2}
+"""
+
+
+@pytest.fixture
+def added() -> Iterator[str]:
+    assert NAME not in ARCHITECTURES
+    ARCHITECTURES[NAME] = ENTRY
+    yield NAME
+    del ARCHITECTURES[NAME]
+
+
+@pytest.fixture(scope="module")
+def tools() -> ModuleType:
+    """The helpers of the variants' tests, which make tiny random encoders."""
+    path = Path(__file__).parents[1] / "unit" / "variants" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("variant_tools", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.CONFIGS[NAME] = module.COMMON
+    return module
+
+
+def recipe(folder: Path, variant: str, adapter: str, model_type: str = NAME) -> str:
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({"model_type": model_type, "hidden_size": 32}))
+    text = RECIPE.replace("FOLDER", str(folder)).replace("VARIANT", variant).replace("ADAPTER", adapter)
+    (folder / "recipe.yaml").write_text(text)
+    return str(folder / "recipe.yaml")
+
+
+LORA, PREFIX = "{method: lora, rank: 4}", "{method: prefix, prefix_length: 4}"
+
+
+def test_check_refuses_what_cannot_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", recipe(tmp_path / "mine", "stack", LORA)]) == 2
+    says = capsys.readouterr().err
+    assert f"backbone 'mine' is a '{NAME}' encoder; known are {', '.join(ARCHITECTURES)}" in says
+    assert "Traceback" not in says
+
+
+@pytest.mark.parametrize(
+    ("variant", "adapter", "because"),
+    [
+        ("fuse", LORA, "AdapterFusion mixes bottlenecks"),
+        ("stack", PREFIX, "own forward pass of XLM-R only"),
+        ("merge", "{method: dora, rank: 4}", "it divides by row lengths"),
+    ],
+)
+def test_check_refuses_what_it_cannot_do(
+    added: str, variant: str, adapter: str, because: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", recipe(tmp_path / "mine", variant, adapter)]) == 2
+    assert because in capsys.readouterr().err
+    assert main(["check", recipe(tmp_path / "mine", "stack", LORA)]) == 0
+
+
+def test_a_folder_decides_for_a_name_of_the_catalogue_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = Path(recipe(tmp_path / "mine", "stack", PREFIX, "deberta-v2"))
+    path.write_text(path.read_text().replace("mine]", "xlm-r-base]").replace("{mine:", "{xlm-r-base:"))
+    assert main(["check", str(path)]) == 2
+    assert "own forward pass of XLM-R only" in capsys.readouterr().err
+
+
+def test_every_method_has_its_cells(added: str) -> None:
+    cells = [cell for cell in capabilities().values() if cell.architecture == added]
+    assert {cell.method for cell in cells} == {"", *METHODS}
+    assert [cell.method for cell in cells if cell.composition == "stack" and not cell.works] == ["prefix"]
+    assert capability(added, "seq_bn", "language").works
+
+
+@pytest.mark.parametrize(
+    ("variant", "method"),
+    [("head-only", "seq_bn"), ("full-ft", "seq_bn"), ("fuse", "seq_bn"), *(("stack", name) for name in METHODS)],
+)
+def test_it_is_built_under_every_assertion(added: str, tools: ModuleType, variant: str, method: str) -> None:
+    if variant == "stack" and not capability(added, method, variant).works:
+        return
+    evidence: Evidence = tools.make_evidence(variant, method, added)
+    assert check("built", evidence)
