@@ -15,7 +15,9 @@ from adapterxfer.report.cells import Cell, resource_key
 from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.effects import Answered, answer, answer_questions, repeat_verdicts, rows_of
-from adapterxfer.report.model import Effect, Findings, Score, TargetFacts
+from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
+from adapterxfer.report.looks import look_settings, undeclared
+from adapterxfer.report.model import Caution, Effect, Findings, Score, TargetFacts
 from adapterxfer.report.overview import ranks
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
 from adapterxfer.report.results import Results
@@ -46,14 +48,17 @@ def find(
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    study = build_study(results) if results.cells else None
+    judgements = judge_looks(results, settings, defaults=True)
+    study, judged, answered = None, Verdicts(), Answered()
     score_rows: list[Score] = []
-    judged, answered = Verdicts(), Answered()
-    if study is not None:
-        judged = judge(study, settings.hypotheses, settings)
-        answered = answer(study, settings, judged)
+    declared, look = settings, None
+    effects = default_effects(declared, judgements)
+    if judgements:
+        last = judgements[-1]
+        study, answered = last.study, last.answered
+        judged = replace(last.verdicts, tests=declared_tests(declared, judgements))
+        results, settings, look = last.judging.results, last.judging.settings, last.judging.look
         score_rows = list(scores(study))
-    effects = answered.effects
     libraries = library_versions({cell.predict: results.folders[cell.predict] for cell in results.cells})
     shipped = world_diagnostics() if settings.synthetic else {}
     facts = backbone_facts(results.cells, {**shipped, **settings.diagnostics, **(pretraining or {})})
@@ -67,17 +72,20 @@ def find(
         answers=write_answers(study, effects, score_rows, settings.level) if study else (),
         effects=effects,
         scores=tuple(score_rows),
-        cautions=find_cautions(
-            study,
-            effects,
-            score_rows,
-            facts,
-            libraries,
-            missing,
-            tests=(*judged.tests, *answered.ladders),
-            resamples=settings.resamples,
-            level=settings.level,
-            sampling=sampling,
+        cautions=(
+            *_looks(declared, results),
+            *find_cautions(
+                study,
+                effects,
+                score_rows,
+                facts,
+                libraries,
+                missing,
+                tests=(*judged.tests, *answered.ladders),
+                resamples=settings.resamples,
+                level=settings.level,
+                sampling=sampling,
+            ),
         )
         if study
         else (),
@@ -94,6 +102,7 @@ def find(
             "seed": settings.seed,
             "level": settings.level,
             **({} if settings.margin is None else {"margin": settings.margin}),
+            **look_settings(declared, look),
         },
         planned=len(results.cells) + len(results.missing),
         finished=len(results.cells),
@@ -118,7 +127,14 @@ def verdicts(results: Results, settings: ReportSettings) -> tuple[Judged, ...]:
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    return judge(build_study(results), settings.hypotheses, settings).tests if results.cells else ()
+    return declared_tests(settings, judge_looks(results, settings, defaults=False))
+
+
+def _looks(settings: ReportSettings, results: Results) -> tuple[Caution, ...]:
+    """Whether this is one more look at a study that did not declare it."""
+    seeds = {cell.seed for cell in results.cells if not cell.is_control}
+    caution = undeclared(settings, len(seeds))
+    return () if caution is None else (caution,)
 
 
 def spending(results: Results, settings: ReportSettings) -> tuple[Spending, ...]:
