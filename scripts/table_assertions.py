@@ -5,7 +5,8 @@ python scripts/table_assertions.py > docs/design/assertions.md
 
 from __future__ import annotations
 
-from adapterxfer.catalog import METHODS
+from adapterxfer.catalog import METHODS, VARIANTS
+from adapterxfer.catalog.variants import alone, composition
 from adapterxfer.variants.assertions import TABLE
 from adapterxfer.variants.rules import Rule
 
@@ -40,11 +41,11 @@ def shown(rule: Rule | None) -> str:
 
 def page() -> str:
     """The whole page."""
-    variants = list(TABLE[0].rules)
+    variants = [*(name for name in VARIANTS if not VARIANTS[name].joins), alone(adapter=True).name]
     lines = [HEAD, "| assertion | when | " + " | ".join(variants) + " | above a language |"]
     lines.append("|---|---|" + "---|" * (len(variants) + 1))
     for row in TABLE:
-        cells = [shown(row.rules[variant]) for variant in variants]
+        cells = [shown(row.of_variant(composition(variant))) for variant in variants]
         lines.append(
             f"| {row.name} | {', '.join(row.when)} | " + " | ".join(cells) + f" | {shown(row.above_language)} |"
         )

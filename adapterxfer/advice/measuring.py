@@ -12,7 +12,7 @@ import numpy as np
 
 from adapterxfer.advice.features import Array, Labelled, cosine, forward_of, label_features, task_embedding
 from adapterxfer.advice.model import LOGME, NO_TEXTS, NOT_TRAINED, STEPS, TEXT, Protocol, Row
-from adapterxfer.advice.questions import Question
+from adapterxfer.advice.questions import FULL, Question
 from adapterxfer.advice.short_run import short_run
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.data.storage import StoredTask
@@ -84,7 +84,7 @@ class Measurer:
         took = time.perf_counter() - began
         self.seconds[predictor] += took
         if took > 0.5:
-            how = question.adapter or "full-ft"
+            how = question.adapter or FULL
             self._say(f"{question.backbone} {name}>{question.target} {how}: {predictor}, {took:.1f} s")
 
     def _text(self, question: Question, name: str) -> float | str:

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adapterxfer.catalog import UNTRAINED
+from adapterxfer.catalog import UNTRAINED, VARIANTS
+from adapterxfer.catalog.variants import alone, variants_of
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.plan import Plan
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.store.keys import Stage
 
-CONTINUED = ("full-ft", "stack", "sequential")
+CONTINUED = tuple(
+    sorted(
+        variants_of(lambda variant: variant.training and not variant.control),
+        key=lambda name: VARIANTS[name].adapters and VARIANTS[name].continues,
+    )
+)
 """Variants whose target training a short run can imitate, the preferred of two first."""
 
-FRESH = "adapter"
-"""The label of a target adapter alone, which every adapter variant has in place of `none`."""
+FULL, FRESH = alone(adapter=False).name, alone(adapter=True).name
+"""Labels of full fine-tuning, and of a target adapter alone, which every adapter variant has in place of `none`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +102,7 @@ def questions_of(plan: Plan, *, seed: int) -> Questions:
         before = {name: trained[backbone, adapter, name] for name in names if (backbone, adapter, name) in trained}
         after: dict[str, Stage] = {}
         for name in (NONE, *names):
-            for variant in CONTINUED if name != NONE else ("full-ft", FRESH):
+            for variant in CONTINUED if name != NONE else (FULL, FRESH):
                 if (run := runs.get((backbone, adapter, name, target, variant))) is not None:
                     after.setdefault(name, run)
         questions.append(

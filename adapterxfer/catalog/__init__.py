@@ -30,12 +30,11 @@ from adapterxfer.catalog.protocols import (
     target_under,
     with_layer,
 )
-from adapterxfer.catalog.records import Backbone, Control, Language, Task, Variant
+from adapterxfer.catalog.records import Backbone, Control, Language, Task
 from adapterxfer.catalog.source_records import Alternate, TaskSource
 from adapterxfer.catalog.systems import (
     CONTROLS,
     ORACLE,
-    VARIANTS,
     controls_of,
     oracle_label,
     oracle_system,
@@ -44,6 +43,7 @@ from adapterxfer.catalog.systems import (
 from adapterxfer.catalog.target_dev import TARGET_DEV, TargetDev
 from adapterxfer.catalog.task_sources import REFUSED, SOURCES
 from adapterxfer.catalog.tasks import overlaps, task_names, tasks
+from adapterxfer.catalog.variants import VARIANTS, VariantSpec
 
 __all__ = [
     "AS_RELEASED",
@@ -71,7 +71,7 @@ __all__ = [
     "TargetDev",
     "Task",
     "TaskSource",
-    "Variant",
+    "VariantSpec",
     "backbones",
     "base_target",
     "controls_of",

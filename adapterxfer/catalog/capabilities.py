@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED
 from adapterxfer.catalog.backbones import backbones
 from adapterxfer.catalog.methods import METHODS, language_methods, names_of
+from adapterxfer.catalog.variants import PARTS, VARIANTS, variants_of
 
-BARE = ("full-ft", "head-only")
-ADAPTED = ("sequential", "stack", "fuse", "merge")
 LANGUAGE = "language"
 """A language's own adapter, below those of tasks."""
-COMPOSITIONS = (*BARE, *ADAPTED, LANGUAGE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +42,11 @@ def capabilities() -> dict[tuple[str, str, str], Capability]:
     """All cells by (architecture, method, composition)."""
     cells = []
     for architecture in ARCHITECTURES:
-        cells += [capability(architecture, "", composition) for composition in BARE]
+        cells += [capability(architecture, "", name) for name in variants_of(lambda variant: not variant.adapters)]
         for method in METHODS:
             also = (LANGUAGE,) if METHODS[method].language else ()
-            cells += [capability(architecture, method, composition) for composition in (*ADAPTED, *also)]
+            adapted = variants_of(lambda variant: variant.adapters)
+            cells += [capability(architecture, method, name) for name in (*adapted, *also)]
     return {(cell.architecture, cell.method, cell.composition): cell for cell in cells}
 
 
@@ -60,10 +59,9 @@ def capability(architecture: str, method: str, composition: str) -> Capability:
     Raises:
         KeyError: no such architecture, method or composition.
     """
-    if composition not in COMPOSITIONS:
-        raise KeyError(composition)
+    variant = PARTS[LANGUAGE] if composition == LANGUAGE else VARIANTS[composition]
     encoder = ARCHITECTURES[architecture] if architecture else None
-    if composition in BARE:
+    if not variant.adapters:
         return Capability(architecture, "", composition, True)
     spec = METHODS[method]
 
@@ -71,15 +69,15 @@ def capability(architecture: str, method: str, composition: str) -> Capability:
         return Capability(architecture, method, composition, False, because, nearest)
 
     lacking = next(filter(None, map(encoder.lacks, spec.places)), "") if encoder else ""
-    if composition == LANGUAGE and not spec.language:
+    if variant.language and not spec.language:
         return refused("a language's adapter is a bottleneck", f"{LANGUAGE}/{language_methods()[0]}")
-    if composition == LANGUAGE and encoder is not None and encoder.no_masked_lm:
+    if variant.language and encoder is not None and encoder.no_masked_lm:
         return refused(encoder.no_masked_lm, f"stack/{_plain()}")
     if lacking:
         return refused(lacking, f"{composition}/{_plain()}")
-    if composition == "fuse" and not spec.fuses:
+    if variant.fuses and not spec.fuses:
         return refused(spec.why_unfused, f"stack/{method}")
-    if composition == "merge" and not spec.merges:
+    if variant.joins and not spec.merges:
         return refused(spec.why_unmerged, spec.merge_instead or f"stack/{method}")
     return Capability(architecture, method, composition, True)
 

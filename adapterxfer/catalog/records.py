@@ -118,16 +118,6 @@ class Backbone:
 
 
 @dataclass(frozen=True, slots=True)
-class Variant:
-    """One way of reusing weights; ``adapters`` tells whether it needs an adapter method."""
-
-    name: str
-    adapters: bool
-    available: bool
-    description: str
-
-
-@dataclass(frozen=True, slots=True)
 class Control:
     """A baseline that stands beside the scores.
 

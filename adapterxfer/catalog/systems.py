@@ -1,22 +1,10 @@
-"""Transfer variants and controls."""
+"""Controls: baselines and diagnostics that stand beside the scores."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapterxfer.catalog.records import Control, Task, Variant
-
-VARIANTS: dict[str, Variant] = {
-    entry.name: entry
-    for entry in (
-        Variant("full-ft", False, True, "all weights train in every phase; with an intermediate task: STILTs"),
-        Variant("sequential", True, True, "one adapter, trained on the intermediate and then on the target task"),
-        Variant("stack", True, True, "frozen intermediate adapter below, a fresh target adapter above"),
-        Variant("fuse", True, True, "AdapterFusion over intermediate and target adapters"),
-        Variant("merge", True, True, "trained weights joined: average, task arithmetic, or a soup of several runs"),
-        Variant("head-only", False, True, "control: frozen backbone, only the head trains"),
-    )
-}
+from adapterxfer.catalog.records import Control, Task
 
 ORACLE = "oracle (target dev): "
 """Beginning of the names of diagnostics: the same training, its weights selected by development data in the target

@@ -11,6 +11,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from adapterxfer.api.advising import advise
+from adapterxfer.catalog.variants import alone
 from adapterxfer.cli.console import complain, duration, say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_recipe, add_store, positive, read_recipe
 from adapterxfer.recipe.axes import AXES
@@ -109,7 +110,7 @@ def _cells(row: Row) -> list[str]:
         value = row.predictions.get(predictor)
         text = "-" if value is None else f"{value:.1f}" if predictor == "few-steps" else f"{value:.4f}"
         shown.append(f"{text} ({row.ranks[predictor]})" if predictor in row.ranks else f"{text}    ")
-    axes = {**row.values(), "adapter": row.adapter or "full-ft"}
+    axes = {**row.values(), "adapter": row.adapter or alone(adapter=False).name}
     return [*(axes[axis] for axis in SHOWN), *shown]
 
 

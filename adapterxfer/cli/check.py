@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import VARIANTS
 from adapterxfer.cli.console import say, say_json
 from adapterxfer.cli.options import add_json, add_recipe
 from adapterxfer.plan.backbones import Backbones
@@ -105,7 +104,6 @@ def unavailable(recipe: Recipe) -> dict[str, list[str]]:
     """Kind -> names of the recipe that this version cannot run."""
     named = [("backbone", name, Backbones(recipe).available(name)) for name in recipe.backbones]
     named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
-    named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
     found: dict[str, list[str]] = {}
     for kind, name, available in named:
         if not available and name not in found.setdefault(kind, []):

@@ -82,8 +82,8 @@ def _tasks() -> Listing:
 def _variants() -> Listing:
     entries = list(VARIANTS.values())
     return (
-        ["variant", "available", "what it is"],
-        [[e.name, _yes(e.available), e.description] for e in entries],
+        ["variant", "adapters", "what it is"],
+        [[e.name, _yes(e.adapters), e.description] for e in entries],
         entries,
     )
 

@@ -167,9 +167,7 @@ def _say_decision(decision: Decision) -> None:
 def _say_bought(bought: Sequence[Purchase]) -> None:
     """What the budget buys, before it is trained."""
     for row in bought:
-        say(
-            f"seed {row.seed} of {row.backbone}: about {row.hours:.2f} h, narrows undecided tests by {row.narrowing:.0%}"
-        )
+        say(f"seed {row.seed} of {row.backbone}: about {row.hours:.2f} h, narrows tests by {row.narrowing:.0%}")
     if not bought:
         say("nothing undecided fits into the budget")
 

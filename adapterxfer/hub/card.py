@@ -11,9 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.catalog.arms import arm_of, split_arm
+from adapterxfer.catalog.variants import composition as composition_spec
 from adapterxfer.hub import layout
 from adapterxfer.hub.manifest import AdapterEntry, Manifest
 from adapterxfer.hub.metadata import card_metadata
+from adapterxfer.store.kinds import MERGED
 
 SYNTHETIC_NOTE = (
     "Synthetic demonstration. The languages, texts and backbone behind this model are made up: its scores show how the "
@@ -28,10 +30,6 @@ CALLS = {
     "retrieval": 'bundle.embed(["A sentence."])',
 }
 """How each format is asked, as the card shows it."""
-
-
-FUSION_SOURCE = "Pfeiffer et al. 2021, *AdapterFusion: Non-Destructive Task Composition for Transfer Learning*"
-"""What a card cites for a fusion."""
 
 
 def render_card(manifest: Manifest, results: Mapping[str, Any], *, place: str = "") -> str:
@@ -114,8 +112,9 @@ def _why_own(manifest: Manifest) -> str:
 def _citation(manifest: Manifest) -> str:
     methods = dict.fromkeys(part.method for part in manifest.composition.adapters)
     sources = [f"Adapters: {METHODS[name].citation}" for name in methods if name in METHODS and METHODS[name].citation]
-    if manifest.fused:
-        sources.insert(0, "Fusion: " + FUSION_SOURCE)
+    variant = composition_spec(manifest.composition.variant)
+    if variant.citation and manifest.composition.intermediate:
+        sources.insert(0, variant.citation)
     return " ".join(f"{source}." for source in dict.fromkeys(sources))
 
 
@@ -138,7 +137,7 @@ def intermediate_of(manifest: Manifest) -> str:
 
 def what(manifest: Manifest) -> str:
     """What the model is, in a few sentences."""
-    merged = manifest.lineage[0].kind == "merge"
+    merged = manifest.lineage[0].kind == MERGED
     more = ' Its weights were joined from those of several trained models, listed under "Where it comes from".'
     return _what(manifest) + (more if merged else "")
 
@@ -147,34 +146,21 @@ def _what(manifest: Manifest) -> str:
     composition = manifest.composition
     tasks = " and ".join(head.task for head in composition.heads)
     before = intermediate_of(manifest)
-    backbone = f"the frozen multilingual encoder {manifest.backbone.name}"
     kind = " and ".join(dict.fromkeys(part.method for part in composition.adapters))
-    variant: str = composition.variant
-    match variant:
-        case "full-ft":
-            first = f"trained on the English intermediate task {before}, then " if before else ""
-            name = manifest.backbone.name
-            return f"All weights of the multilingual encoder {name}, {first}fine-tuned on {tasks} in English."
-        case "head-only":
-            return f"A head on {backbone}, trained on {tasks} in English."
-        case "adapter":
-            return f"An adapter ({kind}) in every layer of {backbone}, trained on {tasks} in English."
-        case "sequential":
-            return (
-                f"One adapter ({kind}) in every layer of {backbone}, trained on the English intermediate task "
-                f"{before} and then further on {tasks} in English."
-            )
-        case "stack":
-            return (
-                f"Two adapters ({kind}) in every layer of {backbone}: the lower one was trained on the English "
-                f"intermediate task {before} and then frozen, the upper one on {tasks} in English."
-            )
-        case "fuse":
-            count = len(composition.adapters)
-            return (
-                f"A fusion of {count} frozen adapters ({kind}) in every layer of {backbone} "
-                f"({', '.join(part.name for part in composition.adapters)}), trained on {tasks} in English."
-            )
+    if card := composition_spec(composition.variant).card:
+        return card.format(
+            tasks=tasks,
+            before=before,
+            first=f"trained on the English intermediate task {before}, then " if before else "",
+            kind=kind,
+            backbone=manifest.backbone.name,
+            count=len(composition.adapters),
+            names=", ".join(part.name for part in composition.adapters),
+        )
     first = f" after the English intermediate task {before}" if before else ""
-    adapters = f"with adapters ({kind}) on {backbone}" if kind else f"of the encoder {manifest.backbone.name}"
-    return f"Variant `{variant}` {adapters}, for {tasks} in English{first}."
+    adapters = (
+        f"with adapters ({kind}) on the encoder {manifest.backbone.name}"
+        if kind
+        else f"of the encoder {manifest.backbone.name}"
+    )
+    return f"Variant `{composition.variant}` {adapters}, for {tasks} in English{first}."

@@ -25,12 +25,13 @@ from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study, build_study
 from adapterxfer.statistics import Contrast, estimates, macro, resample, score
 from adapterxfer.store.keys import SHORT_KEY, Stage
+from adapterxfer.store.kinds import MERGED, TRAINING
 from adapterxfer.store.store import Store
 
 SCHEMA = 1
 _GAIN_AXES = tuple(axis for axis in reversed(AXES) if axis in columns(Effect) and axis != "backbone")
 _GAIN_FIELDS = (*_GAIN_AXES, "estimate", "low", "high", "p_adjusted", "verdict", "remark", "seeds")
-TRAINING_KINDS = ("train_intermediate", "train_target", "train_fusion", "merge")
+TRAINING_KINDS = (*TRAINING, MERGED)
 
 
 def cells_of(plan: Plan, key: str) -> list[Cell]:

@@ -31,6 +31,7 @@ from adapterxfer.plan import Plan
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.store.files import hash_file
 from adapterxfer.store.keys import Stage
+from adapterxfer.store.kinds import MERGED
 from adapterxfer.store.record import StageRecord
 from adapterxfer.store.store import Store
 from adapterxfer.variants.model import TransferModel
@@ -169,7 +170,7 @@ def _write(
         "composition": _composition(model, protocols, layouts),
         "backbone": _backbone_entry(stage, model, record, encoder=encoder),
         # Merging trains nothing.
-        "trainable_parameters": 0 if stage.kind == "merge" else int(record.result["trainable_parameters"]),
+        "trainable_parameters": 0 if stage.kind == MERGED else int(record.result["trainable_parameters"]),
         "bundle_parameters": numbers,
         "lineage": lineage(plan, wanted.key),
         "recipe": {"name": plan.recipe.name, "digest": plan.recipe.digest},

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.variants import PARTS, VARIANTS, composition
 from adapterxfer.data.examples import FormatName
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
 from adapterxfer.hub.layout import Layout
 from adapterxfer.store.keys import digest
-from adapterxfer.variants.composition import VariantName
 
 SCHEMA = 1
 
@@ -30,7 +30,14 @@ def _known_encoder(value: str) -> str:
     return value
 
 
+def _known_variant(name: str) -> str:
+    if name not in PARTS and (name not in VARIANTS or VARIANTS[name].joins):
+        raise ValueError(f"variant '{name}' is not known to this version")
+    return name
+
+
 ModelType = Annotated[str, AfterValidator(_known_encoder)]
+VariantName = Annotated[str, AfterValidator(_known_variant)]
 
 
 class Record(BaseModel):
@@ -165,12 +172,12 @@ class Manifest(Record):
     @property
     def fused(self) -> bool:
         """Whether there is a fusion."""
-        return self.composition.variant == "fuse"
+        return composition(self.composition.variant).fuses
 
     @property
     def full(self) -> bool:
         """Whether the encoder's own weights were trained."""
-        return self.composition.variant == "full-ft"
+        return composition(self.composition.variant).trains_backbone
 
     def expected_files(self) -> set[str]:
         """Relative paths of all files, this one included; figures and counts are as listed."""

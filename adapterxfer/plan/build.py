@@ -11,6 +11,7 @@ from dataclasses import replace
 from adapterxfer.catalog import (
     CONTROLS,
     VARIANTS,
+    VariantSpec,
     controls_of,
     oracle_label,
     overlaps,
@@ -21,8 +22,7 @@ from adapterxfer.plan.report_stage import add_report
 from adapterxfer.plan.select import Selection
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.stages import StageMaker
-from adapterxfer.plan.systems import FUSE, MERGE, SystemMaker
-from adapterxfer.plan.targets import HEAD_ONLY
+from adapterxfer.plan.systems import SystemMaker
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.models import AdapterSpec
@@ -85,6 +85,11 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
+def _is_intermediate_alone(spec: VariantSpec) -> bool:
+    """Whether a model of this variant is nothing but the intermediate's adapter where the target is not trained."""
+    return spec.adapters and spec.untrained == "intermediate"
+
+
 class _Builder:
     """One pass over the grid; every loop variable is an axis of the study."""
 
@@ -104,7 +109,6 @@ class _Builder:
         recipe = self.recipe
         named = [("backbone", name, self.maker.bench.backbones.available(name)) for name in recipe.backbones]
         named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
-        named += [("variant", name, VARIANTS[name].available) for name in recipe.variants]
         return {(kind, name): True for kind, name, available in named if not available}
 
     def _count_missing(self, axes: Axes) -> None:
@@ -136,20 +140,22 @@ class _Builder:
 
     def _variants(self, target: str) -> list[str]:
         wanted = [name for name in self.recipe.variants if self.selection.wants("variant", name)]
-        if not self.recipe.task(target).trained and "stack" in wanted and "sequential" in wanted:
-            # Without target training both are the intermediate adapter itself: one cell.
-            wanted.remove("sequential")
+        if not self.recipe.task(target).trained:
+            # Without target training a continued adapter and a stack are the intermediate adapter itself: one cell,
+            # which goes by the name of the last of them.
+            same = [name for name in VARIANTS if name in wanted and _is_intermediate_alone(VARIANTS[name])]
+            wanted = [name for name in wanted if name not in same[:-1]]
         return wanted
 
     def _adapters(self, variant: str) -> list[AdapterSpec | None]:
-        if not VARIANTS[variant].adapters or (variant == MERGE and self.recipe.merging.full):
+        if not self.recipe.has_adapters(variant):
             return [None]
         wants = self.selection.wants_adapter
         return [spec for spec in self.recipe.adapters if wants(spec.method, spec.label)]
 
     def _row(self, row: Axes, adapter: AdapterSpec | None) -> Iterator[Cell]:
         """All intermediates and seeds of one system."""
-        if row.variant == HEAD_ONLY:
+        if VARIANTS[row.variant].control:
             yield from self._head_only(row)
             return
         for intermediate in self.recipe.intermediate_tasks:
@@ -201,7 +207,7 @@ class _Builder:
 
     def _oracle(self, axes: Axes, adapter: AdapterSpec | None) -> Iterator[Cell]:
         """The same training with its weights selected by the target languages: a diagnostic beside the cell."""
-        if not self.recipe.has_oracle(axes.target) or axes.variant == MERGE:
+        if not self.recipe.has_oracle(axes.target) or VARIANTS[axes.variant].joins:
             return
         if adapter is not None and adapter.language:
             self._add_refusal(axes, _NO_ORACLE)
@@ -229,8 +235,8 @@ class _Builder:
             if not self.selection.wants("seed", seed) or not self.selection.keeps(axes):
                 continue
             self._count_missing(axes)
-            model = self.maker.target(axes, None, HEAD_ONLY)
-            yield self._control(axes, self.maker.predict(axes.backbone, axes.target, model=model), HEAD_ONLY)
+            model = self.maker.target(axes, None, VARIANTS[row.variant])
+            yield self._control(axes, self.maker.predict(axes.backbone, axes.target, model=model), row.variant)
 
     def _add_refusal(self, axes: Axes, reason: str) -> None:
         refusal = Refusal(axes.variant, axes.target, axes.intermediate, reason)
@@ -239,9 +245,8 @@ class _Builder:
 
     def _joins(self, variant: str, intermediate: str) -> bool:
         """Whether a variant has this intermediate: `pool` exists where several models are joined."""
-        how = self.recipe.merging
-        joins = variant == FUSE or (variant == MERGE and (how.of == FUSE or how.members is None))
-        return intermediate != POOL or joins
+        spec = VARIANTS[variant]
+        return intermediate != POOL or spec.pools or (spec.joins and self.recipe.merging.pools)
 
     def _refuse(self, axes: Axes, adapter: AdapterSpec | None) -> bool:
         """Untrained targets: a fusion is a pool trained on a named task, and a merged model needs a target's model.
@@ -252,12 +257,14 @@ class _Builder:
             self._add_refusal(axes, _TWO_LANGUAGES)
             return True
         how = self.recipe.merging
-        of = how.of if axes.variant == MERGE and how.members is not None else axes.variant
-        if self.recipe.task(axes.target).trained or axes.intermediate == NONE or of not in (FUSE, MERGE):
+        of = VARIANTS[axes.variant]
+        if of.joins and how.members is not None:
+            of = VARIANTS[how.of]
+        if self.recipe.task(axes.target).trained or axes.intermediate == NONE or of.untrained == "intermediate":
             return False
-        if of == FUSE and axes.intermediate == POOL and self.recipe.fusion_task:
+        if of.fuses and axes.intermediate == POOL and self.recipe.fusion_task:
             return False
-        self._add_refusal(axes, _NO_FUSION if of == FUSE else _NO_MERGE)
+        self._add_refusal(axes, _NO_FUSION if of.fuses else _NO_MERGE)
         return True
 
     def controls(self) -> Iterator[Cell]:

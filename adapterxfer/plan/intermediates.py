@@ -6,6 +6,7 @@ from typing import Any
 
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.stand_ins import shared_heads
+from adapterxfer.catalog.variants import alone
 from adapterxfer.plan.arms import ArmMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.languages import LanguageMaker
@@ -14,7 +15,6 @@ from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import Pin
 from adapterxfer.recipe.models import AdapterSpec
-from adapterxfer.recipe.train_blocks import Mode
 
 
 class IntermediateMaker:
@@ -28,7 +28,7 @@ class IntermediateMaker:
         self._memo: dict[tuple[Any, ...], str] = {}
 
     def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> str:
-        """One intermediate training; an adapter is shared by sequential, stack and fuse."""
+        """One intermediate training; an adapter is shared by all variants with adapters."""
         if adapter is not None and (pin := self._recipe.reused(backbone, name)) is not None:
             return self._published(backbone, adapter, name, pin)
         label = adapter.label if adapter else ""
@@ -36,11 +36,11 @@ class IntermediateMaker:
         if memo not in self._memo:
             parts = self._recipe.parts_of(name)
             who, inputs = self._inputs.backbone(backbone)
-            mode: Mode = "adapters" if adapter else "full-ft"
-            settings = self._bench.settings("intermediate", mode, name, backbone)
+            variant = alone(adapter=adapter is not None)
+            settings = self._bench.settings("intermediate", variant.mode, name, backbone)
             identity: dict[str, Any] = {
                 "backbone": who,
-                "mode": "adapter" if adapter else "full",
+                "mode": variant.training,
                 "adapter": adapter.identity() if adapter else None,
                 "tasks": [{"task": part, "format": self._recipe.task(part).format} for part in parts],
                 "sampling": self._sampling() if split_arm(name).base == "multi" else None,
@@ -54,11 +54,10 @@ class IntermediateMaker:
             more = self._arms.of(name, parts)
             identity |= more.identity
             inputs |= more.inputs
-            variant = "adapter" if adapter else "full-ft"
-            axes = Axes(backbone=backbone, variant=variant, adapter=label, intermediate=name, seed=seed)
+            axes = Axes(backbone=backbone, variant=variant.name, adapter=label, intermediate=name, seed=seed)
             cost = more.length * self._bench.cost.training(backbone, settings, parts, frozen=adapter is not None)
-            slug = f"{backbone}-{mode}-{name}"
-            resources = self._bench.resources(backbone, mode, cost)
+            slug = f"{backbone}-{variant.mode}-{name}"
+            resources = self._bench.resources(backbone, variant.mode, cost)
             self._memo[memo] = self._together.add(
                 "train_intermediate", identity, inputs, slug, axes.values(), resources
             )
@@ -78,7 +77,7 @@ class IntermediateMaker:
             }
             if licence := (self._recipe.reuse or {})[name].licence:
                 identity["licence"] = licence
-            axes = Axes(backbone=backbone, variant="adapter", adapter=adapter.label, intermediate=name)
+            axes = Axes(backbone=backbone, variant=alone(adapter=True).name, adapter=adapter.label, intermediate=name)
             slug = f"{backbone}-{name}-{pin.commit[:8]}"
             self._memo[memo] = self._bench.add("reuse_intermediate", identity, inputs, slug, axes.values(), {})
         return self._memo[memo]

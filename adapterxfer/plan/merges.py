@@ -9,6 +9,7 @@ from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.models import AdapterSpec, Merge
+from adapterxfer.store.kinds import MERGED
 
 
 class MergeMaker:
@@ -36,6 +37,6 @@ class MergeMaker:
             "seed": axes.seed,
         }
         inputs = {**{f"model.{number:02d}": key for number, key in enumerate(members)}, **inputs}
-        labels = replace(axes, variant="merge", adapter=adapter.label if adapter else "").values()
-        slug = f"{axes.backbone}-merge-{axes.intermediate}-{axes.target}-s{axes.seed}"
-        return self._bench.add("merge", identity, inputs, slug, labels, {})
+        labels = replace(axes, adapter=adapter.label if adapter else "").values()
+        slug = f"{axes.backbone}-{axes.variant}-{axes.intermediate}-{axes.target}-s{axes.seed}"
+        return self._bench.add(MERGED, identity, inputs, slug, labels, {})

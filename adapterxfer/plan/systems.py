@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from adapterxfer.catalog import VARIANTS
+from adapterxfer.catalog.variants import alone
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.models import AdapterSpec
 from adapterxfer.recipe.recipe import Recipe
 
-FUSE = "fuse"
-MERGE = "merge"
 SOUP_STEP = 1_000_000
 """The runs in a soup of seed s have the seeds s, s + 10^6, s + 2 x 10^6...: soups of different seeds share no run."""
 
@@ -24,16 +24,18 @@ class SystemMaker:
 
     def answering(self, axes: Axes, adapter: AdapterSpec | None) -> str:
         """Key of the model that answers in one cell; empty for the untouched backbone."""
-        return self._merged(axes, adapter) if axes.variant == MERGE else self.trained(axes, adapter)
+        return self._merged(axes, adapter) if VARIANTS[axes.variant].joins else self.trained(axes, adapter)
 
     def trained(self, axes: Axes, adapter: AdapterSpec | None, *, oracle: bool = False) -> str:
         """Key of the trained model of one cell; empty for the untouched backbone."""
         maker, recipe = self._maker, self._recipe
         backbone, intermediate, seed = axes.backbone, axes.intermediate, axes.seed
+        # Merging names the variant of its members; "adapters" are those of an adapter alone.
+        variant = VARIANTS.get(axes.variant, alone(adapter=adapter is not None))
         if not recipe.task(axes.target).trained:
             if intermediate == NONE:
                 return ""
-            if axes.variant == FUSE and adapter is not None and recipe.fusion_task:
+            if variant.fuses and adapter is not None and recipe.fusion_task:
                 fused = recipe.single_intermediates()
                 return maker.fusion(
                     replace(axes, target=recipe.fusion_task),
@@ -43,12 +45,11 @@ class SystemMaker:
                 )
             return maker.intermediate(backbone, adapter, intermediate, seed)
         if intermediate == NONE:
-            return maker.target(axes, adapter, "fresh", oracle=oracle)
-        if axes.variant == FUSE and adapter is not None:
+            return maker.target(axes, adapter, alone(adapter=adapter is not None), oracle=oracle)
+        if variant.fuses and adapter is not None:
             fused = recipe.single_intermediates() if intermediate == POOL else (intermediate,)
             return maker.fusion(axes, adapter, fused, oracle=oracle)
-        composition = "stack" if axes.variant == "stack" else "sequential"
-        return maker.target(axes, adapter, composition, oracle=oracle)
+        return maker.target(axes, adapter, variant, oracle=oracle)
 
     def _merged(self, axes: Axes, adapter: AdapterSpec | None) -> str:
         """Key of the merged model of one cell; empty for the untouched backbone."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
+from adapterxfer.catalog import VARIANTS, VariantSpec
+from adapterxfer.catalog.variants import FRESH, Mode, alone, by_mode
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.languages import LanguageMaker
@@ -14,9 +16,6 @@ from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.models import AdapterSpec
-from adapterxfer.recipe.train_blocks import Mode
-
-HEAD_ONLY: Literal["head-only"] = "head-only"
 
 
 class TargetMaker:
@@ -36,50 +35,46 @@ class TargetMaker:
         self._together = together
         self._memo: dict[tuple[Any, ...], str] = {}
 
-    def target(self, axes: Axes, adapter: AdapterSpec | None, composition: str, *, oracle: bool = False) -> str:
+    def target(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, *, oracle: bool = False) -> str:
         """One target training.
 
         Args:
-            composition: ``fresh``, ``sequential`` or ``stack``; full fine-tuning after an intermediate task is
-                ``sequential``. ``head-only`` trains nothing but the head.
+            variant: what is trained; without an intermediate `alone`, or a control.
             oracle: select the weights by development data in the target languages.
         """
         backbone, task, seed = axes.backbone, axes.target, axes.seed
         label = adapter.label if adapter else ""
-        memo = ("target", backbone, label, composition, axes.intermediate, task, seed, oracle)
+        memo = ("target", backbone, label, variant.name, axes.intermediate, task, seed, oracle)
         if memo not in self._memo:
             entry = self._recipe.task(task)
             who, inputs = self._inputs.backbone(backbone)
-            head_only = composition == HEAD_ONLY
-            mode: Mode = HEAD_ONLY if head_only else "adapters" if adapter else "full-ft"
-            settings = self._bench.settings("target", mode, task, backbone)
+            fresh = axes.intermediate == NONE
+            settings = self._bench.settings("target", variant.mode, task, backbone)
             identity: dict[str, Any] = {
                 "backbone": who,
-                "mode": "head" if head_only else "adapter" if adapter else "full",
+                "mode": variant.training,
                 "adapter": adapter.identity() if adapter else None,
-                "composition": "fresh" if head_only else composition,
+                "composition": FRESH if fresh else variant.composition,
                 "task": task,
                 "format": entry.format,
                 "settings": settings,
                 "seed": seed,
             }
             inputs = {"data": self._inputs.task(task), **inputs}
-            self._add_before(task, mode, backbone, identity, inputs)
+            self._add_before(task, variant.mode, backbone, identity, inputs)
             self._languages.add_to(adapter, backbone, identity, inputs)
             before: dict[int, str] = {}
-            if composition not in ("fresh", HEAD_ONLY):
+            if not fresh:
                 every = self._recipe.seeds if settings.get(SETTING) else (seed,)
                 make = self._intermediates.intermediate
                 before = {one: make(backbone, adapter, axes.intermediate, one) for one in every}
             if oracle:
                 self._target_dev.add_to(task, identity, inputs)
-            plain = "full-ft" if adapter is None else "adapter" if composition == "fresh" else composition
-            variant = HEAD_ONLY if head_only else plain
-            labels = replace(axes, variant=variant, adapter=label).values()
-            cost = self._bench.cost.training(backbone, settings, (task,), frozen=adapter is not None or head_only)
-            slug = f"{backbone}-{variant}-{axes.intermediate}-{task}"
+            labels = replace(axes, variant=variant.name, adapter=label).values()
+            cost = self._bench.cost.training(backbone, settings, (task,), frozen=not variant.trains_backbone)
+            slug = f"{backbone}-{variant.name}-{axes.intermediate}-{task}"
             labels |= {"control": "oracle"} if oracle else {}
-            resources = self._bench.resources(backbone, mode, cost)
+            resources = self._bench.resources(backbone, variant.mode, cost)
             self._memo[memo] = self._together.add(
                 "train_target", identity, inputs, slug, labels, resources, intermediates=before,
                 ending="-oracle" if oracle else "",
@@ -92,10 +87,11 @@ class TargetMaker:
     ) -> str:  # fmt: skip
         """AdapterFusion over intermediate adapters and the fresh target adapter, trained on the target of ``axes``."""
         backbone, name, task, seed = axes.backbone, axes.intermediate, axes.target, axes.seed
+        variant = VARIANTS[axes.variant]
         memo = ("fusion", backbone, adapter.label, name, task, seed, oracle)
         if memo not in self._memo:
             who, inputs = self._inputs.backbone(backbone)
-            settings = self._bench.settings("fusion", "fuse", task, backbone)
+            settings = self._bench.settings("fusion", variant.mode, task, backbone)
             identity = {
                 "backbone": who,
                 "adapter": adapter.identity(),
@@ -114,29 +110,29 @@ class TargetMaker:
             elif settings["weight_decay"]:
                 identity["undecayed"] = ["value"]  # once it was, so results with weight decay have keys of their own
             inputs = {"data": self._inputs.task(task), **inputs}
-            self._add_before(task, "fuse", backbone, identity, inputs)
+            self._add_before(task, variant.mode, backbone, identity, inputs)
             self._languages.add_to(adapter, backbone, identity, inputs)
             if with_target and not joint:
-                inputs["target"] = self.target(replace(axes, intermediate=NONE), adapter, "fresh")
+                inputs["target"] = self.target(replace(axes, intermediate=NONE), adapter, alone(adapter=True))
             for part in fused:
                 inputs[f"intermediate.{part}"] = self._intermediates.intermediate(backbone, adapter, part, seed)
-            labels = replace(axes, variant="fuse", adapter=adapter.label).values()
+            labels = replace(axes, adapter=adapter.label).values()
             if oracle:
                 self._target_dev.add_to(task, identity, inputs)
                 labels["control"] = "oracle"
             cost = self._bench.cost.training(backbone, settings, (task,), frozen=True, width=len(fused) + 1)
-            slug = f"{backbone}-fuse-{name}-{task}-s{seed}" + ("-oracle" if oracle else "")
-            resources = self._bench.resources(backbone, "fuse", cost)
+            slug = f"{backbone}-{variant.name}-{name}-{task}-s{seed}" + ("-oracle" if oracle else "")
+            resources = self._bench.resources(backbone, variant.mode, cost)
             self._memo[memo] = self._bench.add("train_fusion", identity, inputs, slug, labels, resources)
         return self._memo[memo]
 
     def _add_before(
-        self, task: str, mode: str, backbone: str, identity: dict[str, Any], inputs: dict[str, str]
+        self, task: str, mode: Mode, backbone: str, identity: dict[str, Any], inputs: dict[str, str]
     ) -> None:
         """What the same model is trained on first, each with settings of its own: Social IQa before COPA."""
         if not (before := self._recipe.task(task).before):
             return
-        phase = "fusion" if mode == "fuse" else "target"
+        phase = "fusion" if by_mode(mode).fuses else "target"
         identity["before"] = [
             {"task": first, "settings": self._bench.settings(phase, mode, first, backbone)} for first in before
         ]

@@ -16,6 +16,7 @@ from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.settings import training_settings
 from adapterxfer.recipe.train_blocks import Mode
 from adapterxfer.store.keys import Stage
+from adapterxfer.store.kinds import MERGED
 
 VERSIONS = {
     "prepare": 1,
@@ -26,7 +27,7 @@ VERSIONS = {
     "train_target": 1,
     "train_together": 1,
     "train_fusion": 1,
-    "merge": 1,
+    MERGED: 1,
     "predict": 1,
     "report": 3,
 }
@@ -66,7 +67,7 @@ class Workbench:
         self.stages.setdefault(stage.key, stage)
         return stage.key
 
-    def settings(self, phase: str, mode: str, task: str, backbone: str) -> dict[str, Any]:
+    def settings(self, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Any]:
         """Settings of one training."""
         memo = (phase, mode, task, backbone)
         if memo not in self._settings:

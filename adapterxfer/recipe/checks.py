@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import PROTOCOLS, TARGET_DEV, VARIANTS, backbones, tasks, with_layer, world_languages
+from adapterxfer.catalog import METHODS, PROTOCOLS, TARGET_DEV, VARIANTS, backbones, tasks, with_layer, world_languages
 from adapterxfer.catalog import languages as known_languages
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.capabilities import capability
+from adapterxfer.catalog.variants import variants_of
 from adapterxfer.errors import Problem
 from adapterxfer.recipe.also import DEFAULT
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
@@ -68,10 +69,10 @@ def _place(document: Document, path: Path) -> tuple[int, int]:
 
 
 def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
-    full = recipe.merging.full
-    wanting = [name for name in recipe.variants if VARIANTS[name].adapters and not (name == "merge" and full)]
+    wanting = [name for name in recipe.variants if recipe.has_adapters(name)]
     if wanting and not recipe.adapters:
-        example = "adapters: [{method: seq_bn, reduction_factor: 16}]"
+        ((name, size),) = next(iter(METHODS.values())).examples[0].items()
+        example = f"adapters: [{{method: {next(iter(METHODS))}, {name}: {size}}}]"
         return [(("variants",), f"variant '{wanting[0]}' needs adapters, e.g. {example}")]
     return []
 
@@ -95,10 +96,10 @@ def _capabilities(recipe: Recipe) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
     for index, spec in enumerate(recipe.adapters):
         for variant in recipe.variants:
-            if not VARIANTS[variant].adapters or (variant == "merge" and recipe.merging.full):
+            if not recipe.has_adapters(variant):
                 continue
-            soup = variant == "merge" and recipe.merging.of == "fuse"
-            compositions = (variant, "fuse") if soup else (variant,)
+            soup = VARIANTS[variant].joins and recipe.merging.members is not None
+            compositions = (variant, recipe.merging.of) if soup else (variant,)
             refused = {
                 backbone: cell
                 for backbone in recipe.backbones
@@ -132,8 +133,10 @@ def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
     if POOL in recipe.intermediate_tasks and len(singles) < 2:
         message = "intermediate task 'pool' fuses all single intermediate tasks: name at least two of them"
         found.append((("intermediate_tasks",), message))
-    if POOL in recipe.intermediate_tasks and not {"fuse", "merge"} & set(recipe.variants):
-        found.append((("intermediate_tasks",), "intermediate task 'pool' needs the variant 'fuse' or 'merge'"))
+    pooling = variants_of(lambda spec: spec.pools or spec.joins)
+    if POOL in recipe.intermediate_tasks and not set(pooling) & set(recipe.variants):
+        needs = " or ".join(f"'{name}'" for name in pooling)
+        found.append((("intermediate_tasks",), f"intermediate task 'pool' needs the variant {needs}"))
     if (
         any(split_arm(name).base == MULTI for name in recipe.intermediate_tasks)
         and len(recipe.multi.tasks or singles) < 2

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from adapterxfer.catalog import (
     DEV,
     UNTRAINED,
+    VARIANTS,
     backbones,
     base_target,
     controls_of,
@@ -246,7 +247,7 @@ class _Asked:
             return False
         if self.asked.contrast in ("at_least", "chosen"):
             return False
-        variants = [name for name in self.recipe.variants if name != "head-only"]
+        variants = [name for name in self.recipe.variants if not VARIANTS[name].control]
         return len(variants) * len(self._present()["backbone"]) * self._kinds() >= FEWEST_LENDERS
 
     def _kinds(self) -> int:

@@ -31,7 +31,9 @@ def problem(text: str, *, key: bool = False) -> PydanticCustomError:
     return PydanticCustomError("recipe", "{text}", {"text": text, "key": key})
 
 
-def _named(known: Callable[[ValidationInfo], Sequence[str]]) -> AfterValidator:
+def one_of_names(known: Callable[[ValidationInfo], Sequence[str]]) -> AfterValidator:
+    """A validator that accepts the names of ``known``, and suggests the nearest of them."""
+
     def check(value: str, info: ValidationInfo) -> str:
         names = known(info)
         if value not in names:
@@ -144,16 +146,16 @@ def _intermediate_names() -> tuple[str, ...]:
 OneOrMany = BeforeValidator(_as_tuple)
 """Accepts a single value where a list is meant."""
 PlainName = Annotated[str, AfterValidator(_plain_name)]
-BackboneName = Annotated[str, _named(_from_context("backbones"))]
-IntermediateName = Annotated[str, _named(lambda _: _intermediate_names())]
-SingleIntermediateName = Annotated[str, _named(lambda _: task_names("intermediate"))]
-TargetName = Annotated[str, _named(lambda _: task_names("target"))]
-TaskName = Annotated[str, _named(lambda _: (*task_names("intermediate"), *task_names("target")))]
-VariantName = Annotated[str, _named(lambda _: tuple(VARIANTS))]
-MethodName = Annotated[str, _named(lambda _: tuple(METHODS))]
-LanguageMethod = Annotated[str, _named(lambda _: language_methods())]
-SeriesName = Annotated[str, _named(lambda _: tuple(PRETRAINING))]
-LanguageCode = Annotated[str, _named(lambda _: tuple(known_languages()))]
+BackboneName = Annotated[str, one_of_names(_from_context("backbones"))]
+IntermediateName = Annotated[str, one_of_names(lambda _: _intermediate_names())]
+SingleIntermediateName = Annotated[str, one_of_names(lambda _: task_names("intermediate"))]
+TargetName = Annotated[str, one_of_names(lambda _: task_names("target"))]
+TaskName = Annotated[str, one_of_names(lambda _: (*task_names("intermediate"), *task_names("target")))]
+VariantName = Annotated[str, one_of_names(lambda _: tuple(VARIANTS))]
+MethodName = Annotated[str, one_of_names(lambda _: tuple(METHODS))]
+LanguageMethod = Annotated[str, one_of_names(lambda _: language_methods())]
+SeriesName = Annotated[str, one_of_names(lambda _: tuple(PRETRAINING))]
+LanguageCode = Annotated[str, one_of_names(lambda _: tuple(known_languages()))]
 TokenCount = Annotated[Any, PlainValidator(_tokens)]
 RatePerSize = Annotated[Any, PlainValidator(_per_size)]
 Pins = Annotated[Any, PlainValidator(_pins)]

@@ -9,9 +9,19 @@ from pydantic import Field, model_validator
 
 from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.catalog.methods.spec import adapter_label
+from adapterxfer.catalog.variants import VARIANTS, variants_of
 from adapterxfer.recipe.base import Section
-from adapterxfer.recipe.fields import MethodName, Pins, problem
+from adapterxfer.recipe.fields import MethodName, Pins, one_of_names, problem
 
+ADAPTERS = "adapters"
+"""What `merge` joins by default: the adapters of an intermediate and of a target."""
+
+
+def _soups() -> tuple[str, ...]:
+    return variants_of(lambda spec: spec.soup)
+
+
+MergedName = Annotated[str, one_of_names(lambda _: (ADAPTERS, *_soups()))]
 RepositoryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$")]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
@@ -97,7 +107,7 @@ class Merge(Section):
     """
 
     kind: Literal["average", "arithmetic", "soup"] = "average"
-    of: Literal["adapters", "full-ft", "sequential", "stack", "fuse"] = "adapters"
+    of: MergedName = ADAPTERS
     intermediate: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] = 0.5
     target: Annotated[float, Field(ge=-2, le=2, allow_inf_nan=False)] | None = None
     members: Annotated[int, Field(ge=2, le=64)] | None = None
@@ -106,10 +116,11 @@ class Merge(Section):
     def _fits(self) -> Merge:
         if (self.kind == "soup") != (self.members is not None):
             raise problem("'members' is the number of runs in a soup: give it there and only there")
-        if self.kind == "soup" and self.of == "adapters":
-            raise problem("a soup joins runs of one variant; of is one of: full-ft, sequential, stack, fuse")
-        if self.kind != "soup" and self.of not in ("adapters", "full-ft"):
-            raise problem(f"'{self.kind}' joins adapters or whole models; of is one of: adapters, full-ft")
+        if self.kind == "soup" and self.of == ADAPTERS:
+            raise problem(f"a soup joins runs of one variant; of is one of: {', '.join(_soups())}")
+        if self.kind != "soup" and self.of != ADAPTERS and not self.full:
+            able = (ADAPTERS, *variants_of(lambda spec: spec.trains_backbone))
+            raise problem(f"'{self.kind}' joins adapters or whole models; of is one of: {', '.join(able)}")
         if self.kind == "soup" and self.target is not None:
             raise problem("the runs of a soup have equal weights: leave 'target' out")
         if self.kind == "average" and (self.target is not None or not 0 <= self.intermediate <= 1):
@@ -121,7 +132,12 @@ class Merge(Section):
     @property
     def full(self) -> bool:
         """Whether whole models are joined, so that no adapter is needed."""
-        return self.of == "full-ft"
+        return self.of != ADAPTERS and VARIANTS[self.of].trains_backbone
+
+    @property
+    def pools(self) -> bool:
+        """Whether several intermediates can go into one model."""
+        return self.members is None or VARIANTS[self.of].pools
 
 
 class Reuse(Section):

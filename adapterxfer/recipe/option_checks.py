@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from adapterxfer.catalog.methods import METHODS, names_of
+from adapterxfer.catalog.variants import VARIANTS, by_mode
 from adapterxfer.recipe.settings import training_settings, trainings
+from adapterxfer.recipe.train_blocks import MODES, PHASES, Mode
 from adapterxfer.recipe.yaml_core import Path
 
 if TYPE_CHECKING:
@@ -14,13 +16,8 @@ if TYPE_CHECKING:
 
 OPTION = "seeds_together"
 
-ONE_BY_ONE = {
-    "full-ft": "full fine-tuning has a backbone for each seed",
-    "fuse": "fusions are trained seed by seed",
-    "fusion": "fusions are trained seed by seed",
-    "language": "an adapter of a language has one seed",
-}
-"""Names of blocks, or of blocks inside them, where the option would do nothing."""
+FUSION = PHASES[-1]
+"""The phase in which fusions are trained."""
 
 
 def cached_problems(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -28,8 +25,10 @@ def cached_problems(recipe: Recipe) -> list[tuple[Path, str]]:
     whole = [spec.label for spec in recipe.adapters if spec.layers is None or spec.language]
     found: list[tuple[Path, str]] = []
     for name, block in recipe.train.items():
-        inner = {"adapters": block.adapters, "fuse": block.fuse}
-        asking = ([()] if block.cache_bottom and name != "head-only" else []) + [
+        # Below a head alone nothing acts; where the backbone trains the option is without effect.
+        inner = {mode: block.of_mode(mode) for mode in MODES if _acts_in_layers(mode)}
+        alone = name in MODES and not by_mode(name).adapters and by_mode(name).caches_bottom
+        asking = ([()] if block.cache_bottom and not alone else []) + [
             (mode,) for mode, special in inner.items() if special is not None and special.cache_bottom
         ]
         if whole:
@@ -46,7 +45,7 @@ def together_problems(recipe: Recipe) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
     asking: list[Path] = []
     for path in _blocks(recipe):
-        why = next((ONE_BY_ONE[str(part)] for part in path[1:-1] if part in ONE_BY_ONE), "")
+        why = next(filter(None, map(_one_by_one, path[1:-1])), "")
         if why:
             found.append((path, f"{OPTION} has no effect here: {why}; leave it out"))
         else:
@@ -60,19 +59,24 @@ def together_notes(recipe: Recipe) -> list[str]:
     return [f"{OPTION} has no effect: the recipe has one seed"] if alone else []
 
 
+def _acts_in_layers(mode: Mode) -> bool:
+    return by_mode(mode).adapters and by_mode(mode).caches_bottom
+
+
+def _one_by_one(block: str | int) -> str:
+    """Why the option does nothing in a block of this name; empty where it does something."""
+    if block == FUSION:
+        return next(spec.one_by_one for spec in VARIANTS.values() if spec.fuses)
+    return by_mode(block).one_by_one if block in MODES else ""
+
+
 def _blocks(recipe: Recipe) -> Iterator[Path]:
     """Places where the option is set to true."""
     for name, block in recipe.train.items():
-        inner = {
-            "full-ft": block.full_ft,
-            "adapters": block.adapters,
-            "fuse": block.fuse,
-            "head-only": block.head_only,
-            "language": block.language,
-        }
         if block.seeds_together:
             yield ("train", name, OPTION)
-        for mode, special in inner.items():
+        for mode in MODES:
+            special = block.of_mode(mode)
             if special is not None and special.seeds_together:
                 yield ("train", name, mode, OPTION)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import PROTOCOLS, UNTRAINED, Task, backbones, tasks, with_layer, world_languages
+from adapterxfer.catalog import PROTOCOLS, UNTRAINED, VARIANTS, Task, backbones, tasks, with_layer, world_languages
 from adapterxfer.catalog.arms import Arm, split_arm
 from adapterxfer.catalog.capabilities import model_type_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
@@ -72,6 +72,11 @@ class Recipe(RecipeModel):
     def merging(self) -> Merge:
         """How `merge` joins weights; the defaults where the recipe says nothing."""
         return self.merge or Merge()
+
+    def has_adapters(self, variant: str) -> bool:
+        """Whether cells of a variant have an adapter; joined whole models have none."""
+        spec = VARIANTS[variant]
+        return spec.adapters and not (spec.joins and self.merging.full)
 
     def architecture(self, backbone: str) -> str:
         """``model_type`` of a backbone of this recipe; empty where nothing here says it.

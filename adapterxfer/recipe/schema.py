@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from adapterxfer.catalog.arms import split_arm
+from adapterxfer.catalog.variants import by_mode
 from adapterxfer.recipe.also import Also, Layer
 from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
 from adapterxfer.recipe.axes import AXES
@@ -195,7 +196,7 @@ class RecipeModel(Section):
     def _shards_pay(cls, value: dict[str, dict[Mode, Resources]]) -> dict[str, dict[Mode, Resources]]:
         for backbone, modes in value.items():
             for mode, wanted in modes.items():
-                if wanted.sharding == "fsdp" and mode != "full-ft":
+                if wanted.sharding == "fsdp" and not by_mode(mode).trains_backbone:
                     raise problem(
                         f"{backbone}.{mode}.sharding: fsdp is for full-ft; with a frozen backbone gradients and "
                         "optimiser are small (use ddp)"

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.catalog import VARIANTS
 from adapterxfer.catalog.arms import split_arm
+from adapterxfer.catalog.variants import alone, by_mode
 from adapterxfer.recipe.fields import NONE, POOL
-from adapterxfer.recipe.train_blocks import Mode, TrainBlock, TrainSettings
+from adapterxfer.recipe.models import ADAPTERS
+from adapterxfer.recipe.train_blocks import Mode, TrainSettings
 
 if TYPE_CHECKING:
     from adapterxfer.recipe.recipe import Recipe
@@ -29,19 +31,16 @@ _LENGTHS = ("steps", "epochs")
 _KEYS = ("learning_rate", "batch_size", *_LENGTHS, "warmup_fraction", "schedule", "weight_decay", "clip", "dtype",
          "max_length", "selection")  # fmt: skip
 _OPTIONS = ("gradient_checkpointing", "compile", "cache_bottom", "seeds_together", "mean_of")
-MODES_TOGETHER = ("adapters", "head-only")
-"""Modes in which ``seeds_together`` applies."""
-
 MEAN_OF = 3
 """Moments that ``selection: mean`` averages where the recipe does not say."""
 
 
-def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backbone: str) -> dict[str, Any]:
+def training_settings(recipe: Recipe, *, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Any]:
     """Settings of one training: default, then phase, mode, task and backbone; inside a block, its own mode block wins.
 
     Args:
         phase: ``intermediate``, ``target`` or ``fusion``; empty for a language's adapter.
-        mode: ``full-ft``, ``adapters``, ``fuse``, ``head-only`` or ``language``.
+        mode: block of ``train`` for what is trained.
         task: empty for a language's adapter.
     """
     merged = dict(DEFAULTS)
@@ -52,14 +51,14 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
         if block is None:
             continue
         _merge(merged, block)
-        special = _mode_block(block, mode)
+        special = block.of_mode(mode)
         if special is not None:
             _merge(merged, special)
     # Options that change nothing are left out: what was trained before they existed stays what it was.
     for name in ("gradient_checkpointing", "compile", "cache_bottom", "seeds_together"):
         if not merged.get(name, True):
             merged.pop(name, None)
-    if mode in ("full-ft", "language"):  # where the backbone trains there is nothing to keep
+    if not by_mode(mode).caches_bottom:
         merged.pop("cache_bottom", None)
     if not _has_group(recipe, phase, mode, task):
         merged.pop("seeds_together", None)
@@ -70,22 +69,11 @@ def training_settings(recipe: Recipe, *, phase: str, mode: str, task: str, backb
     return merged
 
 
-def _has_group(recipe: Recipe, phase: str, mode: str, task: str) -> bool:
+def _has_group(recipe: Recipe, phase: str, mode: Mode, task: str) -> bool:
     """Whether the seeds of a training can share a pass: a frozen backbone, one task in one language, several seeds."""
-    if mode not in MODES_TOGETHER or len(recipe.seeds) < 2:
+    if by_mode(mode).one_by_one or len(recipe.seeds) < 2:
         return False
     return phase != "intermediate" or (not split_arm(task).arm and len(recipe.parts_of(task)) == 1)
-
-
-def _mode_block(block: TrainBlock, mode: str) -> TrainSettings | None:
-    blocks = {
-        "full-ft": block.full_ft,
-        "adapters": block.adapters,
-        "fuse": block.fuse,
-        "head-only": block.head_only,
-        "language": block.language,
-    }
-    return blocks[mode]
 
 
 def _merge(merged: dict[str, Any], block: TrainSettings) -> None:
@@ -117,18 +105,21 @@ def missing_settings(recipe: Recipe) -> Iterator[str]:
 
 def trainings(recipe: Recipe) -> Iterator[tuple[str, Mode, str]]:
     """Phase, mode and task of the trainings of this recipe, the first task of each phase and mode standing for all."""
-    variants = {*recipe.variants, *((recipe.merging.of,) if "merge" in recipe.variants else ())} - {"merge"}
-    modes: list[Mode] = ["full-ft"] if "full-ft" in variants else []
-    modes += ["adapters"] if any(name == "adapters" or VARIANTS[name].adapters for name in variants) else []
+    variants = [VARIANTS[name] for name in recipe.variants if not VARIANTS[name].joins]
+    merged = recipe.merging.of if any(VARIANTS[name].joins for name in recipe.variants) else ""
+    variants += [VARIANTS[merged]] if merged in VARIANTS else []
+    modes: list[Mode] = list(dict.fromkeys(spec.mode for spec in variants if spec.trains_backbone))
+    if merged == ADAPTERS or any(spec.adapters for spec in variants):
+        modes.append(alone(adapter=True).mode)
     intermediates = [name for name in recipe.intermediate_tasks if name not in (NONE, POOL) and recipe.is_trained(name)]
     used = recipe.used_tasks()
     targets = [name for name in recipe.target_tasks if used[name].trained]
     for mode in modes:
         yield from (("intermediate", mode, name) for name in intermediates)
         yield from (("target", mode, name) for name in targets)
-    if "head-only" in variants:
-        yield from (("target", "head-only", name) for name in targets)
+    for mode in dict.fromkeys(spec.mode for spec in variants if spec.control):
+        yield from (("target", mode, name) for name in targets)
     if any(spec.language for spec in recipe.adapters) and recipe.language_adapters is not None:
         yield "", "language", ""
-    if "fuse" in variants:
-        yield from (("fusion", "fuse", name) for name in targets)
+    for mode in dict.fromkeys(spec.mode for spec in variants if spec.fuses):
+        yield from (("fusion", mode, name) for name in targets)

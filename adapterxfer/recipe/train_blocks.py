@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, model_validator
 
+from adapterxfer.catalog.variants import Mode
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import Count, Rate, Share, problem, unknown
 
 PHASES = ("intermediate", "target", "fusion")
-MODES = ("full-ft", "adapters", "fuse", "head-only", "language")
-Mode = Literal["full-ft", "adapters", "fuse", "head-only", "language"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 
 def _train_key(value: str, info: ValidationInfo) -> str:
@@ -20,6 +20,8 @@ def _train_key(value: str, info: ValidationInfo) -> str:
         raise unknown(value, known)
     return value
 
+
+__all__ = ["MODES", "PHASES", "Mode", "Resources", "TrainBlock", "TrainKey", "TrainSettings"]
 
 TrainKey = Annotated[str, AfterValidator(_train_key)]
 
@@ -51,14 +53,27 @@ class TrainSettings(Section):
         return self
 
 
+def _as_written(field: str) -> str:
+    """Name of a field in recipes, where modes have hyphens."""
+    mode = field.replace("_", "-")
+    return mode if mode in MODES else field
+
+
 class TrainBlock(TrainSettings):
     """Settings of a task or backbone, with blocks for single modes inside."""
 
-    full_ft: TrainSettings | None = Field(default=None, alias="full-ft")
+    model_config = ConfigDict(alias_generator=_as_written)
+
+    full_ft: TrainSettings | None = None
     adapters: TrainSettings | None = None
     fuse: TrainSettings | None = None
-    head_only: TrainSettings | None = Field(default=None, alias="head-only")
+    head_only: TrainSettings | None = None
     language: TrainSettings | None = None
+
+    def of_mode(self, mode: Mode) -> TrainSettings | None:
+        """The block of one mode; None where there is none."""
+        block: TrainSettings | None = getattr(self, mode.replace("-", "_"))
+        return block
 
 
 class Resources(Section):

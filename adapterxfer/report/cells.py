@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapterxfer.catalog import VARIANTS
+from adapterxfer.catalog.variants import alone
 from adapterxfer.plan.cells import CONTROL, UNTRAINED_SUFFIX, Cell
 from adapterxfer.recipe.fields import NONE
 
 __all__ = [
-    "CONTROL", "FULL", "NONE", "RESOURCE_ORDER", "SOURCE_LANGUAGE", "UNTRAINED_SUFFIX", "VARIANT_ORDER", "Cell",
+    "CONTROL", "FULL", "NONE", "RESOURCE_ORDER", "SOURCE_LANGUAGE", "UNTRAINED_SUFFIX", "Cell",
     "Language", "parameter_text", "resource_key", "signed", "variant_key",
 ]  # fmt: skip
 
-FULL = "full-ft"
+FULL = alone(adapter=False).name
+"""Full fine-tuning."""
+
 SOURCE_LANGUAGE = "en"
-VARIANT_ORDER = ("full-ft", "sequential", "stack", "fuse", "merge", "head-only", "control")
 RESOURCE_ORDER = ("high", "mid", "medium", "low")
 
 
@@ -30,8 +33,8 @@ class Language:
 
 def variant_key(variant: str) -> tuple[int, str]:
     """Sorting key: the order in which variants are shown."""
-    known = VARIANT_ORDER.index(variant) if variant in VARIANT_ORDER else len(VARIANT_ORDER)
-    return (known, variant)
+    order = [*VARIANTS, CONTROL]
+    return (order.index(variant) if variant in order else len(order), variant)
 
 
 def resource_key(resource: str) -> tuple[int, str]:

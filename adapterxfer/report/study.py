@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adapterxfer.catalog import base_target, is_development, is_other_evaluation, tasks
+from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation, tasks
 from adapterxfer.report.cells import FULL, NONE, RESOURCE_ORDER, Cell, Language, resource_key, variant_key
 from adapterxfer.report.model import GroupKind
 from adapterxfer.report.reading import Frame
@@ -23,9 +23,6 @@ SCORE_NAMES = {"em": "exact match"}
 
 ADAPTER_BASELINE = "adapter baseline"
 """Without an intermediate task, sequential, stack and fuse are the same training: an adapter alone."""
-
-ONE_ADAPTER = ("sequential", "stack", "fuse")
-"""Variants of which that is true; the soup of a merged variant is a system of its own."""
 
 UNTRAINED_LABEL = "untrained: "
 
@@ -196,12 +193,17 @@ def shown_label(same: list[Cell], labels: Mapping[tuple[str, str], str], *, unto
     if first.intermediate == NONE:
         if untouched or (any(cell.variant == FULL for cell in same) and len(same) > 1):
             label = "untouched backbone"
-        elif first.adapter and any(cell.variant in ONE_ADAPTER for cell in same):
+        elif first.adapter and any(_is_one_adapter(cell.variant) for cell in same):
             label = label.replace(first.variant, ADAPTER_BASELINE)
     if not first.is_control:
         return label
     after = "" if first.intermediate == NONE else f" after {first.intermediate}"
     return f"{UNTRAINED_LABEL}{label}{after}"
+
+
+def _is_one_adapter(variant: str) -> bool:
+    """Whether the baseline of a variant is an adapter alone; the soup of a merged variant is a system of its own."""
+    return variant in VARIANTS and VARIANTS[variant].shares_adapter_baseline
 
 
 def language_groups(codes: tuple[str, ...], languages: Mapping[str, Language], source: str) -> Iterator[Group]:

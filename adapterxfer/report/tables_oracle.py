@@ -5,11 +5,9 @@ from __future__ import annotations
 from statistics import fmean
 
 from adapterxfer.catalog import oracle_system, oracle_without
-from adapterxfer.report.cells import NONE
+from adapterxfer.report.cells import FULL, NONE
 from adapterxfer.report.model import Findings, Score
 from adapterxfer.report.table_shape import Column, Table, Value
-
-_FULL = "full-ft"
 
 _NOTE = (
     "A diagnostic, no result: the column 'oracle (target dev)' is the same training once more, its weights selected by "
@@ -69,4 +67,4 @@ def _name(score: Score) -> str:
 def _without_adapter(name: str) -> str:
     """The same where a variant has one adapter in the study, which its name then leaves out."""
     system, after, intermediate = name.partition(" after ")
-    return (system if system == _FULL else system.rpartition(" ")[0]) + after + intermediate
+    return (system if system == FULL else system.rpartition(" ")[0]) + after + intermediate

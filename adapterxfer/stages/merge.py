@@ -15,8 +15,8 @@ from adapterxfer.errors import VariantError
 from adapterxfer.formats.base import Batch
 from adapterxfer.formats.registry import get_format
 from adapterxfer.stages.context import StageContext
-from adapterxfer.training.building import new_adapter
 from adapterxfer.training.device import use_one_thread
+from adapterxfer.training.starts import new_adapter
 from adapterxfer.variants.adapter import AdapterShape
 from adapterxfer.variants.assertions import as_json, check
 from adapterxfer.variants.composition import Composition, HeadPart

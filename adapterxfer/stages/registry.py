@@ -8,6 +8,7 @@ from typing import cast
 
 from adapterxfer.errors import StageError
 from adapterxfer.stages.context import Executor
+from adapterxfer.store.kinds import MERGED
 
 EXECUTORS: Mapping[str, str] = {
     "prepare": "adapterxfer.stages.prepare:execute",
@@ -18,7 +19,7 @@ EXECUTORS: Mapping[str, str] = {
     "train_target": "adapterxfer.stages.train:execute",
     "train_together": "adapterxfer.stages.together:execute",
     "train_fusion": "adapterxfer.stages.train:execute",
-    "merge": "adapterxfer.stages.merge:execute",
+    MERGED: "adapterxfer.stages.merge:execute",
     "predict": "adapterxfer.stages.predict:execute",
     "report": "adapterxfer.stages.report:execute",
 }

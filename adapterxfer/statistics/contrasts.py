@@ -10,8 +10,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.table import Cell, Label, System
 from adapterxfer.statistics.vocabulary import Scale
@@ -123,19 +121,6 @@ def gain(
     return replace(macro(parts, name or f"gain {treated} {target}"), labels=about)
 
 
-def did(
-    first_treated: Contrast,
-    first_baseline: Contrast,
-    second_treated: Contrast,
-    second_baseline: Contrast,
-    name: str = "",
-    **labels: Label,
-) -> Contrast:
-    """Difference in differences: (first treated - first baseline) - (second treated - second baseline)."""
-    first, second = first_treated - first_baseline, second_treated - second_baseline
-    return (first - second).named(name or "difference in differences", **labels)
-
-
 def slope_weights(parameters: Sequence[float], series: Sequence[str] | None = None) -> tuple[float, ...]:
     """Weights ``(x - mean x) / Sxx`` with x = log10(parameters): the least-squares slope per tenfold parameters.
 
@@ -184,27 +169,6 @@ def slope(
     weights = slope_weights(parameters, series)
     result = linear(contrasts, weights).named(name or "slope on log10 parameters", **labels)
     return replace(result, flags=(*result.flags, "two-points")) if len(set(parameters)) == 2 else result
-
-
-def regression(contrasts: Sequence[Contrast], design: Sequence[Sequence[float]], coefficient: int) -> Contrast:
-    """One coefficient of an ordinary least-squares fit over contrasts: a linear contrast like any other.
-
-    Args:
-        contrasts: the dependent values.
-        design: one row of regressors per contrast; add a column of ones for an intercept.
-        coefficient: which column's coefficient.
-
-    Raises:
-        StatisticsError: numbers that do not match, or columns that depend on each other.
-    """
-    matrix = np.asarray(design, dtype=np.float64)
-    if matrix.ndim != 2 or len(matrix) != len(contrasts) or not 0 <= coefficient < matrix.shape[1]:
-        raise StatisticsError(
-            f"regression of {len(contrasts)} contrasts on a {matrix.shape} design", fix="give one row per contrast"
-        )
-    if np.linalg.matrix_rank(matrix) < matrix.shape[1]:
-        raise StatisticsError("regression: columns depend on each other", fix="leave one out")
-    return linear(contrasts, np.linalg.pinv(matrix)[coefficient].tolist())
 
 
 def linear(contrasts: Sequence[Contrast], weights: Sequence[float]) -> Contrast:

@@ -25,7 +25,7 @@ from adapterxfer.statistics.weights import BLOCK, Weights, draw, stream
 
 
 @dataclass(frozen=True, slots=True)
-class ReplicateValues:
+class Replicates:
     """Contrasts in every replicate of the test items, models held fixed.
 
     Attributes:
@@ -45,7 +45,7 @@ class ReplicateValues:
     weights: WeightKind
 
 
-def make_replicates(
+def resample(
     table: ScoreTable,
     contrasts: Sequence[Contrast],
     *,
@@ -53,14 +53,22 @@ def make_replicates(
     seed: int,
     weights: WeightKind = "multinomial",
     backend: Backend = "auto",
-) -> ReplicateValues:
-    """Values and replicates of contrasts; `replicates.resample` is its public face and describes the arguments.
+) -> Replicates:
+    """Reweight the test items of every domain and recompute all contrasts each time.
 
-    The draws of a domain depend on its name, its clusters and `seed` only: adding a system, a language with known ids
-    or another domain changes no number.
+    A cluster has the same weight in every system, run, target and language of its domain, which makes every contrast
+    a paired one. The draws of a domain depend on its name, its clusters and `seed` only.
+
+    Args:
+        contrasts: what to estimate; memory is ``resamples * len(contrasts)`` floats plus one block.
+        resamples: 10_000 gives a p-value step of 1e-4 and a Monte Carlo error of 0.002 at p = 0.05.
+        seed: any non-negative integer.
+        backend: who multiplies matrices; changes the speed and no bit.
 
     Raises:
         StatisticsError: fewer than 2 resamples, an unknown backend, or a contrast that the table cannot answer.
+
+    Source: Efron and Tibshirani 1993, chapter 6 (bootstrap); Rubin-style weights give the same coverage.
     """
     if resamples < 2:
         raise StatisticsError(f"{resamples} resamples; at least 2 are needed", fix="set statistics.resamples to 10000")
@@ -78,7 +86,7 @@ def make_replicates(
             sums = columns.matrix.by_column(block.multiples[: stop - start], block.largest_total)
             columns.add_contrasts(sums, draws[:, start:stop], offset=block.offset, step=block.step)
     parts = components(table, contrasts, design)
-    return ReplicateValues(tuple(contrasts), values[:, 0], draws.T, parts, resamples, seed, weights)
+    return Replicates(tuple(contrasts), values[:, 0], draws.T, parts, resamples, seed, weights)
 
 
 def _used(design: Design, domain: Domain) -> bool:

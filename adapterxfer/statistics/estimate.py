@@ -12,7 +12,7 @@ import numpy as np
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import clipped, transform
-from adapterxfer.statistics.engine import ReplicateValues
+from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.exact import agresti_min_interval, discordance, mcnemar
 from adapterxfer.statistics.intervals import Bounds, interval, symmetric_bounds, t_interval, t_p
 from adapterxfer.statistics.spread import Spread, spread
@@ -74,15 +74,10 @@ class Estimate:
         """The sentences of the flags."""
         return tuple(FLAG_TEXT[flag] for flag in self.flags)
 
-    @property
-    def excludes_zero(self) -> bool:
-        """True if 0 lies outside the interval."""
-        return self.low > 0.0 or self.high < 0.0
-
 
 def estimates(
     table: ScoreTable,
-    replicates: ReplicateValues,
+    replicates: Replicates,
     *,
     scope: Scope = "items",
     kind: IntervalKind = "symmetric",
@@ -122,7 +117,7 @@ class _Asked(NamedTuple):
     alternative: Alternative
 
 
-def _one(replicates: ReplicateValues, number: int, spreads: Spread, asked: _Asked, *, at_end: bool) -> Estimate:
+def _one(replicates: Replicates, number: int, spreads: Spread, asked: _Asked, *, at_end: bool) -> Estimate:
     requested, kind, level, alternative = asked
     parts, contrast = replicates.components, replicates.contrasts[number]
     value, over_items = float(replicates.values[number]), float(spreads.errors[number])
@@ -205,7 +200,7 @@ def _for_sparse_pairs(table: ScoreTable, contrast: Contrast, row: Estimate) -> E
     return replace(row, low=low, high=high, p=p, interval="agresti-min", resampled=resampled)
 
 
-def _item_flags(replicates: ReplicateValues, number: int, spreads: Spread) -> list[str]:
+def _item_flags(replicates: Replicates, number: int, spreads: Spread) -> list[str]:
     """Warnings about the test items behind a contrast."""
     parts = replicates.components
     flags = []
@@ -225,7 +220,7 @@ def _item_flags(replicates: ReplicateValues, number: int, spreads: Spread) -> li
     return flags
 
 
-def _words(replicates: ReplicateValues, number: int, scope: Scope, kind: IntervalKind) -> str:
+def _words(replicates: Replicates, number: int, scope: Scope, kind: IntervalKind) -> str:
     parts = replicates.components
     items = f"{int(parts.clusters[number])} clusters of test items"
     fewest, most = int(parts.fewest_runs[number]), int(parts.most_runs[number])

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.intervals import Bounds, t_quantile
 from adapterxfer.statistics.metric import Floats, SumScore
 from adapterxfer.statistics.table import Cell, ScoreTable
-from adapterxfer.statistics.thresholds import TIE
-from adapterxfer.statistics.weights import BLOCK, draw_signs, stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,36 +105,6 @@ def _cell_sums(table: ScoreTable, cell: Cell) -> Floats:
     return np.asarray(domain.of_block(block)[[row - block.first for row in rows]].sum(axis=0, dtype=np.float64).T)
 
 
-def exact_sign_flip(differences: npt.NDArray[np.integer]) -> ExactTest:
-    """Two-sided p-value of "the sum of differences is 0", over all assignments of signs.
-
-    The sum is made of one binomial block per absolute value; their distributions are convolved directly, which keeps
-    the relative precision of tiny p-values (an FFT would end at 1e-15).
-
-    Args:
-        differences: integers, one per item or cluster, shape ``(n,)``.
-
-    Raises:
-        StatisticsError: not integers.
-    """
-    values = np.asarray(differences)
-    if not np.issubdtype(values.dtype, np.integer):
-        raise StatisticsError(f"sign flips of {values.dtype} values; expected integers", fix="use randomization_test")
-    sizes, counts = np.unique(np.abs(values[values != 0]), return_counts=True)
-    law = np.ones(1)
-    for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
-        block = np.zeros(2 * count * size + 1)
-        block[:: 2 * size] = _fair_binomial(count)
-        law = np.convolve(law, block)
-    observed = int(abs(values.sum()))
-    centre = len(law) // 2
-    if observed == 0:
-        return ExactTest(1.0, 1.0, int(counts.sum()))
-    tail = law[centre + observed :]
-    total = 2.0 * math.fsum(tail.tolist())
-    return ExactTest(min(1.0, total), min(1.0, total - float(tail[0])), int(counts.sum()))
-
-
 def _fair_binomial(count: int) -> Floats:
     """Probabilities of 0..count heads, from the exact centre outwards so that the tails keep relative precision."""
     centre = count // 2
@@ -145,52 +112,6 @@ def _fair_binomial(count: int) -> Floats:
     start = math.comb(count, centre) / 2**count
     upper = start * np.concatenate([[1.0], np.cumprod((count - steps + 1.0) / steps)])
     return np.concatenate([upper[::-1][: count - centre], upper[(count - centre) - centre :]]) if count else upper
-
-
-@dataclass(frozen=True, slots=True)
-class ResamplingLaw:
-    """The whole bootstrap distribution of a mean of integers, without drawing anything.
-
-    Attributes:
-        values: possible means, ascending.
-        probabilities: of each.
-        mean: of the data.
-    """
-
-    values: Floats
-    probabilities: Floats
-    mean: float
-
-    def quantile(self, share: float) -> float:
-        """Smallest value with at least this much probability at or below it."""
-        return float(self.values[np.searchsorted(np.cumsum(self.probabilities), share - TIE)])
-
-    def shift_p(self, null: float = 0.0) -> float:
-        """Two-sided p-value of "the true mean is `null`" from the law shifted there, with no Monte Carlo error."""
-        extreme = np.abs(self.values - self.mean) >= abs(self.mean - null) - TIE * max(1.0, abs(self.mean))
-        return min(1.0, math.fsum(self.probabilities[extreme].tolist()))
-
-
-def exact_resampling(differences: npt.NDArray[np.integer]) -> ResamplingLaw:
-    """Law of the mean of n draws with replacement from n integers: the n-fold convolution of their distribution.
-
-    Args:
-        differences: shape ``(n,)``; for two accuracies 1, 0 or -1 per item.
-
-    Raises:
-        StatisticsError: not integers, or none.
-    """
-    values = np.asarray(differences)
-    if not np.issubdtype(values.dtype, np.integer) or not len(values):
-        raise StatisticsError(f"exact resampling of {len(values)} {values.dtype} values", fix="give integers")
-    low, size = int(values.min()), len(values)
-    power, law, left = np.bincount(values - low) / size, np.ones(1), size
-    while left:
-        if left % 2:
-            law = np.convolve(law, power)
-        left //= 2
-        power = np.convolve(power, power) if left else power
-    return ResamplingLaw((np.arange(len(law)) + size * low) / size, law, float(values.mean()))
 
 
 def mcnemar(only_first: int, only_second: int) -> ExactTest:
@@ -207,42 +128,6 @@ def mcnemar(only_first: int, only_second: int) -> ExactTest:
     smaller = min(only_first, only_second)
     total = 2.0 * math.fsum(law[: smaller + 1].tolist())
     return ExactTest(min(1.0, total), min(1.0, total - float(law[smaller])), only_first + only_second)
-
-
-def randomization_test(first: Floats, second: Floats, metric: SumScore, *, resamples: int = 10_000, seed: int) -> float:
-    """p-value of "swapping the systems on any cluster changes nothing", for any metric of summed counts.
-
-    Args:
-        first: cluster sums of one system, shape ``(clusters, k)``.
-        second: the other system on the same clusters.
-
-    Raises:
-        StatisticsError: different shapes.
-
-    Source: Noreen 1989, approximate randomisation; ties count as extreme and the observed assignment is one of them.
-    """
-    if first.shape != second.shape or first.ndim != 2:
-        raise StatisticsError(f"randomisation of {first.shape} against {second.shape} counts", fix="pair the clusters")
-    extreme = 0
-    for number, start in enumerate(range(0, resamples, BLOCK)):
-        flips = draw_signs(stream(seed, "randomization", number), clusters=len(first))[: resamples - start]
-        extreme += extreme_swaps(first, second, metric, flips)[0]
-    return (1.0 + extreme) / (resamples + 1.0)
-
-
-def extreme_swaps(first: Floats, second: Floats, metric: SumScore, flips: npt.NDArray[np.integer]) -> tuple[int, int]:
-    """In how many assignments the difference is at least as large as observed, and in how many larger.
-
-    Args:
-        first, second: cluster sums, shape ``(clusters, k)``.
-        flips: 1 where the systems are swapped, shape ``(assignments, clusters)``.
-    """
-    totals = first.sum(axis=0), second.sum(axis=0)
-    observed = abs(float(metric.score(totals[0]) - metric.score(totals[1])))
-    moved = flips.astype(np.float64) @ (second - first)
-    changed = np.abs(metric.score(totals[0] + moved) - metric.score(totals[1] - moved))
-    slack = TIE * max(1.0, observed)
-    return int((changed >= observed - slack).sum()), int((changed > observed + slack).sum())
 
 
 def agresti_min_interval(only_first: int, only_second: int, items: int, *, level: float = 0.95) -> Bounds:

@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.engine import ReplicateValues
+from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.estimate import Estimate
 from adapterxfer.statistics.intervals import t_p
 from adapterxfer.statistics.multiplicity import Adjustment, adjust, step_down
@@ -89,7 +89,7 @@ def fewest_df(tests: Sequence[Member]) -> float:
 
 
 def adjust_tests(
-    tests: Sequence[Member], replicates: ReplicateValues | None = None, *, method: Method = "romano_wolf"
+    tests: Sequence[Member], replicates: Replicates | None = None, *, method: Method = "romano_wolf"
 ) -> list[Adjusted]:
     """The p-values of a family, adjusted; in the order given.
 
@@ -119,7 +119,7 @@ def adjust_tests(
 
 
 def adjust_family(
-    family: Sequence[Estimate], replicates: ReplicateValues, columns: Sequence[int] | None = None
+    family: Sequence[Estimate], replicates: Replicates, columns: Sequence[int] | None = None
 ) -> tuple[Estimate, ...]:
     """The same estimates with `p_adjusted` and `adjustment` filled in by `adjust_tests`.
 
@@ -153,7 +153,7 @@ def member_of(row: Estimate, column: int) -> Member:
     )
 
 
-def _check_family(family: Sequence[Estimate], replicates: ReplicateValues, columns: Sequence[int]) -> None:
+def _check_family(family: Sequence[Estimate], replicates: Replicates, columns: Sequence[int]) -> None:
     if not family:
         raise StatisticsError("a family without tests", fix="declare at least one hypothesis in it")
     if len(columns) != len(family):

@@ -99,19 +99,6 @@ def shift_p(values: Floats, estimate: float, *, null: float = 0.0, alternative: 
     return (1.0 + float(np.count_nonzero(extreme))) / (len(values) + 1.0)
 
 
-def percentile_p(values: Floats, *, null: float = 0.0, alternative: Alternative = "two-sided") -> float:
-    """p-value that inverts the percentile interval: twice the smaller share of replicates on a side of `null`.
-
-    Ties count on both sides, undefined replicates as extreme, and the "+1" keeps it above 0.
-    """
-    undefined = int(np.isnan(values).sum())
-    below = (1.0 + np.count_nonzero(values <= null) + undefined) / (len(values) + 1.0)
-    above = (1.0 + np.count_nonzero(values >= null) + undefined) / (len(values) + 1.0)
-    if alternative != "two-sided":
-        return min(1.0, float(below if alternative == "greater" else above))
-    return min(1.0, float(2.0 * min(below, above)))
-
-
 def t_interval(estimate: float, standard_error: float, df: float, *, level: float = 0.95) -> Bounds:
     """``estimate -/+ t * standard_error``; infinite ``df`` gives the normal quantile."""
     return symmetric_bounds(estimate, t_quantile(1.0 - (1.0 - level) / 2.0, df) * standard_error)

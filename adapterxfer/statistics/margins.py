@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.engine import ReplicateValues
+from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.estimate import Estimate
 from adapterxfer.statistics.intervals import Bounds, interval, shift_p, t_interval, t_p
 from adapterxfer.statistics.power import minimum_detectable_effect
@@ -52,7 +52,7 @@ class Equivalence:
         return significant(self.p_not_inferior, self.alpha)
 
 
-def equivalence(estimate: Estimate, replicates: ReplicateValues, number: int, *, margin: float) -> Equivalence:
+def equivalence(estimate: Estimate, replicates: Replicates, number: int, *, margin: float) -> Equivalence:
     """Tests against a margin, in the scope and by the method of the estimate.
 
     Args:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.engine import ReplicateValues
+from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.estimate import Estimate
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.spread import bootstrap_errors
@@ -56,7 +56,7 @@ def with_adjusted(family: Sequence[Estimate], method: Adjustment = "holm") -> tu
     return tuple(result)
 
 
-def step_down(replicates: ReplicateValues, columns: Sequence[int] | None = None) -> Floats:
+def step_down(replicates: Replicates, columns: Sequence[int] | None = None) -> Floats:
     """Romano-Wolf step-down p-values of some contrasts, over new test items.
 
     The largest studentised deviation over the contrasts not yet rejected, in the same replicates, is the reference
@@ -73,24 +73,7 @@ def step_down(replicates: ReplicateValues, columns: Sequence[int] | None = None)
     return step_down_p(*_studentised(replicates, columns))
 
 
-def max_t(replicates: ReplicateValues, columns: Sequence[int] | None = None) -> Floats:
-    """Single-step max-T p-values of some contrasts, over new test items: dual to `simultaneous_distances`.
-
-    Never smaller than those of `step_down`, which rejects at least as much.
-
-    Args:
-        columns: the family; all contrasts when None.
-
-    Source: Westfall and Young 1993, single-step procedure.
-    """
-    observed, null = _studentised(replicates, columns)
-    largest = null.max(axis=1)
-    slack = TIE * np.maximum(1.0, np.where(np.isfinite(observed), observed, 1.0))
-    counts = (largest[:, None] >= observed - slack).sum(axis=0)
-    return np.asarray((1.0 + counts) / (len(null) + 1.0))
-
-
-def _studentised(replicates: ReplicateValues, columns: Sequence[int] | None) -> tuple[Floats, Floats]:
+def _studentised(replicates: Replicates, columns: Sequence[int] | None) -> tuple[Floats, Floats]:
     """Estimates ``(m,)`` and deviations of the replicates ``(resamples, m)``, both absolute and over their errors."""
     chosen = list(range(len(replicates.contrasts))) if columns is None else list(columns)
     errors = bootstrap_errors(replicates.values[chosen], replicates.replicates[:, chosen])
@@ -110,22 +93,3 @@ def step_down_p(observed: Floats, null: Floats) -> Floats:
     result = np.empty(len(observed))
     result[order] = np.maximum.accumulate((1.0 + counts) / (len(null) + 1.0))
     return result
-
-
-def simultaneous_distances(
-    replicates: ReplicateValues, columns: Sequence[int] | None = None, *, level: float = 0.95
-) -> Floats:
-    """Half widths of intervals that cover all contrasts of a family together with probability `level`.
-
-    Single-step max-T: a common multiple of each bootstrap standard error.
-
-    Returns:
-        One half width per column; the intervals are ``value -/+ half width``.
-    """
-    chosen = list(range(len(replicates.contrasts))) if columns is None else list(columns)
-    errors = bootstrap_errors(replicates.values[chosen], replicates.replicates[:, chosen])
-    safe = np.where(errors > 0.0, errors, 1.0)
-    deviations = np.abs(np.nan_to_num(replicates.replicates[:, chosen] - replicates.values[chosen], nan=np.inf))
-    largest = np.sort(np.where(errors > 0.0, deviations / safe, 0.0).max(axis=1))
-    allowed = int(np.floor((1.0 - level) * (len(largest) + 1) + 1e-9)) - 1
-    return np.asarray(errors * largest[len(largest) - 1 - max(allowed, 0)])

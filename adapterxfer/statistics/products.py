@@ -34,7 +34,7 @@ _WORTH_IMPORTING = 2**43
 _SHIFT = 4096.0
 """What the second of two packed columns is multiplied by; float32 holds integers up to 4096 squared."""
 _TRIED = 64
-"""ReplicateValues and columns on which paths are compared."""
+"""Replicates and columns on which paths are compared."""
 _FEWEST = 192
 """Clusters in one packed product below which unpacking costs more than packing saves."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.engine import ReplicateValues
+from adapterxfer.statistics.engine import Replicates
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +28,9 @@ class RankInterval:
     low: int
     high: int
 
-    @property
-    def may_be_best(self) -> bool:
-        """True for members of the confidence set of bests."""
-        return self.low == 1
-
 
 def rank_intervals(
-    replicates: ReplicateValues, columns: Sequence[int] | None = None, *, level: float = 0.95
+    replicates: Replicates, columns: Sequence[int] | None = None, *, level: float = 0.95
 ) -> tuple[RankInterval, ...]:
     """Ranks that cannot be excluded, from all pairwise differences with one max-T bound.
 
@@ -85,8 +80,3 @@ def rank_intervals(
         )
         for place, column in enumerate(chosen)
     )
-
-
-def best_set(ranks: Sequence[RankInterval]) -> tuple[str, ...]:
-    """Names of the systems that may be the best: never empty, and never just the one with the bold number."""
-    return tuple(row.name for row in ranks if row.may_be_best)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -57,35 +56,3 @@ def partial_conjunction(
             combined.append(float(special.chdtrc(2 * len(rest), statistic)))
     monotone = np.maximum.accumulate(combined)
     return PartialConjunction(tuple(monotone.tolist()), int((monotone <= alpha).sum()), alpha)
-
-
-@dataclass(frozen=True, slots=True)
-class Improvement:
-    """How often a run of one system beats a run of another.
-
-    Attributes:
-        probability: P(first > second) over all pairs of runs, ties counted half.
-        first_runs, second_runs: numbers of runs.
-        smallest_p: the smallest two-sided p-value that any permutation test of so few runs can give.
-    """
-
-    probability: float
-    first_runs: int
-    second_runs: int
-    smallest_p: float
-
-
-def probability_of_improvement(first: Sequence[float] | Floats, second: Sequence[float] | Floats) -> Improvement:
-    """P(a run of `first` scores higher than a run of `second`); above 0.75 is often asked for.
-
-    Raises:
-        StatisticsError: a side without runs.
-
-    Source: Bouthillier et al. 2021; Agarwal et al. 2021.
-    """
-    left, right = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if not len(left) or not len(right):
-        raise StatisticsError("probability of improvement: a side without runs", fix="give at least one score each")
-    wins = (left[:, None] > right).mean() + 0.5 * (left[:, None] == right).mean()
-    smallest = min(1.0, 2.0 / math.comb(len(left) + len(right), len(left)))
-    return Improvement(float(wins), len(left), len(right), smallest)

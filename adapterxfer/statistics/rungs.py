@@ -17,7 +17,7 @@ import numpy as np
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast, slope_weights
-from adapterxfer.statistics.engine import make_replicates
+from adapterxfer.statistics.engine import resample
 from adapterxfer.statistics.estimate import Estimate, estimates
 from adapterxfer.statistics.intervals import t_interval, t_p
 from adapterxfer.statistics.metric import Floats
@@ -85,7 +85,7 @@ def ladder(
     """
     if len(sizes) != len(parameters):
         raise StatisticsError(f"{len(sizes)} sizes with {len(parameters)} parameter counts", fix="give one each")
-    replicates = make_replicates(table, [question, *languages, *sizes], resamples=resamples, seed=seed)
+    replicates = resample(table, [question, *languages, *sizes], resamples=resamples, seed=seed)
     items = estimates(table, replicates, scope="items", level=level)[0]
     both = estimates(table, replicates, scope="items+runs", level=level)[0]
     return rungs(

@@ -23,7 +23,7 @@ from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.vocabulary import WeightKind
 
 BLOCK = 256
-"""ReplicateValues per stream. Part of the specification: another value gives other draws."""
+"""Replicates per stream. Part of the specification: another value gives other draws."""
 
 _MAMMEN_HIGH = (math.sqrt(5.0) - 1.0) / (2.0 * math.sqrt(5.0))
 """Probability of the larger Mammen weight, (3 + sqrt 5) / 2; the smaller is (3 - sqrt 5) / 2."""
@@ -81,13 +81,6 @@ def draw(
         high = _law((1.0 - _MAMMEN_HIGH, _MAMMEN_HIGH)).draw(rng, replicates, clusters, out)
         return Weights(high, (3.0 - math.sqrt(5.0)) / 2.0, math.sqrt(5.0), clusters)
     raise StatisticsError(f"weights '{kind}' are not one of: multinomial, poisson, mammen", fix="use multinomial")
-
-
-def draw_signs(rng: np.random.Generator, *, clusters: int, replicates: int = BLOCK) -> Bytes:
-    """Fair bits of shape ``(replicates, clusters)`` for sign-flip and swap tests: 1 means flip."""
-    width = (clusters + 7) // 8
-    raw = random_bytes(rng, replicates * width).reshape(replicates, width)
-    return np.unpackbits(raw, axis=1, count=clusters)
 
 
 def row_totals(multiples: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:

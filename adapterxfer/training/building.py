@@ -8,16 +8,18 @@ from typing import Any
 
 from torch import nn
 
-from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.catalog.variants import FRESH, alone, trained_as, variants_of
 from adapterxfer.errors import VariantError
 from adapterxfer.formats.masked_lm import LanguageModelHead
 from adapterxfer.training.seeds import torch_generator
+from adapterxfer.training.starts import INTERMEDIATE_ID, Given, Start, new_adapter
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import LANGUAGE_ID, TARGET_ID, AdapterPart, Composition, HeadPart, Role
 from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.storage import StoredModel, load_adapter, load_backbone_weights, read_description
+from adapterxfer.variants.storage import StoredModel, load_adapter, read_description
 
 
 def build_single(
@@ -37,7 +39,7 @@ def build_single(
         backbone: frozen and shared; copied here where its weights train.
         tasks: one head each.
         mode: ``full``, ``adapter`` or ``head``.
-        composition: ``fresh``, ``sequential`` or ``stack``; what becomes of the intermediate's adapter.
+        composition: ``fresh``, or what becomes of the intermediate: `VariantSpec.composition`.
         adapter: as in the recipe, where the mode has one.
         intermediate: model folder to start from; None for none.
         seed: of all start values.
@@ -48,7 +50,7 @@ def build_single(
     """
     before = None if intermediate is None else read_description(intermediate)
     name = "" if before is None else _trained_on(before)
-    if (before is None) != (composition == "fresh"):
+    if (before is None) != (composition == FRESH):
         raise VariantError(
             f"composition '{composition}' {'without' if before is None else 'with'} an intermediate model",
             fix="use fresh exactly where the intermediate task is 'none'",
@@ -57,35 +59,18 @@ def build_single(
     adapters, lowest = language_part(language, backbone)
     if before is not None:
         _require_language(before, lowest)
-    parts: tuple[AdapterPart, ...] = ()
-    match (mode, composition):
-        case ("full", "fresh" | "sequential"):
-            variant: Any = "full-ft"
-            backbone = with_own_weights(backbone) if before is None else load_backbone_weights(before, backbone)
-        case ("head", "fresh"):
-            variant = "head-only"
-        case ("adapter", "fresh" | "sequential" | "stack"):
-            variant = "adapter" if composition == "fresh" else composition
-            shape = AdapterShape.of(adapter or {}, backbone.hidden_size, layers=backbone.layers)
-            if composition == "stack" and before is not None:
-                adapters["i00"] = load_adapter(before, TARGET_ID, backbone)
-            if composition == "sequential" and before is not None:
-                adapters[TARGET_ID] = load_adapter(before, TARGET_ID, backbone)
-                if adapters[TARGET_ID].shape != shape:
-                    raise VariantError(
-                        f"{before.folder}: adapter {adapters[TARGET_ID].shape}; the recipe asks to continue {shape}",
-                        fix="use one adapter for both phases of 'sequential'",
-                    )
-            else:
-                adapters[TARGET_ID] = new_adapter(backbone, shape, seed=seed)
-            names = {"i00": name, TARGET_ID: _joined(tasks)}
-            parts = (*lowest, *(_part(i, names[i], made) for i, made in adapters.items() if i != LANGUAGE_ID))
-        case _:
-            raise VariantError(f"mode '{mode}' cannot be combined with '{composition}'", fix="plan the recipe again")
+    spec = trained_as(mode, composition)
+    if spec is None:
+        raise VariantError(f"mode '{mode}' cannot be combined with '{composition}'", fix="plan the recipe again")
+    shape = AdapterShape.of(adapter or {}, backbone.hidden_size, layers=backbone.layers) if spec.adapters else None
+    start: Start = spec.build(Given(backbone, before, shape, seed))
+    names = {INTERMEDIATE_ID: name, TARGET_ID: _joined(tasks)}
+    parts = (*lowest, *(_part(part_id, names[part_id], made) for part_id, made in start.adapters.items()))
+    backbone = start.backbone
     model = TransferModel(
         backbone,
-        Composition(variant, parts, heads, intermediate=name),
-        adapters=adapters,
+        Composition(spec.name, parts if start.adapters else (), heads, intermediate=name),
+        adapters={**adapters, **start.adapters} if start.adapters else {},
         fusion=None,
         heads=new_heads(backbone, tasks, heads, seed=seed),
     )
@@ -139,7 +124,7 @@ def build_fusion(
         parts.append(_part(part_id, name, adapters[part_id]))
     if target is not None:
         stored = read_description(target)
-        if stored.composition.variant != "adapter":
+        if stored.composition.variant != alone(adapter=True).name:
             raise VariantError(
                 f"{target}: variant '{stored.composition.variant}'; a fusion takes the target adapter trained alone",
                 fix="plan the recipe again",
@@ -155,7 +140,7 @@ def build_fusion(
     return TransferModel(
         backbone,
         Composition(
-            "fuse",
+            variants_of(lambda spec: spec.fuses)[0],
             tuple(parts),
             heads,
             intermediate="+".join(intermediates),
@@ -182,7 +167,7 @@ def language_part(folder: Path | None, backbone: LoadedBackbone) -> tuple[dict[s
     if folder is None:
         return {}, ()
     stored = read_description(folder)
-    if stored.composition.variant != "language":
+    if not stored.composition.spec.language:
         raise VariantError(
             f"{folder}: variant '{stored.composition.variant}'; expected the adapter of a language",
             fix="plan the recipe again",
@@ -193,7 +178,11 @@ def language_part(folder: Path | None, backbone: LoadedBackbone) -> tuple[dict[s
 
 
 def _require_language(stored: StoredModel, lowest: tuple[AdapterPart, ...]) -> None:
-    """An adapter goes on above what it was trained above."""
+    """Refuse an adapter that was trained above another language adapter than it is to be used above.
+
+    Raises:
+        VariantError: the two differ, or only one of them is there.
+    """
     own = stored.composition.language
     if (() if own is None else (own,)) != lowest:
         trained, here = ("none" if p is None else f"{p.name} ({p.method})" for p in (own, *(lowest or (None,))))
@@ -201,12 +190,6 @@ def _require_language(stored: StoredModel, lowest: tuple[AdapterPart, ...]) -> N
             f"{stored.folder}: trained above the language adapter {trained}, to be used above {here}",
             fix="use one setting of 'language' for all phases of a variant",
         )
-
-
-def new_adapter(backbone: LoadedBackbone, shape: AdapterShape, *, seed: int) -> Adapter:
-    """A fresh adapter; equal seeds give equal start values whatever else the model has."""
-    generator = torch_generator(seed, "adapter")
-    return Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
 
 
 def new_fusion(backbone: LoadedBackbone, *, seed: int, rank: int = 0, first_layer: int = 0) -> Fusion:

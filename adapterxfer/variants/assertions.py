@@ -7,13 +7,13 @@ the built model hold, and nothing is stored before those on the trained or merge
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from adapterxfer.catalog.methods import METHODS, MethodSpec
+from adapterxfer.catalog.variants import PARTS, VariantSpec
 from adapterxfer.errors import VariantError
 from adapterxfer.variants import measures, measures_merged
-from adapterxfer.variants.composition import VariantName
 from adapterxfer.variants.measures import Evidence
 from adapterxfer.variants.rules import Assertion, Moment, Rule, Verdict
 
@@ -26,21 +26,8 @@ def _not(because: str) -> Rule:
     return Rule("not applicable", because=because)
 
 
-def _row(
-    full: Rule, head: Rule, adapter: Rule, sequential: Rule, stack: Rule, fuse: Rule
-) -> Mapping[VariantName, Rule]:
-    return {
-        "full-ft": full,
-        "head-only": head,
-        "adapter": adapter,
-        "sequential": sequential,
-        "stack": stack,
-        "fuse": fuse,
-    }
-
-
-def _all(rule: Rule) -> Mapping[VariantName, Rule]:
-    return _row(rule, rule, rule, rule, rule, rule)
+def _all(rule: Rule) -> Callable[[VariantSpec], Rule]:
+    return lambda _: rule
 
 
 UNFUSED = _not("there is no fusion")
@@ -86,6 +73,25 @@ def _merged_weights(method: MethodSpec) -> Rule | None:
     return PRODUCTS if method.merges == "updates" else None
 
 
+COPIES = Rule("at most", 1e-3)
+"""A fresh fusion's values are the identity up to 1e-6 in every other place, which sums up over the width."""
+
+
+def _fresh(variant: VariantSpec, alone: Rule, fused: Rule) -> Rule:
+    """Rules about the start of fresh adapters: of an adapter, or of several in a fusion."""
+    if not variant.adapters:
+        return _not(NO_ADAPTER)
+    if variant.continues:
+        return _not(TRAINED_BEFORE)
+    return fused if variant.fuses else alone
+
+
+def _intermediate_matters(variant: VariantSpec) -> Rule:
+    if variant.control:
+        return _not(variant.control)
+    return _not("there is no intermediate") if variant.name in PARTS else MATTERS
+
+
 BUILT: tuple[Moment, ...] = ("built",)
 TRAINED: tuple[Moment, ...] = ("trained",)
 MERGED: tuple[Moment, ...] = ("merged",)
@@ -110,7 +116,7 @@ TABLE: tuple[Assertion, ...] = (
         "largest change of hidden states by the parts that are new, their up-projections set to zero",
         BUILT,
         measures.change_by_zeroed_adapters,
-        _row(_not(NO_ADAPTER), _not(NO_ADAPTER), EXACT, _not(TRAINED_BEFORE), EXACT, EXACT),
+        lambda variant: _fresh(variant, EXACT, EXACT),
         of_method=lambda method: NEUTRAL[method.neutral],
     ),
     Assertion(
@@ -118,14 +124,7 @@ TABLE: tuple[Assertion, ...] = (
         "relative error of the deviation of fresh adapter matrices; infinite if a bias is not zero",
         BUILT,
         measures.error_of_start_values,
-        _row(
-            _not(NO_ADAPTER),
-            _not(NO_ADAPTER),
-            START,
-            _not(TRAINED_BEFORE),
-            START,
-            _not("its adapters were trained before"),
-        ),
+        lambda variant: _fresh(variant, START, _not("its adapters were trained before")),
         of_method=lambda method: START_VALUES[method.start],
     ),
     Assertion(
@@ -133,14 +132,7 @@ TABLE: tuple[Assertion, ...] = (
         "relative change of hidden states by the fresh adapter as initialised: small, not zero, and growing with size",
         BUILT,
         measures.change_by_fresh_adapter,
-        _row(
-            _not(NO_ADAPTER),
-            _not(NO_ADAPTER),
-            RECORDED,
-            _not(TRAINED_BEFORE),
-            RECORDED,
-            _not("a fresh fusion starts as the mean of its adapters"),
-        ),
+        lambda variant: _fresh(variant, RECORDED, _not("a fresh fusion starts as the mean of its adapters")),
         of_method=_effect_at_start,
     ),
     Assertion(
@@ -148,21 +140,14 @@ TABLE: tuple[Assertion, ...] = (
         "relative distance between a fresh fusion of one adapter with itself and that adapter",
         BUILT,
         measures.distance_of_fused_copies,
-        _row(UNFUSED, UNFUSED, UNFUSED, UNFUSED, UNFUSED, Rule("at most", 1e-3)),
+        lambda variant: COPIES if variant.fuses else UNFUSED,
     ),
     Assertion(
         "intermediate-matters",
         "smallest relative change of the logits when an intermediate's effect is set to zero",
         BUILT,
         measures.change_without_intermediate,
-        _row(
-            MATTERS,
-            _not("a head on the backbone reuses no intermediate"),
-            _not("there is no intermediate"),
-            MATTERS,
-            MATTERS,
-            MATTERS,
-        ),
+        _intermediate_matters,
     ),
     Assertion(
         "language-matters",
@@ -177,7 +162,7 @@ TABLE: tuple[Assertion, ...] = (
         "largest relative error when the map of the embeddings is taken back",
         (*BUILT, *MERGED),
         measures.error_of_inverse,
-        _row(_not(NO_ADAPTER), _not(NO_ADAPTER), INVERTIBLE, INVERTIBLE, INVERTIBLE, INVERTIBLE),
+        lambda variant: INVERTIBLE if variant.adapters else _not(NO_ADAPTER),
         of_method=_inverse,
         above_language=INVERTIBLE,
     ),
@@ -193,14 +178,14 @@ TABLE: tuple[Assertion, ...] = (
         "1 if the fingerprint of the backbone's weights is not that before training",
         (*TRAINED, *MERGED),
         measures.backbone_changed,
-        _row(Rule("at least", 1.0), EXACT, EXACT, EXACT, EXACT, EXACT),
+        lambda variant: Rule("at least", 1.0) if variant.trains_backbone else EXACT,
     ),
     Assertion(
         "frozen-weights",
         "1 if the fingerprint of the frozen adapters changed in training",
         TRAINED,
         measures.frozen_parts_changed,
-        _row(ALL_TRAINS, ALL_TRAINS, ALL_TRAINS, ALL_TRAINS, EXACT, EXACT),
+        lambda variant: EXACT if variant.keeps_adapters else ALL_TRAINS,
         above_language=EXACT,
     ),
     Assertion(
@@ -231,7 +216,7 @@ TABLE: tuple[Assertion, ...] = (
         "is taken away",
         MERGED,
         measures_merged.change_without_merged_parts,
-        _row(MATTERS, _not("only heads are merged"), MATTERS, MATTERS, MATTERS, MATTERS),
+        lambda variant: MATTERS if variant.trains else _not("only heads are merged"),
     ),
 )
 """Rows in the order they are checked."""
@@ -275,12 +260,11 @@ def as_json(verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
 
 def _rule(assertion: Assertion, evidence: Evidence) -> Rule:
     composition = evidence.model.composition
-    if assertion.name == "intermediate-matters" and composition.variant == "full-ft" and not composition.intermediate:
+    if assertion.name == "intermediate-matters" and composition.trains_backbone and not composition.intermediate:
         return _not("there is no intermediate")
     if assertion.above_language is not None and composition.language is not None:
         return assertion.above_language
-    # A language's adapter is built and trained like any fresh adapter.
-    rule = assertion.rules["adapter" if composition.variant == "language" else composition.variant]
+    rule = assertion.of_variant(composition.spec)
     if rule.kind == "not applicable" or not composition.adapters:
         return rule
     return assertion.of_method(METHODS[composition.adapters[-1].method]) or rule

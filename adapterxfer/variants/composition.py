@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import pairwise
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from adapterxfer.catalog.methods import language_methods
+from adapterxfer.catalog.variants import PARTS, VARIANTS, VariantSpec, composition
 from adapterxfer.errors import VariantError
 
-VariantName = Literal["full-ft", "head-only", "adapter", "sequential", "stack", "fuse", "language"]
-"""``adapter`` is a fresh adapter alone: the baseline of the three adapter variants, and every intermediate adapter.
-``language`` is a language's own adapter, stored without the head it was trained with."""
+VariantName = str
+"""One of `adapterxfer.catalog.variants`. ``adapter`` is a fresh adapter alone: the baseline of the adapter variants,
+and every intermediate adapter. ``language`` is a language's own adapter, stored without the head of its training."""
 
 Role = Literal["language", "intermediate", "target"]
 
@@ -94,21 +95,11 @@ class Composition:
 
     def __post_init__(self) -> None:
         roles = tuple(part.role for part in self.task_adapters)
-        expected: dict[str, bool] = {
-            "full-ft": roles == (),
-            "head-only": roles == (),
-            "adapter": roles == ("target",),
-            "sequential": roles == ("target",) and bool(self.intermediate),
-            "stack": roles == ("intermediate", "target"),
-            "language": roles == ("target",) and self.language is None,
-            "fuse": len(roles) >= 2 and set(roles[:-1]) == {"intermediate"},
-        }
-        if not expected.get(self.variant, False):
+        if not self._is_laid_out(roles):
             raise VariantError(
                 f"variant '{self.variant}' with adapters ({', '.join(roles) or 'none'}) and intermediate "
                 f"'{self.intermediate or 'none'}' is not one that can be built",
-                fix=f"use one of {', '.join(get_args(VariantName))}; stack takes one intermediate, "
-                "fuse with one needs a target",
+                fix="plan the recipe again; a stack takes one intermediate, a fusion with one needs a target",
             )
         if ((self.joint or self.fusion_rank) and not self.fused) or (self.joint and roles[-1] != "target"):
             raise VariantError(
@@ -117,11 +108,12 @@ class Composition:
             )
         if self.fused and len({part.first_layer for part in self.task_adapters}) > 1:
             raise VariantError(
-                "variant 'fuse': its adapters begin in different layers", fix="fuse adapters with the same 'layers'"
+                f"variant '{self.variant}': its adapters begin in different layers",
+                fix="fuse adapters with the same 'layers'",
             )
-        if not self.heads and self.variant not in ("adapter", "language"):
+        if not self.heads and self.variant not in PARTS:
             raise VariantError(f"variant '{self.variant}' has no head", fix="give at least one task")
-        if self.variant == "language" and (method := self.adapters[0].method) not in language_methods():
+        if self.spec.language and (method := self.adapters[0].method) not in language_methods():
             raise VariantError(
                 f"adapter method '{method}' cannot be a language's adapter",
                 fix=f"use {' or '.join(language_methods())}",
@@ -130,6 +122,29 @@ class Composition:
             raise VariantError(
                 f"variant '{self.variant}': names {clash} collide", fix="give each part an id of its own"
             )
+
+    def _is_laid_out(self, roles: tuple[Role, ...]) -> bool:
+        """Whether the adapters of tasks, of these roles, are those of the variant."""
+        if self.variant not in PARTS and self.variant not in VARIANTS:
+            return False
+        spec = self.spec
+        if spec.joins:  # what weights were joined to is a composition of its members' kind
+            return False
+        match spec.layout:
+            case "none":
+                return roles == ()
+            case "one":
+                begun = bool(self.intermediate) or not spec.continues
+                return roles == ("target",) and begun and not (spec.language and self.language)
+            case "two":
+                return roles == ("intermediate", "target")
+            case "mixed":
+                return len(roles) >= 2 and set(roles[:-1]) == {"intermediate"}
+
+    @property
+    def spec(self) -> VariantSpec:
+        """Specification of the variant."""
+        return composition(self.variant)
 
     @property
     def language(self) -> AdapterPart | None:
@@ -144,7 +159,7 @@ class Composition:
     @property
     def fused(self) -> bool:
         """Whether the adapters are mixed by a fusion instead of stacked."""
-        return self.variant == "fuse"
+        return self.spec.fuses
 
     @property
     def fused_from(self) -> int:
@@ -159,21 +174,19 @@ class Composition:
     @property
     def trains_backbone(self) -> bool:
         """Whether the backbone's own weights train."""
-        return self.variant == "full-ft"
+        return self.spec.trains_backbone
 
     @property
     def trainable_prefixes(self) -> tuple[str, ...]:
         """Beginnings of the names of exactly the tensors that train."""
+        target = f"adapters.{TARGET_ID}."
         inside: dict[str, tuple[str, ...]] = {
-            "full-ft": ("backbone.",),
-            "head-only": (),
-            "adapter": (f"adapters.{TARGET_ID}.",),
-            "language": (f"adapters.{TARGET_ID}.",),
-            "sequential": (f"adapters.{TARGET_ID}.",),
-            "stack": (f"adapters.{TARGET_ID}.",),
-            "fuse": ("fusion.", f"adapters.{TARGET_ID}.") if self.joint else ("fusion.",),
+            "backbone": ("backbone.",),
+            "adapter": (target,),
+            "fusion": ("fusion.", target) if self.joint else ("fusion.",),
+            "": (),
         }
-        return (*inside[self.variant], *(f"heads.{head.id}." for head in self.heads))
+        return (*inside[self.spec.trains], *(f"heads.{head.id}." for head in self.heads))
 
     @property
     def tasks(self) -> tuple[str, ...]:

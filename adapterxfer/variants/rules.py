@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from adapterxfer.catalog.methods import MethodSpec
-from adapterxfer.variants.composition import VariantName
+from adapterxfer.catalog.variants import VariantSpec
 from adapterxfer.variants.measures import Evidence
 
 Moment = Literal["built", "trained", "merged"]
@@ -57,7 +57,7 @@ class Assertion:
         says: what is measured, in words.
         when: the moments at which it is measured.
         measure: the number that the rule judges.
-        rules: one rule per variant.
+        of_variant: the rule of a variant.
         of_method: the rule that replaces the variant's for an adapter method, where that applies at all; None for none.
         above_language: the rule that replaces all others where a language's adapter lies below; None for no other.
     """
@@ -66,7 +66,7 @@ class Assertion:
     says: str
     when: tuple[Moment, ...]
     measure: Callable[[Evidence], float]
-    rules: Mapping[VariantName, Rule]
+    of_variant: Callable[[VariantSpec], Rule]
     of_method: Callable[[MethodSpec], Rule | None] = _unchanged
     above_language: Rule | None = None
 

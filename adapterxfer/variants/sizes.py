@@ -19,6 +19,7 @@ from adapterxfer.catalog import Backbone, backbones
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.catalog.methods.spec import adapter_label
+from adapterxfer.catalog.variants import VARIANTS
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.fusion import Fusion
 
@@ -78,8 +79,8 @@ def usual_adapters() -> dict[str, dict[str, Any]]:
     return {adapter_label(adapter): adapter for adapter in adapters}
 
 
-FUSIONS: Mapping[str, int] = {"fuse": 0, "fuse, rank 64": 64}
-"""A fusion as published, and a low-rank one; what is fused stays frozen."""
+FUSION_RANKS = (0, 64)
+"""A fusion as published (full matrices), and a low-rank one; what is fused stays frozen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +142,24 @@ def fusion_count(shape: Shape, rank: int) -> int:
 def rows_of(shape: Shape) -> list[Row]:
     """All variants at one shape; a stack and a fusion hold one more adapter, of the same kind, frozen."""
     total = backbone_count(shape).total
-    rows = [Row(shape.name, "full-ft", total, 0), Row(shape.name, "head-only", 0, total)]
     counts = {label: adapter_count(shape, adapter) for label, adapter in usual_adapters().items()}
+    usual = adapter_label(METHODS[names_of(lambda spec: spec.fuses)[0]].example())
+    one = counts[usual]
+    bare = [spec for spec in VARIANTS.values() if not spec.adapters]
+    rows = [
+        Row(shape.name, spec.name, total if spec.trains_backbone else 0, 0 if spec.trains_backbone else total)
+        for spec in bare
+    ]
     rows += [Row(shape.name, f"adapter {label}", count, total) for label, count in counts.items()]
-    label = adapter_label(METHODS[names_of(lambda spec: spec.fuses)[0]].example())
-    first = counts[label]
-    rows.append(Row(shape.name, f"stack {label}", first, total + first))
-    rows += [Row(shape.name, name, fusion_count(shape, rank), total + 2 * first) for name, rank in FUSIONS.items()]
+    for spec in VARIANTS.values():
+        if spec.layout == "two":
+            rows.append(Row(shape.name, f"{spec.name} {usual}", one, total + one))
+        elif spec.fuses:
+            ranks = {rank: f", rank {rank}" if rank else "" for rank in FUSION_RANKS}
+            rows += [
+                Row(shape.name, spec.name + more, fusion_count(shape, rank), total + 2 * one)
+                for rank, more in ranks.items()
+            ]
     return rows
 
 

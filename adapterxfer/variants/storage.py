@@ -23,6 +23,9 @@ from adapterxfer.variants.model import TransferModel
 
 SCHEMA_VERSION = 1
 WEIGHTS = "model.safetensors"
+MERGED_FROM = "merge"
+"""Key of ``model.json`` that says what was joined; only a merged model has it."""
+
 DESCRIPTION = "model.json"
 
 HeadFactory = Callable[[HeadPart], nn.Module]
@@ -126,7 +129,7 @@ def stored_size(folder: Path) -> dict[str, int]:
     heads = sum(count for name, count in counts.items() if name.startswith("heads."))
     frozen = 0 if stored.composition.trains_backbone else int(stored.backbone["parameters"])
     size = {"total": frozen + sum(counts.values()) - heads}
-    if "merge" not in stored.content:
+    if MERGED_FROM not in stored.content:
         size["trainable"] = int(stored.content["trainable_parameters"]) - heads
     return size
 

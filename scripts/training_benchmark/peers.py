@@ -16,8 +16,9 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.formats.base import Feature
-from adapterxfer.training.building import new_adapter, new_fusion, new_heads
+from adapterxfer.training.building import new_fusion, new_heads
 from adapterxfer.training.settings import TrainSettings
+from adapterxfer.training.starts import new_adapter
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.adapter import AdapterShape
 from adapterxfer.variants.composition import HeadPart

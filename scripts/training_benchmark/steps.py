@@ -12,9 +12,10 @@ from torch import Tensor
 
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.formats.inference import predict_encoded
-from adapterxfer.training.building import build_single, new_adapter, new_fusion, new_heads
+from adapterxfer.training.building import build_single, new_fusion, new_heads
 from adapterxfer.training.loop import train
 from adapterxfer.training.settings import TrainSettings
+from adapterxfer.training.starts import new_adapter
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.adapter import AdapterShape
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart

@@ -25,7 +25,7 @@ METHOD_LIMIT = 2
 ARCHITECTURE_LIMIT = 2
 """Its entry; and the table of pretraining text, whose series may have the same name."""
 
-VARIANT_LIMIT = 21
+VARIANT_LIMIT = 3
 """Its specification, its builder, and one more."""
 
 NAMES: dict[str, tuple[Iterable[str], int]] = {

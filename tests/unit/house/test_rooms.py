@@ -32,7 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "backbones": FACTS | {"pretraining"},
     "formats": {"errors", "data", "metrics"},
     "variants": {"errors", "catalog", "backbones", "formats"},
-    "training": {"errors", "durable", "data", "formats", "metrics", "variants", "backbones"},
+    "training": {"errors", "catalog", "durable", "data", "formats", "metrics", "variants", "backbones"},
     "predict": FACTS | {"data", "formats", "metrics", "variants", "backbones", "store"},
     "report": FACTS | {"store", "metrics", "statistics", "predict", "plan", "recipe", "data"},
     "stages": FACTS

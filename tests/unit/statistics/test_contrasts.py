@@ -18,8 +18,8 @@ def weights(contrast: st.Contrast) -> dict[object, float]:
 def test_arithmetic() -> None:
     a, b, c, d = cells("a", "b", "c", "d")
     assert weights(st.difference(a, b)) == {"a": 1.0, "b": -1.0}
-    assert weights(st.did(a, b, c, d)) == {"a": 1.0, "b": -1.0, "c": -1.0, "d": 1.0}
-    assert weights(st.did(a, b, c, b)) == {"a": 1.0, "c": -1.0}
+    assert weights((a - b) - (c - d)) == {"a": 1.0, "b": -1.0, "c": -1.0, "d": 1.0}
+    assert weights((a - b) - (c - b)) == {"a": 1.0, "c": -1.0}
     assert weights(st.macro([a - b, c - b])) == {"a": 0.5, "b": -1.0, "c": 0.5}
     assert weights(2.0 * a - b * 0.5) == {"a": 2.0, "b": -0.5}
     assert weights(-(a + b)) == {"a": -1.0, "b": -1.0}
@@ -88,3 +88,16 @@ def test_a_constant_gain_in_logits_shrinks_in_points_near_the_ceiling() -> None:
     np.testing.assert_allclose(found.values, [5.0, logit, np.log(40 / 45)], rtol=1e-12)
     assert 1 - np.exp(found.values[2]) == pytest.approx(5 / 45)
     np.testing.assert_allclose(found.replicates.std(axis=0), np.sqrt(found.components.items), rtol=0.06)
+
+
+def test_series_get_their_own_intercepts() -> None:
+    """Two series, each falling by 2 points per decade, far apart in level: the joint line would rise."""
+    sizes, series = [1e8, 1e9, 1e9, 1e10], ["x", "x", "y", "y"]
+    assert np.array(st.slope_weights(sizes, series=series)) @ [10.0, 8.0, 30.0, 28.0] == pytest.approx(-2.0)
+    assert np.array(st.slope_weights(sizes)) @ [10.0, 8.0, 30.0, 28.0] > 0
+    parts = cells("a", "b", "c", "d")
+    rows = np.array([[np.log10(size), series[k] == "x", series[k] == "y"] for k, size in enumerate(sizes)], dtype=float)
+    expected = np.linalg.pinv(rows)[0]
+    assert list(weights(st.slope(parts, sizes, series=series)).values()) == pytest.approx(expected.tolist(), rel=1e-9)
+    with pytest.raises(StatisticsError, match="fewer than two"):
+        st.slope_weights([1e8, 1e9], series=["x", "y"])

@@ -17,7 +17,7 @@ from adapterxfer.statistics.columns import DomainColumns
 from adapterxfer.statistics.design import build_design
 from adapterxfer.statistics.engine import block_scores
 from adapterxfer.statistics.products import CountMatrix, exact_product
-from adapterxfer.statistics.weights import BLOCK, draw, draw_signs, stream
+from adapterxfer.statistics.weights import BLOCK, draw, stream
 
 
 def test_adding_systems_languages_targets_and_seeds_changes_no_bit(make_table, make_gain) -> None:
@@ -72,12 +72,6 @@ def test_weights_have_mean_and_variance_one(kind: str) -> None:
     if kind == "mammen":
         assert abs(((weights - 1.0) ** 3).mean() - 1.0) < 0.02
         assert weights.min() > 0.0
-
-
-def test_signs_are_fair_and_of_the_right_width() -> None:
-    bits = draw_signs(stream(0, "d", 0), clusters=37, replicates=4000)
-    assert bits.shape == (4000, 37)
-    assert abs(bits.mean() - 0.5) < 5 * 0.5 / np.sqrt(bits.size)
 
 
 @pytest.mark.parametrize("kind", ["poisson", "mammen"])

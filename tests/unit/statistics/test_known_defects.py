@@ -51,32 +51,17 @@ def test_deviations_are_centred_before_taking_absolute_values() -> None:
 def test_p_is_never_zero() -> None:
     """deepsig reports r / R, which can be 0 however few resamples were made."""
     assert shift_p(np.full(9, 3.0), 3.0) == 0.1
-    assert st.randomization_test(np.tile([1.0, 1.0], (40, 1)), np.tile([0.0, 1.0], (40, 1)), ACCURACY,
-                                 resamples=99, seed=0) == 0.01  # fmt: skip
 
 
 def test_ties_count_as_extreme() -> None:
     """sacrebleu's and compare-mt's counts treat a tie as evidence for a difference."""
-    same = np.tile([1.0, 2.0], (30, 1))
-    assert st.randomization_test(same, same.copy(), ACCURACY, resamples=99, seed=0) == 1.0
     assert shift_p(np.array([1.0, 1.0, 3.0, -1.0]), 1.0) == (1 + 2) / 5
 
 
-def test_a_real_effect_does_not_get_p_one_and_inputs_stay_untouched() -> None:
-    """testSignificanceNLP counts smaller instead of larger differences, and swaps inside the caller's lists."""
-    rng = np.random.default_rng(2)
-    strong = np.stack([rng.random(60) < 0.9, np.ones(60)], axis=1).astype(float)
-    weak = np.stack([rng.random(60) < 0.4, np.ones(60)], axis=1).astype(float)
-    before = strong.copy(), weak.copy()
-    assert st.randomization_test(strong, weak, ACCURACY, resamples=1999, seed=0) < 0.01
-    np.testing.assert_array_equal(strong, before[0])
-    np.testing.assert_array_equal(weak, before[1])
-
-
 def test_mcnemar_ignores_items_on_which_both_are_wrong() -> None:
-    differences = np.array([1] * 8 + [-1] * 2)
-    padded = np.concatenate([differences, np.zeros(500, dtype=int)])
-    assert st.exact_sign_flip(padded) == st.exact_sign_flip(differences) == st.mcnemar(8, 2)
+    """Only the numbers of items that one of the two gets right enter: the test has no place for the others."""
+    assert st.mcnemar(8, 2).discordant == 10
+    assert st.mcnemar(8, 2).p == pytest.approx(2 * 56 / 1024)
 
 
 def test_adjusted_values_come_back_in_order_and_never_fall() -> None:
@@ -108,15 +93,6 @@ def test_the_seed_is_used_and_nothing_else_is() -> None:
     assert not np.array_equal(first, st.resample(table, question, resamples=50, seed=6).replicates)
 
 
-def test_bca_of_one_contrast_does_not_depend_on_the_others() -> None:
-    """arch centres every statistic's jackknife on the mean over all statistics."""
-    rng = np.random.default_rng(3)
-    table = table_of(a=rng.integers(0, 2, 60), b=(rng.random(60) < 0.9).astype(int))
-    alone = st.resample(table, [cell("a")], resamples=999, seed=0)
-    joint = st.resample(table, [cell("b"), cell("a")], resamples=999, seed=0)
-    assert st.bca_interval(table, joint, 1) == st.bca_interval(table, alone, 0)
-
-
 def test_a_mean_over_parallel_languages_is_not_pooled_as_if_independent() -> None:
     """lm-evaluation-harness adds variances over subtasks: too small when they share their items."""
     right = np.random.default_rng(4).integers(0, 2, 60)
@@ -127,22 +103,6 @@ def test_a_mean_over_parallel_languages_is_not_pooled_as_if_independent() -> Non
     found = st.resample(table, [st.macro(parts), parts[0]], resamples=500, seed=0)
     np.testing.assert_allclose(found.replicates[:, 0], found.replicates[:, 1], rtol=1e-12)
     np.testing.assert_allclose(found.components.items[0], found.components.items[1], rtol=1e-12)
-
-
-def test_the_order_of_runs_gets_stricter_with_more_comparisons() -> None:
-    """deepsig adds (1 - level) / comparisons to the level of almost stochastic order, so that 50 comparisons are laxer
-    than 2: .975, .96, .955, .951 instead of .975, .99, .995, .999."""
-    rng = np.random.default_rng(5)
-    x, y = rng.normal(0.3, 1, 12), rng.normal(0, 1, 12)
-    found = [st.almost_stochastic_order(x, y, comparisons=m, seed=0) for m in (2, 5, 10, 50)]
-    assert [row.level for row in found] == pytest.approx([0.975, 0.99, 0.995, 0.999])
-    assert (np.diff([row.upper for row in found]) > 0).all()
-    assert found[0].violation < found[0].upper
-    assert not found[0].few_runs
-    assert st.almost_stochastic_order(x[:5], y, seed=0).few_runs
-    sure = st.almost_stochastic_order(y + 5.0, y, seed=0)
-    assert (sure.violation, sure.upper) == (0.0, 0.0)
-    assert st.almost_stochastic_order(y, y, seed=0).violation == 0.5
 
 
 def test_power_of_a_paired_comparison_uses_the_pairing() -> None:
@@ -180,14 +140,6 @@ def test_no_direction_is_chosen_after_looking() -> None:
     win_ratio = 1 - (values > 0).mean()
     assert shift_p(values, 1.2) == pytest.approx(2 * win_ratio, rel=0.1)
     assert shift_p(-values, -1.2) == pytest.approx(shift_p(values, 1.2), rel=1e-12)
-    assert st.percentile_p(values) == pytest.approx(2 * win_ratio, rel=0.01)
-
-
-def test_a_tie_is_half_a_win_and_never_a_whole_one() -> None:
-    """compare-mt counts a left win as a tie as well."""
-    forward, back = st.probability_of_improvement([1, 2], [2, 3]), st.probability_of_improvement([2, 3], [1, 2])
-    assert forward.probability + back.probability == 1.0
-    assert forward.probability == 0.125
 
 
 def test_streams_of_seeds_and_blocks_never_meet() -> None:
@@ -202,5 +154,3 @@ def test_streams_of_seeds_and_blocks_never_meet() -> None:
 def test_tiny_p_values_keep_their_digits() -> None:
     """A convolution by FFT ends at 1e-15: 7.6e-15 instead of 1.66e-43."""
     assert st.mcnemar(400, 100).p == pytest.approx(1.65962947521744e-43, rel=1e-12)
-    signs = np.repeat([1, -1], [400, 100])
-    assert st.exact_sign_flip(signs).p == pytest.approx(1.65962947521744e-43, rel=1e-12)

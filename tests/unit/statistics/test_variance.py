@@ -68,7 +68,7 @@ def test_degrees_of_freedom_add_up_over_trained_systems(make_cells) -> None:
             cells.append(st.CellCounts({"name": name}, seed, "t", "en", "t", ids, counts))
     table = st.build_table(cells, {"t": st.ratio_metric("share", (1, 0), (0, 1))})
     a, b, c, d = (st.score(system, "t", "en") for system in table.systems)
-    found = st.resample(table, [st.did(a, b, c, d), a], resamples=2, seed=0).components
+    found = st.resample(table, [(a - b) - (c - d), a], resamples=2, seed=0).components
     assert found.items.tolist() == [0.0, 0.0]
     assert found.total_df == pytest.approx([8.0, 2.0])
     assert found.total == pytest.approx([4 * 100 / 3, 100 / 3])

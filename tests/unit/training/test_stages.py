@@ -125,7 +125,7 @@ def test_fusion_without_a_target_of_its_own(run: Any, world: Path, nli: Path, ba
     model = reload(folder, backbone)
     assert [part.role for part in model.composition.adapters] == ["intermediate", "intermediate"]
     assert verdicts(folder)["fusion-of-copies"]["value"] < 1e-3
-    with pytest.raises(VariantError, match="fuse with one needs a target"):
+    with pytest.raises(VariantError, match="a fusion with one needs a target"):
         run("train_fusion", {"data": world / "qa", "intermediate.nli": nli}, task="qa", format=FORMATS["qa"])
 
 
@@ -172,7 +172,7 @@ def test_merges_of_folders(run: Any, merged: Any, world: Path, nli: Path, backbo
     full = reload(merged([target, nli], kind="arithmetic", weights=[1.0, 0.0]), backbone)
     assert torch.equal(full.own_state()[name], own[name])
     assert not torch.equal(start.own_state()[name], own[name])
-    from adapterxfer.training.building import new_adapter
+    from adapterxfer.training.starts import new_adapter
 
     fresh = new_adapter(backbone, average.adapters["t00"].shape, seed=11)  # type: ignore[arg-type]
     assert torch.equal(start.own_state()[name], fresh.state_dict()["1.up.weight"])

@@ -1,0 +1,96 @@
+"""How the model of a target training begins, one function for each variant: `VariantSpec.builder` names them.
+
+Each takes what there is and returns the backbone to use and the adapters of tasks, bottom first. The adapter of the
+task at hand has the id `TARGET_ID`, that of an intermediate `INTERMEDIATE_ID`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.errors import VariantError
+from adapterxfer.training.seeds import torch_generator
+from adapterxfer.variants.adapter import Adapter, AdapterShape
+from adapterxfer.variants.composition import TARGET_ID
+from adapterxfer.variants.storage import StoredModel, load_adapter, load_backbone_weights
+
+INTERMEDIATE_ID = "i00"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a training begins with.
+
+    Attributes:
+        backbone: frozen and shared.
+        before: the model of the intermediate training; None without one.
+        shape: of the adapter that the recipe asks for; None where the variant has none.
+        seed: of all start values.
+    """
+
+    backbone: LoadedBackbone
+    before: StoredModel | None
+    shape: AdapterShape | None
+    seed: int
+
+
+class Start(NamedTuple):
+    """The backbone, a copy where its weights train, and the adapters of tasks by id."""
+
+    backbone: LoadedBackbone
+    adapters: dict[str, Adapter]
+
+
+def whole_backbone(given: Given) -> Start:
+    """A copy of the backbone, with the weights of the intermediate training where there was one."""
+    backbone, before = given.backbone, given.before
+    return Start(with_own_weights(backbone) if before is None else load_backbone_weights(before, backbone), {})
+
+
+def head_alone(given: Given) -> Start:
+    """The frozen backbone."""
+    return Start(given.backbone, {})
+
+
+def fresh_adapter(given: Given) -> Start:
+    """A fresh adapter alone."""
+    return Start(given.backbone, {TARGET_ID: _fresh(given)})
+
+
+def stacked_adapter(given: Given) -> Start:
+    """The intermediate's adapter, and a fresh one above it."""
+    return Start(given.backbone, {INTERMEDIATE_ID: _before(given), TARGET_ID: _fresh(given)})
+
+
+def continued_adapter(given: Given) -> Start:
+    """The intermediate's adapter, to be trained further.
+
+    Raises:
+        VariantError: it is not of the shape that the recipe asks for.
+    """
+    adapter = _before(given)
+    if adapter.shape != given.shape:
+        assert given.before is not None
+        raise VariantError(
+            f"{given.before.folder}: adapter {adapter.shape}; the recipe asks to continue {given.shape}",
+            fix="use one adapter for both phases of the variant",
+        )
+    return Start(given.backbone, {TARGET_ID: adapter})
+
+
+def new_adapter(backbone: LoadedBackbone, shape: AdapterShape, *, seed: int) -> Adapter:
+    """A fresh adapter; equal seeds give equal start values whatever else the model has."""
+    generator = torch_generator(seed, "adapter")
+    return Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
+
+
+def _fresh(given: Given) -> Adapter:
+    assert given.shape is not None, "a variant with adapters is asked for with one"
+    return new_adapter(given.backbone, given.shape, seed=given.seed)
+
+
+def _before(given: Given) -> Adapter:
+    assert given.before is not None, "only after an intermediate training"
+    return load_adapter(given.before, TARGET_ID, given.backbone)
