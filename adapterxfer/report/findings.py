@@ -29,6 +29,7 @@ from adapterxfer.report.sizes import system_sizes
 from adapterxfer.report.study import Study, build_study, is_parallel
 from adapterxfer.report.summary import summarise
 from adapterxfer.report.verdicts import Verdicts, judge
+from adapterxfer.report.words import level_text
 from adapterxfer.store.keys import SHORT_KEY
 
 
@@ -216,7 +217,7 @@ def margin_text(margin: float | None) -> str:
 
 
 def _method(settings: ReportSettings) -> tuple[str, ...]:
-    level = f"{settings.level:.0%}"
+    level = level_text(settings.level)
     return (
         "A score is the official metric of a target in one language, in points from 0 to 100. A zero-shot score is the "
         "plain mean over the languages without labelled training data; family and tier scores are plain means over "
