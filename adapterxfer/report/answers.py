@@ -178,8 +178,8 @@ class _Writer:
                 weakest = min(numbers, key=lambda number: self.effects[number].low)
                 statements.append(_state(target, self.effects[weakest], f"{text}.", weakest))
         remark = (
-            f"Points above the same training on an untrained twin, zero-shot, {level_text(self.level)} intervals. The verdict "
-            "is that of the weakest one."
+            f"Points above the same training on an untrained twin, zero-shot, {level_text(self.level)} intervals. "
+            "The verdict is that of the weakest one."
         )
         return Answer("Does pretraining matter?", tuple(statements), remark)
 
