@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from adapterxfer.data.conllu import UPOS, read_conllu
+from adapterxfer.catalog.labels import DATES, NER, UPOS
+from adapterxfer.data.conllu import read_conllu
 from adapterxfer.data.examples import Example, TaggingExample
 from adapterxfer.data.files import open_text, plain_name
 from adapterxfer.data.rows import HIDDEN_FROM, read_tsv
@@ -14,8 +15,6 @@ from adapterxfer.errors import DataError
 
 Notes = Counter[str]
 
-NER = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
-DATE = ("B-DATE", "I-DATE")
 NOT_JOINED = "\u200b\u200c\ufe0f"
 """Signs without width that some vocabularies give no token for."""
 
@@ -120,11 +119,11 @@ def _repaired(tags: Sequence[str], notes: Notes) -> tuple[str, ...]:
 def read_masakhaner(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """MasakhaNER 2: a word, one space, a tag. Dates become ``O``: English training data of PAN-X has none."""
     examples = []
-    for example in read_columns(paths, language, notes, _space, (*NER, *DATE)):
+    for example in read_columns(paths, language, notes, _space, (*NER, *DATES)):
         assert isinstance(example, TaggingExample)
-        dates = sum(tag in DATE for tag in example.tags)
+        dates = sum(tag in DATES for tag in example.tags)
         notes["tags of dates made O"] += dates
-        tags = _repaired(["O" if tag in DATE else tag for tag in example.tags], notes)
+        tags = _repaired(["O" if tag in DATES else tag for tag in example.tags], notes)
         examples.append(TaggingExample(example.example_id, example.cluster_id, language, example.words, tags))
     return list(examples)
 

@@ -12,6 +12,7 @@ from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
 from adapterxfer.report.answers import write_answers
 from adapterxfer.report.cautions import find_cautions
 from adapterxfer.report.cells import Cell, resource_key
+from adapterxfer.report.clusters import domains, grouping
 from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.effects import Answered, answer, answer_questions, repeat_verdicts, rows_of
@@ -26,7 +27,7 @@ from adapterxfer.report.scores import scores
 from adapterxfer.report.selection import Selector
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.sizes import system_sizes
-from adapterxfer.report.study import Study, build_study, is_parallel
+from adapterxfer.report.study import Study, build_study
 from adapterxfer.report.summary import summarise
 from adapterxfer.report.verdicts import Verdicts, judge
 from adapterxfer.report.words import level_text
@@ -253,7 +254,8 @@ def _target_facts(results: Results, name: str) -> TargetFacts:
         languages=frame.languages,
         examples=len(frame.language),
         clusters=len(np.unique(frame.cluster)),
-        parallel=is_parallel(frame),
+        parallel=len(domains(frame)) < len(frame.languages),
+        grouping=grouping(frame),
         gold_fingerprint=data.gold_fingerprint,
     )
 

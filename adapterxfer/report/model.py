@@ -216,6 +216,7 @@ class TargetFacts:
     examples: int
     clusters: int
     parallel: bool
+    grouping: str
     gold_fingerprint: str
 
 

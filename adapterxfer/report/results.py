@@ -19,6 +19,7 @@ from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell, Language
+from adapterxfer.report.clusters import judged
 from adapterxfer.report.languages import describe_languages
 from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, gold_difference, read_counts, read_frame
 from adapterxfer.store.keys import SHORT_KEY
@@ -258,7 +259,8 @@ class Results:
                 f"target '{name}': no predictions in these results", fix=f"targets with predictions: {have}"
             )
         first = self._files[cells[0].predict]
-        frame = read_frame(self.folders[cells[0].predict])
+        folder = self.folders[cells[0].predict]
+        frame = judged(folder, read_frame(folder))
         return TargetResults(
             target=name,
             metric=metric_of(first),

@@ -10,8 +10,8 @@ import numpy as np
 
 from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation, tasks
 from adapterxfer.report.cells import FULL, NONE, RESOURCE_ORDER, Cell, Language, resource_key, variant_key
+from adapterxfer.report.clusters import domain_names
 from adapterxfer.report.model import GroupKind
-from adapterxfer.report.reading import Frame
 from adapterxfer.report.results import Results, TargetResults
 from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table
 
@@ -221,17 +221,6 @@ def language_groups(codes: tuple[str, ...], languages: Mapping[str, Language], s
         yield Group("language", code, (code,))
 
 
-def is_parallel(frame: Frame) -> bool:
-    """Whether languages share clusters, so that they have to be resampled together."""
-    seen: set[str] = set()
-    for index in range(len(frame.languages)):
-        own = set(frame.cluster[frame.language == index].tolist())
-        if seen & own:
-            return True
-        seen |= own
-    return False
-
-
 def tiers_to_compare(names: tuple[str, ...]) -> tuple[str, str] | None:
     """The richest and the poorest tier, if there are two."""
     known = [name for name in names if name in RESOURCE_ORDER]
@@ -271,9 +260,8 @@ def _system(cell: Cell, arm: str) -> System:
 
 
 def _counts(data: TargetResults, target: str, cells: list[Cell], system: System) -> Iterator[CellCounts]:
-    parallel = is_parallel(data.frame)
     # Other evaluations answer the same test items, so these are drawn together; development items are others.
-    domain = data.target if is_development(data.target) else base_target(data.target)
+    names = domain_names(data.frame, data.target if is_development(data.target) else base_target(data.target))
     runs = {cell.predict: cell.seed for cell in cells}
     # A rule, or one file for several seeds: nothing was trained, so nothing varies between runs.
     fixed = bool(cells[0].control) or (len(runs) == 1 and len(cells) > 1)
@@ -289,7 +277,7 @@ def _counts(data: TargetResults, target: str, cells: list[Cell], system: System)
                 seed=None if fixed and len(runs) == 1 else seed,
                 target=target,
                 language=language,
-                domain=domain if parallel else f"{domain}/{language}",
+                domain=names[language],
                 cluster_ids=np.asarray(data.frame.cluster[rows], dtype=np.str_),
                 counts=data.counts[predict][rows],
                 run_group=run_group,

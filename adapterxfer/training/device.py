@@ -1,58 +1,93 @@
-"""Device and precision of this process, through accelerate."""
+"""Device, precision and fellow processes of this process; the processes are those that accelerate has found."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate import PartialState
+from accelerate.utils import gather, reduce
+from torch import Tensor
 
 from adapterxfer.errors import StageError
 
-_accelerators: dict[tuple[str, str], Accelerator] = {}
+
+@dataclass(frozen=True, slots=True)
+class DeviceContext:
+    """Where and how this process computes.
+
+    Attributes:
+        device: of models and batches.
+        dtype: ``fp32``, or ``bf16`` for products in bf16 above weights in fp32.
+        process_index: number of this process among those that share a training, from 0.
+        num_processes: how many share it.
+    """
+
+    device: torch.device
+    dtype: str
+    process_index: int
+    num_processes: int
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Forward passes and losses run inside of it."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self.dtype == "bf16" else nullcontext()
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """The sum over all processes; all have to call it."""
+        total: Tensor = reduce(tensor, "sum")
+        return total
+
+    def gather(self, tensor: Tensor) -> Tensor:
+        """Tensors of all processes, joined along the first axis; all have to call it."""
+        joined: Tensor = gather(tensor)
+        return joined
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        PartialState().wait_for_everyone()
 
 
-def accelerator_for(dtype: str, device: str = "cpu") -> Accelerator:
-    """The accelerator for a precision (``fp32`` or ``bf16``) on a device.
-
-    A process that trains models in both precisions needs two, which accelerate only allows after forgetting its state.
+def device_context(dtype: str, device: str = "cpu") -> DeviceContext:
+    """The context of a precision (``fp32`` or ``bf16``) on a device.
 
     Args:
         device: ``cpu``, ``auto`` (whatever accelerate finds), ``cuda`` (its choice among the GPUs), or one by number.
 
     Raises:
-        StageError: no device has that name, or this machine has no such GPU.
+        StageError: no device has that name, this machine has no such GPU, or it does not compute in bf16.
     """
-    key = (dtype, device)
-    if key not in _accelerators:
-        if device not in ("cpu", "auto"):
-            _choose(device)
-        AcceleratorState._reset_state(reset_partial_state=True)
-        _accelerators.clear()
-        precision = "bf16" if dtype == "bf16" else "no"
-        _accelerators[key] = Accelerator(cpu=device == "cpu", mixed_precision=precision)
-    return _accelerators[key]
+    if device not in ("cpu", "auto"):
+        _choose(device)
+    state = PartialState(cpu=device == "cpu")
+    # One state for the whole process: alone, it may have been made for another device than the one asked for now.
+    alone = torch.device("cpu") if device == "cpu" else state.default_device
+    chosen = state.device if state.num_processes > 1 else alone
+    if dtype == "bf16" and chosen.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise StageError("this GPU does not compute in bf16", fix="set dtype: fp32")
+    return DeviceContext(chosen, dtype, state.process_index, state.num_processes)
 
 
 def device_for(device: str) -> torch.device:
     """Where a training with this setting computes, for whatever else does in its place.
 
     Raises:
-        StageError: as in `accelerator_for`.
+        StageError: as in `device_context`.
     """
-    return torch.device("cpu") if device == "cpu" else accelerator_for("fp32", device).device
+    return torch.device("cpu") if device == "cpu" else device_context("fp32", device).device
 
 
 def _choose(device: str) -> None:
     """Make one of several GPUs the current one, which accelerate then takes."""
     try:
-        wanted = torch.device(device)
+        named = torch.device(device)
     except RuntimeError:
         raise StageError(f"device '{device}' is not known", fix="--device cpu, auto, cuda or cuda:1") from None
     there = torch.cuda.device_count()
-    if wanted.type == "cuda" and (wanted.index or 0) >= there:
+    if named.type == "cuda" and (named.index or 0) >= there:
         raise StageError(f"device '{device}': this machine has {there} GPUs", fix="--device cpu, or auto")
-    if wanted.type == "cuda" and wanted.index is not None:
-        torch.cuda.set_device(wanted)
+    if named.type == "cuda" and named.index is not None:
+        torch.cuda.set_device(named)
 
 
 def use_one_thread() -> None:

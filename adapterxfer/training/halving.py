@@ -11,11 +11,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import torch
-from accelerate import Accelerator
 
 from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature
 from adapterxfer.formats.memory import out_of_memory
+from adapterxfer.training.device import DeviceContext
 from adapterxfer.training.seeds import DropoutStream
 from adapterxfer.training.tasks import TrainTask
 
@@ -26,7 +26,7 @@ class Halving(ABC, Generic[Found]):
     """Cuts a batch, computes its parts, and cuts it smaller where they do not fit.
 
     Args:
-        accelerator: device of the model.
+        context: device of the model.
         token_budget: rows times width of one part.
         dropout: random state that a repeated batch starts from again.
         log: told when memory ran out.
@@ -39,7 +39,7 @@ class Halving(ABC, Generic[Found]):
 
     def __init__(
         self,
-        accelerator: Accelerator,
+        context: DeviceContext,
         *,
         token_budget: int,
         dropout: DropoutStream,
@@ -47,8 +47,8 @@ class Halving(ABC, Generic[Found]):
         least: int = 1,
     ) -> None:
         self._dropout, self._log, self._least = dropout, log, least
-        self._accelerator = accelerator
-        self._on_cpu = accelerator.device.type == "cpu"
+        self._context = context
+        self._on_cpu = context.device.type == "cpu"
         self.token_budget = token_budget
         self.halvings: list[dict[str, int]] = []
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.formats.inference import Forward
 from adapterxfer.training.bottom import Bottom
-from adapterxfer.training.device import accelerator_for
+from adapterxfer.training.device import device_context
 from adapterxfer.training.meter import DivergedError, Log, Meter
 from adapterxfer.training.micro import Accumulator
 from adapterxfer.training.mixing import plan_steps
@@ -111,7 +111,7 @@ def train(
         seed: of the order of features, the choice of tasks, and dropout.
         log: takes ``{step, steps, loss, learning_rate}`` every `meter.LOG_EVERY` steps and dev scores.
         sampling: how the task of a step is chosen where there are several; see `batches.task_weights`.
-        device: as in `accelerator_for`.
+        device: as in `device_context`.
         token_budget: rows times width of one forward pass.
         checkpoints: where to save and go on; None for a training that cannot be interrupted.
         sharding: ``fsdp`` for weights in shards where there are several processes; see `sharding`.
@@ -122,13 +122,13 @@ def train(
         StageError: a single example does not fit into memory, a task cannot be trained by several processes, or the
             variant not in shards.
     """
-    accelerator = accelerator_for(settings.dtype, device)
+    context = device_context(settings.dtype, device)
     if sharding == FSDP:
         check_shardable(model, settings)
-    processes = Processes(accelerator, shards=sharding == FSDP and accelerator.num_processes > 1)
+    processes = Processes(context, shards=sharding == FSDP and context.num_processes > 1)
     processes.check(tasks)
     whole = model
-    model = sharded(model.to("cpu"), accelerator) if processes.shards else model.to(accelerator.device)
+    model = sharded(model.to("cpu"), context) if processes.shards else model.to(context.device)
     model.train()
     log = processes.only_first(log)
     plan = plan_steps(tasks, settings, sampling)
@@ -148,10 +148,10 @@ def train(
     meter = Meter(steps, record, settings)
     streams = Streams(tasks, settings, plan, seed=seed)
     began = time.perf_counter()
-    dropout = DropoutStream(derive_seed(seed, "dropout", *processes.rank_purpose), accelerator.device)
+    dropout = DropoutStream(derive_seed(seed, "dropout", *processes.rank_purpose), context.device)
     with dropout, _options(model, settings) as forward:
         accumulator = Accumulator(
-            model, forward, accelerator, token_budget=token_budget, dropout=dropout, log=log, processes=processes,
+            model, forward, context, token_budget=token_budget, dropout=dropout, log=log, processes=processes,
             bottom=Bottom(model, tasks, dtype=settings.dtype) if settings.cache_bottom else None,
         )  # fmt: skip
         progress = Progress(named, optimiser, best or mean, meter, streams, dropout, accumulator, history)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from adapterxfer.errors import StageError
@@ -18,6 +17,7 @@ from adapterxfer.formats.base import Feature
 from adapterxfer.formats.inference import Forward
 from adapterxfer.training.batches import micro_batches
 from adapterxfer.training.bottom import Bottom
+from adapterxfer.training.device import DeviceContext
 from adapterxfer.training.halving import Halving
 from adapterxfer.training.seeds import DropoutStream
 from adapterxfer.training.tasks import TrainTask
@@ -47,9 +47,9 @@ class Accumulator(Halving[Sums]):
     """Adds up gradients.
 
     Args:
-        model: on the accelerator's device, in training mode.
+        model: on the context's device, in training mode.
         forward: what computes its hidden states: the model, or a compiled form of it.
-        accelerator: precision, device and, with several processes, this one's share.
+        context: precision, device and, with several processes, this one's share.
         token_budget: rows times width of one part.
         dropout: random state that a repeated batch starts from again.
         log: told when memory ran out.
@@ -61,7 +61,7 @@ class Accumulator(Halving[Sums]):
         self,
         model: TransferModel,
         forward: Forward,
-        accelerator: Accelerator,
+        context: DeviceContext,
         *,
         token_budget: int,
         dropout: DropoutStream,
@@ -69,7 +69,7 @@ class Accumulator(Halving[Sums]):
         processes: Processes,
         bottom: Bottom | None = None,
     ) -> None:
-        super().__init__(accelerator, token_budget=token_budget, dropout=dropout, log=log)
+        super().__init__(context, token_budget=token_budget, dropout=dropout, log=log)
         self._model, self._forward, self._bottom = model, forward, bottom
         self._processes = processes
 
@@ -89,20 +89,20 @@ class Accumulator(Halving[Sums]):
     def _sums(self, task: TrainTask, parts: Sequence[Sequence[Feature]]) -> Sums:
         head = self._model.head(task.name)
         units = tokens = padded = 0
-        total = torch.zeros((), device=self._accelerator.device)
+        total = torch.zeros((), device=self._context.device)
         for part in parts:
             batch = task.format.collate(part, pad_id=task.pad_id)
             tokens += int(batch.attention_mask.sum())
             padded += batch.attention_mask.numel()
             if not self._on_cpu:
-                batch = batch.to(self._accelerator.device)
-            with self._accelerator.autocast():
+                batch = batch.to(self._context.device)
+            with self._context.autocast():
                 if self._bottom is None:
                     hidden = self._forward(batch.input_ids, batch.attention_mask, batch.reads)
                 else:
                     hidden = self._bottom.hidden(task, part, batch)
                 loss = task.format.loss(head(hidden, batch), batch)
-            self._accelerator.backward(loss.total)
+            loss.total.backward()
             units += loss.units
             total = total + loss.total.detach()
         for _ in range(self._processes.most(len(parts)) - len(parts)):
@@ -111,11 +111,11 @@ class Accumulator(Halving[Sums]):
 
     def _run_for_nothing(self, task: TrainTask, head: torch.nn.Module) -> None:
         """Take part in gathering weights and adding up gradients, and add nothing."""
-        batch = task.format.collate([task.features[0]], pad_id=task.pad_id).to(self._accelerator.device)
-        with self._accelerator.autocast():
+        batch = task.format.collate([task.features[0]], pad_id=task.pad_id).to(self._context.device)
+        with self._context.autocast():
             hidden = self._forward(batch.input_ids, batch.attention_mask, batch.reads)
             loss = task.format.loss(head(hidden, batch), batch)
-        self._accelerator.backward(loss.total * 0.0)
+        (loss.total * 0.0).backward()
 
     def _forget_gradients(self) -> None:
         for parameter in self._model.parameters():

@@ -11,31 +11,30 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from accelerate.utils import gather
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
 from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature
+from adapterxfer.training.device import DeviceContext
 from adapterxfer.training.meter import Log
 from adapterxfer.training.micro import Sums
 from adapterxfer.training.tasks import TrainTask
 
 
 class Processes:
-    """One process among those of a training; alone, every method does nothing.
+    """What this process exchanges with the others that share a training; nothing, where it is alone.
 
     Args:
-        accelerator: knows the others.
+        context: knows the others.
         shards: whether each holds a part of the weights only, so that all must run the model equally often.
     """
 
-    def __init__(self, accelerator: Accelerator, *, shards: bool = False) -> None:
-        self._accelerator = accelerator
+    def __init__(self, context: DeviceContext, *, shards: bool = False) -> None:
+        self._context = context
         self.shards = shards
-        self._count = int(accelerator.num_processes)
-        self._rank = int(accelerator.process_index)
+        self._count = int(context.num_processes)
+        self._rank = int(context.process_index)
 
     @property
     def first(self) -> bool:
@@ -51,8 +50,7 @@ class Processes:
         """The largest of all processes' numbers, where they hold shards; otherwise the own one."""
         if not self.shards:
             return number
-        numbers: Any = gather(torch.tensor([number], device=self._accelerator.device))
-        return int(numbers.max())
+        return int(self._context.gather(torch.tensor([number], device=self._context.device)).max())
 
     @property
     def rank_purpose(self) -> tuple[str, ...]:
@@ -110,7 +108,7 @@ class Processes:
         """Whether any process is asked to stop, and whether the first finds a checkpoint due."""
         if self._count == 1:
             return stopping, due
-        flags = torch.tensor([float(stopping), float(due and self.first)], device=self._accelerator.device)
+        flags = torch.tensor([float(stopping), float(due and self.first)], device=self._context.device)
         any_stopping, first_due = self._sum(flags).tolist()
         return any_stopping > 0, first_due > 0
 
@@ -120,15 +118,15 @@ class Processes:
             return {}
         found: dict[str, Tensor] = {}
         for name in sorted(tensors):
-            tensor = tensors[name].to(self._accelerator.device)
-            parts: Any = gather(tensor[None])
-            found |= {f"{name}@{rank}": part.cpu() for rank, part in enumerate(parts)}
+            tensor = tensors[name].to(self._context.device)
+            rows = self._context.gather(tensor[None])
+            found |= {f"{name}@{rank}": row.cpu() for rank, row in enumerate(rows)}
         return found
 
     def wait(self) -> None:
         """Until all are here."""
         if self._count > 1:
-            self._accelerator.wait_for_everyone()
+            self._context.wait()
 
     def own(self, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Own tensors of what `gather` gave, or those of the process that was alone."""
@@ -137,8 +135,7 @@ class Processes:
         return mine or {name: tensor for name, tensor in tensors.items() if "@" not in name}
 
     def _sum(self, tensor: Tensor) -> Tensor:
-        total: Tensor = self._accelerator.reduce(tensor, "sum")
-        return total
+        return self._context.sum(tensor)
 
 
 def _silent(line: Mapping[str, Any]) -> None:

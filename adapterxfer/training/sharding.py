@@ -16,13 +16,13 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor, distribute_tensor
 
 from adapterxfer.errors import StageError
+from adapterxfer.training.device import DeviceContext
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.variants.encoder import run_as_units
 from adapterxfer.variants.model import TransferModel
@@ -46,12 +46,12 @@ def check_shardable(model: TransferModel, settings: TrainSettings) -> None:
         raise StageError("sharding: fsdp with compile: true is not supported", fix="leave one of them out")
 
 
-def sharded(model: TransferModel, accelerator: Accelerator) -> TransferModel:
+def sharded(model: TransferModel, context: DeviceContext) -> TransferModel:
     """A model that computes what ``model`` computes, on shards of its weights; ``model`` keeps whole copies.
 
     Args:
         model: on the CPU; all processes have the same weights.
-        accelerator: its processes hold the shards, on its device.
+        context: its processes hold the shards, on its device.
     """
     own: dict[int, Any] = {id(p): nn.Parameter(p.detach(), p.requires_grad) for p in model.parameters()}
     backbone = copy.deepcopy(model.loaded.model, {**own, **{id(b): b for b in model.loaded.model.buffers()}})
@@ -60,11 +60,11 @@ def sharded(model: TransferModel, accelerator: Accelerator) -> TransferModel:
         model.composition,
         adapters={},
         fusion=None,
-        heads={name: copy.deepcopy(head).to(accelerator.device) for name, head in model.heads.items()},
+        heads={name: copy.deepcopy(head).to(context.device) for name, head in model.heads.items()},
     )
     if model.loaded.architecture.own_encoder:
         run_as_units(made.backbone)
-    mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
+    mesh = init_device_mesh(context.device.type, (context.num_processes,))
     for layer in made.backbone.get_submodule(model.loaded.architecture.layers):
         fully_shard(layer, mesh=mesh)
     fully_shard(made, mesh=mesh, ignored_params=set(made.heads.parameters()))

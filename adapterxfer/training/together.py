@@ -21,7 +21,7 @@ from torch import Tensor
 
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import StageError
-from adapterxfer.training.device import accelerator_for
+from adapterxfer.training.device import device_context
 from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, check_finite
 from adapterxfer.training.meter import DivergedError, Log, Meter
 from adapterxfer.training.mixing import plan_steps
@@ -58,7 +58,7 @@ def train_together(
         task: each model has a head for it.
         settings: see `TrainSettings`; ``batch_size`` is that of each seed.
         log: takes ``{seed, step, steps, loss, learning_rate}``.
-        device: as in `accelerator_for`.
+        device: as in `device_context`.
         token_budget: rows times width of one forward pass, all seeds together; None for what is fast on the device.
         checkpoints: where to save and go on; one series for the group.
 
@@ -71,15 +71,15 @@ def train_together(
         StageError: one example of each seed does not fit into memory, or settings or processes that cannot be combined.
         VariantError: models that cannot be trained together.
     """
-    accelerator = accelerator_for(settings.dtype, device)
-    processes = Processes(accelerator)
+    context = device_context(settings.dtype, device)
+    processes = Processes(context)
     _check(settings, processes)
     seeds, own = list(models), list(models.values())
     check_alike(own)
     for model in own:
-        model.to(accelerator.device).train()
+        model.to(context.device).train()
         model.recompute = settings.gradient_checkpointing
-    budget = token_budget or (CPU_TOKENS if accelerator.device.type == "cpu" else TOKEN_BUDGET)
+    budget = token_budget or (CPU_TOKENS if context.device.type == "cpu" else TOKEN_BUDGET)
     plan = plan_steps([task], settings, None)
     steps, table = plan.steps, SeedTable(own, settings)
     best = _Best(models) if settings.selection in BY_SCORE else None
@@ -94,8 +94,8 @@ def train_together(
     meters = _Meters(seeds, steps, record, settings)
     streams = _Streams({seed: Streams([task], settings, plan, seed=seed) for seed in seeds})
     began = time.perf_counter()
-    with DropoutStream(derive_seed(seeds[0], "dropout", *map(str, seeds)), accelerator.device) as dropout:
-        accumulator = TogetherAccumulator(own, table, accelerator, token_budget=budget, dropout=dropout, log=log)
+    with DropoutStream(derive_seed(seeds[0], "dropout", *map(str, seeds)), context.device) as dropout:
+        accumulator = TogetherAccumulator(own, table, context, token_budget=budget, dropout=dropout, log=log)
         progress = Progress(
             table.trainable(), table.optimiser, best or mean, meters, streams, dropout, accumulator, history
         )

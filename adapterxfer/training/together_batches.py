@@ -11,12 +11,12 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 from torch.nn import functional
 
 from adapterxfer.formats.base import Batch, Feature
 from adapterxfer.formats.reads import Reads
+from adapterxfer.training.device import DeviceContext
 from adapterxfer.training.halving import Halving
 from adapterxfer.training.micro import Sums
 from adapterxfer.training.seed_table import SeedTable
@@ -78,9 +78,9 @@ class TogetherAccumulator(Halving[list[Sums]]):
     """Adds up the gradients of all seeds.
 
     Args:
-        models: one of each seed, on the accelerator's device, in training mode.
+        models: one of each seed, on the context's device, in training mode.
         table: their weights.
-        accelerator: precision and device; one process.
+        context: precision and device; one process.
         token_budget: rows times width of one part, all seeds together.
         dropout: one stream for all: every row has masks of its own.
         log: told when memory ran out.
@@ -90,13 +90,13 @@ class TogetherAccumulator(Halving[list[Sums]]):
         self,
         models: Sequence[TransferModel],
         table: SeedTable,
-        accelerator: Accelerator,
+        context: DeviceContext,
         *,
         token_budget: int,
         dropout: DropoutStream,
         log: Callable[[Mapping[str, Any]], None],
     ) -> None:
-        super().__init__(accelerator, token_budget=token_budget, dropout=dropout, log=log, least=len(models))
+        super().__init__(context, token_budget=token_budget, dropout=dropout, log=log, least=len(models))
         self._models, self._table = models, table
         self._together = Together(models, table.leaves)
 
@@ -133,13 +133,13 @@ class TogetherAccumulator(Halving[list[Sums]]):
             task.format.collate(part[begin : begin + own], pad_id=task.pad_id) for begin in range(0, len(part), own)
         ]
         joint = join(batches, pad_id=task.pad_id)
-        tokens = [int(batch.attention_mask.sum()) for batch in batches]  # before an accelerator has them
-        width, device = joint.input_ids.shape[1], self._accelerator.device
+        tokens = [int(batch.attention_mask.sum()) for batch in batches]  # before an context has them
+        width, device = joint.input_ids.shape[1], self._context.device
         reads = joint.reads
         if not self._on_cpu:
             batches = [batch.to(device) for batch in batches]
             reads = None if reads is None else reads.to(device)
-        with self._accelerator.autocast():
+        with self._context.autocast():
             hidden = self._together.forward(
                 joint.input_ids.to(device),
                 joint.attention_mask.to(device),
@@ -152,7 +152,7 @@ class TogetherAccumulator(Halving[list[Sums]]):
                 outputs = model.head(task.name)(states[:, : batch.input_ids.shape[1]], batch)
                 losses.append(task.format.loss(outputs, batch))
             everything = torch.stack([loss.total for loss in losses])
-        self._accelerator.backward(everything.sum())
+        everything.sum().backward()
         totals = everything.detach().unbind()
         return [
             Sums(total, loss.units, count, rows * width)

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, with_own_weights
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import StageStopped
-from adapterxfer.training.device import accelerator_for, use_one_thread
+from adapterxfer.training.device import device_context, use_one_thread
 
 State = dict[str, torch.Tensor]
 
@@ -36,8 +36,8 @@ class Process:
         self.world, self.folder = Path(world), Path(out)
         self.folder.mkdir(exist_ok=True)
         self.small: LoadedBackbone = load_backbone({"name": "backbone", "kind": "folder"}, self.world / "backbone")
-        accelerator = accelerator_for("fp32")
-        self.rank, self.count = accelerator.process_index, accelerator.num_processes
+        context = device_context("fp32")
+        self.rank, self.count = context.process_index, context.num_processes
         self.noisy = with_own_weights(self.small)
         self.noisy.model.config.hidden_dropout_prob = 0.2
         self._asked = 0
