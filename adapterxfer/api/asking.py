@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.api.earlier import earlier_looks
 from adapterxfer.api.running import DEFAULT_STORE, as_recipe
 from adapterxfer.errors import DataError, Problem, RecipeError
 from adapterxfer.plan import Plan, build_plan
@@ -43,6 +45,7 @@ def report(
 
     plan, results, chosen = _finished(recipe, store, only, settings)
     assert plan.report is not None
+    chosen = replace(chosen, earlier_looks=earlier_looks(Store(store), plan))
     completed = Store(store).completed()
     pretraining, mixed = {}, {}
     for role, key in plan.report.inputs.items():

@@ -16,7 +16,9 @@ from adapterxfer.report.clusters import domains, grouping
 from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.effects import Answered, answer, answer_questions, repeat_verdicts, rows_of
-from adapterxfer.report.model import Effect, Findings, Score, TargetFacts
+from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
+from adapterxfer.report.looks import look_settings, undeclared
+from adapterxfer.report.model import Caution, Effect, Findings, Score, TargetFacts
 from adapterxfer.report.overview import ranks
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
 from adapterxfer.report.results import Results
@@ -28,6 +30,7 @@ from adapterxfer.report.sizes import system_sizes
 from adapterxfer.report.study import Study, build_study
 from adapterxfer.report.summary import summarise
 from adapterxfer.report.verdicts import Verdicts, judge
+from adapterxfer.report.words import level_text
 from adapterxfer.store.keys import SHORT_KEY
 
 
@@ -47,14 +50,17 @@ def find(
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    study = build_study(results) if results.cells else None
+    judgements = judge_looks(results, settings, defaults=True)
+    study, judged, answered = None, Verdicts(), Answered()
     score_rows: list[Score] = []
-    judged, answered = Verdicts(), Answered()
-    if study is not None:
-        judged = judge(study, settings.hypotheses, settings)
-        answered = answer(study, settings, judged)
+    declared, look = settings, None
+    effects = default_effects(declared, judgements)
+    if judgements:
+        last = judgements[-1]
+        study, answered = last.study, last.answered
+        judged = replace(last.verdicts, tests=declared_tests(declared, judgements))
+        results, settings, look = last.judging.results, last.judging.settings, last.judging.look
         score_rows = list(scores(study))
-    effects = answered.effects
     libraries = library_versions({cell.predict: results.folders[cell.predict] for cell in results.cells})
     shipped = world_diagnostics() if settings.synthetic else {}
     facts = backbone_facts(results.cells, {**shipped, **settings.diagnostics, **(pretraining or {})})
@@ -68,17 +74,20 @@ def find(
         answers=write_answers(study, effects, score_rows, settings.level) if study else (),
         effects=effects,
         scores=tuple(score_rows),
-        cautions=find_cautions(
-            study,
-            effects,
-            score_rows,
-            facts,
-            libraries,
-            missing,
-            tests=(*judged.tests, *answered.ladders),
-            resamples=settings.resamples,
-            level=settings.level,
-            sampling=sampling,
+        cautions=(
+            *_looks(declared, results),
+            *find_cautions(
+                study,
+                effects,
+                score_rows,
+                facts,
+                libraries,
+                missing,
+                tests=(*judged.tests, *answered.ladders),
+                resamples=settings.resamples,
+                level=settings.level,
+                sampling=sampling,
+            ),
         )
         if study
         else (),
@@ -95,6 +104,7 @@ def find(
             "seed": settings.seed,
             "level": settings.level,
             **({} if settings.margin is None else {"margin": settings.margin}),
+            **look_settings(declared, look),
         },
         planned=len(results.cells) + len(results.missing),
         finished=len(results.cells),
@@ -119,7 +129,14 @@ def verdicts(results: Results, settings: ReportSettings) -> tuple[Judged, ...]:
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    return judge(build_study(results), settings.hypotheses, settings).tests if results.cells else ()
+    return declared_tests(settings, judge_looks(results, settings, defaults=False))
+
+
+def _looks(settings: ReportSettings, results: Results) -> tuple[Caution, ...]:
+    """Whether this is one more look at a study that did not declare it."""
+    seeds = {cell.seed for cell in results.cells if not cell.is_control}
+    caution = undeclared(settings, len(seeds))
+    return () if caution is None else (caution,)
 
 
 def spending(results: Results, settings: ReportSettings) -> tuple[Spending, ...]:
@@ -201,7 +218,7 @@ def margin_text(margin: float | None) -> str:
 
 
 def _method(settings: ReportSettings) -> tuple[str, ...]:
-    level = f"{settings.level:.0%}"
+    level = level_text(settings.level)
     return (
         "A score is the official metric of a target in one language, in points from 0 to 100. A zero-shot score is the "
         "plain mean over the languages without labelled training data; family and tier scores are plain means over "

@@ -9,6 +9,7 @@ from adapterxfer.report.cells import parameter_text, resource_key
 from adapterxfer.report.model import Effect, Findings, Score
 from adapterxfer.report.table_shape import Column, Table, Value
 from adapterxfer.report.tables_oracle import oracle_table
+from adapterxfer.report.words import level_text
 
 
 def build_tables(findings: Findings) -> tuple[Table, ...]:
@@ -134,7 +135,7 @@ def _effect_table(
     shown = [
         (label, get) for label, get in axes if len({get(e) for e in effects}) > 1 or (label == "variant" and effects)
     ]
-    level = f"{findings.settings['level']:.0%}"
+    level = level_text(findings.settings["level"])
     columns = (
         *(Column(label) for label, _ in shown),
         Column("difference", "signed"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import Findings
 from adapterxfer.report.table_shape import Column, Table, Value
+from adapterxfer.report.words import level_text
 
 
 def declared_tables(findings: Findings) -> tuple[Table, ...]:
@@ -29,7 +30,7 @@ def hypotheses(findings: Findings) -> Table:
         Column("claim"),
         Column("verdict"),
         Column("estimate", "nats"),
-        Column(f"{findings.settings['level']:.0%} interval", "interval"),
+        Column(f"{level_text(findings.settings['level'])} interval", "interval"),
         Column("p adjusted", "p"),
         Column("adjusted by"),
         Column("scope"),
@@ -117,7 +118,7 @@ def ladders(findings: Findings) -> Table:
         Column("question"),
         Column("scope"),
         Column("estimate", "nats"),
-        Column(f"{findings.settings['level']:.0%} interval", "interval"),
+        Column(f"{level_text(findings.settings['level'])} interval", "interval"),
         Column("standard error", "nats"),
         Column("df", "df"),
         Column("p", "p"),

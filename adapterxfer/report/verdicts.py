@@ -60,7 +60,7 @@ def judge_claims(
     evidence: dict[int, Evidence] = {}
     rows: list[Spending] = []
     for batch in _batches([claim for claim in asked if claim.contrast is not None]):
-        columns = [contrast for claim in batch for contrast in _columns(claim)]
+        columns = [contrast for claim in batch for contrast in columns_of(claim)]
         replicates = resample(study.table, columns, resamples=settings.resamples, seed=settings.seed)
         replicates, pools = moderated(study, replicates, batch)
         gathered = gather(study.table, replicates, batch, settings.level, pools=pools)
@@ -82,7 +82,7 @@ def _batches(asked: Sequence[Claim]) -> Iterator[list[Claim]]:
         families.setdefault(claim.asked.family, []).append(claim)
     batch: list[Claim] = []
     for members in families.values():
-        if batch and sum(len(_columns(claim)) for claim in (*batch, *members)) > BATCH:
+        if batch and sum(len(columns_of(claim)) for claim in (*batch, *members)) > BATCH:
             yield batch
             batch = []
         batch = [*batch, *members]
@@ -90,7 +90,8 @@ def _batches(asked: Sequence[Claim]) -> Iterator[list[Claim]]:
         yield batch
 
 
-def _columns(claim: Claim) -> list[Contrast]:
+def columns_of(claim: Claim) -> list[Contrast]:
+    """All contrasts that a claim needs."""
     assert claim.contrast is not None
     return [claim.contrast, *claim.languages, *claim.sizes, *claim.parts, *claim.on_scales]
 
