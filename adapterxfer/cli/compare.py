@@ -47,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per comparison, means first."""
     recipe = read_recipe(arguments)
-    asked = question(arguments)
-    effects = compare(recipe, arguments.a, arguments.b, store=arguments.store, of=arguments.of, over=asked["over"])
+    declared = question(arguments)
+    effects = compare(recipe, arguments.a, arguments.b, store=arguments.store, of=arguments.of, over=declared["over"])
     effects.sort(key=lambda effect: (bool(effect.target), bool(effect.backbone)))
-    tests = contrast(recipe, asked, store=arguments.store)
+    tests = contrast(recipe, declared, store=arguments.store)
     if arguments.json:
         from adapterxfer.report.model import plain
 
@@ -74,19 +74,19 @@ def question(arguments: argparse.Namespace) -> dict[str, Any]:
         AdapterxferError: `--over` without a value.
     """
     over: dict[str, Any] = {}
-    for entry in arguments.over:
-        axis, equals, values = entry.partition("=")
+    for narrowing in arguments.over:
+        axis, equals, values = narrowing.partition("=")
         if not equals or not values:
-            raise AdapterxferError(f"--over {entry!r}: expected AXIS=VALUE", fix="for example --over resource=low")
+            raise AdapterxferError(f"--over {narrowing!r}: expected AXIS=VALUE", fix="for example --over resource=low")
         over[axis] = tuple(values.split(","))
     for axis in ("target", "backbone"):
         if getattr(arguments, axis):
             over[axis] = tuple(getattr(arguments, axis))
-    asked = {"a": arguments.a, "b": arguments.b, "of": arguments.of, "scope": arguments.scope, "over": over}
-    asked |= {"each": tuple(arguments.each)} if arguments.each else {}
+    declared = {"a": arguments.a, "b": arguments.b, "of": arguments.of, "scope": arguments.scope, "over": over}
+    declared |= {"each": tuple(arguments.each)} if arguments.each else {}
     if arguments.margin is None:
-        return {**asked, "contrast": "difference"}
-    return {**asked, "contrast": "noninferior", "margin": arguments.margin}
+        return {**declared, "contrast": "difference"}
+    return {**declared, "contrast": "noninferior", "margin": arguments.margin}
 
 
 def _say_test(test: Judged, *, ladder: bool) -> None:

@@ -15,10 +15,10 @@ def console(*, stderr: bool = False) -> Console:
     """A console that draws only on a terminal and never breaks long lines of plain output."""
     from rich.console import Console
 
-    made = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    if not made.is_terminal:
-        made.width = 200
-    return made
+    rich_console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not rich_console.is_terminal:
+        rich_console.width = 200
+    return rich_console
 
 
 def say(text: str = "") -> None:

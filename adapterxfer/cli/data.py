@@ -39,27 +39,27 @@ def execute(arguments: argparse.Namespace) -> int:
         say_json([{**asdict(check), "runnable": check.runnable} for check in checks])
     else:
         _show(checks, absent=arguments.absent)
-    return int(any(part.state == "refused" for check in checks for part in check.parts))
+    return int(any(split.state == "refused" for check in checks for split in check.parts))
 
 
 def _show(checks: list[TaskCheck], *, absent: bool) -> None:
     rows = []
     for check in checks:
-        for role in dict.fromkeys(["train", "dev", "test", *(part.role for part in check.parts)]):
-            parts = [part for part in check.parts if part.role == role]
+        for role in dict.fromkeys(["train", "dev", "test", *(split.role for split in check.parts)]):
+            parts = [split for split in check.parts if split.role == role]
             if not parts:
                 continue
-            found = [part for part in parts if part.state == "found"]
+            present = [split for split in parts if split.state == "found"]
             rows.append(
                 [
                     check.task,
                     role,
                     len(parts),
-                    len(found),
-                    sum(part.state == "absent" for part in parts),
-                    sum(part.state == "refused" for part in parts),
-                    sum(part.examples for part in found),
-                    " ".join(f"{part.language} {part.examples}" for part in found)[:100],
+                    len(present),
+                    sum(split.state == "absent" for split in parts),
+                    sum(split.state == "refused" for split in parts),
+                    sum(split.examples for split in present),
+                    " ".join(f"{split.language} {split.examples}" for split in present)[:100],
                 ]
             )
     header = ["task", "split", "expected", "found", "absent", "refused", "examples", "by language"]
@@ -67,18 +67,18 @@ def _show(checks: list[TaskCheck], *, absent: bool) -> None:
     for check in checks:
         for note, count in check.notes.items():
             say(f"{check.task}: {note}: {count}")
-        for part in check.parts:
-            place = f"{check.task}: {part.dataset} {part.split} {part.language}"
-            if part.state == "refused":
-                say(f"{place}: refused: {part.message}")
-            elif part.differs:
-                say(f"{place}: {part.examples} examples; the catalogue has {part.expected}")
-            elif part.state == "absent" and absent:
-                say(f"{place}: absent: {part.message}")
-            if part.repeated:
-                say(f"{place}: {_share(part.repeated, part.examples)} repeat another one")
-            if part.in_training:
-                say(f"{place}: {_share(part.in_training, part.examples)} are in the training data")
+        for split in check.parts:
+            where = f"{check.task}: {split.dataset} {split.split} {split.language}"
+            if split.state == "refused":
+                say(f"{where}: refused: {split.message}")
+            elif split.differs:
+                say(f"{where}: {split.examples} examples; the catalogue has {split.expected}")
+            elif split.state == "absent" and absent:
+                say(f"{where}: absent: {split.message}")
+            if split.repeated:
+                say(f"{where}: {_share(split.repeated, split.examples)} repeat another one")
+            if split.in_training:
+                say(f"{where}: {_share(split.in_training, split.examples)} are in the training data")
         if check.parallel_by:
             say(f"{check.task}: test languages are parallel by {check.parallel_by}: they are resampled together")
     ready = [check.task for check in checks if check.runnable]
