@@ -81,9 +81,9 @@ def weight_names(folder: Path) -> list[str]:
         return [WEIGHTS]
     if not (folder / WEIGHTS_INDEX).is_file():
         pickles = sorted(path.name for path in folder.glob("*.bin"))
-        found = f"; {pickles[0]} is a pickle, which is never read" if pickles else ""
+        hint = f"; {pickles[0]} is a pickle, which is never read" if pickles else ""
         raise BackboneError(
-            f"{folder}: no {WEIGHTS}{found}",
+            f"{folder}: no {WEIGHTS}{hint}",
             fix="save the weights as safetensors (save_pretrained with safe_serialization=True)",
         )
     parts = _json(folder / WEIGHTS_INDEX).get("weight_map")
@@ -98,12 +98,12 @@ def tokenizer_name(folder: Path, architecture: Architecture) -> str:
     Raises:
         BackboneError: there is neither.
     """
-    wanted = [TOKENIZER, *([architecture.sentencepiece] if architecture.sentencepiece else [])]
-    for name in wanted:
+    names = [TOKENIZER, *([architecture.sentencepiece] if architecture.sentencepiece else [])]
+    for name in names:
         if (folder / name).is_file():
             return name
     raise BackboneError(
-        f"{folder}: no {' and no '.join(wanted)}",
+        f"{folder}: no {' and no '.join(names)}",
         fix="save the fast tokenizer of the backbone beside its weights (save_pretrained)",
     )
 
@@ -118,9 +118,9 @@ def check_files(folder: Path, files: Mapping[str, str], sha256: Callable[[Path],
         path = folder / name
         if not path.is_file():
             raise BackboneError(f"{path}: not found, but the plan pins it", fix="restore the folder, or plan again")
-        if (found := sha256(path)) != expected:
+        if (digest := sha256(path)) != expected:
             raise BackboneError(
-                f"{path}: sha256 {found[:16]}, but the plan pins {expected[:16]}",
+                f"{path}: sha256 {digest[:16]}, but the plan pins {expected[:16]}",
                 fix="restore the file, or plan the recipe again to use the new one",
             )
 
