@@ -133,7 +133,13 @@ class Study:
         ones = np.ones(correct.shape[2], dtype=np.int64)
         self.cells = [
             st.CellCounts(
-                {"pair": pair, "side": side}, None, "t", "en", "t", ids, np.stack([correct[pair, side], ones], axis=1)
+                system={"pair": pair, "side": side},
+                seed=None,
+                target="t",
+                language="en",
+                domain="t",
+                cluster_ids=ids,
+                counts=np.stack([correct[pair, side], ones], axis=1),
             )
             for pair in range(len(correct))
             for side in (0, 1)
@@ -285,13 +291,27 @@ def _study() -> Iterator[st.CellCounts]:
                     for language in range(15):
                         right = (rng.random(5010) < 0.6 + 0.01 * backbone).astype(np.int8)
                         counts = np.stack([right, one], axis=1)
-                        yield st.CellCounts(labels, seed, "xnli", f"x{language:02d}", "xnli", premises, counts)
+                        yield st.CellCounts(
+                            system=labels,
+                            seed=seed,
+                            target="xnli",
+                            language=f"x{language:02d}",
+                            domain="xnli",
+                            cluster_ids=premises,
+                            counts=counts,
+                        )
                     for language in range(40):
                         found = gold[language] - (rng.random(5500) < 0.3) * (gold[language] > 0)
                         counts = np.stack([found, found + (rng.random(5500) < 0.2), gold[language]], axis=1)
                         name = f"n{language:02d}"
                         yield st.CellCounts(
-                            labels, seed, "panx", name, f"panx/{name}", sentences, counts.astype(np.int8)
+                            system=labels,
+                            seed=seed,
+                            target="panx",
+                            language=name,
+                            domain=f"panx/{name}",
+                            cluster_ids=sentences,
+                            counts=counts.astype(np.int8),
                         )
 
 

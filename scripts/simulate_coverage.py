@@ -39,7 +39,9 @@ def cells_of(
     clusters: Sequence[str] | None = None,
 ) -> st.CellCounts:
     ids = clusters or [f"{index:05d}" for index in range(len(counts))]
-    return st.CellCounts({"name": name}, seed, "t", language, domain, ids, counts)
+    return st.CellCounts(
+        system={"name": name}, seed=seed, target="t", language=language, domain=domain, cluster_ids=ids, counts=counts
+    )
 
 
 def ones(correct: np.ndarray) -> np.ndarray:
@@ -119,7 +121,18 @@ def parallel_languages(rng: np.random.Generator, studies: int, seed: int) -> Fou
         for language in languages:
             latent = shared + rng.normal(0, math.sqrt(0.5), items)
             joint.append(cells_of(str(number), ones(latent > -0.5), language=language))
-    apart = [st.CellCounts(c.system, None, "t", c.language, c.language, c.cluster_ids, c.counts) for c in joint]
+    apart = [
+        st.CellCounts(
+            system=c.system,
+            seed=None,
+            target="t",
+            language=c.language,
+            domain=c.language,
+            cluster_ids=c.cluster_ids,
+            counts=c.counts,
+        )
+        for c in joint
+    ]
     means = [st.macro([cell(str(number), language) for language in languages]) for number in range(studies)]
     truth = 50 * math.erfc(-0.5 / math.sqrt(2))
     found = {}

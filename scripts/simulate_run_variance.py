@@ -92,7 +92,8 @@ def rates(
     cells = p_values(estimates, 1.0, drawn, seeds + 1.0, plug_in=True) <= 0.05
     df, error = _df(1.0, drawn, seeds + 1.0, plug_in=True)
     fewest = df.reshape(studies, -1).min(axis=1).reshape(-1, 1, 1, 1, 1)
-    family = 2.0 * special.stdtr(np.broadcast_to(fewest, error.shape), -np.abs(estimates) / error)
+    read = np.broadcast_to(fewest, error.shape) if seeds == 2 else df
+    family = 2.0 * special.stdtr(read, -np.abs(estimates) / error)
     any_found = family.reshape(studies, -1).min(axis=1) * family[0].size <= 0.05
     means = gains.mean(axis=(3, 4))
     over_items = 0.5 / (TASKS * TARGETS) + 0.5 / TARGETS

@@ -175,7 +175,7 @@ def rates(situation: Situation, studies: int, seed: int, *, seconds: float = mat
     return counts
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Rates:
     """Counts over studies.
 

@@ -51,7 +51,9 @@ def _family(members: list[Evidence], replicates: Replicates, method: Method) -> 
         else item
         for item in result
     ]
-    return _margins(result, fewest_df(tests), "holm" if method == "romano_wolf" else method)
+    fewest = fewest_df(tests)
+    limits = [fewest if test.few_runs else math.inf for test in tests]
+    return _margins(result, limits, "holm" if method == "romano_wolf" else method)
 
 
 def _member(item: Evidence) -> Member:
@@ -72,11 +74,11 @@ def _member(item: Evidence) -> Member:
     )
 
 
-def _margins(members: list[Evidence], df: float, method: Literal["holm", "bh", "by"]) -> list[Evidence]:
-    """Margin tests adjusted over all members that declare a margin, read with at most ``df`` degrees of freedom."""
+def _margins(members: list[Evidence], limits: Sequence[float], method: Literal["holm", "bh", "by"]) -> list[Evidence]:
+    """Margin tests adjusted over all members that declare a margin, each read with limited degrees of freedom."""
     result = list(members)
     numbers = [number for number, item in enumerate(members) if item.p_equivalent is not None]
-    read = [_with_df(members[number], df) for number in numbers]
+    read = [_with_df(members[number], limits[number]) for number in numbers]
     for position, name in enumerate(("p_equivalent", "p_not_inferior")):
         adjusted = adjust([values[position] for values in read], method).tolist()
         for number, value in zip(numbers, adjusted, strict=True):

@@ -54,7 +54,7 @@ class LendersOfGains:
         if weights is None:
             return NO_LENDERS
         single = len({intermediate for intermediate, _, _ in weights}) == 1
-        kind = frozenset(("" if single else place[0], *place[1:], round(w, 9)) for place, w in weights.items())
+        kind = frozenset(("" if single else cell[0], *cell[1:], round(w, 9)) for cell, w in weights.items())
         if (contrast.scale, kind) not in self._known:
             contrasts = (Contrast(terms, scale=contrast.scale) for terms in self._same_kind(weights))
             self._known[contrast.scale, kind] = lenders(self.study.table, contrasts)
@@ -108,11 +108,11 @@ class LendersOfGains:
 
     def _stand_ins(self, weights: Weights) -> Iterator[Weights]:
         """The same weights with other tasks in the place of a single intermediate task and of a single target."""
-        intermediates, targets = ({place[axis] for place in weights} for axis in (0, 1))
+        intermediates, targets = ({cell[axis] for cell in weights} for axis in (0, 1))
         for target in self.study.targets if len(targets) == 1 else ("",):
             moved = self._on_target(weights, target) if target else weights
             for intermediate in self.study.intermediates if len(intermediates) == 1 and moved else ():
-                yield {(intermediate, *place[1:]): weight for place, weight in moved.items()}
+                yield {(intermediate, *cell[1:]): weight for cell, weight in moved.items()}
             if len(intermediates) > 1 and moved:
                 yield moved
 
@@ -136,7 +136,7 @@ def _normalised(weights: Weights) -> Weights:
     """Absolute weights that add up to 1, the first place positive: a slope weighs small backbones negatively."""
     size = sum(abs(weight) for weight in weights.values())
     sign = 1.0 if weights[min(weights)] > 0.0 else -1.0
-    return {place: sign * weight / size for place, weight in weights.items()}
+    return {cell: sign * weight / size for cell, weight in weights.items()}
 
 
 def _equal(first: Mapping[Any, float], second: Mapping[Any, float]) -> bool:

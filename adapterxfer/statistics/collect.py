@@ -121,18 +121,18 @@ class _Collector:
         members = rows[first:last]
         distinct = {id(clusters): clusters for clusters, _ in (self.rows[row] for row in members)}
         clusters = np.unique(np.concatenate(list(distinct.values())))
-        positions = {key: np.searchsorted(clusters, own) for key, own in distinct.items()}
+        positions = {key: np.searchsorted(clusters, present) for key, present in distinct.items()}
         blocks: list[Block] = []
         widths = [len(self.rows[row][1]) for row in members]
         kind = np.result_type(*{self.rows[row][1].dtype for row in members})
         sums = np.zeros((sum(widths), len(clusters)), dtype=kind)
         offset = 0
         for index, (row, width) in enumerate(zip(members, widths, strict=True), start=first):
-            own, counts = self.rows[row]
-            if len(own) == len(clusters):
+            present, counts = self.rows[row]
+            if len(present) == len(clusters):
                 sums[offset : offset + width] = counts
             else:
-                sums[offset : offset + width, positions[id(own)]] = counts
+                sums[offset : offset + width, positions[id(present)]] = counts
             offset += width
             if not blocks or blocks[-1].target != row.cell.target:
                 blocks.append(Block(row.cell.target, index, index + 1, width))

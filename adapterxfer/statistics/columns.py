@@ -44,7 +44,7 @@ class DomainColumns:
         """Choose the columns; `torch` as `products.int8_library` gives it."""
         columns = _Columns()
         blocks = [_scored_rows(table, domain, block, design, columns) for block in domain.blocks]
-        self.parts = [part for part in blocks if part is not None]
+        self.parts = [block_rows for block_rows in blocks if block_rows is not None]
         width = len(columns.vectors)
         self.matrix = CountMatrix(columns.stacked(), distinct=True, torch=torch) if width else None
         self.totals = self.matrix.totals() if self.matrix is not None else np.zeros(0)
@@ -60,9 +60,9 @@ class DomainColumns:
         plain = offset == 0.0 and step == 1.0
         weighted = sums if plain else step * sums + offset * self.totals[:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            for part in self.parts:
-                scores = part.metric.score(np.moveaxis(weighted[part.columns], 1, -1))
-                for scale, (numbers, matrix) in part.matrices.items():
+            for block_rows in self.parts:
+                scores = block_rows.metric.score(np.moveaxis(weighted[block_rows.columns], 1, -1))
+                for scale, (numbers, matrix) in block_rows.matrices.items():
                     out[numbers] += matrix @ transform(scores, scale)
 
 

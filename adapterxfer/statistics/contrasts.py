@@ -138,10 +138,10 @@ def slope_weights(parameters: Sequence[float], series: Sequence[str] | None = No
     if len(names) != len(parameters):
         raise StatisticsError(f"slope: {len(names)} series for {len(parameters)} sizes", fix="give one series each")
     logs = [math.log10(value) for value in parameters]
-    members = {name: [log for log, own in zip(logs, names, strict=True) if own == name] for name in names}
-    means = {name: math.fsum(own) / len(own) for name, own in members.items()}
+    members = {name: [log for log, label in zip(logs, names, strict=True) if label == name] for name in names}
+    means = {name: math.fsum(logs_of_one) / len(logs_of_one) for name, logs_of_one in members.items()}
     centred = [log - means[name] for log, name in zip(logs, names, strict=True)]
-    if all(len(set(own)) < 2 for own in members.values()):
+    if all(len(set(logs_of_one)) < 2 for logs_of_one in members.values()):
         raise StatisticsError("slope: fewer than two different sizes", fix="a slope needs at least two sizes")
     spread = math.fsum(value**2 for value in centred)
     return tuple(value / spread for value in centred)

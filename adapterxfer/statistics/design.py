@@ -42,8 +42,8 @@ class Design:
         """
         total: Floats | None = None
         for scale, matrix in self.matrices.items():
-            part = np.asarray((matrix[:, first:last] @ transform(values, scale).T).T)
-            total = part if total is None else total + part
+            scaled = np.asarray((matrix[:, first:last] @ transform(values, scale).T).T)
+            total = scaled if total is None else total + scaled
         assert total is not None
         return total
 

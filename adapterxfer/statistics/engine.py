@@ -24,7 +24,7 @@ from adapterxfer.statistics.vocabulary import Backend, WeightKind
 from adapterxfer.statistics.weights import BLOCK, Weights, draw, stream
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Replicates:
     """Contrasts in every replicate of the test items, models held fixed.
 
@@ -86,7 +86,15 @@ def resample(
             sums = columns.matrix.by_column(block.multiples[: stop - start], block.largest_total)
             columns.add_contrasts(sums, draws[:, start:stop], offset=block.offset, step=block.step)
     parts = components(table, contrasts, design)
-    return Replicates(tuple(contrasts), values[:, 0], draws.T, parts, resamples, seed, weights)
+    return Replicates(
+        contrasts=tuple(contrasts),
+        values=values[:, 0],
+        replicates=draws.T,
+        components=parts,
+        resamples=resamples,
+        seed=seed,
+        weights=weights,
+    )
 
 
 def _used(design: Design, domain: Domain) -> bool:
@@ -117,9 +125,9 @@ def block_scores(table: ScoreTable, domain: Domain, weights: Weights, counts: Co
     offset = 0
     for block in domain.blocks:
         width = (block.last - block.first) * block.columns
-        part = sums[:, offset : offset + width].reshape(len(sums), -1, block.columns)
+        sums_of_block = sums[:, offset : offset + width].reshape(len(sums), -1, block.columns)
         with np.errstate(divide="ignore", invalid="ignore"):
-            scored = table.metrics[block.target].score(part)
+            scored = table.metrics[block.target].score(sums_of_block)
         result[:, block.first - domain.first : block.last - domain.first] = scored
         offset += width
     return result

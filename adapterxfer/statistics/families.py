@@ -1,9 +1,9 @@
 """Adjustment of a family of tests, by the one rule that holds for its scope and its number of runs.
 
 Over test items: Romano-Wolf step-down max-T from the same replicates. Over training runs bootstrap max-T is not safe
-with few seeds; there t tests are adjusted by Holm, and with fewer than five runs, or with moderated variances, read
-with the fewest degrees of freedom of the family. Two runs of their own cannot carry a family: a pair that agrees by
-chance would decide it (error rates .12 to .24). Such tests are withheld.
+with few seeds; there t tests are adjusted by Holm. Those with few runs (fewer than five, with moderated variances fewer
+than three) are read with the fewest degrees of freedom of the family. Two runs of their own cannot carry a family: a
+pair that agrees by chance would decide it (error rates .12 to .24). Such tests are withheld.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.estimate import Estimate
 from adapterxfer.statistics.intervals import t_p
 from adapterxfer.statistics.multiplicity import Adjustment, adjust, step_down
-from adapterxfer.statistics.thresholds import ENOUGH_RUNS
+from adapterxfer.statistics.thresholds import ENOUGH_MODERATED_RUNS, ENOUGH_RUNS
 from adapterxfer.statistics.vocabulary import Alternative
 
 Method = Literal["romano_wolf", "holm", "bh", "by"]
@@ -69,10 +69,17 @@ class Member:
         """Whether it has two runs of its own only, too few for a family."""
         return self.over_runs and not self.moderated and self.runs == 2
 
+    @property
+    def few_runs(self) -> bool:
+        """Whether it has to be read with the fewest degrees of freedom of its family."""
+        enough = ENOUGH_MODERATED_RUNS if self.moderated else ENOUGH_RUNS
+        return self.over_runs and 0 < self.runs < enough
+
     def read(self, df: float) -> float:
-        """p-value with at most so many degrees of freedom, never smaller than before."""
+        """p-value with at most so many degrees of freedom if there are few runs, never smaller than before."""
         assert self.p is not None
-        return max([self.p, *(reading.p(df) for reading in self.readings)])
+        most = df if self.few_runs else math.inf
+        return max([self.p, *(reading.p(most) for reading in self.readings)])
 
 
 class Adjusted(NamedTuple):
@@ -83,9 +90,8 @@ class Adjusted(NamedTuple):
 
 
 def fewest_df(tests: Sequence[Member]) -> float:
-    """Fewest degrees of freedom with which a family over runs has to be read; infinite where each keeps its own."""
-    few = [test for test in tests if test.over_runs and (test.moderated or 0 < test.runs < ENOUGH_RUNS)]
-    return min((reading.df for test in few for reading in test.readings), default=math.inf)
+    """Fewest degrees of freedom of the members with few runs; infinite where there are none."""
+    return min((reading.df for test in tests if test.few_runs for reading in test.readings), default=math.inf)
 
 
 def adjust_tests(

@@ -115,5 +115,7 @@ def _groups(sums: Floats) -> tuple[Floats, Floats]:
 def domain_clusters(names: Sequence[Sequence[str]]) -> tuple[list[npt.NDArray[np.intp]], int]:
     """Numbers of named clusters of several languages, and how many different ones there are."""
     numbers: dict[str, int] = {}
-    found = [np.array([numbers.setdefault(name, len(numbers)) for name in part], dtype=np.intp) for part in names]
-    return found, len(numbers)
+    by_language = [
+        np.array([numbers.setdefault(name, len(numbers)) for name in clusters], dtype=np.intp) for clusters in names
+    ]
+    return by_language, len(numbers)

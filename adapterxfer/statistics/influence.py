@@ -34,11 +34,11 @@ def influence(table: ScoreTable, domain: Domain, rows: npt.NDArray[np.intp]) -> 
         gradient = table.metrics[block.target].derivatives(counts.sum(axis=2, dtype=np.float64))
         piece = max(1, LARGEST // len(domain.clusters))
         for start in range(0, len(counts), piece):
-            part, slopes = counts[start : start + piece], gradient[start : start + piece]
+            chosen, slopes = counts[start : start + piece], gradient[start : start + piece]
             out = result[here][start : start + piece]
-            np.multiply(part[:, 0], slopes[:, :1], out=out)
+            np.multiply(chosen[:, 0], slopes[:, :1], out=out)
             for column in range(1, block.columns):
-                out += slopes[:, column, None] * part[:, column]
+                out += slopes[:, column, None] * chosen[:, column]
     return result
 
 
@@ -78,7 +78,7 @@ class Effects:
 
         Columns that all rows share are multiplied once.
         """
-        totals = np.stack([np.broadcast_to(part.sum(axis=-1), len(self._rows)) for part in self.columns], axis=1)
+        totals = np.stack([np.broadcast_to(column.sum(axis=-1), len(self._rows)) for column in self.columns], axis=1)
         slopes = np.zeros_like(totals)
         for block, here in _block_places(self._domain, self._rows):
             slopes[here, : block.columns] = self._table.metrics[block.target].derivatives(totals[here, : block.columns])
@@ -87,13 +87,13 @@ class Effects:
             slopes *= transform_slope(scores, scale)[:, None]
         result = np.zeros((weights.shape[0], len(self._domain.clusters)))
         for column, slope in zip(self.columns, slopes.T, strict=True):
-            own = sparse.csr_array(
+            scaled = sparse.csr_array(
                 (weights.data * slope[weights.indices], weights.indices, weights.indptr), weights.shape
             )
             if column.ndim == 2:
-                result += own @ column
+                result += scaled @ column
             else:
-                result += np.multiply.outer(own.sum(axis=1), column)
+                result += np.multiply.outer(scaled.sum(axis=1), column)
         return result
 
     @property
@@ -123,7 +123,8 @@ def _columns(domain: Domain, rows: npt.NDArray[np.intp]) -> list[Floats]:
     for column in range(widest):
         held = [counts[:, column] for block, _, counts in parts if column < block.columns]
         if len(held) == len(parts) and all(
-            np.array_equal(part, np.broadcast_to(held[0][0], part.shape)) for part in held
+            np.array_equal(column_of_block, np.broadcast_to(held[0][0], column_of_block.shape))
+            for column_of_block in held
         ):
             columns.append(held[0][0].astype(np.float64))
             continue
@@ -138,9 +139,9 @@ def _columns(domain: Domain, rows: npt.NDArray[np.intp]) -> list[Floats]:
 def _filled(domain: Domain, rows: npt.NDArray[np.intp]) -> Floats | None:
     """1 where a row has any count in a cluster, else 0, shape ``(rows, clusters)``; None where all are 1."""
     parts = [(here, counts.any(axis=1)) for _, here, counts in _used_blocks(domain, rows)]
-    if all(part.all() for _, part in parts):
+    if all(filled.all() for _, filled in parts):
         return None
     result = np.zeros((len(rows), len(domain.clusters)))
-    for here, part in parts:
-        result[here] = part
+    for here, filled in parts:
+        result[here] = filled
     return result

@@ -61,9 +61,9 @@ def symmetric_distance(values: Floats, estimate: float, *, level: float) -> floa
     level it is the largest deviation.
     """
     deviations = np.abs(values - estimate)
-    place = order_statistic(len(deviations), level)
-    deviations.partition(place)
-    return float(deviations[place])
+    rank = order_statistic(len(deviations), level)
+    deviations.partition(rank)
+    return float(deviations[rank])
 
 
 def order_statistic(resamples: int, level: float) -> int:

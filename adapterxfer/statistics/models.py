@@ -126,8 +126,8 @@ class TrainedModels:
             groups[contrast].append(RunPart(group, factor * moved_squared, size))
             rest[contrast] += left if size > 1 else np.nan
         fewest[most == 0] = 0
-        runs = np.array([sum(part.variance for part in parts) for parts in groups], dtype=np.float64)
-        runs_df = np.array([pooled_df([(part.variance, part.runs - 1.0) for part in parts]) for parts in groups])
+        runs = np.array([sum(group.variance for group in parts) for parts in groups], dtype=np.float64)
+        runs_df = np.array([pooled_df([(group.variance, group.runs - 1.0) for group in parts]) for parts in groups])
         return RunVariances(
             runs=runs,
             runs_df=runs_df,

@@ -99,14 +99,15 @@ def moderate(
     for number, pool in chosen.items():
         units = _units(table, contrasts[number])
         groups[number] = tuple(
-            _moderated(part, pool.prior(part.group) * units[part.group] ** 2 / part.runs) for part in groups[number]
+            _moderated(group, pool.prior(group.group) * units[group.group] ** 2 / group.runs)
+            for group in groups[number]
         )
-        runs[number] = sum(part.variance for part in groups[number])
-        runs_df[number] = pooled_df((part.variance, part.runs - 1.0 + PRIOR_DF) for part in groups[number])
+        runs[number] = sum(group.variance for group in groups[number])
+        runs_df[number] = pooled_df((group.variance, group.runs - 1.0 + PRIOR_DF) for group in groups[number])
     total, total_df = two_way(parts.items, runs, parts.residual), joint_df(parts.items, parts.items_df, runs, runs_df)
     # What one group's variance was drawn to is a mean, so it cannot be small by chance and the plug-in holds; in a sum
     # over groups the few degrees of freedom of the one that dominates can still be missed.
-    alone = np.array([len(found) == 1 for found in groups])
+    alone = np.array([len(members) == 1 for members in groups])
     with np.errstate(divide="ignore", invalid="ignore"):
         plug_in = (parts.items + runs) ** 2 / (parts.items**2 / parts.items_df + runs**2 / runs_df)
     total_df = np.where(alone & (parts.items + runs > 0.0), plug_in, total_df)
@@ -120,10 +121,10 @@ def moderate(
     )
 
 
-def _moderated(part: RunPart, prior: float) -> RunPart:
+def _moderated(group: RunPart, prior: float) -> RunPart:
     """One group's variance of the mean over its runs, drawn towards that of its lenders."""
-    own = (part.runs - 1) * part.variance
-    return part._replace(variance=(PRIOR_DF * prior + own) / (part.runs - 1 + PRIOR_DF))
+    single = (group.runs - 1) * group.variance
+    return group._replace(variance=(PRIOR_DF * prior + single) / (group.runs - 1 + PRIOR_DF))
 
 
 def _unit_variance(table: ScoreTable, contrast: Contrast) -> tuple[tuple[str, ...], float] | None:
@@ -153,4 +154,4 @@ def _units(table: ScoreTable, contrast: Contrast) -> dict[tuple[str, ...], float
         row = table.rows[table.cells[cell][0]]
         if row.seed is not None:
             weights.setdefault(row.group, []).append(weight)
-    return {group: unit(found) for group, found in weights.items()}
+    return {group: unit(values) for group, values in weights.items()}

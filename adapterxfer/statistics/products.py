@@ -146,8 +146,8 @@ class CountMatrix:
         half, other = self.counts.shape[0] - self.counts.shape[0] // 2, self.counts.shape[0] // 2
         first = np.zeros((half, len(weights)), dtype=np.float32)
         second = np.zeros((other, len(weights)), dtype=np.float32)
-        for part, counts in packed:
-            sums = counts @ weights[:, part].T
+        for chosen, counts in packed:
+            sums = counts @ weights[:, chosen].T
             if float(sums[-1].max(initial=0.0)) * self.highest > limit:
                 return self._in_single(multiples)
             pairs = sums[:other]
@@ -198,14 +198,14 @@ class CountMatrix:
         if work < _WORTH_TRYING or not possible:
             return floats
         few = multiples[:_TRIED]
-        part = CountMatrix(self.counts[:_TRIED], distinct=True, torch=self._torch)
-        slower = part._in_pairs if packable else part._in_single
+        sample = CountMatrix(self.counts[:_TRIED], distinct=True, torch=self._torch)
+        slower = sample._in_pairs if packable else sample._in_single
         expected = slower(few)
         try:
-            same = np.array_equal(part._in_int8(few), expected)
+            same = np.array_equal(sample._in_int8(few), expected)
         except RuntimeError:  # private function: shapes or devices it does not take
             same = False
-        return self._in_int8 if same and _seconds(part._in_int8, few) < _seconds(slower, few) else floats
+        return self._in_int8 if same and _seconds(sample._in_int8, few) < _seconds(slower, few) else floats
 
 
 def exact_product(multiples: Multiples, counts: npt.NDArray[Any]) -> Floats:

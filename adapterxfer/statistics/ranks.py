@@ -73,10 +73,10 @@ def rank_intervals(
     return tuple(
         RankInterval(
             replicates.contrasts[column].name,
-            float(values[place]),
-            1 + int((values > values[place]).sum()),
-            1 + int(worse[:, place].sum()),
-            len(chosen) - int(worse[place].sum()),
+            float(values[position]),
+            1 + int((values > values[position]).sum()),
+            1 + int(worse[:, position].sum()),
+            len(chosen) - int(worse[position].sum()),
         )
-        for place, column in enumerate(chosen)
+        for position, column in enumerate(chosen)
     )

@@ -70,13 +70,13 @@ def spread(
         StatisticsError: a contrast without any defined replicate.
     """
     errors, distances, p = np.empty((3, len(values)))
-    found = Spread(errors, distances, p, np.zeros(len(values), dtype=np.bool_))
+    result = Spread(errors, distances, p, np.zeros(len(values), dtype=np.bool_))
     resamples = len(replicates)
-    place = order_statistic(resamples, level)
+    rank = order_statistic(resamples, level)
     slack = np.array([shift_slack(value) for value in values.tolist()])
     reach = _CLOSER * t_quantile((1.0 + level) / 2.0, np.inf)
     for rows, deviations in _pieces(values, replicates):
-        found.errors[rows], found.undefined[rows] = _errors(values[rows], deviations, replicates[:, rows])
+        result.errors[rows], result.undefined[rows] = _errors(values[rows], deviations, replicates[:, rows])
         if alternative == "two-sided":
             np.abs(deviations, out=deviations)
             extreme = deviations >= (np.abs(values[rows]) - slack[rows])[:, None]
@@ -88,18 +88,18 @@ def spread(
             )
             np.abs(deviations, out=deviations)
         counts = np.array([np.count_nonzero(row) for row in extreme])  # by rows: ten times as fast as with an axis
-        found.p[rows] = (1.0 + counts) / (resamples + 1.0)
-        far = deviations > (reach * np.nan_to_num(found.errors[rows]))[:, None]
-        for number, own, chosen in zip(range(rows.start, rows.stop), deviations, far, strict=True):
-            found.distances[number] = _distance(own, chosen, place)
-    for number in np.flatnonzero(found.undefined).tolist():
+        result.p[rows] = (1.0 + counts) / (resamples + 1.0)
+        far = deviations > (reach * np.nan_to_num(result.errors[rows]))[:, None]
+        for number, distances_of_one, chosen in zip(range(rows.start, rows.stop), deviations, far, strict=True):
+            result.distances[number] = _distance(distances_of_one, chosen, rank)
+    for number in np.flatnonzero(result.undefined).tolist():
         column, value = replicates[:, number], float(values[number])
         defined = column[~np.isnan(column)]
         if not len(defined):
             raise StatisticsError("interval: the metric was undefined in every replicate", fix="use more test items")
-        found.distances[number] = symmetric_distance(defined, value, level=level)
-        found.p[number] = shift_p(column, value, alternative=alternative)
-    return found
+        result.distances[number] = symmetric_distance(defined, value, level=level)
+        result.p[number] = shift_p(column, value, alternative=alternative)
+    return result
 
 
 def _pieces(values: Floats, replicates: Floats) -> Iterator[tuple[slice, Floats]]:
@@ -108,8 +108,8 @@ def _pieces(values: Floats, replicates: Floats) -> Iterator[tuple[slice, Floats]
     buffer = np.empty((step, len(replicates)))
     for start in range(0, len(values), step):
         rows = slice(start, min(start + step, len(values)))
-        part = buffer[: rows.stop - rows.start]
-        yield rows, np.subtract(replicates.T[rows], values[rows, None], out=part)
+        chosen = buffer[: rows.stop - rows.start]
+        yield rows, np.subtract(replicates.T[rows], values[rows, None], out=chosen)
 
 
 def _errors(values: Floats, deviations: Floats, replicates: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
@@ -125,11 +125,11 @@ def _errors(values: Floats, deviations: Floats, replicates: Floats) -> tuple[Flo
     return np.where(result < NOISE * np.maximum(1.0, np.abs(values)), 0.0, result), undefined
 
 
-def _distance(deviations: Floats, far: npt.NDArray[np.bool_], place: int) -> float:
+def _distance(deviations: Floats, far: npt.NDArray[np.bool_], rank: int) -> float:
     """The deviation at a place in their order, looked for among those that are far if enough of them are."""
     chosen = deviations[far]
     below = len(deviations) - len(chosen)
-    if place < below:
+    if rank < below:
         chosen, below = deviations, 0
-    chosen.partition(place - below)
-    return float(chosen[place - below])
+    chosen.partition(rank - below)
+    return float(chosen[rank - below])

@@ -43,8 +43,8 @@ class System:
 
     def matches(self, labels: Mapping[str, Label]) -> bool:
         """True if every given label has the given value."""
-        own = dict(self.labels)
-        return all(name in own and own[name] == value for name, value in labels.items())
+        labels_of_system = dict(self.labels)
+        return all(name in labels_of_system and labels_of_system[name] == value for name, value in labels.items())
 
     def __str__(self) -> str:
         return " ".join(str(value) for _, value in self.labels)
@@ -62,7 +62,7 @@ class Cell:
         return f"{self.system} {self.target}/{self.language}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellCounts:
     """Per-example counts of one training run on one (target, language): what callers provide.
 

@@ -70,13 +70,13 @@ def components(table: ScoreTable, contrasts: Sequence[Contrast], design: Design)
     residual = np.zeros(len(models.pairs))
     deviation = np.zeros(len(models.pairs))
     for domain in table.domains:
-        part = _domain(table, domain, design, models)
-        items += part.items
-        items_squared += part.items**2 / max(len(domain.clusters) - 1, 1)
-        clusters += part.clusters
-        discordant += part.discordant
-        residual += part.residual
-        deviation += part.deviation
+        sums = _domain(table, domain, design, models)
+        items += sums.items
+        items_squared += sums.items**2 / max(len(domain.clusters) - 1, 1)
+        clusters += sums.clusters
+        discordant += sums.discordant
+        residual += sums.residual
+        deviation += sums.deviation
     centred = np.array([abs(sum(c.terms.values())) < 1e-9 for c in contrasts])
     scale = np.maximum(1.0, np.abs(design.apply(table.scores[None, :], 0, len(table.rows))[0])) ** 2
     by_group = models.variances(deviation, residual)
@@ -138,8 +138,8 @@ def _domain(table: ScoreTable, domain: Domain, design: Design, runs: TrainedMode
         for numbers in _parts(np.flatnonzero(np.diff(weights.indptr)), number):
             chosen, effects = weights[numbers], whole
             if apart:  # every row belongs to about one contrast: only a few at a time, which stay in the cache
-                own = np.unique(chosen.indices)
-                chosen, effects = chosen[:, own], Effects(table, domain, rows[own])
+                needed = np.unique(chosen.indices)
+                chosen, effects = chosen[:, needed], Effects(table, domain, rows[needed])
                 moved = effects.weighted(chosen, scale)
             else:
                 moved = chosen @ effects.scaled(scale)

@@ -140,12 +140,12 @@ class _Law:
         drawn = random_bytes(rng, flat.size)
         reached = np.empty(min(_PIECE, flat.size), dtype=np.bool_)
         for start in range(0, flat.size, _PIECE):
-            part = flat[start : start + _PIECE]
-            raw, flags = drawn[start : start + _PIECE], reached[: len(part)]
-            for place, step in enumerate(self.steps):
-                np.greater_equal(raw, step, out=flags if place else part.view(np.bool_))
-                if place:
-                    np.add(part, flags.view(np.uint8), out=part)
+            piece = flat[start : start + _PIECE]
+            raw, flags = drawn[start : start + _PIECE], reached[: len(piece)]
+            for position, step in enumerate(self.steps):
+                np.greater_equal(raw, step, out=flags if position else piece.view(np.bool_))
+                if position:
+                    np.add(piece, flags.view(np.uint8), out=piece)
             if self.undecided < 256:
                 np.greater_equal(raw, self.undecided, out=flags)
                 places.append(np.flatnonzero(flags) + start)
@@ -168,13 +168,13 @@ def _law(probabilities: tuple[float, ...] | tuple[Decimal, ...]) -> _Law:
     exact = [Decimal(value) * 256 for value in probabilities]
     whole = [int(value) for value in exact]
     undecided = 256 - sum(whole)
-    ends = [sum(whole[: place + 1]) for place in range(len(whole))]
-    steps = tuple(end for place, end in enumerate(ends[:-1]) if any(whole[place + 1 :]))
+    ends = [sum(whole[: position + 1]) for position in range(len(whole))]
+    steps = tuple(end for position, end in enumerate(ends[:-1]) if any(whole[position + 1 :]))
     if not undecided:
         return _Law(steps, 256, ())
-    rest = [value - part for value, part in zip(exact, whole, strict=True)]
+    rest = [value - share for value, share in zip(exact, whole, strict=True)]
     scale = Decimal(2**32) / sum(rest)
-    tail = tuple(round(scale * sum(rest[: place + 1])) for place in range(len(rest) - 1))
+    tail = tuple(round(scale * sum(rest[: position + 1])) for position in range(len(rest) - 1))
     return _Law(steps, 256 - undecided, tuple(end for end in tail if end < 2**32))
 
 

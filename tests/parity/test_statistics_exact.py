@@ -18,7 +18,20 @@ MEAN = st.ratio_metric("mean", (1, 0), (0, 1), points=1.0)
 
 def single(counts: np.ndarray, metric: st.SumScore) -> tuple[st.ScoreTable, st.Contrast]:
     ids = [f"{index:04d}" for index in range(len(counts))]
-    table = st.build_table([st.CellCounts({"name": "a"}, 1, "task", "en", "task", ids, counts)], {"task": metric})
+    table = st.build_table(
+        [
+            st.CellCounts(
+                system={"name": "a"},
+                seed=1,
+                target="task",
+                language="en",
+                domain="task",
+                cluster_ids=ids,
+                counts=counts,
+            )
+        ],
+        {"task": metric},
+    )
     return table, st.score(table.systems[0], "task", "en")
 
 
@@ -41,7 +54,15 @@ def test_paired_counts_feed_the_exact_tests() -> None:
     ids = list("abcdef")
     right = {"x": [[1, 1, 1, 0, 1, 1], [1, 1, 0, 0, 1, 1]], "y": [[0, 1, 1, 0, 0, 0], [1, 0, 0, 1, 0, 1]]}
     cells = [
-        st.CellCounts({"name": name}, seed, "t", "en", "t", ids, np.stack([np.array(row), np.ones(6, int)], axis=1))
+        st.CellCounts(
+            system={"name": name},
+            seed=seed,
+            target="t",
+            language="en",
+            domain="t",
+            cluster_ids=ids,
+            counts=np.stack([np.array(row), np.ones(6, int)], axis=1),
+        )
         for name, rows in right.items()
         for seed, row in enumerate(rows)
     ]

@@ -20,7 +20,14 @@ F1 = st.ratio_metric("span_f1", (2, 0, 0), (0, 1, 1), points=1.0)
 
 def single(counts: np.ndarray, metric: st.SumScore, clusters: list[str] | None = None) -> st.ScoreTable:
     ids = clusters or [f"{index:04d}" for index in range(len(counts))]
-    return st.build_table([st.CellCounts({"name": "a"}, 1, "t", "en", "t", ids, counts)], {"t": metric})
+    return st.build_table(
+        [
+            st.CellCounts(
+                system={"name": "a"}, seed=1, target="t", language="en", domain="t", cluster_ids=ids, counts=counts
+            )
+        ],
+        {"t": metric},
+    )
 
 
 def given(table: st.ScoreTable, drawn: np.ndarray) -> np.ndarray:

@@ -20,7 +20,9 @@ ACCURACY = st.ratio_metric("accuracy", (1, 0), (0, 1), points=1.0)
 
 def single(counts: np.ndarray, metric: st.SumScore, clusters: list[str] | None = None) -> st.ScoreTable:
     ids = clusters or [f"{index:04d}" for index in range(len(counts))]
-    cell = st.CellCounts({"name": "a"}, 1, "task", "en", "task", ids, counts)
+    cell = st.CellCounts(
+        system={"name": "a"}, seed=1, target="task", language="en", domain="task", cluster_ids=ids, counts=counts
+    )
     return st.build_table([cell], {"task": metric})
 
 
@@ -99,7 +101,15 @@ def test_two_way_variance_by_hand() -> None:
     second = np.array([[0, 0, 1, 0, 0, 1], [1, 0, 1, 0, 0, 0], [0, 0, 1, 1, 0, 0]])
     ids = list("abcdef")
     cells = [
-        st.CellCounts({"name": name}, seed, "task", "en", "task", ids, np.stack([row, np.ones(6, dtype=int)], axis=1))
+        st.CellCounts(
+            system={"name": name},
+            seed=seed,
+            target="task",
+            language="en",
+            domain="task",
+            cluster_ids=ids,
+            counts=np.stack([row, np.ones(6, dtype=int)], axis=1),
+        )
         for name, rows in (("a", first), ("b", second))
         for seed, row in enumerate(rows)
     ]

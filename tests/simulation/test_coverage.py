@@ -26,7 +26,9 @@ def near(found: float, studies: int, nominal: float = 0.95) -> bool:
 def run(name: str, counts: np.ndarray, *, seed: int | None = None, language: str = "en", domain: str = "d",
         clusters: Sequence[str] | None = None) -> st.CellCounts:  # fmt: skip
     ids = clusters if clusters is not None else [f"{index:05d}" for index in range(len(counts))]
-    return st.CellCounts({"name": name}, seed, "t", language, domain, ids, counts)
+    return st.CellCounts(
+        system={"name": name}, seed=seed, target="t", language=language, domain=domain, cluster_ids=ids, counts=counts
+    )
 
 
 def with_ones(correct: np.ndarray) -> np.ndarray:
@@ -80,8 +82,17 @@ def test_span_f1_covers_with_every_kind_of_weights(weights: str) -> None:
         gold = rng.poisson(1.5, 300)
         for side, rate in (("a", 0.75), ("b", 0.7)):
             own = rate + 0.2 * (rng.random(300) - 0.5)
-            cells.append(st.CellCounts({"name": f"{number}{side}"}, None, "t", "en", "d",
-                                       [f"{i:05d}" for i in range(300)], ner(rng, gold, own)))  # fmt: skip
+            cells.append(
+                st.CellCounts(
+                    system={"name": f"{number}{side}"},
+                    seed=None,
+                    target="t",
+                    language="en",
+                    domain="d",
+                    cluster_ids=[f"{i:05d}" for i in range(300)],
+                    counts=ner(rng, gold, own),
+                )
+            )
     table = st.build_table(cells, {"t": F1})
     gaps = [cell(f"{number}a") - cell(f"{number}b") for number in range(studies)]
     truth = 100 * (2 * 0.75 * 1.5 / (0.75 * 1.5 + 0.4 + 1.5) - 2 * 0.7 * 1.5 / (0.7 * 1.5 + 0.4 + 1.5))
@@ -103,7 +114,18 @@ def test_parallel_languages_need_joint_ids() -> None:
     table = st.build_table(joint, {"t": ACCURACY})
     rows = st.estimates(table, st.resample(table, means, resamples=999, seed=4))
     assert near(covered(rows, truth), studies)
-    apart = [st.CellCounts(c.system, None, "t", c.language, c.language, c.cluster_ids, c.counts) for c in joint]
+    apart = [
+        st.CellCounts(
+            system=c.system,
+            seed=None,
+            target="t",
+            language=c.language,
+            domain=c.language,
+            cluster_ids=c.cluster_ids,
+            counts=c.counts,
+        )
+        for c in joint
+    ]
     separate = st.build_table(apart, {"t": ACCURACY})
     rows = st.estimates(separate, st.resample(separate, means, resamples=999, seed=4))
     assert covered(rows, truth) < 0.75
@@ -216,7 +238,17 @@ def test_an_intermediate_run_shared_by_targets_is_one_run() -> None:
                     counts = with_ones(rng.random(items) < share)
                     ids = [f"{index:05d}" for index in range(items)]
                     labels = {"study": number, "side": side}
-                    cells.append(st.CellCounts(labels, seed, target, "en", target, ids, counts))
+                    cells.append(
+                        st.CellCounts(
+                            system=labels,
+                            seed=seed,
+                            target=target,
+                            language="en",
+                            domain=target,
+                            cluster_ids=ids,
+                            counts=counts,
+                        )
+                    )
     systems = [[st.System.of({"study": n, "side": side}) for side in ("nli", "none")] for n in range(studies)]
     means = [st.macro([st.gain(*pair, target, ["en"]) for target in "xyz"]) for pair in systems]
     found = []

@@ -56,7 +56,18 @@ def table_of(
                 right = (rng.random(items) < share).astype(int)
                 counts = np.stack([right, np.ones(items, dtype=int)], axis=1)
                 labels = {"study": study, "system": system}
-                cells.append(st.CellCounts(labels, run, "t", "en", "d", ids, counts, run_group=str(study)))
+                cells.append(
+                    st.CellCounts(
+                        system=labels,
+                        seed=run,
+                        target="t",
+                        language="en",
+                        domain="d",
+                        cluster_ids=ids,
+                        counts=counts,
+                        run_group=str(study),
+                    )
+                )
     return st.build_table(cells, {"t": ACCURACY})
 
 
@@ -88,7 +99,18 @@ def test_differences_of_mean_scores_keep_their_level_although_seeds_correlate(se
                     right = (rng.random(100) < 0.5 + luck[run] + rng.normal(0, 0.05)).astype(int)
                     counts = np.stack([right, np.ones(100, dtype=int)], axis=1)
                     labels = {"study": study, "variant": variant, "task": task}
-                    cells.append(st.CellCounts(labels, run, "t", "en", "d", ids, counts, run_group=str(study)))
+                    cells.append(
+                        st.CellCounts(
+                            system=labels,
+                            seed=run,
+                            target="t",
+                            language="en",
+                            domain="d",
+                            cluster_ids=ids,
+                            counts=counts,
+                            run_group=str(study),
+                        )
+                    )
     table = st.build_table(cells, {"t": ACCURACY})
     sides = [
         [st.macro([st.score(st.System.of({"study": n, "variant": v, "task": t}), "t", "en") for t in range(4)])

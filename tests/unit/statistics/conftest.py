@@ -30,7 +30,15 @@ def _cell(name: str, seed: int, target: str, language: str, items: int, lift: fl
         gold = gold_rng.integers(0, 4, items)
         tp = rng.binomial(gold, 0.6 + lift)
         counts, domain = np.stack([tp, tp + rng.integers(0, 2, items), gold], axis=1), f"panx/{language}"
-    return st.CellCounts({"name": name}, seed, target, language, domain, ids, counts)
+    return st.CellCounts(
+        system={"name": name},
+        seed=seed,
+        target=target,
+        language=language,
+        domain=domain,
+        cluster_ids=ids,
+        counts=counts,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,11 @@ def accuracy_table(shares: dict[str, float]) -> st.ScoreTable:
     for name, share in shares.items():
         correct = (np.arange(1000) < round(1000 * share)).astype(int)
         counts = np.stack([correct, np.ones(1000, dtype=int)], axis=1)
-        runs.append(st.CellCounts({"name": name}, 1, "t", "en", "t", ids, counts))
+        runs.append(
+            st.CellCounts(
+                system={"name": name}, seed=1, target="t", language="en", domain="t", cluster_ids=ids, counts=counts
+            )
+        )
     return st.build_table(runs, {"t": st.ratio_metric("accuracy", (1, 0), (0, 1))})
 
 

@@ -174,7 +174,8 @@ def test_backends_give_the_same_bits_and_unknown_ones_are_refused(make_table, ma
 def test_numpy_alone_never_loads_torch() -> None:
     code = (
         "import sys, numpy as np; from adapterxfer import statistics as st;"
-        "cell = st.CellCounts({'name': 'a'}, 1, 't', 'en', 't', [str(i) for i in range(99)], np.ones((99, 2), int));"
+        "cell = st.CellCounts(system={'name': 'a'}, seed=1, target='t', language='en', domain='t',"
+        " cluster_ids=[str(i) for i in range(99)], counts=np.ones((99, 2), int));"
         "table = st.build_table([cell], {'t': st.ratio_metric('accuracy', (1, 0), (0, 1))});"
         "st.resample(table, [st.score(table.systems[0], 't', 'en')], seed=0); print('torch' in sys.modules)"
     )
@@ -212,7 +213,15 @@ def test_fractional_counts_give_the_same_bits_in_any_company() -> None:
     ids = [str(index) for index in range(333)]
     f1 = st.ratio_metric("qa_f1", (1, 0), (0, 1))
     cells = [
-        st.CellCounts({"name": name}, 1, "qa", "en", "qa", ids, np.stack([rng.random(333), np.ones(333)], axis=1))
+        st.CellCounts(
+            system={"name": name},
+            seed=1,
+            target="qa",
+            language="en",
+            domain="qa",
+            cluster_ids=ids,
+            counts=np.stack([rng.random(333), np.ones(333)], axis=1),
+        )
         for name in "abcdefgh"
     ]
     one = st.build_table(cells[:1], {"qa": f1})

@@ -16,7 +16,15 @@ def pair(first: np.ndarray, second: np.ndarray, seeds: tuple[int | None, ...] = 
     ids = [f"{index:04d}" for index in range(len(first))]
     ones = np.ones(len(first), dtype=int)
     cells = [
-        st.CellCounts({"name": name}, seed, "t", "en", "t", ids, np.stack([correct, ones], axis=1))
+        st.CellCounts(
+            system={"name": name},
+            seed=seed,
+            target="t",
+            language="en",
+            domain="t",
+            cluster_ids=ids,
+            counts=np.stack([correct, ones], axis=1),
+        )
         for name, correct in (("a", first), ("b", second))
         for seed in seeds
     ]
@@ -67,7 +75,16 @@ def test_rounding_errors_of_equal_systems_are_no_difference() -> None:
 def test_a_language_without_gold_spans_is_defined_and_flagged() -> None:
     ids = [str(index) for index in range(50)]
     cells = [
-        st.CellCounts({"name": n}, 1, "ner", "xx", "ner/xx", ids, np.zeros((50, 3), dtype=int)) for n in ("a", "b")
+        st.CellCounts(
+            system={"name": n},
+            seed=1,
+            target="ner",
+            language="xx",
+            domain="ner/xx",
+            cluster_ids=ids,
+            counts=np.zeros((50, 3), dtype=int),
+        )
+        for n in ("a", "b")
     ]
     table = st.build_table(cells, {"ner": st.ratio_metric("span_f1", (2, 0, 0), (0, 1, 1))})
     a, b = (st.score(system, "ner", "xx") for system in table.systems)
@@ -83,7 +100,17 @@ def test_undefined_replicates_count_as_extreme_and_are_flagged() -> None:
 
     counts = np.zeros((60, 2), dtype=int)
     counts[:2] = [[1, 1], [0, 1]]
-    cells = [st.CellCounts({"name": "a"}, 1, "t", "en", "t", [f"{i:03d}" for i in range(60)], counts)]
+    cells = [
+        st.CellCounts(
+            system={"name": "a"},
+            seed=1,
+            target="t",
+            language="en",
+            domain="t",
+            cluster_ids=[f"{i:03d}" for i in range(60)],
+            counts=counts,
+        )
+    ]
     table = st.build_table(cells, {"t": share})
     replicates = st.resample(table, [st.score(table.systems[0], "t", "en")], resamples=999, seed=7)
     undefined = np.isnan(replicates.replicates[:, 0])
@@ -159,9 +186,18 @@ def test_few_differing_items_give_agresti_min_and_mcnemar() -> None:
     assert row.resampled.startswith("200 test items (exact McNemar")
     assert estimate(*pair(first, second), kind="percentile").interval == "percentile"
     assert estimate(*pair(first, second, (1, 2))).interval == "symmetric"
-    clustered = [st.CellCounts({"name": n}, 1, "t", "en", "t", [f"{i // 2:03d}" for i in range(200)],
-                               np.stack([v, np.ones(200, int)], axis=1))
-                 for n, v in (("a", first), ("b", second))]  # fmt: skip
+    clustered = [
+        st.CellCounts(
+            system={"name": n},
+            seed=1,
+            target="t",
+            language="en",
+            domain="t",
+            cluster_ids=[f"{i // 2:03d}" for i in range(200)],
+            counts=np.stack([v, np.ones(200, int)], axis=1),
+        )
+        for n, v in (("a", first), ("b", second))
+    ]
     table = st.build_table(clustered, ACCURACY)
     a, b = (st.score(system, "t", "en") for system in table.systems)
     assert estimate(table, a - b).interval == "symmetric"

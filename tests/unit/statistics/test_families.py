@@ -72,6 +72,14 @@ def test_two_runs_are_withheld_unless_their_variance_is_moderated() -> None:
     assert [p for p, _ in st.adjust_tests(five)] == pytest.approx([max(own), 2 * own[1]])
 
 
+def test_moderated_variances_of_three_runs_keep_their_degrees_of_freedom() -> None:
+    own = [st.Reading(2.0, 1.0, df).p() for df in (4.0, 9.0)]
+    rows = st.adjust_tests([member(p, df, runs=3) for p, df in zip(own, (4.0, 9.0), strict=True)])
+    assert [row.p for row in rows] == pytest.approx([max(own[0], 2 * own[1]), 2 * own[1]])
+    mixed = st.adjust_tests([member(own[0], 4.0, runs=3), member(own[1], 9.0, runs=3, moderated=False)])
+    assert mixed[1].p == pytest.approx(2 * own[1]), "the fewest degrees of freedom are those of tests with few runs"
+
+
 def test_tests_without_a_p_value_do_not_count() -> None:
     rows = st.adjust_tests([member(None, 3.0), member(0.2, 5.0)])
     assert rows[0] == (None, "")

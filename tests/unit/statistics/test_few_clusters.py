@@ -15,7 +15,15 @@ ACCURACY = st.ratio_metric("accuracy", (1, 0), (0, 1))
 def compared(first: np.ndarray, second: np.ndarray, *, scope: str = "items", seeds: int = 1) -> st.Estimate:
     ids = [f"{number:03d}" for number in range(len(first))]
     cells = [
-        st.CellCounts({"name": name}, seed, "t", "en", "t", ids, np.stack([right, np.ones_like(right)], axis=1))
+        st.CellCounts(
+            system={"name": name},
+            seed=seed,
+            target="t",
+            language="en",
+            domain="t",
+            cluster_ids=ids,
+            counts=np.stack([right, np.ones_like(right)], axis=1),
+        )
         for name, right in (("a", first), ("b", second))
         for seed in range(seeds)
     ]

@@ -14,7 +14,15 @@ IDS = [f"{index:04d}" for index in range(60)]
 
 def table_of(**systems: np.ndarray) -> st.ScoreTable:
     cells = [
-        st.CellCounts({"name": name}, 1, "t", "en", "t", IDS[: len(v)], np.stack([v, np.ones_like(v)], axis=1))
+        st.CellCounts(
+            system={"name": name},
+            seed=1,
+            target="t",
+            language="en",
+            domain="t",
+            cluster_ids=IDS[: len(v)],
+            counts=np.stack([v, np.ones_like(v)], axis=1),
+        )
         for name, v in systems.items()
     ]
     return st.build_table(cells, {"t": ACCURACY})
@@ -97,7 +105,12 @@ def test_a_mean_over_parallel_languages_is_not_pooled_as_if_independent() -> Non
     """lm-evaluation-harness adds variances over subtasks: too small when they share their items."""
     right = np.random.default_rng(4).integers(0, 2, 60)
     counts = np.stack([right, np.ones(60, dtype=int)], axis=1)
-    cells = [st.CellCounts({"name": "a"}, 1, "t", lang, "t", IDS, counts) for lang in ("de", "en", "sw")]
+    cells = [
+        st.CellCounts(
+            system={"name": "a"}, seed=1, target="t", language=lang, domain="t", cluster_ids=IDS, counts=counts
+        )
+        for lang in ("de", "en", "sw")
+    ]
     table = st.build_table(cells, {"t": ACCURACY})
     parts = [st.score(table.systems[0], "t", lang) for lang in ("de", "en", "sw")]
     found = st.resample(table, [st.macro(parts), parts[0]], resamples=500, seed=0)
@@ -117,8 +130,15 @@ def test_items_are_resampled_too_and_not_only_runs() -> None:
     """rliable takes the test set as fixed: with three equal runs its interval has no width."""
     right = np.arange(60) % 3 > 0
     counts = np.stack([right, np.ones(60)], axis=1).astype(int)
-    table = st.build_table([st.CellCounts({"name": "a"}, seed, "t", "en", "t", IDS, counts) for seed in (1, 2, 3)],
-                           {"t": ACCURACY})  # fmt: skip
+    table = st.build_table(
+        [
+            st.CellCounts(
+                system={"name": "a"}, seed=seed, target="t", language="en", domain="t", cluster_ids=IDS, counts=counts
+            )
+            for seed in (1, 2, 3)
+        ],
+        {"t": ACCURACY},
+    )
     found = st.resample(table, [cell("a")], resamples=999, seed=0)
     (row,) = st.estimates(table, found, scope="items+runs")
     assert found.components.runs[0] == pytest.approx(0.0, abs=1e-20)

@@ -25,7 +25,18 @@ def table_of() -> st.ScoreTable:
                 right = (np.arange(100) < round(100 * SHARES[backbone, name, seed])).astype(int)
                 counts = np.stack([right, np.ones(100, dtype=int)], axis=1)
                 system = {"backbone": str(backbone), "name": str(name)}
-                cells.append(st.CellCounts(system, seed, "t", "en", "t", ids, counts, run_group=str(backbone)))
+                cells.append(
+                    st.CellCounts(
+                        system=system,
+                        seed=seed,
+                        target="t",
+                        language="en",
+                        domain="t",
+                        cluster_ids=ids,
+                        counts=counts,
+                        run_group=str(backbone),
+                    )
+                )
     return st.build_table(cells, {"t": ACCURACY})
 
 
@@ -77,7 +88,18 @@ def test_pairing_by_seed_takes_what_cells_of_one_run_share_out_of_a_gain() -> No
             for seed, right in enumerate((40, 50, 60)):
                 counts = np.stack([(np.arange(100) < right + lift).astype(int), np.ones(100, dtype=int)], axis=1)
                 system = {"grouped": group, "name": name}
-                cells.append(st.CellCounts(system, seed, "t", "en", "t", ids, counts, run_group=group))
+                cells.append(
+                    st.CellCounts(
+                        system=system,
+                        seed=seed,
+                        target="t",
+                        language="en",
+                        domain="t",
+                        cluster_ids=ids,
+                        counts=counts,
+                        run_group=group,
+                    )
+                )
     table = st.build_table(cells, {"t": ACCURACY})
     gains = [
         st.gain(*(table.find(grouped=group, name=name)[0] for name in ("nli", "none")), "t", ["en"])

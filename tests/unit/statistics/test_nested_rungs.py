@@ -26,7 +26,18 @@ def table_of(seeds: int, *, backbones: int = 1, spread: float = 0.1, random_seed
                     right = (rng.random(200) < share).astype(int)
                     counts = np.stack([right, np.ones(200, dtype=int)], axis=1)
                     system = {"backbone": str(backbone), "name": name}
-                    cells.append(st.CellCounts(system, seed, "t", language, "t", ids, counts, run_group=str(backbone)))
+                    cells.append(
+                        st.CellCounts(
+                            system=system,
+                            seed=seed,
+                            target="t",
+                            language=language,
+                            domain="t",
+                            cluster_ids=ids,
+                            counts=counts,
+                            run_group=str(backbone),
+                        )
+                    )
     return st.build_table(cells, {"t": ACCURACY})
 
 

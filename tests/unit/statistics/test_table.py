@@ -15,7 +15,18 @@ def accuracy(sums: np.ndarray) -> np.ndarray:
 
 def cell(**changes: object) -> st.CellCounts:
     counts = np.array([[1, 1], [0, 1], [1, 1]])
-    return replace(st.CellCounts({"name": "a"}, 1, "t", "en", "t", ["x", "y", "y"], counts), **changes)
+    return replace(
+        st.CellCounts(
+            system={"name": "a"},
+            seed=1,
+            target="t",
+            language="en",
+            domain="t",
+            cluster_ids=["x", "y", "y"],
+            counts=counts,
+        ),
+        **changes,
+    )
 
 
 def test_rows_are_sorted_and_aggregated_to_clusters(make_cells, make_table) -> None:

@@ -47,7 +47,19 @@ def test_runs_of_one_trained_model_move_together(make_cells) -> None:
     for seed, share in enumerate((0.3, 0.5, 0.9)):
         correct = (rng.random(100) < share).astype(int)
         counts = np.stack([correct, np.ones(100, dtype=int)], axis=1)
-        cells += [st.CellCounts({"name": "a"}, seed, t, "en", t, ids, counts, run_group="shared") for t in ("t", "u")]
+        cells += [
+            st.CellCounts(
+                system={"name": "a"},
+                seed=seed,
+                target=t,
+                language="en",
+                domain=t,
+                cluster_ids=ids,
+                counts=counts,
+                run_group="shared",
+            )
+            for t in ("t", "u")
+        ]
     metric = st.ratio_metric("accuracy", (1, 0), (0, 1))
     runs = []
     for group in ("shared", ""):
@@ -65,7 +77,17 @@ def test_degrees_of_freedom_add_up_over_trained_systems(make_cells) -> None:
     for name in "abcd":
         for seed, right in enumerate((40, 50, 60)):
             counts = np.stack([np.full(100, right), np.full(100, 100)], axis=1)
-            cells.append(st.CellCounts({"name": name}, seed, "t", "en", "t", ids, counts))
+            cells.append(
+                st.CellCounts(
+                    system={"name": name},
+                    seed=seed,
+                    target="t",
+                    language="en",
+                    domain="t",
+                    cluster_ids=ids,
+                    counts=counts,
+                )
+            )
     table = st.build_table(cells, {"t": st.ratio_metric("share", (1, 0), (0, 1))})
     a, b, c, d = (st.score(system, "t", "en") for system in table.systems)
     found = st.resample(table, [(a - b) - (c - d), a], resamples=2, seed=0).components
@@ -90,7 +112,15 @@ def test_runs_whose_errors_cancel_on_every_item_still_vary() -> None:
     rng = np.random.default_rng(0)
     gold, ids = rng.integers(0, 3, 300), [f"{number:03d}" for number in range(300)]
     cells = [
-        st.CellCounts({"name": "a"}, seed, "t", "en", "t", ids, np.stack([gold == seed, gold >= 0], axis=1).astype(int))
+        st.CellCounts(
+            system={"name": "a"},
+            seed=seed,
+            target="t",
+            language="en",
+            domain="t",
+            cluster_ids=ids,
+            counts=np.stack([gold == seed, gold >= 0], axis=1).astype(int),
+        )
         for seed in range(3)
     ]
     table = st.build_table(cells, {"t": st.ratio_metric("accuracy", (1, 0), (0, 1))})
