@@ -55,11 +55,7 @@ def read_columns(
                     continue
                 pair = split(content)
                 if pair is None:
-                    raise DataError(
-                        f"{path}:{number}: {content[:40]!r} has no tag; XTREME's download folder has the tags of its "
-                        "test files removed",
-                        fix="get the labelled files from the task's own site or the Hub",
-                    )
+                    raise _without_tag(f"{path}:{number}: {content[:40]!r}", split, first=not (count or words))
                 word, tag = pair
                 if tags and tag not in tags:
                     raise DataError(
@@ -81,6 +77,19 @@ def read_columns(
     if not examples:
         raise DataError(f"{paths[0]}: no sentence", fix="download the file again")
     return examples
+
+
+def _without_tag(place: str, split: Split, *, first: bool) -> DataError:
+    """A line without a tag: of a copy whose tags were removed if no line before it has one, else damaged."""
+    if first and split is not _space:
+        return DataError(
+            f"{place} has no tag; XTREME's download folder has the tags of its test files removed",
+            fix="get the labelled files from the task's own site or the Hub",
+        )
+    blank = "a space" if split is _space else "a tab"
+    return DataError(
+        f"{place} has no tag; expected a word, {blank} and a tag", fix="repair the line, or get the file again"
+    )
 
 
 def _tab(line: str) -> tuple[str, str] | None:

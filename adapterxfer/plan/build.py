@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -41,17 +41,24 @@ _NO_ORACLE = "the oracle reads the target languages above the adapter of English
 _NO_FUSION = "there is no target training on which a fusion could be trained; name fusion_task and use 'pool'"
 
 
-def build_plan(recipe: Recipe, *, only: Sequence[str] = (), sources: Sources | None = None) -> Plan:
+def build_plan(
+    recipe: Recipe,
+    *,
+    only: Sequence[str] = (),
+    sources: Sources | None = None,
+    keep: Callable[[Axes], bool] | None = None,
+) -> Plan:
     """Unfold a recipe.
 
     Args:
         only: entries such as ``variant=stack,fuse`` that narrow the grid.
+        keep: decides about single trained cells, on top of ``only``.
         sources: describes data files; the default reads the files under ``recipe.data_root``.
 
     Raises:
         RecipeError: an entry of ``only`` names nothing in the recipe.
     """
-    builder = _Builder(recipe, Selection(recipe, only), sources or Sources(recipe))
+    builder = _Builder(recipe, Selection(recipe, only, keep=keep), sources or Sources(recipe))
     with _without_collection():
         cells = [*builder.grid(), *builder.controls()]
         add_report(builder.maker, cells)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from adapterxfer.catalog.pair_kinds import pair_kind
 from adapterxfer.report.cells import NONE
-from adapterxfer.report.pair_kinds import pair_kind
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Arm, Study
 from adapterxfer.statistics import Contrast, estimates, macro, resample, score

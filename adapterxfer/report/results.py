@@ -6,7 +6,7 @@ missing, so a report can be made at any time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,6 +87,7 @@ class Results:
         missing: the cells that do not.
         folders: ``cell.predict`` -> folder of its predict stage.
         languages: family and resource tier of every language that occurs.
+        trained_seeds: of the training runs, finished or not, in the order of the recipe.
     """
 
     cells: tuple[Cell, ...]
@@ -94,6 +95,7 @@ class Results:
     folders: Mapping[str, Path]
     languages: Mapping[str, Language]
     source_language: str = SOURCE_LANGUAGE
+    trained_seeds: tuple[int, ...] = ()
     _files: dict[str, PredictionFile] = field(default_factory=dict, repr=False)
     _targets: dict[str, TargetResults] = field(default_factory=dict, repr=False)
 
@@ -116,6 +118,7 @@ class Results:
         Raises:
             DataError: two systems of one target were not evaluated on the same gold data, or with different metrics.
         """
+        cells = tuple(cells)
         present: list[Cell] = []
         missing: list[Cell] = []
         files: dict[str, PredictionFile] = {}
@@ -138,6 +141,7 @@ class Results:
             folders=dict(folders),
             languages=describe_languages(codes, languages or {}),
             source_language=source_language,
+            trained_seeds=tuple(dict.fromkeys(cell.seed for cell in cells if not cell.is_control)),
             _files=files,
         )
 
@@ -194,12 +198,20 @@ class Results:
                     return False
             return True
 
+        return self._kept(keep)
+
+    def of_seeds(self, seeds: Sequence[int]) -> Results:
+        """The training runs of some seeds, with all controls."""
+        return self._kept(lambda cell: cell.is_control or cell.seed in seeds)
+
+    def _kept(self, keep: Callable[[Cell], bool]) -> Results:
         return Results(
             cells=tuple(filter(keep, self.cells)),
             missing=tuple(filter(keep, self.missing)),
             folders=self.folders,
             languages=self.languages,
             source_language=self.source_language,
+            trained_seeds=self.trained_seeds,
             _files=self._files,
         )
 

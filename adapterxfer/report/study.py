@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation
+from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation, tasks
 from adapterxfer.report.cells import FULL, NONE, RESOURCE_ORDER, Cell, Language, resource_key, variant_key
 from adapterxfer.report.clusters import domain_names
 from adapterxfer.report.model import GroupKind
@@ -135,9 +136,12 @@ def build_study(results: Results) -> Study:
     for target, data, metric in _measures(results):
         metrics[target] = metric
         groups[target] = tuple(language_groups(data.frame.languages, results.languages, results.source_language))
-        for same in _by_files(data).values():
+        systems_of = list(_by_files(data).values())
+        baselines = Counter(same[0][0].backbone for same in systems_of if _is_baseline(same[0][0]))
+        for same in systems_of:
             first = same[0][0]
-            label = shown_label([cells[0] for cells in same], labels)
+            untouched = _is_baseline(first) and not _is_trained(target) and baselines[first.backbone] == 1
+            label = shown_label([cells[0] for cells in same], labels, untouched=untouched)
             system = _system(first, label)
             shown[system, target] = label
             counts.extend(_counts(data, target, same[0], system))
@@ -164,19 +168,30 @@ def build_study(results: Results) -> Study:
     )
 
 
-def shown_label(same: list[Cell], labels: Mapping[tuple[str, str], str]) -> str:
+def _is_baseline(cell: Cell) -> bool:
+    return cell.intermediate == NONE and not cell.control
+
+
+def _is_trained(target: str) -> bool:
+    """Whether models are trained on a target; nothing is known of one that the catalogue does not have."""
+    known = tasks().get(base_target(target))
+    return known is None or known.trained
+
+
+def shown_label(same: list[Cell], labels: Mapping[tuple[str, str], str], *, untouched: bool = False) -> str:
     """What a system is called in tables of scores.
 
     Args:
         same: one cell of every arm that this system stands for.
         labels: (variant, adapter) -> arm.
+        untouched: nothing was trained: a retrieval target without an intermediate task, whatever the variants.
     """
     first = same[0]
     if first.control:
         return first.control
     label = labels[first.variant, first.adapter]
     if first.intermediate == NONE:
-        if any(cell.variant == FULL for cell in same) and len(same) > 1:
+        if untouched or (any(cell.variant == FULL for cell in same) and len(same) > 1):
             label = "untouched backbone"
         elif first.adapter and any(_is_one_adapter(cell.variant) for cell in same):
             label = label.replace(first.variant, ADAPTER_BASELINE)
