@@ -90,8 +90,8 @@ class Accumulator(Halving[Sums]):
         head = self._model.head(task.name)
         units = tokens = padded = 0
         total = torch.zeros((), device=self._context.device)
-        for part in parts:
-            batch = task.format.collate(part, pad_id=task.pad_id)
+        for features in parts:
+            batch = task.format.collate(features, pad_id=task.pad_id)
             tokens += int(batch.attention_mask.sum())
             padded += batch.attention_mask.numel()
             if not self._on_cpu:
@@ -100,7 +100,7 @@ class Accumulator(Halving[Sums]):
                 if self._bottom is None:
                     hidden = self._forward(batch.input_ids, batch.attention_mask, batch.reads)
                 else:
-                    hidden = self._bottom.hidden(task, part, batch)
+                    hidden = self._bottom.hidden(task, features, batch)
                 loss = task.format.loss(head(hidden, batch), batch)
             loss.total.backward()
             units += loss.units

@@ -148,7 +148,9 @@ def test_one_sided_tests_only_where_declared(falling: Results) -> None:
     assert left.outcome == "inconclusive"
 
 
-def test_three_seeds_moderate_gains_and_read_score_differences_with_the_fewest_degrees_of_freedom(falling: Results) -> None:
+def test_three_seeds_moderate_gains_and_read_score_differences_with_the_fewest_degrees(
+    falling: Results,
+) -> None:
     plain = judged(falling, {"contrast": "gain", "over": {"variant": "full-ft"}, "each": "target"})
     assert {row.adjustment for row in plain} == {"Holm"}
     assert all("run variance moderated" in row.resampled for row in plain)
