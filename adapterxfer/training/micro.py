@@ -53,7 +53,7 @@ class Accumulator(Halving[Sums]):
         token_budget: rows times width of one part.
         dropout: random state that a repeated batch starts from again.
         log: told when memory ran out.
-        processes: with shards, all of them run the model equally often, the last times for nothing.
+        processes: with shards, all of them run the model equally often, some with batches that add nothing.
         bottom: keeps the states of the lower layers; None where they are computed each time.
     """
 
@@ -106,10 +106,10 @@ class Accumulator(Halving[Sums]):
             units += loss.units
             total = total + loss.total.detach()
         for _ in range(self._processes.most(len(parts)) - len(parts)):
-            self._run_for_nothing(task, head)
+            self._run_without_effect(task, head)
         return Sums(total, units, tokens, padded)
 
-    def _run_for_nothing(self, task: TrainTask, head: torch.nn.Module) -> None:
+    def _run_without_effect(self, task: TrainTask, head: torch.nn.Module) -> None:
         """Take part in gathering weights and adding up gradients, and add nothing."""
         batch = task.format.collate([task.features[0]], pad_id=task.pad_id).to(self._context.device)
         with self._context.autocast():

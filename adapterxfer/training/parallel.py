@@ -124,7 +124,7 @@ class Processes:
         return gathered
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Return when every process has called this."""
         if self._count > 1:
             self._context.wait()
 
