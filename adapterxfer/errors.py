@@ -6,6 +6,7 @@ Each error names the place, says what is wrong, and carries a line that says how
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -36,6 +37,19 @@ def _rebuild(kind: type[AdapterxferError], what: str, fix: str) -> AdapterxferEr
     error = kind.__new__(kind)
     AdapterxferError.__init__(error, what, fix=fix)
     return error
+
+
+def joined(errors: Sequence[AdapterxferError]) -> AdapterxferError | None:
+    """Several errors as one that says all of them; of their kind where they are of one; None for none.
+
+    So that a machine that lacks three things says so once instead of three times.
+    """
+    if len(errors) < 2:
+        return errors[0] if errors else None
+    fixes = dict.fromkeys(fix for error in errors for fix in error.fix.split("\n       ") if fix)
+    kinds = {type(error) for error in errors}
+    kind = kinds.pop() if len(kinds) == 1 else AdapterxferError
+    return kind("\n".join(error.what for error in errors), fix="\n       ".join(fixes))
 
 
 def wrong_schema(place: object, found: object, known: int) -> tuple[str, str]:
@@ -71,6 +85,10 @@ class RecipeError(AdapterxferError):
         super().__init__("\n".join([f"{source}: {count}", *lines]), fix=fix)
         self.source = source
         self.problems = tuple(sorted(problems))
+
+
+class CatalogueError(AdapterxferError):
+    """An entry of the catalogue lacks a part, or two entries contradict each other."""
 
 
 class DataError(AdapterxferError):

@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from adapterxfer.metrics.benchmarks import BENCHMARKS, NER, NLI, UPOS
+from adapterxfer.catalog.labels import NER, NLI, UPOS
+from adapterxfer.metrics.benchmarks import BENCHMARKS
 from adapterxfer.report.submission import score_submission
 
 TASKS = ("udpos", "panx", "xnli", "xquad")

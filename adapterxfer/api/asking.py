@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.api.earlier import earlier_looks
 from adapterxfer.api.running import DEFAULT_STORE, as_recipe
 from adapterxfer.errors import DataError, Problem, RecipeError
 from adapterxfer.plan import Plan, build_plan
 from adapterxfer.recipe import Recipe, resolve_recipe
 
 if TYPE_CHECKING:
+    from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
     from adapterxfer.report.declared import Judged, Spending
     from adapterxfer.report.model import Effect, Findings
     from adapterxfer.report.results import Results
@@ -43,6 +45,7 @@ def report(
 
     plan, results, chosen = _finished(recipe, store, only, settings)
     assert plan.report is not None
+    chosen = replace(chosen, earlier_looks=earlier_looks(Store(store), plan))
     completed = Store(store).completed()
     pretraining, mixed = {}, {}
     for role, key in plan.report.inputs.items():
@@ -90,6 +93,8 @@ def contrast(
 ) -> tuple[Judged, ...]:
     """One question, asked as a hypothesis of docs/hypotheses.md, on what is finished.
 
+    A number that the report of the recipe judges has its verdict here too, and a remark says so.
+
     Args:
         declared: its keys; `id` is optional.
 
@@ -97,18 +102,28 @@ def contrast(
         RecipeError: the keys contradict each other.
         DataError: no cell is finished, or predictions do not fit together.
     """
+    from adapterxfer.report.findings import asked_apart
+
+    asked = _question(declared)
+    _, results, chosen = _finished(recipe, store, (), None)
+    return asked_apart(results, chosen, [asked])
+
+
+def _question(declared: Mapping[str, Any]) -> Hypothesis:
+    """One hypothesis from its keys.
+
+    Raises:
+        RecipeError: they contradict each other.
+    """
     from pydantic import ValidationError
 
     from adapterxfer.recipe.hypotheses import read_hypotheses
-    from adapterxfer.report.findings import verdicts as evaluate
 
     try:
-        asked = read_hypotheses([{"id": "asked", "family": "asked", **declared}])
+        return read_hypotheses([{"id": "asked", "family": "asked", **declared}])[0]
     except ValidationError as error:
         problems = [Problem(1, 1, f"{'.'.join(map(str, e['loc']))}: {e['msg']}".strip(": ")) for e in error.errors()]
         raise RecipeError("question", problems) from None
-    _, results, chosen = _finished(recipe, store, (), None)
-    return evaluate(results, replace(chosen, hypotheses=asked, multiplicity={}))
 
 
 def power(
@@ -154,55 +169,40 @@ def compare(
     store: str | Path = DEFAULT_STORE,
     targets: Sequence[str] = (),
     backbones: Sequence[str] = (),
+    of: Quantity = "score",
+    over: Mapping[str, Any] | None = None,
 ) -> list[Effect]:
-    """Scores of variant ``a`` minus scores of variant ``b``, from the finished part of a study, in points.
+    """Variant ``a`` minus variant ``b``, from the finished part of a study, in points.
 
     Args:
         a, b: transfer variants of the recipe.
         targets: only these target tasks; all if empty.
         backbones: only these backbones; all if empty.
+        of: ``score``, or ``gain``: the gain of ``a`` minus the gain of ``b``.
+        over: axis -> values that narrow the comparison, as in a hypothesis, e.g. ``{"resource": "low"}``.
 
     Returns:
-        One effect per backbone, intermediate and target, and means over them, each with interval and p-value.
+        One effect per backbone, intermediate and target, and means over them, each with interval and p-value. Verdicts
+        are those of the report of the whole recipe; numbers that it does not show are judged in families of their own.
 
     Raises:
-        RecipeError: the recipe has no such variant, target or backbone.
+        RecipeError: the recipe has no such variant, target or backbone, or ``over`` names no axis.
         DataError: nothing to compare is finished.
     """
-    from adapterxfer.report.findings import find
-    from adapterxfer.report.results import Results
-    from adapterxfer.report.settings import ReportSettings
-    from adapterxfer.store.store import Store
+    from adapterxfer.plan.select import Selection
+    from adapterxfer.report.findings import compared
 
     if a == b:
         raise RecipeError("compare", [Problem(1, 1, f"'{a}' is compared with itself")], fix="name two variants")
-    only = [f"variant={a},{b}"]
-    only += [f"target={','.join(targets)}"] if targets else []
-    only += [f"backbone={','.join(backbones)}"] if backbones else []
-    plan = build_plan(resolve_recipe(as_recipe(recipe), store), only=only)
-    results = Results.from_plan(plan, Store(store))
-    last = plan.report
-    assert last is not None
-    effects = find(results, ReportSettings.from_identity(last.identity)).effects if results.cells else ()
-    chosen = [_oriented(effect, a) for effect in effects if effect.kind == "variant difference"]
-    if not chosen:
+    named = {"target": tuple(targets), "backbone": tuple(backbones)}
+    narrowed = {**(over or {}), **{axis: values for axis, values in named.items() if values}}
+    loaded = as_recipe(recipe)
+    Selection(loaded, [f"variant={a},{b}", *(f"{axis}={value}" for axis, values in named.items() for value in values)])
+    _question({"contrast": "difference", "of": of, "a": a, "b": b, "over": narrowed})
+    _, results, chosen = _finished(loaded, store, (), None)
+    effects = list(compared(results, chosen, (a, b), of=of, over=narrowed))
+    if not effects:
         raise DataError(
             f"compare {a} with {b}: no cell of both is finished in store '{store}'", fix="run the recipe first"
         )
-    return chosen
-
-
-def _oriented(effect: Effect, first: str) -> Effect:
-    """The effect as ``first`` minus the other variant."""
-    if effect.variant.split("/")[0].split(" ")[0] == first:
-        return effect
-    return replace(
-        effect,
-        variant=effect.against,
-        against=effect.variant,
-        estimate=-effect.estimate,
-        low=-effect.high,
-        high=-effect.low,
-        items_low=-effect.items_high,
-        items_high=-effect.items_low,
-    )
+    return effects

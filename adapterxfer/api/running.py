@@ -9,9 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.api.earlier import earlier_looks
 from adapterxfer.plan import Plan, build_plan
 from adapterxfer.plan.backbones import backbone_folders
 from adapterxfer.recipe import Recipe, load_recipe, read_resolved, resolve_recipe, write_resolved
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.budget import token_budget
 
 if TYPE_CHECKING:
@@ -91,6 +93,7 @@ def run(
     retry_failed: bool = False,
     engine: str = "inline",
     engine_settings: Mapping[str, str] | None = None,
+    keep: Callable[[Axes], bool] | None = None,
 ) -> RunResult:
     """Run everything a recipe needs that is not in the store yet.
 
@@ -102,6 +105,7 @@ def run(
         prepared: called once with the plan, before the first stage starts.
         retry_failed: also try stages again that earlier runs gave up after three tries.
         engine: one of `ENGINES`; ``ray`` and ``slurm`` need the extra of that name.
+        keep: decides about single trained cells, on top of ``only``.
         engine_settings: see `adapterxfer.engines.ray.RaySettings` and `adapterxfer.engines.slurm.SlurmSettings`.
 
     Raises:
@@ -124,16 +128,17 @@ def run(
     root = str(Path(loaded.data_root).absolute()) if loaded.data_root else loaded.data_root
     handed: dict[str, Any] = {"data_root": root, **(settings or {})}
     # Refuse what cannot run before spending time on measuring speed.
-    first = build_plan(loaded, only=only)
+    first = build_plan(loaded, only=only, keep=keep)
     first.require_runnable()
     _require_published(first, Store(store))
     loaded = measure(loaded, store, jobs=workers, device=str(handed.get("device") or "cpu"))
     handed["backbone_folders"] = backbone_folders(loaded)
-    plan = build_plan(loaded, only=only)
+    plan = build_plan(loaded, only=only, keep=keep)
     plan.require_runnable()
     if prepared is not None:
         prepared(plan)
     ready = Store(store)
+    handed["earlier_looks"] = earlier_looks(ready, plan)
     go = partial(
         run_plan, store=ready, jobs=workers, listener=listener or silent, settings=handed, retry_failed=retry_failed
     )

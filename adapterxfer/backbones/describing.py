@@ -80,9 +80,9 @@ def weight_names(folder: Path) -> list[str]:
         return [WEIGHTS]
     if not (folder / WEIGHTS_INDEX).is_file():
         pickles = sorted(path.name for path in folder.glob("*.bin"))
-        found = f"; {pickles[0]} is a pickle, which is never read" if pickles else ""
+        hint = f"; {pickles[0]} is a pickle, which is never read" if pickles else ""
         raise BackboneError(
-            f"{folder}: no {WEIGHTS}{found}",
+            f"{folder}: no {WEIGHTS}{hint}",
             fix="save the weights as safetensors (save_pretrained with safe_serialization=True)",
         )
     parts = _json(folder / WEIGHTS_INDEX).get("weight_map")
@@ -97,12 +97,12 @@ def tokenizer_name(folder: Path, architecture: Architecture) -> str:
     Raises:
         BackboneError: there is neither.
     """
-    wanted = [TOKENIZER, *([architecture.sentencepiece] if architecture.sentencepiece else [])]
-    for name in wanted:
+    names = [TOKENIZER, *([architecture.sentencepiece] if architecture.sentencepiece else [])]
+    for name in names:
         if (folder / name).is_file():
             return name
     raise BackboneError(
-        f"{folder}: no {' and no '.join(wanted)}",
+        f"{folder}: no {' and no '.join(names)}",
         fix="save the fast tokenizer of the backbone beside its weights (save_pretrained)",
     )
 
@@ -117,9 +117,9 @@ def check_files(folder: Path, files: Mapping[str, str], sha256: Callable[[Path],
         path = folder / name
         if not path.is_file():
             raise BackboneError(f"{path}: not found, but the plan pins it", fix="restore the folder, or plan again")
-        if (found := sha256(path)) != expected:
+        if (digest := sha256(path)) != expected:
             raise BackboneError(
-                f"{path}: sha256 {found[:16]}, but the plan pins {expected[:16]}",
+                f"{path}: sha256 {digest[:16]}, but the plan pins {expected[:16]}",
                 fix="restore the file, or plan the recipe again to use the new one",
             )
 
@@ -130,15 +130,15 @@ def _count(folder: Path, prefixes: tuple[str, ...], dropped: tuple[str, ...]) ->
     for name in weight_names(folder):
         if not name.endswith(".safetensors"):
             continue
-        for full, entry in _header(folder / name).items():
-            own = full
+        for full, header in _header(folder / name).items():
+            tensor = full
             for prefix in prefixes:
-                own = own.removeprefix(prefix)
-            if own.startswith(dropped) or own.endswith("embeddings.position_ids"):
+                tensor = tensor.removeprefix(prefix)
+            if tensor.startswith(dropped) or tensor.endswith("embeddings.position_ids"):
                 continue
             # One table under two names is stored under either or both.
-            own = "shared.weight" if _SAME_TABLE.search(own) else own
-            sizes[own] = math.prod(entry["shape"])
+            tensor = "shared.weight" if _SAME_TABLE.search(tensor) else tensor
+            sizes[tensor] = math.prod(header["shape"])
     tables = sum(size for name, size in sizes.items() if _TABLES.search(name))
     return sum(sizes.values()), tables
 

@@ -230,10 +230,10 @@ def _check_file(identity: Mapping[str, Any], folder: Path) -> None:
     path = folder / pinned
     if not path.is_file():
         raise BackboneError(f"{path}: not found", fix="install the package again, with its data")
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != expected:
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if digest != expected:
         raise BackboneError(
-            f"{path}: sha256 {found[:16]}, but the plan pins {str(expected)[:16]}",
+            f"{path}: sha256 {digest[:16]}, but the plan pins {str(expected)[:16]}",
             fix="plan the recipe again; the package data changed since",
         )
 

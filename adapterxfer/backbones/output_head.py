@@ -36,10 +36,10 @@ def read_output_head(
     """
     if identity["kind"] == "untrained" or PREFIX not in architecture_of(model_type).dropped:
         return None
-    found: dict[str, torch.Tensor] = {}
+    tensors: dict[str, torch.Tensor] = {}
     for path in weight_files(place_of(identity, folder)):
-        found |= {
+        tensors |= {
             name.removeprefix(PREFIX): tensor for name, tensor in read_file(path).items() if name.startswith(PREFIX)
         }
-    found = {name: tensor for name, tensor in found.items() if not name.startswith("decoder.")}
-    return found or None
+    tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith("decoder.")}
+    return tensors or None

@@ -122,25 +122,25 @@ def fill(model: PreTrainedModel, state: dict[str, torch.Tensor], where: str) -> 
     Raises:
         BackboneError: names are missing or left over, or a shape differs.
     """
-    own = model.state_dict()
+    targets = model.state_dict()
     # Tied tables are stored once, under any of their names.
     tied: dict[int, list[str]] = {}
-    for name, tensor in own.items():
+    for name, tensor in targets.items():
         tied.setdefault(tensor.data_ptr(), []).append(name)
     for names in tied.values():
         if present := [name for name in names if name in state]:
             state.update({name: state[present[0]] for name in names if name not in state})
-    missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    missing, extra = sorted(targets.keys() - state.keys()), sorted(state.keys() - targets.keys())
     # Old checkpoints also store the constant position index of the embeddings.
     extra = [name for name in extra if not name.endswith("embeddings.position_ids")]
     wrong = [
         f"{name} {tuple(state[name].shape)} for {tuple(tensor.shape)}"
-        for name, tensor in own.items()
+        for name, tensor in targets.items()
         if name in state and state[name].shape != tensor.shape
     ]
     if missing or extra or wrong:
         parts = {"missing": missing, "unknown": extra, "shape": wrong}
-        found = "; ".join(f"{word} {', '.join(names[:3])}" for word, names in parts.items() if names)
-        raise BackboneError(f"{where}: weights do not fit the configuration: {found}", fix="restore the folder")
-    for name, tensor in own.items():
+        shown = "; ".join(f"{word} {', '.join(names[:3])}" for word, names in parts.items() if names)
+        raise BackboneError(f"{where}: weights do not fit the configuration: {shown}", fix="restore the folder")
+    for name, tensor in targets.items():
         tensor.copy_(state[name])

@@ -88,17 +88,17 @@ def check_snapshot(folder: Path, sha256: Callable[[Path], str]) -> None:
         if not path.is_symlink() or not stored.is_file():
             continue
         if _SHA256.match(stored.name):
-            found = sha256(stored)
+            digest = sha256(stored)
         elif _GIT.match(stored.name):
             content = stored.read_bytes()
-            found = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+            digest = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
         else:
             continue
-        if found != stored.name:
+        if digest != stored.name:
             path.unlink()
             stored.unlink()
             raise BackboneError(
-                f"{path}: hash {found[:16]}; the Hub states {stored.name[:16]}: the transfer was damaged",
+                f"{path}: hash {digest[:16]}; the Hub states {stored.name[:16]}: the transfer was damaged",
                 fix="run again: the file was removed and will be fetched anew",
             )
 

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.backbones.describing import TOKENIZER_FACTS
 from adapterxfer.backbones.reading import library_class
+from adapterxfer.backbones.special_tokens import (
+    SPECIAL_TOKENS,
+    lacks,
+    named_tokens,
+    no_padding,
+    sidecar,
+    special_tokens,
+)
 from adapterxfer.catalog.architectures import Architecture
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
-
-SPECIAL_TOKENS = {
-    "bos_token": "<s>",
-    "eos_token": "</s>",
-    "sep_token": "</s>",
-    "cls_token": "<s>",
-    "unk_token": "<unk>",
-    "pad_token": "<pad>",
-    "mask_token": "<mask>",
-}
-"""Of XLM-R; they hold where the folder says nothing else."""
-
-SIDECAR = "tokenizer_config.json"
 
 
 def load_tokenizer(path: Path, *, max_length: int, architecture: Architecture) -> PreTrainedTokenizerFast:
@@ -48,19 +43,15 @@ def load_tokenizer(path: Path, *, max_length: int, architecture: Architecture) -
 
     if not path.is_file():
         raise BackboneError(f"{path}: not found", fix="put the tokenizer of the backbone beside its weights")
-    facts = _facts(path.with_name(SIDECAR))
-    special = _named_tokens(facts)
+    facts = sidecar(path.with_name(TOKENIZER_FACTS))
     if path.name == architecture.sentencepiece:
-        stored, special = _made_from_sentencepiece(path, architecture, facts, special)
+        stored, special = _made_from_sentencepiece(path, architecture, facts, named_tokens(facts))
     else:
-        stored = _read(path)
-        if not special and architecture.usual_tokens:
-            special = SPECIAL_TOKENS
+        stored, special = _read(path), special_tokens(facts, architecture)
     if "pad_token" not in special:
-        raise BackboneError(f"{path}: no padding token is named", fix=f"put its {SIDECAR} beside it")
-    # A token the file does not know would get an id behind the embedding table.
+        raise no_padding(path)
     if lacking := sorted({token for token in special.values() if stored.token_to_id(token) is None}):
-        raise BackboneError(f"{path}: lacks {', '.join(lacking)}", fix="give it the special tokens of the backbone")
+        raise lacks(path, lacking)
     stored.no_truncation()
     stored.no_padding()
     return PreTrainedTokenizerFast(tokenizer_object=stored, model_max_length=max_length, **special)
@@ -107,25 +98,3 @@ def _made_from_sentencepiece(
         )
     named = {name: str(token) for name, token in published.special_tokens_map.items() if name in SPECIAL_TOKENS}
     return stored, named
-
-
-def _facts(path: Path) -> dict[str, Any]:
-    """Content of a `tokenizer_config.json`; empty where there is none."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError as error:
-        raise BackboneError(f"{path}: not valid JSON ({error})", fix="restore the file from its source") from None
-    return content if isinstance(content, dict) else {}
-
-
-def _named_tokens(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Special tokens that a `tokenizer_config.json` names."""
-    found = {}
-    for name in SPECIAL_TOKENS:
-        value = facts.get(name)
-        text = value.get("content") if isinstance(value, Mapping) else value
-        if isinstance(text, str):
-            found[name] = text
-    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adapterxfer.catalog.backbones import UNTRAINED, backbones
+from adapterxfer.catalog.data_sets import Alternate, Clusters, DataSet, HubSource, Part, Repair
 from adapterxfer.catalog.flores import FLORES
 from adapterxfer.catalog.languages import extension_languages, known_languages, languages, world_languages
 from adapterxfer.catalog.methods import METHODS, MethodSpec
@@ -20,18 +21,14 @@ from adapterxfer.catalog.protocols import (
     CROSS_FITTED,
     DEV,
     FUSED,
-    PROTOCOLS,
-    Protocol,
     base_target,
     is_development,
     is_other_evaluation,
     layer_in,
-    metric_of,
     target_under,
     with_layer,
 )
 from adapterxfer.catalog.records import Backbone, Control, Language, Task
-from adapterxfer.catalog.source_records import Alternate, TaskSource
 from adapterxfer.catalog.systems import (
     CONTROLS,
     ORACLE,
@@ -40,9 +37,19 @@ from adapterxfer.catalog.systems import (
     oracle_system,
     oracle_without,
 )
-from adapterxfer.catalog.target_dev import TARGET_DEV, TargetDev
-from adapterxfer.catalog.task_sources import REFUSED, SOURCES
-from adapterxfer.catalog.tasks import overlaps, task_names, tasks
+from adapterxfer.catalog.task_specs import InBenchmark, Protocol, TargetDev, TaskParts, TaskSpec, codes
+from adapterxfer.catalog.tasks import (
+    data_sets,
+    metric_of,
+    overlaps,
+    parts_of_task,
+    protocols_of,
+    task_names,
+    task_parts,
+    task_specs,
+    tasks,
+    with_target_dev,
+)
 from adapterxfer.catalog.variants import VARIANTS, VariantSpec
 
 __all__ = [
@@ -56,25 +63,30 @@ __all__ = [
     "METHODS",
     "ORACLE",
     "PRETRAINING",
-    "PROTOCOLS",
-    "REFUSED",
-    "SOURCES",
-    "TARGET_DEV",
     "UNTRAINED",
     "VARIANTS",
     "Alternate",
     "Backbone",
+    "Clusters",
     "Control",
+    "DataSet",
+    "HubSource",
+    "InBenchmark",
     "Language",
     "MethodSpec",
+    "Part",
     "Protocol",
+    "Repair",
     "TargetDev",
     "Task",
-    "TaskSource",
+    "TaskParts",
+    "TaskSpec",
     "VariantSpec",
     "backbones",
     "base_target",
+    "codes",
     "controls_of",
+    "data_sets",
     "extension_languages",
     "is_development",
     "is_other_evaluation",
@@ -89,11 +101,16 @@ __all__ = [
     "oracle_system",
     "oracle_without",
     "overlaps",
+    "parts_of_task",
     "pretraining_gib",
+    "protocols_of",
     "target_under",
     "task_names",
+    "task_parts",
+    "task_specs",
     "tasks",
     "undefined",
     "with_layer",
+    "with_target_dev",
     "world_languages",
 ]

@@ -1,6 +1,6 @@
 """The 50 languages of XTREME-R, and those of the world.
 
-Sources: code and tasks from evaluate.py of google-research/xtreme; family names follow XTREME-R, genus follows WALS;
+Sources: codes from evaluate.py of google-research/xtreme; family names follow XTREME-R, genus follows WALS;
 Joshi class from the lang2tax list of Joshi et al. 2020 ("ht" is ambiguous there: 2 as "haitian"); CC-100 GiB from
 table 6 of Conneau et al. 2020, with the corrected value for Ukrainian, zh as the sum of simplified and traditional, my
 with Zawgyi. Scripts are general knowledge.
@@ -12,60 +12,59 @@ from functools import cache
 
 from adapterxfer.catalog.records import Language, Resource
 from adapterxfer.world.languages import LANGUAGES as WORLD
-from adapterxfer.world.task_list import TASKS as WORLD_TASKS
 
-# code | name | family | genus | script | Joshi class | CC-100 GiB | target tasks
+# code | name | family | genus | script | Joshi class | CC-100 GiB
 _TABLE = """
-af|Afrikaans|Indo-European|Germanic|Latin|3|1.3|udpos panx tatoeba
-ar|Arabic|Afro-Asiatic|Semitic|Arabic|5|28.0|xnli udpos panx xquad mlqa tydiqa tatoeba mewslix lareqa
-az|Azerbaijani|Turkic|Turkic|Latin|1|6.5|panx tatoeba
-bg|Bulgarian|Indo-European|Slavic|Cyrillic|3|57.5|xnli udpos panx tatoeba
-bn|Bengali|Indo-European|Indic|Bengali|3|8.4|panx tydiqa tatoeba
-de|German|Indo-European|Germanic|Latin|5|66.6|xnli udpos panx xquad mlqa tatoeba mewslix lareqa pawsx bucc2018
-el|Greek|Indo-European|Greek|Greek|3|46.9|xnli udpos panx xquad tatoeba lareqa
-en|English|Indo-European|Germanic|Latin|5|300.8|xnli udpos panx xquad mlqa tydiqa mewslix lareqa pawsx
-es|Spanish|Indo-European|Romance|Latin|5|53.3|xnli udpos panx xquad mlqa tatoeba mewslix lareqa pawsx
-et|Estonian|Uralic|Finnic|Latin|3|6.1|xcopa udpos panx tatoeba
-eu|Basque|Basque (isolate)|Basque|Latin|4|2.0|udpos panx tatoeba
-fa|Persian|Indo-European|Iranian|Arabic|4|111.6|udpos panx tatoeba mewslix
-fi|Finnish|Uralic|Finnic|Latin|4|54.3|udpos panx tydiqa tatoeba
-fr|French|Indo-European|Romance|Latin|5|56.8|xnli udpos panx tatoeba pawsx bucc2018
-gu|Gujarati|Indo-European|Indic|Gujarati|1|1.9|panx
-he|Hebrew|Afro-Asiatic|Semitic|Hebrew|3|31.6|udpos panx tatoeba
-hi|Hindi|Indo-European|Indic|Devanagari|4|20.2|xnli udpos panx xquad mlqa tatoeba lareqa
-ht|Haitian Creole|Creole|Creoles and Pidgins|Latin|2|0.0|xcopa
-hu|Hungarian|Uralic|Ugric|Latin|4|58.4|udpos panx tatoeba
-id|Indonesian|Austronesian|Malayo-Sumbawan|Latin|3|148.3|xcopa udpos panx tydiqa tatoeba
-it|Italian|Indo-European|Romance|Latin|4|30.2|xcopa udpos panx tatoeba
-ja|Japanese|Japonic|Japanese|Japanese|5|69.3|udpos panx tatoeba mewslix pawsx
-jv|Javanese|Austronesian|Javanese|Latin|1|0.2|panx tatoeba
-ka|Georgian|Kartvelian|Kartvelian|Georgian|3|9.1|panx tatoeba
-kk|Kazakh|Turkic|Turkic|Cyrillic|3|6.4|udpos panx tatoeba
-ko|Korean|Korean (isolate)|Korean|Hangul|4|54.2|udpos panx tydiqa tatoeba pawsx
-lt|Lithuanian|Indo-European|Baltic|Latin|3|13.7|udpos panx tatoeba
-ml|Malayalam|Dravidian|Dravidian|Malayalam|1|7.6|panx tatoeba
-mr|Marathi|Indo-European|Indic|Devanagari|2|2.8|udpos panx tatoeba
-ms|Malay|Austronesian|Malayo-Sumbawan|Latin|3|8.5|panx
-my|Burmese|Sino-Tibetan|Burmese-Lolo|Myanmar|1|2.0|panx
-nl|Dutch|Indo-European|Germanic|Latin|4|29.3|udpos panx tatoeba
-pa|Punjabi|Indo-European|Indic|Gurmukhi|2|0.8|panx
-pl|Polish|Indo-European|Slavic|Latin|4|44.6|udpos panx tatoeba mewslix
-pt|Portuguese|Indo-European|Romance|Latin|4|49.1|udpos panx tatoeba
-qu|Quechua|Quechuan|Quechuan|Latin|1|0.0|xcopa panx
-ro|Romanian|Indo-European|Romance|Latin|3|61.4|udpos panx xquad tatoeba mewslix
-ru|Russian|Indo-European|Slavic|Cyrillic|4|278.0|xnli udpos panx xquad tydiqa tatoeba lareqa bucc2018
-sw|Swahili|Niger-Congo|Bantu|Latin|2|1.6|xnli xcopa panx tydiqa tatoeba
-ta|Tamil|Dravidian|Dravidian|Tamil|3|12.2|xcopa udpos panx tatoeba mewslix
-te|Telugu|Dravidian|Dravidian|Telugu|1|4.7|udpos panx tydiqa tatoeba
-th|Thai|Kra-Dai|Kam-Tai|Thai|3|71.7|xnli xcopa udpos panx xquad tatoeba lareqa
-tl|Tagalog|Austronesian|Greater Central Philippine|Latin|3|3.1|udpos panx tatoeba
-tr|Turkish|Turkic|Turkic|Latin|4|20.9|xnli xcopa udpos panx xquad tatoeba mewslix lareqa
-uk|Ukrainian|Indo-European|Slavic|Cyrillic|3|84.6|udpos panx tatoeba mewslix
-ur|Urdu|Indo-European|Indic|Arabic|3|5.7|xnli udpos panx tatoeba
-vi|Vietnamese|Austro-Asiatic|Vietic|Latin|4|137.3|xnli xcopa udpos panx xquad mlqa tatoeba lareqa
-wo|Wolof|Niger-Congo|Wolof|Latin|2|0.0|udpos
-yo|Yoruba|Niger-Congo|Defoid|Latin|2|0.0|udpos panx
-zh|Chinese (Mandarin)|Sino-Tibetan|Chinese|Han|5|63.5|xnli xcopa udpos panx xquad mlqa tatoeba lareqa pawsx bucc2018
+af|Afrikaans|Indo-European|Germanic|Latin|3|1.3
+ar|Arabic|Afro-Asiatic|Semitic|Arabic|5|28.0
+az|Azerbaijani|Turkic|Turkic|Latin|1|6.5
+bg|Bulgarian|Indo-European|Slavic|Cyrillic|3|57.5
+bn|Bengali|Indo-European|Indic|Bengali|3|8.4
+de|German|Indo-European|Germanic|Latin|5|66.6
+el|Greek|Indo-European|Greek|Greek|3|46.9
+en|English|Indo-European|Germanic|Latin|5|300.8
+es|Spanish|Indo-European|Romance|Latin|5|53.3
+et|Estonian|Uralic|Finnic|Latin|3|6.1
+eu|Basque|Basque (isolate)|Basque|Latin|4|2.0
+fa|Persian|Indo-European|Iranian|Arabic|4|111.6
+fi|Finnish|Uralic|Finnic|Latin|4|54.3
+fr|French|Indo-European|Romance|Latin|5|56.8
+gu|Gujarati|Indo-European|Indic|Gujarati|1|1.9
+he|Hebrew|Afro-Asiatic|Semitic|Hebrew|3|31.6
+hi|Hindi|Indo-European|Indic|Devanagari|4|20.2
+ht|Haitian Creole|Creole|Creoles and Pidgins|Latin|2|0.0
+hu|Hungarian|Uralic|Ugric|Latin|4|58.4
+id|Indonesian|Austronesian|Malayo-Sumbawan|Latin|3|148.3
+it|Italian|Indo-European|Romance|Latin|4|30.2
+ja|Japanese|Japonic|Japanese|Japanese|5|69.3
+jv|Javanese|Austronesian|Javanese|Latin|1|0.2
+ka|Georgian|Kartvelian|Kartvelian|Georgian|3|9.1
+kk|Kazakh|Turkic|Turkic|Cyrillic|3|6.4
+ko|Korean|Korean (isolate)|Korean|Hangul|4|54.2
+lt|Lithuanian|Indo-European|Baltic|Latin|3|13.7
+ml|Malayalam|Dravidian|Dravidian|Malayalam|1|7.6
+mr|Marathi|Indo-European|Indic|Devanagari|2|2.8
+ms|Malay|Austronesian|Malayo-Sumbawan|Latin|3|8.5
+my|Burmese|Sino-Tibetan|Burmese-Lolo|Myanmar|1|2.0
+nl|Dutch|Indo-European|Germanic|Latin|4|29.3
+pa|Punjabi|Indo-European|Indic|Gurmukhi|2|0.8
+pl|Polish|Indo-European|Slavic|Latin|4|44.6
+pt|Portuguese|Indo-European|Romance|Latin|4|49.1
+qu|Quechua|Quechuan|Quechuan|Latin|1|0.0
+ro|Romanian|Indo-European|Romance|Latin|3|61.4
+ru|Russian|Indo-European|Slavic|Cyrillic|4|278.0
+sw|Swahili|Niger-Congo|Bantu|Latin|2|1.6
+ta|Tamil|Dravidian|Dravidian|Tamil|3|12.2
+te|Telugu|Dravidian|Dravidian|Telugu|1|4.7
+th|Thai|Kra-Dai|Kam-Tai|Thai|3|71.7
+tl|Tagalog|Austronesian|Greater Central Philippine|Latin|3|3.1
+tr|Turkish|Turkic|Turkic|Latin|4|20.9
+uk|Ukrainian|Indo-European|Slavic|Cyrillic|3|84.6
+ur|Urdu|Indo-European|Indic|Arabic|3|5.7
+vi|Vietnamese|Austro-Asiatic|Vietic|Latin|4|137.3
+wo|Wolof|Niger-Congo|Wolof|Latin|2|0.0
+yo|Yoruba|Niger-Congo|Defoid|Latin|2|0.0
+zh|Chinese (Mandarin)|Sino-Tibetan|Chinese|Han|5|63.5
 """
 
 # Languages of the extensions: code as data sets write it | name | family | genus | script | Joshi class | CC-100 GiB.
@@ -115,16 +114,28 @@ def resource_of(joshi_class: int) -> Resource:
     return "low" if joshi_class <= 2 else "mid" if joshi_class == 3 else "high"
 
 
+def _language(
+    code: str, name: str, family: str, genus: str, script: str, joshi: int | None, gib: float | None, resource: Resource
+) -> Language:
+    return Language(
+        code=code,
+        name=name,
+        family=family,
+        genus=genus,
+        script=script,
+        joshi_class=joshi,
+        cc100_gib=gib,
+        resource=resource,
+    )
+
+
 @cache
 def languages() -> dict[str, Language]:
     """The real languages by code."""
     table = {}
     for line in _TABLE.strip().splitlines():
-        code, name, family, genus, script, joshi, gib, tasks = (cell.strip() for cell in line.split("|"))
-        resource = resource_of(int(joshi))
-        table[code] = Language(
-            code, name, family, genus, script, int(joshi), float(gib), resource, tuple(tasks.split())
-        )
+        code, name, family, genus, script, joshi, gib = (cell.strip() for cell in line.split("|"))
+        table[code] = _language(code, name, family, genus, script, int(joshi), float(gib), resource_of(int(joshi)))
     return table
 
 
@@ -137,7 +148,7 @@ def extension_languages() -> dict[str, Language]:
         same = languages().get(_SAME.get(code, ""))
         joshi = same.joshi_class if same else int(listed) if listed else None
         gib = same.cc100_gib if same else float(size)
-        table[code] = Language(code, name, family, genus, script, joshi, gib, "low")
+        table[code] = _language(code, name, family, genus, script, joshi, gib, "low")
     return table
 
 
@@ -150,7 +161,6 @@ def known_languages() -> dict[str, Language]:
 @cache
 def world_languages() -> dict[str, Language]:
     """The synthetic languages by code; ``en`` is the world's English, not the real one."""
-    targets = tuple(name for name, task in WORLD_TASKS.items() if task.role == "target")
     return {
         code: Language(
             code=code,
@@ -161,7 +171,6 @@ def world_languages() -> dict[str, Language]:
             joshi_class=None,
             cc100_gib=None,
             resource=entry.tier,
-            tasks=targets,
             synthetic=True,
         )
         for code, entry in WORLD.items()

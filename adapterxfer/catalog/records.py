@@ -10,7 +10,7 @@ SourceKind = Literal["world", "files", "hub", "local"]
 Resource = Literal["high", "mid", "low"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Language:
     """One language.
 
@@ -19,7 +19,6 @@ class Language:
         joshi_class: taxonomy of Joshi et al. 2020, 0 to 5; None in the world.
         cc100_gib: text in CC-100 in GiB (the corpus of XLM-R); 0.0 is "not in it"; None in the world.
         resource: ``low`` for Joshi class 0 to 2, ``mid`` for 3, ``high`` from 4; the world declares its own tiers.
-        tasks: target tasks of the study that test it.
         synthetic: a language of the world.
     """
 
@@ -31,11 +30,10 @@ class Language:
     joshi_class: int | None
     cc100_gib: float | None
     resource: Resource
-    tasks: tuple[str, ...] = ()
     synthetic: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """One task of the study, in one role.
 
@@ -50,7 +48,6 @@ class Task:
         trained: whether a target has English training data; retrieval targets have none.
         kin: kind of annotation, which decides controls: ``nli``, ``pos``, ``ner``, ``qa`` ...
         train_examples, dev_examples, test_examples: default sizes (test: per language); None is "all there are".
-        available: whether this version can run it.
         verified: whether the facts were read at the source.
         before: tasks whose English data are trained on first, with the same model and head.
         stand_in: the world task behind the name, where the world stands in for real data.
@@ -70,7 +67,6 @@ class Task:
     train_examples: int | None = None
     dev_examples: int | None = None
     test_examples: int | None = None
-    available: bool = False
     verified: bool = True
     note: str = ""
     before: tuple[str, ...] = ()

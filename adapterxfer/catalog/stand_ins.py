@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from adapterxfer.catalog.records import Task
-from adapterxfer.catalog.task_sources import SOURCES
+from adapterxfer.catalog.tasks import task_specs
 from adapterxfer.world.task_list import NLI_LABELS
 from adapterxfer.world.task_list import TASKS as WORLD_TASKS
 
@@ -27,21 +27,13 @@ SIZES = ("world-nano", "world-micro", "world-mini", "world-small")
 
 
 def stand_in_name(task: Task) -> str:
-    """The world task of the same format and role."""
-    intermediate = task.role == "intermediate"
-    match task.format:
-        case "sequence_classification":
-            return "world-nli" if intermediate else "world-xnli"
-        case "span_qa":
-            return "world-qa" if intermediate else "world-xqa"
-        case "multiple_choice":
-            return "world-mc" if intermediate else "world-xmc"
-        case "tagging" if intermediate:
-            return "world-ccg"
-        case "tagging":
-            return "world-ner" if task.kin == "ner" else "world-pos"
-        case _:
-            return "world-retrieval"
+    """The world task of the same format and role: of the same kind of annotation where there is one, else the first."""
+    alike = {
+        name: world for name, world in WORLD_TASKS.items() if (world.format, world.role) == (task.format, task.role)
+    }
+    if not alike:  # the world's retrieval is a target; an intermediate one has no other stand-in
+        alike = {name: world for name, world in WORLD_TASKS.items() if world.format == task.format}
+    return next((name for name, world in alike.items() if world.kin == task.kin), next(iter(alike)))
 
 
 def label_names(task: Task) -> tuple[str, ...]:
@@ -50,13 +42,17 @@ def label_names(task: Task) -> tuple[str, ...]:
         return stand_in_labels(task) or WORLD_TASKS[task.stand_in].labels
     if task.synthetic:
         return WORLD_TASKS[task.name].labels
-    return SOURCES[task.name].labels if task.name in SOURCES else ()
+    return _real_labels(task)
 
 
 def stand_in_labels(task: Task) -> tuple[str, ...]:
     """The labels a stand-in keeps of its world task; empty for all of them."""
-    real = SOURCES[task.name].labels if task.name in SOURCES else ()
-    return TWO_LABELS if task.format == "sequence_classification" and len(real) == 2 else ()
+    return TWO_LABELS if task.format == "sequence_classification" and len(_real_labels(task)) == 2 else ()
+
+
+def _real_labels(task: Task) -> tuple[str, ...]:
+    spec = task_specs().get(task.name)
+    return spec.parts.labels if spec is not None else ()
 
 
 def stand_in(task: Task, world: Task) -> Task:
@@ -73,7 +69,6 @@ def stand_in(task: Task, world: Task) -> Task:
         kin=task.kin,
         stand_in=world.name,
         before=task.before,
-        available=world.trained or task.role == "target",
         train_examples=min(world.train_examples or 0, TRAIN_EXAMPLES),
         dev_examples=min(world.dev_examples or 0, DEV_EXAMPLES),
         test_examples=min(world.test_examples or 0, TEST_EXAMPLES),

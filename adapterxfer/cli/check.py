@@ -1,14 +1,14 @@
-"""Check a recipe: every mistake at once, with its place."""
+"""Check a recipe: every mistake at once, with its place, and everything that this machine lacks for it."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.cli.console import say, say_json
+from adapterxfer.cli.console import complain, say, say_json
 from adapterxfer.cli.options import add_json, add_recipe
-from adapterxfer.plan.backbones import Backbones
-from adapterxfer.plan.model import NAME_SOURCE, NO_SOURCE
+from adapterxfer.errors import AdapterxferError, RecipeError, joined
+from adapterxfer.plan import Plan, build_plan
 from adapterxfer.plan.pins import check_pins
 from adapterxfer.recipe import Recipe, load_recipe
 from adapterxfer.recipe.checks import notes
@@ -28,16 +28,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    """Print what the recipe asks for, and what of it cannot run yet."""
-    recipe = load_recipe(arguments.recipe, arguments.set_)
-    check_pins(recipe)
+    """Print what the recipe asks for, and everything that a run would refuse, of the recipe and of this machine."""
+    try:
+        recipe = load_recipe(arguments.recipe, arguments.set_)
+        check_pins(recipe)
+    except AdapterxferError as error:
+        if not arguments.json or arguments.debug:
+            raise
+        say_json({"recipe": arguments.recipe, "ok": False, "problems": problems_of(error)})
+        return error.exit_code
     axes = axes_of(recipe)
-    missing = unavailable(recipe)
-    looks = published(recipe, online=arguments.online)
+    plan = build_plan(recipe)
+    missing = unavailable(plan)
+    refusals = plan.obstacles()
+    looks: list[Look] = []
+    try:
+        looks = published(recipe, online=arguments.online)
+    except AdapterxferError as error:
+        refusals.append(error)
+    problem = joined(refusals)
     if arguments.json:
         found = {
             "recipe": recipe.name,
-            "ok": True,
+            "ok": problem is None,
+            "problems": [entry for error in refusals for entry in problems_of(error)],
             "axes": axes,
             "unavailable": missing,
             "published": [
@@ -54,14 +68,10 @@ def execute(arguments: argparse.Namespace) -> int:
             "warnings": undecidable(recipe),
         }
         say_json(found)
-        return 0
+        return 0 if problem is None else problem.exit_code
     sizes = " x ".join(f"{len(values)} {name.replace('_', ' ')}" for name, values in axes.items())
-    say(f"{arguments.recipe}: ok")
+    say(f"{arguments.recipe}: {'ok' if problem is None else 'cannot run here'}")
     say(f"  {recipe.name}: {sizes}")
-    for kind, names in missing.items():
-        say(f"  {NO_SOURCE if kind == 'backbone' else 'not available'}: {kind} {', '.join(names)}")
-    if "backbone" in missing:
-        say(f"    {NAME_SOURCE}")
     for look in looks:
         fits = "fits by its description" if look.looked else "not looked at: run `check --online` (`run` looks first)"
         say(f"  published adapter: {look.name}: {fits}")
@@ -69,7 +79,17 @@ def execute(arguments: argparse.Namespace) -> int:
         say(f"  note: {note}")
     for warning in undecidable(recipe):
         say(f"  warning: {warning}")
+    if problem is not None:
+        complain(str(problem))
+        return problem.exit_code
     return 0
+
+
+def problems_of(error: AdapterxferError) -> list[dict[str, Any]]:
+    """What is wrong, for programs: mistakes of a recipe with line and column, others as one message with its fix."""
+    if isinstance(error, RecipeError):
+        return [{"line": p.line, "column": p.column, "message": p.message} for p in error.problems]
+    return [{"line": None, "column": None, "message": error.what, "fix": error.fix}]
 
 
 def published(recipe: Recipe, *, online: bool) -> list[Look]:
@@ -100,12 +120,6 @@ def axes_of(recipe: Recipe) -> dict[str, list[Any]]:
     }
 
 
-def unavailable(recipe: Recipe) -> dict[str, list[str]]:
-    """Kind -> names of the recipe that this version cannot run."""
-    named = [("backbone", name, Backbones(recipe).available(name)) for name in recipe.backbones]
-    named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
-    found: dict[str, list[str]] = {}
-    for kind, name, available in named:
-        if not available and name not in found.setdefault(kind, []):
-            found[kind].append(name)
-    return {kind: names for kind, names in found.items() if names}
+def unavailable(plan: Plan) -> dict[str, list[str]]:
+    """Backbones of the recipe that have no source, under ``backbone``; empty where all have one."""
+    return {"backbone": list(plan.unavailable)} if plan.unavailable else {}

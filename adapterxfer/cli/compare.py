@@ -47,11 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per comparison, means first."""
     recipe = read_recipe(arguments)
-    effects = compare(
-        recipe, arguments.a, arguments.b, store=arguments.store, targets=arguments.target, backbones=arguments.backbone
-    )
+    asked = question(arguments)
+    effects = compare(recipe, arguments.a, arguments.b, store=arguments.store, of=arguments.of, over=asked["over"])
     effects.sort(key=lambda effect: (bool(effect.target), bool(effect.backbone)))
-    tests = contrast(recipe, question(arguments), store=arguments.store)
+    tests = contrast(recipe, asked, store=arguments.store)
     if arguments.json:
         from adapterxfer.report.model import plain
 
@@ -62,8 +61,8 @@ def execute(arguments: argparse.Namespace) -> int:
     say(f"{arguments.a} minus {arguments.b}, {arguments.of}, scope {arguments.scope}")
     for test in tests:
         _say_test(test, ladder=arguments.ladder)
-    say(f"{arguments.a} minus {arguments.b}, points, {effects[0].group} languages")
-    header = ["backbone", "intermediate", "target", "difference", "interval", "p", "p (Holm)", "verdict"]
+    say(f"{arguments.a} minus {arguments.b}, {arguments.of}s in points, {effects[0].group} languages")
+    header = ["backbone", "intermediate", "target", "difference", "interval", "p", "p adjusted", "judged in", "verdict"]
     say_table(header, [_row(effect) for effect in effects], right=(3, 5, 6))
     return 0
 
@@ -113,6 +112,7 @@ def _row(effect: Effect) -> list[str]:
         f"{effect.low:+.1f} to {effect.high:+.1f}",
         _probability(effect.p),
         _probability(effect.p_adjusted),
+        effect.judged_in or effect.hypotheses,
         effect.verdict_text,
     ]
 

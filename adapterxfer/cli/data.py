@@ -75,5 +75,15 @@ def _show(checks: list[TaskCheck], *, absent: bool) -> None:
                 say(f"{place}: {part.examples} examples; the catalogue has {part.expected}")
             elif part.state == "absent" and absent:
                 say(f"{place}: absent: {part.message}")
+            if part.repeated:
+                say(f"{place}: {_share(part.repeated, part.examples)} repeat another one")
+            if part.in_training:
+                say(f"{place}: {_share(part.in_training, part.examples)} are in the training data")
+        if check.parallel_by:
+            say(f"{check.task}: test languages are parallel by {check.parallel_by}: they are resampled together")
     ready = [check.task for check in checks if check.runnable]
     say(f"ready to run (training data and a test language): {', '.join(ready) or 'none'}")
+
+
+def _share(count: int, examples: int) -> str:
+    return f"{count:,} of {examples:,} examples ({100 * count / examples:.1f} %)"

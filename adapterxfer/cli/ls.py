@@ -11,6 +11,7 @@ from adapterxfer.catalog import (
     CONTROLS,
     METHODS,
     VARIANTS,
+    Language,
     backbones,
     known_languages,
     low_by,
@@ -42,7 +43,7 @@ def execute(arguments: argparse.Namespace) -> int:
         chosen = [index for index, entry in enumerate(entries) if getattr(entry, "available", True)]
         rows, entries = [rows[index] for index in chosen], [entries[index] for index in chosen]
     if arguments.json:
-        say_json([asdict(entry) for entry in entries])
+        say_json([entry if isinstance(entry, dict) else asdict(entry) for entry in entries])
     else:
         say_table(header, rows)
     return 0
@@ -73,10 +74,9 @@ def _backbones() -> Listing:
 def _tasks() -> Listing:
     entries = list(tasks().values())
     rows = [
-        [e.name, e.role, e.format, e.metric, len(e.languages) or "-", _yes(e.available), e.hub or e.source, e.licence]
-        for e in entries
+        [e.name, e.role, e.format, e.metric, len(e.languages) or "-", e.hub or e.source, e.licence] for e in entries
     ]
-    return ["task", "role", "format", "metric", "languages", "available", "source", "licence"], rows, entries
+    return ["task", "role", "format", "metric", "languages", "source", "licence"], rows, entries
 
 
 def _variants() -> Listing:
@@ -104,8 +104,17 @@ def _languages() -> Listing:
     return (
         ["code", "language", "family", "genus", "script", "Joshi", "CC-100 GiB", "resource", "low by", "targets"],
         rows,
-        entries,
+        [{**asdict(e), "tasks": _tested_in(e)} for e in entries],
     )
+
+
+def _tested_in(language: Language) -> list[str]:
+    """Targets that test a language: all of them, also those that are no official task."""
+    return [
+        task.name
+        for task in tasks().values()
+        if task.role == "target" and task.synthetic == language.synthetic and language.code in task.languages
+    ]
 
 
 def _targets(code: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapterxfer.catalog import backbones
-from adapterxfer.catalog.source_records import COMMIT_LENGTH
+from adapterxfer.catalog.data_sets import COMMIT_LENGTH
 from adapterxfer.cli.console import complain, say, say_json
 from adapterxfer.cli.options import add_json
 from adapterxfer.errors import AdapterxferError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from adapterxfer.cli.console import count, duration, say, say_json, say_table
+from adapterxfer.cli.console import complain, count, duration, say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
 from adapterxfer.plan import Plan
 from adapterxfer.plan.estimate import KindEstimate, estimate
@@ -23,9 +23,10 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print one row per stage kind, and everything that stands in the way of a run."""
     plan = read_plan(arguments)
     rows = estimate(plan, Store(arguments.store))
+    code = 0 if plan.unfit is None else plan.unfit.exit_code
     if arguments.json:
         say_json(as_json(plan, rows))
-        return 0
+        return code
     say(f"{plan.recipe.name}: {count(len(plan.stages), 'stage')}, {count(len(plan.cells), 'cell')}")
     say_table(
         ["stage", "count", "done", "ready", "waiting", "estimate", "basis"],
@@ -42,14 +43,14 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         say("cost in time unknown: give tokens_per_second for the backbones, or run a part first")
     say_obstacles(plan)
-    return 0
+    return code
 
 
 def say_obstacles(plan: Plan) -> None:
     """Print what will not run, and why."""
-    for (kind, name), cells in plan.unavailable.items():
-        say(f"{NO_SOURCE if kind == 'backbone' else 'not available'}: {kind} {name} ({count(cells, 'cell')})")
-    if any(kind == "backbone" for kind, _ in plan.unavailable):
+    for name, cells in plan.unavailable.items():
+        say(f"{NO_SOURCE}: backbone {name} ({count(cells, 'cell')})")
+    if plan.unavailable:
         say(f"  {NAME_SOURCE}")
     reasons: dict[str, list[str]] = {}
     for refusal in plan.refused:
@@ -64,7 +65,9 @@ def say_obstacles(plan: Plan) -> None:
     if plan.needs_measurement:
         say("the token budget is measured when the run starts; stages that depend on it have provisional keys")
     if plan.missing_data is not None:
-        say(f"original files are missing; keys are provisional\n{plan.missing_data}")
+        say(f"files are missing; keys are provisional\n{plan.missing_data}")
+    if plan.unfit is not None:
+        complain(str(plan.unfit))
 
 
 def published_lines(plan: Plan) -> list[str]:
@@ -89,9 +92,7 @@ def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
         "stages": len(plan.stages),
         "cells": len(plan.cells),
         "kinds": [row.as_json() for row in rows],
-        "unavailable": [
-            {"kind": kind, "name": name, "cells": cells} for (kind, name), cells in plan.unavailable.items()
-        ],
+        "unavailable": [{"kind": "backbone", "name": name, "cells": cells} for name, cells in plan.unavailable.items()],
         "refused": [
             {
                 "variant": entry.variant,
@@ -105,4 +106,5 @@ def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
         "needs_measurement": plan.needs_measurement,
         "published": published_lines(plan),
         "missing_data": plan.missing_data.what if plan.missing_data else None,
+        "unfit": plan.unfit.what if plan.unfit else None,
     }

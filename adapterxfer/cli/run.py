@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from adapterxfer.api import ENGINES, RunResult, default_jobs, run
 from adapterxfer.cli.console import complain, count, duration, say, say_json
@@ -14,9 +17,12 @@ from adapterxfer.cli.progress import BarProgress, PlainProgress, make_progress
 from adapterxfer.engines.events import Event
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.plan import Plan
-from adapterxfer.recipe import load_recipe
+from adapterxfer.recipe import Recipe, load_recipe
 from adapterxfer.recipe.decidable import undecidable
 from adapterxfer.store.store import Store
+
+if TYPE_CHECKING:
+    from adapterxfer.api.deciding import Decision, Purchase
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +52,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tokens of one forward pass in training, padding included (default: 16384); less needs less memory, and "
         "the effective batch stays",
     )  # fmt: skip
+    more = parser.add_mutually_exclusive_group()
+    more.add_argument(
+        "--until-decided", action="store_true",
+        help="train the seeds of one declared look (statistics.looks) after the other, each only for what is undecided",
+    )  # fmt: skip
+    more.add_argument(
+        "--budget", type=hours, metavar="HOURS",
+        help="train as many more seeds of the undecided hypotheses as these hours of one process allow, those first "
+        "that are expected to narrow them most for their time",
+    )  # fmt: skip
     add_json(parser)
+
+
+def hours(text: str) -> float:
+    """A number of hours above 0.
+
+    Raises:
+        argparse.ArgumentTypeError: anything else.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of hours above 0")
+    return value
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -73,27 +104,72 @@ def execute(arguments: argparse.Namespace) -> int:
             for shown in display:
                 shown(event)
 
-        result = run(
-            recipe,
-            store=store.root,
-            only=arguments.only,
-            jobs=jobs,
-            listener=listener,
-            settings={
+        options: dict[str, Any] = {
+            "store": store.root,
+            "only": arguments.only,
+            "jobs": jobs,
+            "listener": listener,
+            "settings": {
                 "device": arguments.device,
                 "checkpoint_seconds": arguments.checkpoint_every,
                 "train_batch_tokens": arguments.batch_tokens,
             },
-            prepared=prepared,
-            retry_failed=arguments.retry_failed,
-            engine=arguments.engine,
-            engine_settings=_engine_settings(arguments.engine_set),
-        )
+            "prepared": prepared,
+            "retry_failed": arguments.retry_failed,
+            "engine": arguments.engine,
+            "engine_settings": _engine_settings(arguments.engine_set),
+        }
+        result, more = _run(recipe, arguments, options)
     if arguments.json:
-        say_json(as_json(result, arguments.store))
+        say_json({**as_json(result, arguments.store), **more})
     else:
         _say_end(result, arguments.store)
     return result.outcome.exit_code
+
+
+def _run(recipe: Recipe, arguments: argparse.Namespace, options: dict[str, Any]) -> tuple[RunResult, dict[str, object]]:
+    """The run that was asked for, and what it decided or bought on the way as JSON values."""
+    quiet = arguments.json
+    if arguments.until_decided:
+        from adapterxfer.api.deciding import run_until_decided
+
+        result, decisions = run_until_decided(recipe, told=_silent if quiet else _say_decision, **options)
+        return result, {
+            "looks": [{"seeds": row.seeds, "undecided": list(row.undecided), "next": row.systems} for row in decisions]
+        }
+    if arguments.budget is not None:
+        from adapterxfer.api.deciding import run_budget
+
+        told = _silent if quiet else _say_bought
+        result, bought = run_budget(recipe, arguments.budget, told=told, **options)
+        return result, {"bought": [{**asdict(row), "hours": round(row.hours, 4)} for row in bought]}
+    return run(recipe, **options), {}
+
+
+def _silent(_: object) -> None:
+    """Nothing is printed between the runs of a program."""
+
+
+def _say_decision(decision: Decision) -> None:
+    """What a look came to, one line for each declared test."""
+    say(f"look at {decision.seeds} seeds:")
+    for test in decision.tests:
+        state = "undecided" if test.name in decision.undecided else test.verdict
+        say(f"  {test.name}: {state}")
+    if decision.systems:
+        say(f"training the next look's seeds of {count(decision.systems, 'system')}")
+    elif decision.undecided:
+        say("this was the last look")
+    else:
+        say("everything declared is decided")
+
+
+def _say_bought(bought: Sequence[Purchase]) -> None:
+    """What the budget buys, before it is trained."""
+    for row in bought:
+        say(f"seed {row.seed} of {row.backbone}: about {row.hours:.2f} h, narrows tests by {row.narrowing:.0%}")
+    if not bought:
+        say("nothing undecided fits into the budget")
 
 
 def _engine_settings(entries: Sequence[str]) -> dict[str, str]:

@@ -1,27 +1,26 @@
-"""What of each task is in a folder, whether it loads, and how it differs from the catalogue."""
+"""What of each task is in a folder, whether it loads, how it differs from the catalogue, and which items repeat."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from adapterxfer.catalog import SOURCES, tasks
-from adapterxfer.data.compositions import COMPOSITIONS
-from adapterxfer.data.conllu import read_conllu
-from adapterxfer.data.data_sets import DATASETS, patterns
+from adapterxfer.catalog import DataSet, TaskParts, parts_of_task, task_specs
 from adapterxfer.data.examples import Example
 from adapterxfer.data.files import list_files
 from adapterxfer.data.layouts import Layout, layout_files, read_layout
-from adapterxfer.data.official import Index, Need, find, read_part
+from adapterxfer.data.official import Need, find, find_development
+from adapterxfer.data.original import read_part
+from adapterxfer.data.repeats import item_of, parallel_by, repeated
 from adapterxfer.errors import DataError
 
 State = Literal["found", "absent", "refused"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One split of one language.
 
@@ -34,6 +33,8 @@ class Part:
         examples: loaded.
         expected: examples by the catalogue; None where it states none.
         message: why it was refused, or which files are expected.
+        repeated: examples that ask what an earlier one of the same split asked.
+        in_training: test examples that are in the training data too.
     """
 
     role: str
@@ -41,10 +42,12 @@ class Part:
     split: str
     language: str
     state: State
-    files: tuple[str, ...]
-    examples: int
-    expected: int | None
+    files: tuple[str, ...] = ()
+    examples: int = 0
+    expected: int | None = None
     message: str = ""
+    repeated: int = 0
+    in_training: int = 0
 
     @property
     def differs(self) -> bool:
@@ -54,11 +57,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class TaskCheck:
-    """All parts of a task and what its readers repaired or left out."""
+    """All parts of a task and what its readers repaired or left out.
+
+    Attributes:
+        parallel_by: what tells that test items of different languages are one item: ``ids``, ``rows``, or nothing.
+    """
 
     task: str
     parts: tuple[Part, ...]
     notes: Mapping[str, int]
+    parallel_by: str = ""
 
     @property
     def runnable(self) -> bool:
@@ -82,110 +90,107 @@ def check_folder(
     Raises:
         DataError: the folder does not exist, or a task is unknown.
     """
-    known = (*COMPOSITIONS, "udpos")
+    known = tuple(task_specs())
     for name in names:
         if name not in known:
             raise DataError(f"task '{name}' is not read from files", fix=f"tasks: {', '.join(known)}")
     files = list_files(root)
-    return [_check(name, root, files, (layouts or {}).get(name, {})) for name in names or known]
+    return [_Checker(name, root, files, (layouts or {}).get(name, {})).check() for name in names or known]
 
 
-def _check(task: str, root: Path, files: list[str], layouts: Mapping[str, Layout]) -> TaskCheck:
-    notes: Counter[str] = Counter()
-    languages = tasks()[task].languages
-    if task == "udpos":
-        return TaskCheck(task, tuple(_treebanks(root, files, languages, notes)), _kept(notes))
-    needs = find(task, files, languages)
-    groups: dict[tuple[str, str, str, str], list[Need]] = {}
-    for need in needs:
-        groups.setdefault((need.role, need.dataset, need.split, need.language), []).append(need)
-    parts = [_official(root, key, members, notes) for key, members in groups.items() if key[0] not in layouts]
-    for role, layout in layouts.items():
-        spoken = languages if role == "test" else ("en",)
-        parts += [_described(task, root, role, layout, code, notes) for code in spoken]
-    test = COMPOSITIONS[task].test
-    if test and "dev" in DATASETS[test].files:
-        parts += _more(test, root, files, languages, notes, {(p.dataset, p.split, p.language) for p in parts})
-    return TaskCheck(task, tuple(parts), _kept(notes))
+class _Checker:
+    """Looks at one task; remembers what is trained on and tested, to compare them."""
 
+    def __init__(self, task: str, root: Path, files: list[str], layouts: Mapping[str, Layout]) -> None:
+        self.task, self.root, self.files, self.layouts = task, root, files, layouts
+        self.languages = task_specs()[task].languages
+        self.material: TaskParts = parts_of_task(task)
+        self.notes: Counter[str] = Counter()
+        self.trained: set[str] = set()
+        self.tests: dict[str, list[Example]] = {}
 
-def _official(root: Path, key: tuple[str, str, str, str], needs: list[Need], notes: Counter[str]) -> Part:
-    role, dataset, split, language = key
-    expected = _size(dataset, split, language)
-    paths = tuple(path for need in needs for path in need.found)
-    missing = next((need.problem for need in needs if need.problem), "")
-    if missing or not paths:
-        what = missing or "expected */" + " or */".join(needs[0].expected)
-        return Part(role, dataset, split, language, "absent", paths, 0, expected, what)
-    return _load(key, paths, expected, lambda: read_part(dataset, split, language, root, needs, role, notes))
+    def check(self) -> TaskCheck:
+        """All parts, training data first."""
+        groups: dict[tuple[str, str, str], list[Need]] = {}
+        for need in find(self.task, self.files, self.languages):
+            groups.setdefault((need.role, need.data.name, need.language), []).append(need)
+        official = [needs for (role, _, _), needs in groups.items() if role not in self.layouts]
+        # What is trained on is loaded first, to be found again in what is tested.
+        parts = [self._described("train", layout, "en") for role, layout in self.layouts.items() if role == "train"]
+        parts += [self._official(needs) for needs in official]
+        parts += [
+            self._described(role, layout, code)
+            for role, layout in self.layouts.items()
+            if role != "train"
+            for code in (self.languages if role == "test" else ("en",))
+        ]
+        if (test := self.material.test) is not None:
+            parts += self._more(test, {(part.dataset, part.split, part.language) for part in parts})
+        notes = {name: count for name, count in sorted(self.notes.items()) if count}
+        by = "" if test is None else parallel_by(self.tests, test.clusters, self.material.format)
+        return TaskCheck(self.task, tuple(parts), notes, by)
 
-
-def _load(key: tuple[str, str, str, str], paths: tuple[str, ...], expected: int | None, read: object) -> Part:
-    role, dataset, split, language = key
-    try:
-        examples: list[Example] = read()  # type: ignore[operator]
-    except DataError as error:
-        return Part(role, dataset, split, language, "refused", paths, 0, expected, error.what)
-    return Part(role, dataset, split, language, "found", paths, len(examples), expected)
-
-
-def _described(task: str, root: Path, role: str, layout: Layout, language: str, notes: Counter[str]) -> Part:
-    paths = tuple(layout_files(layout, root, language))
-    key = (role, f"{task} (layout)", role, language)
-    if not paths:
-        return Part(*key, "absent", (), 0, None, f"expected {layout.path.format(lang=language)}")
-    return _load(key, paths, None, lambda: read_layout(layout, task, [root / p for p in paths], language, notes))
-
-
-def _more(
-    dataset: str,
-    root: Path,
-    files: list[str],
-    languages: Sequence[str],
-    notes: Counter[str],
-    done: set[tuple[str, str, str]],
-) -> list[Part]:
-    """Development sets of other languages: no run uses them, but they tell what a folder holds."""
-    index, parts = Index(files), []
-    for language in languages:
-        if (dataset, "dev", language) in done:
-            continue
-        needs = []
-        for group in DATASETS[dataset].files["dev"]:
-            expected = patterns(group, language)
-            found = next((paths for pattern in expected if (paths := index.match(pattern))), [])
-            optional = group[0].startswith("?")
-            needs.append(Need("more", dataset, "dev", language, tuple(found), expected, optional, len(found) > 1))
-        if any(need.found and not need.optional for need in needs):
-            parts.append(_official(root, ("more", dataset, "dev", language), needs, notes))
-    return parts
-
-
-def _treebanks(root: Path, files: list[str], languages: Sequence[str], notes: Counter[str]) -> list[Part]:
-    index, parts = Index(files), []
-    wanted = [("train", "en", "en_ewt-ud-train.conllu"), ("dev", "en", "en_ewt-ud-dev.conllu")]
-    wanted += [("test", code, f"{code}_*-ud-test.conllu") for code in languages]
-    for role, code, pattern in wanted:
-        key, paths = (role, "udpos", role, code), tuple(index.match(pattern))
-        if not paths:
-            parts.append(Part(*key, "absent", (), 0, None, f"expected */{pattern}"))
-            continue
-        parts.append(
-            _load(key, paths, None, lambda p=paths, c=code: [e for x in p for e in read_conllu(root / x, c, notes)])
+    def _official(self, needs: list[Need]) -> Part:
+        first = needs[0]
+        part = Part(
+            role=first.role,
+            dataset=first.data.name,
+            split=first.split,
+            language=first.language,
+            state="absent",
+            files=tuple(path for need in needs for path in need.found),
+            expected=first.data.size(first.split, first.language),
+            message=next((need.problem for need in needs if need.problem), ""),
         )
-    return parts
-
-
-def _size(dataset: str, split: str, language: str) -> int | None:
-    source = SOURCES.get(dataset)
-    if source is None or (dataset == "pawsx" and split == "train" and language != "en"):
-        return None
-    if dataset == "tatoeba":
-        return {"jv": 205, "te": 234, "ta": 307, "sw": 390, "th": 548, "kk": 575, "ml": 687, "ka": 746}.get(
-            language, 1000
+        if part.message or not part.files:
+            return replace(part, message=part.message or "expected */" + " or */".join(first.expected))
+        return self._load(
+            part,
+            lambda: read_part(first.data, first.split, first.language, self.root, needs, first.role, self.notes),
         )
-    return source.sizes.get(split)
 
+    def _described(self, role: str, layout: Layout, language: str) -> Part:
+        part = Part(
+            role=role,
+            dataset=f"{self.task} (layout)",
+            split=role,
+            language=language,
+            state="absent",
+            files=tuple(layout_files(layout, self.root, language)),
+            message=f"expected {layout.path.format(lang=language)}",
+        )
+        if not part.files:
+            return part
+        paths = [self.root / path for path in part.files]
+        return self._load(part, lambda: read_layout(layout, self.task, paths, language, self.notes))
 
-def _kept(notes: Counter[str]) -> dict[str, int]:
-    return {name: count for name, count in sorted(notes.items()) if count}
+    def _load(self, part: Part, read: Callable[[], list[Example]]) -> Part:
+        try:
+            examples = read()
+        except DataError as error:
+            return replace(part, state="refused", message=error.what)
+        in_training = 0
+        if part.role == "train":
+            self.trained |= {item_of(example) for example in examples}
+        elif part.role == "test":
+            self.tests[part.language] = examples
+            in_training = sum(item_of(example) in self.trained for example in examples)
+        return replace(
+            part,
+            state="found",
+            message="",
+            examples=len(examples),
+            repeated=repeated(examples),
+            in_training=in_training,
+        )
+
+    def _more(self, data: DataSet, done: set[tuple[str, str, str]]) -> list[Part]:
+        """Development sets of other languages: no run uses them, but they tell what a folder holds."""
+        parts = []
+        for language in self.languages:
+            if (data.name, "dev", language) in done:
+                continue
+            needs = find_development(data, self.files, [language], role="more")
+            if any(need.found and not need.optional for need in needs):
+                parts.append(self._official(needs))
+        return parts

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.catalog.families.choices import REPAIR_FROM
 from adapterxfer.data.examples import ChoiceExample, Example
 from adapterxfer.data.files import open_text, plain_name
 from adapterxfer.data.labelled import LabelledFile, line_of, require_examples
@@ -15,9 +16,6 @@ from adapterxfer.data.rows import Placed, field, read_csv, read_jsonl, read_line
 from adapterxfer.errors import DataError
 
 Notes = Counter[str]
-
-REPAIR_FROM = "et"
-"""XCOPA's questions are right in Estonian and broken in five other languages; items are parallel by ``idx``."""
 
 
 def index_of(placed: Placed, raw: object, names: Sequence[str]) -> int:

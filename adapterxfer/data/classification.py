@@ -7,21 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from adapterxfer.catalog.families.nli import SCITAIL
+from adapterxfer.catalog.families.sentences import BOOLQ, PAWSX, QQP, SIB200
+from adapterxfer.catalog.labels import NLI
 from adapterxfer.data.examples import Example, PairExample
 from adapterxfer.data.files import plain_name
 from adapterxfer.data.labelled import LabelledFile, line_of, require_examples
 from adapterxfer.data.rows import Placed, field, name_of, read_jsonl, read_tsv, refuse_hidden, text
 from adapterxfer.errors import DataError
 
-NLI = ("entailment", "neutral", "contradiction")
 NLI_NAMES = {name: name for name in NLI} | {"contradictory": "contradiction"}
 ANLI_NAMES = NLI_NAMES | {"e": "entailment", "n": "neutral", "c": "contradiction"}
-FEVER_NAMES = {"SUPPORTS": "entailment", "NOT ENOUGH INFO": "neutral", "REFUTES": "contradiction"}
-QQP = ("not_duplicate", "duplicate")
-PAWSX = ("0", "1")
-SCITAIL = ("entails", "neutral")
-BOOLQ = ("False", "True")
-SIB200 = ("science/technology", "travel", "politics", "sports", "health", "entertainment", "geography")
 
 Notes = Counter[str]
 Reader = Callable[[Sequence[Path], str, Notes], list[Example]]
@@ -103,21 +99,12 @@ def read_anli(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
     return examples
 
 
-def read_fever(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
-    """FEVER-NLI: ``context`` is the evidence, hence the premise; ``query`` the claim, hence the hypothesis."""
-    return _pairs(
-        paths, language, notes, read_jsonl,
-        lambda row: (str(field(row, "fid", "cid")), text(row, "context"), text(row, "query"), field(row, "label")),
-        FEVER_NAMES,
-    )  # fmt: skip
-
-
 def read_qqp(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """GLUE's QQP; a few of its lines have a wrong number of fields and are left out, counted."""
     return _pairs(
         paths, language, notes, lambda path: read_tsv(path, notes=notes, skip_broken=True),
         lambda row: (text(row, "id"), text(row, "question1"), text(row, "question2"), field(row, "is_duplicate")),
-        {"0": QQP[0], "1": QQP[1]},
+        dict(zip("01", QQP.labels, strict=True)),
     )  # fmt: skip
 
 
@@ -126,7 +113,7 @@ def read_scitail(paths: Sequence[Path], language: str, notes: Notes) -> list[Exa
     return _pairs(
         paths, language, notes, lambda path: read_tsv(path, columns=("premise", "hypothesis", "label")),
         lambda row: (line_of(row), text(row, "premise"), text(row, "hypothesis"), field(row, "label")),
-        {name: name for name in SCITAIL},
+        {name: name for name in SCITAIL.labels},
     )  # fmt: skip
 
 
@@ -135,7 +122,7 @@ def read_boolq(paths: Sequence[Path], language: str, notes: Notes) -> list[Examp
     return _pairs(
         paths, language, notes, read_jsonl,
         lambda row: (line_of(row), text(row, "passage"), text(row, "question"), field(row, "answer", "label")),
-        {name: name for name in BOOLQ},
+        {name: name for name in BOOLQ.labels},
     )  # fmt: skip
 
 
@@ -151,7 +138,7 @@ def read_pawsx(paths: Sequence[Path], language: str, notes: Notes) -> list[Examp
             if not first.strip() or not second.strip():
                 notes["examples without text left out"] += 1
                 continue
-            label = name_of(row, field(row, "label"), {label: label for label in PAWSX})
+            label = name_of(row, field(row, "label"), {label: label for label in PAWSX.labels})
             labels.append(label)
             examples.append(PairExample(name, name, language, first, second, label))
         refuse_hidden(path, labels)
@@ -229,7 +216,7 @@ def read_sib200(paths: Sequence[Path], language: str, notes: Notes) -> list[Exam
     for path in paths:
         for row in read_tsv(path):
             name = text(row, "index_id")
-            label = name_of(row, field(row, "category"), {label: label for label in SIB200})
+            label = name_of(row, field(row, "category"), {label: label for label in SIB200.labels})
             examples.append(PairExample(name, name, language, text(row, "text"), None, label))
         refuse_hidden(path, [e.label for e in examples if isinstance(e, PairExample)])
     return examples

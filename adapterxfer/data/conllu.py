@@ -11,15 +11,10 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from adapterxfer.catalog.labels import UPOS
 from adapterxfer.data.examples import Example, TaggingExample
 from adapterxfer.data.files import open_text, plain_name
 from adapterxfer.errors import DataError
-
-UPOS = (
-    "ADJ", "ADP", "ADV", "AUX", "CCONJ", "DET", "INTJ", "NOUN", "NUM", "PART", "PRON", "PROPN", "PUNCT", "SCONJ",
-    "SYM", "VERB", "X",
-)  # fmt: skip
-"""The universal tags in alphabetic order, which is also the order of label ids."""
 
 
 def read_conllu(path: Path, language: str, notes: Counter[str]) -> list[Example]:

@@ -6,6 +6,7 @@ Torch-free and cheap: `plan` calls this to learn the identity of the data before
 from __future__ import annotations
 
 import bz2
+import codecs
 import gzip
 import hashlib
 import json
@@ -18,17 +19,21 @@ from typing import Any, TextIO
 
 from adapterxfer.errors import DataError
 
+OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}
+"""Ending of a packed file -> what opens it."""
+
 
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
     """Open a UTF-8 text file, decompressing ``.gz`` and ``.bz2``; all line ends become line feeds.
 
+    A byte-order mark at the beginning is no part of the text: in the first word it would make another word of it.
+
     Raises:
         DataError: the file cannot be read or decompressed, or is not UTF-8.
     """
-    openers: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open}
     try:
-        with openers.get(path.suffix, open)(path, "rt", encoding="utf-8") as file:
+        with OPENERS.get(path.suffix, open)(path, "rt", encoding="utf-8-sig") as file:
             yield file
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise DataError(
@@ -50,7 +55,8 @@ def list_files(root: Path) -> list[str]:
     """
     if not root.is_dir():
         raise DataError(
-            f"data_root: no folder '{root}'", fix="give the folder of the original files: --set data_root=PATH"
+            f"data_root: no folder '{root}'",
+            fix="give the folder of the original files: --set data_root=PATH, or --data-root PATH of `data check`",
         )
     found: list[str] = []
     for folder, below, names in os.walk(root):
@@ -79,10 +85,11 @@ class HashCache:
             self._known = loaded if isinstance(loaded, dict) else {}
 
     def sha256(self, path: Path) -> str:
-        """Hash of the bytes on disk (of the packed file where it is packed)."""
+        """Hash of a file as `file_sha256` gives it."""
         state = path.stat()
         stamp = [state.st_size, state.st_mtime_ns]
-        name = str(path.resolve())
+        # Hashes of marked files were remembered with the mark in them before: they have names of their own now.
+        name = str(path.resolve()) + ("#unmarked" if has_mark(path) else "")
         entry = self._known.get(name)
         if isinstance(entry, list) and len(entry) == 3 and entry[:2] == stamp:
             return str(entry[2])
@@ -102,7 +109,26 @@ class HashCache:
             Path(file.name).replace(self._path)
 
 
+def has_mark(path: Path) -> bool:
+    """Whether the text of a file begins with a byte-order mark; packed files are looked into."""
+    try:
+        with OPENERS.get(path.suffix, open)(path, "rb") as file:
+            return bool(file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8)
+    except (OSError, EOFError):
+        return False  # whoever reads it says what is wrong
+
+
 def file_sha256(path: Path) -> str:
-    """sha256 of a file as 64 hexadecimal digits."""
+    """sha256 of the bytes on disk (of the packed file where it is packed), as 64 hexadecimal digits.
+
+    A byte-order mark does not count, as it is not read: the file has the hash that it has without one, and packed files
+    with one have another hash than their bytes. So results from when the mark was read as text are not taken for these.
+    """
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        if not has_mark(path):
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        if path.suffix not in OPENERS:
+            file.seek(len(codecs.BOM_UTF8))
+            return hashlib.sha256(file.read()).hexdigest()
+        packed = hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(f"unmarked {packed}".encode()).hexdigest()

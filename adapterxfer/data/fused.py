@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapterxfer.data.conllu import UPOS
+from adapterxfer.catalog.labels import UPOS
 from adapterxfer.data.examples import Example, TaggingExample
 from adapterxfer.data.files import open_text, plain_name
 from adapterxfer.errors import DataError
@@ -81,6 +81,13 @@ def read_fused(path: Path, language: str, notes: Counter[str]) -> list[Example]:
             else:
                 sentence = _Sentence()
     return examples
+
+
+def read_fused_treebanks(paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
+    """Several treebanks: XTREME joins the files of a language by their names, wherever they lie."""
+    return [
+        example for path in sorted(paths, key=lambda path: path.name) for example in read_fused(path, language, notes)
+    ]
 
 
 def _take(sentence: _Sentence, columns: Sequence[str], place: str, notes: Counter[str]) -> None:

@@ -13,19 +13,12 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from adapterxfer.catalog import AS_RELEASED, FLORES, SOURCES, TaskSource
-from adapterxfer.data.bitext import ISO3
-from adapterxfer.data.choices import REPAIR_FROM
-from adapterxfer.data.compositions import COMPOSITIONS, UDPOS, Parts
-from adapterxfer.data.examples import (
-    Example,
-    FormatName,
-    TaskData,
-)
+from adapterxfer.catalog import DataSet, HubSource, Part, parts_of_task
+from adapterxfer.data.examples import Example, FormatName, TaskData
 from adapterxfer.data.held_out import CARVED_DEV, carve, keep
-from adapterxfer.data.hub_pools import bucc_examples, read_lines
 from adapterxfer.data.hub_rows import RowMaker
 from adapterxfer.data.origins import FIX, need_files, off_hub
+from adapterxfer.data.readers import load_function
 from adapterxfer.data.rows import refuse_hidden
 from adapterxfer.errors import DataError
 
@@ -50,84 +43,84 @@ def read_hub(
         DataError: a part has no repository, cannot be loaded, or is not what the catalogue says.
     """
     if missing := off_hub(task, protocol):
-        raise need_files(task, languages, missing)
-    composition = UDPOS if task == "udpos" else COMPOSITIONS[task]
+        raise need_files(task, languages, missing, protocol=protocol)
+    parts = parts_of_task(task, protocol)
     notes: Counter[str] = Counter()
     splits: dict[tuple[str, str], list[Example]] = {}
-    read = partial(read_repository, notes=notes, revisions=revisions or {})
-    if composition.train:
-        train = _joined(composition.train, composition.format, read)
-        if composition.dev:
-            dev = keep(_joined(composition.dev, composition.format, read), dev_examples, seed)
+    read = partial(read_repository, notes=notes, protocol=protocol, revisions=revisions or {})
+    if parts.train:
+        train = _joined(parts.train, parts.format, read)
+        if parts.dev:
+            dev = keep(_joined(parts.dev, parts.format, read), dev_examples, seed)
         else:
             train, dev = carve(train, CARVED_DEV if dev_examples is None else dev_examples, seed)
             notes["development examples cut from the training data"] = len(dev)
         splits = {("train", "en"): keep(train, train_examples, seed), ("dev", "en"): dev}
-    for language in languages if composition.test else ():
-        released = AS_RELEASED in protocol.split("/")
-        found = read(composition.test, "test", language, composition.format, repair=not released)
-        splits[("test", language)] = keep(found, test_examples, seed)
-    for split in composition.pools:
-        if split in SOURCES[composition.test].splits or split in SOURCES[composition.test].lines:
-            for language in composition.pool_languages(languages):
-                splits[(split, language)] = read(composition.test, split, language, "retrieval")
+    if (test := parts.test) is not None:
+        for language in languages:
+            splits[("test", language)] = keep(read(test, "test", language, parts.format), test_examples, seed)
+        for split in parts.pools:
+            if test.on_hub(split):
+                for language in parts.pool_languages(languages):
+                    splits[(split, language)] = read(test, split, language, "retrieval")
     kept = {name: count for name, count in sorted(notes.items()) if count}
-    return TaskData(task, composition.format, composition.labels, splits, kept)
+    return TaskData(task, parts.format, parts.labels, splits, kept)
 
 
-def _joined(parts: Parts, form: FormatName, read: Callable[..., list[Example]]) -> list[Example]:
+def _joined(parts: Sequence[Part], form: FormatName, read: Callable[..., list[Example]]) -> list[Example]:
     joined: list[Example] = []
-    for dataset, role, language in parts:
-        prefix = f"{dataset}/" if len(parts) > 1 else ""
+    for data, role, language in parts:
+        prefix = f"{data.name}/" if len(parts) > 1 else ""
         joined += [
             replace(e, language="en", example_id=prefix + e.example_id, cluster_id=prefix + e.cluster_id)
-            for e in read(dataset, role, language, form)
+            for e in read(data, role, language, form)
         ]
     return joined
 
 
 def read_repository(
-    dataset: str,
+    data: DataSet,
     role: str,
     language: str,
     form: FormatName,
     notes: Counter[str],
     *,
-    repair: bool = True,
+    protocol: str = "",
     revisions: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Example]:
     """Examples of one data set, role and language.
 
     Args:
-        repair: take XCOPA's questions from Estonian.
+        protocol: of the task; decides whether broken questions are repaired from another language.
         revisions: repository -> commit. Where one of the data set's repositories is pinned so, alternates without a
             commit are not read in its place: the stage would have the same key with other examples.
 
     Raises:
         DataError: there is no repository, it cannot be loaded, or its columns or labels are others.
     """
-    source = SOURCES[dataset]
-    places = tuple(replace(p, revision=revisions[p.repository]) for p in source.places() if p.repository in revisions)
-    places = places or source.places()
-    source = places[0]
-    if source.repository and role in source.lines:
-        return read_lines(source, role, language, notes)
-    if not source.repository or role not in source.splits:
+    if data.hub is None or not data.hub.serves(role):
         raise DataError(
-            f"{dataset}: not on the Hub" + (f"; it is from {source.origin}" if source.origin else ""), fix=FIX
+            f"{data.name}: not on the Hub" + (f"; it is from {data.origin}" if data.origin else ""), fix=FIX
         )
+    candidates = data.hub.places()
+    pinned = tuple(replace(s, revision=revisions[s.repository]) for s in candidates if s.repository in revisions)
+    candidates = pinned or candidates
+    if role in candidates[0].lines:
+        examples: list[Example] = load_function(data.hub.lines_reader)(candidates[0], role, language, notes)
+        return examples
+    repaired = data.repair is not None and data.repair.unless not in protocol.split("/")
     problems: list[str] = []
-    for place in places:
+    for source in candidates:
         try:
-            examples = _read_place(place, dataset, role, language, form, notes, repair=repair)
+            examples = _read_source(source, data, role, language, form, notes, repaired=repaired)
         except _Unreadable as error:
             problems.append(error.what)
             continue
         if problems:
-            notes[f"examples from the alternate {place.repository}"] += len(examples)
+            notes[f"examples from the alternate {source.repository}"] += len(examples)
         return examples
     raise DataError(
-        "\n".join([f"{dataset}: no repository can be read", *(f"  {problem}" for problem in problems)]),
+        "\n".join([f"{data.name}: no repository can be read", *(f"  {problem}" for problem in problems)]),
         fix="check the connection, or put the original files into a folder and give --set data_root=PATH",
     )
 
@@ -136,8 +129,15 @@ class _Unreadable(DataError):
     """A repository that is absent, or not what the catalogue describes: the next one may be."""
 
 
-def _read_place(
-    source: TaskSource, dataset: str, role: str, language: str, form: FormatName, notes: Counter[str], *, repair: bool
+def _read_source(
+    source: HubSource,
+    data: DataSet,
+    role: str,
+    language: str,
+    form: FormatName,
+    notes: Counter[str],
+    *,
+    repaired: bool,
 ) -> list[Example]:
     """Examples from one repository.
 
@@ -147,22 +147,25 @@ def _read_place(
     """
     examples: list[Example] = []
     kinds: dict[str, str] = {}
-    if dataset == "xcopa" and language != REPAIR_FROM and repair:
+    if repaired and data.repair is not None and language != data.repair.language:
+        name, kind = source.columns["id"], source.columns["cause"]
         for split in source.splits[role]:
-            kinds |= {str(row["idx"]): str(row["question"]) for row in _load(source, split, REPAIR_FROM)[0]}
+            rows, _ = _load(source, split, data.repair.language, data.code(data.repair.language))
+            kinds |= {str(row[name]): str(row[kind]) for row in rows}
     for split in source.splits[role]:
-        rows, names = _load(source, split, language)
+        rows, names = _load(source, split, language, data.code(language))
         if source.language_column:
             rows = [row for row in rows if row.get(source.language_column) == language]
-        maker = RowMaker(source, dataset, split, language, names, notes, kinds)
+        maker = RowMaker(source, data, split, language, names, notes, kinds)
         if missing := [column for column in maker.columns() if rows and column not in rows[0]]:
             raise _Unreadable(
                 f"{source.repository} {split}: no column '{missing[0]}'; it has {', '.join(rows[0])}",
                 fix="pin the revision the catalogue describes, or use the original files",
             )
         rows = _whole(rows, maker.columns(), notes)
-        if dataset == "bucc2018":
-            return bucc_examples(rows, source, role, language)
+        if source.rows_reader:
+            whole: list[Example] = load_function(source.rows_reader)(rows, source, role, language)
+            return whole
         made = [example for number, row in enumerate(rows) if (example := maker.make(form, row, number)) is not None]
         examples += made
         labels = [getattr(example, "label", number) for number, example in enumerate(made)]
@@ -186,11 +189,13 @@ def _refuse_equal(place: str, labels: Sequence[object]) -> None:
     refuse_hidden(Path(place), labels)
 
 
-def _load(source: TaskSource, split: str, language: str) -> tuple[list[dict[str, Any]], dict[str, tuple[str, ...]]]:
+def _load(
+    source: HubSource, split: str, language: str, code: str
+) -> tuple[list[dict[str, Any]], dict[str, tuple[str, ...]]]:
     """Rows of a split and the label names of its columns."""
     import datasets
 
-    words = {"lang": language, "code": FLORES.get(language, language), "iso3": ISO3.get(language, language)}
+    words = {"lang": language, "code": code}
     options: dict[str, Any] = {"split": split}
     if source.folder:
         options["data_dir"] = source.folder.format(**words)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-from adapterxfer.catalog import TaskSource
+from adapterxfer.catalog import HubSource
 from adapterxfer.data.examples import CandidateExample, Example, SearchExample
 from adapterxfer.data.mewsli import entities, mentions, pairs, parse_lines
 from adapterxfer.data.origins import FIX
@@ -16,7 +16,7 @@ from adapterxfer.errors import DataError
 POOL = "test-pool"
 
 
-def bucc_examples(rows: Sequence[Mapping[str, Any]], source: TaskSource, split: str, language: str) -> list[Example]:
+def bucc_examples(rows: Sequence[Mapping[str, Any]], source: HubSource, split: str, language: str) -> list[Example]:
     """One side of BUCC: a repository holds a pair of languages in one row, its gold pairs counted from 1.
 
     Args:
@@ -54,7 +54,7 @@ def bucc_examples(rows: Sequence[Mapping[str, Any]], source: TaskSource, split: 
     ]
 
 
-def read_lines(source: TaskSource, split: str, language: str, notes: Counter[str]) -> list[Example]:
+def read_lines(source: HubSource, split: str, language: str, notes: Counter[str]) -> list[Example]:
     """One split of Mewsli-X from the files of its repository, at the commit of the catalogue.
 
     Raises:
@@ -77,7 +77,7 @@ def read_lines(source: TaskSource, split: str, language: str, notes: Counter[str
     return made
 
 
-def _load_lines(source: TaskSource, path: str) -> list[str]:
+def _load_lines(source: HubSource, path: str) -> list[str]:
     """Lines of a file, packed or not. They are read as text: as tables, lines whose keys differ are refused."""
     import datasets
 

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adapterxfer.catalog import TaskSource
-from adapterxfer.data.choices import REPAIR_FROM, copa_question
+from adapterxfer.catalog import DataSet, HubSource
+from adapterxfer.catalog.labels import DATES
+from adapterxfer.data.choices import copa_question
 from adapterxfer.data.classification import NO_GOLD
-from adapterxfer.data.data_sets import TYDIQA
 from adapterxfer.data.examples import (
     ChoiceExample,
     Example,
@@ -22,7 +22,6 @@ from adapterxfer.data.examples import (
 from adapterxfer.data.labelled import Clusters
 from adapterxfer.data.pools import question_sentence
 from adapterxfer.data.squad import locate_answer
-from adapterxfer.data.tagged import DATE
 from adapterxfer.errors import DataError
 
 Row = Mapping[str, Any]
@@ -33,15 +32,15 @@ class RowMaker:
 
     def __init__(
         self,
-        source: TaskSource,
-        dataset: str,
+        source: HubSource,
+        data: DataSet,
         split: str,
         language: str,
         names: Mapping[str, tuple[str, ...]],
         notes: Counter[str],
         kinds: Mapping[str, str],
     ) -> None:
-        self.source, self.dataset, self.split, self.language = source, dataset, split, language
+        self.source, self.data, self.split, self.language = source, data, split, language
         self.names, self.notes, self.kinds = names, notes, kinds
         self.clusters = Clusters(f"{split}/")
         self.used: Counter[str] = Counter()
@@ -52,17 +51,15 @@ class RowMaker:
 
     def make(self, form: FormatName, row: Row, number: int) -> Example | None:
         """One example, or None where it has no gold or belongs to another language."""
-        name = str(row[self.source.columns["id"]]) if "id" in self.source.columns else str(number)
-        if self.source.language_prefix and not name.startswith(f"{TYDIQA[self.language]}-"):
+        named = self.source.columns.get("id", "").split()
+        name = "#".join(str(row[column]) for column in named) if named else str(number)
+        if self.source.language_prefix and not name.startswith(f"{self.data.code(self.language)}-"):
             return None
-        if self.dataset == "belebele":
-            name = f"{row['link']}#{name}"
         self.used[name] += 1
         if self.used[name] > 1:
             self.notes["repeated ids numbered"] += 1
             name = f"{name}#{self.used[name]}"
-        parallel = "all languages" in self.source.clusters
-        if not parallel and not self.source.language_prefix:
+        if not self.data.clusters.parallel and not self.source.language_prefix:
             name = f"{self.split}/{name}"
         match form:
             case "sequence_classification":
@@ -73,7 +70,7 @@ class RowMaker:
                 return self._span(row, name)
             case "multiple_choice":
                 return self._choice(row, name)
-            case "retrieval" if self.dataset == "squad-retrieval":
+            case "retrieval" if "answers" in self.source.columns:
                 span = self._span(row, name)
                 return question_sentence(span) if isinstance(span, SpanExample) else None
             case "retrieval":
@@ -94,7 +91,7 @@ class RowMaker:
             return None
         if column in self.names and isinstance(value, int) and not isinstance(value, bool):
             value = self.names[column][value]
-        elif self.source.labels and isinstance(value, int) and not isinstance(value, bool):
+        elif self.data.labels and isinstance(value, int) and not isinstance(value, bool):
             raise DataError(
                 f"{self.source.repository} {self.split}: labels are numbers without names",
                 fix="pin another revision, or use the original files",
@@ -105,17 +102,15 @@ class RowMaker:
         label = self._label(row)
         if label is None:
             return None
-        if label not in self.source.labels:
+        if label not in self.data.labels:
             raise DataError(
-                f"{self.source.repository} {self.split}: label {label!r}; expected {' '.join(self.source.labels)}",
+                f"{self.source.repository} {self.split}: label {label!r}; expected {' '.join(self.data.labels)}",
                 fix="pin the revision the catalogue describes",
             )
         first, second = self._text(row, "text"), self._text(row, "text_pair") or None
-        if self.source.swapped and second is not None:
-            first, second = second, first
-        if self.dataset == "xnli":
-            cluster = str(number // 3)
-        elif "all languages" in self.source.clusters:
+        if self.data.clusters.consecutive > 1:
+            cluster = str(number // self.data.clusters.consecutive)
+        elif self.data.clusters.parallel:
             cluster = name
         else:
             cluster = self.clusters.of(first)
@@ -131,9 +126,11 @@ class RowMaker:
                     fix="pin another revision, or use the original files",
                 )
             tags = [self.names[column][tag] for tag in tags]
-        kept = [(word, "O" if tag in DATE else str(tag)) for word, tag in zip(words, tags, strict=True) if word.strip()]
+        kept = [
+            (word, "O" if tag in DATES else str(tag)) for word, tag in zip(words, tags, strict=True) if word.strip()
+        ]
         self.notes["words without text left out"] += len(words) - len(kept)
-        self.notes["tags of dates made O"] += sum(tag in DATE for tag in tags)
+        self.notes["tags of dates made O"] += sum(tag in DATES for tag in tags)
         if not kept:
             return None
         return TaggingExample(name, name, self.language, tuple(w for w, _ in kept), tuple(t for _, t in kept))
@@ -149,7 +146,7 @@ class RowMaker:
             self.notes["answer offsets repaired"] += place != int(start)
             if (place, text) not in spans:
                 spans.append((place, text))
-        if not spans and (self.dataset != "squad-v2" or answers["text"]):
+        if not spans and (not self.data.unanswerable or answers["text"]):
             self.notes["questions without an answer left out"] += 1
             return None
         question = str(row[self.source.columns["question"]])
@@ -182,11 +179,12 @@ class RowMaker:
         if "cause" in columns:
             kind = str(row[columns["cause"]])
             repaired = self.kinds.get(name.rpartition("/")[2], kind)
-            self.notes[f"questions repaired from '{REPAIR_FROM}'"] += repaired != kind
+            if self.data.repair is not None:
+                self.notes[f"questions repaired from '{self.data.repair.language}'"] += repaired != kind
             question = copa_question(repaired)
         index = letters.index(label) if label in letters else self._index(label, len(choices))
         cluster = str(row[columns["cluster"]]) if "cluster" in columns else self.clusters.of(context or name)
-        if "all languages" in self.source.clusters and "cluster" not in columns:
+        if self.data.clusters.parallel and "cluster" not in columns:
             cluster = name
         return ChoiceExample(name, cluster, self.language, context, question, tuple(choices), index)
 

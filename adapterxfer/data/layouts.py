@@ -18,12 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.catalog import parts_of_task, task_specs
 from adapterxfer.data.classification import NO_GOLD
-from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.examples import (
     ChoiceExample,
     Example,
-    FormatName,
     PairExample,
     RetrievalExample,
     SpanExample,
@@ -37,7 +36,7 @@ from adapterxfer.errors import DataError
 KINDS = ("csv", "tsv", "jsonl", "text")
 ROLES = ("train", "dev", "test")
 
-FIELDS: Mapping[FormatName, tuple[tuple[str, ...], tuple[str, ...]]] = {
+FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sequence_classification": (("text", "label"), ("text_pair", "id", "cluster")),
     "tagging": (("words", "tags"), ("id", "cluster")),
     "span_qa": (("context", "question", "answers"), ("answer_starts", "id", "cluster")),
@@ -81,22 +80,24 @@ def parse_layouts(content: object, where: str) -> dict[str, dict[str, Layout]]:
     if not isinstance(content, Mapping):
         raise DataError(f"{where}: not a mapping of tasks", fix="write TASK: {train: {path: ..., layout: ...}}")
     parsed: dict[str, dict[str, Layout]] = {}
+    known = [name for name, spec in task_specs().items() if spec.parts.layouts]
     for task, roles in content.items():
-        if task not in COMPOSITIONS or not isinstance(roles, Mapping):
-            raise DataError(f"{where}: no task '{task}' to lay out", fix=f"tasks: {', '.join(COMPOSITIONS)}")
+        if task not in known or not isinstance(roles, Mapping):
+            raise DataError(f"{where}: no task '{task}' to lay out", fix=f"tasks: {', '.join(known)}")
+        parts = parts_of_task(str(task))
         for role, given in roles.items():
             place = f"{where}: {task}.{role}"
-            if role == "test" and COMPOSITIONS[str(task)].pools:
+            if role == "test" and parts.pools:
                 raise DataError(
                     f"{place}: task '{task}' searches a pool of candidates", fix="use the official files of its test"
                 )
             if role not in ROLES or not isinstance(given, Mapping):
                 raise DataError(f"{place}: not a role", fix=f"roles: {', '.join(ROLES)}")
-            parsed.setdefault(str(task), {})[str(role)] = _layout(given, COMPOSITIONS[str(task)].format, place)
+            parsed.setdefault(str(task), {})[str(role)] = _layout(given, parts.format, place)
     return parsed
 
 
-def _layout(given: Mapping[str, Any], form: FormatName, place: str) -> Layout:
+def _layout(given: Mapping[str, Any], form: str, place: str) -> Layout:
     known = {"path", "layout", "columns", "labels", "header", "record", "separator", "first_label"}
     if unknown := sorted(set(given) - known):
         raise DataError(f"{place}: unknown key '{unknown[0]}'", fix=f"keys: {', '.join(sorted(known))}")
@@ -135,14 +136,14 @@ def read_layout(layout: Layout, task: str, paths: Sequence[Path], language: str,
     Raises:
         DataError: a row lacks a column, or a label is unknown or the same everywhere.
     """
-    composition = COMPOSITIONS[task]
-    make = _MAKERS[composition.format]
+    parts = parts_of_task(task)
+    make = _MAKERS[parts.format]
     examples: list[Example] = []
     for path in paths:
         clusters = Clusters(f"{path.stem}/")
         labels: list[object] = []
         for row in _rows(layout, path):
-            example = make(_Cells(layout, row, notes), composition.labels, language, clusters)
+            example = make(_Cells(layout, row, notes), parts.labels, language, clusters)
             if example is not None:
                 examples.append(example)
                 labels.append(getattr(example, "label", len(labels)))
@@ -293,7 +294,7 @@ def _translation(cells: _Cells, _: Sequence[str], language: str, __: Clusters) -
     )
 
 
-_MAKERS: dict[FormatName, Callable[[_Cells, Sequence[str], str, Clusters], Example | None]] = {
+_MAKERS: dict[str, Callable[[_Cells, Sequence[str], str, Clusters], Example | None]] = {
     "sequence_classification": _pair,
     "tagging": _tags,
     "span_qa": _span,

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.data.compositions import COMPOSITIONS
-from adapterxfer.data.conllu import UPOS, read_conllu
-from adapterxfer.data.examples import Example, FormatName, TaskData
-from adapterxfer.data.fused import read_fused
+from adapterxfer.catalog import DataSet, Part, parts_of_task
+from adapterxfer.data.examples import Example, TaggingExample, TaskData
 from adapterxfer.data.held_out import CARVED_DEV, carve, keep
-from adapterxfer.data.sources import TYDIQA_LANGUAGES, UDPOS_FUSED, Located, file_task, locate
-from adapterxfer.data.squad import read_squad
+from adapterxfer.data.layouts import Layout, layout_files, parse_layouts, read_layout
+from adapterxfer.data.official import Need, find
+from adapterxfer.data.pools import join_languages
+from adapterxfer.data.readers import reader_of
 from adapterxfer.errors import DataError
+
+UNKNOWN_TAG = "UNK"
+"""Tag of words whose supertag does not occur in the training data."""
 
 
 def read_original(
@@ -32,66 +36,137 @@ def read_original(
 ) -> TaskData:
     """Read a task.
 
-    Udpos has its own English development file. The question-answering tasks have none beside what is tested, so whole
-    paragraphs are cut from the English training file; they serve for selection only and are not trained on.
+    Where there is no development set beside what is tested, whole clusters (paragraphs) are cut from the English
+    training data; they serve for selection only and are not trained on.
 
     Args:
-        task: a name that `wanted_files` knows.
+        task: a name of the catalogue.
         root: the data root.
         files: relative paths to choose from, normally those of the stage's identity.
         languages: test languages, in the order wanted; empty for an intermediate task.
         train_examples: how many to keep; ``None`` keeps all.
-        dev_examples: the same; where the set is cut from the training file, ``None`` means `CARVED_DEV`.
+        dev_examples: the same; where the set is cut from the training data, ``None`` means `CARVED_DEV`.
         test_examples: the same, per language.
         seed: chooses which are kept.
-        layouts: role -> layout as the user described it (see `adapterxfer.data.layouts`); official names where absent.
-        protocol: decides the words of treebanks.
+        layouts: role -> layout as the user described it (see `adapterxfer.data.layouts`): such a role is read from the
+            files it means instead of the official ones.
+        protocol: decides which files are read and how, for instance the words of treebanks.
 
     Raises:
-        DataError: files are missing or damaged, or a split would be empty.
+        DataError: files are missing or damaged, labels were removed, or a split would be empty.
     """
-    if task in COMPOSITIONS:
-        from adapterxfer.data.layouts import parse_layouts
-        from adapterxfer.data.official import read_official
-
-        described = parse_layouts({task: layouts}, "layout")[task] if layouts else None
-        return read_official(
-            task, root, files, languages, train_examples=train_examples, dev_examples=dev_examples,
-            test_examples=test_examples, seed=seed, layouts=described, protocol=protocol,
-        )  # fmt: skip
-    fused = file_task(task, protocol) == UDPOS_FUSED
-    located, problems = locate(file_task(task, protocol), files, languages)
+    material = parts_of_task(task, protocol)
+    described_roles = parse_layouts({task: layouts}, "layout")[task] if layouts else {}
+    needs = needed_under(find(task, files, languages, protocol=protocol, without=described_roles), protocol)
+    problems = [need.problem for need in needs if need.problem]
     if problems:
         raise DataError(f"{root}: {task}: {'; '.join(problems)}", fix="plan the recipe again with these files")
     notes: Counter[str] = Counter()
-    read: dict[tuple[str, str], list[Example]] = {}
-    if fused:
-        # XTREME joins the files of a language by their names, wherever they lie.
-        located = sorted(located, key=lambda entry: entry.path.rpartition("/")[2])
-    for entry in located:
-        read.setdefault((entry.role, entry.language), []).extend(_read(task, root, entry, notes, fused=fused))
-    form: FormatName = "tagging" if task == "udpos" else "span_qa"
-    train = read[("train", "en")]
-    if ("dev", "en") in read:
-        dev = keep(read[("dev", "en")], dev_examples, seed)
-    else:
-        train, dev = carve(train, CARVED_DEV if dev_examples is None else dev_examples, seed)
-        notes["development examples cut from the training file"] = len(dev)
-    # XQuAD trains on SQuAD's questions, which may already serve as intermediate task: take them from the other end of
-    # the ranking, so the two trainings share none while both are small enough.
-    train = keep(train, train_examples, seed, last=task == "xquad-gold-sentence")
-    splits = {("train", "en"): train, ("dev", "en"): dev}
-    for language in languages if task != "squad-gold-sentence" else ():
-        splits[("test", language)] = keep(read[("test", language)], test_examples, seed)
-    labels = UPOS if task == "udpos" else ()
-    return TaskData(task, form, labels, splits, {name: count for name, count in sorted(notes.items()) if count})
+    splits: dict[tuple[str, str], list[Example]] = {}
+    labels = material.labels
+    if material.train:
+        train, dev = (
+            described(described_roles[role], task, root, "en", notes)
+            if role in described_roles
+            else _joined(parts, root, needs, role, notes)
+            for role, parts in (("train", material.train), ("dev", material.dev))
+        )
+        if dev:
+            dev = keep(dev, dev_examples, seed)
+        else:
+            train, dev = carve(train, CARVED_DEV if dev_examples is None else dev_examples, seed)
+            notes["development examples cut from the training file"] = len(dev)
+        train = keep(train, train_examples, seed, last=material.from_end)
+        if material.format == "tagging" and not labels:
+            labels, dev = _open_labels(train, dev, notes)
+        splits = {("train", "en"): train, ("dev", "en"): dev}
+    if (test := material.test) is not None:
+        tests = {
+            language: described(described_roles["test"], task, root, language, notes)
+            if "test" in described_roles
+            else read_part(test, "test", language, root, needs, "test", notes)
+            for language in languages
+        }
+        if material.joint:
+            tests = join_languages(tests)
+        for language, examples in tests.items():
+            splits[("test", language)] = keep(examples, test_examples, seed)
+        for split in material.pools:
+            for language in material.pool_languages(languages):
+                splits[(split, language)] = read_part(test, split, language, root, needs, split, notes)
+    return TaskData(task, material.format, labels, splits, {name: n for name, n in sorted(notes.items()) if n})
 
 
-def _read(task: str, root: Path, entry: Located, notes: Counter[str], *, fused: bool) -> list[Example]:
-    path = root / entry.path
-    if task == "udpos":
-        return (read_fused if fused else read_conllu)(path, entry.language, notes)
-    # The official TyDi QA files hold all languages; those per language may number their ids otherwise.
-    several = task == "tydiqa-gold-sentence" and path.name.startswith("tydiqa-goldp-v1.1")
-    prefix = TYDIQA_LANGUAGES[entry.language] + "-" if several else ""
-    return read_squad(path, entry.language, notes, id_prefix=prefix)
+def needed_under(needs: Sequence[Need], protocol: str) -> list[Need]:
+    """Needs without the files of another language that are there to repair questions, where these stay as released."""
+    chosen = set(protocol.split("/"))
+    return [
+        need
+        for need in needs
+        if not (need.data.repair is not None and need.data.repair.unless in chosen and _repairs(need))
+    ]
+
+
+def _repairs(need: Need) -> bool:
+    """Whether a file is there for the questions of another language alone."""
+    return need.marked and need.data.repair is not None and need.language != need.data.repair.language
+
+
+def described(layout: Layout, task: str, root: Path, language: str, notes: Counter[str]) -> list[Example]:
+    """Examples of a described layout.
+
+    Raises:
+        DataError: it means no file, or one that does not fit it.
+    """
+    paths = [root / path for path in layout_files(layout, root, language)]
+    if not paths:
+        raise DataError(
+            f"{root}: {task}: no file {layout.path.format(lang=language)}", fix="correct the path of the layout"
+        )
+    return read_layout(layout, task, paths, language, notes)
+
+
+def read_part(
+    data: DataSet, split: str, language: str, root: Path, needs: Sequence[Need], role: str, notes: Counter[str]
+) -> list[Example]:
+    """Examples of one data set, split and language from the files found for it; none where there are none."""
+    paths = [
+        root / path
+        for need in needs
+        if (need.role, need.data.name, need.split, need.language) == (role, data.name, split, language)
+        for path in need.found
+    ]
+    return reader_of(data, split)(list(dict.fromkeys(paths)), language, notes) if paths else []
+
+
+def _joined(parts: Sequence[Part], root: Path, needs: Sequence[Need], role: str, notes: Counter[str]) -> list[Example]:
+    """Examples of several data sets; ids carry the data set where there are several. All count as English."""
+    joined: list[Example] = []
+    for data, split, language in parts:
+        for example in read_part(data, split, language, root, needs, role, notes):
+            prefix = f"{data.name}/" if len(parts) > 1 else ""
+            joined.append(
+                replace(
+                    example,
+                    language="en",
+                    example_id=prefix + example.example_id,
+                    cluster_id=prefix + example.cluster_id,
+                )
+            )
+    return joined
+
+
+def _open_labels(
+    train: list[Example], dev: list[Example], notes: Counter[str]
+) -> tuple[tuple[str, ...], list[Example]]:
+    """Tags of the training data in alphabetic order and `UNKNOWN_TAG`, which replaces all others."""
+    known = {tag for example in train if isinstance(example, TaggingExample) for tag in example.tags}
+    made: list[Example] = []
+    for example in dev:
+        assert isinstance(example, TaggingExample)
+        tags = tuple(tag if tag in known else UNKNOWN_TAG for tag in example.tags)
+        notes["development tags not in the training data"] += sum(
+            a != b for a, b in zip(tags, example.tags, strict=True)
+        )
+        made.append(replace(example, tags=tags))
+    return (*sorted(known - {UNKNOWN_TAG}), UNKNOWN_TAG), made

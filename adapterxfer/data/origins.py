@@ -4,36 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapterxfer.catalog import CROSS_FITTED, FUSED, SOURCES
-from adapterxfer.data.compositions import COMPOSITIONS, UDPOS
-from adapterxfer.data.data_sets import DATASETS, patterns
+from adapterxfer.catalog import DataSet, TaskParts, parts_of_task, task_specs
 from adapterxfer.errors import DataError
 
 FIX = "put the original files into a folder and give --set data_root=PATH; `adapterxfer data check` shows what is found"
 
+OffHub = list[tuple[DataSet, str]]
+"""Data sets and splits that have to be files."""
 
-def off_hub(task: str, protocol: str = "") -> list[tuple[str, str]]:
+
+def off_hub(task: str, protocol: str = "") -> OffHub:
     """Data sets and splits of a task that have to be files; empty where the Hub serves all of it.
 
     Args:
         protocol: of the task: treebanks with fused words are files, and a threshold tuned on the sample needs it.
     """
-    parts = protocol.split("/")
-    if task == "udpos":
-        return [("udpos", "test")] if FUSED in parts else []
-    composition = COMPOSITIONS[task]
+    parts = parts_of_task(task, protocol)
     # A development set that is nowhere is cut from the training data, so it is no reason to ask for files.
-    needed = [(dataset, split) for dataset, split, _ in composition.train]
-    if composition.test:
-        needed += [(composition.test, split) for split in ("test", *composition.pools)]
-    if CROSS_FITTED in parts:
-        needed = [(dataset, split) for dataset, split in needed if not split.startswith("sample")]
-    return [(dataset, split) for dataset, split in dict.fromkeys(needed) if not _on_hub(dataset, split)]
-
-
-def _on_hub(dataset: str, split: str) -> bool:
-    source = SOURCES[dataset]
-    return bool(source.repository) and (split in source.splits or split in source.lines)
+    needed = [(part.data, part.split) for part in parts.train]
+    if parts.test is not None:
+        spared = {split for mark in protocol.split("/") for split in parts.spare_pools.get(mark, ())}
+        needed += [(parts.test, split) for split in ("test", *parts.pools) if split not in spared]
+    absent = {(data.name, split): (data, split) for data, split in needed if not data.on_hub(split)}
+    return list(absent.values())
 
 
 def repositories(task: str) -> dict[str, str]:
@@ -41,20 +34,14 @@ def repositories(task: str) -> dict[str, str]:
 
     Alternates are left out: where a recipe pins a repository, nothing else is read in its place.
     """
-    if task not in COMPOSITIONS and task != "udpos":
+    if task not in task_specs():
         return {}
-    composition = UDPOS if task == "udpos" else COMPOSITIONS[task]
-    datasets = [dataset for dataset, _, _ in (*composition.train, *composition.dev)]
-    datasets += [composition.test] if composition.test else []
-    return {
-        SOURCES[dataset].repository: SOURCES[dataset].revision
-        for dataset in dict.fromkeys(datasets)
-        if SOURCES[dataset].repository
-    }
+    hubs = [data.hub for data in parts_of_task(task).data_sets() if data.hub is not None]
+    return {hub.repository: hub.revision for hub in hubs}
 
 
 def need_files(
-    task: str, languages: Sequence[str], missing: Sequence[tuple[str, str]], problems: Sequence[str] = ()
+    task: str, languages: Sequence[str], missing: OffHub, problems: Sequence[str] = (), protocol: str = ""
 ) -> DataError:
     """The error of a task whose parts are not on the Hub: which files it needs, and where those come from.
 
@@ -63,35 +50,32 @@ def need_files(
     Args:
         missing: data sets and splits that no repository holds; not empty.
         problems: what was found missing in the user's folder; empty where there is none.
+        protocol: of the task.
     """
-    if task == "udpos":
-        return DataError(
-            "udpos: the words of the Hub's copy are not known to be XTREME's\n"
-            "  treebanks XX_*-ud-{train,dev,test}.conllu, from https://universaldependencies.org",
-            fix=FIX,
-        )
-    absent = dict.fromkeys(f"{dataset} ({split})" for dataset, split in missing)
-    lines = [f"{task}: no repository on the Hub holds {', '.join(absent)}; its files:"]
-    lines += [f"  {line}" for line in (_listed(problems, 12) if problems else _files(task, languages))]
-    named = dict.fromkeys(dataset for dataset, _ in missing)
-    lines += [f"  {name} is from {SOURCES[name].origin}" for name in named if SOURCES[name].origin]
-    if task == "bucc2018":
-        lines.append("  'tasks: {bucc2018: {protocol: cross-fitted}}' needs no sample, so the Hub serves it")
+    parts = parts_of_task(task, protocol)
+    absent = dict.fromkeys(f"{data.name} ({split})" for data, split in missing)
+    why = parts.files_only or f"no repository on the Hub holds {', '.join(absent)}"
+    lines = [f"{task}: {why}; its files:"]
+    lines += [f"  {line}" for line in (_listed(problems, 12) if problems else _files(parts, languages))]
+    origins = {data.name: data.origin for data, _ in missing}
+    lines += [f"  {name} is from {origin}" for name, origin in origins.items() if origin]
+    if parts.spare_hint:
+        lines.append(f"  {parts.spare_hint}")
     return DataError("\n".join(lines), fix=FIX)
 
 
-def _files(task: str, languages: Sequence[str]) -> list[str]:
+def _files(parts: TaskParts, languages: Sequence[str]) -> list[str]:
     """Names of all files of a task, by what they are for."""
-    composition = COMPOSITIONS[task]
-    parts: list[tuple[str, str, Sequence[str]]] = [(dataset, split, ("en",)) for dataset, split, _ in composition.train]
-    parts += [(composition.test, split, languages) for split in ("test", *composition.pools) if composition.test]
-    found: dict[str, None] = {}
-    for dataset, split, spoken in parts:
-        for group in DATASETS[dataset].files[split]:
+    needed: list[tuple[DataSet, str, Sequence[str]]] = [(part.data, part.split, ("en",)) for part in parts.train]
+    if parts.test is not None:
+        needed += [(parts.test, split, languages) for split in ("test", *parts.pools)]
+    shown: dict[str, None] = {}
+    for data, split, spoken in needed:
+        for group in data.files[split]:
             if not group[0].startswith("?"):
-                names = dict.fromkeys(patterns(group, code)[0] for code in spoken)
-                found[", ".join(_listed(list(names), 4))] = None
-    return list(found)
+                names = dict.fromkeys(data.patterns(group, code)[0] for code in spoken)
+                shown[", ".join(_listed(list(names), 4))] = None
+    return list(shown)
 
 
 def _listed(names: Sequence[str], most: int) -> list[str]:

@@ -22,9 +22,6 @@ from adapterxfer.errors import DataError
 Notes = Counter[str]
 Reader = Callable[[Sequence[Path], str, Notes], list[Example]]
 
-POOL_OF_ALL = "all"
-"""Language of a pool that all languages search."""
-
 
 def read_bucc_queries(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Source sentences of BUCC with the ids of their translations: most have none.

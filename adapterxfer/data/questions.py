@@ -14,7 +14,7 @@ from typing import Any
 
 from adapterxfer.data.examples import Example, SpanExample
 from adapterxfer.data.files import open_text
-from adapterxfer.data.squad import answer_spans, numbered
+from adapterxfer.data.squad import answer_spans, numbered, tydiqa_prefix
 from adapterxfer.errors import DataError
 
 Notes = Counter[str]
@@ -83,6 +83,15 @@ def read_answerable(paths: Sequence[Path], language: str, notes: Notes) -> list[
 def read_squad_v2(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """SQuAD 2.0: questions without answers stay, plausible answers do not."""
     return read_questions(paths, language, notes, unanswerable=True)
+
+
+def read_tydiqa(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
+    """TyDi QA GoldP: XTREME's files of one language, or the official ones of all, told apart by their ids."""
+    return [
+        example
+        for path in paths
+        for example in read_questions([path], language, notes, prefix=tydiqa_prefix(path, language))
+    ]
 
 
 def _entries(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Which original files a task needs, where they are below `data_root`, and what identifies them. Torch-free.
+"""Where the original files of tasks and texts are below `data_root`, and what identifies them. Torch-free.
 
 Files are found by their official names anywhere below the folder, packed or not, so the layout of a download does not
 matter. Everything that is missing for a whole recipe is reported in one error.
@@ -7,158 +7,64 @@ matter. Everything that is missing for a whole recipe is reported in one error.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from adapterxfer.catalog import FUSED
-from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.data.files import HashCache, file_sha256, list_files, plain_name
+from adapterxfer.data.official import find
 from adapterxfer.errors import DataError
-
-Role = Literal["train", "dev", "test", "text"]
 
 CORPUS = "corpus"
 """Name under which the plain text of `pretrain` is asked for, beside the names of tasks."""
 
-UDPOS_FUSED = "udpos/fused"
-"""Name of the files of udpos where its protocol has fused words."""
-
 SOURCES_FILE = "SOURCES.tsv"
 """Optional list of the parts of the text files, from which translation pairs are recovered; see `data.pairs`."""
 
-TYDIQA_LANGUAGES = {
-    "ar": "arabic", "bn": "bengali", "en": "english", "fi": "finnish", "id": "indonesian",
-    "ko": "korean", "ru": "russian", "sw": "swahili", "te": "telugu",
-}  # fmt: skip
-"""Codes of TyDi QA's languages and the names that begin its example ids and file names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """One thing a task needs.
-
-    Attributes:
-        role: what it is used for.
-        language: of the examples; empty for a file of all languages.
-        patterns: official file names without compression ending, the best first; ``*`` matches anything.
-        several: whether all matches are read (treebanks of a language) or exactly one is allowed.
-        optional: whether the task works without it.
-    """
-
-    role: Role
-    language: str
-    patterns: tuple[str, ...]
-    several: bool = False
-    optional: bool = False
-
 
 class Located(NamedTuple):
-    """A file found for a need."""
+    """A file that was located; of a file of all languages, ``language`` is empty."""
 
-    role: Role
+    role: str
     language: str
     path: str
-
-
-def file_task(task: str, protocol: str) -> str:
-    """The name under which the files of a task are looked up: treebanks read as XTREME does are more files."""
-    return UDPOS_FUSED if task == "udpos" and FUSED in protocol.split("/") else task
-
-
-def wanted_files(task: str, languages: Sequence[str]) -> list[Wanted]:
-    """What a task needs for these test languages (for `CORPUS`: training languages).
-
-    Raises:
-        DataError: the task is not read from files.
-    """
-    squad_train = Wanted("train", "en", ("train-v1.1.json", "*train*-v1.1.json"))
-    tydiqa_train = Wanted("train", "en", ("tydiqa.goldp.en.train.json", "tydiqa-goldp-v1.1-train.json"))
-    match task:
-        case "corpus":
-            parts = Wanted("text", "", (SOURCES_FILE,), optional=True)
-            return [*(Wanted("text", code, (f"{code}.txt",)) for code in languages), parts]
-        case "udpos":
-            train = [
-                Wanted("train", "en", ("en_ewt-ud-train.conllu",)),
-                Wanted("dev", "en", ("en_ewt-ud-dev.conllu",)),
-            ]
-            return train + [Wanted("test", code, (f"{code}_*-ud-test.conllu",), several=True) for code in languages]
-        case "udpos/fused":
-            train = [
-                Wanted(role, "en", (f"en_*-ud-{role}.conllu",), several=True)
-                for role in cast("tuple[Role, ...]", ("train", "dev"))
-            ]
-            return train + [Wanted("test", code, (f"{code}_*-ud-test.conllu",), several=True) for code in languages]
-        case "squad-gold-sentence":
-            return [squad_train]
-        case "xquad-gold-sentence":
-            return [squad_train, *(_xquad_test(code) for code in languages)]
-        case "tydiqa-gold-sentence":
-            return [tydiqa_train, *(_tydiqa_test(code) for code in languages)]
-        case "tydiqa-xquad-gold-sentence":
-            return [tydiqa_train, *(_xquad_test(code) for code in languages)]
-        case _:
-            raise DataError(
-                f"task '{task}': no reader for original files",
-                fix="`adapterxfer ls tasks` says which tasks load; describe other files with a layout in the recipe",
-            )
-
-
-def _xquad_test(code: str) -> Wanted:
-    return Wanted("test", code, (f"xquad.{code}.json",))
-
-
-def _tydiqa_test(code: str) -> Wanted:
-    names = (f"tydiqa.goldp.{code}.dev.json", f"tydiqa-goldp-dev-{TYDIQA_LANGUAGES.get(code, code)}.json")
-    return Wanted("test", code, (*names, "tydiqa-goldp-v1.1-dev.json"))
 
 
 def locate(task: str, files: Iterable[str], languages: Sequence[str]) -> tuple[list[Located], list[str]]:
     """Find what a task needs among relative paths.
 
-    Returns:
-        The files found, and one line for each need that is missing or ambiguous.
-    """
-    if task in COMPOSITIONS:
-        from adapterxfer.data.official import find
+    Args:
+        task: name of a task, or of another way to read one, or `CORPUS`.
 
-        needs = find(task, files, languages)
-        places: list[Located] = [Located(n.role, n.language, path) for n in needs for path in n.found]  # type: ignore[arg-type]
-        return places, [need.problem for need in needs if need.problem]
+    Returns:
+        The files, and one line for each need that is missing or ambiguous.
+    """
+    if task == CORPUS:
+        return _locate_corpus(files, languages)
+    needs = find(task, files, languages)
+    located = [Located(need.role, need.language, path) for need in needs for path in need.found]
+    return located, [need.problem for need in needs if need.problem]
+
+
+def _locate_corpus(files: Iterable[str], languages: Sequence[str]) -> tuple[list[Located], list[str]]:
+    """One text per language, and the optional list of their parts."""
     by_name: dict[str, list[str]] = {}
     for path in files:
         by_name.setdefault(plain_name(path), []).append(path)
-    found: list[Located] = []
+    located: list[Located] = []
     problems: list[str] = []
-    for need in wanted_files(task, languages):
-        matches = _matches(need, by_name)
-        place = f"{need.role} {need.language}".strip()
-        if not matches and need.optional:
-            continue
-        if not matches:
-            problems.append(f"{place}: missing, expected */{' or */'.join(need.patterns)} (also .gz, .bz2)")
-        elif len(matches) > 1 and not need.several:
-            problems.append(f"{place}: {len(matches)} files match ({', '.join(matches)}); keep one")
-        else:
-            found += [Located(need.role, need.language, path) for path in matches]
-    return found, problems
-
-
-def _matches(need: Wanted, by_name: Mapping[str, list[str]]) -> list[str]:
-    """Paths of the first pattern that matches anything."""
-    for pattern in need.patterns:
-        if "*" in pattern:
-            paths = [path for name, paths in by_name.items() if fnmatchcase(name, pattern) for path in paths]
-        else:
-            paths = by_name.get(pattern, [])
-        if need.role == "text" and len(paths) > 1:
+    for language, name in [*((code, f"{code}.txt") for code in languages), ("", SOURCES_FILE)]:
+        paths = sorted(by_name.get(name, ()))
+        if len(paths) > 1:
             # Names such as de.txt are common: a folder called text decides.
             paths = [path for path in paths if "text" in path.split("/")[:-1]] or paths
-        if paths:
-            return sorted(paths)
-    return []
+        subject = f"text {language}".strip()
+        if len(paths) > 1:
+            problems.append(f"{subject}: {len(paths)} files match ({', '.join(paths)}); keep one")
+        elif paths:
+            located.append(Located("text", language, paths[0]))
+        elif language:
+            problems.append(f"{subject}: missing, expected */{name} (also .gz, .bz2)")
+    return located, problems
 
 
 def describe_source(
@@ -220,7 +126,7 @@ def describe_sources(
 
 
 def describe_layouts(
-    task: str, data_root: str | Path, languages: Sequence[str], layouts: Mapping[Any, Any]
+    task: str, data_root: str | Path, languages: Sequence[str], layouts: Mapping[Any, Any], protocol: str = ""
 ) -> dict[str, Any]:
     """The ``source`` identity of a task with described layouts: also the layouts themselves, as they decide the data.
 
@@ -231,10 +137,9 @@ def describe_layouts(
         DataError: a layout is wrong, or files are missing.
     """
     from adapterxfer.data.layouts import layout_files, parse_layouts
-    from adapterxfer.data.official import find
 
     root = Path(data_root)
-    needs = find(task, list_files(root), languages, without=layouts)
+    needs = find(task, list_files(root), languages, protocol=protocol, without=layouts)
     problems = [need.problem for need in needs if need.problem]
     paths = [path for need in needs for path in need.found]
     for role, layout in parse_layouts({task: layouts}, "layout")[task].items():

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.catalog.families.qa import TYDIQA
 from adapterxfer.data.examples import Example, SpanExample
 from adapterxfer.data.files import open_text
 from adapterxfer.errors import DataError
@@ -72,6 +73,28 @@ def read_squad(path: Path, language: str, notes: Counter[str], *, id_prefix: str
             fix="get the file with answers from the task's own site, or leave this task or language out",
         )
     return examples
+
+
+def read_gold_sentences(paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
+    """Questions of several files with their gold sentence as context."""
+    return [example for path in paths for example in read_squad(path, language, notes)]
+
+
+def read_tydiqa_gold_sentences(paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
+    """The same of TyDi QA GoldP, whose official files hold all languages."""
+    return [
+        example
+        for path in paths
+        for example in read_squad(path, language, notes, id_prefix=tydiqa_prefix(path, language))
+    ]
+
+
+def tydiqa_prefix(path: Path, language: str) -> str:
+    """What ids of a language begin with in a file of TyDi QA.
+
+    The official files hold all languages; those per language may number their ids otherwise, so nothing is asked there.
+    """
+    return f"{TYDIQA.code(language)}-" if path.name.startswith("tydiqa-goldp-v1.1") else ""
 
 
 def _questions(path: Path, id_prefix: str) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from adapterxfer.data.conllu import UPOS, read_conllu
+from adapterxfer.catalog.labels import DATES, NER, UPOS
+from adapterxfer.data.conllu import read_conllu
 from adapterxfer.data.examples import Example, TaggingExample
 from adapterxfer.data.files import open_text, plain_name
 from adapterxfer.data.rows import HIDDEN_FROM, read_tsv
@@ -14,8 +15,6 @@ from adapterxfer.errors import DataError
 
 Notes = Counter[str]
 
-NER = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
-DATE = ("B-DATE", "I-DATE")
 NOT_JOINED = "\u200b\u200c\ufe0f"
 """Signs without width that some vocabularies give no token for."""
 
@@ -54,11 +53,7 @@ def read_columns(
                     continue
                 pair = split(content)
                 if pair is None:
-                    raise DataError(
-                        f"{path}:{number}: {content[:40]!r} has no tag; XTREME's download folder has the tags of its "
-                        "test files removed",
-                        fix="get the labelled files from the task's own site or the Hub",
-                    )
+                    raise _without_tag(f"{path}:{number}: {content[:40]!r}", split, first=not (count or words))
                 word, tag = pair
                 if tags and tag not in tags:
                     raise DataError(
@@ -80,6 +75,19 @@ def read_columns(
     if not examples:
         raise DataError(f"{paths[0]}: no sentence", fix="download the file again")
     return examples
+
+
+def _without_tag(place: str, split: Split, *, first: bool) -> DataError:
+    """A line without a tag: of a copy whose tags were removed if no line before it has one, else damaged."""
+    if first and split is not _space:
+        return DataError(
+            f"{place} has no tag; XTREME's download folder has the tags of its test files removed",
+            fix="get the labelled files from the task's own site or the Hub",
+        )
+    blank = "a space" if split is _space else "a tab"
+    return DataError(
+        f"{place} has no tag; expected a word, {blank} and a tag", fix="repair the line, or get the file again"
+    )
 
 
 def _tab(line: str) -> tuple[str, str] | None:
@@ -120,11 +128,11 @@ def _repaired(tags: Sequence[str], notes: Notes) -> tuple[str, ...]:
 def read_masakhaner(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """MasakhaNER 2: a word, one space, a tag. Dates become ``O``: English training data of PAN-X has none."""
     examples = []
-    for example in read_columns(paths, language, notes, _space, (*NER, *DATE)):
+    for example in read_columns(paths, language, notes, _space, (*NER, *DATES)):
         assert isinstance(example, TaggingExample)
-        dates = sum(tag in DATE for tag in example.tags)
+        dates = sum(tag in DATES for tag in example.tags)
         notes["tags of dates made O"] += dates
-        tags = _repaired(["O" if tag in DATE else tag for tag in example.tags], notes)
+        tags = _repaired(["O" if tag in DATES else tag for tag in example.tags], notes)
         examples.append(TaggingExample(example.example_id, example.cluster_id, language, example.words, tags))
     return list(examples)
 

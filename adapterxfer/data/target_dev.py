@@ -11,22 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adapterxfer.catalog import AS_RELEASED, TARGET_DEV, TargetDev
-from adapterxfer.data.compositions import COMPOSITIONS, UDPOS, Composition
-from adapterxfer.data.conllu import read_conllu
-from adapterxfer.data.data_sets import DATASETS, Group, patterns
+from adapterxfer.catalog import DataSet, TargetDev, parts_of_task, task_specs
 from adapterxfer.data.examples import Example, TaskData
 from adapterxfer.data.files import HashCache, list_files
-from adapterxfer.data.fused import read_fused
 from adapterxfer.data.held_out import keep
-from adapterxfer.data.official import Index, Need
-from adapterxfer.data.sources import UDPOS_FUSED, file_task, locate
+from adapterxfer.data.official import Need, find, find_development
+from adapterxfer.data.original import needed_under
+from adapterxfer.data.readers import reader_of
 from adapterxfer.errors import DataError
 
 LEAVE_OUT = "or name the other targets: oracle: [TARGET, ...]"
-
-_FILES: Mapping[str, tuple[Group, ...]] = {"udpos": (("+{lang}_*-ud-dev.conllu",),)}
-"""Files of data sets whose entry in `DATASETS` has English development data only."""
 
 
 class DevFiles(NamedTuple):
@@ -47,10 +41,19 @@ def entry_of(task: str) -> TargetDev:
     Raises:
         DataError: the task has no development data in its target languages.
     """
-    entry = TARGET_DEV.get(task, TargetDev(why_not="the catalogue knows of none"))
-    if not entry.dataset:
-        raise DataError(f"{task}: no development data in the target languages: {entry.why_not}", fix=LEAVE_OUT)
+    spec = task_specs().get(task)
+    entry = spec.target_dev if spec is not None else None
+    if entry is None or entry.why_not:
+        why = entry.why_not if entry is not None else "the catalogue knows of none"
+        raise DataError(f"{task}: no development data in the target languages: {why}", fix=LEAVE_OUT)
     return entry
+
+
+def _tested(task: str, protocol: str = "") -> DataSet:
+    """The data set whose ``dev`` split holds them."""
+    test = parts_of_task(task, protocol).test
+    assert test is not None  # every target has one
+    return test
 
 
 def find_dev(task: str, files: Iterable[str], languages: Sequence[str], protocol: str = "") -> list[Need]:
@@ -58,20 +61,10 @@ def find_dev(task: str, files: Iterable[str], languages: Sequence[str], protocol
 
     Args:
         files: relative paths to choose from.
-        protocol: ``questions-as-released`` needs no Estonian file beside those of the languages.
+        protocol: questions as they were released need no file of another language beside those of the languages.
     """
-    entry, index = entry_of(task), Index(files)
-    needs = []
-    for code in languages:
-        for group in _FILES.get(entry.dataset) or DATASETS[entry.dataset].files["dev"]:
-            expected = patterns(group, code)
-            optional = group[0].startswith("?")
-            if optional and AS_RELEASED in protocol.split("/"):
-                continue
-            found = next((paths for pattern in expected if (paths := index.match(pattern))), [])
-            ambiguous = len(found) > 1 and not group[0].startswith("+")
-            needs.append(Need("dev", entry.dataset, "dev", code, tuple(found), expected, optional, ambiguous))
-    return needs
+    entry_of(task)
+    return needed_under(find_development(_tested(task, protocol), files, languages), protocol)
 
 
 def describe_target_dev(
@@ -128,8 +121,8 @@ def tested_files(
         layout = parse_layouts({task: source["layout"]}, "layout")[task]["test"]
         paths = {path for code in languages for path in layout_files(layout, root, code)}
     else:
-        found, _ = locate(file_task(task, protocol), source["files"], languages)
-        paths = {entry.path for entry in found if entry.role.startswith("test")}
+        needs = find(task, source["files"], languages, protocol=protocol)
+        paths = {path for need in needs if need.role.startswith("test") for path in need.found}
     return {path: content for path, content in source["files"].items() if path in paths}
 
 
@@ -148,7 +141,6 @@ def read_target_dev(
     Raises:
         DataError: a file is missing or damaged, or a language would be empty.
     """
-    fused = file_task(task, protocol) == UDPOS_FUSED
     needs = find_dev(task, files, languages, protocol)
     if problems := [need.problem for need in needs if need.problem]:
         raise DataError(f"{root}: {task}: {'; '.join(problems)}", fix="plan the recipe again with these files")
@@ -158,12 +150,8 @@ def read_target_dev(
         relative = dict.fromkeys(path for need in needs if need.language == code for path in need.found)
         # XTREME joins the treebanks of a language by the names of their files, wherever they lie.
         paths = [root / path for path in sorted(relative, key=lambda path: path.rpartition("/")[2])]
-        if task == "udpos":
-            found = [e for path in paths for e in (read_fused if fused else read_conllu)(path, code, notes)]
-        else:
-            found = DATASETS[entry_of(task).dataset].reader("dev")(paths, code, notes)
-        splits["dev", code] = keep(found, dev_examples, seed)
-    return _made(task, splits, notes, str(root))
+        splits["dev", code] = keep(reader_of(_tested(task, protocol), "dev")(paths, code, notes), dev_examples, seed)
+    return _checked(task, splits, notes, str(root))
 
 
 def read_hub_dev(
@@ -180,18 +168,17 @@ def read_hub_dev(
     """
     from adapterxfer.data.hub import read_repository
 
-    entry, form = entry_of(task), _composition(task).format
-    if entry.files_only:
+    if entry_of(task).files_only:
         raise no_repository(task)
+    data = _tested(task)
     notes: Counter[str] = Counter()
     splits: dict[tuple[str, str], list[Example]] = {}
     for code in languages:
-        found = read_repository(
-            entry.dataset, "dev", code, form, notes, repair=AS_RELEASED not in protocol.split("/"),
-            revisions=revisions or {},
-        )  # fmt: skip
-        splits["dev", code] = keep(found, dev_examples, seed)
-    return _made(task, splits, notes, entry.dataset)
+        examples = read_repository(
+            data, "dev", code, parts_of_task(task).format, notes, protocol=protocol, revisions=revisions or {}
+        )
+        splits["dev", code] = keep(examples, dev_examples, seed)
+    return _checked(task, splits, notes, data.name)
 
 
 def no_repository(task: str) -> DataError:
@@ -203,13 +190,9 @@ def no_repository(task: str) -> DataError:
     )
 
 
-def _composition(task: str) -> Composition:
-    return UDPOS if task == "udpos" else COMPOSITIONS[task]
-
-
-def _made(task: str, splits: dict[tuple[str, str], list[Example]], notes: Counter[str], place: str) -> TaskData:
+def _checked(task: str, splits: dict[tuple[str, str], list[Example]], notes: Counter[str], place: str) -> TaskData:
     if empty := [code for (_, code), examples in splits.items() if not examples]:
         raise DataError(f"{place}: {task}: no development example in {', '.join(empty)}", fix="leave the language out")
-    composition = _composition(task)
+    parts = parts_of_task(task)
     kept = {name: count for name, count in sorted(notes.items()) if count}
-    return TaskData(task, composition.format, composition.labels, splits, kept)
+    return TaskData(task, parts.format, parts.labels, splits, kept)

@@ -13,11 +13,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.data.compositions import COMPOSITIONS
+from adapterxfer.catalog import parts_of_task, task_specs
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
 from adapterxfer.data.files import HashCache, list_files
 from adapterxfer.data.held_out import keep
-from adapterxfer.data.official import Need, find, read_part
+from adapterxfer.data.official import Need, find
+from adapterxfer.data.original import read_part
 from adapterxfer.data.texts import sample_lines
 from adapterxfer.errors import DataError
 
@@ -91,27 +92,27 @@ def read_translations(
     Raises:
         DataError: a file is damaged, or a language has no example.
     """
-    composition, listed = COMPOSITIONS[task], list(files)
+    parts, listed = parts_of_task(task), list(files)
     notes: Counter[str] = Counter()
     splits: dict[tuple[str, str], list[Example]] = {}
     for code in languages:
         needs = _needs(task, listed, folder, code)
         joined: list[Example] = []
-        for dataset, split, language in composition.train:
-            prefix = f"{dataset}/" if len(composition.train) > 1 else ""
+        for data, split, language in parts.train:
+            prefix = f"{data.name}/" if len(parts.train) > 1 else ""
             joined += [
                 replace(e, language=code, example_id=prefix + e.example_id, cluster_id=prefix + e.cluster_id)
-                for e in read_part(dataset, split, language, root, needs, "train", notes)
+                for e in read_part(data, split, language, root, needs, "train", notes)
             ]
         if not joined:
             raise DataError(f"{root}: {folder}/{code}: no example of '{task}'", fix="repair the translated files")
         splits["train", code] = keep(joined, train_examples, seed)
-    labels = composition.labels
-    if composition.format == "tagging" and not labels:
+    labels = parts.labels
+    if parts.format == "tagging" and not labels:
         found = (e for examples in splits.values() for e in examples)
         labels = tuple(sorted({tag for e in found if isinstance(e, TaggingExample) for tag in e.tags}))
     counted: Mapping[str, int] = {name: count for name, count in sorted(notes.items()) if count}
-    return TaskData(task, composition.format, labels, splits, dict(counted))
+    return TaskData(task, parts.format, labels, splits, dict(counted))
 
 
 def _listed(data_root: str | Path | None, folder: str, what: str) -> tuple[Path, list[str]]:
@@ -139,7 +140,7 @@ def _text_file(files: Iterable[str], folder: str, code: str) -> str:
 
 
 def _needs(task: str, files: Iterable[str], folder: str, code: str) -> list[Need]:
-    if task not in COMPOSITIONS:
+    if task not in task_specs():
         raise DataError(
             f"task '{task}': no reader for original files, so none for translations",
             fix="leave its translated arm out",

@@ -16,6 +16,7 @@ from adapterxfer.hub.counts import SYSTEM, Counts, CountsFacts, RunCounts, RunFa
 from adapterxfer.hub.evidence import cells_of
 from adapterxfer.plan import Cell, Plan
 from adapterxfer.report.cells import NONE, SOURCE_LANGUAGE
+from adapterxfer.report.clusters import judged
 from adapterxfer.report.reading import FILE_NAME, read_counts, read_frame
 from adapterxfer.store.keys import SHORT_KEY
 from adapterxfer.store.store import Store
@@ -70,7 +71,7 @@ def _collect(plan: Plan, done: Any, cell: Cell) -> Counts | None:
     if first is None or runs[0].facts.role != "model":
         return None
     folder, file = first
-    frame = read_frame(folder)
+    frame = judged(folder, read_frame(folder))
     facts = CountsFacts.model_validate(
         {
             "schema": 1,

@@ -27,8 +27,9 @@ from adapterxfer.hub.meta_studies import (
     shared,
 )
 from adapterxfer.metrics import METRICS
+from adapterxfer.report.clusters import domain_names
 from adapterxfer.report.reading import Frame
-from adapterxfer.report.study import GOLD_COLUMNS, is_parallel
+from adapterxfer.report.study import GOLD_COLUMNS
 from adapterxfer.statistics import CellCounts, SumScore, System, build_table, estimates, linear, macro, resample, score
 from adapterxfer.statistics import Contrast as Question
 from adapterxfer.statistics.intervals import t_interval
@@ -219,8 +220,8 @@ class _Items:
     def __init__(self, studies: Sequence[StudyRuns], languages: tuple[str, ...]) -> None:
         counts = studies[0].counts
         facts = counts.facts
-        frame = Frame(counts.languages, counts.language, counts.item, counts.cluster)
-        parallel = is_parallel(frame)
+        frame = Frame(languages=counts.languages, language=counts.language, example=counts.item, cluster=counts.cluster)
+        names = domain_names(frame, facts.target)
         columns = METRICS[facts.metric].columns
         gold = tuple(column for column, name in enumerate(columns) if name in GOLD_COLUMNS)
         cells: list[CellCounts] = []
@@ -235,7 +236,7 @@ class _Items:
                     labels: dict[str, Label] = {"run": number, "role": role}
                     for code in languages:
                         rows = counts.language == counts.languages.index(code)
-                        domain = facts.target if parallel else f"{facts.target}/{code}"
+                        domain = names[code]
                         ids = counts.cluster[rows].astype(np.str_)
                         # Every run is a system of its own: its variance over items is asked for, one by one.
                         cells.append(

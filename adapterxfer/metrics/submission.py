@@ -245,7 +245,7 @@ def _answers(task: BenchmarkTask, language: str, gold: Path, predicted: Path, al
     counts = count_predictions(METRICS[task.metric], predictions, golds, languages=[language] * len(ids))
     if missing:
         counts[[name not in found for name in ids], :2] = 0.0
-    if task.name == "mlqa":  # paragraphs differ between languages, questions do not: see join_clusters
+    if task.by_id:  # paragraphs differ between languages, questions do not: see join_clusters
         contexts = [f"{language}:{context}\t{name}" for context, name in zip(contexts, ids, strict=True)]
     return LanguageCounts(counts, tuple(contexts), missing)
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from adapterxfer.backbones.describing import Description, describe_folder
 from adapterxfer.backbones.snapshots import check_snapshot, hub_snapshot
+from adapterxfer.backbones.special_tokens import tokenizer_problems
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.data.files import HashCache
 from adapterxfer.errors import BackboneError
@@ -25,13 +26,15 @@ class Size(NamedTuple):
 class Backbones:
     """Sizes and identities of all backbones of one recipe; folders are read once.
 
-    A folder that is missing does not stop the planning: ``missing`` then holds the error, and keys are provisional.
+    A folder that is missing does not stop the planning: ``missing`` then holds the errors, and keys are provisional.
+    ``unfit`` holds what else a run would refuse: folders that are whole and cannot be worked with.
     """
 
     def __init__(self, recipe: Recipe) -> None:
         self._recipe = recipe
         self._described: dict[str, Description | None] = {}
-        self.missing: BackboneError | None = None
+        self.missing: list[BackboneError] = []
+        self.unfit: list[BackboneError] = []
 
     def source(self, name: str) -> BackboneSource | None:
         """What the recipe says of a backbone that is not its own and not package data."""
@@ -70,8 +73,9 @@ class Backbones:
                     hashes = HashCache()
                     self._described[name] = describe_folder(folder, hashes.sha256)
                     hashes.save()
+                    self.unfit += tokenizer_problems(folder)
             except BackboneError as error:
-                self.missing = self.missing or error
+                self.missing.append(error)
         return self._described[name]
 
     def folder(self, name: str) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,7 +16,9 @@ from adapterxfer.catalog import (
     oracle_label,
     overlaps,
 )
+from adapterxfer.errors import joined
 from adapterxfer.plan.cells import CONTROL, Cell
+from adapterxfer.plan.limits import length_problems
 from adapterxfer.plan.model import Plan, Refusal
 from adapterxfer.plan.report_stage import add_report
 from adapterxfer.plan.select import Selection
@@ -39,17 +41,24 @@ _NO_ORACLE = "the oracle reads the target languages above the adapter of English
 _NO_FUSION = "there is no target training on which a fusion could be trained; name fusion_task and use 'pool'"
 
 
-def build_plan(recipe: Recipe, *, only: Sequence[str] = (), sources: Sources | None = None) -> Plan:
+def build_plan(
+    recipe: Recipe,
+    *,
+    only: Sequence[str] = (),
+    sources: Sources | None = None,
+    keep: Callable[[Axes], bool] | None = None,
+) -> Plan:
     """Unfold a recipe.
 
     Args:
         only: entries such as ``variant=stack,fuse`` that narrow the grid.
+        keep: decides about single trained cells, on top of ``only``.
         sources: describes data files; the default reads the files under ``recipe.data_root``.
 
     Raises:
         RecipeError: an entry of ``only`` names nothing in the recipe.
     """
-    builder = _Builder(recipe, Selection(recipe, only), sources or Sources(recipe))
+    builder = _Builder(recipe, Selection(recipe, only, keep=keep), sources or Sources(recipe))
     with _without_collection():
         cells = [*builder.grid(), *builder.controls()]
         add_report(builder.maker, cells)
@@ -62,7 +71,8 @@ def build_plan(recipe: Recipe, *, only: Sequence[str] = (), sources: Sources | N
         refused=tuple(builder.refused),
         excluded=dict(builder.selection.excluded),
         needs_measurement=any("measure" in stage.resources for stage in bench.stages.values()),
-        missing_data=bench.sources.missing or bench.backbones.missing,
+        missing_data=joined([*([bench.sources.missing] if bench.sources.missing else []), *bench.backbones.missing]),
+        unfit=joined([*bench.backbones.unfit, *length_problems(recipe, bench.backbones, bench.stages.values())]),
     )
 
 
@@ -91,30 +101,16 @@ class _Builder:
         self.selection = selection
         self.maker = StageMaker(recipe, sources)
         self.systems = SystemMaker(recipe, self.maker)
-        self.unavailable: Counter[tuple[str, str]] = Counter()
+        self.unavailable: Counter[str] = Counter()
         self.refused: list[Refusal] = []
         self._oracles: set[tuple[str, str, str, int]] = set()
         self.sizes = {name: self.maker.bench.backbones.size(name) for name in recipe.backbones}
-        self.missing = self._missing()
+        self.unnamed = {name for name in recipe.backbones if not self.maker.bench.backbones.available(name)}
 
-    def _missing(self) -> dict[tuple[str, str], bool]:
-        """(kind, name) of everything in the recipe that this version cannot run."""
-        recipe = self.recipe
-        named = [("backbone", name, self.maker.bench.backbones.available(name)) for name in recipe.backbones]
-        named += [("task", name, task.available) for name, task in recipe.used_tasks().items()]
-        return {(kind, name): True for kind, name, available in named if not available}
-
-    def _count_missing(self, axes: Axes) -> None:
-        if not self.missing:
-            return
-        reused = self.recipe.reused(axes.backbone, axes.intermediate)
-        parts = () if reused else self.recipe.parts_of(axes.intermediate)
-        used = [("backbone", axes.backbone), ("variant", axes.variant), ("task", axes.target)]
-        used += [("adapter method", axes.method)]
-        used += [("task", part) for part in parts]
-        for entry in used:
-            if entry in self.missing:
-                self.unavailable[entry] += 1
+    def _count_unnamed(self, backbone: str) -> None:
+        """Count a cell whose backbone has no source."""
+        if backbone in self.unnamed:
+            self.unavailable[backbone] += 1
 
     def grid(self) -> Iterator[Cell]:
         """Cells of trained systems in recipe order: backbone, target, variant, adapter, intermediate, seed."""
@@ -172,7 +168,7 @@ class _Builder:
         """One training run: a cell for every evaluation of its model, and its diagnostics."""
         if not self.selection.keeps(axes):
             return
-        self._count_missing(axes)
+        self._count_unnamed(axes.backbone)
         model = self.systems.answering(axes, adapter)
         above = adapter is not None and bool(adapter.language)
         for also in (None, *self.recipe.also_of(axes.target)):
@@ -227,7 +223,7 @@ class _Builder:
             axes = replace(row, intermediate=NONE, seed=seed)
             if not self.selection.wants("seed", seed) or not self.selection.keeps(axes):
                 continue
-            self._count_missing(axes)
+            self._count_unnamed(axes.backbone)
             model = self.maker.target(axes, None, VARIANTS[row.variant])
             yield self._control(axes, self.maker.predict(axes.backbone, axes.target, model=model), row.variant)
 

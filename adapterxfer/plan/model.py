@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from adapterxfer.errors import AdapterxferError
+from adapterxfer.errors import AdapterxferError, joined
 from adapterxfer.plan.cells import Cell
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import Stage
 
 NO_SOURCE = "no source named"
-"""What stops a backbone of the Hub; everything else that is unavailable is so in this version."""
+"""What stops a backbone of the Hub."""
 
 NAME_SOURCE = "name revision or folder in backbone_sources (`adapterxfer pin` asks the Hub)"
 
@@ -34,46 +34,53 @@ class Plan:
     Attributes:
         stages: key -> stage, every stage after its inputs; the report is the last one.
         cells: the systems to compare, in recipe order.
-        unavailable: (kind, name) of what this version cannot run -> number of cells that need it.
+        unavailable: backbone without a source -> number of cells that need it.
         refused: cells of the grid that cannot exist, with the reason.
         excluded: reason of a recipe's exclusion -> number of cells it removed.
         needs_measurement: the token budget is unknown until a probe has run on this machine.
-        missing_data: lists original files, or names a backbone, that are not there; keys are then provisional.
+        missing_data: lists original files, or names backbones, that are not there; keys are then provisional.
+        unfit: what else of the recipe and this machine do not go together: lengths, tokenizers.
     """
 
     recipe: Recipe
     stages: Mapping[str, Stage]
     cells: tuple[Cell, ...]
-    unavailable: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    unavailable: Mapping[str, int] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     needs_measurement: bool = False
     missing_data: AdapterxferError | None = None
+    unfit: AdapterxferError | None = None
 
     def counts(self) -> dict[str, int]:
         """Kind -> number of stages, in order of first appearance."""
         return dict(Counter(stage.kind for stage in self.stages.values()))
 
     def require_runnable(self) -> None:
-        """Refuse a plan that this version cannot run, before anything is trained.
+        """Refuse a plan that cannot run here, before anything is trained.
 
         Raises:
-            AdapterxferError: backbones, tasks, variants or adapter methods are not available; names all of them.
-            AdapterxferError: original files or a backbone are missing.
+            AdapterxferError: see `obstacles`.
         """
+        if (obstacle := joined(self.obstacles())) is not None:
+            raise obstacle
+
+    def obstacles(self) -> list[AdapterxferError]:
+        """Everything that a run would refuse: backbones without a source, original files or backbones that are missing,
+        and what does not fit this machine; empty for nothing.
+        """
+        return [error for error in (self._unavailable(), self.missing_data, self.unfit) if error is not None]
+
+    def _unavailable(self) -> AdapterxferError | None:
         if self.unavailable:
             lines = [
-                f"  {kind} {name}: {count} {'cell needs' if count == 1 else 'cells need'} it"
-                for (kind, name), count in self.unavailable.items()
+                f"  backbone {name}: {count} {'cell needs' if count == 1 else 'cells need'} it"
+                for name, count in self.unavailable.items()
             ]
-            hub = all(kind == "backbone" for kind, _ in self.unavailable)
-            what = NO_SOURCE if hub else "not available in this version"
-            raise AdapterxferError(
-                "\n".join([f"{self.recipe.name}: {what}", *lines]),
-                fix=f"{NAME_SOURCE}, or narrow with --only" if hub else "leave them out, or narrow the run with --only",
+            return AdapterxferError(
+                "\n".join([f"{self.recipe.name}: {NO_SOURCE}", *lines]), fix=f"{NAME_SOURCE}, or narrow with --only"
             )
-        if self.missing_data is not None:
-            raise self.missing_data
+        return None
 
     @property
     def report(self) -> Stage | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from adapterxfer.errors import Problem, RecipeError
@@ -17,13 +17,15 @@ class Selection:
 
     Args:
         only: entries such as ``variant=stack,fuse``; entries of one axis add up, different axes narrow down.
+        keep: decides about single cells on top of both; what it leaves out is no exclusion and is not counted.
 
     Raises:
         RecipeError: an unknown axis, or a value that the recipe does not have.
     """
 
-    def __init__(self, recipe: Recipe, only: Sequence[str] = ()) -> None:
+    def __init__(self, recipe: Recipe, only: Sequence[str] = (), *, keep: Callable[[Axes], bool] | None = None) -> None:
         self.excluded: Counter[str] = Counter()
+        self._keep = keep
         self._rules = [(rule.axes(), rule.because) for rule in recipe.exclude]
         self._wanted = _parse(recipe, only)
 
@@ -39,6 +41,8 @@ class Selection:
 
     def keeps(self, axes: Axes) -> bool:
         """Whether no exclusion of the recipe removes this cell; counts what is removed, by reason."""
+        if self._keep is not None and not self._keep(axes):
+            return False
         if not self._rules:
             return True
         cell = replace(axes, adapter=axes.method)  # exclusions name methods, without sizes

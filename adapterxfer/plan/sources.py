@@ -9,7 +9,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import SOURCES, TARGET_DEV, Task
+from adapterxfer.catalog import Task, parts_of_task, task_specs
 from adapterxfer.catalog.stand_ins import stand_in_source
 from adapterxfer.errors import DataError
 from adapterxfer.plan.pins import check_pins
@@ -74,43 +74,55 @@ class Sources:
         if task.source == "world":
             source: Source = {"kind": "world", "generator": self._world()}
             return {**source, **stand_in_source(task)} if task.stand_in else source
-        if task.source == "files" and not (task.name == "udpos" and self._all_from_hub):
-            return self._from_files(self._file_name(task.name))
+        if task.source == "files" and not (task_specs()[task.name].on_hub and self._all_from_hub):
+            return self._of_layouts(task) or self._from_files(self._file_name(task.name))
         if task.source == "local" or self._recipe.data_root is not None:
             return self._local_first(task)
         return self._from_hub(task)
 
     def _local_first(self, task: Task) -> Source:
         """Original files where the folder has all of them, else the Hub, else what is missing."""
-        from adapterxfer.data.compositions import COMPOSITIONS
-        from adapterxfer.data.sources import describe_layouts, describe_present
+        from adapterxfer.data.sources import describe_present
 
         root, languages = self._recipe.data_root, self._recipe.languages_of(task.name)
-        if root is None or task.name not in COMPOSITIONS:
+        if root is None:
             return self._from_hub(task)
-        options = self._recipe.tasks.get(task.name)
+        if (source := self._of_layouts(task)) is not None:
+            return source
         try:
-            if options is not None and options.layout:
-                layouts: dict[str, Any] = {role: layout for role, layout in options.layout.items()}  # noqa: C416 - widens
-                return describe_layouts(task.name, root, languages, layouts)
             return describe_present(task.name, root, languages) or self._from_hub(task)
+        except DataError as error:
+            self._missing.append(error)
+            return _of_hub(task, self._recipe.data_revisions)
+
+    def _of_layouts(self, task: Task) -> Source | None:
+        """Files in other layouts, as the recipe describes them; None where it describes none."""
+        from adapterxfer.data.sources import describe_layouts
+
+        options, root = self._recipe.tasks.get(task.name), self._recipe.data_root
+        if options is None or not options.layout or root is None:
+            return None
+        layouts: dict[str, Any] = {role: layout for role, layout in options.layout.items()}  # noqa: C416 - widens
+        languages, protocol = self._recipe.languages_of(task.name), self._recipe.protocol_of(task.name)
+        try:
+            return describe_layouts(task.name, root, languages, layouts, protocol)
         except DataError as error:
             self._missing.append(error)
             return _of_hub(task, self._recipe.data_revisions)
 
     def _from_hub(self, task: Task) -> Source:
         """A repository; what no repository holds is missing, by the names of its files."""
-        from adapterxfer.data.compositions import COMPOSITIONS
         from adapterxfer.data.files import list_files
         from adapterxfer.data.origins import need_files, off_hub
-        from adapterxfer.data.sources import file_task, locate
+        from adapterxfer.data.sources import locate
 
         protocol, root = self._recipe.protocol_of(task.name), self._recipe.data_root
-        if (task.name in COMPOSITIONS or task.name == "udpos") and (absent := off_hub(task.name, protocol)):
+        if absent := off_hub(task.name, protocol):
             languages = self._recipe.languages_of(task.name)
-            name, files = file_task(task.name, protocol), list_files(Path(root)) if root is not None else ()
-            problems = locate(name, files, languages)[1] if root is not None else ()
-            self._missing.append(need_files(task.name, languages, absent, problems))
+            problems: Sequence[str] = ()
+            if root is not None:
+                problems = locate(self._file_name(task.name), list_files(Path(root)), languages)[1]
+            self._missing.append(need_files(task.name, languages, absent, problems, protocol))
         return _of_hub(task, self._recipe.data_revisions)
 
     def of_target_dev(self, task: Task, languages: Sequence[str]) -> tuple[Source, tuple[str, ...]]:
@@ -123,7 +135,8 @@ class Sources:
             return main, tuple(languages)
         from adapterxfer.data.target_dev import describe_target_dev, no_repository, tested_files
 
-        entry = TARGET_DEV[task.name]
+        entry = task_specs()[task.name].target_dev
+        assert entry is not None  # every target says whether it has some
         supposed = tuple(code for code in languages if code not in entry.without)
         if main["kind"] != "files":
             if entry.files_only:
@@ -168,13 +181,12 @@ class Sources:
     def _all_from_hub(self) -> bool:
         """Whether the recipe needs no folder at all: then treebanks, too, come from the Hub."""
         recipe = self._recipe
-        files = {name for name, task in recipe.used_tasks().items() if task.source == "files"}
-        return recipe.data_root is None and recipe.pretrain is None and files <= {"udpos"}
+        files = [name for name, task in recipe.used_tasks().items() if task.source == "files"]
+        served = all(task_specs()[name].on_hub for name in files)
+        return recipe.data_root is None and recipe.pretrain is None and served
 
     def _file_name(self, task: str) -> str:
-        from adapterxfer.data.sources import file_task
-
-        return file_task(task, self._recipe.protocol_of(task))
+        return parts_of_task(task, self._recipe.protocol_of(task)).name
 
     def of_corpus(self) -> Source:
         """The ``source`` of the pretraining text."""
@@ -206,9 +218,8 @@ def _of_hub(task: Task, given: Mapping[str, str]) -> Source:
     """
     from adapterxfer.data.origins import repositories
 
-    source = SOURCES.get(task.name)
+    spec = task_specs()[task.name]
     kind = "hub" if task.source == "files" else task.source
-    repository = source.repository if source is not None else task.hub
     pinned = {name: given[name] for name in repositories(task.name) if name in given} if given else {}
-    found = {"kind": kind, "repo": repository or None, "revision": source.pinned if source else None}
-    return {**found, "revisions": pinned} if pinned else found
+    described = {"kind": kind, "repo": spec.repository or None, "revision": spec.pinned}
+    return {**described, "revisions": pinned} if pinned else described

@@ -29,7 +29,7 @@ VERSIONS = {
     "train_fusion": 1,
     MERGED: 1,
     "predict": 1,
-    "report": 2,
+    "report": 3,
 }
 """Raised when the code of a kind changes what the same identity computes."""
 

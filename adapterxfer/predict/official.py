@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from adapterxfer.catalog import protocols_of
 from adapterxfer.errors import DataError
 from adapterxfer.metrics.benchmarks import BENCHMARKS, BenchmarkTask
 from adapterxfer.metrics.submission_files import Declared, read_declaration, write_declaration
@@ -43,10 +44,12 @@ def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False
             raise DataError(f"{stage}: task '{name}' is in no benchmark", fix=f"tasks: {', '.join(table)}")
         if name in seen:
             raise DataError(f"{stage}: a second stage of task '{name}'", fix="give one system's stages")
-        if name == "tatoeba" and "from-english" not in str(predictions.metadata["protocol"]).split("/"):
+        searched = table[name].indices
+        if searched and searched not in str(predictions.metadata["protocol"]).split("/"):
             raise DataError(
-                f"{stage}: sentences searched English here; the official files hold the search from English",
-                fix="evaluate tatoeba with protocol xtreme or xtreme-r, or leave it out of the submission",
+                f"{stage}: sentences searched English here; the official files hold the search {searched}",
+                fix=f"evaluate {name} with protocol {' or '.join(protocols_of(name))}, or leave it out of the "
+                "submission",
             )
         seen.add(name)
         for index, language in enumerate(predictions.languages):
@@ -61,7 +64,7 @@ def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False
 
 def _clusters(task: BenchmarkTask, predictions: Predictions) -> dict[str, tuple[str, ...]]:
     """Cluster of each line by language, where one has several lines; files with ids hold their clusters themselves."""
-    if task.reader not in ("labels", "choices", "tags") or task.name == "tatoeba":
+    if task.reader not in ("labels", "choices", "tags") or task.indices:
         return {}
     clusters = {}
     for index, language in enumerate(predictions.languages):
@@ -90,7 +93,7 @@ def _content(task: BenchmarkTask, predictions: Predictions, index: int, *, gold:
     if task.reader == "pairs":
         found = [(name, json.loads(value) if gold else [value]) for name, value in zip(ids, values, strict=True)]
         return "".join(f"{name}\t{other}\n" for name, others in found for other in others if other)
-    if task.name == "tatoeba":
+    if task.indices:
         places = {name: place for place, name in enumerate(ids)}
         return "".join(f"{places[value]}\n" for value in values)
     if task.reader == "choices":

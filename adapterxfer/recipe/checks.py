@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import METHODS, PROTOCOLS, TARGET_DEV, VARIANTS, backbones, tasks, with_layer, world_languages
+from adapterxfer.catalog import (
+    METHODS,
+    VARIANTS,
+    backbones,
+    protocols_of,
+    task_specs,
+    tasks,
+    with_layer,
+    with_target_dev,
+    world_languages,
+)
 from adapterxfer.catalog import languages as known_languages
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.arms import split_arm
@@ -182,10 +192,13 @@ def _no_target_dev(recipe: Recipe, name: str) -> str:
     task = recipe.task(name)
     if task.synthetic or task.stand_in:
         return ""
-    entry = TARGET_DEV[name]
-    others = [task for task in entry.nearest if task in recipe.target_tasks] or list(entry.nearest)
-    instead = f" ({', '.join(others)} has some)" if others else ""
-    if not entry.dataset:
+    entry = task_specs()[name].target_dev
+    if entry is None:
+        return f"'{name}' is no target"
+    if entry.why_not:
+        nearest = with_target_dev(name)
+        others = [task for task in nearest if task in recipe.target_tasks] or list(nearest)
+        instead = f" ({', '.join(others)} has some)" if others else ""
         return f"'{name}' has no development data in the target languages: {entry.why_not}{instead}"
     tested = [code for code in recipe.languages_of(name) if code != LANGUAGE_SOURCE]
     if not tested:
@@ -207,6 +220,12 @@ def _sources(recipe: Recipe) -> list[tuple[Path, str]]:
             found.append(
                 (("backbone_sources", name), "the catalogue knows no repository of this name: add hub: ORG/NAME")
             )
+        if source.dtype != "float32" and name in recipe.backbones:
+            message = (
+                f"weights in {source.dtype} do not go with heads and adapters in float32: leave dtype out; "
+                "train: {default: {dtype: bf16}} computes in bfloat16 on weights in float32"
+            )
+            found.append((("backbone_sources", name, "dtype"), message))
     return found
 
 
@@ -256,7 +275,7 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
 def _protocols(recipe: Recipe) -> list[tuple[Path, str]]:
     found: list[tuple[Path, str]] = []
     for name, options in recipe.tasks.items():
-        known = PROTOCOLS.get(name, {})
+        known = protocols_of(name)
         if options.protocol is not None and options.protocol not in known:
             what = one_of(options.protocol, tuple(known)) if known else f"is not known: task '{name}' has one protocol"
             found.append((("tasks", name, "protocol"), f"protocol '{options.protocol}' {what}"))
@@ -273,7 +292,7 @@ def _also(recipe: Recipe) -> list[tuple[Path, str]]:
     for name, options in recipe.tasks.items():
         for index, entry in enumerate(options.also or ()):
             path = ("tasks", name, "also", index)
-            known = PROTOCOLS.get(name, {})
+            known = protocols_of(name)
             if name not in recipe.target_tasks:
                 found.append((path, f"'{name}' is no target of this recipe, so it is not evaluated"))
             elif entry.split and not tasks()[name].trained:

@@ -14,12 +14,14 @@ from adapterxfer.catalog import (
     VARIANTS,
     backbones,
     base_target,
+    controls_of,
     is_development,
     is_other_evaluation,
     known_languages,
     target_under,
     world_languages,
 )
+from adapterxfer.catalog.pair_kinds import kinds_in_order, pair_kind
 from adapterxfer.catalog.records import Language
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
@@ -115,6 +117,16 @@ class _Asked:
             "intermediate": recipe.intermediate_tasks,
             "target": (*recipe.target_tasks, *recipe.other_evaluations()),
             "format": tuple(dict.fromkeys(recipe.used_tasks()[name].format for name in recipe.target_tasks)),
+            "pair": kinds_in_order(
+                pair_kind(intermediate, target)
+                for intermediate in recipe.intermediate_tasks
+                if intermediate != NONE
+                for target in recipe.target_tasks
+            ),
+            "control": (
+                *dict.fromkeys(name for task in recipe.target_tasks for name in controls_of(recipe.task(task))),
+                UNTRAINED.removeprefix("-"),
+            ),
             "family": tuple(sorted({table[code].family for code in codes if code in table})),
             "resource": tuple(sorted({table[code].resource for code in codes if code in table})),
             "language": tuple(sorted(codes)),

@@ -22,11 +22,20 @@ ContrastKind = Literal[
 Quantity = Literal["gain", "score"]
 Scope = Literal["items", "items+runs", "languages", "backbones"]
 Alternative = Literal["two-sided", "greater", "less"]
-Axis = Literal["backbone", "variant", "intermediate", "target", "family", "resource", "language"]
+Axis = Literal["backbone", "variant", "intermediate", "target", "pair", "family", "resource", "language"]
+Pair = Literal["same kind", "other kind", "several tasks", "no target training"]
 Method = Literal["romano_wolf", "holm", "bh", "by"]
 Expectation = Literal["difference", "positive", "negative", "equivalent", "noninferior"]
 
-SELECTED: tuple[str, ...] = (*(axis for axis in AXES if axis != "seed"), "format", "family", "resource", "language")
+SELECTED: tuple[str, ...] = (
+    *(axis for axis in AXES if axis != "seed"),
+    "format",
+    "pair",
+    "control",
+    "family",
+    "resource",
+    "language",
+)
 """What a selection can narrow: the axes of the study (over its seeds a question always goes), and groups of tasks and
 languages.
 """
@@ -56,7 +65,10 @@ class Selection(Section):
     """Cells and languages: one value or a list per axis; an axis that is not named is not narrowed.
 
     Without `family`, `resource` and `language` all zero-shot languages are meant. Targets without training data
-    (retrieval) take part only where `target` or `format` names them.
+    (retrieval) take part only where `target`, `format` or `pair` names them, or where the study has no others.
+
+    `pair` is what an intermediate task and a target have in common; `control` puts the baselines of that name in the
+    place of the systems: beside every cell the control of its target, or its untrained twin (`untrained`).
     """
 
     backbone: Values | None = None
@@ -65,6 +77,8 @@ class Selection(Section):
     intermediate: Values | None = None
     target: Values | None = None
     format: Values | None = None
+    pair: Annotated[tuple[Pair, ...], OneOrMany, Field(min_length=1)] | None = None
+    control: Values | None = None
     family: Values | None = None
     resource: Values | None = None
     language: Values | None = None
@@ -89,7 +103,14 @@ class Reference(Section):
 
 
 class Hypothesis(Section):
-    """One declared hypothesis; docs/hypotheses.md describes every key."""
+    """One declared hypothesis; docs/hypotheses.md describes every key.
+
+    Attributes:
+        balance: average only the (intermediate, target) pairs that every value of this axis has, also where `each`
+            asks for its values one by one, so that these are means over the same tasks.
+        overlaps: whether pairs whose data overlap take part; without it they do in a score and not in a gain, which
+            would be no transfer.
+    """
 
     id: Identifier
     text: str = ""
@@ -104,6 +125,8 @@ class Hypothesis(Section):
     each: Annotated[tuple[Axis, ...], OneOrMany] = ()
     across: Literal["intermediate", "target", "family", "language"] | None = None
     choose_by: Literal["dev"] | None = None
+    balance: Literal["backbone"] | None = None
+    overlaps: bool | None = None
     k: Annotated[int, Field(ge=1, le=10_000)] | None = None
     margin: Margin | None = None
     alternative: Alternative = "two-sided"
@@ -145,6 +168,8 @@ def _contradictions(asked: Hypothesis) -> Iterable[str]:
         yield "contrast 'chosen' chooses among intermediate tasks: across: intermediate"
     if kind != "chosen" and asked.choose_by is not None:
         yield "'choose_by' belongs to contrast 'chosen'"
+    if any(side is not None and side.control and asked.of == "gain" for side in (asked.over, asked.a, asked.b)):
+        yield "a control has a score and no gain: write of: score"
     if kind not in ("at_least", "chosen") and asked.across is not None:
         yield f"contrast '{kind}' has no 'across'"
     if kind in ("slope", "slope_difference") and "backbone" in asked.each:

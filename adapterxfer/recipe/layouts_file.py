@@ -13,7 +13,8 @@ from adapterxfer.recipe.yaml_core import Document, parse_yaml
 def include_layouts(document: Document, source: str) -> None:
     """Read the file that ``layouts`` names into the options of the tasks it describes; what the recipe says wins.
 
-    The file may describe more tasks than the recipe uses: it belongs to a folder of data, not to a recipe.
+    The file is looked up beside the recipe, then in the current folder, as files of hypotheses are. It may describe
+    more tasks than the recipe uses: it belongs to a folder of data, not to a recipe.
     """
     if not isinstance(document.value, dict) or "layouts" not in document.value:
         return
@@ -25,9 +26,10 @@ def include_layouts(document: Document, source: str) -> None:
         document.problems.append(Problem(line, column, "layouts should be the path of a file: see docs/data.md"))
         return
     try:
-        described = parse_yaml(Path(name).read_bytes(), name)
+        beside = Path(source).parent / name
+        described = parse_yaml((beside if beside.is_file() else Path(name)).read_bytes(), name)
     except OSError as error:
-        text = f"layouts '{name}' cannot be read: {error.strerror or error}"
+        text = f"layouts '{name}' cannot be read, beside the recipe or in the current folder: {error.strerror or error}"
         raise RecipeError(source, [Problem(line, column, text)], fix="give the path of a YAML file") from None
     if described.problems:
         raise RecipeError(name, described.problems)

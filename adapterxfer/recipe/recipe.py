@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import PROTOCOLS, UNTRAINED, VARIANTS, Task, backbones, tasks, with_layer, world_languages
+from adapterxfer.catalog import (
+    UNTRAINED,
+    VARIANTS,
+    Task,
+    backbones,
+    protocols_of,
+    tasks,
+    with_layer,
+    world_languages,
+)
 from adapterxfer.catalog.arms import Arm, split_arm
 from adapterxfer.catalog.capabilities import model_type_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
@@ -192,7 +201,7 @@ class Recipe(RecipeModel):
         name, first = (options.protocol, options.layer) if options else (None, None)
         if also is not None and also.protocol is not None:
             name, first = None if also.protocol == DEFAULT else also.protocol, None
-        text = PROTOCOLS[task][name].text if name else tasks()[task].protocol
+        text = protocols_of(task)[name].text if name else tasks()[task].protocol
         layer = first if layer is None else layer
         return text if layer is None else with_layer(text, layer)
 

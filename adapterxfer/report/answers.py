@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
+from adapterxfer.catalog.pair_kinds import LABELS
 from adapterxfer.report.cells import NONE, resource_key, signed
 from adapterxfer.report.model import Answer, Effect, Score, Statement
-from adapterxfer.report.pair_kinds import LABELS
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
-from adapterxfer.report.words import SMALLEST_EFFECT, verdict_words
+from adapterxfer.report.words import SMALLEST_EFFECT, level_text, verdict_words
 
 SMALLEST_SHOWN = 0.1
 """Points; smaller detectable differences only mean that two systems hardly differ in any answer."""
@@ -23,7 +23,7 @@ LARGEST_SHOWN = 100.0
 def interval_text(effect: Effect, level: float, factor: float = 1.0, unit: str = "points") -> str:
     """``+3.2 points (95% interval +1.1 to +5.3)``."""
     low, high = sorted((effect.low * factor, effect.high * factor))
-    return f"{signed(effect.estimate * factor)} {unit} ({level:.0%} interval {signed(low)} to {signed(high)})"
+    return f"{signed(effect.estimate * factor)} {unit} ({level_text(level)} interval {signed(low)} to {signed(high)})"
 
 
 def write_answers(study: Study, effects: Sequence[Effect], scores: Sequence[Score], level: float) -> tuple[Answer, ...]:
@@ -178,8 +178,8 @@ class _Writer:
                 weakest = min(numbers, key=lambda number: self.effects[number].low)
                 statements.append(_state(target, self.effects[weakest], f"{text}.", weakest))
         remark = (
-            f"Points above the same training on an untrained twin, zero-shot, {self.level:.0%} intervals. The verdict "
-            "is that of the weakest one."
+            f"Points above the same training on an untrained twin, zero-shot, {level_text(self.level)} intervals. "
+            "The verdict is that of the weakest one."
         )
         return Answer("Does pretraining matter?", tuple(statements), remark)
 
@@ -203,7 +203,7 @@ class _Writer:
         self, effect: Effect, *, up: str, down: str, open_: str, factor: float = 1.0, unit: str = "points"
     ) -> str:
         shown = interval_text(effect, self.level, factor, unit)
-        if effect.p_adjusted is None:
+        if effect.p is None:
             return f"{open_}."
         if effect.verdict == "equivalent":
             return f"Equivalent within the declared margin of {effect.margin:g} points: {shown}."

@@ -106,7 +106,7 @@ def _controls(effects: Sequence[Effect]) -> Iterator[Caution]:
     below = [
         f"{e.variant} {e.backbone} on {e.target} ({signed(e.estimate)} against {e.against})"
         for e in effects
-        if e.kind == "above control" and (e.low <= 0.0 or e.p_adjusted is None)
+        if e.kind == "above control" and (e.low <= 0.0 or e.p is None)
     ]
     if below:
         yield Caution(

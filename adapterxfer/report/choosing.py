@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from adapterxfer.catalog import base_target, target_under
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.decidable import CHOSEN_RUNS
 from adapterxfer.recipe.hypotheses import Hypothesis
 from adapterxfer.report.cells import signed
-from adapterxfer.report.selection import Axes, Key, NothingSelected, Selector, average
+from adapterxfer.report.selection import Narrowed, NothingSelected, Selector, average
 from adapterxfer.report.study import Study
 from adapterxfer.statistics import Contrast, macro
 
@@ -41,7 +42,7 @@ class Chooser:
     asked: Hypothesis
     select: Selector
 
-    def mean_gain(self, axes: Axes, codes: tuple[str, ...] | None) -> tuple[Contrast, int]:
+    def mean_gain(self, axes: Narrowed, codes: tuple[str, ...] | None) -> tuple[Contrast, int]:
         """Mean gain of the task chosen for each target, on the seeds that had no part in the choice; number of targets.
 
         Raises:
@@ -57,10 +58,10 @@ class Chooser:
         }
         if not kept:
             raise NothingSelected("no finished cell of a chosen intermediate task")
-        by_target = average(kept, ("arm", "backbone"))
+        by_target = average(kept, ("variant", "backbone"))
         return macro(list(by_target.values())), len(by_target)
 
-    def note(self, axes: Axes) -> str:
+    def note(self, axes: Narrowed) -> str:
         """What was chosen, by what and on which seeds."""
         choosing, judged = self._seeds(self.select.numbers(axes, self.asked.of))
         choices = self._choices(axes, choosing).items()
@@ -75,7 +76,7 @@ class Chooser:
             "with it."
         )
 
-    def _seeds(self, numbers: Mapping[Key, Contrast]) -> tuple[frozenset[Seed], frozenset[Seed]]:
+    def _seeds(self, numbers: Mapping[Axes, Contrast]) -> tuple[frozenset[Seed], frozenset[Seed]]:
         """Seeds that choose and seeds that are judged; both empty where all of them do both."""
         table = self.study.table
         cells = {cell for contrast in numbers.values() for cell in contrast.terms}
@@ -90,7 +91,7 @@ class Chooser:
             )
         return frozenset(common[: len(common) // 2]), frozenset(common[len(common) // 2 :])
 
-    def _choices(self, axes: Axes, seeds: frozenset[Seed]) -> dict[str, Choice]:
+    def _choices(self, axes: Narrowed, seeds: frozenset[Seed]) -> dict[str, Choice]:
         """Target -> the intermediate task with the highest mean gain in the source language.
 
         Raises:

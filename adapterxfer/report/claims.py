@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
+from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.report.choosing import Chooser
 from adapterxfer.report.selection import (
     CELL_AXES,
-    Axes,
-    Key,
+    Narrowed,
     NothingSelected,
     Selector,
     average,
@@ -24,11 +25,28 @@ from adapterxfer.statistics import Contrast, macro, slope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Subject(Axes):
+    """What one test is about, read from the selections of its hypothesis; empty where it is a mean over an axis.
+
+    Attributes:
+        against: what the other side of a comparison names where it differs: a variant, intermediate task or control.
+        pair_kind: kind of (intermediate, target) pairs.
+        group_kind, group: which languages.
+    """
+
+    against: str = ""
+    pair_kind: str = ""
+    group_kind: str = "zero-shot"
+    group: str = "zero-shot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """One test of a declared hypothesis.
 
     Attributes:
         subject: the values of `each` that this test is about, as people read them.
+        about: the same with everything else that the hypothesis names.
         contrast: None where it cannot be computed.
         missing: why not.
         languages: the same question language by language, where its plain mean is the question.
@@ -42,6 +60,7 @@ class Claim:
     asked: Hypothesis
     subject: str
     contrast: Contrast | None
+    about: Subject = Subject()
     missing: str = ""
     languages: tuple[Contrast, ...] = ()
     sizes: tuple[Contrast, ...] = ()
@@ -52,12 +71,10 @@ class Claim:
     note: str = ""
 
 
-def claims(study: Study, hypotheses: tuple[Hypothesis, ...]) -> list[Claim]:
+def claims(study: Study, hypotheses: Iterable[Hypothesis]) -> list[Claim]:
     """All tests of all hypotheses; a hypothesis that no finished cell is about gives one that says so."""
-    found: list[Claim] = []
-    for asked in hypotheses:
-        found += _Builder(study, asked).claims()
-    return found
+    select = Selector(study)
+    return [claim for asked in hypotheses for claim in ClaimBuilder(select, asked).claims()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +85,20 @@ class _Built:
     pairs: int = 0
 
 
-class _Builder:
-    """Contrasts of one hypothesis."""
+class ClaimBuilder:
+    """Contrasts of one hypothesis.
 
-    def __init__(self, study: Study, asked: Hypothesis) -> None:
-        self.study = study
+    Args:
+        select: shared by all hypotheses of a study, since it remembers their numbers.
+        ladder: build what the upper rungs of the ladder and the other scales need too, which takes most of the time.
+    """
+
+    def __init__(self, select: Selector, asked: Hypothesis, *, ladder: bool = True) -> None:
+        self.study = select.study
         self.asked = asked
-        self.select = Selector(study)
-        self.chooser = Chooser(study, asked, self.select)
+        self.select = select
+        self.ladder = ladder
+        self.chooser = Chooser(select.study, asked, select)
 
     def claims(self) -> Iterator[Claim]:
         """One claim per combination of the axes in `each`."""
@@ -96,16 +119,16 @@ class _Builder:
         """Values of an axis of `each`: of the side that names it (b before a), else those that any side has."""
         sides = self._sides()
         naming = [side for side in reversed(sides) if axis in side.axes()][:1]
-        found: dict[str, None] = {}
+        present: dict[str, None] = {}
         for side in naming or sides:
             axes = self.select.axes(self.asked, side, {})
-            found.update(dict.fromkeys(self.select.present(axis, axes, self.asked.of)))
-        return tuple(found)
+            present.update(dict.fromkeys(self.select.present(axis, axes, self.asked.of, overlaps=self.asked.overlaps)))
+        return tuple(present)
 
     def _sides(self) -> list[Selection]:
         return [side for side in (self.asked.a, self.asked.b) if side is not None] or [Selection()]
 
-    def _claim(self, subject: str, narrowed: Axes) -> Claim:
+    def _claim(self, subject: str, narrowed: Narrowed) -> Claim:
         kind = self.asked.contrast
         name = f"{self.asked.id} {subject}".strip()
         if kind == "at_least":
@@ -116,15 +139,46 @@ class _Builder:
             asked=self.asked,
             subject=subject,
             contrast=contrast,
-            languages=self._by_language(narrowed),
-            sizes=built.sizes,
-            parameters=built.parameters,
-            on_scales=self._on_scales(contrast),
+            about=self._about(narrowed),
+            languages=self._by_language(narrowed) if self.ladder else (),
+            sizes=built.sizes if self.ladder else (),
+            parameters=built.parameters if self.ladder else (),
+            on_scales=self._on_scales(contrast) if self.ladder else (),
             pairs=built.pairs,
             note=self._note(narrowed) + self._absent(narrowed),
         )
 
-    def _build(self, narrowed: Axes, codes: tuple[str, ...] | None = None) -> _Built:
+    def _about(self, narrowed: Narrowed) -> Subject:
+        """What the test is about, from everything that is named with one value."""
+        sides = self._sides()
+        first, last = (self._single(side, narrowed) for side in (sides[0], sides[-1]))
+        differ = [value for axis, value in last.items() if first.get(axis) != value]
+        if self.asked.two_sided and "control" in last:
+            differ = [last["control"]]
+        kind, group = "zero-shot", "zero-shot"
+        for axis in ("resource", "family", "language"):
+            if axis in first:
+                kind, group = axis, first[axis]
+                if axis in last and last[axis] != first[axis]:
+                    group, differ = f"{first[axis]} minus {last[axis]}", []
+        if kind == "language" and any(group in names for names in self._sources()):
+            kind = "source"
+        return Subject(
+            **{axis: value for axis, value in first.items() if axis in AXES},
+            against=", ".join(differ) if self.asked.two_sided else "",
+            pair_kind=first.get("pair", ""),
+            group_kind=kind,
+            group=group,
+        )
+
+    def _single(self, side: Selection, narrowed: Narrowed) -> dict[str, Any]:
+        axes = self.select.axes(self.asked, side, narrowed)
+        return {axis: values[0] for axis, values in axes.items() if len(values) == 1}
+
+    def _sources(self) -> list[tuple[str, ...]]:
+        return [group.languages for groups in self.study.groups.values() for group in groups if group.kind == "source"]
+
+    def _build(self, narrowed: Narrowed, codes: tuple[str, ...] | None = None) -> _Built:
         if self.asked.contrast in ("slope", "slope_difference"):
             return self._slope(narrowed, codes)
         if self.asked.contrast == "chosen":
@@ -135,23 +189,31 @@ class _Builder:
 
     # One side
 
-    def _mean(self, narrowed: Axes, codes: tuple[str, ...] | None) -> _Built:
+    def _mean(self, narrowed: Narrowed, codes: tuple[str, ...] | None) -> _Built:
         numbers = self._numbers(narrowed, Selection(), codes)
         return _Built(macro(list(numbers.values())), pairs=_pairs(numbers))
 
-    def _numbers(self, narrowed: Axes, side: Selection, codes: tuple[str, ...] | None) -> dict[Key, Contrast]:
+    def _numbers(self, narrowed: Narrowed, side: Selection, codes: tuple[str, ...] | None) -> dict[Axes, Contrast]:
         axes = self.select.axes(self.asked, side, narrowed)
-        found = self.select.numbers(axes, self.asked.of, codes=codes)
+        found = self._selected(axes, codes)
         kept = balanced(found)
+        if (axis := self.asked.balance) is not None and axis in narrowed:
+            # The tasks that every value of the axis has: known only when all of them are looked at.
+            wider = {name: values for name, values in narrowed.items() if name != axis}
+            shared = balanced(self._selected(self.select.axes(self.asked, side, wider), codes))
+            kept = {key: contrast for key, contrast in shared.items() if getattr(key, axis) in axes[axis]}
         if not kept:
             where = "; ".join(f"{axis} {', '.join(values)}" for axis, values in axes.items()) or "any kind"
             why = "no pair of tasks that all systems have" if found else "no finished cell"
             raise NothingSelected(f"{why} of: {where}")
         return kept
 
+    def _selected(self, axes: Narrowed, codes: tuple[str, ...] | None = None) -> dict[Axes, Contrast]:
+        return self.select.numbers(axes, self.asked.of, codes=codes, overlaps=self.asked.overlaps)
+
     # Slopes
 
-    def _slope(self, narrowed: Axes, codes: tuple[str, ...] | None) -> _Built:
+    def _slope(self, narrowed: Narrowed, codes: tuple[str, ...] | None) -> _Built:
         if not self.asked.two_sided:
             return self._one_slope(self._numbers(narrowed, Selection(), codes))
         assert self.asked.a is not None
@@ -162,9 +224,9 @@ class _Builder:
         built = self._one_slope(first)
         return _Built(built.contrast - self._one_slope(second).contrast, pairs=_pairs(first))
 
-    def _one_slope(self, numbers: dict[Key, Contrast]) -> _Built:
+    def _one_slope(self, numbers: dict[Axes, Contrast]) -> _Built:
         places = {backbone.name: float(backbone.size) for backbone in self.study.backbones}
-        by_size = {key.backbone: c for key, c in average(numbers, ("arm", "intermediate", "target")).items()}
+        by_size = {key.backbone: c for key, c in average(numbers, ("variant", "intermediate", "target")).items()}
         names = [name for name in places if name in by_size]
         if len({places[name] for name in names}) < 2:
             raise NothingSelected(f"a slope needs two sizes; finished: {', '.join(names) or 'none'}")
@@ -174,12 +236,12 @@ class _Builder:
 
     # Two sides
 
-    def _difference(self, narrowed: Axes, codes: tuple[str, ...] | None) -> _Built:
+    def _difference(self, narrowed: Narrowed, codes: tuple[str, ...] | None) -> _Built:
         assert self.asked.a is not None
         assert self.asked.b is not None
         first, second = (self._numbers(narrowed, side, codes) for side in (self.asked.a, self.asked.b))
         contrasted = self._contrasted()
-        first, second = self._matched(first, second, contrasted)
+        first, second = self._apart(*self._matched(first, second, contrasted))
         left, right = average(first, contrasted), average(second, contrasted)
         return _Built(macro([left[key] - right[key] for key in left]), pairs=_pairs(first))
 
@@ -191,8 +253,8 @@ class _Builder:
         return tuple(dict.fromkeys(part for axis, part in CELL_AXES.items() if axis in named))
 
     def _matched(
-        self, first: dict[Key, Contrast], second: dict[Key, Contrast], contrasted: tuple[str, ...]
-    ) -> tuple[dict[Key, Contrast], dict[Key, Contrast]]:
+        self, first: dict[Axes, Contrast], second: dict[Axes, Contrast], contrasted: tuple[str, ...]
+    ) -> tuple[dict[Axes, Contrast], dict[Axes, Contrast]]:
         """Only what both sides have, apart from what they differ in."""
         shared = {without(key, contrasted) for key in first} & {without(key, contrasted) for key in second}
         if not shared:
@@ -202,19 +264,37 @@ class _Builder:
             for side in (first, second)
         )
 
+    @staticmethod
+    def _apart(
+        first: dict[Axes, Contrast], second: dict[Axes, Contrast]
+    ) -> tuple[dict[Axes, Contrast], dict[Axes, Contrast]]:
+        """Without the pairs on which a cell of both sides is one and the same model: that is no comparison."""
+        models = {frozenset(contrast.terms) for contrast in first.values()}
+        same = [key for key, contrast in second.items() if frozenset(contrast.terms) in models]
+        pairs = {(key.intermediate, key.target) for key in same}
+        if not pairs:
+            return first, second
+        sides = tuple(
+            {key: contrast for key, contrast in side.items() if (key.intermediate, key.target) not in pairs}
+            for side in (first, second)
+        )
+        if not all(sides):
+            raise NothingSelected("both sides are the same models")
+        return sides  # type: ignore[return-value]
+
     # Parts
 
-    def _by_language(self, narrowed: Axes) -> tuple[Contrast, ...]:
+    def _by_language(self, narrowed: Narrowed) -> tuple[Contrast, ...]:
         """The question in each language, where all targets have the same languages; else nothing."""
         if any(axis in side.axes() for side in self._sides() for axis in ("family", "resource", "language")):
             return ()
         axes = self.select.axes(self.asked, self._sides()[0], narrowed)
-        sets = {self.select.languages(axes, key.target) for key in self.select.numbers(axes, self.asked.of)}
+        sets = {self.select.languages(axes, key.target) for key in self._selected(axes)}
         if len(sets) != 1:
             return ()
         return tuple(plain(self._build(narrowed, (code,)).contrast, code) for code in next(iter(sets)))
 
-    def _at_least(self, name: str, subject: str, narrowed: Axes) -> Claim:
+    def _at_least(self, name: str, subject: str, narrowed: Narrowed) -> Claim:
         axis = self.asked.across
         assert axis is not None
         axes = self.select.axes(self.asked, Selection(), narrowed)
@@ -228,25 +308,26 @@ class _Builder:
             asked=self.asked,
             subject=subject,
             contrast=plain(macro(parts), name),
+            about=self._about(narrowed),
             parts=tuple(parts),
             pairs=len(parts),
         )
 
-    def _chosen(self, narrowed: Axes, codes: tuple[str, ...] | None) -> _Built:
+    def _chosen(self, narrowed: Narrowed, codes: tuple[str, ...] | None) -> _Built:
         contrast, pairs = self.chooser.mean_gain(self.select.axes(self.asked, Selection(), narrowed), codes)
         return _Built(contrast, pairs=pairs)
 
-    def _note(self, narrowed: Axes) -> str:
+    def _note(self, narrowed: Narrowed) -> str:
         if self.asked.contrast != "chosen":
             return ""
         return self.chooser.note(self.select.axes(self.asked, Selection(), narrowed))
 
-    def _absent(self, narrowed: Axes) -> str:
+    def _absent(self, narrowed: Narrowed) -> str:
         """What the hypothesis names although no finished cell has it, so that a mean is over less than declared."""
         found: dict[str, None] = {}
         for side in self._sides():
             axes = self.select.axes(self.asked, side, narrowed)
-            numbers = self.select.numbers(axes, self.asked.of)
+            numbers = self._selected(axes)
             for axis, part in CELL_AXES.items():
                 if axis in axes and axis not in ("adapter", "variant"):
                     have = {getattr(key, part) for key in numbers}
@@ -260,5 +341,5 @@ class _Builder:
         return tuple(contrast.on(scale) for scale in ("logit", "log-error"))
 
 
-def _pairs(numbers: dict[Key, Contrast]) -> int:
+def _pairs(numbers: dict[Axes, Contrast]) -> int:
     return len({(key.intermediate, key.target) for key in numbers})

@@ -67,36 +67,36 @@ class Judged:
     quantity: str
     scope: str
     unit: str
-    estimate: float | None
-    standard_error: float | None
-    df: float | None
-    low: float | None
-    high: float | None
-    p: float | None
-    p_adjusted: float | None
-    adjustment: str
-    margin: float | None
-    margin_low: float | None
-    margin_high: float | None
-    p_equivalent: float | None
-    p_not_inferior: float | None
-    outcome: Outcome
-    verdict: str
-    not_inferior: bool | None
-    expected: str
-    held: Held
-    reference: float | None
-    reference_label: str
-    detectable: float | None
-    pairs: int
-    runs: int
-    clusters: int
-    resampled: str
-    scales: tuple[ScaleRow, ...]
-    scale_dependent: bool
-    rungs: tuple[RungRow, ...]
-    remark: str
-    flags: tuple[str, ...]
+    estimate: float | None = None
+    standard_error: float | None = None
+    df: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    adjustment: str = ""
+    margin: float | None = None
+    margin_low: float | None = None
+    margin_high: float | None = None
+    p_equivalent: float | None = None
+    p_not_inferior: float | None = None
+    outcome: Outcome = "inconclusive"
+    verdict: str = "inconclusive (minimum detectable effect unbounded)"
+    not_inferior: bool | None = None
+    expected: str = ""
+    held: Held = ""
+    reference: float | None = None
+    reference_label: str = ""
+    detectable: float | None = None
+    pairs: int = 0
+    runs: int = 0
+    clusters: int = 0
+    resampled: str = ""
+    scales: tuple[ScaleRow, ...] = ()
+    scale_dependent: bool = False
+    rungs: tuple[RungRow, ...] = ()
+    remark: str = ""
+    flags: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

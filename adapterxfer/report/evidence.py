@@ -66,6 +66,7 @@ class Evidence:
         moderated: the variance over runs is moderated by that of other systems.
         withheld: why no difference may be claimed; empty where it may.
         p_equivalent, p_not_inferior: raw here, adjusted by `families.adjust_tests`.
+        items_p_adjusted: p-value over test items alone, adjusted in the same family.
         largest_effect: effect that the scope could have found; of `at_least`, that each of its parts needs.
     """
 
@@ -94,6 +95,7 @@ class Evidence:
     remark: str = ""
     largest_effect: float | None = None
     p_adjusted: float | None = None
+    items_p_adjusted: float | None = None
     adjustment: str = ""
 
     @property

@@ -22,6 +22,7 @@ from adapterxfer.report.panels import (
     heat_cell,
     in_order,
     interval_line,
+    level_of,
     mean_by_size,
     place_axes,
     place_legend,
@@ -68,7 +69,7 @@ def gain_by_kind(findings: Findings) -> Figure | None:
     caption = (
         "Zero-shot gain of the intermediate task in points. Same kind: intermediate task and target have the same "
         "annotation; no target training: the target (retrieval) is evaluated with the intermediate model itself. Bars "
-        f"are {findings.settings['level']:.0%} intervals over new test items and new training runs. Above 0: it helped."
+        f"are {level_of(findings)} intervals over new test items and new training runs. Above 0: it helped."
     )
     panels = _gain_panels(findings, rows, "gain-by-kind", "by kind of task pair", lambda e: e.pair_kind)
     return (
@@ -82,7 +83,7 @@ def gain_by_size(findings: Findings) -> Figure | None:
     rows = [e for e in rows if e.group_kind in ("zero-shot", "family")]
     caption = (
         "Gain of the intermediate task in points, averaged over the (intermediate, target) pairs whose target is "
-        f"trained. Bars are {findings.settings['level']:.0%} intervals over new test items and new training runs. "
+        f"trained. Bars are {level_of(findings)} intervals over new test items and new training runs. "
         "Above 0: the intermediate task helped."
     )
     panels = _gain_panels(

@@ -17,11 +17,13 @@ from adapterxfer.report.panels import (
     heat_cell,
     in_order,
     interval_bar,
+    level_of,
     place_axes,
     place_legend,
     row_panel,
 )
 from adapterxfer.report.svg import GRID, INK, MARKERS, MUTED, SERIES, Figure, Panel, drawing, finish
+from adapterxfer.report.words import level_text
 
 LADDER_LIMIT = 6
 """Panels of ladders; more are read in the table."""
@@ -45,7 +47,7 @@ def ladders(findings: Findings) -> Figure | None:
         "The same number with four intervals: for new test items; for new training runs too; for other languages of "
         "the same kind (from the spread between languages and what they share); for other backbones (from the scatter "
         "about the line). A scope without a bar cannot be had; the table says why. "
-        f"{findings.settings['level']:.0%} intervals."
+        f"{level_of(findings)} intervals."
     )
     return Figure("ladder", "How far each result reaches", caption, panels) if panels else None
 
@@ -75,8 +77,8 @@ def equivalence(findings: Findings) -> Figure | None:
         panels.append(_margin_panel(hypothesis, own))
     inner = 2 * findings.settings["level"] - 1
     caption = (
-        f"Shaded: the declared margin. Thick: the {inner:.0%} interval of the two one-sided tests; inside the band "
-        f"means equivalent, right of its left edge not worse. Thin: the {findings.settings['level']:.0%} interval. "
+        f"Shaded: the declared margin. Thick: the {level_text(inner)} interval of the two one-sided tests; inside the "
+        f"band means equivalent, right of its left edge not worse. Thin: the {level_of(findings)} interval. "
         "Before adjustment within the family."
     )
     return Figure("equivalence", "Differences against the declared margin", caption, tuple(panels)) if panels else None
@@ -124,7 +126,7 @@ def rank_intervals(findings: Findings) -> Figure | None:
         )
     caption = (
         "Dot: rank by mean zero-shot score over the cells that all have. Bar: ranks that cannot be excluded, for all "
-        f"together with {findings.settings['level']:.0%} confidence, over new test items with the trained models held "
+        f"together with {level_of(findings)} confidence, over new test items with the trained models held "
         "fixed. Green: may be the best."
     )
     return Figure("ranks", "Which intermediate task is the best?", caption, tuple(panels)) if panels else None
@@ -141,7 +143,7 @@ def forest(findings: Findings) -> Figure | None:
         panels.append(_forest_panel(findings, variant, own, facts))
     caption = (
         "Mean gain in points over sizes and over the pairs with a trained target that the language has; "
-        f"{findings.settings['level']:.0%} intervals over new test items and new training runs, not adjusted for the "
+        f"{level_of(findings)} intervals over new test items and new training runs, not adjusted for the "
         "number of languages. Colours: families; open marks: low resource."
     )
     return Figure("forest", "Gain by language", caption, tuple(panels)) if panels else None

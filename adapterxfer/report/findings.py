@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
 from adapterxfer.report.answers import write_answers
 from adapterxfer.report.cautions import find_cautions
 from adapterxfer.report.cells import Cell, resource_key
+from adapterxfer.report.clusters import domains, grouping
 from adapterxfer.report.declared import Judged, Spending
-from adapterxfer.report.estimation import answer, scores
-from adapterxfer.report.model import Effect, Findings, Score, TargetFacts
-from adapterxfer.report.overview import Overview, overview
+from adapterxfer.report.default_hypotheses import comparison
+from adapterxfer.report.effects import Answered, answer, answer_questions, repeat_verdicts, rows_of
+from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
+from adapterxfer.report.looks import look_settings, undeclared
+from adapterxfer.report.model import Caution, Effect, Findings, Score, TargetFacts
+from adapterxfer.report.overview import ranks
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
-from adapterxfer.report.questions import ask
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import Sampled
+from adapterxfer.report.scores import scores
+from adapterxfer.report.selection import Selector
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.sizes import system_sizes
-from adapterxfer.report.study import Study, build_study, is_parallel
+from adapterxfer.report.study import Study, build_study
 from adapterxfer.report.summary import summarise
 from adapterxfer.report.verdicts import Verdicts, judge
+from adapterxfer.report.words import level_text
 from adapterxfer.store.keys import SHORT_KEY
 
 
@@ -42,14 +50,16 @@ def find(
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    study = build_study(results) if results.cells else None
-    effects: list[Effect] = []
+    judgements = judge_looks(results, settings, defaults=True)
+    study, judged, answered = None, Verdicts(), Answered()
     score_rows: list[Score] = []
-    judged, beside = Verdicts(), Overview((), (), ())
-    if study is not None:
-        judged = judge(study, settings.hypotheses, settings)
-        beside = overview(study, settings)
-        effects = answer(study, ask(study), settings)
+    declared, look = settings, None
+    effects = default_effects(declared, judgements)
+    if judgements:
+        last = judgements[-1]
+        study, answered = last.study, last.answered
+        judged = replace(last.verdicts, tests=declared_tests(declared, judgements))
+        results, settings, look = last.judging.results, last.judging.settings, last.judging.look
         score_rows = list(scores(study))
     libraries = library_versions({cell.predict: results.folders[cell.predict] for cell in results.cells})
     shipped = world_diagnostics() if settings.synthetic else {}
@@ -62,19 +72,22 @@ def find(
         question=_question(study),
         summary=summarise(effects),
         answers=write_answers(study, effects, score_rows, settings.level) if study else (),
-        effects=tuple(effects),
+        effects=effects,
         scores=tuple(score_rows),
-        cautions=find_cautions(
-            study,
-            effects,
-            score_rows,
-            facts,
-            libraries,
-            missing,
-            tests=(*judged.tests, *beside.ladders),
-            resamples=settings.resamples,
-            level=settings.level,
-            sampling=sampling,
+        cautions=(
+            *_looks(declared, results),
+            *find_cautions(
+                study,
+                effects,
+                score_rows,
+                facts,
+                libraries,
+                missing,
+                tests=(*judged.tests, *answered.ladders),
+                resamples=settings.resamples,
+                level=settings.level,
+                sampling=sampling,
+            ),
         )
         if study
         else (),
@@ -91,6 +104,7 @@ def find(
             "seed": settings.seed,
             "level": settings.level,
             **({} if settings.margin is None else {"margin": settings.margin}),
+            **look_settings(declared, look),
         },
         planned=len(results.cells) + len(results.missing),
         finished=len(results.cells),
@@ -99,9 +113,10 @@ def find(
         libraries=libraries,
         tests=judged.tests,
         families=judged.families,
-        spending=(*judged.spending, *beside.spending),
-        ladders=beside.ladders,
-        ranks=beside.ranks,
+        default_families=answered.families,
+        spending=(*judged.spending, *answered.spending),
+        ladders=answered.ladders,
+        ranks=ranks(study, settings) if study else (),
         sampling=sampling,
         adapters={arm.label: arm.adapter for arm in study.arms if arm.adapter} if study else {},
         sizes=system_sizes(results, study) if study else (),
@@ -114,7 +129,14 @@ def verdicts(results: Results, settings: ReportSettings) -> tuple[Judged, ...]:
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    return judge(build_study(results), settings.hypotheses, settings).tests if results.cells else ()
+    return declared_tests(settings, judge_looks(results, settings, defaults=False))
+
+
+def _looks(settings: ReportSettings, results: Results) -> tuple[Caution, ...]:
+    """Whether this is one more look at a study that did not declare it."""
+    seeds = {cell.seed for cell in results.cells if not cell.is_control}
+    caution = undeclared(settings, len(seeds))
+    return () if caution is None else (caution,)
 
 
 def spending(results: Results, settings: ReportSettings) -> tuple[Spending, ...]:
@@ -124,7 +146,34 @@ def spending(results: Results, settings: ReportSettings) -> tuple[Spending, ...]
         StatisticsError: systems of one target were scored on different examples.
     """
     study = build_study(results)
-    return (*judge(study, settings.hypotheses, settings).spending, *overview(study, settings).spending)
+    judged = judge(study, settings.hypotheses, settings)
+    return (*judged.spending, *answer(study, settings, judged).spending)
+
+
+def asked_apart(results: Results, settings: ReportSettings, asked: Sequence[Hypothesis]) -> tuple[Judged, ...]:
+    """Questions that neither the recipe nor the report asks; a number that has a verdict there keeps it.
+
+    Raises:
+        StatisticsError: systems of one target were scored on different examples.
+    """
+    study = build_study(results)
+    answered = answer(study, settings, judge(study, settings.hypotheses, settings))
+    apart = judge(study, asked, replace(settings, multiplicity={}))
+    return repeat_verdicts(apart, answered.rulings, settings.level)
+
+
+def compared(
+    results: Results, settings: ReportSettings, sides: tuple[str, str], *, of: Quantity, over: Mapping[str, Any]
+) -> tuple[Effect, ...]:
+    """One variant against another, with the verdicts of the whole report; arguments as in `comparison`.
+
+    Raises:
+        StatisticsError: systems of one target were scored on different examples.
+    """
+    study = build_study(results)
+    answered = answer(study, settings, judge(study, settings.hypotheses, settings))
+    rows = rows_of(Selector(study), comparison(study, settings.margin, sides, of=of, over=over))
+    return answer_questions(study, rows, settings, answered.rulings).effects
 
 
 def describe(cell: Cell) -> str:
@@ -164,12 +213,12 @@ def margin_text(margin: float | None) -> str:
         )
     return (
         f"'Equivalent' means that both one-sided tests against the declared margin of {margin:g} points reject after "
-        "Holm's correction within the family; trends are no differences in points, so it is never said of them."
+        "adjustment within the family; trends are no differences in points, so it is never said of them."
     )
 
 
 def _method(settings: ReportSettings) -> tuple[str, ...]:
-    level = f"{settings.level:.0%}"
+    level = level_text(settings.level)
     return (
         "A score is the official metric of a target in one language, in points from 0 to 100. A zero-shot score is the "
         "plain mean over the languages without labelled training data; family and tier scores are plain means over "
@@ -185,8 +234,10 @@ def _method(settings: ReportSettings) -> tuple[str, ...]:
         f"Beside them stands the paired bootstrap ({settings.resamples} resamples of clusters of test items, the same "
         "for all systems and for all languages of a parallel test set, trained models held fixed), with two-sided "
         "p-values from the bootstrap distribution shifted to the null.",
-        "p-values are corrected by Holm's method within each declared family of hypotheses, named in the tables. "
-        f"'Difference found' means a corrected p-value of at most {1 - settings.level:.2g}; "
+        "The questions of these tables are default hypotheses, judged by the code that judges those of a recipe: "
+        "p-values are adjusted within the family that the tables name, by the method that the table of families names. "
+        "A number is judged once: where the recipe declares it, there; else in the first family that asks about it. "
+        f"'Difference found' means an adjusted p-value of at most {1 - settings.level:.2g}; "
         "'inconclusive' never means that there is no difference. The remark 'for these trained models alone: found' "
         "means that only the paired bootstrap reaches it.",
         margin_text(settings.margin),
@@ -203,7 +254,8 @@ def _target_facts(results: Results, name: str) -> TargetFacts:
         languages=frame.languages,
         examples=len(frame.language),
         clusters=len(np.unique(frame.cluster)),
-        parallel=is_parallel(frame),
+        parallel=len(domains(frame)) < len(frame.languages),
+        grouping=grouping(frame),
         gold_fingerprint=data.gold_fingerprint,
     )
 

@@ -11,9 +11,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from adapterxfer.catalog.pair_kinds import kinds_in_order
 from adapterxfer.report.cells import signed
 from adapterxfer.report.model import Effect, Findings
-from adapterxfer.report.pair_kinds import kinds_in_order
 from adapterxfer.report.words import SIGNIFICANT, UNDECIDED, verdict_words
 
 ALL_PAIRS = "all pairs"

@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.declared import FamilySummary, Judged, Outcome, Ranked, Spending
-from adapterxfer.report.pair_kinds import PairKind
 from adapterxfer.report.sampling import Sampled
 
 SCHEMA = 2
@@ -52,7 +51,7 @@ class Effect(Axes):
         hypotheses: the declared family of hypotheses in which p-values are adjusted together.
         backbone, intermediate, target: empty where the effect is a mean over all of them.
         group: which languages: ``zero-shot`` (all but the source language), a family, a tier or a code.
-        p_adjusted, items_p_adjusted: the same after Holm's correction within ``hypotheses``.
+        p_adjusted, items_p_adjusted: the same adjusted within the family in which the number was judged.
         detectable: smallest true difference that would have been found with probability 0.8, in points.
         pairs: how many (intermediate, target) pairs are averaged.
         pair_kind: the kind of pairs that a mean is over; empty for single pairs and for the main means, which are over
@@ -61,15 +60,18 @@ class Effect(Axes):
             points. "Inconclusive" is never "no difference".
         seeds: smallest number of training runs behind one score.
         remark: what an inconclusive verdict leaves unsaid: `MODELS_ONLY`, `NO_INTERVAL` or nothing.
+        adjustment: how the p-value was adjusted.
+        judged_in: the family, or the hypothesis of the recipe, in which this number has its verdict; empty where that
+            is ``hypotheses``.
         flags: caveats of the statistics, as full sentences.
-        margin, p_equivalent: the declared margin, and the p-value of "the difference is at least that large" after
-            Holm's correction; None without a margin.
+        margin, p_equivalent: the declared margin, and the adjusted p-value of "the difference is at least that
+            large"; None without a margin.
     """
 
     kind: EffectKind
     hypotheses: str
     against: str
-    group_kind: GroupKind
+    group_kind: str
     group: str
     estimate: float
     standard_error: float
@@ -86,9 +88,11 @@ class Effect(Axes):
     seeds: int
     clusters: int
     detectable: float
-    pair_kind: PairKind
+    pair_kind: str
     resampled: str
     remark: str = ""
+    adjustment: str = ""
+    judged_in: str = ""
     flags: tuple[str, ...] = ()
     margin: float | None = None
     p_equivalent: float | None = None
@@ -212,6 +216,7 @@ class TargetFacts:
     examples: int
     clusters: int
     parallel: bool
+    grouping: str
     gold_fingerprint: str
 
 
@@ -228,7 +233,7 @@ class Findings:
         missing: one line per unfinished cell.
         libraries: library -> versions that made the predictions.
         tests: the declared hypotheses, one entry per test, in the order of the recipe.
-        families: how each declared family was adjusted.
+        families, default_families: how each family was adjusted, of the recipe and of the default questions.
         spending: where the uncertainty of the main numbers comes from.
         ladders: gain and trend of every variant in four scopes of inference.
         ranks: rank intervals of the intermediate tasks.
@@ -262,6 +267,7 @@ class Findings:
     libraries: dict[str, tuple[str, ...]]
     tests: tuple[Judged, ...] = ()
     families: tuple[FamilySummary, ...] = ()
+    default_families: tuple[FamilySummary, ...] = ()
     spending: tuple[Spending, ...] = ()
     ladders: tuple[Judged, ...] = ()
     ranks: tuple[Ranked, ...] = ()

@@ -1,64 +1,42 @@
-"""What every report shows beside declared hypotheses: ladders, variance components and ranks of intermediate tasks."""
+"""What every report shows beside verdicts: variance components and ranks of intermediate tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.report.cells import NONE
-from adapterxfer.report.declared import Judged, Ranked, Spending
-from adapterxfer.report.selection import Key, Selector, average, plain
+from adapterxfer.report.claims import Claim, ClaimBuilder
+from adapterxfer.report.declared import Ranked
+from adapterxfer.report.selection import Selector, average, plain
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study
-from adapterxfer.report.verdicts import judge
 from adapterxfer.statistics import Contrast, macro, rank_intervals, resample
 
-LADDERS = "ladders"
 COMPONENTS = "components"
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
-    """Ladders of the main questions, variance components per target, and rank intervals."""
-
-    ladders: tuple[Judged, ...]
-    spending: tuple[Spending, ...]
-    ranks: tuple[Ranked, ...]
-
-
-def overview(study: Study, settings: ReportSettings) -> Overview:
-    """The parts of a report that need no declaration."""
-    questions = _questions(study)
-    judged = judge(study, questions, settings)
-    names = {question.id: question.text for question in questions}
-    ladders = tuple(test for test in judged.tests if test.family == LADDERS and test.estimate is not None)
-    spent = tuple(replace(row, subject=names[row.subject]) for row in judged.spending)
-    return Overview(ladders, spent, ranks(study, settings))
+def component_claims(select: Selector) -> list[Claim]:
+    """The gain of every variant on every target: no verdict is shown of these, only where their uncertainty is from."""
+    study = select.study
+    if not study.arms:
+        return []
+    asked = Hypothesis(
+        id=COMPONENTS,
+        text="Gain",
+        family=COMPONENTS,
+        contrast="gain",
+        over=Selection(variant=tuple(arm.label for arm in study.arms), target=study.targets),
+        each=("variant", "target"),
+    )
+    built = ClaimBuilder(select, asked).claims()
+    return [replace(claim, subject=_on_target(claim)) for claim in built if claim.contrast is not None]
 
 
-def _questions(study: Study) -> list[Hypothesis]:
-    """Gain and trend of every variant, and its gain on every target."""
-    found = []
-    several = len({backbone.size for backbone in study.backbones}) > 1
-    trained = {(label, target) for _, label, intermediate, target in study.systems if intermediate != NONE}
-    for number, arm in enumerate(study.arms):
-        over = Selection(variant=(arm.label,))
-        found.append(
-            Hypothesis(id=f"gain-{number}", text=f"Gain, {arm.label}", family=LADDERS, contrast="gain", over=over)
-        )
-        if several:
-            text = f"Trend of the gain, {arm.label}"
-            found.append(Hypothesis(id=f"trend-{number}", text=text, family=LADDERS, contrast="slope", over=over))
-        for place, target in enumerate(study.targets):
-            if (arm.label, target) not in trained:
-                continue
-            narrowed = Selection(variant=(arm.label,), target=(target,))
-            text = f"Gain on {target}, {arm.label}"
-            found.append(
-                Hypothesis(id=f"gain-{number}-{place}", text=text, family=COMPONENTS, contrast="gain", over=narrowed)
-            )
-    return found
+def _on_target(claim: Claim) -> str:
+    return f"Gain on {claim.about.target}, {claim.about.variant}"
 
 
 def ranks(study: Study, settings: ReportSettings) -> tuple[Ranked, ...]:
@@ -98,7 +76,7 @@ def _scores(study: Study, label: str) -> dict[str, Contrast]:
     return _on_shared(numbers, [name for name in names if any(key.intermediate == name for key in numbers)])
 
 
-def _on_shared(numbers: dict[Key, Contrast], names: Sequence[str]) -> dict[str, Contrast]:
+def _on_shared(numbers: dict[Axes, Contrast], names: Sequence[str]) -> dict[str, Contrast]:
     shared = (
         set.intersection(
             *({(key.backbone, key.target) for key in numbers if key.intermediate == name} for name in names)
@@ -107,5 +85,5 @@ def _on_shared(numbers: dict[Key, Contrast], names: Sequence[str]) -> dict[str, 
         else set()
     )
     kept = {key: c for key, c in numbers.items() if (key.backbone, key.target) in shared}
-    means = average(kept, ("arm", "backbone", "target"))
+    means = average(kept, ("variant", "backbone", "target"))
     return {name: macro([c for key, c in means.items() if key.intermediate == name]) for name in names} if kept else {}

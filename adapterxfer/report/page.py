@@ -19,7 +19,7 @@ from adapterxfer.report.sharing import sharing
 from adapterxfer.report.svg import Figure
 from adapterxfer.report.svg_inline import style_sheet
 from adapterxfer.report.table_shape import Table
-from adapterxfer.report.words import SMALLEST_EFFECT, THESE_MODELS, outcome_words, verdict_words
+from adapterxfer.report.words import SMALLEST_EFFECT, THESE_MODELS, level_text, outcome_words, verdict_words
 
 SYNTHETIC_NOTE = (
     "Synthetic demonstration: made-up languages, texts and backbones. The numbers show how the tool works and say "
@@ -63,7 +63,7 @@ def _environment(*, escape: bool) -> Environment:
 
 
 def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Table]) -> dict[str, Any]:
-    level = f"{findings.settings['level']:.0%}"
+    level = level_text(findings.settings["level"])
     shown = [replace(figure, panels=figure.panels[:PANEL_LIMIT]) for figure in figures if figure.shown]
     drawings = {panel.name: panel.inline for figure in shown for panel in figure.panels}
     first = headline(findings)

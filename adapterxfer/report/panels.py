@@ -9,6 +9,7 @@ from typing import Any
 from adapterxfer.report.cells import parameter_text, signed
 from adapterxfer.report.model import MODELS_ONLY, Effect, Findings, Score
 from adapterxfer.report.svg import GRID, INK, MUTED, Panel, drawing, finish
+from adapterxfer.report.words import level_text
 
 WIDTH, HEIGHT = 4.7, 3.5
 """Inches of a panel; about 450 by 340 CSS pixels, so 9.5 point text stays readable on a phone."""
@@ -112,6 +113,11 @@ def short_size(findings: Findings, backbone: str) -> str:
     first_words = {name.partition("-")[0] for name in names}
     short = backbone.partition("-")[2] if len(first_words) == 1 and all("-" in name for name in names) else backbone
     return f"{short}\n{parameter_text(backbone_sizes(findings)[backbone])}"
+
+
+def level_of(findings: Findings) -> str:
+    """Coverage of the intervals of a report, as text."""
+    return level_text(float(findings.settings["level"]))
 
 
 def zero_shot_scores(findings: Findings) -> list[Score]:

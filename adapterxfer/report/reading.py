@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from adapterxfer.predict.table import FILE_NAME, Predictions, read_predictions
 __all__ = ["FILE_NAME", "Frame", "PredictionFile", "gold_difference", "read_counts", "read_frame"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
     """Which example stands in which row; equal for all systems of one target.
 
@@ -25,12 +25,18 @@ class Frame:
         language: index into ``languages``, shape (rows,).
         example: example ids, shape (rows,).
         cluster: cluster ids, shape (rows,); shared ids mean the same cluster, also across languages.
+        gold: gold answers, shape (rows,); empty where they were not read.
+        parallel_by: what tells that rows of different languages are one item: ``ids``, ``rows``, or nothing.
+        equal: how many clusters went into others because their texts are equal.
     """
 
     languages: tuple[str, ...]
     language: npt.NDArray[np.int32]
     example: npt.NDArray[np.object_]
     cluster: npt.NDArray[np.object_]
+    gold: npt.NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
+    parallel_by: str = ""
+    equal: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,13 @@ def read_frame(folder: Path) -> Frame:
         DataError: the file is missing, or was not written by a predict stage.
     """
     table = read_predictions(folder)
-    return Frame(table.languages, table.language, table.example_id, table.cluster_id)
+    return Frame(
+        languages=table.languages,
+        language=table.language,
+        example=table.example_id,
+        cluster=table.cluster_id,
+        gold=table.gold,
+    )
 
 
 def gold_difference(one: Path, other: Path) -> str:

@@ -6,7 +6,7 @@ missing, so a report can be made at any time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell, Language
+from adapterxfer.report.clusters import judged
 from adapterxfer.report.languages import describe_languages
 from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, gold_difference, read_counts, read_frame
 from adapterxfer.store.keys import SHORT_KEY
@@ -86,6 +87,7 @@ class Results:
         missing: the cells that do not.
         folders: ``cell.predict`` -> folder of its predict stage.
         languages: family and resource tier of every language that occurs.
+        trained_seeds: of the training runs, finished or not, in the order of the recipe.
     """
 
     cells: tuple[Cell, ...]
@@ -93,6 +95,7 @@ class Results:
     folders: Mapping[str, Path]
     languages: Mapping[str, Language]
     source_language: str = SOURCE_LANGUAGE
+    trained_seeds: tuple[int, ...] = ()
     _files: dict[str, PredictionFile] = field(default_factory=dict, repr=False)
     _targets: dict[str, TargetResults] = field(default_factory=dict, repr=False)
 
@@ -115,6 +118,7 @@ class Results:
         Raises:
             DataError: two systems of one target were not evaluated on the same gold data, or with different metrics.
         """
+        cells = tuple(cells)
         present: list[Cell] = []
         missing: list[Cell] = []
         files: dict[str, PredictionFile] = {}
@@ -137,6 +141,7 @@ class Results:
             folders=dict(folders),
             languages=describe_languages(codes, languages or {}),
             source_language=source_language,
+            trained_seeds=tuple(dict.fromkeys(cell.seed for cell in cells if not cell.is_control)),
             _files=files,
         )
 
@@ -193,12 +198,20 @@ class Results:
                     return False
             return True
 
+        return self._kept(keep)
+
+    def of_seeds(self, seeds: Sequence[int]) -> Results:
+        """The training runs of some seeds, with all controls."""
+        return self._kept(lambda cell: cell.is_control or cell.seed in seeds)
+
+    def _kept(self, keep: Callable[[Cell], bool]) -> Results:
         return Results(
             cells=tuple(filter(keep, self.cells)),
             missing=tuple(filter(keep, self.missing)),
             folders=self.folders,
             languages=self.languages,
             source_language=self.source_language,
+            trained_seeds=self.trained_seeds,
             _files=self._files,
         )
 
@@ -246,7 +259,8 @@ class Results:
                 f"target '{name}': no predictions in these results", fix=f"targets with predictions: {have}"
             )
         first = self._files[cells[0].predict]
-        frame = read_frame(self.folders[cells[0].predict])
+        folder = self.folders[cells[0].predict]
+        frame = judged(folder, read_frame(folder))
         return TargetResults(
             target=name,
             metric=metric_of(first),

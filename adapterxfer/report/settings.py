@@ -20,6 +20,8 @@ class ReportSettings:
         seed: of the resampling; every domain of every target draws from its own stream.
         level: of the intervals; verdicts use the same error rate.
         margin: points within which the general answers may call scores equivalent; never, when None.
+        looks: numbers of seeds at which the recipe declared to judge the study; empty for once, at the end.
+        earlier_looks: numbers of seeds with which the store says the study was judged before.
         hypotheses: declared by the recipe before the run.
         multiplicity: family of hypotheses -> how its p-values are adjusted.
         diagnostics: backbone -> what its pretraining reached, for backbones that are package data.
@@ -32,6 +34,8 @@ class ReportSettings:
     seed: int = 0
     level: float = 0.95
     margin: float | None = None
+    looks: tuple[int, ...] = ()
+    earlier_looks: tuple[int, ...] = ()
     hypotheses: tuple[Hypothesis, ...] = ()
     multiplicity: Mapping[str, str] = field(default_factory=dict)
     diagnostics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -50,6 +54,7 @@ class ReportSettings:
             seed=int(statistics.get("seed", defaults.seed)),
             level=float(statistics.get("confidence", defaults.level)),
             margin=None if statistics.get("margin") is None else float(statistics["margin"]),
+            looks=tuple(statistics.get("looks") or ()),
             hypotheses=read_hypotheses(statistics.get("hypotheses") or ()),
             multiplicity=dict(statistics.get("multiplicity") or {}),
             diagnostics=dict(identity.get("diagnostics") or {}),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation
+from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation, tasks
 from adapterxfer.report.cells import FULL, NONE, RESOURCE_ORDER, Cell, Language, resource_key, variant_key
+from adapterxfer.report.clusters import domain_names
 from adapterxfer.report.model import GroupKind
-from adapterxfer.report.reading import Frame
 from adapterxfer.report.results import Results, TargetResults
 from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table
 
@@ -135,9 +136,12 @@ def build_study(results: Results) -> Study:
     for target, data, metric in _measures(results):
         metrics[target] = metric
         groups[target] = tuple(language_groups(data.frame.languages, results.languages, results.source_language))
-        for same in _by_files(data).values():
+        systems_of = list(_by_files(data).values())
+        baselines = Counter(same[0][0].backbone for same in systems_of if _is_baseline(same[0][0]))
+        for same in systems_of:
             first = same[0][0]
-            label = shown_label([cells[0] for cells in same], labels)
+            untouched = _is_baseline(first) and not _is_trained(target) and baselines[first.backbone] == 1
+            label = shown_label([cells[0] for cells in same], labels, untouched=untouched)
             system = _system(first, label)
             shown[system, target] = label
             counts.extend(_counts(data, target, same[0], system))
@@ -164,19 +168,30 @@ def build_study(results: Results) -> Study:
     )
 
 
-def shown_label(same: list[Cell], labels: Mapping[tuple[str, str], str]) -> str:
+def _is_baseline(cell: Cell) -> bool:
+    return cell.intermediate == NONE and not cell.control
+
+
+def _is_trained(target: str) -> bool:
+    """Whether models are trained on a target; nothing is known of one that the catalogue does not have."""
+    known = tasks().get(base_target(target))
+    return known is None or known.trained
+
+
+def shown_label(same: list[Cell], labels: Mapping[tuple[str, str], str], *, untouched: bool = False) -> str:
     """What a system is called in tables of scores.
 
     Args:
         same: one cell of every arm that this system stands for.
         labels: (variant, adapter) -> arm.
+        untouched: nothing was trained: a retrieval target without an intermediate task, whatever the variants.
     """
     first = same[0]
     if first.control:
         return first.control
     label = labels[first.variant, first.adapter]
     if first.intermediate == NONE:
-        if any(cell.variant == FULL for cell in same) and len(same) > 1:
+        if untouched or (any(cell.variant == FULL for cell in same) and len(same) > 1):
             label = "untouched backbone"
         elif first.adapter and any(_is_one_adapter(cell.variant) for cell in same):
             label = label.replace(first.variant, ADAPTER_BASELINE)
@@ -204,17 +219,6 @@ def language_groups(codes: tuple[str, ...], languages: Mapping[str, Language], s
         yield Group("resource", tier, tuple(c for c in zero_shot if languages[c].resource == tier))
     for code in zero_shot:
         yield Group("language", code, (code,))
-
-
-def is_parallel(frame: Frame) -> bool:
-    """Whether languages share clusters, so that they have to be resampled together."""
-    seen: set[str] = set()
-    for index in range(len(frame.languages)):
-        own = set(frame.cluster[frame.language == index].tolist())
-        if seen & own:
-            return True
-        seen |= own
-    return False
 
 
 def tiers_to_compare(names: tuple[str, ...]) -> tuple[str, str] | None:
@@ -256,9 +260,8 @@ def _system(cell: Cell, arm: str) -> System:
 
 
 def _counts(data: TargetResults, target: str, cells: list[Cell], system: System) -> Iterator[CellCounts]:
-    parallel = is_parallel(data.frame)
     # Other evaluations answer the same test items, so these are drawn together; development items are others.
-    domain = data.target if is_development(data.target) else base_target(data.target)
+    names = domain_names(data.frame, data.target if is_development(data.target) else base_target(data.target))
     runs = {cell.predict: cell.seed for cell in cells}
     # A rule, or one file for several seeds: nothing was trained, so nothing varies between runs.
     fixed = bool(cells[0].control) or (len(runs) == 1 and len(cells) > 1)
@@ -274,7 +277,7 @@ def _counts(data: TargetResults, target: str, cells: list[Cell], system: System)
                 seed=None if fixed and len(runs) == 1 else seed,
                 target=target,
                 language=language,
-                domain=domain if parallel else f"{domain}/{language}",
+                domain=names[language],
                 cluster_ids=np.asarray(data.frame.cluster[rows], dtype=np.str_),
                 counts=data.counts[predict][rows],
                 run_group=run_group,

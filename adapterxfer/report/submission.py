@@ -95,7 +95,7 @@ def score_submission(
         task = replace(table[name], languages=languages[name])
         folders = [predictions] if against is None else [predictions, against]
         submissions = [count_task(task, labels, folder, allow_missing=allow_missing) for folder in folders]
-        if name == "mlqa":
+        if task.by_id:
             submissions = [join_clusters(part) for part in submissions]
         scores, means[name] = _score_task(task, submissions, resamples, seed, level)
         left_out = tuple(code for code in table[name].languages if code not in languages[name])
@@ -191,7 +191,7 @@ def _score_task(
             for column, name in enumerate(drawn.names)
         }
         others: dict[str, float] = {}
-        if task.name == "udpos":
+        if task.token_accuracy:
             rates = [100.0 * float(s[code].counts[:, 3].sum() / s[code].counts[:, 4].sum()) for s in submissions]
             others["token_accuracy"] = rates[0] - rates[1] if tested else rates[0]
         clusters = len(set(first.clusters))

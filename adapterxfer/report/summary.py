@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from adapterxfer.catalog.pair_kinds import LABELS, kinds_in_order
 from adapterxfer.report.model import MODELS_ONLY, Effect
-from adapterxfer.report.pair_kinds import LABELS, kinds_in_order
 
 
 def summarise(effects: Sequence[Effect]) -> tuple[str, ...]:

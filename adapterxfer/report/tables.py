@@ -9,6 +9,7 @@ from adapterxfer.report.cells import parameter_text, resource_key
 from adapterxfer.report.model import Effect, Findings, Score
 from adapterxfer.report.table_shape import Column, Table, Value
 from adapterxfer.report.tables_oracle import oracle_table
+from adapterxfer.report.words import level_text
 
 
 def build_tables(findings: Findings) -> tuple[Table, ...]:
@@ -134,14 +135,14 @@ def _effect_table(
     shown = [
         (label, get) for label, get in axes if len({get(e) for e in effects}) > 1 or (label == "variant" and effects)
     ]
-    level = f"{findings.settings['level']:.0%}"
+    level = level_text(findings.settings["level"])
     columns = (
         *(Column(label) for label, _ in shown),
         Column("difference", "signed"),
         Column(f"{level} interval", "interval"),
-        Column("p (Holm)", "p"),
+        Column("p adjusted", "p"),
         Column("paired bootstrap", "interval"),
-        Column("p (Holm)", "p"),
+        Column("p adjusted", "p"),
         Column("detectable", "points"),
         Column("verdict"),
         Column("remark"),
@@ -156,7 +157,7 @@ def _effect_table(
             e.items_p_adjusted,
             e.detectable,
             e.verdict,
-            e.remark,
+            "; ".join(text for text in (e.remark, e.judged_in and f"judged in: {e.judged_in}") if text),
         )
         for e in effects
     )

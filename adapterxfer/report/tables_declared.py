@@ -5,6 +5,7 @@ from __future__ import annotations
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.model import Findings
 from adapterxfer.report.table_shape import Column, Table, Value
+from adapterxfer.report.words import level_text
 
 
 def declared_tables(findings: Findings) -> tuple[Table, ...]:
@@ -29,7 +30,7 @@ def hypotheses(findings: Findings) -> Table:
         Column("claim"),
         Column("verdict"),
         Column("estimate", "nats"),
-        Column(f"{findings.settings['level']:.0%} interval", "interval"),
+        Column(f"{level_text(findings.settings['level'])} interval", "interval"),
         Column("p adjusted", "p"),
         Column("adjusted by"),
         Column("scope"),
@@ -92,11 +93,14 @@ def families(findings: Findings) -> Table:
         Column("family"),
         Column("tests", "count"),
         Column("adjusted by"),
-        Column("difference found", "count"),
+        Column("significant", "count"),
         Column("equivalent", "count"),
-        Column("inconclusive", "count"),
+        Column("undecided", "count"),
     )
-    rows = tuple((f.family, f.tests, f.adjustment, f.found, f.equivalent, f.inconclusive) for f in findings.families)
+    rows = tuple(
+        (f.family, f.tests, f.adjustment, f.found, f.equivalent, f.inconclusive)
+        for f in (*findings.families, *findings.default_families)
+    )
     note = (
         "Over test items: Romano-Wolf. Over items and training runs: Holm from five seeds on, a multivariate t below; "
         "with two seeds adjusted p-values of families with several tests are withheld."
@@ -114,7 +118,7 @@ def ladders(findings: Findings) -> Table:
         Column("question"),
         Column("scope"),
         Column("estimate", "nats"),
-        Column(f"{findings.settings['level']:.0%} interval", "interval"),
+        Column(f"{level_text(findings.settings['level'])} interval", "interval"),
         Column("standard error", "nats"),
         Column("df", "df"),
         Column("p", "p"),

@@ -2,57 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from adapterxfer.recipe.hypotheses import Hypothesis
 from adapterxfer.report.claims import Claim, claims
 from adapterxfer.report.declared import FamilySummary, Held, Judged, Outcome, RungRow, Spending
-from adapterxfer.report.evidence import Evidence, gather, moderated
+from adapterxfer.report.evidence import Evidence, gather, moderated, over_items
 from adapterxfer.report.families import adjust_tests
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.spending import spending
 from adapterxfer.report.study import Study
-from adapterxfer.statistics import Contrast, Replicates, decide, resample, significant
+from adapterxfer.statistics import Contrast, Replicates, Rung, decide, resample, significant
 
 IMPLIED = {"noninferior": "noninferior", "equivalent": "equivalent", "at_least": "positive"}
 """What a contrast expects unless the recipe says otherwise."""
 
 
+BATCH = 2000
+"""Contrasts resampled together: bounds the memory of a study of thousands of cells. The draws do not depend on which
+questions are asked, so neither does any number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Everything about the declared hypotheses of a study."""
+    """Everything about the declared hypotheses of a study.
+
+    Attributes:
+        claims, evidence: what each of the tests asks, and what it rests on, in their order.
+    """
 
     tests: tuple[Judged, ...] = ()
     families: tuple[FamilySummary, ...] = ()
     spending: tuple[Spending, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    evidence: tuple[Evidence | None, ...] = ()
 
 
 def judge(study: Study, hypotheses: Sequence[Hypothesis], settings: ReportSettings) -> Verdicts:
     """All tests of all hypotheses, with ladder, equivalence tests and what would make them sharper."""
-    if not hypotheses:
-        return Verdicts()
-    asked = claims(study, tuple(hypotheses))
-    known = [claim for claim in asked if claim.contrast is not None]
-    found: dict[int, Evidence] = {}
-    spent: list[Spending] = []
-    if known:
-        columns = [contrast for claim in known for contrast in _columns(claim)]
+    return judge_claims(study, claims(study, hypotheses), settings) if hypotheses else Verdicts()
+
+
+def judge_claims(
+    study: Study,
+    asked: Sequence[Claim],
+    settings: ReportSettings,
+    *,
+    spend_on: Callable[[Claim], bool] = bool,
+) -> Verdicts:
+    """The verdicts of any claims, in their order: the one way from a question to a verdict.
+
+    Args:
+        spend_on: of which of them to say where the uncertainty comes from.
+    """
+    evidence: dict[int, Evidence] = {}
+    rows: list[Spending] = []
+    for batch in _batches([claim for claim in asked if claim.contrast is not None]):
+        columns = [contrast for claim in batch for contrast in columns_of(claim)]
         replicates = resample(study.table, columns, resamples=settings.resamples, seed=settings.seed)
-        replicates, pools = moderated(study, replicates, known)
-        gathered = gather(study.table, replicates, known, settings.level, pools=pools)
+        replicates, pools = moderated(study, replicates, batch)
+        gathered = gather(study.table, replicates, batch, settings.level, pools=pools)
         adjusted = adjust_tests(gathered, replicates, settings.multiplicity)
-        found = {id(item.claim): item for item in adjusted}
-        spent = [
-            _spent(item, replicates, settings.level) for item in adjusted if item.claim.asked.contrast != "at_least"
-        ]
-    tests = tuple(
-        _tested(found[id(claim)], settings.level) if id(claim) in found else _not_evaluated(claim) for claim in asked
-    )
-    return Verdicts(tests, _families(tests), tuple(spent))
+        fixed = adjust_tests([over_items(item) for item in gathered], replicates, settings.multiplicity)
+        for item, same in zip(adjusted, fixed, strict=True):
+            evidence[id(item.claim)] = replace(item, items_p_adjusted=same.p_adjusted)
+            if spend_on(item.claim) and item.claim.asked.contrast != "at_least":
+                rows.append(_spent(item, replicates, settings.level))
+    items = tuple(evidence.get(id(claim)) for claim in asked)
+    tests = tuple(judged(claim, item, settings.level) for claim, item in zip(asked, items, strict=True))
+    return Verdicts(tests, summarise_families(tests), tuple(rows), tuple(asked), items)
 
 
-def _columns(claim: Claim) -> list[Contrast]:
+def _batches(asked: Sequence[Claim]) -> Iterator[list[Claim]]:
+    """Whole families, since their tests are adjusted together, as many at a time as memory allows."""
+    families: dict[str, list[Claim]] = {}
+    for claim in asked:
+        families.setdefault(claim.asked.family, []).append(claim)
+    batch: list[Claim] = []
+    for members in families.values():
+        if batch and sum(len(columns_of(claim)) for claim in (*batch, *members)) > BATCH:
+            yield batch
+            batch = []
+        batch = [*batch, *members]
+    if batch:
+        yield batch
+
+
+def columns_of(claim: Claim) -> list[Contrast]:
+    """All contrasts that a claim needs."""
     assert claim.contrast is not None
     return [claim.contrast, *claim.languages, *claim.sizes, *claim.parts, *claim.on_scales]
 
@@ -61,28 +100,40 @@ def _spent(item: Evidence, replicates: Replicates, level: float) -> Spending:
     return spending(replicates, item.column, item.both, item.by_language, name=item.name, level=level)
 
 
-def _tested(item: Evidence, level: float) -> Judged:
-    asked, alpha = item.claim.asked, 1.0 - level
+def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
+    """The verdict of one test; without evidence it is inconclusive, whatever the effect."""
+    asked, alpha = claim.asked, 1.0 - level
+    expected = asked.expect or IMPLIED.get(asked.contrast, "")
+    declared: dict[str, Any] = {
+        "hypothesis": asked.id,
+        "text": asked.text,
+        "subject": claim.subject,
+        "family": asked.family,
+        "contrast": asked.contrast,
+        "quantity": asked.of,
+        "scope": asked.scope,
+        "unit": _unit(asked),
+        "margin": asked.margin,
+        "expected": expected,
+        "reference": asked.reference.value if asked.reference else None,
+        "reference_label": asked.reference.label if asked.reference else "",
+    }
+    if item is None:
+        return Judged(
+            **declared,
+            not_inferior=None if asked.margin is None else False,
+            held="does not hold" if expected else "",
+            remark=f"Not evaluated: {claim.missing}.",
+        )
     p, p_equivalent, p_not_inferior = (
         (None, None, None) if item.withheld else (item.p_adjusted, item.p_equivalent, item.p_not_inferior)
     )
     outcome = decide(p=p, p_equivalent=p_equivalent, alpha=alpha)
-    equivalent = significant(p_equivalent, alpha)
-    not_inferior = None if asked.margin is None else significant(p_not_inferior, alpha)
-    unit = _unit(asked)
-    detectable = item.detectable()
-    expected = asked.expect or IMPLIED.get(asked.contrast, "")
-    signs = [row.estimate > 0 for row in item.scales]
-    clear = [significant(row.p, alpha) for row in item.scales]
+    equivalent, not_inferior = significant(p_equivalent, alpha), significant(p_not_inferior, alpha)
+    signs = {row.estimate > 0 for row in item.scales}
+    rejected = {significant(row.p, alpha) for row in item.scales}
     return Judged(
-        hypothesis=asked.id,
-        text=asked.text,
-        subject=item.claim.subject,
-        family=asked.family,
-        contrast=asked.contrast,
-        quantity=asked.of,
-        scope=item.scope,
-        unit=unit,
+        **declared,
         estimate=item.value,
         standard_error=item.standard_error,
         df=item.df,
@@ -91,41 +142,38 @@ def _tested(item: Evidence, level: float) -> Judged:
         p=item.p,
         p_adjusted=item.p_adjusted,
         adjustment=item.adjustment,
-        margin=asked.margin,
         margin_low=item.margin_low,
         margin_high=item.margin_high,
         p_equivalent=item.p_equivalent,
         p_not_inferior=item.p_not_inferior,
         outcome=outcome,
-        verdict=_sentence(item, outcome, equivalent=equivalent, unit=unit, detectable=detectable),
-        not_inferior=not_inferior,
-        expected=expected,
-        held=_held(expected, outcome, item.value, equivalent=equivalent, not_inferior=bool(not_inferior)),
-        reference=asked.reference.value if asked.reference else None,
-        reference_label=asked.reference.label if asked.reference else "",
-        detectable=detectable,
-        pairs=item.claim.pairs,
+        verdict=_sentence(item, outcome, equivalent=equivalent),
+        not_inferior=None if asked.margin is None else not_inferior,
+        held=_held(expected, outcome, item.value, equivalent=equivalent, not_inferior=not_inferior),
+        detectable=item.detectable(),
+        pairs=claim.pairs,
         runs=item.both.runs,
         clusters=item.items.clusters,
         resampled=item.resampled,
         scales=item.scales,
-        scale_dependent=len(set(signs)) > 1 or len(set(clear)) > 1,
-        rungs=tuple(
-            RungRow(
-                scope=rung.scope,
-                estimate=rung.value,
-                standard_error=rung.standard_error,
-                df=rung.df,
-                low=rung.low,
-                high=rung.high,
-                p=rung.p,
-                assumes=rung.assumes,
-                missing=rung.missing,
-            )
-            for rung in item.rungs
-        ),
-        remark=" ".join(part for part in (item.claim.note, item.remark, item.withheld) if part),
+        scale_dependent=len(signs) > 1 or len(rejected) > 1,
+        rungs=tuple(map(_rung, item.rungs)),
+        remark=" ".join(part for part in (claim.note, item.remark, item.withheld) if part),
         flags=item.both.flag_texts,
+    )
+
+
+def _rung(rung: Rung) -> RungRow:
+    return RungRow(
+        scope=rung.scope,
+        estimate=rung.value,
+        standard_error=rung.standard_error,
+        df=rung.df,
+        low=rung.low,
+        high=rung.high,
+        p=rung.p,
+        assumes=rung.assumes,
+        missing=rung.missing,
     )
 
 
@@ -133,9 +181,9 @@ def _unit(asked: Hypothesis) -> str:
     return "points per tenfold parameters" if asked.contrast in ("slope", "slope_difference") else "points"
 
 
-def _sentence(item: Evidence, outcome: Outcome, *, equivalent: bool, unit: str, detectable: float | None) -> str:
+def _sentence(item: Evidence, outcome: Outcome, *, equivalent: bool) -> str:
     """The verdict with its numbers."""
-    margin = item.claim.asked.margin
+    margin, unit, detectable = item.claim.asked.margin, _unit(item.claim.asked), item.detectable()
     if outcome == "difference found":
         assert item.value is not None
         shown = f"difference found: {item.value:+.2f} {unit}"
@@ -164,54 +212,8 @@ def _held(expected: str, outcome: Outcome, value: float | None, *, equivalent: b
     return "holds" if holds else "does not hold"
 
 
-def _not_evaluated(claim: Claim) -> Judged:
-    """A test without data: inconclusive, whatever the effect."""
-    asked = claim.asked
-    expected = asked.expect or IMPLIED.get(asked.contrast, "")
-    unit = _unit(asked)
-    return Judged(
-        hypothesis=asked.id,
-        text=asked.text,
-        subject=claim.subject,
-        family=asked.family,
-        contrast=asked.contrast,
-        quantity=asked.of,
-        scope=asked.scope,
-        unit=unit,
-        estimate=None,
-        standard_error=None,
-        df=None,
-        low=None,
-        high=None,
-        p=None,
-        p_adjusted=None,
-        adjustment="",
-        margin=asked.margin,
-        margin_low=None,
-        margin_high=None,
-        p_equivalent=None,
-        p_not_inferior=None,
-        outcome="inconclusive",
-        verdict="inconclusive (minimum detectable effect unbounded)",
-        not_inferior=None if asked.margin is None else False,
-        expected=expected,
-        held="does not hold" if expected else "",
-        reference=asked.reference.value if asked.reference else None,
-        reference_label=asked.reference.label if asked.reference else "",
-        detectable=None,
-        pairs=0,
-        runs=0,
-        clusters=0,
-        resampled="",
-        scales=(),
-        scale_dependent=False,
-        rungs=(),
-        remark=f"Not evaluated: {claim.missing}.",
-        flags=(),
-    )
-
-
-def _families(tests: Sequence[Judged]) -> tuple[FamilySummary, ...]:
+def summarise_families(tests: Sequence[Judged]) -> tuple[FamilySummary, ...]:
+    """How every family was adjusted, and what came out."""
     rows = []
     for family in dict.fromkeys(test.family for test in tests):
         own = [test for test in tests if test.family == family]

@@ -41,3 +41,8 @@ def outcome_words(outcome: str) -> str:
 def verdict_words(effect: HasVerdict) -> str:
     """The verdict of an effect in the page's words."""
     return outcome_words(effect.verdict)
+
+
+def level_text(level: float) -> str:
+    """``95%``, or ``99.97%`` at an early look."""
+    return f"{100.0 * level:.2f}".rstrip("0").rstrip(".") + "%"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import SOURCES
+from adapterxfer.catalog import task_specs
 from adapterxfer.data.examples import TaskData
 from adapterxfer.data.original import read_original
 from adapterxfer.data.sources import CORPUS, check_source, locate
@@ -99,10 +99,10 @@ def _check_pin(task: str, source: Mapping[str, Any]) -> None:
     Raises:
         StageError: the catalogue of this version pins another repository or commit.
     """
-    known = SOURCES.get(task)
-    if known is None:
+    spec = task_specs().get(task)
+    if spec is None:
         return
-    planned, read = (source.get("repo"), source.get("revision")), (known.repository or None, known.pinned)
+    planned, read = (source.get("repo"), source.get("revision")), (spec.repository or None, spec.pinned)
     if planned != read:
         shown = [f"{repository} at {commit or 'its branch'}" for repository, commit in (planned, read)]
         raise StageError(

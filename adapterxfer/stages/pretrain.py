@@ -6,6 +6,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from adapterxfer.catalog.lengths import OWN_SERIES
 from adapterxfer.pretraining.batches import Masking
 from adapterxfer.pretraining.corpus import Corpus
 from adapterxfer.pretraining.initialisation import Initialisation
@@ -14,9 +15,6 @@ from adapterxfer.pretraining.saving import save_backbone
 from adapterxfer.stages.checkpointing import checkpoints_of
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.device import device_for, use_one_thread
-
-POSITIONS = 256
-"""Tokens every backbone can read, also where the corpus is shorter: tasks have longer inputs."""
 
 
 def settings_of(identity: Any) -> PretrainingSettings:
@@ -36,7 +34,7 @@ def settings_of(identity: Any) -> PretrainingSettings:
         initialisation=Initialisation(identity["initialisation"]),
         shares={"mono": 1.0 - share, "parallel": share},
         dtype=identity["dtype"],
-        position_limit=POSITIONS,
+        position_limit=OWN_SERIES,
         seed=identity["seed"],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell
@@ -38,7 +39,9 @@ def execute(context: StageContext) -> dict[str, Any]:
     findings = write_report(
         results,
         context.scratch,
-        settings=ReportSettings.from_identity(identity),
+        settings=replace(
+            ReportSettings.from_identity(identity), earlier_looks=tuple(context.settings.get("earlier_looks") or ())
+        ),
         pretraining=pretraining_diagnostics(pretrained),
         sampling=read_sampling(context.inputs),
     )

@@ -73,6 +73,10 @@ class Store:
             found.update(_committed(kind))
         return found
 
+    def completed_of(self, kind: str) -> list[Path]:
+        """Folders of all committed stages of one kind, by name; none where the store has none."""
+        return sorted(folder for _, folder in _committed(self.root / kind))
+
     def find(self, stage: Stage, *, named: bool = False) -> Path | None:
         """Folder of a committed stage whatever its slug was then, or None; the record is not checked.
 

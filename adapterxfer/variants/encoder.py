@@ -95,7 +95,16 @@ def encode(
         if chosen is not None:  # beside keys and values, every position is on its own
             states = every.flatten(0, 1).index_select(0, chosen.places).unsqueeze(0)
         mixed = _attend(
-            attention, states, every, mask, index, linear, before, chosen, dropout=attention_dropout, eager=eager
+            attention,
+            asking=states,
+            states=every,
+            mask=mask,
+            index=index,
+            linear=linear,
+            before=before,
+            reads=chosen,
+            dropout=attention_dropout,
+            eager=eager,
         )
         output = layer.attention.output
         mixed = functional.linear(mixed, output.dense.weight, output.dense.bias)
@@ -170,8 +179,8 @@ def _spread(states: Tensor, places: Tensor, rows: int, width: int) -> Tensor:
 
 
 def _attend(
-    attention: Any, asking: Tensor, states: Tensor, mask: Tensor | None, index: int, linear: Linear,
-    before: tuple[Tensor, Tensor] | None, reads: Reads | None, *, dropout: float, eager: bool,
+    attention: Any, *, asking: Tensor, states: Tensor, mask: Tensor | None, index: int, linear: Linear,
+    before: tuple[Tensor, Tensor] | None, reads: Reads | None, dropout: float, eager: bool,
 ) -> Tensor:  # fmt: skip
     """Attention of ``asking`` over ``states``: the same, or its ``reads`` of shape ``(1, reads, hidden)``."""
     rows = states.shape[0]

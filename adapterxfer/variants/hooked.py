@@ -1,6 +1,6 @@
 """Places for adapters in the encoders of `transformers`, through hooks on a copy of the module that shares all weights.
 
-XLM-R has an own forward pass (`encoder`); every other architecture runs the forward pass of its library. Hooks and
+XLM-R has a forward pass of its own (`encoder`); every other architecture runs that of its library. Hooks and
 dropout modes belong to one transfer model, so each gets modules of its own; the weights stay one set in memory.
 """
 
@@ -25,19 +25,19 @@ _SLOT = "_adapterxfer_slot"
 def hooked_copy(model: Any, architecture: Architecture) -> Any:
     """A copy of the modules of ``model`` with hooks at every place; parameters and buffers are shared."""
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    made = copy.deepcopy(model, shared)
+    hooked = copy.deepcopy(model, shared)
     slot = Slot()
-    setattr(made, _SLOT, slot)
+    setattr(hooked, _SLOT, slot)
     if architecture.embeddings is not None:
-        made.get_submodule(architecture.embeddings).register_forward_hook(_after_embeddings(slot))
-    for index, layer in enumerate(made.get_submodule(architecture.layers)):
+        hooked.get_submodule(architecture.embeddings).register_forward_hook(_after_embeddings(slot))
+    for index, layer in enumerate(hooked.get_submodule(architecture.layers)):
         for place, site in architecture.sums.items():
             _watch(layer, index, place, site, slot, architecture.post_norm)
         for role, path in architecture.linears.items():
             _replace(layer.get_submodule(path), index, role, slot)
         layer.register_forward_hook(_after_layer(index, slot))
         recompute_layer(layer, slot)
-    return made
+    return hooked
 
 
 def encode_hooked(
@@ -102,19 +102,19 @@ def _watch(layer: nn.Module, index: int, place: str, site: SumSite, slot: Slot, 
 
     def before_norm(norm: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:
         # Its forward, not itself: the adapter's own use of the norm must not come back here.
-        found = changed(arguments[0], norm.forward)
-        return None if found is None else (found, *arguments[1:])
+        replaced = changed(arguments[0], norm.forward)
+        return None if replaced is None else (replaced, *arguments[1:])
 
     def after_module(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
-        found = changed(_first(output), _identity)
-        return None if found is None else _with_first(output, found)
+        replaced = changed(_first(output), _identity)
+        return None if replaced is None else _with_first(output, replaced)
 
     def after_branch(_: nn.Module, __: tuple[Any, ...], output: Any) -> Any:
         if key not in slot.residuals:
             return None
         total = _first(output) + slot.residuals[key]
-        found = changed(total, _identity)
-        return None if found is None else _with_first(output, _first(output) + (found - total))
+        replaced = changed(total, _identity)
+        return None if replaced is None else _with_first(output, _first(output) + (replaced - total))
 
     if site.kind == "norm":
         assert post_norm
@@ -155,8 +155,8 @@ def _identity(states: Tensor) -> Tensor:
 
 
 def _first(output: Any) -> Tensor:
-    found: Tensor = output[0] if isinstance(output, tuple) else output
-    return found
+    states: Tensor = output[0] if isinstance(output, tuple) else output
+    return states
 
 
 def _with_first(output: Any, changed: Tensor) -> Any:

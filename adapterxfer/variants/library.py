@@ -1,7 +1,7 @@
-"""Names and tensors of the `adapters` library for own modules, in both directions; the library itself is not needed.
+"""Names and tensors of the `adapters` library for the modules of this project, in both directions.
 
-Exported states load into a model prepared by the library, and adapters or fusions trained there continue here. The
-names are those of encoders with BERT's layout: XLM-R and DeBERTa.
+The library itself is not needed. Exported states load into a model prepared by the library, and adapters or fusions
+trained there continue here. The names are those of encoders with BERT's layout: XLM-R and DeBERTa.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ def adapter_to_library(adapter: Adapter, name: str, *, gradients: bool = False) 
     return {
         f"encoder.layer.{index}.{block}.adapters.{name}.{theirs}": tensor
         for index, layer in enumerate(adapter)
-        for own, tensor in _tensors(layer, gradients=gradients).items()
-        for block, theirs in [names[own]]
+        for ours, tensor in _tensors(layer, gradients=gradients).items()
+        for block, theirs in [names[ours]]
     }
 
 
 def adapter_from_library(state: Mapping[str, Tensor], name: str, method: str) -> dict[str, Tensor]:
-    """State for an own `Adapter` from a state dict of the library.
+    """State for an `Adapter` of this project from a state dict of the library.
 
     Raises:
         VariantError: the state holds no such adapter, or not all of it.
     """
-    own_names = {theirs: own for own, theirs in _adapter_names(method).items()}
+    own_names = {theirs: ours for ours, theirs in _adapter_names(method).items()}
     pattern = re.compile(rf"(?:.*\.)?layer\.(\d+)\.(attention\.output|output)\.adapters\.{re.escape(name)}\.(.+)")
-    found = {}
+    tensors = {}
     for full_name, tensor in state.items():
         match = pattern.fullmatch(full_name)
         if match and (match[2], match[3]) in own_names:
-            found[f"{int(match[1])}.{own_names[match[2], match[3]]}"] = tensor
-    return _complete(found, own_names.values(), f"adapter '{name}'")
+            tensors[f"{int(match[1])}.{own_names[match[2], match[3]]}"] = tensor
+    return _complete(tensors, own_names.values(), f"adapter '{name}'")
 
 
 def _adapter_names(method: str) -> dict[str, tuple[str, str]]:
@@ -63,32 +63,34 @@ def _adapter_names(method: str) -> dict[str, tuple[str, str]]:
             fix=f"exchange one of {', '.join(names_of(lambda spec: spec.adapters))}",
         )
     return {
-        module + own: (block, theirs) for module, block in files.blocks.items() for own, theirs in _LINEAR_NAMES.items()
+        module + ours: (block, theirs)
+        for module, block in files.blocks.items()
+        for ours, theirs in _LINEAR_NAMES.items()
     }
 
 
 def fusion_to_library(fusion: Fusion, names: Sequence[str], *, gradients: bool = False) -> dict[str, Tensor]:
     """Tensors of a fusion under the library's names of a fusion of ``names``; with ``gradients`` their gradients."""
     return {
-        f"encoder.layer.{index}.output.adapter_fusion_layer.{','.join(names)}.{own}": tensor
+        f"encoder.layer.{index}.output.adapter_fusion_layer.{','.join(names)}.{ours}": tensor
         for index, layer in enumerate(fusion)
-        for own, tensor in _tensors(layer, gradients=gradients).items()
+        for ours, tensor in _tensors(layer, gradients=gradients).items()
     }
 
 
 def fusion_from_library(state: Mapping[str, Tensor], names: Sequence[str]) -> dict[str, Tensor]:
-    """State for an own `Fusion` from a state dict of the library.
+    """State for a `Fusion` of this project from a state dict of the library.
 
     Raises:
         VariantError: the state holds no such fusion, or not all of it.
     """
     joined = ",".join(names)
-    middle, found = f".output.adapter_fusion_layer.{joined}.", {}
+    middle, tensors = f".output.adapter_fusion_layer.{joined}.", {}
     for full_name, tensor in state.items():
         before, matched, rest = full_name.partition(middle)
         if matched and rest in _FUSION_NAMES:
-            found[f"{before.rpartition('.')[2]}.{rest}"] = tensor
-    return _complete(found, _FUSION_NAMES, f"fusion '{joined}'")
+            tensors[f"{before.rpartition('.')[2]}.{rest}"] = tensor
+    return _complete(tensors, _FUSION_NAMES, f"fusion '{joined}'")
 
 
 def _tensors(module: nn.Module, *, gradients: bool) -> dict[str, Tensor]:
@@ -101,10 +103,10 @@ def _tensors(module: nn.Module, *, gradients: bool) -> dict[str, Tensor]:
     }
 
 
-def _complete(found: dict[str, Tensor], names: Collection[str], what: str) -> dict[str, Tensor]:
-    layers = {name.partition(".")[0] for name in found}
-    expected = {f"{index}.{own}" for index in range(len(layers)) for own in names}
-    if not found or found.keys() != expected:
-        missing = ", ".join(sorted(expected - found.keys())[:3]) or "all of it"
-        raise VariantError(f"library state: {what} lacks {missing}", fix="export it from the library again")
-    return found
+def _complete(tensors: dict[str, Tensor], names: Collection[str], subject: str) -> dict[str, Tensor]:
+    layers = {name.partition(".")[0] for name in tensors}
+    expected = {f"{index}.{ours}" for index in range(len(layers)) for ours in names}
+    if not tensors or tensors.keys() != expected:
+        missing = ", ".join(sorted(expected - tensors.keys())[:3]) or "all of it"
+        raise VariantError(f"library state: {subject} lacks {missing}", fix="export it from the library again")
+    return tensors

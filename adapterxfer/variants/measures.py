@@ -23,7 +23,7 @@ EXTRA_PADDING = 3
 """Columns appended by the test of padding."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Evidence:
     """A model and what the measures need beside it.
 
@@ -53,8 +53,8 @@ class Evidence:
     @property
     def real(self) -> Tensor:
         """Where tokens are real, boolean, shape ``(batch, seq)``."""
-        found: Tensor = self.batch.attention_mask.bool()
-        return found
+        mask: Tensor = self.batch.attention_mask.bool()
+        return mask
 
 
 def snapshot(model: TransferModel) -> dict[str, Tensor]:
@@ -82,8 +82,8 @@ def change_by_zeroed_adapters(evidence: Evidence) -> float:
     with model.without(*ids):
         expected = hidden_of(evidence)
     with zeroed(model, ids):
-        found = hidden_of(evidence)
-    return (found - expected).abs().max().item()
+        observed = hidden_of(evidence)
+    return (observed - expected).abs().max().item()
 
 
 def error_of_start_values(evidence: Evidence) -> float:
@@ -148,10 +148,10 @@ def error_of_inverse(evidence: Evidence) -> float:
     model, batch = evidence.model, evidence.batch
     with evaluating(model):
         mapped = model.hidden_states(batch.input_ids, batch.attention_mask, layer=0)
-        found = model.invert_embedding(mapped)
+        restored = model.invert_embedding(mapped)
         with model.without(*(part.id for part in model.composition.adapters)):
             expected = model.hidden_states(batch.input_ids, batch.attention_mask, layer=0)
-    return float((found - expected).abs().max() / expected.abs().max())
+    return float((restored - expected).abs().max() / expected.abs().max())
 
 
 def change_by_padding(evidence: Evidence) -> float:
@@ -162,8 +162,8 @@ def change_by_padding(evidence: Evidence) -> float:
     mask = nn.functional.pad(batch.attention_mask, (0, EXTRA_PADDING), value=0)
     expected = hidden_of(evidence)
     with evaluating(model):
-        found = model(ids, mask)[:, :-EXTRA_PADDING][evidence.real]
-    return float((found - expected).abs().max() / expected.abs().max())
+        padded = model(ids, mask)[:, :-EXTRA_PADDING][evidence.real]
+    return float((padded - expected).abs().max() / expected.abs().max())
 
 
 def backbone_changed(evidence: Evidence) -> float:
@@ -214,11 +214,11 @@ def _logits(evidence: Evidence) -> Tensor:
     return logits.float()
 
 
-def distance(found: Tensor, expected: Tensor) -> float:
+def distance(observed: Tensor, expected: Tensor) -> float:
     """Root mean square of the difference relative to that of ``expected``, over finite values (heads may mask)."""
-    usable = torch.isfinite(expected) & torch.isfinite(found) & (expected.abs() < 1e6) & (found.abs() < 1e6)
-    found, expected = found[usable].double(), expected[usable].double()
-    return ((found - expected).square().mean() / expected.square().mean()).sqrt().item()
+    usable = torch.isfinite(expected) & torch.isfinite(observed) & (expected.abs() < 1e6) & (observed.abs() < 1e6)
+    observed, expected = observed[usable].double(), expected[usable].double()
+    return ((observed - expected).square().mean() / expected.square().mean()).sqrt().item()
 
 
 @contextmanager

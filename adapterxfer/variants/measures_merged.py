@@ -105,5 +105,5 @@ def _part(composition: Composition, like: AdapterPart) -> AdapterPart:
 
 
 def _array(tensor: Tensor) -> Array:
-    found: Array = tensor.detach().cpu().double().numpy()
-    return found
+    array: Array = tensor.detach().cpu().double().numpy()
+    return array

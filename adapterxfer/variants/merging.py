@@ -86,14 +86,14 @@ def _check(members: Sequence[Member], *, average: bool) -> None:
     if average and abs(sum(member.weight for member in members) - 1) > 1e-9:
         problems.append(f"the weights of an average add up to {sum(m.weight for m in members):g}, not to 1")
     for member in members[1:]:
-        own = member.composition
-        same = (own.variant, own.joint, own.fusion_rank) == (first.variant, first.joint, first.fusion_rank)
-        same = same and own.language == first.language
-        same = same and [(p.id, p.method, p.first_layer) for p in own.adapters] == [
+        other = member.composition
+        same = (other.variant, other.joint, other.fusion_rank) == (first.variant, first.joint, first.fusion_rank)
+        same = same and other.language == first.language
+        same = same and [(p.id, p.method, p.first_layer) for p in other.adapters] == [
             (p.id, p.method, p.first_layer) for p in first.adapters
         ]
         if not same:
-            problems.append(f"a model of variant '{own.variant}' cannot be merged into one of '{first.variant}'")
+            problems.append(f"a model of variant '{other.variant}' cannot be merged into one of '{first.variant}'")
     problems += [
         f"adapter method '{part.method}' cannot be merged: {because}"
         for part in first.task_adapters
@@ -127,8 +127,8 @@ def _intermediates(members: Sequence[Member]) -> str:
     """What the merged weights were trained on beside the first member's own task."""
     names = [member.composition.intermediate for member in members]
     names += ["+".join(head.task for head in m.composition.heads) for m in members[1:]]
-    own = {head.task for head in members[0].composition.heads}
-    return "+".join(name for name in dict.fromkeys(names) if name and name not in own)
+    answered = {head.task for head in members[0].composition.heads}
+    return "+".join(name for name in dict.fromkeys(names) if name and name not in answered)
 
 
 def _sum_of_updates(members: Sequence[Member], prefix: str) -> dict[str, Tensor]:
@@ -136,19 +136,19 @@ def _sum_of_updates(members: Sequence[Member], prefix: str) -> dict[str, Tensor]
     part_id = prefix.split(".")[1]
     parts = [_part(member, part_id) for member in members]
     scale = METHODS[parts[0].method].scale
-    own = [scale(part.bottleneck_size) for part in parts]
+    scales = [scale(part.bottleneck_size) for part in parts]
     whole = scale(sum(part.bottleneck_size for part in parts))
-    found: dict[str, Tensor] = {}
+    summed: dict[str, Tensor] = {}
     for name in members[0].state:
         if not name.startswith(prefix):
             continue
         tensors = [member.state[name] for member in members]
         if ".first." in name:
-            found[name] = torch.cat(tensors, dim=0)
+            summed[name] = torch.cat(tensors, dim=0)
         else:
-            factors = [member.weight * s / whole for member, s in zip(members, own, strict=True)]
-            found[name] = torch.cat([t * factor for t, factor in zip(tensors, factors, strict=True)], dim=1)
-    return found
+            factors = [member.weight * s / whole for member, s in zip(members, scales, strict=True)]
+            summed[name] = torch.cat([t * factor for t, factor in zip(tensors, factors, strict=True)], dim=1)
+    return summed
 
 
 def _sum(members: Sequence[Member], name: str, start: Tensor | None) -> Tensor:

@@ -160,10 +160,10 @@ class TransferModel(nn.Module):
             VariantError: the model has no language adapter, or one of another method or size.
         """
         part = self.composition.language
-        own: Any = self.adapters[LANGUAGE_ID] if part is not None else None
-        if part is None or own.shape != adapter.shape:
+        present: Any = self.adapters[LANGUAGE_ID] if part is not None else None
+        if part is None or present.shape != adapter.shape:
             raise VariantError(
-                f"language adapter {adapter.shape} for a model with {'none' if part is None else own.shape}",
+                f"language adapter {adapter.shape} for a model with {'none' if part is None else present.shape}",
                 fix="train all language adapters of a study with one method and size",
             )
         self.adapters[LANGUAGE_ID] = adapter.requires_grad_(False).to(self.device).eval()
@@ -206,8 +206,8 @@ class TransferModel(nn.Module):
         active: list[Any] = [self.adapters[p.id] for p in parts if p.id not in self._left_out]
         if self.fusion is None:
             return places_of(active)
-        own = self.composition.language
-        lower = active[: 1 if own is not None and own.id not in self._left_out else 0]
+        lowest = self.composition.language
+        lower = active[: 1 if lowest is not None and lowest.id not in self._left_out else 0]
         upper = active[len(lower) :]
         return below(places_of(lower), self.fusion.places(upper) if upper else None)
 

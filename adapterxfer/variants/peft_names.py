@@ -1,7 +1,7 @@
-"""Names and tensors of `peft` for own modules, in both directions; the library itself is not needed.
+"""Names and tensors of `peft` for the modules of this project, in both directions.
 
-`peft` wraps a bare encoder, so a map ``encoder.layer.0.attention.self.query`` appears there as
-``base_model.model.encoder.layer.0.attention.self.query``. An adapter trained there around a model with a head has one
+The library itself is not needed. It wraps a bare encoder, so a map ``encoder.layer.0.attention.self.query`` appears
+there as ``base_model.model.encoder.layer.0.attention.self.query``. An adapter trained there around a model with a head has one
 more prefix, and perhaps a head, which is left where it is.
 """
 
@@ -36,20 +36,20 @@ def adapter_to_peft(adapter: Adapter, architecture: Architecture) -> dict[str, T
     for index, layer in enumerate(adapter):
         module: Any = layer
         for role, path in maps.items():
-            for own, theirs in files.tensors.items():
-                tensor = getattr(module, own)[role].detach()
+            for ours, theirs in files.tensors.items():
+                tensor = getattr(module, ours)[role].detach()
                 place = f"{PREFIX}{architecture.layers}.{index}.{path}.{theirs}"
                 state[place] = _scale_to_peft(tensor, role) if files.factors else tensor
     if files.projections:
         projections: Any = adapter[0].projections
-        state |= {theirs: getattr(projections, own) for theirs, own in files.projections.items()}
+        state |= {theirs: getattr(projections, ours) for theirs, ours in files.projections.items()}
     return state
 
 
 def adapter_from_peft(
     state: Mapping[str, Tensor], shape: AdapterShape, architecture: Architecture, *, factor: float = 1.0
 ) -> dict[str, Tensor]:
-    """State for an own `Adapter`; heads of other tasks in the file are left out.
+    """State for an `Adapter` of this project; heads of other tasks in the file are left out.
 
     Args:
         factor: of the second matrix of an update; other scales than ours are moved into it; only rounding changes.
@@ -59,12 +59,12 @@ def adapter_from_peft(
     """
     maps = {path: role for role, path in changed_maps(shape.method, architecture).items()}
     files = _files_of(shape.method)
-    own_names = {theirs: own for own, theirs in files.tensors.items()}
+    ours_of = {theirs: ours for ours, theirs in files.tensors.items()}
     places = re.compile(
         rf"(?:.*\.)?{re.escape(architecture.layers)}\.(\d+)\.(.+?)\."
-        rf"({'|'.join(map(re.escape, own_names))}|[^.]*(?:lora|vera|ia3)[^.]*(?:\.weight)?)"
+        rf"({'|'.join(map(re.escape, ours_of))}|[^.]*(?:lora|vera|ia3)[^.]*(?:\.weight)?)"
     )
-    found: dict[str, Tensor] = {}
+    tensors: dict[str, Tensor] = {}
     unknown = []
     for name, tensor in state.items():
         if name in files.projections:
@@ -73,21 +73,21 @@ def adapter_from_peft(
         if match is None:
             if not _is_head(name, architecture):
                 unknown.append(name)
-        elif match[2] not in maps or match[3] not in own_names:
+        elif match[2] not in maps or match[3] not in ours_of:
             unknown.append(name)
         else:
-            own = own_names[match[3]]
+            ours = ours_of[match[3]]
             if files.factors:
                 tensor = _scale_from_peft(tensor, maps[match[2]], name)
-            key = f"{int(match[1])}.{own}.{maps[match[2]]}"
-            if key in found:
+            key = f"{int(match[1])}.{ours}.{maps[match[2]]}"
+            if key in tensors:
                 unknown.append(f"{name} (a second one)")
-            found[key] = tensor * factor if own == "second" else tensor
-    layers = {name.partition(".")[0] for name in found}
-    expected = {f"{i}.{own}.{role}" for i in range(len(layers)) for own in own_names.values() for role in maps.values()}
+            tensors[key] = tensor * factor if ours == "second" else tensor
+    layers = {name.partition(".")[0] for name in tensors}
+    expected = {f"{i}.{ours}.{role}" for i in range(len(layers)) for ours in ours_of.values() for role in maps.values()}
     problems = [f"unknown {name}" for name in sorted(unknown)][:2]
-    problems += [f"missing {name}" for name in sorted(expected - found.keys())]
-    if not found or problems or (layers != {str(index) for index in range(len(layers))}):
+    problems += [f"missing {name}" for name in sorted(expected - tensors.keys())]
+    if not tensors or problems or (layers != {str(index) for index in range(len(layers))}):
         shown = "; ".join(problems[:4]) or "no layers, or layers are left out"
         raise VariantError(
             f"peft state: not an adapter of method '{shape.method}' on {', '.join(maps)} of every layer: {shown}",
@@ -95,7 +95,7 @@ def adapter_from_peft(
         )
     if files.projections:
         _check_projections(state, shape, tuple(files.projections))
-    return found
+    return tensors
 
 
 def projections_of(method: str) -> tuple[str, ...]:

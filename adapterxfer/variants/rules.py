@@ -48,7 +48,7 @@ def _unchanged(_: MethodSpec) -> Rule | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assertion:
     """One row of the table.
 

@@ -52,24 +52,26 @@ class Shape:
         return self.config["num_hidden_layers"]
 
 
-def _of_catalogue(entry: Backbone) -> Shape:
-    assert entry.hidden is not None and entry.layers is not None and entry.vocabulary is not None, entry.name  # noqa: PT018
+def _of_catalogue(backbone: Backbone) -> Shape:
+    assert backbone.hidden is not None, backbone.name
+    assert backbone.layers is not None, backbone.name
+    assert backbone.vocabulary is not None, backbone.name
     return Shape(
-        entry.name,
-        entry.model_type,
+        backbone.name,
+        backbone.model_type,
         {
-            "hidden_size": entry.hidden,
-            "num_hidden_layers": entry.layers,
-            "num_attention_heads": entry.hidden // HEAD_WIDTH,
-            "intermediate_size": 4 * entry.hidden,
-            "vocab_size": entry.vocabulary,
+            "hidden_size": backbone.hidden,
+            "num_hidden_layers": backbone.layers,
+            "num_attention_heads": backbone.hidden // HEAD_WIDTH,
+            "intermediate_size": 4 * backbone.hidden,
+            "vocab_size": backbone.vocabulary,
             "max_position_embeddings": 514,
             "type_vocab_size": 1,
         },
     )
 
 
-SHAPES = tuple(_of_catalogue(entry) for entry in backbones().values() if entry.series == "xlm-r")
+SHAPES = tuple(_of_catalogue(backbone) for backbone in backbones().values() if backbone.series == "xlm-r")
 """Widths and depths of Conneau et al. 2020 and Goyal et al. 2021; counts below follow from them."""
 
 
@@ -121,11 +123,11 @@ def backbone_count(shape: Shape) -> ParameterCount:
 
 def adapter_count(shape: Shape, adapter: Mapping[str, Any]) -> int:
     """Parameters of one adapter at this shape."""
-    own = AdapterShape.of(adapter, shape.hidden)
+    one_shape = AdapterShape.of(adapter, shape.hidden)
 
     def build(layers: int) -> nn.Module:
-        linears = [_maps(shape) for _ in range(layers)] if METHODS[own.method].maps else None
-        return Adapter(layers, shape.hidden, own, generator=torch.Generator(), linears=linears)
+        linears = [_maps(shape) for _ in range(layers)] if METHODS[one_shape.method].maps else None
+        return Adapter(layers, shape.hidden, one_shape, generator=torch.Generator(), linears=linears)
 
     return _by_layers(build, shape.layers)
 

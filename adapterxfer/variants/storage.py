@@ -92,8 +92,8 @@ def read_description(folder: Path) -> StoredModel:
         raise VariantError(f"{path}: not valid JSON ({error})", fix="train the model again") from None
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA_VERSION:
-        what, fix = wrong_schema(path, schema, SCHEMA_VERSION)
-        raise VariantError(what, fix=fix)
+        problem, fix = wrong_schema(path, schema, SCHEMA_VERSION)
+        raise VariantError(problem, fix=fix)
     return StoredModel(folder, Composition.from_json(content["composition"]), content["backbone"], content)
 
 
@@ -200,8 +200,8 @@ def load_adapter(stored: StoredModel, part_id: str, backbone: LoadedBackbone) ->
         if part.id == part_id:
             adapter = empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size, part.first_layer))
             prefix = f"adapters.{part_id}."
-            found = {n.removeprefix(prefix): t for n, t in read_weights(stored.folder).items() if n.startswith(prefix)}
-            fill(untied_state(adapter), found, str(stored.folder / WEIGHTS))
+            state = {n.removeprefix(prefix): t for n, t in read_weights(stored.folder).items() if n.startswith(prefix)}
+            fill(untied_state(adapter), state, str(stored.folder / WEIGHTS))
             return adapter
     raise VariantError(
         f"{stored.folder}: the model ('{stored.composition.variant}') has no adapter '{part_id}'",
@@ -221,14 +221,14 @@ def load_backbone_weights(stored: StoredModel, backbone: LoadedBackbone) -> Load
             f"{stored.folder}: the model ('{stored.composition.variant}') holds no backbone weights",
             fix="use a model trained with mode: full",
         )
-    own = with_own_weights(backbone)
-    found = {
+    copied = with_own_weights(backbone)
+    state = {
         name.removeprefix("backbone."): tensor
         for name, tensor in read_weights(stored.folder).items()
         if name.startswith("backbone.")
     }
-    fill(untied_state(own.model), found, str(stored.folder / WEIGHTS))
-    return own
+    fill(untied_state(copied.model), state, str(stored.folder / WEIGHTS))
+    return copied
 
 
 def check_backbone(stored: StoredModel, backbone: LoadedBackbone) -> None:
@@ -241,16 +241,16 @@ def check_backbone(stored: StoredModel, backbone: LoadedBackbone) -> None:
         )
 
 
-def fill(own: Mapping[str, Tensor], found: Mapping[str, Tensor], where: str) -> None:
+def fill(target: Mapping[str, Tensor], source: Mapping[str, Tensor], where: str) -> None:
     """Copy tensors into the tensors of a module; names, shapes and dtypes must be the same on both sides.
 
     Raises:
         VariantError: they are not; nothing was copied.
     """
-    problems = [f"missing {name}" for name in sorted(own.keys() - found.keys())]
-    problems += [f"unknown {name}" for name in sorted(found.keys() - own.keys())]
-    for name in sorted(own.keys() & found.keys()):
-        expected, given = own[name], found[name]
+    problems = [f"missing {name}" for name in sorted(target.keys() - source.keys())]
+    problems += [f"unknown {name}" for name in sorted(source.keys() - target.keys())]
+    for name in sorted(target.keys() & source.keys()):
+        expected, given = target[name], source[name]
         if expected.shape != given.shape or expected.dtype != given.dtype:
             problems.append(
                 f"{name} is {given.dtype} {tuple(given.shape)}, expected {expected.dtype} {tuple(expected.shape)}"
@@ -259,8 +259,8 @@ def fill(own: Mapping[str, Tensor], found: Mapping[str, Tensor], where: str) -> 
         shown = "; ".join(problems[:4]) + (f"; and {len(problems) - 4} more" if len(problems) > 4 else "")
         raise VariantError(f"{where}: weights do not fit the model: {shown}", fix="train the model again")
     with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(found[name])
+        for name, tensor in target.items():
+            tensor.copy_(source[name])
 
 
 def empty_adapter(backbone: LoadedBackbone, shape: AdapterShape) -> Adapter:

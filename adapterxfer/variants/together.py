@@ -82,9 +82,9 @@ def check_alike(models: Sequence[TransferModel]) -> None:
         )
     unfit = sorted({part.method for part in described.adapters if not METHODS[part.method].batched})
     if unfit or described.fused or described.trains_backbone or described.language is not None:
-        what = f"adapter method '{unfit[0]}'" if unfit else f"variant '{described.variant}'"
+        refused = f"adapter method '{unfit[0]}'" if unfit else f"variant '{described.variant}'"
         raise VariantError(
-            f"{what} cannot be trained for several seeds in one pass",
+            f"{refused} cannot be trained for several seeds in one pass",
             fix=f"use {', '.join(names_of(lambda spec: spec.batched))} without language adapters, or leave "
             "seeds_together out",
         )
@@ -150,7 +150,7 @@ class Together:
 
 def _stacked(models: Sequence[TransferModel], name: str, trained: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
     """Weights of one adapter in every layer that has some, each of shape ``(models, *shape)``."""
-    found: dict[int, dict[str, Tensor]] = {}
+    stacked: dict[int, dict[str, Tensor]] = {}
     modules: list[Any] = [model.get_submodule(name) for model in models]
     for index in range(len(modules[0])):
         for key, tensor in modules[0][index].named_parameters():
@@ -158,8 +158,8 @@ def _stacked(models: Sequence[TransferModel], name: str, trained: Mapping[str, T
             if (whole := trained.get(full)) is None:
                 assert not tensor.requires_grad, full
                 whole = torch.stack([module[index].get_parameter(key).detach() for module in modules])
-            found.setdefault(index, {})[key] = whole
-    return found
+            stacked.setdefault(index, {})[key] = whole
+    return stacked
 
 
 def _formulas(method: str) -> Mapping[str, Formula]:

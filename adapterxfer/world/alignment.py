@@ -10,6 +10,7 @@ from torch import Tensor
 
 from adapterxfer.data.examples import RetrievalExample
 from adapterxfer.world.corpus import SPECIAL
+from adapterxfer.world.task_list import task_of
 from adapterxfer.world.tasks import load_task
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def layer_retrieval(model: XLMRobertaForMaskedLM, tokenizer: Tokenizer, layer: i
         layer: 0 is the output of the embeddings (the control), then the layers.
     """
     scores = {}
-    for (_, language), examples in load_task("world-retrieval").splits.items():
+    for (_, language), examples in load_task(task_of("retrieval", "target")).splits.items():
         pairs = cast("list[RetrievalExample]", examples)
         queries = _embed(model, tokenizer, [pair.text for pair in pairs], layer)
         translations = _embed(model, tokenizer, [pair.translation for pair in pairs], layer)

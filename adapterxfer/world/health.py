@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from adapterxfer.data.examples import PairExample, SpanExample, TaskData
 from adapterxfer.world.phrases import informed_guesses
+from adapterxfer.world.task_list import task_of
 from adapterxfer.world.tasks import load_task
 
 _ROUNDS = 200
@@ -27,7 +28,7 @@ def inference_cues(*, train_examples: int = 4000, test_examples: int = 1500) -> 
 
     Words, word pairs and the number of words are the features; the classifier is a softmax regression.
     """
-    data = load_task("world-nli", train_examples=train_examples, dev_examples=test_examples)
+    data = load_task(task_of("nli", "intermediate"), train_examples=train_examples, dev_examples=test_examples)
     train, test = (cast("list[PairExample]", data.splits[split, "en"]) for split in ("train", "dev"))
     gold = [[data.labels.index(e.label) for e in part] for part in (train, test)]
     scores = {}

@@ -8,12 +8,14 @@ from typing import Literal
 from adapterxfer.data.examples import FormatName
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorldTask:
     """What a task is, and how many examples it has by default.
 
     Attributes:
         format: the record type of its examples.
+        kin: kind of annotation, as in the catalogue.
+        maker: ``module:function`` that makes its examples.
         role: ``intermediate`` (English train and dev) or ``target`` (also a parallel test in every language).
         labels: label or tag names in official order; empty where the format has none.
         train_examples: default number of English training examples.
@@ -25,6 +27,8 @@ class WorldTask:
     """
 
     format: FormatName
+    kin: str
+    maker: str
     role: Literal["intermediate", "target"]
     labels: tuple[str, ...]
     train_examples: int
@@ -49,43 +53,138 @@ CCG_TAGS = (
 
 TASKS: dict[str, WorldTask] = {
     "world-nli": WorldTask(
-        "sequence_classification", "intermediate", NLI_LABELS, 6000, 150, 0, "accuracy", 33.3,
-        "Does the premise entail or contradict the hypothesis?",
+        format="sequence_classification",
+        kin="nli",
+        maker="adapterxfer.world.task_makers:inference_items",
+        role="intermediate",
+        labels=NLI_LABELS,
+        train_examples=6000,
+        dev_examples=150,
+        test_examples=0,
+        metric="accuracy",
+        chance=33.3,
+        description="Does the premise entail or contradict the hypothesis?",
     ),
     "world-qa": WorldTask(
-        "span_qa", "intermediate", (), 6000, 150, 0, "qa_f1", None,
-        "Who, what or where: find the noun phrase in a paragraph of three sentences.",
+        format="span_qa",
+        kin="qa",
+        maker="adapterxfer.world.task_makers:question_items",
+        role="intermediate",
+        labels=(),
+        train_examples=6000,
+        dev_examples=150,
+        test_examples=0,
+        metric="qa_f1",
+        chance=None,
+        description="Who, what or where: find the noun phrase in a paragraph of three sentences.",
     ),
     "world-mc": WorldTask(
-        "multiple_choice", "intermediate", (), 4000, 150, 0, "accuracy", 33.3,
-        "Which of three sentences continues the story, or answers the question?",
+        format="multiple_choice",
+        kin="choice",
+        maker="adapterxfer.world.task_makers:choice_items",
+        role="intermediate",
+        labels=(),
+        train_examples=4000,
+        dev_examples=150,
+        test_examples=0,
+        metric="accuracy",
+        chance=33.3,
+        description="Which of three sentences continues the story, or answers the question?",
     ),
     "world-ccg": WorldTask(
-        "tagging", "intermediate", CCG_TAGS, 2000, 150, 0, "token_accuracy", None,
-        "Supertags: the valency of each verb and the role of each noun.",
+        format="tagging",
+        kin="supertag",
+        maker="adapterxfer.world.task_makers:supertag_items",
+        role="intermediate",
+        labels=CCG_TAGS,
+        train_examples=2000,
+        dev_examples=150,
+        test_examples=0,
+        metric="token_accuracy",
+        chance=None,
+        description="Supertags: the valency of each verb and the role of each noun.",
     ),
     "world-xnli": WorldTask(
-        "sequence_classification", "target", NLI_LABELS, 1000, 150, 150, "accuracy", 33.3,
-        "As world-nli, with less data and a parallel test in every language.",
+        format="sequence_classification",
+        kin="nli",
+        maker="adapterxfer.world.task_makers:inference_items",
+        role="target",
+        labels=NLI_LABELS,
+        train_examples=1000,
+        dev_examples=150,
+        test_examples=150,
+        metric="accuracy",
+        chance=33.3,
+        description="As world-nli, with less data and a parallel test in every language.",
     ),
     "world-pos": WorldTask(
-        "tagging", "target", POS_TAGS, 32, 60, 120, "token_accuracy", None,
-        "Part of speech; nouns and names also carry their case.",
+        format="tagging",
+        kin="pos",
+        maker="adapterxfer.world.task_makers:pos_items",
+        role="target",
+        labels=POS_TAGS,
+        train_examples=32,
+        dev_examples=60,
+        test_examples=120,
+        metric="token_accuracy",
+        chance=None,
+        description="Part of speech; nouns and names also carry their case.",
     ),
     "world-ner": WorldTask(
-        "tagging", "target", NER_TAGS, 60, 60, 120, "span_f1", None,
-        "People and places; twenty names are both, and the sentence decides.",
+        format="tagging",
+        kin="ner",
+        maker="adapterxfer.world.task_makers:entity_items",
+        role="target",
+        labels=NER_TAGS,
+        train_examples=60,
+        dev_examples=60,
+        test_examples=120,
+        metric="span_f1",
+        chance=None,
+        description="People and places; twenty names are both, and the sentence decides.",
     ),
     "world-xqa": WorldTask(
-        "span_qa", "target", (), 1000, 150, 150, "qa_f1", None,
-        "As world-qa, with less data and a parallel test in every language.",
+        format="span_qa",
+        kin="qa",
+        maker="adapterxfer.world.task_makers:question_items",
+        role="target",
+        labels=(),
+        train_examples=1000,
+        dev_examples=150,
+        test_examples=150,
+        metric="qa_f1",
+        chance=None,
+        description="As world-qa, with less data and a parallel test in every language.",
     ),
     "world-xmc": WorldTask(
-        "multiple_choice", "target", (), 1000, 150, 150, "accuracy", 33.3,
-        "Which of three sentences continues the story?",
+        format="multiple_choice",
+        kin="choice",
+        maker="adapterxfer.world.task_makers:continuation_items",
+        role="target",
+        labels=(),
+        train_examples=1000,
+        dev_examples=150,
+        test_examples=150,
+        metric="accuracy",
+        chance=33.3,
+        description="Which of three sentences continues the story?",
     ),
     "world-retrieval": WorldTask(
-        "retrieval", "target", (), 0, 0, 200, "retrieval_accuracy", 0.5,
-        "Find the English translation among 200 sentences.",
+        format="retrieval",
+        kin="retrieval",
+        maker="adapterxfer.world.task_makers:translation_items",
+        role="target",
+        labels=(),
+        train_examples=0,
+        dev_examples=0,
+        test_examples=200,
+        metric="retrieval_accuracy",
+        chance=0.5,
+        description="Find the English translation among 200 sentences.",
     ),
-}  # fmt: skip
+}
+
+
+def task_of(kin: str, role: str) -> str:
+    """The world's task of a kind of annotation in one role."""
+    return next(name for name, task in TASKS.items() if (task.kin, task.role) == (kin, role))

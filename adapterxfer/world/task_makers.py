@@ -249,17 +249,3 @@ def _translation_item(name: str, made: Utterance) -> Item:
         return RetrievalExample(name, name, language, text(said(made, language)), english)
 
     return Item(english, example)
-
-
-MAKERS: dict[str, Callable[[Draws, str], Iterator[Item]]] = {
-    "world-nli": inference_items,
-    "world-qa": question_items,
-    "world-mc": choice_items,
-    "world-ccg": supertag_items,
-    "world-xnli": inference_items,
-    "world-pos": pos_items,
-    "world-ner": entity_items,
-    "world-xqa": question_items,
-    "world-xmc": continuation_items,
-    "world-retrieval": translation_items,
-}

@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from adapterxfer.data.examples import Example, TaskData
+from adapterxfer.data.readers import load_function
 from adapterxfer.errors import DataError
 from adapterxfer.world.draws import Draws, generator
 from adapterxfer.world.languages import LANGUAGES, ZERO_SHOT
 from adapterxfer.world.task_list import TASKS, WorldTask
-from adapterxfer.world.task_makers import MAKERS, Item
+from adapterxfer.world.task_makers import Item
 
 __all__ = ["TASKS", "load_task"]
 
@@ -108,7 +109,7 @@ def _default_languages(task: WorldTask) -> tuple[str, ...]:
 def _items(name: str, split: str, seed: int, seen: set[str], labels: Sequence[str] | None = None) -> Iterator[Item]:
     """Items of one split, without those already seen in another split or in this one, or with other labels."""
     rng = Draws(generator("task", name, split, seed))
-    make: Callable[[Draws, str], Iterator[Item]] = MAKERS[name]
+    make: Callable[[Draws, str], Iterator[Item]] = load_function(TASKS[name].maker)
     for item in make(rng, f"{name}-{split}"):
         if labels is not None and getattr(item.said("en"), "label", None) not in labels:
             continue

@@ -10,11 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import FLORES
-from adapterxfer.data.bitext import ISO3
-from adapterxfer.data.compositions import COMPOSITIONS
-from adapterxfer.data.conllu import UPOS
-from adapterxfer.data.data_sets import TYDIQA
+from adapterxfer.catalog import FLORES, data_sets, parts_of_task
+from adapterxfer.catalog.labels import UPOS
 
 ROWS = 24
 NLI = ("entailment", "neutral", "contradiction")
@@ -103,13 +100,6 @@ def dataset_files(dataset: str, split: str, languages: tuple[str, ...]) -> Files
             return {f"multinli_1.0_{name}.jsonl": _jsonl(_pairs("sentence1", "sentence2", "gold_label", (*NLI, "-")))}
         case "snli":
             return {f"snli_1.0_{split}.jsonl": _jsonl(_pairs("sentence1", "sentence2", "gold_label", NLI))}
-        case "fever":
-            labels = ("SUPPORTS", "NOT ENOUGH INFO", "REFUTES")
-            return {
-                f"{split}_fitems.jsonl": _jsonl(
-                    [{"fid": i} | row for i, row in enumerate(_pairs("context", "query", "label", labels))]
-                )
-            }
         case "qqp":
             rows: list[list[object]] = [[i, i, i, f'a "{i // 3}', f"b {i}", i % 2] for i in range(ROWS)]
             return {f"QQP/{split}.tsv": _tsv("id qid1 qid2 question1 question2 is_duplicate", rows)}
@@ -189,7 +179,7 @@ def dataset_files(dataset: str, split: str, languages: tuple[str, ...]) -> Files
             return {f"x-final/{code}/{name}.tsv": _tsv("id sentence1 sentence2 label", rows) for code in codes}
         case "xcopa":
             return {f"data/{code}/test.{code}.jsonl": _jsonl(two) for code in (*languages, "et")}
-        case "udpos":
+        case "udpos" | "udpos-english":
             if split == "test":
                 return {f"ud/{code}_x-ud-test.conllu": _conllu(code) for code in languages}
             return {f"ud/en_ewt-ud-{split}.conllu": _conllu("en")}
@@ -205,10 +195,12 @@ def dataset_files(dataset: str, split: str, languages: tuple[str, ...]) -> Files
             name = {"train": "train", "test": "dev"}[split]
             if split == "train":
                 return {f"tydiqa-goldp-v1.1-{name}.json": _squad("en", "english-")}
-            return {f"tydiqa.goldp.{code}.{name}.json": _squad(code, f"{TYDIQA[code]}-") for code in codes}
+            prefixes = data_sets()["tydiqa"].codes
+            return {f"tydiqa.goldp.{code}.{name}.json": _squad(code, f"{prefixes[code]}-") for code in codes}
         case "tatoeba":
-            return {f"tatoeba.{ISO3[c]}-eng.{side}": "".join(f"{side} {(7 * i) % ROWS}\n" for i in range(ROWS))
-                    for c in languages for side in (ISO3[c], "eng")}  # fmt: skip
+            iso3 = data_sets()["tatoeba"].codes
+            return {f"tatoeba.{iso3[c]}-eng.{side}": "".join(f"{side} {(7 * i) % ROWS}\n" for i in range(ROWS))
+                    for c in languages for side in (iso3[c], "eng")}  # fmt: skip
         case "bucc2018":
             name = {"test": "training", "sample": "sample"}[split]
             found: Files = {}
@@ -287,13 +279,13 @@ def _mewslix(split: str, languages: tuple[str, ...]) -> Files:
 
 def write_task(root: Path, task: str, languages: tuple[str, ...]) -> None:
     """All files of a task; development sets that are cut from the training data are left out."""
-    composition = COMPOSITIONS[task]
-    wanted = [(dataset, split) for dataset, split, _ in (*composition.train, *composition.dev)]
+    parts = parts_of_task(task)
+    wanted = [(data, split) for data, split, _ in (*parts.train, *parts.dev)]
     wanted += [
-        (composition.test, split) for split in ("test", *composition.pools) if composition.test and "pool" not in split
+        (parts.test, split) for split in ("test", *parts.pools) if parts.test is not None and "pool" not in split
     ]
-    for dataset, split in wanted:
-        for name, content in dataset_files(dataset, split, languages).items():
+    for data, split in wanted:
+        for name, content in dataset_files(data.name, split, languages).items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8", newline="\n")

@@ -10,9 +10,8 @@ from adapterxfer.catalog import (
     FLORES,
     LOW_RESOURCE,
     PRETRAINING,
-    REFUSED,
-    SOURCES,
     backbones,
+    data_sets,
     extension_languages,
     is_pretrained,
     known_languages,
@@ -21,62 +20,54 @@ from adapterxfer.catalog import (
     low_resource,
     overlaps,
     pretraining_gib,
+    task_specs,
     tasks,
 )
-from adapterxfer.catalog.source_records import CONVERTED
-from adapterxfer.data.bitext import ISO3
-from adapterxfer.data.compositions import COMPOSITIONS
-from adapterxfer.data.data_sets import DATASETS
+from adapterxfer.catalog.data_sets import CONVERTED
 from adapterxfer.data.layouts import FIELDS
+from adapterxfer.data.readers import load_function, reader_of
 from adapterxfer.formats.registry import FORMATS, get_format
 from adapterxfer.metrics import METRICS
 from adapterxfer.metrics.benchmarks import BENCHMARKS
 
-REAL = [name for name, task in tasks().items() if task.source in ("hub", "local")]
 
-
-@pytest.mark.parametrize("name", REAL)
-def test_every_real_task_has_a_source(name):
-    task, source = tasks()[name], SOURCES[name]
-    assert source.citation
-    assert source.clusters
-    assert source.metric
-    assert task.licence
-    if "non-commercial" in source.restricted and name != "masakhaner2" and name != "masakhapos":
-        assert "nc" in task.licence or "non-commercial" in task.licence
+@pytest.mark.parametrize("name", task_specs())
+def test_every_real_task_fits_the_rest_of_the_package(name):
+    """What an entry cannot check by itself: languages, formats, metrics, licences, readers."""
+    task, spec = tasks()[name], task_specs()[name]
     assert set(task.languages) <= set(known_languages())
-    if source.repository:
-        assert bool(source.splits) != bool(source.lines)
-        assert bool(source.config) + bool(source.folder) + bool(source.lines) == 1
-        # A converted branch without a folder joins all languages.
-        assert (source.revision == "refs/convert/parquet") <= bool(source.folder)
-    if name in COMPOSITIONS:
-        composition = COMPOSITIONS[name]
-        assert composition.format == task.format
-        assert task.available
-        assert FIELDS[composition.format]
-        for dataset, split, _ in (*composition.train, *composition.dev):
-            assert split in DATASETS[dataset].files
-        if composition.test:
-            assert DATASETS[composition.test].files["test"]
-        if composition.labels and name not in ("masakhaner2",):
-            assert composition.labels == source.labels
+    assert FIELDS[task.format]
     assert task.metric in METRICS
     assert task.format in FORMATS
+    assert task.protocol
+    for parts in (spec.parts, *spec.read_as.values()):
+        for data in parts.data_sets():
+            assert all(callable(reader_of(data, split)) for split in data.files)
+    main = spec.parts.main
+    if main is not None and "non-commercial" in main.restricted and name not in ("masakhaner2", "masakhapos", "udpos"):
+        assert "nc" in task.licence or "non-commercial" in task.licence
+    assert all(protocol.metric in METRICS and protocol.note for protocol in spec.protocols.values())
+
+
+def test_readers_of_rows_and_lines_exist():
+    for data in data_sets().values():
+        if data.hub is not None:
+            for name in (data.hub.rows_reader, data.hub.lines_reader):
+                assert not name or callable(load_function(name))
 
 
 def test_revisions_are_commits_or_said_to_be_unpinned():
-    for name, source in SOURCES.items():
-        for place in source.places():
-            assert place.revision in ("", CONVERTED) or re.fullmatch("[0-9a-f]{40}", place.revision), name
-            assert (place.pinned is None) == (place.revision in ("", CONVERTED))
-            assert place.repository not in REFUSED.get(name, {}), f"{name}: {place.repository}"
-            assert bool(place.splits) or bool(place.lines) or not place.repository
-    pinned = {name for name, source in SOURCES.items() if source.pinned}
+    pinned = set()
+    for name, data in data_sets().items():
+        for source in data.hub.places() if data.hub is not None else ():
+            assert source.revision in ("", CONVERTED) or re.fullmatch("[0-9a-f]{40}", source.revision), name
+            assert (source.pinned is None) == (source.revision in ("", CONVERTED))
+        if data.hub is not None and data.hub.pinned:
+            pinned.add(name)
     assert pinned == {"xquad", "bucc2018", "tatoeba", "mewslix", "sib200"}
 
 
-@pytest.mark.parametrize("name", [name for name in COMPOSITIONS if tasks()[name].role == "target"])
+@pytest.mark.parametrize("name", [name for name, spec in task_specs().items() if spec.role == "target"])
 def test_targets_have_the_languages_of_their_benchmark(name):
     for table in BENCHMARKS.values():
         if name in table:
@@ -84,9 +75,8 @@ def test_targets_have_the_languages_of_their_benchmark(name):
 
 
 def test_codes_reach_the_files():
-    assert set(tasks()["tatoeba"].languages) <= set(ISO3)
-    for name in ("belebele", "sib200"):
-        assert set(tasks()[name].languages) <= set(FLORES)
+    for name in ("tatoeba", "belebele", "sib200", "tydiqa"):
+        assert set(tasks()[name].languages) <= set(data_sets()[name].codes)
     assert len(set(FLORES.values())) == len(FLORES)
 
 

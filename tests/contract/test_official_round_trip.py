@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from official_files import ROWS, write_task
 
-from adapterxfer.catalog import PROTOCOLS, SOURCES, metric_of, tasks
-from adapterxfer.data.compositions import COMPOSITIONS
+from adapterxfer.catalog import metric_of, protocols_of, task_specs, tasks
 from adapterxfer.data.examples import EXAMPLE_TYPES, Example, SearchExample
 from adapterxfer.data.files import list_files
 from adapterxfer.data.gold import gold_text
@@ -25,6 +24,9 @@ from adapterxfer.predict.official import write_submission
 from adapterxfer.predict.table import read_predictions, write_predictions
 
 SUBMITTED = {name: task for table in BENCHMARKS.values() for name, task in table.items()}
+WRITTEN = [name for name, task in tasks().items() if task.source in ("hub", "local")]
+"""Tasks that `official_files` writes."""
+
 OPTIONS = {"train_examples": None, "dev_examples": 5, "test_examples": None, "seed": 0}
 
 
@@ -43,30 +45,29 @@ def load(name: str, root: Path):
     return read_original(name, root, list_files(root), languages, **OPTIONS)
 
 
-@pytest.mark.parametrize("name", COMPOSITIONS)
+@pytest.mark.parametrize("name", WRITTEN)
 def test_examples_keep_the_contract(tmp_path, name):
     data = load(name, tmp_path)
     check_task(data)  # labels, offsets, unique ids, languages
     task, languages = tasks()[name], languages_of(name)
     assert (data.task, data.format) == (name, task.format)
-    if SOURCES[name].labels and name not in ("masakhaner2", "anli+"):
-        assert data.labels == SOURCES[name].labels
+    spec = task_specs()[name]
+    if spec.parts.labels:
+        assert data.labels == spec.parts.labels
     if task.trained:
         assert len(data.splits[("train", "en")]) >= 12
         assert data.splits[("dev", "en")]
         train = {(type(e), e.example_id) for e in data.splits[("train", "en")]}
-        if not COMPOSITIONS[name].dev:
+        if not spec.parts.dev:
             assert not train & {(type(e), e.example_id) for e in data.splits[("dev", "en")]}
     assert data.languages("test") == languages
     for language in languages:
         assert len(data.splits[("test", language)]) == ROWS
-    kind = SearchExample if COMPOSITIONS[name].pools else EXAMPLE_TYPES[task.format]
+    kind = SearchExample if spec.parts.pools else EXAMPLE_TYPES[task.format]
     assert {type(e) for code in languages for e in data.splits[("test", code)]} <= {kind}
-    if len(languages) == 2 and "all languages" in SOURCES[name].clusters:
+    if len(languages) == 2 and spec.parts.test.clusters.parallel:
         first, second = ([(e.example_id, e.cluster_id) for e in data.splits[("test", code)]] for code in languages)
         assert first == second
-    source = SOURCES[name]
-    assert source.citation
     assert task.licence
 
 
@@ -82,9 +83,9 @@ def guesses(examples: list[Example], metric: str, rng: np.random.Generator) -> l
     return [gold if rng.random() < 0.6 else golds[int(rng.integers(len(golds)))] for gold in golds]
 
 
-@pytest.mark.parametrize("name", [name for name in SUBMITTED if name in COMPOSITIONS])
+@pytest.mark.parametrize("name", [name for name in SUBMITTED if name in WRITTEN])
 def test_what_is_submitted_scores_as_in_the_study(tmp_path, name):
-    chosen = PROTOCOLS.get(name, {}).get("xtreme")
+    chosen = protocols_of(name).get("xtreme")
     protocol = chosen.text if chosen else tasks()[name].protocol
     metric = METRICS[str(metric_of(name, protocol, tasks()[name].metric))]
     data = load(name, tmp_path / "data")
@@ -117,7 +118,7 @@ def test_udpos_by_xtremes_protocol_round_trips(tmp_path):
         for path, content in dataset_files("udpos", split, ("en", "de")).items():
             (tmp_path / "data" / path).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / "data" / path).write_text(content)
-    protocol = PROTOCOLS["udpos"]["xtreme"]
+    protocol = protocols_of("udpos")["xtreme"]
     root = tmp_path / "data"
     data = read_original("udpos", root, list_files(root), ("en", "de"), protocol=protocol.text, **OPTIONS)
     check_task(data)

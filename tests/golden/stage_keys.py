@@ -25,6 +25,12 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 UPPER = ("seq_bn", "double_seq_bn", "par_bn")
 """Methods that may leave the lower half of the layers out."""
 
+PINNED_FIRST = (
+    "anli+", "anli", "mnli", "snli", "qqp", "squad-v1", "squad-retrieval", "squad-v2", "hellaswag", "ccg", "cosmosqa",
+    "commonsenseqa", "siqa", "scitail", "boolq", "race", "winogrande", "squad-gold-sentence",
+)  # fmt: skip
+"""Intermediate tasks in the order of the pinned recipes, which names the stages that train on all of them."""
+
 MERGES = {
     "average": "{kind: average}",
     "arithmetic": "{kind: arithmetic, intermediate: 0.4, target: 0.8}",
@@ -77,7 +83,10 @@ def part_recipes() -> dict[str, str]:
     upper = ", ".join(f"{{method: {name}, bottleneck_size: 8, layers: upper-half}}" for name in UPPER)
     real = [name for name in task_names("target") if not tasks()[name].synthetic]
     world = [name for name in task_names("target") if tasks()[name].synthetic]
-    first = [name for name in task_names("intermediate") if not tasks()[name].synthetic]
+    first = [
+        *PINNED_FIRST,
+        *(n for n in task_names("intermediate") if not tasks()[n].synthetic and n not in PINNED_FIRST),
+    ]
     first_world = [name for name in task_names("intermediate") if tasks()[name].synthetic]
     one = "adapters: [{method: seq_bn, reduction_factor: 16}]\n"
     xlm_r, nano = "backbones: [xlm-r-base]\n", "backbones: [world-nano]\n"

@@ -188,6 +188,7 @@ hub.repositories.update(
     }
 )
 with hub:
+    from adapterxfer.catalog import data_sets
     from adapterxfer.data.hub import read_repository
     from adapterxfer.errors import DataError
 
@@ -195,7 +196,7 @@ with hub:
     asked = (("xnli", "sw", "sequence_classification"), ("xquad", "th", "span_qa"), ("masakhaner2", "yor", "tagging"))
     for dataset, language, form in asked:
         notes = Counter()
-        examples = read_repository(dataset, "test", language, form, notes)
+        examples = read_repository(data_sets()[dataset], "test", language, form, notes)
         first = examples[0]
         kept = {k: v for k, v in notes.items() if v}
         texts = [getattr(first, name) for name in ("text", "words", "answers") if hasattr(first, name)]
@@ -203,14 +204,13 @@ with hub:
         row = {"n": len(examples), "notes": kept, "language": first.language, "text": texts[0], "gold": golds[0]}
         found[dataset] = row
     for name, dataset in (("script", "masakhaner2"), ("absent", "xcopa")):
-        from adapterxfer.catalog import SOURCES
         from adapterxfer.data import hub as room
 
-        source = SOURCES[dataset]
+        source = data_sets()[dataset].hub
         if name == "script":
             source = dataclasses.replace(source, revision="", folder="", config="yor")
         try:
-            room._load(source, "test", "th")
+            room._load(source, "test", "th", "th")
             found[name] = "loaded"
         except DataError as error:
             found[name] = str(error)
@@ -222,7 +222,7 @@ with hub:
         ("xquad", "th", "span_qa"),
     ):
         notes = Counter()
-        examples = read_repository(dataset, "test", language, form, notes)
+        examples = read_repository(data_sets()[dataset], "test", language, form, notes)
         found[f"{dataset}.{language}"] = {
             "notes": {k: v for k, v in notes.items() if v},
             "first": dataclasses.asdict(examples[0]),
@@ -231,15 +231,17 @@ with hub:
     # A commit of the recipe is what is read, and no alternate in its place.
     commit = hub.commit_of("facebook/xnli", "refs/older")
     asked = read_repository(
-        "xnli", "test", "sw", "sequence_classification", Counter(), revisions={"facebook/xnli": commit}
+        data_sets()["xnli"], "test", "sw", "sequence_classification", Counter(), revisions={"facebook/xnli": commit}
     )
     found["xnli.pinned"] = [asked[0].text, len(asked)]
     try:
-        read_repository("xnli", "test", "zh", "sequence_classification", Counter(), revisions={"facebook/xnli": commit})
+        read_repository(
+            data_sets()["xnli"], "test", "zh", "sequence_classification", Counter(), revisions={"facebook/xnli": commit}
+        )
     except DataError as error:
         found["xnli.pinned-refused"] = str(error)
     try:
-        read_repository("xquad", "test", "el", "span_qa", Counter())
+        read_repository(data_sets()["xquad"], "test", "el", "span_qa", Counter())
     except DataError as error:
         found["nowhere"] = str(error)
     from adapterxfer.data.hub import read_hub

@@ -229,6 +229,8 @@ def test_show_a_stage_and_a_recipe(
     assert main(["show", recipe, "--json"]) == 0
     resolved = json.loads(capsys.readouterr().out)["recipe"]
     assert resolved["pretrain"]["mask"] == 0.2
+    assert {"clip", "dtype", "selection"} <= resolved["train"]["default"].keys()
+    assert resolved["tasks"]["world-xnli"]["test_examples"] > 0
     assert main(["show", "0000"]) == 2
     assert "no stage '0000'" in capsys.readouterr().err
     assert main(["explain", "x y"]) == 2

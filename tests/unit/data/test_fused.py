@@ -9,10 +9,11 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from adapterxfer.data.conllu import UPOS
+from adapterxfer.catalog import parts_of_task
+from adapterxfer.catalog.labels import UPOS
 from adapterxfer.data.fused import head_of_span, read_fused
 from adapterxfer.data.original import read_original
-from adapterxfer.data.sources import describe_source, file_task, locate
+from adapterxfer.data.sources import describe_source, locate
 from adapterxfer.errors import DataError
 
 
@@ -147,7 +148,7 @@ def test_the_protocol_decides_words_and_training_treebanks(tmp_path):
     treebank(tmp_path / "z" / "de_a-ud-test.conllu", IM_HAUS)
     treebank(tmp_path / "a" / "de_b-ud-test.conllu", [row("1", "b", "X", "0")])
     treebank(tmp_path / "a" / "grc_b-ud-test.conllu", [row("1", "b", "X", "0")])
-    name = file_task("udpos", "udpos/seqeval-0.0.12/fused-words/first-piece")
+    name = parts_of_task("udpos", "udpos/seqeval-0.0.12/fused-words/first-piece").name
     source = describe_source(name, tmp_path, ["de"])
     options = {"train_examples": None, "dev_examples": None, "test_examples": None, "seed": 0}
     fused = read_original("udpos", tmp_path, source["files"], ["de"], protocol="udpos/fused-words", **options)

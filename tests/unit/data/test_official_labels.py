@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
+from adapterxfer.catalog import parts_of_task
 from adapterxfer.data import choices, classification
-from adapterxfer.data.compositions import COMPOSITIONS
 from adapterxfer.errors import DataError
 
 from tiny_files import jsonl, put, read_parts  # isort: skip
@@ -22,7 +22,7 @@ def test_nli_labels_are_mapped_by_name_and_rows_without_gold_left_out(tmp_path):
     assert [e.label for e in found] == ["contradiction", "neutral"]
     assert notes["examples without a gold label left out"] == 1
     assert len({e.cluster_id for e in found}) == 1  # the same premise
-    assert COMPOSITIONS["snli"].labels == ("entailment", "neutral", "contradiction")
+    assert parts_of_task("snli").labels == ("entailment", "neutral", "contradiction")
 
 
 def test_xnli_translated_training_spells_contradictory(tmp_path):
@@ -38,12 +38,6 @@ def test_anli_letters_and_rounds(tmp_path):
     data = read_parts(tmp_path, "anli", "train")
     assert [e.label for e in data] == ["neutral", "contradiction"] * 3
     assert len({e.example_id for e in data}) == 6  # the same uid in three rounds
-
-
-def test_fever_evidence_is_the_premise(tmp_path):
-    row = {"fid": 7, "context": "evidence", "query": "claim", "label": "REFUTES"}
-    (example,) = classification.read_fever([put(tmp_path, "train_fitems.jsonl", jsonl(row))], "en", Counter())
-    assert (example.text, example.text_pair, example.label) == ("evidence", "claim", "contradiction")
 
 
 def test_labels_that_were_all_removed_are_refused(tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from adapterxfer.data import questions, tagged
 from adapterxfer.data.files import list_files
-from adapterxfer.data.official import UNKNOWN_TAG, read_official
+from adapterxfer.data.original import UNKNOWN_TAG, read_original
 from adapterxfer.errors import DataError
 
 from tiny_files import put, read, squad  # isort: skip
@@ -64,7 +64,7 @@ def test_tydiqa_languages_are_told_by_their_ids(tmp_path):
         squad([(i, f"{c} {n}", q, a) for n, (i, c, q, a) in enumerate(entries * 1)]),
     )
     put(tmp_path, "tydiqa-goldp-v1.1-dev.json", squad(entries))
-    data = read_official("tydiqa", tmp_path, list_files(tmp_path), ("ar", "en"), train_examples=None, dev_examples=1,
+    data = read_original("tydiqa", tmp_path, list_files(tmp_path), ("ar", "en"), train_examples=None, dev_examples=1,
                          test_examples=None, seed=0)  # fmt: skip
     assert {split: len(found) for split, found in data.splits.items()} == {
         ("train", "en"): 1, ("dev", "en"): 1, ("test", "ar"): 1, ("test", "en"): 2,

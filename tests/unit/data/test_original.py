@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapterxfer.data.conllu import UPOS, read_conllu
+from adapterxfer.catalog.labels import UPOS
+from adapterxfer.data.conllu import read_conllu
 from adapterxfer.data.files import HashCache, list_files, open_text, plain_name
 from adapterxfer.data.held_out import carve, keep
 from adapterxfer.data.original import read_original

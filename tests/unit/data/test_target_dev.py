@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from tiny_files import jsonl, put, squad
 
-from adapterxfer.catalog import SOURCES, TARGET_DEV, tasks
-from adapterxfer.data.data_sets import DATASETS
+from adapterxfer.catalog import task_specs, with_target_dev
 from adapterxfer.data.examples import Example
 from adapterxfer.data.files import list_files
 from adapterxfer.data.storage import check_task
 from adapterxfer.data.target_dev import describe_target_dev, find_dev, read_hub_dev, read_target_dev
 from adapterxfer.errors import DataError
 
+TESTED = {name: spec.target_dev for name, spec in task_specs().items() if spec.target_dev is not None}
 ROOT = os.environ.get("ADAPTERXFER_REALDATA", "")
 
 
@@ -40,24 +40,21 @@ def first(data: Any, language: str) -> Example:
 
 
 def test_every_real_target_says_whether_it_has_some() -> None:
-    real = {name for name, task in tasks().items() if task.role == "target" and not task.synthetic}
-    assert set(TARGET_DEV) == real
-    for name, entry in TARGET_DEV.items():
-        assert bool(entry.dataset) != bool(entry.why_not), name
-        assert all(TARGET_DEV[other].dataset for other in entry.nearest), name
-        assert set(entry.without) <= set(tasks()[name].languages), name
-        if entry.dataset:
-            assert "dev" in DATASETS[entry.dataset].files, name
-            assert entry.files_only or "dev" in SOURCES[entry.dataset].splits, name
-            assert tasks()[name].trained, name
+    for name, spec in task_specs().items():
+        assert (spec.target_dev is None) == (spec.role == "intermediate"), name
+    for name in TESTED:
+        assert TESTED[name].why_not or task_specs()[name].trained, name
+    assert with_target_dev("xquad") == with_target_dev("tydiqa-gold-sentence") == ("mlqa",)
+    assert with_target_dev("belebele") == ("xcopa",)
+    assert with_target_dev("lareqa") == ()
 
 
-@pytest.mark.parametrize("task", sorted(name for name, entry in TARGET_DEV.items() if not entry.dataset))
+@pytest.mark.parametrize("task", sorted(name for name, entry in TESTED.items() if entry.why_not))
 def test_other_tasks_are_refused_with_the_reason(task: str, tmp_path: Path) -> None:
     for ask in (lambda: find_dev(task, (), ["de"]), lambda: described(task, tmp_path, "de")):
         with pytest.raises(DataError, match="no development data in the target languages: ") as error:
             ask()
-        assert TARGET_DEV[task].why_not in str(error.value)
+        assert TESTED[task].why_not in str(error.value)
 
 
 def test_xnli(tmp_path: Path) -> None:
@@ -198,7 +195,7 @@ def test_real_files_of_four_tasks() -> None:
     names = {"/".join(path.split("/")[-2:]).removesuffix(".gz") for path in list_files(root)}
     for task, begin, end in (("xnli", "dev-", ".tsv"), ("panx", "dev-", ".tsv"), ("xcopa", "val.", ".jsonl")):
         folder = "copa_xcopa" if task == "xcopa" else task
-        known = tasks()[task].languages
+        known = task_specs()[task].languages
         languages = sorted(code for code in known if code != "en" and f"{folder}/{begin}{code}{end}" in names)
         found = described(task, root, *languages)
         assert found.languages == tuple(languages)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.data.files import list_files
-from adapterxfer.data.official import find, read_official
+from adapterxfer.data.official import find
+from adapterxfer.data.original import read_original
 from adapterxfer.data.storage import check_task
 
 
@@ -43,7 +44,7 @@ def squad(entries: list[tuple[str, str, str, list[tuple[str, int]]]]) -> str:
 
 
 def read(task: str, root: Path, languages: tuple[str, ...] = ()) -> Any:
-    data = read_official(
+    data = read_original(
         task, root, list_files(root), languages, train_examples=None, dev_examples=None, test_examples=None, seed=0
     )
     check_task(data)
@@ -51,8 +52,8 @@ def read(task: str, root: Path, languages: tuple[str, ...] = ()) -> Any:
 
 
 def read_parts(root: Path, task: str, role: str, languages: tuple[str, ...] = ()) -> list[Any]:
-    from adapterxfer.data.official import read_part
+    from adapterxfer.data.original import read_part
 
     needs = find(task, list_files(root), languages)
     need = next(need for need in needs if need.role == role)
-    return read_part(need.dataset, need.split, need.language, root, needs, role, Counter())
+    return read_part(need.data, need.split, need.language, root, needs, role, Counter())

@@ -10,7 +10,7 @@ import torch
 from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.catalog import tasks
 from adapterxfer.data.files import list_files
-from adapterxfer.data.official import read_official
+from adapterxfer.data.original import read_original
 from adapterxfer.data.storage import write_task
 from adapterxfer.formats.registry import format_of_head
 from adapterxfer.variants.composition import Composition, HeadPart
@@ -116,7 +116,7 @@ def prepare(task: str, root: Path, **options: int | None) -> Path:
     make, languages = MADE[task]
     make(root)
     sizes = {"train_examples": None, "dev_examples": None, "test_examples": None} | options
-    data = read_official(task, root, list_files(root), languages, seed=0, **sizes)
+    data = read_original(task, root, list_files(root), languages, seed=0, **sizes)
     write_task(root / "task", data, extra={"protocol": tasks()[task].protocol})
     return root / "task"
 

@@ -10,7 +10,7 @@ import torch
 from pool_files import IDENTITY, prepare
 
 from adapterxfer.backbones.loading import load_backbone
-from adapterxfer.catalog import PROTOCOLS, tasks
+from adapterxfer.catalog import protocols_of, tasks
 from adapterxfer.data.examples import SearchExample
 from adapterxfer.data.storage import read_task
 from adapterxfer.formats.registry import get_format
@@ -40,7 +40,7 @@ def test_bucc_mines_equal_sentences_and_leaves_repeated_ones_out(tmp_path, backb
 def test_bucc_without_a_sample_tunes_each_half_on_the_other(tmp_path, backbone_folder):
     task = read_task(prepare("bucc2018", tmp_path))
     loaded = load_backbone(IDENTITY, backbone_folder)
-    protocol = PROTOCOLS["bucc2018"]["cross-fitted"].text
+    protocol = protocols_of("bucc2018")["cross-fitted"].text
     fmt = get_format("retrieval", protocol)
     assert (fmt.special_tokens, fmt.centred) == (True, False)
     embedder = Embedder(

@@ -10,7 +10,7 @@ from pool_files import entity, mention, mewslix, write
 
 from adapterxfer.data.files import list_files
 from adapterxfer.data.mewsli import entity_text, mention_text
-from adapterxfer.data.official import read_official
+from adapterxfer.data.original import read_original
 from adapterxfer.errors import DataError
 
 
@@ -31,7 +31,7 @@ def test_mewsli_without_entities_is_refused(tmp_path):
     path.write_text(path.read_text().replace('"Q0"', '""').replace('"Q1"', '""'))
     sizes = {"train_examples": None, "dev_examples": None, "test_examples": None}
     with pytest.raises(DataError, match="labels were removed"):
-        read_official("mewslix", tmp_path, list_files(tmp_path), ["de"], seed=0, **sizes)
+        read_original("mewslix", tmp_path, list_files(tmp_path), ["de"], seed=0, **sizes)
 
 
 def test_notes_count_mentions_that_cross_sentences(tmp_path):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from pool_files import IDENTITY, MADE, prepare, save_model
 
-from adapterxfer.catalog import tasks
-from adapterxfer.data.compositions import COMPOSITIONS
+from adapterxfer.catalog import parts_of_task, tasks
 from adapterxfer.data.files import list_files
-from adapterxfer.data.official import find, read_official
+from adapterxfer.data.official import find
+from adapterxfer.data.original import read_original
 from adapterxfer.errors import DataError
 from adapterxfer.metrics.benchmarks import BENCHMARKS
 from adapterxfer.metrics.retrieval import average_precision
@@ -69,7 +69,7 @@ def test_damaged_pools_are_named(tmp_path, task, path, change, message):
         (tmp_path / path).write_text(change)
     sizes = {"train_examples": None, "dev_examples": None, "test_examples": None}
     with pytest.raises(DataError, match=message):
-        read_official(task, tmp_path, list_files(tmp_path), languages, seed=0, **sizes)
+        read_original(task, tmp_path, list_files(tmp_path), languages, seed=0, **sizes)
 
 
 def test_needs_of_a_pool_are_found_by_language():
@@ -78,7 +78,7 @@ def test_needs_of_a_pool_are_found_by_language():
         (role, code) for role in ("test", "test-pool", "sample", "sample-pool") for code in ("de", "ru")
     }
     assert {need.language for need in find("mewslix", [], ["de"]) if need.role == "test-pool"} == {"all"}
-    assert COMPOSITIONS["lareqa"].joint
+    assert parts_of_task("lareqa").joint
 
 
 def test_ranks_agree_with_sorting_everything():

@@ -11,7 +11,7 @@ import torch
 from pool_files import IDENTITY, save_model
 
 from adapterxfer.backbones.loading import load_backbone
-from adapterxfer.catalog import PROTOCOLS, tasks
+from adapterxfer.catalog import protocols_of, tasks
 from adapterxfer.data.examples import RetrievalExample, TaskData
 from adapterxfer.data.storage import read_task
 from adapterxfer.formats.encoded import encode_split
@@ -41,7 +41,7 @@ def sentences(task_folders, backbone_folder, tmp_path, protocol, model=None):
 
 def test_a_trained_pooling_is_used_where_the_protocol_asks(task_folders, backbone_folder, tmp_path):
     model = save_model(tmp_path / "model", backbone_folder, "squad-retrieval", std=3.0)
-    text = PROTOCOLS["tatoeba"]["xtreme-r"].text
+    text = protocols_of("tatoeba")["xtreme-r"].text
     found = sentences(task_folders, backbone_folder, tmp_path, text, model)
     loaded = load_backbone(IDENTITY, backbone_folder)
     head = format_of_head("retrieval").make_head(16, (), generator=torch.Generator().manual_seed(0), std=3.0)

@@ -121,7 +121,6 @@ def test_tasks_keep_their_names_in_the_world() -> None:
         real = tasks()[name]
         assert (task.name, task.role, task.format) == (name, real.role, real.format)
         assert task.source == "world"
-        assert task.available
         assert task.hub is None
     assert recipe.languages_of("xnli") == tasks()["world-xnli"].languages
     assert any("stand-ins" in note for note in notes(recipe))

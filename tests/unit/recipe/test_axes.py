@@ -68,6 +68,5 @@ ALLOWED = (
     "recipe/hypotheses.py:Selection",  # a schema: lists of values per axis
     "recipe/hypotheses.py:literal",  # the type that a recipe's `each` is checked against
     "recipe/schema.py:Exclusion",
-    "report/questions.py:Question",
     "training/building.py:build_single",  # parts of a model, not places in the grid
 )

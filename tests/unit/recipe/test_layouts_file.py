@@ -29,6 +29,26 @@ def test_the_tasks_of_the_recipe_take_their_layouts(tmp_path: Path) -> None:
     assert load_recipe(RECIPES / "real-formats.yaml", ["layouts=null"]).tasks["xcopa"].layout is None
 
 
+def test_the_file_is_found_beside_the_recipe_and_then_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, elsewhere = tmp_path / "study", tmp_path / "elsewhere"
+    for folder, name in ((study, "beside.jsonl"), (elsewhere, "here.jsonl")):
+        folder.mkdir()
+        (folder / "mine.yaml").write_text(MINE.replace("a.jsonl", name))
+    recipe = study / "r.yaml"
+    recipe.write_text((RECIPES / "real-formats.yaml").read_text() + "\nlayouts: mine.yaml\n")
+    monkeypatch.chdir(elsewhere)
+    for path in ("beside.jsonl", "here.jsonl"):
+        layout = load_recipe(recipe).tasks["xcopa"].layout
+        assert layout is not None
+        assert layout["train"]["path"] == path
+        (study / "mine.yaml").unlink(missing_ok=True)
+    (elsewhere / "mine.yaml").unlink()
+    with pytest.raises(RecipeError, match="beside the recipe or in the current folder"):
+        load_recipe(recipe)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

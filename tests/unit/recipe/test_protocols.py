@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adapterxfer.catalog import PROTOCOLS, layer_in, metric_of, tasks, with_layer
+from adapterxfer.catalog import layer_in, metric_of, protocols_of, task_specs, tasks, with_layer
 from adapterxfer.errors import RecipeError
 from adapterxfer.metrics import METRICS
 from adapterxfer.plan import build_plan
@@ -32,8 +32,8 @@ def identities(target: str, options: str = "") -> dict[str, dict]:
 
 
 def test_every_protocol_has_a_task_and_a_metric() -> None:
-    for name, known in PROTOCOLS.items():
-        for protocol in known.values():
+    for name in task_specs():
+        for protocol in protocols_of(name).values():
             assert protocol.metric in METRICS
             assert protocol.text != tasks()[name].protocol
             assert protocol.note

@@ -15,10 +15,10 @@ from planted_study import PlantedStudy, plant
 @pytest.fixture
 def planted(tmp_path: Path) -> PlantedStudy:
     """nli helps by 12 points at every size, in every variant."""
-    return plant(tmp_path, lambda *_: 12.0)
+    return plant(tmp_path, lambda *_: 12.0, seeds=(1, 2, 3))
 
 
 @pytest.fixture
 def null_study(tmp_path: Path) -> PlantedStudy:
     """nli changes nothing."""
-    return plant(tmp_path, lambda *_: 0.0)
+    return plant(tmp_path, lambda *_: 0.0, seeds=(1, 2, 3))

@@ -11,8 +11,8 @@ import pytest
 
 from adapterxfer.plan import Sources, build_plan
 from adapterxfer.recipe import load_recipe
-from adapterxfer.report.arms import compared
 from adapterxfer.report.cautions import find_cautions
+from adapterxfer.report.default_hypotheses import compared_arms
 from adapterxfer.report.findings import find
 from adapterxfer.report.model import Findings
 from adapterxfer.report.results import Results
@@ -47,6 +47,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
         tmp_path_factory.mktemp("arms"),
         lambda backbone, variant, intermediate, target, code: GAINS[intermediate] * (0.5 if target == "tatoeba" else 1),
         intermediates=NAMES, variants=("full-ft", "stack"), targets=("xnli", "panx", "tatoeba"), examples=600,
+        seeds=(1, 2, 3),
         sizes={"tiny-1": (200_000, 60_000)},
     )  # fmt: skip
     results = Results.from_folders(study.cells, study.folders, languages=study.languages)
@@ -81,7 +82,7 @@ def test_arms_are_set_against_the_training_they_add_to(findings):
         assert effect.estimate == pytest.approx(GAINS[name] - GAINS[other], abs=4.0)
     assert len({e.hypotheses for e in rows.values()}) == 1
     assert rows["mnli+translated", "mnli"].p_adjusted is not None
-    assert compared(("a", "a+mlm", "b+mlm", "pool")) == [("a+mlm", "a"), ("pool", "a")]
+    assert compared_arms(("a", "a+mlm", "b+mlm", "pool")) == [("a+mlm", "a"), ("pool", "a")]
 
 
 def test_the_table_names_the_arms_and_the_pooled_kinds_stay_as_they_are(findings):

@@ -83,7 +83,7 @@ def test_a_missing_translation_is_named(root: Path, tmp_path: Path) -> None:
         describe_translations("mnli", root, "mt", ["de", "sw"])
     assert "mt/de" not in str(caught.value)
     with pytest.raises(DataError, match="no reader"):
-        describe_translations("squad-gold-sentence", root, "mt", ["de"])
+        describe_translations("world-nli", root, "mt", ["de"])
     identity = translated(root, languages=["de"])
     (root / "mt" / "de" / "multinli_1.0_train.jsonl").write_text(nli_rows(60, "anders"))
     with pytest.raises(DataError, match="changed since the plan was made"):

@@ -15,6 +15,8 @@ its gain also pays for what that training made of the sentence vectors. Empty: t
 
 SEVERAL = ("multi", "pool")
 
+UNTRAINED_TARGET: PairKind = "no target training"
+
 LABELS: dict[PairKind, str] = {
     "same kind": "An intermediate task of the same kind as the target",
     "other kind": "One of another kind",
@@ -28,7 +30,7 @@ def pair_kind(intermediate: str, target: str) -> PairKind:
     """Kind of one (intermediate, target) pair, from the catalogue; an arm of a task is of the task's kind."""
     known = tasks()
     if target in known and not known[target].trained:
-        return "no target training"
+        return UNTRAINED_TARGET
     intermediate = split_arm(intermediate).base
     if intermediate in SEVERAL:
         return "several tasks"
@@ -37,7 +39,7 @@ def pair_kind(intermediate: str, target: str) -> PairKind:
     return "same kind" if known[intermediate].kin == known[target].kin else "other kind"
 
 
-def kinds_in_order(kinds: Iterable[PairKind]) -> list[PairKind]:
+def kinds_in_order(kinds: Iterable[str]) -> tuple[PairKind, ...]:
     """Those that occur, in the order in which they are shown."""
     present = set(kinds)
-    return [kind for kind in LABELS if kind in present]
+    return tuple(kind for kind in LABELS if kind in present)

@@ -1,0 +1,73 @@
+"""What makes two examples the same item: equal sentences, premises, contexts or queries are answered alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from adapterxfer.catalog import Clusters
+from adapterxfer.data.examples import (
+    CandidateExample,
+    ChoiceExample,
+    Example,
+    PairExample,
+    RetrievalExample,
+    SearchExample,
+    SpanExample,
+    TaggingExample,
+)
+from adapterxfer.data.gold import gold_text
+
+
+def content_of(example: Example) -> str:
+    """The text that decides: the sentence, premise, context (choices where there is none) or query."""
+    match example:
+        case TaggingExample():
+            return " ".join(example.words)
+        case SpanExample():
+            return example.context
+        case ChoiceExample():
+            return example.context or "\n".join((example.question, *example.choices))
+        case PairExample() | RetrievalExample() | SearchExample() | CandidateExample():
+            return example.text
+
+
+def item_of(example: Example) -> str:
+    """The whole of what is asked: equal ones are one item twice, while a premise may well have several hypotheses."""
+    match example:
+        case PairExample():
+            return f"{example.text}\n{example.text_pair or ''}"
+        case SpanExample():
+            return f"{example.context}\n{example.question}"
+        case ChoiceExample():
+            return "\n".join((example.context, example.question, *example.choices))
+        case _:
+            return content_of(example)
+
+
+def repeated(examples: Iterable[Example]) -> int:
+    """How many examples ask what an earlier one asked."""
+    items = [item_of(example) for example in examples]
+    return len(items) - len(set(items))
+
+
+ROWS_COMPARED = ("sequence_classification", "multiple_choice")
+"""Formats whose gold is the same in every language, so that rows of a parallel set can be told from others."""
+
+
+def parallel_by(tests: Mapping[str, Sequence[Example]], clusters: Clusters, form: str) -> str:
+    """What tells that test items of different languages are the same: ``ids``, ``rows``, or nothing.
+
+    Args:
+        tests: language -> its examples, in the order of their files.
+        clusters: what the catalogue says of the data set.
+        form: format of the task.
+    """
+    if len(tests) < 2 or not (clusters.parallel or clusters.same_items):
+        return ""
+    ids = [{example.example_id for example in examples} for examples in tests.values()]
+    if clusters.same_items != "rows" and all(ids[0] & other for other in ids[1:]):
+        return "ids"
+    golds = [[gold_text(example) for example in examples] for examples in tests.values()]
+    if clusters.same_items == "ids" or len({len(gold) for gold in golds}) > 1:
+        return ""
+    return "rows" if form not in ROWS_COMPARED or all(gold == golds[0] for gold in golds) else ""

@@ -1,0 +1,102 @@
+"""The longest text that each backbone of a recipe can read, and trainings that ask for more. Torch-free.
+
+A backbone has no positions beyond its limit, so a longer `max_length` would be cut to it without a word, and the recipe
+would say something that was never run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.backbones.describing import CONFIG
+from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.lengths import OWN_SERIES, SERIES_LIMITS
+from adapterxfer.errors import BackboneError
+from adapterxfer.plan.backbones import Backbones
+from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.recipe.settings import DEFAULTS
+from adapterxfer.store.keys import Stage
+
+Asked = dict[tuple[str, int], int]
+"""(backbone, ``max_length``) -> limit of the backbone, where the first is above the second."""
+
+
+class Limits:
+    """Longest inputs of the backbones of one recipe, in tokens with special tokens; files are read once."""
+
+    def __init__(self, recipe: Recipe, table: Backbones) -> None:
+        self._recipe, self._table = recipe, table
+        self._known: dict[str, int | None] = {}
+
+    def of(self, name: str) -> int | None:
+        """The limit of a backbone; None where nothing here says it: the Hub has not given its files yet."""
+        if name not in self._known:
+            self._known[name] = self._find(name)
+        return self._known[name]
+
+    def _find(self, name: str) -> int | None:
+        setup = self._recipe.pretrain
+        if setup is not None and self._recipe.is_own(name):
+            return max(OWN_SERIES, setup.corpus.sequence_length)
+        if self._table.source(name) is not None and self._table.described(name) is not None:
+            folder = self._table.folder(name)
+            return None if folder is None else folder_limit(folder)
+        entry = backbones().get(name.removesuffix(UNTRAINED))
+        return None if entry is None else SERIES_LIMITS.get(entry.series)
+
+    def exceeded(self, stages: Iterable[Stage]) -> Asked:
+        """Trainings whose ``max_length`` was written down and is above the limit of their backbone."""
+        written = _written(self._recipe)
+        asked: Asked = {}
+        for stage in stages:
+            settings, backbone = stage.identity.get("settings"), stage.identity.get("backbone")
+            if not isinstance(settings, Mapping) or not isinstance(backbone, Mapping):
+                continue
+            length, name = settings.get("max_length"), str(backbone.get("name"))
+            # What nobody wrote is a ceiling: the default of 128 means "or as much as the backbone can read".
+            if not isinstance(length, int) or (length == DEFAULTS["max_length"] and length not in written):
+                continue
+            limit = self.of(name)
+            if limit is not None and length > limit:
+                asked[name, length] = limit
+        return asked
+
+
+def folder_limit(folder: Path) -> int | None:
+    """What the ``config.json`` of a backbone says of its longest input; None where it says nothing."""
+    try:
+        config: Any = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    architecture = ARCHITECTURES.get(str(config.get("model_type"))) if isinstance(config, dict) else None
+    if architecture is None:
+        return None
+    positions, padding = config.get("max_position_embeddings"), config.get("pad_token_id", 1)
+    if architecture.positions == "from-pad":
+        known = isinstance(positions, int) and isinstance(padding, int)
+        return positions - padding - 1 if known else None
+    return positions if isinstance(positions, int) else None
+
+
+def length_problems(recipe: Recipe, table: Backbones, stages: Iterable[Stage]) -> list[BackboneError]:
+    """Lengths that a backbone of the recipe cannot read, one error for each."""
+    return [
+        BackboneError(
+            f"{recipe.name}: max_length {length}, but backbone '{name}' reads {limit} tokens at most",
+            fix=f"set max_length to {limit} or less; for one backbone: train: {{{name}: {{max_length: {limit}}}}}",
+        )
+        for (name, length), limit in sorted(Limits(recipe, table).exceeded(stages).items())
+    ]
+
+
+def _written(recipe: Recipe) -> set[int]:
+    """Every ``max_length`` in a block of ``train``, or in a block of a mode inside one."""
+    lengths: set[int] = set()
+    for block in recipe.train.values():
+        inner = (block.full_ft, block.adapters, block.fuse, block.head_only, block.language)
+        lengths |= {part.max_length for part in (block, *inner) if part is not None and part.max_length is not None}
+    return lengths

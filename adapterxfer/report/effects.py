@@ -1,0 +1,256 @@
+"""The rows of the default tables: every default question once, with the one verdict that its number has.
+
+A number is judged once: in the hypothesis of the recipe that declares it, else in the first family of default
+hypotheses that asks about it. Every other row about the same number repeats that verdict and says where it comes from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from adapterxfer.report.cells import NONE
+from adapterxfer.report.claims import Claim, ClaimBuilder, Subject
+from adapterxfer.report.declared import FamilySummary, Judged, Spending
+from adapterxfer.report.default_hypotheses import FAMILIES, LANGUAGES, Default, default_hypotheses
+from adapterxfer.report.evidence import Evidence
+from adapterxfer.report.model import MODELS_ONLY, NO_INTERVAL, Effect
+from adapterxfer.report.overview import component_claims
+from adapterxfer.report.rulings import OTHER_QUESTIONS, Numbers, Ruling, Rulings
+from adapterxfer.report.selection import UNTRAINED, Selector
+from adapterxfer.report.settings import ReportSettings
+from adapterxfer.report.study import UNTRAINED_LABEL, Study
+from adapterxfer.report.verdicts import Verdicts, judge_claims, judged
+from adapterxfer.statistics import Contrast, significant
+
+SHOWN = "default.shown-"
+"""Beginning of the family of a number that is judged elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One question and how the report shows it."""
+
+    default: Default
+    claim: Claim
+    contrast: Contrast
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the default hypotheses came to.
+
+    Attributes:
+        ladders: the main questions in four scopes of inference.
+        rulings: of every number, those of the recipe's hypotheses among them.
+    """
+
+    effects: tuple[Effect, ...] = ()
+    families: tuple[FamilySummary, ...] = ()
+    ladders: tuple[Judged, ...] = ()
+    spending: tuple[Spending, ...] = ()
+    rulings: Rulings = field(default_factory=Rulings)
+
+
+def family_texts() -> dict[str, str]:
+    """Family of default hypotheses -> what it is called."""
+    return {f"{name}{ending}": text + more for name, text in FAMILIES.items() for ending, more in LANGUAGES.values()}
+
+
+def answer(study: Study, settings: ReportSettings, declared: Verdicts) -> Answered:
+    """Every default question of a study.
+
+    Args:
+        declared: the verdicts of the recipe's own hypotheses, which stand wherever their numbers appear.
+    """
+    rulings = Rulings()
+    rulings.take(declared, {}, "hypothesis {hypothesis} of the recipe, scope {scope}")
+    select = Selector(study)
+    rows = rows_of(select, default_hypotheses(study, settings.margin))
+    return answer_questions(study, rows, settings, rulings, component_claims(select))
+
+
+def rows_of(select: Selector, defaults: Iterable[Default]) -> list[Row]:
+    """The questions that finished cells can answer; a system that has several names is asked about once."""
+    rows = []
+    shown: Numbers[None] = Numbers()
+    for default in defaults:
+        for claim in ClaimBuilder(select, default.asked, ladder=default.ladder).claims():
+            if claim.contrast is None or not claim.contrast.terms:
+                continue
+            if default.systems and shown.find(claim.contrast) is not None:
+                continue
+            if default.systems:
+                shown.add(claim.contrast, None)
+            rows.append(Row(default, claim, claim.contrast))
+    return rows
+
+
+def answer_questions(
+    study: Study, rows: Sequence[Row], settings: ReportSettings, rulings: Rulings, beside: Sequence[Claim] = ()
+) -> Answered:
+    """Judge the numbers that have no verdict yet, and give one row per question.
+
+    Args:
+        beside: claims of which only the parts of the uncertainty are shown.
+    """
+    asked = _to_judge(rows, rulings)
+    verdicts = judge_claims(study, [*asked, *beside], settings, spend_on=_has_text)
+    texts = family_texts()
+    rulings.take(_first(verdicts, len(asked)), texts, "{family}")
+    effects = []
+    for row in rows:
+        ruling = rulings.find(row.contrast)
+        assert ruling is not None
+        effects.append(_effect(study, row, *ruling, settings))
+    main = zip(asked, verdicts.tests, strict=False)
+    ladders = [_as_ruled(test, rulings, claim.contrast) for claim, test in main if claim.contrast and _has_text(claim)]
+    order = {arm.label: number for number, arm in enumerate(study.arms)}
+    names = {claim.asked.id: claim.asked.text for claim in asked if claim.asked.text}
+    return Answered(
+        effects=tuple(effects),
+        families=tuple(replace(row, family=texts[row.family]) for row in verdicts.families if row.family in texts),
+        ladders=tuple(sorted(ladders, key=lambda test: order.get(test.subject, len(order)))),
+        spending=tuple(replace(row, subject=_spent_on(row.subject, names)) for row in verdicts.spending),
+        rulings=rulings,
+    )
+
+
+def _to_judge(rows: Sequence[Row], rulings: Rulings) -> list[Claim]:
+    """One claim for each number without a verdict, and those of ladders, which are shown whatever judges them."""
+    asked: list[Claim] = []
+    seen: Numbers[None] = Numbers()
+    for row in rows:
+        decided = rulings.find(row.contrast) is not None
+        if seen.find(row.contrast) is not None or (decided and not row.default.ladder):
+            continue
+        seen.add(row.contrast, None)
+        claim = row.claim
+        if decided:  # its verdict stands elsewhere, so it takes no part in a family here
+            alone = claim.asked.model_copy(update={"family": f"{SHOWN}{len(asked)}"})
+            claim = replace(claim, asked=alone)
+        asked.append(claim)
+    return asked
+
+
+def repeat_verdicts(verdicts: Verdicts, rulings: Rulings, level: float) -> tuple[Judged, ...]:
+    """Tests asked apart from the report; a number that has a verdict in the same scope already keeps it."""
+    tests = []
+    for claim, item, test in zip(verdicts.claims, verdicts.evidence, verdicts.tests, strict=True):
+        asked = claim.asked
+        ruling = rulings.find(claim.contrast) if claim.contrast and asked.contrast not in OTHER_QUESTIONS else None
+        if ruling is not None and item is not None:
+            known = ruling[0].evidence
+            if (known.scope, known.claim.asked.alternative) == (asked.scope, asked.alternative):
+                ruled = replace(item, p_adjusted=known.p_adjusted, adjustment=known.adjustment, withheld=known.withheld)
+                test = judged(claim, ruled, level)
+                test = replace(test, remark=f"{test.remark} Judged as {ruling[0].source}.".strip())
+        tests.append(test)
+    return tuple(tests)
+
+
+def _first(verdicts: Verdicts, count: int) -> Verdicts:
+    return replace(
+        verdicts,
+        tests=verdicts.tests[:count],
+        claims=verdicts.claims[:count],
+        evidence=verdicts.evidence[:count],
+    )
+
+
+def _spent_on(subject: str, names: Mapping[str, str]) -> str:
+    """``Gain, stack`` for the id of a main question with its subject."""
+    name, _, rest = subject.partition(" ")
+    return f"{names[name]}, {rest}" if name in names else rest
+
+
+def _has_text(claim: Claim) -> bool:
+    """Whether a test is one of the main questions, which have a text of their own."""
+    return bool(claim.asked.text)
+
+
+def _as_ruled(test: Judged, rulings: Rulings, contrast: Contrast) -> Judged:
+    """A main question under its name, with the verdict that its number has."""
+    found = rulings.find(contrast)
+    assert found is not None
+    ruled, sign = found[0].judged, found[1]
+    repeats = ruled.scope == test.scope and sign > 0
+    return replace(
+        test,
+        text=f"{test.text}, {test.subject}",
+        outcome=ruled.outcome,
+        verdict=ruled.verdict if repeats else f"{ruled.outcome}; judged as {found[0].source}",
+        p_adjusted=ruled.p_adjusted,
+        adjustment=ruled.adjustment,
+    )
+
+
+def _effect(study: Study, row: Row, ruling: Ruling, sign: float, settings: ReportSettings) -> Effect:
+    """A row of a default table."""
+    default, claim = row.default, row.claim
+    test, item, about = ruling.judged, ruling.evidence, claim.about
+    low, high = _ends(test.low, test.high, sign)
+    items_low, items_high = _ends(item.items.low, item.items.high, sign)
+    variant, against = _named(study, default, about)
+    return Effect(
+        backbone=about.backbone,
+        variant=variant,
+        adapter=next((arm.adapter for arm in study.arms if arm.label == about.variant), ""),
+        intermediate=about.intermediate,
+        target=about.target,
+        kind=default.kind,
+        hypotheses=default.family_text,
+        against=against,
+        group_kind=about.group_kind,
+        group=about.group,
+        estimate=sign * (test.estimate if test.estimate is not None else math.nan),
+        standard_error=test.standard_error if test.standard_error is not None else math.nan,
+        low=low,
+        high=high,
+        p=test.p,
+        p_adjusted=test.p_adjusted,
+        items_low=items_low,
+        items_high=items_high,
+        items_p=item.items.p,
+        items_p_adjusted=item.items_p_adjusted,
+        verdict=test.outcome,
+        pairs=claim.pairs,
+        seeds=test.runs,
+        clusters=test.clusters,
+        detectable=test.detectable if test.detectable is not None else math.inf,
+        pair_kind=about.pair_kind,
+        resampled=test.resampled,
+        remark=_remark(test, item, settings),
+        adjustment=test.adjustment,
+        judged_in="" if ruling.family == default.family_text else ruling.source,
+        flags=test.flags,
+        margin=test.margin,
+        p_equivalent=test.p_equivalent,
+    )
+
+
+def _ends(low: float | None, high: float | None, sign: float) -> tuple[float, float]:
+    """An interval, turned where the sides are exchanged."""
+    ends = (math.nan if low is None else low, math.nan if high is None else high)
+    return ends if sign > 0 else (-ends[1], -ends[0])
+
+
+def _named(study: Study, default: Default, about: Subject) -> tuple[str, str]:
+    """What a row calls its variant and what it is held against: systems bear the names of tables of scores."""
+    if not default.systems:
+        return about.variant, about.against
+    system = study.systems[about.backbone, about.variant, NONE, about.target]
+    shown = study.shown[system, about.target]
+    return shown, f"{UNTRAINED_LABEL}{shown}" if about.against == UNTRAINED else about.against
+
+
+def _remark(test: Judged, item: Evidence, settings: ReportSettings) -> str:
+    """What an inconclusive verdict leaves unsaid."""
+    if test.outcome != "inconclusive":
+        return ""
+    if significant(item.items_p_adjusted, 1.0 - settings.level):
+        return MODELS_ONLY
+    if test.p is None:
+        return NO_INTERVAL
+    return test.adjustment if test.p_adjusted is None else ""

@@ -1,0 +1,112 @@
+"""A study that is judged more than once: levels, what decides when, and looks nobody declared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from planted_study import PlantedStudy, plant
+
+from adapterxfer.recipe.hypotheses import read_hypotheses
+from adapterxfer.report.findings import find, verdicts
+from adapterxfer.report.looks import declared_looks, undeclared
+from adapterxfer.report.results import Results
+from adapterxfer.report.settings import ReportSettings
+from adapterxfer.report.undecided import undecided
+
+DECLARED: list[dict[str, Any]] = [
+    {"id": "helps", "family": "helps", "contrast": "gain", "over": {"variant": "full-ft"}},
+    {"id": "nothing", "family": "nothing", "contrast": "gain", "over": {"variant": "stack"}},
+]
+SETTINGS = ReportSettings(recipe="planted", resamples=200, looks=(3, 5, 10), hypotheses=read_hypotheses(DECLARED))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> PlantedStudy:
+    """Ten seeds: full fine-tuning gains 25 points, stack nothing."""
+    return plant(
+        tmp_path_factory.mktemp("looks"),
+        lambda _b, variant, *_: 25.0 if variant == "full-ft" else 0.0,
+        examples=60, seeds=tuple(range(1, 11)), variants=("full-ft", "stack"), targets=("xnli",),
+        sizes={"tiny-1": (200_000, 60_000)},
+    )  # fmt: skip
+
+
+def results_of(study: PlantedStudy, seeds: int, *, planned: int = 10) -> Results:
+    """The first seeds are finished, of those that are planned."""
+    cells = [cell for cell in study.cells if cell.seed <= planned]
+    folders = {cell.predict: study.folders[cell.predict] for cell in cells if cell.seed <= seeds}
+    return Results.from_folders(cells, folders, languages=study.languages)
+
+
+def test_levels_are_those_of_the_declared_looks() -> None:
+    assert [(look.number, look.seeds) for look in declared_looks(SETTINGS)] == [(1, 3), (2, 5), (3, 10)]
+    assert [round(look.alpha, 5) for look in declared_looks(SETTINGS)] == [0.00035, 0.00544, 0.04776]
+    assert declared_looks(replace(SETTINGS, looks=())) == ()
+
+
+@pytest.mark.parametrize(("finished", "look"), [(3, 1), (4, 1), (5, 2), (9, 2), (10, 3)])
+def test_a_study_is_judged_at_the_last_look_it_reaches(study: PlantedStudy, finished: int, look: int) -> None:
+    results = results_of(study, finished)
+    seeds = SETTINGS.looks[look - 1]
+    tests = {test.hypothesis: test for test in verdicts(results, SETTINGS)}
+    nothing = tests["nothing"]
+    assert nothing.outcome == "inconclusive"
+    assert nothing.runs == seeds
+    assert f"look {look} of 3, with {seeds} seeds" in nothing.remark
+    alone = replace(SETTINGS, looks=(), level=1.0 - declared_looks(SETTINGS)[look - 1].alpha)
+    same = {test.hypothesis: test for test in verdicts(results_of(study, seeds, planned=seeds), alone)}
+    assert (nothing.p, nothing.low, nothing.high) == (same["nothing"].p, same["nothing"].low, same["nothing"].high)
+
+
+def test_what_a_look_decided_stays_decided_as_it_was(study: PlantedStudy) -> None:
+    at_five, at_ten = (
+        {test.hypothesis: test for test in verdicts(results_of(study, seeds), SETTINGS)} for seeds in (5, 10)
+    )
+    first = at_five["helps"]
+    assert first.outcome == "difference found"
+    assert at_ten["helps"] == first
+    assert first.runs in (3, 5)
+
+
+def test_before_the_first_look_nothing_is_judged(study: PlantedStudy) -> None:
+    results = results_of(study, 2)
+    tests = verdicts(results, SETTINGS)
+    assert {test.outcome for test in tests} == {"inconclusive"}
+    assert all("the first declared look is at 3 seeds" in test.remark for test in tests)
+    findings = find(results, SETTINGS)
+    assert {effect.verdict for effect in findings.effects} == {"inconclusive"}
+    assert findings.settings["look"] is None
+
+
+def test_the_report_says_which_look_it_is_about(study: PlantedStudy) -> None:
+    findings = find(results_of(study, 5), SETTINGS)
+    assert findings.settings["looks"] == [3, 5, 10]
+    assert findings.settings["look"]["seeds"] == 5
+    assert findings.settings["level"] == pytest.approx(1.0 - findings.settings["look"]["alpha"])
+    gain = next(e for e in findings.effects if e.kind == "gain" and e.variant == "full-ft" and not e.intermediate)
+    assert gain.verdict == "difference found"
+
+
+def test_only_undecided_tests_name_systems_for_more_seeds(study: PlantedStudy) -> None:
+    tests, rows = undecided(results_of(study, 5), SETTINGS)
+    assert len(tests) == 2
+    (row,) = rows
+    assert row.test.hypothesis == "nothing"
+    assert {place.variant for place in row.systems} == {"stack"}
+    assert {place.intermediate for place in row.systems} == {"none", "nli"}
+    assert {place.seed for place in row.systems} == {0}
+
+
+@pytest.mark.parametrize(
+    ("looks", "earlier", "seeds", "rate"),
+    [((), (2,), 3, "7.7%"), ((), (2, 3, 5), 10, "13.2%"), ((), (), 3, ""), ((2, 3), (2,), 3, ""), ((), (3,), 3, "")],
+)
+def test_an_undeclared_look_is_named_with_its_error_rate(
+    looks: tuple[int, ...], earlier: tuple[int, ...], seeds: int, rate: str
+) -> None:
+    caution = undeclared(replace(SETTINGS, looks=looks, earlier_looks=earlier), seeds)
+    assert (caution is not None) == bool(rate)
+    if caution is not None:
+        assert f"up to {rate} of studies, not in 5%" in caution.text
