@@ -304,6 +304,7 @@ def page(results: dict[str, dict[str, list[int]]], seconds: float) -> str:
             error = math.sqrt(max(share * (1 - share), 1 / total) / total)
             mark = " (dagger)" if any(word in what for word in SHORTCUTS) else ""
             lines.append(f"| {name} | {what}{mark} | {share:.3f} | {error:.3f} | {total} |")
+    lines += ["", "Elsewhere: [laws of the gain](simulations-laws.md), [pooled studies](meta.md)."]
     return "\n".join(lines) + "\n"
 
 

@@ -39,11 +39,11 @@ def add_counts(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Write, verify and name the bundles."""
-    made, _, _ = make_and_verify(arguments)
+    bundles, _, _ = make_and_verify(arguments)
     if arguments.json:
-        say_json(made)
+        say_json(bundles)
     else:
-        say(f"{count(len(made), 'bundle')}; publish with: adapterxfer push {made[0]['folder']} --to ORG/NAME")
+        say(f"{count(len(bundles), 'bundle')}; publish with: adapterxfer push {bundles[0]['folder']} --to ORG/NAME")
     return 0
 
 
@@ -65,26 +65,26 @@ def make_and_verify(
 
     narrowed = read_plan(arguments)
     plan, store = build_plan(narrowed.recipe), Store(arguments.store)
-    made: list[dict[str, Any]] = []
+    bundles: list[dict[str, Any]] = []
     left_out = []
-    for wanted in choose(narrowed, phase=arguments.phase, seed=arguments.seed):
-        stage = plan.stages[wanted.key]
+    for choice in choose(narrowed, phase=arguments.phase, seed=arguments.seed):
+        stage = plan.stages[choice.key]
         if skip_full and stage.identity.get("mode") == "full":
-            left_out.append(wanted.name)
+            left_out.append(choice.name)
             continue
         folder, manifest = make_bundle(
-            plan, store, wanted, Path(arguments.out),
+            plan, store, choice, Path(arguments.out),
             full_weights=arguments.full_weights, counts=not arguments.no_counts,
         )  # fmt: skip
         outside = None if manifest.backbone.included else backbone_place(plan, store, stage)
         checked = verify_fresh(folder, backbone=outside)
-        made.append({"folder": str(folder), **checked})
+        bundles.append({"folder": str(folder), **checked})
         if not arguments.json:
             say(f"{folder}  {size_text(checked['bytes'])}  verified, logits differ by {checked['difference']:.1g}")
             if outside is not None:
                 whose = "trained" if manifest.backbone.kind == "stage" else "given as a folder"
                 say(f"  its backbone was {whose} by the recipe and is not in it; --full-weights adds it")
-    return made, left_out, plan
+    return bundles, left_out, plan
 
 
 def size_text(size_bytes: int) -> str:

@@ -74,19 +74,19 @@ def question(arguments: argparse.Namespace) -> dict[str, Any]:
         AdapterxferError: `--over` without a value.
     """
     over: dict[str, Any] = {}
-    for entry in arguments.over:
-        axis, equals, values = entry.partition("=")
+    for condition in arguments.over:
+        axis, equals, values = condition.partition("=")
         if not equals or not values:
-            raise AdapterxferError(f"--over {entry!r}: expected AXIS=VALUE", fix="for example --over resource=low")
+            raise AdapterxferError(f"--over {condition!r}: expected AXIS=VALUE", fix="for example --over resource=low")
         over[axis] = tuple(values.split(","))
     for axis in ("target", "backbone"):
         if getattr(arguments, axis):
             over[axis] = tuple(getattr(arguments, axis))
-    asked = {"a": arguments.a, "b": arguments.b, "of": arguments.of, "scope": arguments.scope, "over": over}
-    asked |= {"each": tuple(arguments.each)} if arguments.each else {}
+    declared = {"a": arguments.a, "b": arguments.b, "of": arguments.of, "scope": arguments.scope, "over": over}
+    declared |= {"each": tuple(arguments.each)} if arguments.each else {}
     if arguments.margin is None:
-        return {**asked, "contrast": "difference"}
-    return {**asked, "contrast": "noninferior", "margin": arguments.margin}
+        return {**declared, "contrast": "difference"}
+    return {**declared, "contrast": "noninferior", "margin": arguments.margin}
 
 
 def _say_test(test: Judged, *, ladder: bool) -> None:

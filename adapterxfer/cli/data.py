@@ -39,27 +39,27 @@ def execute(arguments: argparse.Namespace) -> int:
         say_json([{**asdict(check), "runnable": check.runnable} for check in checks])
     else:
         _show(checks, absent=arguments.absent)
-    return int(any(part.state == "refused" for check in checks for part in check.parts))
+    return int(any(checked.state == "refused" for check in checks for checked in check.parts))
 
 
 def _show(checks: list[TaskCheck], *, absent: bool) -> None:
     rows = []
     for check in checks:
-        for role in dict.fromkeys(["train", "dev", "test", *(part.role for part in check.parts)]):
-            parts = [part for part in check.parts if part.role == role]
+        for role in dict.fromkeys(["train", "dev", "test", *(checked.role for checked in check.parts)]):
+            parts = [checked for checked in check.parts if checked.role == role]
             if not parts:
                 continue
-            found = [part for part in parts if part.state == "found"]
+            readable = [checked for checked in parts if checked.state == "found"]
             rows.append(
                 [
                     check.task,
                     role,
                     len(parts),
-                    len(found),
-                    sum(part.state == "absent" for part in parts),
-                    sum(part.state == "refused" for part in parts),
-                    sum(part.examples for part in found),
-                    " ".join(f"{part.language} {part.examples}" for part in found)[:100],
+                    len(readable),
+                    sum(checked.state == "absent" for checked in parts),
+                    sum(checked.state == "refused" for checked in parts),
+                    sum(checked.examples for checked in readable),
+                    " ".join(f"{checked.language} {checked.examples}" for checked in readable)[:100],
                 ]
             )
     header = ["task", "split", "expected", "found", "absent", "refused", "examples", "by language"]
@@ -67,18 +67,18 @@ def _show(checks: list[TaskCheck], *, absent: bool) -> None:
     for check in checks:
         for note, count in check.notes.items():
             say(f"{check.task}: {note}: {count}")
-        for part in check.parts:
-            place = f"{check.task}: {part.dataset} {part.split} {part.language}"
-            if part.state == "refused":
-                say(f"{place}: refused: {part.message}")
-            elif part.differs:
-                say(f"{place}: {part.examples} examples; the catalogue has {part.expected}")
-            elif part.state == "absent" and absent:
-                say(f"{place}: absent: {part.message}")
-            if part.repeated:
-                say(f"{place}: {_share(part.repeated, part.examples)} repeat another one")
-            if part.in_training:
-                say(f"{place}: {_share(part.in_training, part.examples)} are in the training data")
+        for checked in check.parts:
+            label = f"{check.task}: {checked.dataset} {checked.split} {checked.language}"
+            if checked.state == "refused":
+                say(f"{label}: refused: {checked.message}")
+            elif checked.differs:
+                say(f"{label}: {checked.examples} examples; the catalogue has {checked.expected}")
+            elif checked.state == "absent" and absent:
+                say(f"{label}: absent: {checked.message}")
+            if checked.repeated:
+                say(f"{label}: {_share(checked.repeated, checked.examples)} repeat another one")
+            if checked.in_training:
+                say(f"{label}: {_share(checked.in_training, checked.examples)} are in the training data")
         if check.parallel_by:
             say(f"{check.task}: test languages are parallel by {check.parallel_by}: they are resampled together")
     ready = [check.task for check in checks if check.runnable]

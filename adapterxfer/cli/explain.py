@@ -40,10 +40,10 @@ def execute(arguments: argparse.Namespace) -> int:
     others = reader.of_kind(stage.kind)
     done = stage.short_key in others
     others.pop(stage.short_key, None)
-    own = reader.flatten(stage)
+    facts = reader.flatten(stage)
     nearest, changes = None, {}
     for other in others.values():
-        found = difference(own, reader.flatten(other))
+        found = difference(facts, reader.flatten(other))
         if nearest is None or len(found) < len(changes):
             nearest, changes = other, found
     if arguments.json:
@@ -57,7 +57,7 @@ def execute(arguments: argparse.Namespace) -> int:
         )
         return 0
     say(f"{stage.kind}/{stage.folder_name}: {'in the store' if done else 'not in the store'}")
-    for path, value in own.items():
+    for path, value in facts.items():
         if not path.startswith("inputs."):
             say(f"  {path}: {_text(value)}")
     for role, key in stage.inputs.items():
@@ -122,11 +122,11 @@ class Reader:
 
 def _walk(value: Any, path: str, flat: Flat) -> None:
     if isinstance(value, Mapping) and value:
-        for key, entry in value.items():
-            _walk(entry, f"{path}.{key}" if path else str(key), flat)
+        for key, inner in value.items():
+            _walk(inner, f"{path}.{key}" if path else str(key), flat)
     elif isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
-        for index, entry in enumerate(value):
-            _walk(entry, f"{path}.{index}", flat)
+        for index, inner in enumerate(value):
+            _walk(inner, f"{path}.{index}", flat)
     else:
         flat[path] = value
 

@@ -40,10 +40,10 @@ def execute(arguments: argparse.Namespace) -> int:
         entries = [cell for cell in entries if cell.works]
         rows = capability_rows(entries)[1]
     elif arguments.available:
-        chosen = [index for index, entry in enumerate(entries) if getattr(entry, "available", True)]
+        chosen = [index for index, listed in enumerate(entries) if getattr(listed, "available", True)]
         rows, entries = [rows[index] for index in chosen], [entries[index] for index in chosen]
     if arguments.json:
-        say_json([entry if isinstance(entry, dict) else asdict(entry) for entry in entries])
+        say_json([listed if isinstance(listed, dict) else asdict(listed) for listed in entries])
     else:
         say_table(header, rows)
     return 0
@@ -141,9 +141,11 @@ def capability_rows(cells: Sequence[Capability]) -> tuple[list[str], list[list[A
     for cell in cells:
         by_system.setdefault((cell.method, cell.architecture), []).append(cell)
     grouped: dict[tuple[Any, ...], list[str]] = {}
-    for (method, architecture), own in by_system.items():
-        runs = [cell.composition for cell in own if cell.works]
-        refused = [f"{cell.composition}: {cell.because} (nearest: {cell.nearest})" for cell in own if not cell.works]
+    for (method, architecture), capability in by_system.items():
+        runs = [cell.composition for cell in capability if cell.works]
+        refused = [
+            f"{cell.composition}: {cell.because} (nearest: {cell.nearest})" for cell in capability if not cell.works
+        ]
         grouped.setdefault((method, ", ".join(runs), "; ".join(dict.fromkeys(refused))), []).append(architecture)
     everything = len({cell.architecture for cell in capabilities().values()})
     rows = []
@@ -156,7 +158,11 @@ def capability_rows(cells: Sequence[Capability]) -> tuple[list[str], list[list[A
 def _encoders(model_type: str) -> list[str]:
     """Backbones of an architecture; those of the world, and of recipes, go by one name."""
     world = ["world"] if model_type == PRETRAINED else []
-    known = [entry.name for entry in backbones().values() if entry.kind == "hub" and entry.model_type == model_type]
+    known = [
+        backbone.name
+        for backbone in backbones().values()
+        if backbone.kind == "hub" and backbone.model_type == model_type
+    ]
     return [*world, *known] or [f"any {model_type}"]
 
 

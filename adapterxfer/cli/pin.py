@@ -33,20 +33,20 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print blocks `backbone_sources` and `data_revisions`; exit code 1 where a backbone could not be loaded."""
     from adapterxfer.hub.pinning import find_data_commit, find_pin
 
-    wanted: dict[str, str] = {}
+    repositories: dict[str, str] = {}
     data: dict[str, str] = {}
-    for what in arguments.what:
-        if Path(what).is_file() or what.endswith((".yaml", ".yml")):
-            recipe = load_recipe(what)
-            wanted |= unpinned_backbones(recipe)
+    for argument in arguments.what:
+        if Path(argument).is_file() or argument.endswith((".yaml", ".yml")):
+            recipe = load_recipe(argument)
+            repositories |= unpinned_backbones(recipe)
             data |= unpinned_data(recipe)
         else:
-            wanted |= named(what)
-    pins = [find_pin(name, repository, arguments.revision) for name, repository in wanted.items()]
+            repositories |= named(argument)
+    pins = [find_pin(name, repository, arguments.revision) for name, repository in repositories.items()]
     commits = {repository: find_data_commit(repository, branch) for repository, branch in data.items()}
     if arguments.json:
-        found = [asdict(pin) | {"loadable": pin.loadable} for pin in pins]
-        say_json({"backbones": found, "data_revisions": commits})
+        records = [asdict(pin) | {"loadable": pin.loadable} for pin in pins]
+        say_json({"backbones": records, "data_revisions": commits})
     elif not pins and not commits:
         say("nothing to pin: everything in the recipe has a commit or a folder, or ships with the package")
     else:
@@ -78,7 +78,7 @@ def say_blocks(pins: list[Pin], commits: dict[str, str]) -> None:
 def unpinned_backbones(recipe: Recipe) -> dict[str, str]:
     """Name -> repository of the recipe's backbones that have no source yet."""
     entries = [backbones().get(name) for name in recipe.backbones if name not in recipe.backbone_sources]
-    return {entry.name: entry.hub for entry in entries if entry is not None and entry.hub}
+    return {backbone.name: backbone.hub for backbone in entries if backbone is not None and backbone.hub}
 
 
 def unpinned_data(recipe: Recipe) -> dict[str, str]:
@@ -90,19 +90,19 @@ def unpinned_data(recipe: Recipe) -> dict[str, str]:
     }
 
 
-def named(what: str) -> dict[str, str]:
+def named(argument: str) -> dict[str, str]:
     """Name in a recipe -> repository, of one argument that is no file.
 
     Raises:
         AdapterxferError: it is no backbone of the catalogue and no repository.
     """
-    entry = backbones().get(what)
-    if entry is not None and entry.hub:
-        return {what: entry.hub}
-    if what.count("/") == 1:
-        return {what.rpartition("/")[2].lower(): what}
+    backbone = backbones().get(argument)
+    if backbone is not None and backbone.hub:
+        return {argument: backbone.hub}
+    if argument.count("/") == 1:
+        return {argument.rpartition("/")[2].lower(): argument}
     raise AdapterxferError(
-        f"'{what}': no recipe file, no backbone of the Hub and no repository ORG/NAME",
+        f"'{argument}': no recipe file, no backbone of the Hub and no repository ORG/NAME",
         fix="`adapterxfer ls backbones` lists names; world backbones ship with the package and need no pin",
     )
 
@@ -110,8 +110,8 @@ def named(what: str) -> dict[str, str]:
 def line(pin: Pin) -> str:
     """One entry of `backbone_sources`, commented out where it could not be loaded."""
     known = backbones().get(pin.name)
-    place = "" if known is not None and known.hub == pin.repository else f"hub: {pin.repository}, "
-    entry = f"  {pin.name}: {{{place}revision: {pin.commit}}}"
+    repository = "" if known is not None and known.hub == pin.repository else f"hub: {pin.repository}, "
+    text = f"  {pin.name}: {{{repository}revision: {pin.commit}}}"
     if pin.loadable:
-        return entry
-    return f"  # {entry.strip()}  # lacks {' and '.join(pin.lacks)}"
+        return text
+    return f"  # {text.strip()}  # lacks {' and '.join(pin.lacks)}"

@@ -95,12 +95,12 @@ def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
         "unavailable": [{"kind": "backbone", "name": name, "cells": cells} for name, cells in plan.unavailable.items()],
         "refused": [
             {
-                "variant": entry.variant,
-                "intermediate": entry.intermediate,
-                "target": entry.target,
-                "reason": entry.reason,
+                "variant": refusal.variant,
+                "intermediate": refusal.intermediate,
+                "target": refusal.target,
+                "reason": refusal.reason,
             }
-            for entry in plan.refused
+            for refusal in plan.refused
         ],
         "excluded": dict(plan.excluded),
         "needs_measurement": plan.needs_measurement,

@@ -37,18 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Send it, or say what would be sent."""
-    given = [name for name in _STUDY if getattr(arguments, name) is not None]
+    options = [name for name in _STUDY if getattr(arguments, name) is not None]
     if arguments.all:
         if arguments.revision:
             raise AdapterxferError("--all with --revision: a study goes to the main branches", fix="leave one out")
         for name, default in _STUDY.items():
-            if name not in given:
+            if name not in options:
                 setattr(arguments, name, default)
         arguments.recipe = arguments.bundle
         return _push_all(arguments)
     flags = [flag for flag, on in (("full-weights", arguments.full_weights), ("no-counts", arguments.no_counts)) if on]
-    if given or flags:
-        wrong = f"--{(given + flags)[0].rstrip('_')}"
+    if options or flags:
+        wrong = f"--{(options + flags)[0].rstrip('_')}"
         raise AdapterxferError(f"{wrong} belongs to --all", fix="add --all to push a whole study, or leave it out")
     return _push_one(arguments)
 
@@ -66,14 +66,14 @@ def _push_one(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(asdict(pushed))
         return 0
-    what = f"{count(len(pushed.files) + 1, 'file')}, {size_text(sum(pushed.files.values()))}"
+    summary = f"{count(len(pushed.files) + 1, 'file')}, {size_text(sum(pushed.files.values()))}"
     if arguments.dry_run:
-        say(f"would push {what} to {pushed.repository} ({pushed.revision}):")
+        say(f"would push {summary} to {pushed.repository} ({pushed.revision}):")
         for name, size in pushed.files.items():
             say(f"  {name}  {size:,}")
         return 0
     did = "pushed" if pushed.changed else "unchanged, no commit:"
-    say(f"{did} {what} to {pushed.repository}@{pushed.commit}")
+    say(f"{did} {summary} to {pushed.repository}@{pushed.commit}")
     say(f'  load it with: adapterxfer.load_bundle("{pushed.repository}@{pushed.commit}")')
     return 0
 
@@ -84,7 +84,7 @@ def _push_all(arguments: argparse.Namespace) -> int:
     from adapterxfer.hub.collection import push_study
     from adapterxfer.hub.pushing import Pushed
 
-    made, left_out, plan = make_and_verify(arguments, skip_full=not arguments.full_weights)
+    bundles, left_out, plan = make_and_verify(arguments, skip_full=not arguments.full_weights)
     talk = not arguments.json
 
     def told(pushed: Pushed) -> None:
@@ -93,7 +93,7 @@ def _push_all(arguments: argparse.Namespace) -> int:
             say(f"{did} {pushed.repository}{'@' + pushed.commit if pushed.commit else ''}")
 
     pushed = push_study(
-        [Path(entry["folder"]) for entry in made],
+        [Path(bundle["folder"]) for bundle in bundles],
         arguments.to,
         study=plan.recipe.name,
         title=plan.recipe.title or plan.recipe.name,

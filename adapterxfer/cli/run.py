@@ -174,13 +174,13 @@ def _say_bought(bought: Sequence[Purchase]) -> None:
 
 def _engine_settings(entries: Sequence[str]) -> dict[str, str]:
     """``KEY=VALUE`` entries as a mapping; the engine checks the keys."""
-    found = {}
-    for entry in entries:
-        key, equals, value = entry.partition("=")
+    settings = {}
+    for assignment in entries:
+        key, equals, value = assignment.partition("=")
         if not key or not equals:
-            raise AdapterxferError(f"--engine-set {entry!r}: expected KEY=VALUE", fix="for example address=auto")
-        found[key] = value
-    return found
+            raise AdapterxferError(f"--engine-set {assignment!r}: expected KEY=VALUE", fix="for example address=auto")
+        settings[key] = value
+    return settings
 
 
 def _say_start(plan: Plan, done: int, store: str) -> None:

@@ -41,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print the scores."""
     from adapterxfer.report.submission import score_submission
 
-    found = score_submission(
+    scores = score_submission(
         arguments.benchmark,
         arguments.labels,
         arguments.predictions,
@@ -53,44 +53,44 @@ def execute(arguments: argparse.Namespace) -> int:
         allow_missing=arguments.allow_missing,
     )
     if arguments.json:
-        say_json(asdict(found))
+        say_json(asdict(scores))
     else:
-        _show(found, languages=arguments.languages)
+        _show(scores, languages=arguments.languages)
     return 0
 
 
-def _show(found: SubmissionScores, *, languages: bool) -> None:
+def _show(scores: SubmissionScores, *, languages: bool) -> None:
     from adapterxfer.report.submission import FEW_CLUSTERS
 
-    header = ["task", "language", "score", "points", f"{found.level:.0%} interval", "clusters", "protocol"]
-    if found.difference:
+    header = ["task", "language", "score", "points", f"{scores.level:.0%} interval", "clusters", "protocol"]
+    if scores.difference:
         header += ["p", "p (Holm)"]
     rows = []
-    for name, task in found.tasks.items():
+    for name, task in scores.tasks.items():
         mean = f"mean of {len(task.languages)}" if task.absent else "mean"
-        rows.append([name, mean, "average", *_cells(task.average), "", task.protocol, *_tests(found, task.average)])
+        rows.append([name, mean, "average", *_cells(task.average), "", task.protocol, *_tests(scores, task.average)])
         if len(task.averages) > 1:
             rows += [
-                ["", mean, score, *_cells(value), "", "", *_tests(found, value)]
+                ["", mean, score, *_cells(value), "", "", *_tests(scores, value)]
                 for score, value in task.averages.items()
             ]
         if not languages:
             continue
-        for code, entry in task.languages.items():
-            clusters = f"{entry.clusters}{' few' if entry.clusters < FEW_CLUSTERS else ''}"
+        for code, counted in task.languages.items():
+            clusters = f"{counted.clusters}{' few' if counted.clusters < FEW_CLUSTERS else ''}"
             rows += [
-                ["", code, score, *_cells(value), clusters, "", *_tests(found, value)]
-                for score, value in entry.scores.items()
+                ["", code, score, *_cells(value), clusters, "", *_tests(scores, value)]
+                for score, value in counted.scores.items()
             ]
-            rows += [["", code, score, f"{value:.2f}", "", "", ""] for score, value in entry.others.items()]
+            rows += [["", code, score, f"{value:.2f}", "", "", ""] for score, value in counted.others.items()]
     rows += [
-        [f"group {name}", "", "average", *_cells(score), "", "", *_tests(found, score)]
-        for name, score in found.groups.items()
+        [f"group {name}", "", "average", *_cells(score), "", "", *_tests(scores, score)]
+        for name, score in scores.groups.items()
     ]
-    if found.overall is not None:
-        rows.append(["all tasks", "", "average", *_cells(found.overall), "", "", *_tests(found, found.overall)])
+    if scores.overall is not None:
+        rows.append(["all tasks", "", "average", *_cells(scores.overall), "", "", *_tests(scores, scores.overall)])
     say_table(header, rows, right=(3, 5))
-    for name, task in found.tasks.items():
+    for name, task in scores.tasks.items():
         for note in task.notes:
             say(f"caution: {note}")
         if task.absent:
@@ -99,10 +99,10 @@ def _show(found: SubmissionScores, *, languages: bool) -> None:
                 f"subset: {name} in {len(task.languages)} of {official} languages; its mean is not the benchmark's, "
                 "and neither its group nor the benchmark has an average"
             )
-    if found.absent:
-        say(f"not scored: {', '.join(found.absent)}; without them there is no overall score")
+    if scores.absent:
+        say(f"not scored: {', '.join(scores.absent)}; without them there is no overall score")
     say(
-        f"intervals over test items: {found.resamples:,} resamples of clusters (premises, contexts, sentences); the "
+        f"intervals over test items: {scores.resamples:,} resamples of clusters (premises, contexts, sentences); the "
         "model is held fixed"
     )
 
@@ -111,7 +111,7 @@ def _cells(score: Score) -> list[str]:
     return [f"{score.value:.2f}", f"{score.low:.2f} to {score.high:.2f}"]
 
 
-def _tests(found: SubmissionScores, score: Score) -> list[str]:
-    if not found.difference:
+def _tests(scores: SubmissionScores, score: Score) -> list[str]:
+    if not scores.difference:
         return []
     return ["-" if value is None else f"{value:.4f}" for value in (score.p, score.p_holm)]

@@ -49,9 +49,9 @@ def execute(arguments: argparse.Namespace) -> int:
         time.sleep(arguments.every)
 
 
-def _report(plan: Plan, store: Store, given: str) -> str | None:
+def _report(plan: Plan, store: Store, store_argument: str) -> str | None:
     folder = store.find(plan.report) if plan.report is not None else None
-    return shown_path(folder / "report.html", given) if folder is not None else None
+    return shown_path(folder / "report.html", store_argument) if folder is not None else None
 
 
 def _print(plan: Plan, overview: Overview, report: str | None) -> None:
@@ -88,13 +88,13 @@ def _progress(line: Any) -> str:
 
 
 def _by_kind(plan: Plan, overview: Overview) -> dict[str, Counter[str]]:
-    found: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     for key, stage in plan.stages.items():
-        numbers = found.setdefault(stage.kind, Counter())
+        numbers = counts.setdefault(stage.kind, Counter())
         numbers["count"] += 1
         for column in ("done", "running", "failed", "blocked", "waiting"):
             numbers[column] += key in getattr(overview, column)
-    return found
+    return counts
 
 
 def _as_json(plan: Plan, overview: Overview, report: str | None) -> dict[str, Any]:

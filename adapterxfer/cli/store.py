@@ -61,36 +61,36 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     store = Store(arguments.store)
-    found = audit(store)
-    moved = set_aside_damaged(store, found) if arguments.set_aside else []
+    report = audit(store)
+    moved = set_aside_damaged(store, report) if arguments.set_aside else []
     differences = read_differences(store.root)
     if arguments.json:
         say_json(
             {
-                "stages": found.stages,
-                "files": found.files,
-                "bytes": found.bytes,
-                "damaged": [{"path": _name(store, one.path), "what": one.what} for one in found.damaged],
+                "stages": report.stages,
+                "files": report.files,
+                "bytes": report.bytes,
+                "damaged": [{"path": _name(store, damage.path), "what": damage.what} for damage in report.damaged],
                 "set_aside": [_name(store, path) for path in moved],
-                "left_behind": found.left_behind,
+                "left_behind": report.left_behind,
                 "differences": sorted(differences),
             }
         )
-        return 3 if found.damaged else 0
-    for one in found.damaged:
-        complain(f"damaged: {_name(store, one.path)}: {one.what}")
+        return 3 if report.damaged else 0
+    for damage in report.damaged:
+        complain(f"damaged: {_name(store, damage.path)}: {damage.what}")
     for key in differences:
         complain(f"differs from an imported result: {key} (see differences/{key}.json)")
-    looked = f"{count(found.stages, 'stage')}, {count(found.files, 'file')}, {size(found.bytes)}"
-    say(f"{looked}: {len(found.damaged):,} damaged")
-    if found.left_behind:
-        left = count(found.left_behind, "scratch folder")
+    looked = f"{count(report.stages, 'stage')}, {count(report.files, 'file')}, {size(report.bytes)}"
+    say(f"{looked}: {len(report.damaged):,} damaged")
+    if report.left_behind:
+        left = count(report.left_behind, "scratch folder")
         say(f"{left} of stages in flight or of dead runs: the next run removes what is dead")
     if moved:
         say(f"set aside: {count(len(moved), 'stage')}; run the recipe again to make what is missing")
-    elif any(one.stage for one in found.damaged):
+    elif any(damage.stage for damage in report.damaged):
         say("fix: adapterxfer store verify --set-aside, then run the recipe again")
-    return 3 if found.damaged else 0
+    return 3 if report.damaged else 0
 
 
 def _gc(arguments: argparse.Namespace) -> int:
@@ -102,18 +102,18 @@ def _gc(arguments: argparse.Namespace) -> int:
         referenced |= set(_stages(recipe, arguments))
     garbage = find_garbage(store, referenced)
     removed = remove(store, garbage) if arguments.delete else []
-    found = {**garbage.stages, **garbage.leftovers}
+    folders = {**garbage.stages, **garbage.leftovers}
     if arguments.json:
-        listed = [{"path": _name(store, path), "bytes": number} for path, number in found.items()]
+        listed = [{"path": _name(store, path), "bytes": number} for path, number in folders.items()]
         say_json({"kept": garbage.kept, "unreferenced": listed, "removed": [_name(store, path) for path in removed]})
         return 0
-    for path, number in found.items():
+    for path, number in folders.items():
         say(f"{size(number):>10}  {_name(store, path)}")
-    unused = f"{count(len(found), 'unreferenced item')}, {size(garbage.bytes)}"
+    unused = f"{count(len(folders), 'unreferenced item')}, {size(garbage.bytes)}"
     say(f"{unused}; {count(garbage.kept, 'stage')} referenced")
     if arguments.delete:
         say(f"removed {len(removed):,}")
-    elif found:
+    elif folders:
         say("nothing was removed; add --delete to remove them")
     return 0
 
@@ -139,18 +139,18 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _import(arguments: argparse.Namespace) -> int:
     done = import_stages(Store(arguments.store), Path(arguments.archive))
-    matters = [one for one in done.differences if one.matters]
+    matters = [difference for difference in done.differences if difference.matters]
     if arguments.json:
         say_json(
             {
                 "added": len(done.added),
                 "same": len(done.same),
-                "differences": [one.as_json() for one in done.differences],
+                "differences": [difference.as_json() for difference in done.differences],
             }
         )
     else:
-        for one in done.differences:
-            complain(f"{'differs' if one.matters else 'other bytes, same predictions'}: {one}")
+        for difference in done.differences:
+            complain(f"{'differs' if difference.matters else 'other bytes, same predictions'}: {difference}")
         say(f"{count(len(done.added), 'stage')} added, {len(done.same):,} there already with the same bytes")
         if matters:
             say("the results that were here stay; both sides' software is in differences/ of the store")

@@ -85,49 +85,49 @@ def parse_layouts(content: object, where: str) -> dict[str, dict[str, Layout]]:
         if task not in known or not isinstance(roles, Mapping):
             raise DataError(f"{where}: no task '{task}' to lay out", fix=f"tasks: {', '.join(known)}")
         parts = parts_of_task(str(task))
-        for role, given in roles.items():
-            place = f"{where}: {task}.{role}"
+        for role, description in roles.items():
+            subject = f"{where}: {task}.{role}"
             if role == "test" and parts.pools:
                 raise DataError(
-                    f"{place}: task '{task}' searches a pool of candidates", fix="use the official files of its test"
+                    f"{subject}: task '{task}' searches a pool of candidates", fix="use the official files of its test"
                 )
-            if role not in ROLES or not isinstance(given, Mapping):
-                raise DataError(f"{place}: not a role", fix=f"roles: {', '.join(ROLES)}")
-            parsed.setdefault(str(task), {})[str(role)] = _layout(given, parts.format, place)
+            if role not in ROLES or not isinstance(description, Mapping):
+                raise DataError(f"{subject}: not a role", fix=f"roles: {', '.join(ROLES)}")
+            parsed.setdefault(str(task), {})[str(role)] = _layout(description, parts.format, subject)
     return parsed
 
 
-def _layout(given: Mapping[str, Any], form: str, place: str) -> Layout:
+def _layout(description: Mapping[str, Any], form: str, subject: str) -> Layout:
     known = {"path", "layout", "columns", "labels", "header", "record", "separator", "first_label"}
-    if unknown := sorted(set(given) - known):
-        raise DataError(f"{place}: unknown key '{unknown[0]}'", fix=f"keys: {', '.join(sorted(known))}")
-    if given.get("layout") not in KINDS or not isinstance(given.get("path"), str):
-        raise DataError(f"{place}: needs 'path' and 'layout'", fix=f"layout: {' | '.join(KINDS)}")
-    columns = given.get("columns")
+    if unknown := sorted(set(description) - known):
+        raise DataError(f"{subject}: unknown key '{unknown[0]}'", fix=f"keys: {', '.join(sorted(known))}")
+    if description.get("layout") not in KINDS or not isinstance(description.get("path"), str):
+        raise DataError(f"{subject}: needs 'path' and 'layout'", fix=f"layout: {' | '.join(KINDS)}")
+    columns = description.get("columns")
     needed, allowed = FIELDS[form]
     if not isinstance(columns, Mapping):
-        raise DataError(f"{place}: no columns", fix=f"name columns of: {', '.join(needed)}")
+        raise DataError(f"{subject}: no columns", fix=f"name columns of: {', '.join(needed)}")
     if missing := [name for name in needed if name not in columns]:
-        raise DataError(f"{place}: column of '{missing[0]}' is missing", fix=f"needed: {', '.join(needed)}")
+        raise DataError(f"{subject}: column of '{missing[0]}' is missing", fix=f"needed: {', '.join(needed)}")
     if extra := [name for name in columns if name not in needed + allowed]:
-        raise DataError(f"{place}: '{extra[0]}' is no field", fix=f"fields: {', '.join(needed + allowed)}")
+        raise DataError(f"{subject}: '{extra[0]}' is no field", fix=f"fields: {', '.join(needed + allowed)}")
     return Layout(
-        path=given["path"],
-        kind=str(given["layout"]),
+        path=description["path"],
+        kind=str(description["layout"]),
         columns=dict(columns),
-        labels={str(raw): str(name) for raw, name in dict(given.get("labels") or {}).items()},
-        header=bool(given.get("header", True)),
-        record=int(given.get("record", 1)),
-        separator=str(given.get("separator", " ")),
-        first_label=int(given.get("first_label", 0)),
+        labels={str(raw): str(name) for raw, name in dict(description.get("labels") or {}).items()},
+        header=bool(description.get("header", True)),
+        record=int(description.get("record", 1)),
+        separator=str(description.get("separator", " ")),
+        first_label=int(description.get("first_label", 0)),
     )
 
 
 def layout_files(layout: Layout, root: Path, language: str) -> list[str]:
     """Relative paths that a layout means, also packed; sorted."""
     pattern = layout.path.format(lang=language)
-    found = {path for end in ("", ".gz", ".bz2") for path in root.glob(pattern + end) if path.is_file()}
-    return sorted(path.relative_to(root).as_posix() for path in found)
+    paths = {path for end in ("", ".gz", ".bz2") for path in root.glob(pattern + end) if path.is_file()}
+    return sorted(path.relative_to(root).as_posix() for path in paths)
 
 
 def read_layout(layout: Layout, task: str, paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
@@ -208,9 +208,9 @@ class _Cells:
         return [self._cell(part) for part in column] if isinstance(column, list) else self._cell(column)
 
     def _cell(self, column: object) -> Any:
-        place, row = self.row
+        position, row = self.row
         if str(column) not in row:
-            raise DataError(f"{place}: no column '{column}'; it has {', '.join(row)}", fix="correct the layout")
+            raise DataError(f"{position}: no column '{column}'; it has {', '.join(row)}", fix="correct the layout")
         return row[str(column)]
 
     def text(self, name: str) -> str:
@@ -231,12 +231,12 @@ class _Cells:
         if raw in NO_GOLD:
             self.notes["examples without a gold label left out"] += 1
             return None
-        found = self.layout.labels.get(raw, raw)
-        if found not in labels:
+        name = self.layout.labels.get(raw, raw)
+        if name not in labels:
             raise DataError(
                 f"{self.row[0]}: label {raw!r} is not one of: {', '.join(labels)}", fix="map it with 'labels'"
             )
-        return found
+        return name
 
 
 def _pair(cells: _Cells, labels: Sequence[str], language: str, clusters: Clusters) -> Example | None:
@@ -262,13 +262,13 @@ def _span(cells: _Cells, _: Sequence[str], language: str, clusters: Clusters) ->
     context, answers = cells.text("context"), [text for text in cells.parts("answers") if text]
     starts = [int(start) for start in cells.parts("answer_starts")] or [0] * len(answers)
     places = [locate_answer(context, text, start) for text, start in zip(answers, starts, strict=True)]
-    found = [(text, place) for text, place in zip(answers, places, strict=True) if place is not None]
-    if not found:
+    located = [(text, place) for text, place in zip(answers, places, strict=True) if place is not None]
+    if not located:
         cells.notes["questions without an answer left out"] += 1
         return None
     return SpanExample(
         cells.name(), cells.text("cluster") or clusters.of(context), language, cells.text("question"), context,
-        tuple(text for text, _ in found), tuple(place for _, place in found),
+        tuple(text for text, _ in located), tuple(place for _, place in located),
     )  # fmt: skip
 
 

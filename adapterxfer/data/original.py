@@ -161,12 +161,12 @@ def _open_labels(
 ) -> tuple[tuple[str, ...], list[Example]]:
     """Tags of the training data in alphabetic order and `UNKNOWN_TAG`, which replaces all others."""
     known = {tag for example in train if isinstance(example, TaggingExample) for tag in example.tags}
-    made: list[Example] = []
+    relabelled: list[Example] = []
     for example in dev:
         assert isinstance(example, TaggingExample)
         tags = tuple(tag if tag in known else UNKNOWN_TAG for tag in example.tags)
         notes["development tags not in the training data"] += sum(
             a != b for a, b in zip(tags, example.tags, strict=True)
         )
-        made.append(replace(example, tags=tags))
-    return (*sorted(known - {UNKNOWN_TAG}), UNKNOWN_TAG), made
+        relabelled.append(replace(example, tags=tags))
+    return (*sorted(known - {UNKNOWN_TAG}), UNKNOWN_TAG), relabelled

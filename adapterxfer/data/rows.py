@@ -137,12 +137,12 @@ def field(placed: Placed, *names: str) -> Any:
     Raises:
         DataError: it has none of them.
     """
-    place, row = placed
+    position, row = placed
     for name in names:
         if name in row:
             return row[name]
     raise DataError(
-        f"{place}: no field '{names[0]}'; it has {', '.join(map(str, row)) or 'none'}",
+        f"{position}: no field '{names[0]}'; it has {', '.join(map(str, row)) or 'none'}",
         fix="use the official file, or describe its columns with a layout",
     )
 
@@ -168,13 +168,13 @@ def name_of(placed: Placed, value: object, names: Mapping[str, str]) -> str:
     Raises:
         DataError: the raw label is unknown.
     """
-    found = names.get(str(value))
-    if found is None:
+    name = names.get(str(value))
+    if name is None:
         raise DataError(
             f"{placed[0]}: label {value!r} is not one of: {', '.join(names)}",
             fix="use the official file; columns may be shuffled, or the labels removed",
         )
-    return found
+    return name
 
 
 def refuse_hidden(path: Path, labels: Sequence[object]) -> None:

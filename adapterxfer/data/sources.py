@@ -144,9 +144,9 @@ def describe_layouts(
     paths = [path for need in needs for path in need.found]
     for role, layout in parse_layouts({task: layouts}, "layout")[task].items():
         for code in languages if role == "test" else ("en",):
-            found = layout_files(layout, root, code)
-            paths += found
-            if not found:
+            matches = layout_files(layout, root, code)
+            paths += matches
+            if not matches:
                 problems.append(f"{role} {code}: no file {layout.path.format(lang=code)}")
     if problems:
         raise DataError("\n".join([f"data_root '{root}':", *_report(task, problems)]), fix="correct the layout")

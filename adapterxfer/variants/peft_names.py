@@ -1,8 +1,8 @@
 """Names and tensors of `peft` for the modules of this project, in both directions.
 
 The library itself is not needed. It wraps a bare encoder, so a map ``encoder.layer.0.attention.self.query`` appears
-there as ``base_model.model.encoder.layer.0.attention.self.query``. An adapter trained there around a model with a head has one
-more prefix, and perhaps a head, which is left where it is.
+there as ``base_model.model.encoder.layer.0.attention.self.query``. An adapter trained there around a model with a head
+has one more prefix, and perhaps a head, which is left where it is.
 """
 
 from __future__ import annotations
