@@ -174,7 +174,7 @@ def training_runs(seeds: int, kappa: float) -> Callable[[np.random.Generator, in
         table, draws = resampled(cells, ACCURACY, gaps(studies), seed)
         found = {"items only covers": inside(st.estimates(table, draws), 0.0)}
         if seeds > 1:
-            found["two-way Satterthwaite t covers"] = inside(st.estimates(table, draws, scope="items+runs"), 0.0)
+            found["two-way t covers"] = inside(st.estimates(table, draws, scope="items+runs"), 0.0)
         return found
 
     return simulate
@@ -213,7 +213,7 @@ def family_over_runs(seeds: int) -> Callable[[np.random.Generator, int, int], Fo
             adjusted = st.adjust_family(rows[start : start + family], draws, columns)
             errors.append(any(row.p_adjusted is not None and row.p_adjusted <= 0.05 for row in adjusted))
             unsafe.append(bool(st.step_down(draws, columns).min() <= 0.05))
-        rule = "Holm on t" if seeds >= 5 else "Holm, fewest df,"
+        rule = "Holm on t" if seeds >= 5 else "Holm on t with the fewest df"
         return {f"any of 20, {rule}, errs": errors, "any of 20, max-T over items only, errs": unsafe}
 
     return simulate
@@ -289,7 +289,7 @@ def page(results: dict[str, dict[str, list[int]]], seconds: float) -> str:
     lines = [
         "# Simulated coverage and error rates",
         "",
-        "Written by `scripts/simulate_coverage.py --page docs/simulations.md`. Intervals are nominal 95 %, tests 5 %.",
+        "Written by `scripts/simulate_coverage.py --page FILE`. Intervals are nominal 95 %, tests 5 %.",
         f"{RESAMPLES} resamples per data set, {seconds / 60:.1f} CPU minutes in all; how many data sets were really",
         "simulated stands in every row. The error is one binomial standard error. Rows marked with a dagger show what",
         "goes wrong without the recommended method. A family counts as one data set. Holm over items cannot reject:",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.backbones.headers import read_header
 from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture, architecture_of
 from adapterxfer.errors import BackboneError
 
@@ -130,30 +131,24 @@ def _count(folder: Path, prefixes: tuple[str, ...], dropped: tuple[str, ...]) ->
     for name in weight_names(folder):
         if not name.endswith(".safetensors"):
             continue
-        for full, header in _header(folder / name).items():
-            tensor = full
+        for full_name, facts in _header(folder / name).items():
+            tensor = full_name
             for prefix in prefixes:
                 tensor = tensor.removeprefix(prefix)
             if tensor.startswith(dropped) or tensor.endswith("embeddings.position_ids"):
                 continue
             # One table under two names is stored under either or both.
             tensor = "shared.weight" if _SAME_TABLE.search(tensor) else tensor
-            sizes[tensor] = math.prod(header["shape"])
+            sizes[tensor] = math.prod(facts["shape"])
     tables = sum(size for name, size in sizes.items() if _TABLES.search(name))
     return sum(sizes.values()), tables
 
 
 def _header(path: Path) -> dict[str, Any]:
-    """Name -> dtype and shape, from the beginning of a safetensors file: 8 bytes of length, then JSON."""
     try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= 100_000_000:
-                raise ValueError("no header")
-            content = json.loads(file.read(length))
+        return read_header(path)[0]
     except (OSError, ValueError) as error:
         raise BackboneError(f"{path}: cannot be read ({error})", fix="restore the file from its source") from None
-    return {name: entry for name, entry in content.items() if name != "__metadata__"}
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -67,13 +67,13 @@ def make_and_verify(
     plan, store = build_plan(narrowed.recipe), Store(arguments.store)
     bundles: list[dict[str, Any]] = []
     left_out = []
-    for chosen in choose(narrowed, phase=arguments.phase, seed=arguments.seed):
-        stage = plan.stages[chosen.key]
+    for choice in choose(narrowed, phase=arguments.phase, seed=arguments.seed):
+        stage = plan.stages[choice.key]
         if skip_full and stage.identity.get("mode") == "full":
-            left_out.append(chosen.name)
+            left_out.append(choice.name)
             continue
         folder, manifest = make_bundle(
-            plan, store, chosen, Path(arguments.out),
+            plan, store, choice, Path(arguments.out),
             full_weights=arguments.full_weights, counts=not arguments.no_counts,
         )  # fmt: skip
         outside = None if manifest.backbone.included else backbone_place(plan, store, stage)

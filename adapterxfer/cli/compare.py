@@ -47,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per comparison, means first."""
     recipe = read_recipe(arguments)
-    declared = question(arguments)
-    effects = compare(recipe, arguments.a, arguments.b, store=arguments.store, of=arguments.of, over=declared["over"])
+    asked = question(arguments)
+    effects = compare(recipe, arguments.a, arguments.b, store=arguments.store, of=arguments.of, over=asked["over"])
     effects.sort(key=lambda effect: (bool(effect.target), bool(effect.backbone)))
-    tests = contrast(recipe, declared, store=arguments.store)
+    tests = contrast(recipe, asked, store=arguments.store)
     if arguments.json:
         from adapterxfer.report.model import plain
 
@@ -74,10 +74,10 @@ def question(arguments: argparse.Namespace) -> dict[str, Any]:
         AdapterxferError: `--over` without a value.
     """
     over: dict[str, Any] = {}
-    for narrowing in arguments.over:
-        axis, equals, values = narrowing.partition("=")
+    for condition in arguments.over:
+        axis, equals, values = condition.partition("=")
         if not equals or not values:
-            raise AdapterxferError(f"--over {narrowing!r}: expected AXIS=VALUE", fix="for example --over resource=low")
+            raise AdapterxferError(f"--over {condition!r}: expected AXIS=VALUE", fix="for example --over resource=low")
         over[axis] = tuple(values.split(","))
     for axis in ("target", "backbone"):
         if getattr(arguments, axis):

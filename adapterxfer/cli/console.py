@@ -15,10 +15,10 @@ def console(*, stderr: bool = False) -> Console:
     """A console that draws only on a terminal and never breaks long lines of plain output."""
     from rich.console import Console
 
-    rich_console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
-    if not rich_console.is_terminal:
-        rich_console.width = 200
-    return rich_console
+    terminal = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if not terminal.is_terminal:
+        terminal.width = 200
+    return terminal
 
 
 def say(text: str = "") -> None:

@@ -39,27 +39,27 @@ def execute(arguments: argparse.Namespace) -> int:
         say_json([{**asdict(check), "runnable": check.runnable} for check in checks])
     else:
         _show(checks, absent=arguments.absent)
-    return int(any(split.state == "refused" for check in checks for split in check.parts))
+    return int(any(checked.state == "refused" for check in checks for checked in check.parts))
 
 
 def _show(checks: list[TaskCheck], *, absent: bool) -> None:
     rows = []
     for check in checks:
-        for role in dict.fromkeys(["train", "dev", "test", *(split.role for split in check.parts)]):
-            parts = [split for split in check.parts if split.role == role]
+        for role in dict.fromkeys(["train", "dev", "test", *(checked.role for checked in check.parts)]):
+            parts = [checked for checked in check.parts if checked.role == role]
             if not parts:
                 continue
-            present = [split for split in parts if split.state == "found"]
+            readable = [checked for checked in parts if checked.state == "found"]
             rows.append(
                 [
                     check.task,
                     role,
                     len(parts),
-                    len(present),
-                    sum(split.state == "absent" for split in parts),
-                    sum(split.state == "refused" for split in parts),
-                    sum(split.examples for split in present),
-                    " ".join(f"{split.language} {split.examples}" for split in present)[:100],
+                    len(readable),
+                    sum(checked.state == "absent" for checked in parts),
+                    sum(checked.state == "refused" for checked in parts),
+                    sum(checked.examples for checked in readable),
+                    " ".join(f"{checked.language} {checked.examples}" for checked in readable)[:100],
                 ]
             )
     header = ["task", "split", "expected", "found", "absent", "refused", "examples", "by language"]
@@ -67,18 +67,18 @@ def _show(checks: list[TaskCheck], *, absent: bool) -> None:
     for check in checks:
         for note, count in check.notes.items():
             say(f"{check.task}: {note}: {count}")
-        for split in check.parts:
-            where = f"{check.task}: {split.dataset} {split.split} {split.language}"
-            if split.state == "refused":
-                say(f"{where}: refused: {split.message}")
-            elif split.differs:
-                say(f"{where}: {split.examples} examples; the catalogue has {split.expected}")
-            elif split.state == "absent" and absent:
-                say(f"{where}: absent: {split.message}")
-            if split.repeated:
-                say(f"{where}: {_share(split.repeated, split.examples)} repeat another one")
-            if split.in_training:
-                say(f"{where}: {_share(split.in_training, split.examples)} are in the training data")
+        for checked in check.parts:
+            label = f"{check.task}: {checked.dataset} {checked.split} {checked.language}"
+            if checked.state == "refused":
+                say(f"{label}: refused: {checked.message}")
+            elif checked.differs:
+                say(f"{label}: {checked.examples} examples; the catalogue has {checked.expected}")
+            elif checked.state == "absent" and absent:
+                say(f"{label}: absent: {checked.message}")
+            if checked.repeated:
+                say(f"{label}: {_share(checked.repeated, checked.examples)} repeat another one")
+            if checked.in_training:
+                say(f"{label}: {_share(checked.in_training, checked.examples)} are in the training data")
         if check.parallel_by:
             say(f"{check.task}: test languages are parallel by {check.parallel_by}: they are resampled together")
     ready = [check.task for check in checks if check.runnable]

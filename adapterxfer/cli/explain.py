@@ -40,12 +40,12 @@ def execute(arguments: argparse.Namespace) -> int:
     others = reader.of_kind(stage.kind)
     done = stage.short_key in others
     others.pop(stage.short_key, None)
-    flat = reader.flatten(stage)
+    facts = reader.flatten(stage)
     nearest, changes = None, {}
     for other in others.values():
-        differing = difference(flat, reader.flatten(other))
-        if nearest is None or len(differing) < len(changes):
-            nearest, changes = other, differing
+        found = difference(facts, reader.flatten(other))
+        if nearest is None or len(found) < len(changes):
+            nearest, changes = other, found
     if arguments.json:
         say_json(
             {
@@ -57,7 +57,7 @@ def execute(arguments: argparse.Namespace) -> int:
         )
         return 0
     say(f"{stage.kind}/{stage.folder_name}: {'in the store' if done else 'not in the store'}")
-    for path, value in flat.items():
+    for path, value in facts.items():
         if not path.startswith("inputs."):
             say(f"  {path}: {_text(value)}")
     for role, key in stage.inputs.items():
@@ -122,11 +122,11 @@ class Reader:
 
 def _walk(value: Any, path: str, flat: Flat) -> None:
     if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            _walk(item, f"{path}.{key}" if path else str(key), flat)
+        for key, inner in value.items():
+            _walk(inner, f"{path}.{key}" if path else str(key), flat)
     elif isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
-        for index, item in enumerate(value):
-            _walk(item, f"{path}.{index}", flat)
+        for index, inner in enumerate(value):
+            _walk(inner, f"{path}.{index}", flat)
     else:
         flat[path] = value
 

@@ -30,9 +30,9 @@ def find_stage(text: str, store: Store, planned: dict[str, Stage] | None = None)
         raise AdapterxferError(f"'{text}' is not the key of a stage", fix=fix)
     start = match.group(1)[:SHORT_KEY]
     completed = store.completed()
-    stored = {key for key in completed if key.startswith(start)}
+    keys = {key for key in completed if key.startswith(start)}
     plans = {stage.short_key: stage for stage in (planned or {}).values() if stage.short_key.startswith(start)}
-    matches = sorted(stored | set(plans))
+    matches = sorted(keys | set(plans))
     if not matches:
         names = [folder.name for folder in completed.values()]
         raise AdapterxferError(

@@ -40,10 +40,10 @@ def execute(arguments: argparse.Namespace) -> int:
         entries = [cell for cell in entries if cell.works]
         rows = capability_rows(entries)[1]
     elif arguments.available:
-        chosen = [index for index, record in enumerate(entries) if getattr(record, "available", True)]
+        chosen = [index for index, listed in enumerate(entries) if getattr(listed, "available", True)]
         rows, entries = [rows[index] for index in chosen], [entries[index] for index in chosen]
     if arguments.json:
-        say_json([record if isinstance(record, dict) else asdict(record) for record in entries])
+        say_json([listed if isinstance(listed, dict) else asdict(listed) for listed in entries])
     else:
         say_table(header, rows)
     return 0
@@ -141,10 +141,10 @@ def capability_rows(cells: Sequence[Capability]) -> tuple[list[str], list[list[A
     for cell in cells:
         by_system.setdefault((cell.method, cell.architecture), []).append(cell)
     grouped: dict[tuple[Any, ...], list[str]] = {}
-    for (method, architecture), of_system in by_system.items():
-        runs = [cell.composition for cell in of_system if cell.works]
+    for (method, architecture), capability in by_system.items():
+        runs = [cell.composition for cell in capability if cell.works]
         refused = [
-            f"{cell.composition}: {cell.because} (nearest: {cell.nearest})" for cell in of_system if not cell.works
+            f"{cell.composition}: {cell.because} (nearest: {cell.nearest})" for cell in capability if not cell.works
         ]
         grouped.setdefault((method, ", ".join(runs), "; ".join(dict.fromkeys(refused))), []).append(architecture)
     everything = len({cell.architecture for cell in capabilities().values()})

@@ -35,18 +35,18 @@ def execute(arguments: argparse.Namespace) -> int:
 
     repositories: dict[str, str] = {}
     data: dict[str, str] = {}
-    for name in arguments.what:
-        if Path(name).is_file() or name.endswith((".yaml", ".yml")):
-            recipe = load_recipe(name)
+    for argument in arguments.what:
+        if Path(argument).is_file() or argument.endswith((".yaml", ".yml")):
+            recipe = load_recipe(argument)
             repositories |= unpinned_backbones(recipe)
             data |= unpinned_data(recipe)
         else:
-            repositories |= named(name)
+            repositories |= named(argument)
     pins = [find_pin(name, repository, arguments.revision) for name, repository in repositories.items()]
     commits = {repository: find_data_commit(repository, branch) for repository, branch in data.items()}
     if arguments.json:
-        listed = [asdict(pin) | {"loadable": pin.loadable} for pin in pins]
-        say_json({"backbones": listed, "data_revisions": commits})
+        records = [asdict(pin) | {"loadable": pin.loadable} for pin in pins]
+        say_json({"backbones": records, "data_revisions": commits})
     elif not pins and not commits:
         say("nothing to pin: everything in the recipe has a commit or a folder, or ships with the package")
     else:
@@ -90,19 +90,19 @@ def unpinned_data(recipe: Recipe) -> dict[str, str]:
     }
 
 
-def named(name: str) -> dict[str, str]:
+def named(argument: str) -> dict[str, str]:
     """Name in a recipe -> repository, of one argument that is no file.
 
     Raises:
         AdapterxferError: it is no backbone of the catalogue and no repository.
     """
-    backbone = backbones().get(name)
+    backbone = backbones().get(argument)
     if backbone is not None and backbone.hub:
-        return {name: backbone.hub}
-    if name.count("/") == 1:
-        return {name.rpartition("/")[2].lower(): name}
+        return {argument: backbone.hub}
+    if argument.count("/") == 1:
+        return {argument.rpartition("/")[2].lower(): argument}
     raise AdapterxferError(
-        f"'{name}': no recipe file, no backbone of the Hub and no repository ORG/NAME",
+        f"'{argument}': no recipe file, no backbone of the Hub and no repository ORG/NAME",
         fix="`adapterxfer ls backbones` lists names; world backbones ship with the package and need no pin",
     )
 

@@ -37,18 +37,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Send it, or say what would be sent."""
-    study_options = [name for name in _STUDY if getattr(arguments, name) is not None]
+    options = [name for name in _STUDY if getattr(arguments, name) is not None]
     if arguments.all:
         if arguments.revision:
             raise AdapterxferError("--all with --revision: a study goes to the main branches", fix="leave one out")
         for name, default in _STUDY.items():
-            if name not in study_options:
+            if name not in options:
                 setattr(arguments, name, default)
         arguments.recipe = arguments.bundle
         return _push_all(arguments)
     flags = [flag for flag, on in (("full-weights", arguments.full_weights), ("no-counts", arguments.no_counts)) if on]
-    if study_options or flags:
-        wrong = f"--{(study_options + flags)[0].rstrip('_')}"
+    if options or flags:
+        wrong = f"--{(options + flags)[0].rstrip('_')}"
         raise AdapterxferError(f"{wrong} belongs to --all", fix="add --all to push a whole study, or leave it out")
     return _push_one(arguments)
 
@@ -66,14 +66,14 @@ def _push_one(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say_json(asdict(pushed))
         return 0
-    content = f"{count(len(pushed.files) + 1, 'file')}, {size_text(sum(pushed.files.values()))}"
+    summary = f"{count(len(pushed.files) + 1, 'file')}, {size_text(sum(pushed.files.values()))}"
     if arguments.dry_run:
-        say(f"would push {content} to {pushed.repository} ({pushed.revision}):")
+        say(f"would push {summary} to {pushed.repository} ({pushed.revision}):")
         for name, size in pushed.files.items():
             say(f"  {name}  {size:,}")
         return 0
     did = "pushed" if pushed.changed else "unchanged, no commit:"
-    say(f"{did} {content} to {pushed.repository}@{pushed.commit}")
+    say(f"{did} {summary} to {pushed.repository}@{pushed.commit}")
     say(f'  load it with: adapterxfer.load_bundle("{pushed.repository}@{pushed.commit}")')
     return 0
 

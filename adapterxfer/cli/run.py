@@ -175,10 +175,10 @@ def _say_bought(bought: Sequence[Purchase]) -> None:
 def _engine_settings(entries: Sequence[str]) -> dict[str, str]:
     """``KEY=VALUE`` entries as a mapping; the engine checks the keys."""
     settings = {}
-    for text in entries:
-        key, equals, value = text.partition("=")
+    for assignment in entries:
+        key, equals, value = assignment.partition("=")
         if not key or not equals:
-            raise AdapterxferError(f"--engine-set {text!r}: expected KEY=VALUE", fix="for example address=auto")
+            raise AdapterxferError(f"--engine-set {assignment!r}: expected KEY=VALUE", fix="for example address=auto")
         settings[key] = value
     return settings
 

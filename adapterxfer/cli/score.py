@@ -59,42 +59,38 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _show(submission: SubmissionScores, *, languages: bool) -> None:
+def _show(scores: SubmissionScores, *, languages: bool) -> None:
     from adapterxfer.report.submission import FEW_CLUSTERS
 
-    header = ["task", "language", "score", "points", f"{submission.level:.0%} interval", "clusters", "protocol"]
-    if submission.difference:
+    header = ["task", "language", "score", "points", f"{scores.level:.0%} interval", "clusters", "protocol"]
+    if scores.difference:
         header += ["p", "p (Holm)"]
     rows = []
-    for name, task in submission.tasks.items():
+    for name, task in scores.tasks.items():
         mean = f"mean of {len(task.languages)}" if task.absent else "mean"
-        rows.append(
-            [name, mean, "average", *_cells(task.average), "", task.protocol, *_tests(submission, task.average)]
-        )
+        rows.append([name, mean, "average", *_cells(task.average), "", task.protocol, *_tests(scores, task.average)])
         if len(task.averages) > 1:
             rows += [
-                ["", mean, score, *_cells(value), "", "", *_tests(submission, value)]
+                ["", mean, score, *_cells(value), "", "", *_tests(scores, value)]
                 for score, value in task.averages.items()
             ]
         if not languages:
             continue
-        for code, language in task.languages.items():
-            clusters = f"{language.clusters}{' few' if language.clusters < FEW_CLUSTERS else ''}"
+        for code, counted in task.languages.items():
+            clusters = f"{counted.clusters}{' few' if counted.clusters < FEW_CLUSTERS else ''}"
             rows += [
-                ["", code, score, *_cells(value), clusters, "", *_tests(submission, value)]
-                for score, value in language.scores.items()
+                ["", code, score, *_cells(value), clusters, "", *_tests(scores, value)]
+                for score, value in counted.scores.items()
             ]
-            rows += [["", code, score, f"{value:.2f}", "", "", ""] for score, value in language.others.items()]
+            rows += [["", code, score, f"{value:.2f}", "", "", ""] for score, value in counted.others.items()]
     rows += [
-        [f"group {name}", "", "average", *_cells(score), "", "", *_tests(submission, score)]
-        for name, score in submission.groups.items()
+        [f"group {name}", "", "average", *_cells(score), "", "", *_tests(scores, score)]
+        for name, score in scores.groups.items()
     ]
-    if submission.overall is not None:
-        rows.append(
-            ["all tasks", "", "average", *_cells(submission.overall), "", "", *_tests(submission, submission.overall)]
-        )
+    if scores.overall is not None:
+        rows.append(["all tasks", "", "average", *_cells(scores.overall), "", "", *_tests(scores, scores.overall)])
     say_table(header, rows, right=(3, 5))
-    for name, task in submission.tasks.items():
+    for name, task in scores.tasks.items():
         for note in task.notes:
             say(f"caution: {note}")
         if task.absent:
@@ -103,11 +99,11 @@ def _show(submission: SubmissionScores, *, languages: bool) -> None:
                 f"subset: {name} in {len(task.languages)} of {official} languages; its mean is not the benchmark's, "
                 "and neither its group nor the benchmark has an average"
             )
-    if submission.absent:
-        say(f"not scored: {', '.join(submission.absent)}; without them there is no overall score")
+    if scores.absent:
+        say(f"not scored: {', '.join(scores.absent)}; without them there is no overall score")
     say(
-        f"intervals over test items: {submission.resamples:,} resamples of clusters (premises, contexts, sentences); "
-        "the model is held fixed"
+        f"intervals over test items: {scores.resamples:,} resamples of clusters (premises, contexts, sentences); the "
+        "model is held fixed"
     )
 
 
@@ -115,7 +111,7 @@ def _cells(score: Score) -> list[str]:
     return [f"{score.value:.2f}", f"{score.low:.2f} to {score.high:.2f}"]
 
 
-def _tests(submission: SubmissionScores, score: Score) -> list[str]:
-    if not submission.difference:
+def _tests(scores: SubmissionScores, score: Score) -> list[str]:
+    if not scores.difference:
         return []
     return ["-" if value is None else f"{value:.4f}" for value in (score.p, score.p_holm)]

@@ -88,13 +88,13 @@ def _progress(line: Any) -> str:
 
 
 def _by_kind(plan: Plan, overview: Overview) -> dict[str, Counter[str]]:
-    by_kind: dict[str, Counter[str]] = {}
+    counts: dict[str, Counter[str]] = {}
     for key, stage in plan.stages.items():
-        numbers = by_kind.setdefault(stage.kind, Counter())
+        numbers = counts.setdefault(stage.kind, Counter())
         numbers["count"] += 1
         for column in ("done", "running", "failed", "blocked", "waiting"):
             numbers[column] += key in getattr(overview, column)
-    return by_kind
+    return counts
 
 
 def _as_json(plan: Plan, overview: Overview, report: str | None) -> dict[str, Any]:

@@ -61,36 +61,36 @@ def execute(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     store = Store(arguments.store)
-    result = audit(store)
-    moved = set_aside_damaged(store, result) if arguments.set_aside else []
+    report = audit(store)
+    moved = set_aside_damaged(store, report) if arguments.set_aside else []
     differences = read_differences(store.root)
     if arguments.json:
         say_json(
             {
-                "stages": result.stages,
-                "files": result.files,
-                "bytes": result.bytes,
-                "damaged": [{"path": _name(store, damage.path), "what": damage.what} for damage in result.damaged],
+                "stages": report.stages,
+                "files": report.files,
+                "bytes": report.bytes,
+                "damaged": [{"path": _name(store, damage.path), "what": damage.what} for damage in report.damaged],
                 "set_aside": [_name(store, path) for path in moved],
-                "left_behind": result.left_behind,
+                "left_behind": report.left_behind,
                 "differences": sorted(differences),
             }
         )
-        return 3 if result.damaged else 0
-    for damage in result.damaged:
+        return 3 if report.damaged else 0
+    for damage in report.damaged:
         complain(f"damaged: {_name(store, damage.path)}: {damage.what}")
     for key in differences:
         complain(f"differs from an imported result: {key} (see differences/{key}.json)")
-    looked = f"{count(result.stages, 'stage')}, {count(result.files, 'file')}, {size(result.bytes)}"
-    say(f"{looked}: {len(result.damaged):,} damaged")
-    if result.left_behind:
-        left = count(result.left_behind, "scratch folder")
+    looked = f"{count(report.stages, 'stage')}, {count(report.files, 'file')}, {size(report.bytes)}"
+    say(f"{looked}: {len(report.damaged):,} damaged")
+    if report.left_behind:
+        left = count(report.left_behind, "scratch folder")
         say(f"{left} of stages in flight or of dead runs: the next run removes what is dead")
     if moved:
         say(f"set aside: {count(len(moved), 'stage')}; run the recipe again to make what is missing")
-    elif any(damage.stage for damage in result.damaged):
+    elif any(damage.stage for damage in report.damaged):
         say("fix: adapterxfer store verify --set-aside, then run the recipe again")
-    return 3 if result.damaged else 0
+    return 3 if report.damaged else 0
 
 
 def _gc(arguments: argparse.Namespace) -> int:
@@ -102,18 +102,18 @@ def _gc(arguments: argparse.Namespace) -> int:
         referenced |= set(_stages(recipe, arguments))
     garbage = find_garbage(store, referenced)
     removed = remove(store, garbage) if arguments.delete else []
-    unused_paths = {**garbage.stages, **garbage.leftovers}
+    folders = {**garbage.stages, **garbage.leftovers}
     if arguments.json:
-        listed = [{"path": _name(store, path), "bytes": number} for path, number in unused_paths.items()]
+        listed = [{"path": _name(store, path), "bytes": number} for path, number in folders.items()]
         say_json({"kept": garbage.kept, "unreferenced": listed, "removed": [_name(store, path) for path in removed]})
         return 0
-    for path, number in unused_paths.items():
+    for path, number in folders.items():
         say(f"{size(number):>10}  {_name(store, path)}")
-    unused = f"{count(len(unused_paths), 'unreferenced item')}, {size(garbage.bytes)}"
+    unused = f"{count(len(folders), 'unreferenced item')}, {size(garbage.bytes)}"
     say(f"{unused}; {count(garbage.kept, 'stage')} referenced")
     if arguments.delete:
         say(f"removed {len(removed):,}")
-    elif unused_paths:
+    elif folders:
         say("nothing was removed; add --delete to remove them")
     return 0
 

@@ -72,22 +72,22 @@ def read_lareqa(path: Path, language: str, notes: Notes) -> AnswerPool:
     gold: dict[str, str] = {}
     with open_text(path) as file:
         try:
-            for place, article in enumerate(json.load(file)["data"]):
+            for article_number, article in enumerate(json.load(file)["data"]):
                 for row, paragraph in enumerate(article["paragraphs"]):
                     context, breaks = str(paragraph["context"]), paragraph["sentence_breaks"]
-                    names = [f"{language}-{place}-{row}-{number}" for number in range(len(breaks))]
+                    names = [f"{language}-{article_number}-{row}-{number}" for number in range(len(breaks))]
                     for name, (start, end), text in zip(names, breaks, paragraph["sentences"], strict=True):
                         notes["sentences that differ from their place"] += context[start:end] != text
                         candidates[name] = (context[start:end], context)
-                    for entry in paragraph["qas"]:
-                        at = int(entry["answers"][0]["answer_start"])
+                    for question in paragraph["qas"]:
+                        at = int(question["answers"][0]["answer_start"])
                         inside = [name for name, (start, end) in zip(names, breaks, strict=True) if start <= at < end]
                         if len(inside) != 1:
                             raise DataError(
-                                f"{path}: answer of {entry['id']} is in no sentence", fix="get the file again"
+                                f"{path}: answer of {question['id']} is in no sentence", fix="get the file again"
                             )
-                        questions[str(entry["id"])] = str(entry["question"])
-                        gold[str(entry["id"])] = inside[0]
+                        questions[str(question["id"])] = str(question["question"])
+                        gold[str(question["id"])] = inside[0]
         except (ValueError, KeyError, TypeError, IndexError) as error:
             raise DataError(f"{path}: not LAReQA's layout ({error!r})", fix="use xquad-r/LANG.json") from None
     return AnswerPool(questions, candidates, gold)

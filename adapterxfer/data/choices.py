@@ -159,13 +159,13 @@ def read_xcopa(paths: Sequence[Path], language: str, notes: Notes) -> list[Examp
 
     Premises are translations of the same items, so ``idx`` is example and cluster in every language.
     """
-    own = [path for path in paths if not _is_reference(path)] or list(paths)
+    translated = [path for path in paths if not _is_reference(path)] or list(paths)
     kinds: dict[str, str] = {}
     for path in paths:
         if _is_reference(path):
             kinds |= {str(field(row, "idx")): text(row, "question") for row in read_jsonl(path)}
     examples: list[Example] = []
-    for path in own:
+    for path in translated:
         labels = []
         for row in read_jsonl(path):
             name, premise, question, choices, raw, names = _copa(row)

@@ -76,7 +76,7 @@ def read_anli(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
     """Rounds of ANLI; the premise is called ``context``. Ids carry the round, as files of all rounds have one name."""
     examples: list[Example] = []
     for path in paths:
-        found = _pairs(
+        examples_of_round = _pairs(
             [path], language, notes, read_jsonl,
             lambda row: (
                 text(row, "uid"), text(row, "context", "premise"), text(row, "hypothesis"), field(row, "label"),
@@ -84,7 +84,7 @@ def read_anli(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
             ANLI_NAMES,
         )  # fmt: skip
         tag = path.parent.name
-        for example in found:
+        for example in examples_of_round:
             assert isinstance(example, PairExample)
             examples.append(
                 PairExample(
@@ -200,12 +200,12 @@ def read_americasnli(paths: Sequence[Path], language: str, notes: Notes) -> list
     examples: list[Example] = []
     for path in paths:
         rows = [row for row in read_tsv(path) if str(row[1].get("language", language)) in (language, "")]
-        found = _pairs(
+        examples_of_file = _pairs(
             [path], language, notes, lambda _, rows=rows: rows,  # type: ignore[misc]
             lambda row: (line_of(row), text(row, "premise"), text(row, "hypothesis"), field(row, "label")),
             NLI_NAMES,
         )  # fmt: skip
-        examples += found
+        examples += examples_of_file
     return examples
 
 

@@ -58,12 +58,12 @@ def list_files(root: Path) -> list[str]:
             f"data_root: no folder '{root}'",
             fix="give the folder of the original files: --set data_root=PATH, or --data-root PATH of `data check`",
         )
-    found: list[str] = []
+    paths: list[str] = []
     for folder, below, names in os.walk(root):
         below[:] = sorted(name for name in below if not name.startswith("."))
-        place = Path(folder).relative_to(root).as_posix()
-        found += [name if place == "." else f"{place}/{name}" for name in names]
-    return sorted(found)
+        relative = Path(folder).relative_to(root).as_posix()
+        paths += [name if relative == "." else f"{relative}/{name}" for name in names]
+    return sorted(paths)
 
 
 class HashCache:
@@ -90,9 +90,9 @@ class HashCache:
         stamp = [state.st_size, state.st_mtime_ns]
         # Hashes of marked files were remembered with the mark in them before: they have names of their own now.
         name = str(path.resolve()) + ("#unmarked" if has_mark(path) else "")
-        entry = self._known.get(name)
-        if isinstance(entry, list) and len(entry) == 3 and entry[:2] == stamp:
-            return str(entry[2])
+        known = self._known.get(name)
+        if isinstance(known, list) and len(known) == 3 and known[:2] == stamp:
+            return str(known[2])
         value = file_sha256(path)
         self._known[name] = [*stamp, value]
         self._changed = True

@@ -90,10 +90,10 @@ def read_fused_treebanks(paths: Sequence[Path], language: str, notes: Counter[st
     ]
 
 
-def _take(sentence: _Sentence, columns: Sequence[str], place: str, notes: Counter[str]) -> None:
+def _take(sentence: _Sentence, columns: Sequence[str], position: str, notes: Counter[str]) -> None:
     """Add one row."""
     if len(columns) != 10:
-        raise DataError(f"{place}: {len(columns)} columns; CoNLL-U has 10", fix="download the file again")
+        raise DataError(f"{position}: {len(columns)} columns; CoNLL-U has 10", fix="download the file again")
     identifier, form, tag = columns[0], columns[1], columns[3]
     try:
         if "." in identifier:
@@ -103,14 +103,14 @@ def _take(sentence: _Sentence, columns: Sequence[str], place: str, notes: Counte
             sentence.ranges[first] = (last, form)
         else:
             if tag not in UPOS and tag != "_":
-                raise DataError(f"{place}: tag '{tag}' is not a universal one", fix="expected UPOS in column 4")
+                raise DataError(f"{position}: tag '{tag}' is not a universal one", fix="expected UPOS in column 4")
             token = int(identifier)
             sentence.words[token] = (form, tag)
             heads = {int(columns[6])} if columns[6].isdigit() else set()
-            enhanced = [part.partition(":")[0] for part in columns[8].split("|")] if columns[8] != "_" else []
+            enhanced = [head.partition(":")[0] for head in columns[8].split("|")] if columns[8] != "_" else []
             sentence.heads[token] = heads | {int(head) for head in enhanced if head.isdigit()}
     except ValueError:
-        raise DataError(f"{place}: '{identifier}' is no token number", fix="download the file again") from None
+        raise DataError(f"{position}: '{identifier}' is no token number", fix="download the file again") from None
 
 
 def fuse(sentence: _Sentence, precedence: Sequence[str], notes: Counter[str]) -> list[tuple[str, str]]:
@@ -145,15 +145,15 @@ def head_of_span(
 
 def _ancestors(token: int, heads: Mapping[int, set[int]]) -> set[int]:
     """All tokens, and the root, from which a token can be reached; never itself, also where dependencies are cyclic."""
-    found: set[int] = set()
+    ancestors: set[int] = set()
     waiting = [token]
     while waiting:
         for head in heads.get(waiting.pop(), ()):
-            if head not in found:
-                found.add(head)
+            if head not in ancestors:
+                ancestors.add(head)
                 if head != _ROOT:
                     waiting.append(head)
-    return found - {token}
+    return ancestors - {token}
 
 
 def _usable(words: list[tuple[str, str]], notes: Counter[str]) -> list[tuple[str, str]]:

@@ -166,9 +166,11 @@ def _read_source(
         if source.rows_reader:
             whole: list[Example] = load_function(source.rows_reader)(rows, source, role, language)
             return whole
-        made = [example for number, row in enumerate(rows) if (example := maker.make(form, row, number)) is not None]
-        examples += made
-        labels = [getattr(example, "label", number) for number, example in enumerate(made)]
+        examples_of_split = [
+            example for number, row in enumerate(rows) if (example := maker.make(form, row, number)) is not None
+        ]
+        examples += examples_of_split
+        labels = [getattr(example, "label", number) for number, example in enumerate(examples_of_split)]
         _refuse_equal(f"{source.repository} {split}", labels)
     if not examples:
         raise _Unreadable(f"{source.repository}: no example in '{language}'", fix="leave the language out")
@@ -183,10 +185,10 @@ def _whole(rows: list[dict[str, Any]], columns: Iterable[str], notes: Counter[st
     return kept
 
 
-def _refuse_equal(place: str, labels: Sequence[object]) -> None:
+def _refuse_equal(subject: str, labels: Sequence[object]) -> None:
     from pathlib import Path
 
-    refuse_hidden(Path(place), labels)
+    refuse_hidden(Path(subject), labels)
 
 
 def _load(

@@ -26,9 +26,9 @@ def bucc_examples(rows: Sequence[Mapping[str, Any]], source: HubSource, split: s
     Raises:
         DataError: there is not one row, or a gold pair names a sentence that does not exist.
     """
-    place = f"{source.repository} {language}-en"
+    subject = f"{source.repository} {language}-en"
     if len(rows) != 1:
-        raise DataError(f"{place}: {len(rows)} rows; expected one with all sentences", fix=FIX)
+        raise DataError(f"{subject}: {len(rows)} rows; expected one with all sentences", fix=FIX)
     columns = source.columns
     sides = [[str(text).strip() for text in rows[0][columns[name]]] for name in ("sources", "targets")]
     ids = [
@@ -41,13 +41,13 @@ def bucc_examples(rows: Sequence[Mapping[str, Any]], source: HubSource, split: s
     for first, second in rows[0][columns["gold"]]:
         if not (1 <= first <= len(sides[0]) and 1 <= second <= len(sides[1])):
             raise DataError(
-                f"{place}: gold pair ({first}, {second}) of {len(sides[0])} and {len(sides[1])} sentences, counted "
+                f"{subject}: gold pair ({first}, {second}) of {len(sides[0])} and {len(sides[1])} sentences, counted "
                 "from 1",
                 fix=FIX,
             )
         relevant.setdefault(ids[0][first - 1], []).append(ids[1][second - 1])
     if not relevant:
-        raise DataError(f"{place}: no gold pair", fix=FIX)
+        raise DataError(f"{subject}: no gold pair", fix=FIX)
     return [
         SearchExample(name, name, language, text, tuple(relevant.get(name, ())))
         for name, text in zip(ids[0], sides[0], strict=True)
@@ -61,20 +61,20 @@ def read_lines(source: HubSource, split: str, language: str, notes: Counter[str]
         DataError: the file cannot be loaded, is not Mewsli-X's, or has no example in the language.
     """
     path = source.lines[split].format(lang=language)
-    place = f"{source.repository}@{source.revision[:12]}/{path}"
-    rows = parse_lines(_load_lines(source, path), place)
+    address = f"{source.repository}@{source.revision[:12]}/{path}"
+    rows = parse_lines(_load_lines(source, path), address)
     try:
         if split == POOL:
-            made = list(entities(rows, language))
+            examples = list(entities(rows, language))
         elif split == "test":
-            made = mentions(rows, language, notes, place)
+            examples = mentions(rows, language, notes, address)
         else:
-            made = list(pairs(rows, PurePosixPath(path).name.partition(".")[0], language, notes))
+            examples = list(pairs(rows, PurePosixPath(path).name.partition(".")[0], language, notes))
     except (TypeError, ValueError, AttributeError) as error:
-        raise DataError(f"{place}: not Mewsli-X's layout ({error})", fix=FIX) from None
-    if not made:
-        raise DataError(f"{place}: no example in '{language}'", fix="leave the language out")
-    return made
+        raise DataError(f"{address}: not Mewsli-X's layout ({error})", fix=FIX) from None
+    if not examples:
+        raise DataError(f"{address}: no example in '{language}'", fix="leave the language out")
+    return examples
 
 
 def _load_lines(source: HubSource, path: str) -> list[str]:

@@ -139,13 +139,13 @@ class RowMaker:
         context, answers = str(row[self.source.columns["context"]]), row[self.source.columns["answers"]]
         spans: list[tuple[int, str]] = []
         for text, start in zip(answers["text"], answers["answer_start"], strict=True):
-            place = locate_answer(context, text, int(start)) if text.strip() else None
-            if place is None:
+            offset = locate_answer(context, text, int(start)) if text.strip() else None
+            if offset is None:
                 self.notes["answers not in their context left out"] += 1
                 continue
-            self.notes["answer offsets repaired"] += place != int(start)
-            if (place, text) not in spans:
-                spans.append((place, text))
+            self.notes["answer offsets repaired"] += offset != int(start)
+            if (offset, text) not in spans:
+                spans.append((offset, text))
         if not spans and (not self.data.unanswerable or answers["text"]):
             self.notes["questions without an answer left out"] += 1
             return None
@@ -189,10 +189,10 @@ class RowMaker:
         return ChoiceExample(name, cluster, self.language, context, question, tuple(choices), index)
 
     def _index(self, label: str, count: int) -> int:
-        found = {"choice1": "0", "choice2": "1"}.get(label, label)
-        if not found.isdigit() or int(found) >= count:
+        number = {"choice1": "0", "choice2": "1"}.get(label, label)
+        if not number.isdigit() or int(number) >= count:
             raise DataError(
                 f"{self.source.repository} {self.split}: label {label!r} of {count} choices",
                 fix="pin the revision the catalogue describes",
             )
-        return int(found)
+        return int(number)

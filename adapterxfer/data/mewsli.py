@@ -40,19 +40,19 @@ def read_mewsli_mentions(paths: Sequence[Path], language: str, notes: Notes) -> 
     Raises:
         DataError: the entities were removed, as in XTREME's copy.
     """
-    made = [example for path in paths for example in mentions(_objects(path), language, notes, str(path))]
-    if not made:
+    examples = [example for path in paths for example in mentions(_objects(path), language, notes, str(path))]
+    if not examples:
         raise DataError(f"{paths[0]}: no mention in '{language}'", fix="leave the language out")
-    return made
+    return examples
 
 
-def mentions(rows: Iterable[Any], language: str, notes: Notes, place: str) -> list[Example]:
+def mentions(rows: Iterable[Any], language: str, notes: Notes, subject: str) -> list[Example]:
     """Mentions of one language among rows.
 
     Raises:
-        DataError: the entities were removed; the message names ``place``.
+        DataError: the entities were removed; the message names ``subject``.
     """
-    made: list[Example] = []
+    examples: list[Example] = []
     hidden = 0
     for row in rows:
         context = row["context"]
@@ -67,13 +67,13 @@ def mentions(rows: Iterable[Any], language: str, notes: Notes, place: str) -> li
             hidden += not entity
             if entity:
                 name = str(mention["example_id"])
-                made.append(SearchExample(name, name, language, text, (entity,)))
+                examples.append(SearchExample(name, name, language, text, (entity,)))
     if hidden:
         raise DataError(
-            f"{place}: {hidden} mentions have no entity: the labels were removed from this copy",
+            f"{subject}: {hidden} mentions have no entity: the labels were removed from this copy",
             fix="use the dev mentions, or labelled test files",
         )
-    return made
+    return examples
 
 
 @_strict
@@ -118,30 +118,30 @@ def _objects(path: Path) -> Iterator[Any]:
         yield from parse_lines(lines, str(path))
 
 
-def parse_lines(lines: Iterable[str], place: str) -> Iterator[Any]:
+def parse_lines(lines: Iterable[str], subject: str) -> Iterator[Any]:
     """Objects of JSON lines; a missing key becomes an error that names the line."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            yield _Fields(json.loads(line), f"{place}:{number}")
+            yield _Fields(json.loads(line), f"{subject}:{number}")
         except ValueError as error:
-            raise DataError(f"{place}:{number}: not valid JSON ({error})", fix="download the file again") from None
+            raise DataError(f"{subject}:{number}: not valid JSON ({error})", fix="download the file again") from None
 
 
 class _Fields:
     """An object of a file whose missing keys are errors that name the place."""
 
-    def __init__(self, value: Any, place: str) -> None:
-        self._value, self._place = value, place
+    def __init__(self, value: Any, position: str) -> None:
+        self._value, self._place = value, position
 
     def __getitem__(self, key: str) -> Any:
         if not isinstance(self._value, dict) or key not in self._value:
             raise DataError(f"{self._place}: no '{key}'; not Mewsli-X's layout", fix="use the official file")
-        found = self._value[key]
-        if isinstance(found, list):
-            return [_Fields(entry, self._place) if isinstance(entry, dict) else entry for entry in found]
-        return _Fields(found, self._place) if isinstance(found, dict) else found
+        value = self._value[key]
+        if isinstance(value, list):
+            return [_Fields(entry, self._place) if isinstance(entry, dict) else entry for entry in value]
+        return _Fields(value, self._place) if isinstance(value, dict) else value
 
 
 def mention_text(context: Any, span: Any) -> str | None:

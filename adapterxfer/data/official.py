@@ -36,11 +36,11 @@ class Need:
     @property
     def problem(self) -> str:
         """What is wrong; empty if nothing."""
-        place = f"{self.role} {self.language} ({self.data.name})"
+        subject = f"{self.role} {self.language} ({self.data.name})"
         if self.ambiguous:
-            return f"{place}: {len(self.found)} files match ({', '.join(self.found)}); keep one"
+            return f"{subject}: {len(self.found)} files match ({', '.join(self.found)}); keep one"
         if not self.found and not self.optional:
-            return f"{place}: missing, expected */{' or */'.join(self.expected)} (also .gz, .bz2)"
+            return f"{subject}: missing, expected */{' or */'.join(self.expected)} (also .gz, .bz2)"
         return ""
 
 
@@ -60,13 +60,13 @@ class Index:
         if not names and any(sign in tail for sign in "*?["):
             names = [name for name in self._by_name if fnmatchcase(name, tail)]
         depth = pattern.count("/") + 1
-        wanted = pattern.split("/")
+        folders = pattern.split("/")
         return sorted(
             path
             for name in names
             for plain, path in self._by_name[name]
             if len(parts := plain.split("/")[-depth:]) == depth
-            and all(fnmatchcase(part, want) for part, want in zip(parts, wanted, strict=True))
+            and all(fnmatchcase(part, want) for part, want in zip(parts, folders, strict=True))
         )
 
 
@@ -81,15 +81,15 @@ def find(
         without: roles that a described layout serves.
     """
     parts, index = parts_of_task(task, protocol), Index(files)
-    asked = [("train", *part) for part in parts.train]
-    asked += [("dev", *part) for part in parts.dev]
+    requests = [("train", *part) for part in parts.train]
+    requests += [("dev", *part) for part in parts.dev]
     if parts.test is not None:
-        asked += [("test", parts.test, "test", code) for code in languages]
+        requests += [("test", parts.test, "test", code) for code in languages]
         spoken = parts.pool_languages(languages)
-        asked += [(split, parts.test, split, code) for split in parts.pools for code in spoken]
-    asked = [request for request in asked if request[0] not in set(without)]
+        requests += [(split, parts.test, split, code) for split in parts.pools for code in spoken]
+    requests = [request for request in requests if request[0] not in set(without)]
     needs = []
-    for role, data, split, language in asked:
+    for role, data, split, language in requests:
         for group in data.files[split]:
             need = look_up(index, data, split, language, group, role=role)
             needs.append(replace(need, optional=True) if role == "dev" and not parts.needs_dev else need)

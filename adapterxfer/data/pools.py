@@ -33,22 +33,24 @@ def read_bucc_queries(paths: Sequence[Path], language: str, notes: Notes) -> lis
     by_end = {plain_name(path.name).rpartition(".")[2]: path for path in paths}
     if missing := {language, "gold"} - set(by_end):
         raise DataError(f"{paths[0]}: no .{min(missing)} file beside it", fix="use BUCC 2018's own archives")
-    found: dict[str, list[str]] = {}
-    for place, row in read_tsv(by_end["gold"], columns=("source", "target")):
+    translations: dict[str, list[str]] = {}
+    for position, row in read_tsv(by_end["gold"], columns=("source", "target")):
         if not row["source"].startswith(language) or not row["target"].startswith("en"):
             raise DataError(
-                f"{place}: {row['source']} {row['target']} are no ids of {language} and en", fix="get it again"
+                f"{position}: {row['source']} {row['target']} are no ids of {language} and en", fix="get it again"
             )
-        found.setdefault(str(row["source"]), []).append(str(row["target"]))
-    if not found:
+        translations.setdefault(str(row["source"]), []).append(str(row["target"]))
+    if not translations:
         raise DataError(f"{by_end['gold']}: no gold pair", fix="use BUCC 2018's own archives")
-    made: list[Example] = [
-        SearchExample(name, name, language, text, tuple(found.pop(name, ())))
+    queries: list[Example] = [
+        SearchExample(name, name, language, text, tuple(translations.pop(name, ())))
         for name, text in _sentences(by_end[language])
     ]
-    if found:
-        raise DataError(f"{by_end['gold']}: {min(found)} is no sentence of {by_end[language]}", fix="get it again")
-    return made
+    if translations:
+        raise DataError(
+            f"{by_end['gold']}: {min(translations)} is no sentence of {by_end[language]}", fix="get it again"
+        )
+    return queries
 
 
 def read_bucc_pool(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
@@ -100,8 +102,8 @@ def read_question_sentences(paths: Sequence[Path], language: str, notes: Notes) 
 
     Sentences are those of `gold_sentence`, not of XTREME's own splitter, so a few borders differ.
     """
-    found = read_answerable(paths, language, notes)
-    return [question_sentence(example) for example in found if isinstance(example, SpanExample)]
+    questions = read_answerable(paths, language, notes)
+    return [question_sentence(example) for example in questions if isinstance(example, SpanExample)]
 
 
 def question_sentence(example: SpanExample) -> RetrievalExample:

@@ -37,19 +37,19 @@ def read_questions(
         hidden = answered = empty = 0
         seen: Counter[str] = Counter()
         known: set[tuple[str, str, str]] = set()
-        for cluster, context, entry in _entries(path):
-            name = str(entry["id"])
+        for cluster, context, question in _entries(path):
+            name = str(question["id"])
             if not name.startswith(prefix):
                 continue
-            whole = (name, str(entry["question"]), context)
+            whole = (name, str(question["question"]), context)
             if whole in known:
                 notes["repeated questions left out"] += 1
                 continue
             known.add(whole)
             name = numbered(name, seen, notes)
-            spans, without_text = answer_spans(context, entry, notes)
+            spans, without_text = answer_spans(context, question, notes)
             hidden += without_text
-            if not spans and not (unanswerable and not entry["answers"]):
+            if not spans and not (unanswerable and not question["answers"]):
                 notes["questions without an answer left out"] += 1
                 continue
             answered += bool(spans)
@@ -59,7 +59,7 @@ def read_questions(
                     name,
                     cluster,
                     language,
-                    str(entry["question"]),
+                    str(question["question"]),
                     context,
                     tuple(text for _, text in spans),
                     tuple(start for start, _ in spans),
@@ -100,14 +100,14 @@ def _entries(path: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
         try:
             articles = json.load(file)["data"]
             clusters: dict[str, str] = {}  # TyDi QA repeats a passage for each of its questions
-            for place, article in enumerate(articles):
+            for article_number, article in enumerate(articles):
                 for row, paragraph in enumerate(article["paragraphs"]):
                     context = paragraph["context"]
                     if not isinstance(context, str):
                         raise TypeError("a context is not text")
-                    for entry in paragraph["qas"]:
+                    for question in paragraph["qas"]:
                         for key in ("id", "question", "answers"):
-                            entry[key]
-                        yield clusters.setdefault(context, f"{place}/{row}"), context, entry
+                            question[key]
+                        yield clusters.setdefault(context, f"{article_number}/{row}"), context, question
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: not in SQuAD's JSON format ({error!r})", fix="download the file again") from None

@@ -45,9 +45,9 @@ def read_squad(path: Path, language: str, notes: Counter[str], *, id_prefix: str
     examples: list[Example] = []
     hidden = 0
     seen: Counter[str] = Counter()
-    for cluster, context, entry in _questions(path, id_prefix):
-        name = numbered(str(entry["id"]), seen, notes)
-        spans, without_text = answer_spans(context, entry, notes)
+    for cluster, context, question in _questions(path, id_prefix):
+        name = numbered(str(question["id"]), seen, notes)
+        spans, without_text = answer_spans(context, question, notes)
         hidden += without_text
         if not spans:
             notes["questions without an answer left out"] += 1
@@ -61,7 +61,7 @@ def read_squad(path: Path, language: str, notes: Counter[str], *, id_prefix: str
                 example_id=name,
                 cluster_id=cluster,
                 language=language,
-                question=entry["question"].strip(),
+                question=question["question"].strip(),
                 context=context[first:last],
                 answers=tuple(text for _, text in inside),
                 answer_starts=tuple(start - first for start, _ in inside),
@@ -103,12 +103,12 @@ def _questions(path: Path, id_prefix: str) -> Iterator[tuple[str, str, dict[str,
         try:
             articles = json.load(file)["data"]
             clusters: dict[str, str] = {}  # TyDi QA repeats a passage for each of its questions
-            for place, article in enumerate(articles):
+            for article_number, article in enumerate(articles):
                 for row, paragraph in enumerate(article["paragraphs"]):
-                    for entry in paragraph["qas"]:
-                        if str(entry["id"]).startswith(id_prefix):
+                    for question in paragraph["qas"]:
+                        if str(question["id"]).startswith(id_prefix):
                             context = str(paragraph["context"])
-                            yield clusters.setdefault(context, f"{place}/{row}"), context, entry
+                            yield clusters.setdefault(context, f"{article_number}/{row}"), context, question
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path}: not in SQuAD's JSON format ({error!r})", fix="download the file again") from None
 
@@ -122,7 +122,7 @@ def numbered(name: str, seen: Counter[str], notes: Counter[str]) -> str:
     return f"{name}#{seen[name]}"
 
 
-def answer_spans(context: str, entry: dict[str, Any], notes: Counter[str]) -> tuple[list[tuple[int, str]], int]:
+def answer_spans(context: str, question: dict[str, Any], notes: Counter[str]) -> tuple[list[tuple[int, str]], int]:
     """Start and text of every different answer of a question, repaired where the start is wrong.
 
     Returns:
@@ -130,18 +130,18 @@ def answer_spans(context: str, entry: dict[str, Any], notes: Counter[str]) -> tu
     """
     spans: list[tuple[int, str]] = []
     hidden = 0
-    for answer in entry["answers"]:
+    for answer in question["answers"]:
         text, start = str(answer["text"]), int(answer["answer_start"])
         if not text.strip():
             hidden += 1
             continue
-        found = locate_answer(context, text, start)
-        if found is None:
+        offset = locate_answer(context, text, start)
+        if offset is None:
             notes["answers not in their context left out"] += 1
             continue
-        notes["answer offsets repaired"] += found != start
-        if (found, text) not in spans:
-            spans.append((found, text))
+        notes["answer offsets repaired"] += offset != start
+        if (offset, text) not in spans:
+            spans.append((offset, text))
     return spans, hidden
 
 
@@ -177,9 +177,9 @@ def gold_sentence(context: str, start: int, end: int) -> tuple[int, int]:
 def _breaks(context: str) -> Iterator[int]:
     """Positions where a new sentence begins."""
     for match in _BREAK.finditer(context):
-        place = match.end()
-        following = context[place : place + 1]
+        position = match.end()
+        following = context[position : position + 1]
         before = context[: match.start() + 1]
         if following.islower() or (before.endswith(".") and _ABBREVIATION.search(before[-12:])):
             continue
-        yield place
+        yield position

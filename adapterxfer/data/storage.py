@@ -119,8 +119,8 @@ def read_task(folder: Path) -> StoredTask:
         raise DataError(f"{path}:{error.lineno}: not valid JSON", fix="prepare the task again") from None
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema != SCHEMA_VERSION:
-        what, fix = wrong_schema(path, schema, SCHEMA_VERSION)
-        raise DataError(what, fix=fix)
+        problem, fix = wrong_schema(path, schema, SCHEMA_VERSION)
+        raise DataError(problem, fix=fix)
     if content.get("format") not in EXAMPLE_TYPES:
         raise DataError(
             f"{path}: format {content.get('format')!r}; expected one of {', '.join(EXAMPLE_TYPES)}",
@@ -172,16 +172,16 @@ def check_task(data: TaskData) -> None:
     if not data.splits:
         raise DataError(f"task '{data.task}': no split at all", fix="read at least one split")
     for (split, language), examples in data.splits.items():
-        place = f"task '{data.task}', {split}.{language}"
+        subject = f"task '{data.task}', {split}.{language}"
         for name in (split, language):
             if not _SAFE_NAME.match(name):
-                raise DataError(f"{place}: {name!r} cannot be a file name", fix="use letters, digits, '-' and '_'")
+                raise DataError(f"{subject}: {name!r} cannot be a file name", fix="use letters, digits, '-' and '_'")
         if not examples:
-            raise DataError(f"{place}: no examples", fix="leave the language out, or repair its file")
+            raise DataError(f"{subject}: no examples", fix="leave the language out, or repair its file")
         seen: set[str] = set()
         kind = _kind_of(examples) if _kind_of(examples) in kinds else kinds[0]
         for position, example in enumerate(examples):
-            where = f"{place}, example {position}"
+            where = f"{subject}, example {position}"
             if type(example) is not kind:
                 raise DataError(f"{where}: {type(example).__name__}; expected {kind.__name__}", fix="repair the reader")
             if example.language != language:

@@ -37,7 +37,7 @@ def read_columns(
     examples: list[Example] = []
     for path in paths:
         words: list[str] = []
-        found: list[str] = []
+        tags_of_sentence: list[str] = []
         count = 0
         name = prefix + plain_name(path.name).rpartition(".")[0]
         with open_text(path) as lines:
@@ -46,10 +46,12 @@ def read_columns(
                 if not content.strip() and "\t" not in content:
                     if words:
                         examples.append(
-                            TaggingExample(f"{name}/{count}", f"{name}/{count}", language, tuple(words), tuple(found))
+                            TaggingExample(
+                                f"{name}/{count}", f"{name}/{count}", language, tuple(words), tuple(tags_of_sentence)
+                            )
                         )
                         count += 1
-                    words, found = [], []
+                    words, tags_of_sentence = [], []
                     continue
                 pair = split(content)
                 if pair is None:
@@ -64,7 +66,7 @@ def read_columns(
                     continue
                 notes["words that some vocabularies give no token"] += not word.strip(NOT_JOINED)
                 words.append(word)
-                found.append(tag)
+                tags_of_sentence.append(tag)
         if (
             count >= HIDDEN_FROM
             and len({tag for e in examples if isinstance(e, TaggingExample) for tag in e.tags}) == 1
@@ -115,14 +117,14 @@ def read_panx(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
 
 def _repaired(tags: Sequence[str], notes: Notes) -> tuple[str, ...]:
     """``I-`` tags that continue nothing become ``B-``."""
-    made: list[str] = []
+    repaired: list[str] = []
     for tag in tags:
-        previous = made[-1] if made else "O"
+        previous = repaired[-1] if repaired else "O"
         if tag.startswith("I-") and previous[2:] != tag[2:]:
             notes["I- tags without a beginning made B-"] += 1
             tag = f"B-{tag[2:]}"
-        made.append(tag)
-    return tuple(made)
+        repaired.append(tag)
+    return tuple(repaired)
 
 
 def read_masakhaner(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
@@ -160,10 +162,10 @@ def read_ccg(paths: Sequence[Path], language: str, notes: Notes) -> list[Example
         if not plain_name(path.name).endswith(".tsv"):
             examples += read_columns([path], language, notes, _tab, ())
             continue
-        for place, row in read_tsv(path, columns=("words", "tags")):
+        for position, row in read_tsv(path, columns=("words", "tags")):
             words, tags = str(row["words"]).split(), str(row["tags"]).split()
             if len(words) != len(tags):
-                raise DataError(f"{place}: {len(words)} words and {len(tags)} tags", fix="repair the line")
+                raise DataError(f"{position}: {len(words)} words and {len(tags)} tags", fix="repair the line")
             name = f"{plain_name(path.name)}/{len(examples)}"
             examples.append(TaggingExample(name, name, language, tuple(words), tuple(tags)))
     return examples

@@ -190,9 +190,11 @@ def no_repository(task: str) -> DataError:
     )
 
 
-def _checked(task: str, splits: dict[tuple[str, str], list[Example]], notes: Counter[str], place: str) -> TaskData:
+def _checked(task: str, splits: dict[tuple[str, str], list[Example]], notes: Counter[str], subject: str) -> TaskData:
     if empty := [code for (_, code), examples in splits.items() if not examples]:
-        raise DataError(f"{place}: {task}: no development example in {', '.join(empty)}", fix="leave the language out")
+        raise DataError(
+            f"{subject}: {task}: no development example in {', '.join(empty)}", fix="leave the language out"
+        )
     parts = parts_of_task(task)
     kept = {name: count for name, count in sorted(notes.items()) if count}
     return TaskData(task, parts.format, parts.labels, splits, kept)

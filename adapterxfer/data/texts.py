@@ -55,16 +55,16 @@ def read_texts(folder: Path) -> dict[str, list[str]]:
     except (OSError, ValueError, KeyError, TypeError):
         raise DataError(f"{path}: no complete texts", fix="prepare the texts again") from None
     if schema != SCHEMA_VERSION:
-        what, fix = wrong_schema(path, schema, SCHEMA_VERSION)
-        raise DataError(what, fix=fix)
-    found = {}
+        problem, fix = wrong_schema(path, schema, SCHEMA_VERSION)
+        raise DataError(problem, fix=fix)
+    texts = {}
     for code, count in counts.items():
         source = folder / "texts" / f"{code}.txt"
         lines = source.read_text(encoding="utf-8").splitlines() if source.is_file() else []
         if len(lines) != count:
             raise DataError(f"{source}: {len(lines)} lines, expected {count}", fix="prepare the texts again")
-        found[code] = lines
-    return found
+        texts[code] = lines
+    return texts
 
 
 def sample_lines(path: Path, count: int | None) -> list[str]:

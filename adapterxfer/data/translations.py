@@ -35,14 +35,14 @@ def describe_texts(
         DataError: the folder is absent, or has no file for a language.
     """
     root, files = _listed(data_root, folder, f"{option}: texts")
-    found = {code: _text_file(files, folder, code) for code in languages}
-    missing = [f"{folder}/{code}.txt" for code, path in found.items() if not path]
+    paths = {code: _text_file(files, folder, code) for code in languages}
+    missing = [f"{folder}/{code}.txt" for code, path in paths.items() if not path]
     if missing:
         raise DataError(
             f"data_root '{root}': {option}: texts: missing {', '.join(missing)} (also .gz, .bz2)",
             fix=f"put one text file per language there, or name those there are in {option}.languages",
         )
-    return _hashed(root, [path for path in found.values() if path])
+    return _hashed(root, [path for path in paths.values() if path])
 
 
 def describe_translations(
@@ -73,8 +73,8 @@ def read_text_lines(
 ) -> dict[str, list[str]]:
     """Language -> at most ``count`` lines of its file."""
     listed = list(files)
-    found = {code: _text_file(listed, folder, code) for code in languages}
-    return {code: sample_lines(root / path, count) for code, path in found.items() if path}
+    paths = {code: _text_file(listed, folder, code) for code in languages}
+    return {code: sample_lines(root / path, count) for code, path in paths.items() if path}
 
 
 def read_translations(
@@ -109,21 +109,21 @@ def read_translations(
         splits["train", code] = keep(joined, train_examples, seed)
     labels = parts.labels
     if parts.format == "tagging" and not labels:
-        found = (e for examples in splits.values() for e in examples)
-        labels = tuple(sorted({tag for e in found if isinstance(e, TaggingExample) for tag in e.tags}))
+        examples_of_all = (e for examples in splits.values() for e in examples)
+        labels = tuple(sorted({tag for e in examples_of_all if isinstance(e, TaggingExample) for tag in e.tags}))
     counted: Mapping[str, int] = {name: count for name, count in sorted(notes.items()) if count}
     return TaskData(task, parts.format, labels, splits, dict(counted))
 
 
-def _listed(data_root: str | Path | None, folder: str, what: str) -> tuple[Path, list[str]]:
+def _listed(data_root: str | Path | None, folder: str, option: str) -> tuple[Path, list[str]]:
     if data_root is None:
         raise DataError(
-            f"data_root is not set; {what} ('{folder}') lies below it",
+            f"data_root is not set; {option} ('{folder}') lies below it",
             fix="give the folder of the original files: --set data_root=PATH",
         )
     if Path(folder).is_absolute() or ".." in Path(folder).parts:
         raise DataError(
-            f"{what} is '{folder}'", fix="name it relative to data_root, so that results do not depend on the machine"
+            f"{option} is '{folder}'", fix="name it relative to data_root, so that results do not depend on the machine"
         )
     root = Path(data_root)
     return root, list_files(root)
@@ -135,8 +135,8 @@ def _inside(files: Iterable[str], folder: str) -> list[str]:
 
 
 def _text_file(files: Iterable[str], folder: str, code: str) -> str:
-    wanted = f"{Path(folder).as_posix()}/{code}.txt"
-    return next((path for path in files if path.removesuffix(".gz").removesuffix(".bz2") == wanted), "")
+    relative = f"{Path(folder).as_posix()}/{code}.txt"
+    return next((path for path in files if path.removesuffix(".gz").removesuffix(".bz2") == relative), "")
 
 
 def _needs(task: str, files: Iterable[str], folder: str, code: str) -> list[Need]:

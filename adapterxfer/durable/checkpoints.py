@@ -101,16 +101,16 @@ class Checkpoints:
             }
             write_flushed(beside / FACTS, json.dumps(record, allow_nan=False).encode())
             flush_folder(beside)
-            place = self._folder / f"{_PREFIX}{step:09d}"
-            if place.exists():  # of a run that could not read it
-                shutil.rmtree(place)
-            beside.rename(place)
+            folder = self._folder / f"{_PREFIX}{step:09d}"
+            if folder.exists():  # of a run that could not read it
+                shutil.rmtree(folder)
+            beside.rename(folder)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
         flush_folder(self._folder)
         for older in self._all():
-            if older.name != place.name:
+            if older.name != folder.name:
                 shutil.rmtree(older, ignore_errors=True)
         self._last = time.monotonic()
 

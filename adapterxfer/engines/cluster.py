@@ -20,7 +20,7 @@ CONVERSIONS: Mapping[str, Callable[[str], Any]] = {"str": str, "int": int, "floa
 """Annotation of a settings field -> how its value is read."""
 
 
-def read_settings(engine: str, kind: type[Settings], given: Mapping[str, str]) -> Settings:
+def read_settings(engine: str, kind: type[Settings], texts: Mapping[str, str]) -> Settings:
     """A settings dataclass from ``--engine-set KEY=VALUE``.
 
     Args:
@@ -29,14 +29,14 @@ def read_settings(engine: str, kind: type[Settings], given: Mapping[str, str]) -
     Raises:
         AdapterxferError: an unknown key, a value that is no number, or a negative one.
     """
-    known = {str(one.name): CONVERSIONS[str(one.type)] for one in fields(kind)}  # type: ignore[arg-type]
-    unknown = sorted(set(given) - set(known))
+    known = {str(setting.name): CONVERSIONS[str(setting.type)] for setting in fields(kind)}  # type: ignore[arg-type]
+    unknown = sorted(set(texts) - set(known))
     if unknown:
         raise AdapterxferError(
             f"engine {engine}: no setting {', '.join(unknown)}", fix=f"known: {', '.join(sorted(known))}"
         )
     values = {}
-    for key, text in given.items():
+    for key, text in texts.items():
         try:
             values[key] = known[key](text)
         except ValueError as error:

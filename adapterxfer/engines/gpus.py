@@ -71,13 +71,13 @@ def visible_gpus() -> list[str]:
     if tool is None:
         return []
     try:
-        asked = subprocess.run(
+        listing = subprocess.run(
             [tool, "--query-gpu=index", "--format=csv,noheader"],
             capture_output=True, text=True, timeout=ASK_S, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return []
-    return [line.strip() for line in asked.stdout.splitlines() if line.strip().isdigit()]
+    return [line.strip() for line in listing.stdout.splitlines() if line.strip().isdigit()]
 
 
 def _device(settings: Mapping[str, Any]) -> str:

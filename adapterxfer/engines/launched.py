@@ -39,7 +39,7 @@ def main(path: str) -> int:
         stage = Stage.from_json(request["stage"])
         context = StageContext(
             stage,
-            {role: Path(place) for role, place in request["inputs"].items()},
+            {role: Path(folder_name) for role, folder_name in request["inputs"].items()},
             Path(request["scratch"] if rank == 0 else thrown_away),
             log,
             request["settings"],
@@ -58,10 +58,10 @@ def main(path: str) -> int:
         finally:
             if progress is not None:
                 progress.close()
-    place = folder / f"{rank:04d}-{ANSWER}"
-    beside = place.with_suffix(".part")
+    answer_file = folder / f"{rank:04d}-{ANSWER}"
+    beside = answer_file.with_suffix(".part")
     beside.write_text(json.dumps(answer), encoding="utf-8")
-    beside.replace(place)
+    beside.replace(answer_file)
     return 1 if answer["event"] == "failed" else 0
 
 

@@ -137,8 +137,8 @@ class Ledger:
             self.attempts[key] = earlier.attempts
             if earlier.given_up and key not in self.blocked:
                 fix = f"{earlier.fix}; then run again with --retry-failed".removeprefix("; then ")
-                what = f"{earlier.what} (tried {earlier.attempts} times; not tried again)"
-                self.give_up(replace(earlier, stage=stage, what=what, fix=fix), record=False)
+                cause = f"{earlier.what} (tried {earlier.attempts} times; not tried again)"
+                self.give_up(replace(earlier, stage=stage, what=cause, fix=fix), record=False)
 
 
 def run_passes(plan: PlanLike, store: Store, one_pass: Callable[[], Outcome], *, retry_failed: bool = False) -> Outcome:
@@ -170,9 +170,9 @@ def run_passes(plan: PlanLike, store: Store, one_pass: Callable[[], Outcome], *,
 
 def worker_died(stage: Stage, cause: str, attempts: int, log: list[str]) -> Failure:
     """The failure of a stage whose processes died `ATTEMPTS` times."""
-    what = f"its worker process died {attempts} times; last: {cause}"
+    cause_of_death = f"its worker process died {attempts} times; last: {cause}"
     fix = "a signal 9 usually means that memory ran out: use fewer --jobs or a smaller settings.eval_batch_tokens"
-    return Failure(stage, "WorkerDied", what, fix, max(attempts, ATTEMPTS), log)
+    return Failure(stage, "WorkerDied", cause_of_death, fix, max(attempts, ATTEMPTS), log)
 
 
 @contextmanager

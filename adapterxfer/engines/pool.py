@@ -49,13 +49,13 @@ class Worker:
         self.number, self.gpus = number, gpus
         self._inbox = inbox
         self._words = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
-        own = {} if gpus is None else {"CUDA_VISIBLE_DEVICES": gpus}
+        gpu_environment = {} if gpus is None else {"CUDA_VISIBLE_DEVICES": gpus}
         self._process = subprocess.Popen(
             [sys.executable, "-c", _BOOT, json.dumps(sys.path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._words,
-            env={**os.environ, **ONE_THREAD, "TOKENIZERS_PARALLELISM": "false", **own},
+            env={**os.environ, **ONE_THREAD, "TOKENIZERS_PARALLELISM": "false", **gpu_environment},
             process_group=0,
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)

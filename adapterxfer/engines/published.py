@@ -27,15 +27,19 @@ def published_first(plan: PlanLike, store: Store) -> Part | None:
     Where the recipe pretrains a backbone itself, its adapters wait for that: only the trained weights can tell.
     """
     done = store.completed()
-    found = {
+    published = {
         key: stage
         for key, stage in plan.stages.items()
         if stage.kind == KIND
         and stage.short_key not in done
         and all(plan.stages[parent].short_key in done for parent in stage.inputs.values())
     }
-    parents = {key for stage in found.values() for key in stage.inputs.values()}
-    return Part({key: plan.stages[key] for key in plan.stages if key in parents or key in found}) if found else None
+    parents = {key for stage in published.values() for key in stage.inputs.values()}
+    return (
+        Part({key: plan.stages[key] for key in plan.stages if key in parents or key in published})
+        if published
+        else None
+    )
 
 
 def refuse_published(recipe: str, failures: Iterable[Failure]) -> None:

@@ -45,12 +45,12 @@ class Queue:
         known = living_jobs()
         if known is None:
             return {}
-        found = {}
+        lost = {}
         for job in jobs:
             self._misses[job] = 0 if job in known else self._misses.get(job, 0) + 1
             if self._misses[job] >= MISSES:
-                found[job] = how_it_ended(job)
-        return found
+                lost[job] = how_it_ended(job)
+        return lost
 
 
 def living_jobs() -> frozenset[str] | None:

@@ -52,13 +52,13 @@ class RaySettings:
     in_flight: int = 500
 
     @classmethod
-    def of(cls, given: Mapping[str, str]) -> RaySettings:
+    def of(cls, values: Mapping[str, str]) -> RaySettings:
         """From ``--engine-set KEY=VALUE``.
 
         Raises:
             AdapterxferError: an unknown key, or a value that is no number or too small.
         """
-        chosen = read_settings("ray", cls, given)
+        chosen = read_settings("ray", cls, values)
         if chosen.in_flight < 1:
             raise AdapterxferError("engine ray: in_flight: expected at least 1", fix="leave the setting out")
         return chosen

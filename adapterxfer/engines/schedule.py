@@ -94,9 +94,9 @@ class Schedule:
                 break
         if not seen:
             seen.append(heapq.heappop(self._heap))
-        for entry in seen:
-            if entry is not chosen:
-                heapq.heappush(self._heap, entry)
+        for queued in seen:
+            if queued is not chosen:
+                heapq.heappush(self._heap, queued)
         return self._stages[chosen[2]]
 
     def finish(self, key: str) -> None:
@@ -108,11 +108,11 @@ class Schedule:
 
     def dependents(self, key: str) -> list[str]:
         """All stages that need this one, directly or not, in plan order."""
-        found: set[str] = set()
+        dependents: set[str] = set()
         stack = [key]
         while stack:
             for other in self._dependents[stack.pop()]:
-                if other not in found:
-                    found.add(other)
+                if other not in dependents:
+                    dependents.add(other)
                     stack.append(other)
-        return sorted(found, key=self._order.__getitem__)
+        return sorted(dependents, key=self._order.__getitem__)

@@ -68,13 +68,13 @@ class SlurmSettings:
     cluster: str = "slurm"
 
     @classmethod
-    def of(cls, given: Mapping[str, str]) -> SlurmSettings:
+    def of(cls, values: Mapping[str, str]) -> SlurmSettings:
         """From ``--engine-set KEY=VALUE``.
 
         Raises:
             AdapterxferError: an unknown key, or a value of the wrong kind.
         """
-        chosen = read_settings("slurm", cls, given)
+        chosen = read_settings("slurm", cls, values)
         if chosen.cluster not in ("slurm", "local"):
             raise AdapterxferError(f"engine slurm: cluster={chosen.cluster}", fix="expected slurm or local")
         if chosen.timeout_min < 1:
@@ -207,13 +207,13 @@ class _Pass(ClusterPass):
         executor = self.new_executor()  # a used one keeps the parameters of the last array
         executor.update_parameters(**self._parameters(gpus, memory))
         try:
-            made = executor.map_array(StageJob(), [self.message(stage) for stage in stages])
+            jobs = executor.map_array(StageJob(), [self.message(stage) for stage in stages])
         except RuntimeError as error:  # submitit's errors about sbatch
             words = " ".join(str(error).split())[-300:]
             raise AdapterxferError(
                 f"engine slurm: sbatch refused: {words}", fix="check --engine-set partition, account, timeout_min"
             ) from error
-        for job, stage in zip(made, stages, strict=True):
+        for job, stage in zip(jobs, stages, strict=True):
             self.pending[job.job_id] = (job, stage)
             self.tell("started", stage)
 
@@ -240,20 +240,20 @@ class _Pass(ClusterPass):
             job.cancel()
 
     def _parameters(self, gpus: int, memory: float) -> dict[str, Any]:
-        found: dict[str, Any] = {"timeout_min": self.chosen.timeout_min, "cpus_per_task": max(1, gpus)}
-        found["name"] = "adapterxfer"
+        parameters: dict[str, Any] = {"timeout_min": self.chosen.timeout_min, "cpus_per_task": max(1, gpus)}
+        parameters["name"] = "adapterxfer"
         if gpus:
-            found["gpus_per_node"] = gpus
+            parameters["gpus_per_node"] = gpus
         if memory:
-            found["mem_gb"] = memory
+            parameters["mem_gb"] = memory
         if self.on_queue:
-            found["slurm_array_parallelism"] = self.chosen.array_parallelism or self.jobs
-            found["slurm_signal_delay_s"] = min(self.chosen.signal_s, self.chosen.timeout_min * 60 // 3)
+            parameters["slurm_array_parallelism"] = self.chosen.array_parallelism or self.jobs
+            parameters["slurm_signal_delay_s"] = min(self.chosen.signal_s, self.chosen.timeout_min * 60 // 3)
             if self.chosen.partition:
-                found["slurm_partition"] = self.chosen.partition
+                parameters["slurm_partition"] = self.chosen.partition
             if self.chosen.account:
-                found["slurm_account"] = self.chosen.account
-        return found
+                parameters["slurm_account"] = self.chosen.account
+        return parameters
 
     def _take(self, job: Any, stage: Stage) -> None:
         try:

@@ -89,11 +89,11 @@ def run_stage(
     if inputs is None:
         inputs = {role: store.folder(key) for role, key in stage.inputs.items()}
     with store.locked(stage, wait_s=wait_s):
-        found = store.find(stage, named=True)
-        if found is not None:
-            if not store.intact(found, stage):
-                return StageEnd("reused", found, 0.0)
-            store.set_aside(found)
+        finished = store.find(stage, named=True)
+        if finished is not None:
+            if not store.intact(finished, stage):
+                return StageEnd("reused", finished, 0.0)
+            store.set_aside(finished)
         check_inputs(store, stage, inputs)
         with store.scratch(stage) as scratch, ExitStack() as files:
             log_file: IO[str] | None = None
@@ -140,7 +140,7 @@ def check_inputs(store: Store, stage: Stage, inputs: Mapping[str, Path]) -> None
         if folder.parent.parent != store.root:  # a debugger may hand in any folder
             continue
         facts = [path.lstat() for path in sorted(folder.rglob("*"))]
-        state = tuple(part for fact in facts for part in (fact.st_size, fact.st_mtime_ns))
+        state = tuple(number for fact in facts for number in (fact.st_size, fact.st_mtime_ns))
         if state and _checked.get(folder) == state:
             continue
         if _damage(store, folder):

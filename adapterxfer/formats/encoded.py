@@ -67,6 +67,6 @@ def encode_split(
     examples = [example for language in languages for example in task.split(split, language)]
     features = fmt.encode(examples, tokenizer, max_length=max_length, labels=task.labels, train=train)
     _CACHE[key] = encoded = Encoded(examples, features, encoder.pad_id)
-    while len(_CACHE) > 1 and sum(len(entry.features) for entry in _CACHE.values()) > KEPT_FEATURES:
+    while len(_CACHE) > 1 and sum(len(kept.features) for kept in _CACHE.values()) > KEPT_FEATURES:
         _CACHE.popitem(last=False)
     return encoded

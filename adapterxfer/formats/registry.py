@@ -53,7 +53,7 @@ def get_format(name: str, protocol: str = "") -> Format:
         options["lengths"] = (int(lengths.group(1)), int(lengths.group(2)))
     if name == "retrieval" and "dual-encoder" not in parts:
         options["from_english"] = "from-english" in parts
-        options["special_tokens"] = any(part.endswith("mean-pool-special") for part in parts)
+        options["special_tokens"] = any(word.endswith("mean-pool-special") for word in parts)
         options["centred"] = "uncentred" not in parts
     return cast("Format", format_class(**options))
 

@@ -7,7 +7,6 @@ hostile file decides how much memory is used.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -15,10 +14,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.backbones import headers
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
+from adapterxfer.hub.counts import read_facts
 from adapterxfer.hub.manifest import AdapterEntry, Manifest, read_json, read_manifest
 from adapterxfer.store.files import hash_file
 
@@ -60,11 +61,8 @@ def inspect_bundle(folder: Path) -> Manifest:
         raise BundleError(f"{folder}: {_some(problems)}", fix="pull the bundle again; a damaged copy is not used")
     _check_weights(folder, manifest)
     _check_setup(folder, manifest)
-    if counts := [name for name in manifest.files if layout.is_counts(name)]:
-        from adapterxfer.hub.counts import read_facts  # numpy and Arrow; `check` reads headers of weights without them
-
-        for name in counts:
-            read_facts(folder / name)
+    for name in filter(layout.is_counts, manifest.files):
+        read_facts(folder / name)
     return manifest
 
 
@@ -95,36 +93,31 @@ def read_header(path: Path) -> Header:
     Raises:
         BundleError: it is not such a file, its header is oversized, or ranges overlap or leave gaps.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > size - 8:
-            raise BundleError(f"{path}: not a safetensors file", fix=UNTRUSTED)
-        if length > HEADER_LIMIT:
-            raise BundleError(f"{path}: header of {length:,} bytes; at most {HEADER_LIMIT:,} are read", fix=UNTRUSTED)
-        raw = file.read(length)
     try:
-        content = json.loads(raw.decode("utf-8"))
-        content.pop("__metadata__", None)
-        header: dict[str, tuple[str, tuple[int, ...]]] = {}
-        ranges = []
-        for name, tensor in content.items():
-            shape = tuple(tensor["shape"])
-            begin, end = tensor["data_offsets"]
+        content, start = headers.read_header(path, limit=HEADER_LIMIT)
+    except ValueError as error:
+        raise BundleError(f"{path}: {error}", fix=UNTRUSTED) from None
+    header: dict[str, tuple[str, tuple[int, ...]]] = {}
+    ranges = []
+    try:
+        for name, facts in content.items():
+            shape = tuple(facts["shape"])
+            begin, end = facts["data_offsets"]
             whole = all(type(n) is int and n >= 0 for n in (*shape, begin, end))
-            if not whole or math.prod(shape) * BYTES[tensor["dtype"]] != end - begin:
+            if not whole or math.prod(shape) * BYTES[facts["dtype"]] != end - begin:
                 raise ValueError(f"tensor {name}")
-            header[name] = (tensor["dtype"], shape)
+            header[name] = (facts["dtype"], shape)
             ranges.append((begin, end))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path}: not a safetensors file ({error})", fix=UNTRUSTED) from None
-    offset = 0
+    reached = 0
     for begin, end in sorted(ranges):
-        if begin != offset:
+        if begin != reached:
             raise BundleError(f"{path}: ranges of tensors overlap or leave gaps", fix=UNTRUSTED)
-        offset = end
-    if offset != size - 8 - length:
-        raise BundleError(f"{path}: {size:,} bytes; its header describes {8 + length + offset:,}", fix=UNTRUSTED)
+        reached = end
+    size = path.stat().st_size
+    if reached != size - start:
+        raise BundleError(f"{path}: {size:,} bytes; its header describes {start + reached:,}", fix=UNTRUSTED)
     return header
 
 

@@ -38,11 +38,11 @@ def answer_counts(prediction: str, gold: str) -> tuple[float, ...]:
         prediction: answer text.
         gold: JSON list of accepted answers.
     """
-    found = normalise_answer(prediction)
-    words = found.split()
+    normalised = normalise_answer(prediction)
+    words = normalised.split()
     answers = _normalised(gold)
     f1 = max((word_f1(words, answer.split()) for answer in answers), default=0.0)
-    return f1, float(found in answers), 1.0
+    return f1, float(normalised in answers), 1.0
 
 
 def answerable_counts(prediction: str, gold: str) -> tuple[float, ...]:
@@ -50,11 +50,11 @@ def answerable_counts(prediction: str, gold: str) -> tuple[float, ...]:
 
     Where prediction or answer is empty once normalised, F1 is 1 if both are.
     """
-    found = normalise_answer(prediction)
+    normalised = normalise_answer(prediction)
     # Answers that vanish when normalised are dropped, as the official script does.
     answers = tuple(answer for answer in _normalised(gold) if answer) or ("",)
-    exact = float(found in answers)
-    return (exact if not found or answers == ("",) else answer_counts(prediction, gold)[0]), exact, 1.0
+    exact = float(normalised in answers)
+    return (exact if not normalised or answers == ("",) else answer_counts(prediction, gold)[0]), exact, 1.0
 
 
 @lru_cache(maxsize=100_000)

@@ -76,9 +76,9 @@ def chunk_counts(prediction: str, gold: str) -> tuple[float, ...]:
     predicted, expected = prediction.split(" "), gold.split(" ")
     if len(predicted) != len(expected):
         raise ValueError(f"{len(predicted)} tags for {len(expected)} words")
-    found, true = chunk_spans(predicted), chunk_spans(expected)
+    proposed, true = chunk_spans(predicted), chunk_spans(expected)
     right = sum(p == g for p, g in zip(predicted, expected, strict=True))
-    return float(len(found & true)), float(len(found)), float(len(true)), float(right), float(len(expected))
+    return float(len(proposed & true)), float(len(proposed)), float(len(true)), float(right), float(len(expected))
 
 
 def count_chunks(
@@ -107,16 +107,16 @@ def count_chunks(
     # One "outside" after every sentence: a row of words + sentences tags.
     sentence = np.zeros(words, dtype=np.int64)
     sentence[starts[1:]] = 1
-    place = np.arange(words) + np.cumsum(sentence)
+    slots = np.arange(words) + np.cumsum(sentence)
     length = words + sentences
     owner = np.zeros(length, dtype=np.int64)
-    owner[place] = np.cumsum(sentence)
+    owner[slots] = np.cumsum(sentence)
     closing = np.append(starts[1:], words) + np.arange(sentences)
     owner[closing] = np.arange(sentences)
     sides = []
     for side in (predicted, gold):
         row = np.full(length, outside)
-        row[place] = side
+        row[slots] = side
         before = np.concatenate(([outside], row[:-1]))
         first = np.maximum.accumulate(np.where(begins[before, row], np.arange(length), 0))
         ending = ends[before, row]

@@ -62,11 +62,11 @@ def answer_counts(prediction: str, gold: str, language: str) -> tuple[float, ...
         gold: JSON list of accepted answers.
         language: of the context.
     """
-    found = normalise_answer(prediction, language)
-    words = found.split()
+    normalised = normalise_answer(prediction, language)
+    words = normalised.split()
     answers = _normalised(gold, language)
     f1 = max((word_f1(words, answer.split()) for answer in answers), default=0.0)
-    return f1, float(found in answers), 1.0
+    return f1, float(normalised in answers), 1.0
 
 
 @lru_cache(maxsize=100_000)

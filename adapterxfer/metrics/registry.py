@@ -83,8 +83,8 @@ def _tokens(prediction: str, gold: str) -> tuple[float, ...]:
 
 def _duplicates(prediction: str, gold: str) -> tuple[float, ...]:
     """Right, predicted and gold duplicates, then right answers and questions."""
-    found, true = prediction == DUPLICATE, gold == DUPLICATE
-    return float(found and true), float(found), float(true), float(prediction == gold), 1.0
+    claimed, true = prediction == DUPLICATE, gold == DUPLICATE
+    return float(claimed and true), float(claimed), float(true), float(prediction == gold), 1.0
 
 
 DUPLICATE = "duplicate"

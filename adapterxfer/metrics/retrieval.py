@@ -138,10 +138,10 @@ def mine_ids(
     """
     first_texts, first_rows = last_of_duplicates(sources)
     second_texts, second_rows = last_of_duplicates(targets)
-    found = mine(np.asarray(x)[first_rows], np.asarray(y)[second_rows])
+    mined = mine(np.asarray(x)[first_rows], np.asarray(y)[second_rows])
     first_ids, second_ids = unambiguous_ids(sources, source_ids), unambiguous_ids(targets, target_ids)
     pairs: dict[Pair, float] = {}
-    for score, row, column in found:
+    for score, row, column in mined:
         source, target = first_ids.get(first_texts[row]), second_ids.get(second_texts[column])
         if source is not None and target is not None:
             pairs[(source, target)] = score
@@ -194,12 +194,12 @@ def best_threshold(scores: Mapping[Pair, float], gold: Collection[Pair]) -> floa
     ranked = sorted(scores.items(), key=lambda item: -item[1])
     best = threshold = 0.0
     right = 0
-    for place, (pair, score) in enumerate(ranked):
+    for rank, (pair, score) in enumerate(ranked):
         right += pair in gold
-        f1 = 2 * right / (place + 1 + len(gold))
+        f1 = 2 * right / (rank + 1 + len(gold))
         if f1 > best:
             best = f1
-            threshold = (score + ranked[place + 1][1]) / 2 if place + 1 < len(ranked) else score
+            threshold = (score + ranked[rank + 1][1]) / 2 if rank + 1 < len(ranked) else score
     return threshold
 
 

@@ -47,5 +47,5 @@ def span_counts(prediction: str, gold: str) -> tuple[float, ...]:
     predicted, expected = prediction.split(" "), gold.split(" ")
     if len(predicted) != len(expected):
         raise ValueError(f"{len(predicted)} tags for {len(expected)} words")
-    found, true = set(tag_spans(predicted)), set(tag_spans(expected))
-    return float(len(found & true)), float(len(found)), float(len(true))
+    proposed, true = set(tag_spans(predicted)), set(tag_spans(expected))
+    return float(len(proposed & true)), float(len(proposed)), float(len(true))

@@ -129,9 +129,9 @@ def _count(task: BenchmarkTask, language: str, labels: Path, predictions: Path, 
         case "tags":
             return _tags(task, gold, predicted)
         case "labels" | "choices":
-            right, found = label_lines(task, gold, predicted)
+            right, proposed = label_lines(task, gold, predicted)
             counts = np.ones((len(right), 2))
-            counts[:, 0] = np.array(right) == np.array(found)
+            counts[:, 0] = np.array(right) == np.array(proposed)
             return LanguageCounts(counts, tuple(map(str, range(len(right)))))
         case "pairs":
             return _pairs(gold, predicted)
@@ -167,21 +167,21 @@ def _read_tags(path: Path, allowed: Sequence[str]) -> _Tagged:
 
 
 def _tags(task: BenchmarkTask, gold: Path, predicted: Path) -> LanguageCounts:
-    true, found = (_read_tags(path, task.values) for path in (gold, predicted))
-    if len(true.starts) != len(found.starts) or len(true.codes) != len(found.codes):
+    true, tagged = (_read_tags(path, task.values) for path in (gold, predicted))
+    if len(true.starts) != len(tagged.starts) or len(true.codes) != len(tagged.codes):
         raise DataError(
-            f"{predicted}: {len(found.codes)} tags in {len(found.starts)} sentences; {gold} has {len(true.codes)} in "
+            f"{predicted}: {len(tagged.codes)} tags in {len(tagged.starts)} sentences; {gold} has {len(true.codes)} in "
             f"{len(true.starts)}",
             fix="predict every word of every sentence; long sentences must be split, not cut",
         )
-    if not np.array_equal(true.starts, found.starts):
-        sentence = int(np.flatnonzero(true.starts != found.starts)[0])
+    if not np.array_equal(true.starts, tagged.starts):
+        sentence = int(np.flatnonzero(true.starts != tagged.starts)[0])
         raise DataError(
             f"{predicted}: sentence {sentence} has another number of tags than in {gold}", fix="one tag per word"
         )
     if len(true.starts) >= LABELLED_FROM and (true.codes == true.codes[0]).all():
         raise DataError(f"{gold}: all {len(true.codes)} tags are equal", fix=REMOVED)
-    counts = count_chunks(found.codes, true.codes, task.values, true.starts)
+    counts = count_chunks(tagged.codes, true.codes, task.values, true.starts)
     return LanguageCounts(counts.astype(np.float64), tuple(map(str, range(len(counts)))))
 
 
@@ -194,22 +194,22 @@ def _pairs(gold: Path, predicted: Path) -> LanguageCounts:
             if len(pair) != 2 or not all(pair):
                 raise DataError(f"{path}:{number + 1}: not two ids with a tab between them", fix="SOURCE<tab>TARGET")
         sides.append(set(pairs))
-    true, found = sides
-    every = sorted(true | found)
+    true, proposed = sides
+    every = sorted(true | proposed)
     known = {source for source, _ in true}
-    if found and not any(source in known for source, _ in found):
+    if proposed and not any(source in known for source, _ in proposed):
         raise DataError(f"{predicted}: no source id occurs in {gold}", fix="write SOURCE<tab>ENGLISH in this order")
-    rows = [(pair in true and pair in found, pair in found, pair in true) for pair in every]
+    rows = [(pair in true and pair in proposed, pair in proposed, pair in true) for pair in every]
     return LanguageCounts(np.array(rows, dtype=np.float64), tuple(pair[0] for pair in every))
 
 
 def _predicted_by_id(path: Path, ids: Sequence[str], kind: type, allow: bool) -> tuple[dict[str, Any], int]:
     """Predictions by id, checked against the ids of the gold."""
-    found = read_json(path)
-    if not isinstance(found, dict) or not all(isinstance(value, kind) for value in found.values()):
+    predictions = read_json(path)
+    if not isinstance(predictions, dict) or not all(isinstance(value, kind) for value in predictions.values()):
         raise DataError(f"{path}: not an object of id -> {kind.__name__}", fix="write the official layout")
-    unknown = sorted(set(found) - set(ids))
-    missing = [name for name in ids if name not in found]
+    unknown = sorted(set(predictions) - set(ids))
+    missing = [name for name in ids if name not in predictions]
     if unknown:
         raise DataError(
             f"{path}: {len(unknown)} ids are not in the labels, e.g. {unknown[0]!r}",
@@ -220,31 +220,31 @@ def _predicted_by_id(path: Path, ids: Sequence[str], kind: type, allow: bool) ->
             f"{path}: {len(missing)} of {len(ids)} ids have no prediction, e.g. {missing[0]!r}",
             fix="predict them, or count them as wrong with --allow-missing",
         )
-    return found, len(missing)
+    return predictions, len(missing)
 
 
 def _answers(task: BenchmarkTask, language: str, gold: Path, predicted: Path, allow: bool) -> LanguageCounts:
     content = read_json(gold)
     ids, answers, contexts = [], [], []
     try:
-        for place, article in enumerate(content["data"] if isinstance(content, dict) else content):
+        for number, article in enumerate(content["data"] if isinstance(content, dict) else content):
             for row, paragraph in enumerate(article["paragraphs"]):
-                for entry in paragraph["qas"]:
-                    ids.append(str(entry["id"]))
-                    answers.append([str(answer["text"]) for answer in entry["answers"]])
-                    contexts.append(f"{place}/{row}")
+                for question in paragraph["qas"]:
+                    ids.append(str(question["id"]))
+                    answers.append([str(answer["text"]) for answer in question["answers"]])
+                    contexts.append(f"{number}/{row}")
     except (KeyError, TypeError) as error:
         raise DataError(f"{gold}: not in SQuAD's JSON format ({error!r})", fix="get the file again") from None
     if len(set(ids)) < len(ids):
         raise DataError(f"{gold}: an id occurs twice", fix="get the file again")
     if not any(text for texts in answers for text in texts):
         raise DataError(f"{gold}: all {len(ids)} answers are empty", fix=REMOVED)
-    found, missing = _predicted_by_id(predicted, ids, str, allow)
+    proposed, missing = _predicted_by_id(predicted, ids, str, allow)
     golds = [json.dumps(texts) for texts in answers]
-    predictions = [found.get(name, "") for name in ids]
+    predictions = [proposed.get(name, "") for name in ids]
     counts = count_predictions(METRICS[task.metric], predictions, golds, languages=[language] * len(ids))
     if missing:
-        counts[[name not in found for name in ids], :2] = 0.0
+        counts[[name not in proposed for name in ids], :2] = 0.0
     if task.by_id:  # paragraphs differ between languages, questions do not: see join_clusters
         contexts = [f"{language}:{context}\t{name}" for context, name in zip(contexts, ids, strict=True)]
     return LanguageCounts(counts, tuple(contexts), missing)
@@ -256,9 +256,9 @@ def _ranked(task: BenchmarkTask, gold: Path, predicted: Path, allow: bool) -> La
         raise DataError(f"{gold}: not an object of id -> list of right candidates", fix="get the file again")
     if not any(name for names in true.values() for name in names):
         raise DataError(f"{gold}: no query has a right candidate", fix=REMOVED)
-    found, missing = _predicted_by_id(predicted, list(true), list, allow)
-    _check_candidates(predicted, found)
-    predictions = [json.dumps(found.get(name, [])) for name in true]
+    proposed, missing = _predicted_by_id(predicted, list(true), list, allow)
+    _check_candidates(predicted, proposed)
+    predictions = [json.dumps(proposed.get(name, [])) for name in true]
     counts = count_predictions(METRICS[task.metric], predictions, [json.dumps(names) for names in true.values()])
     return LanguageCounts(counts, tuple(true), missing)
 
@@ -282,17 +282,17 @@ def join_clusters(languages: Mapping[str, LanguageCounts]) -> dict[str, Language
             parent[name] = name = parent[parent[name]]
         return name
 
-    for entry in languages.values():
-        for name in entry.clusters:
+    for counted in languages.values():
+        for name in counted.clusters:
             context, _, question = name.partition("\t")
             if question:
                 parent[root(context)] = root("?" + question)
     return {
         code: LanguageCounts(
-            entry.counts,
-            tuple(root(name.partition("\t")[0]) if "\t" in name else name for name in entry.clusters),
-            entry.missing,
-            entry.note,
+            counted.counts,
+            tuple(root(name.partition("\t")[0]) if "\t" in name else name for name in counted.clusters),
+            counted.missing,
+            counted.note,
         )
-        for code, entry in languages.items()
+        for code, counted in languages.items()
     }

@@ -82,14 +82,14 @@ def read_lines(path: Path) -> list[str]:
     return lines
 
 
-def check_values(path: Path, values: Mapping[str, int], allowed: Sequence[str], what: str) -> None:
+def check_values(path: Path, values: Mapping[str, int], allowed: Sequence[str], kind: str) -> None:
     """Refuse values outside the official ones; ``values`` maps each to the line (from 0) where it occurs first."""
     for value, line in sorted(values.items(), key=lambda item: item[1]):
         if value in allowed:
             continue
         raise DataError(
-            f"{path}:{line + 1}: {value[:60]!r} is no {what}; expected {' '.join(allowed)}",
-            fix=f"one line holds the {what} alone, spelt as in the official data",
+            f"{path}:{line + 1}: {value[:60]!r} is no {kind}; expected {' '.join(allowed)}",
+            fix=f"one line holds the {kind} alone, spelt as in the official data",
         )
 
 
@@ -104,8 +104,8 @@ def read_declaration(folder: Path) -> dict[str, Declared]:
         return {}
     content = read_json(path)
     if not isinstance(content, dict) or content.get("schema") != SCHEMA:
-        what, fix = wrong_schema(path, content.get("schema") if isinstance(content, dict) else None, SCHEMA)
-        raise DataError(what, fix=fix)
+        cause, fix = wrong_schema(path, content.get("schema") if isinstance(content, dict) else None, SCHEMA)
+        raise DataError(cause, fix=fix)
     try:
         return {
             str(name): Declared(

@@ -85,7 +85,7 @@ def _check_numbers(path: Path, lines: Sequence[str]) -> None:
             )
 
 
-def _check_pool(gold: Path, predicted: Path, right: NDArray[np.int64], found: NDArray[np.int64]) -> None:
+def _check_pool(gold: Path, predicted: Path, right: NDArray[np.int64], proposed: NDArray[np.int64]) -> None:
     """Refuse indices that count from 1 where the labels count from 0, or that no sentence of the pool has.
 
     Labels that are a permutation of as many numbers as there are lines show the whole pool; labels of a sample do not.
@@ -93,10 +93,10 @@ def _check_pool(gold: Path, predicted: Path, right: NDArray[np.int64], found: ND
     size = len(right)
     start = int(right.min() == 1 and right.max() == size)  # such labels count from 1 themselves
     whole = np.array_equal(np.sort(right), np.arange(start, start + size))
-    outside = np.flatnonzero((found < start) | (found >= start + size)) if whole else np.array([], dtype=np.int64)
-    hits = int((found == right).sum())
+    outside = np.flatnonzero((proposed < start) | (proposed >= start + size)) if whole else np.array([], dtype=np.int64)
+    hits = int((proposed == right).sum())
     for shift in (-1, 1):
-        moved = found + shift
+        moved = proposed + shift
         moved_hits = int((moved == right).sum())
         fits = len(outside) > 0 and bool(((moved >= start) & (moved < start + size)).all())
         # Twice as many matches and five more: chance gives about one match in a file, whatever its length.
@@ -105,14 +105,14 @@ def _check_pool(gold: Path, predicted: Path, right: NDArray[np.int64], found: ND
         line = int(outside[0]) if len(outside) else int(np.flatnonzero(moved == right)[0])
         first = ("from 1, the labels from 0", "from 0, the labels from 1")[shift > 0]
         raise DataError(
-            f"{predicted}:{line + 1}: index {found[line]} is one too {'many' if shift < 0 else 'few'}: the indices "
+            f"{predicted}:{line + 1}: index {proposed[line]} is one too {'many' if shift < 0 else 'few'}: the indices "
             f"count {first} ({gold}); moved by one, {moved_hits} of {size} lines are right, as they stand {hits}",
             fix="subtract 1 from every line" if shift < 0 else "add 1 to every line",
         )
     if len(outside):
         line = int(outside[0])
         raise DataError(
-            f"{predicted}:{line + 1}: index {found[line]} is beyond the pool: {gold} has the {size} sentences "
+            f"{predicted}:{line + 1}: index {proposed[line]} is beyond the pool: {gold} has the {size} sentences "
             f"{start} to {start + size - 1} ({len(outside)} such lines)",
             fix="write the place of the sentence in the file of its language, counted as the labels count",
         )

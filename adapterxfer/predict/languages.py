@@ -26,8 +26,8 @@ def model_of(folder: Path, backbone: LoadedBackbone, device: str) -> TransferMod
     return load_model(
         folder,
         backbone,
-        make_head=lambda part: format_of_head(part.format).make_head(
-            backbone.hidden_size, part.labels, generator=torch.Generator()
+        make_head=lambda head: format_of_head(head.format).make_head(
+            backbone.hidden_size, head.labels, generator=torch.Generator()
         ),
     ).to(device)
 
@@ -38,10 +38,10 @@ def head_for(model: TransferModel, task: StoredTask, where: Path) -> nn.Module:
     Raises:
         VariantError: there is none, or it knows the labels in another order.
     """
-    part = model.composition.head(task.task)
-    if part.labels != task.labels:
+    head = model.composition.head(task.task)
+    if head.labels != task.labels:
         raise VariantError(
-            f"{where}: head of task '{task.task}' has the labels {list(part.labels)}; the data {list(task.labels)}",
+            f"{where}: head of task '{task.task}' has the labels {list(head.labels)}; the data {list(task.labels)}",
             fix="train the model again on these data",
         )
     return model.head(task.task)
@@ -68,32 +68,32 @@ def predict_by_language(
     Raises:
         VariantError: a language has no adapter, the folder holds that of another one, or the model has none at all.
     """
-    own = model.composition.language
+    trained_language = model.composition.language
     spoken = {example.language for example in encoded.examples}
-    if own is None:
+    if trained_language is None:
         raise VariantError(
             f"{where}: was trained without the adapter of a language, and is to be predicted above "
             f"{', '.join(sorted(adapters))}",
             fix="plan the recipe again",
         )
-    if missing := sorted(spoken - {own.name, *adapters}):
+    if missing := sorted(spoken - {trained_language.name, *adapters}):
         raise VariantError(
-            f"{where}: was trained above the language adapter '{own.name}'; languages without an adapter: "
+            f"{where}: was trained above the language adapter '{trained_language.name}'; languages without an adapter: "
             f"{', '.join(missing)}",
             fix="add them to language_adapters.languages in the recipe, or leave them out of the task",
         )
     refuse_two_languages(model, fmt, where)
     head = head_for(model, task, where)
-    found = [""] * len(encoded.examples)
+    predictions = [""] * len(encoded.examples)
     # The language in the model goes first: after it, its adapter is replaced.
-    for language in sorted(spoken, key=lambda code: (code != own.name, code)):
-        if language != own.name:
+    for language in sorted(spoken, key=lambda code: (code != trained_language.name, code)):
+        if language != trained_language.name:
             _speak(model, language, adapters[language])
-        chosen, part = _only(encoded, language)
-        predicted = predict_encoded(model, head, fmt, part, task.labels, batch_tokens=batch_tokens, device=device)
+        chosen, subset = _only(encoded, language)
+        predicted = predict_encoded(model, head, fmt, subset, task.labels, batch_tokens=batch_tokens, device=device)
         for index, prediction in zip(chosen, predicted, strict=True):
-            found[index] = prediction
-    return found
+            predictions[index] = prediction
+    return predictions
 
 
 def refuse_two_languages(model: TransferModel, fmt: Format, where: Path) -> None:
@@ -111,9 +111,9 @@ def refuse_two_languages(model: TransferModel, fmt: Format, where: Path) -> None
 
 def _speak(model: TransferModel, language: str, folder: Path) -> None:
     stored = read_description(folder)
-    (part,) = stored.composition.adapters if stored.composition.variant == "language" else (None,)
-    if part is None or part.name != language:
-        holds = "no language" if part is None else f"language '{part.name}'"
+    (adapter,) = stored.composition.adapters if stored.composition.variant == "language" else (None,)
+    if adapter is None or adapter.name != language:
+        holds = "no language" if adapter is None else f"language '{adapter.name}'"
         raise VariantError(
             f"{folder}: holds the adapter of {holds}, expected '{language}'", fix="plan the recipe again"
         )
@@ -123,6 +123,6 @@ def _speak(model: TransferModel, language: str, folder: Path) -> None:
 def _only(encoded: Encoded, language: str) -> tuple[list[int], Encoded]:
     """Positions of the examples in one language, and these with their features."""
     chosen = [index for index, example in enumerate(encoded.examples) if example.language == language]
-    position = {index: place for place, index in enumerate(chosen)}
+    position = {index: row for row, index in enumerate(chosen)}
     features = [replace(f, example=position[f.example]) for f in encoded.features if f.example in position]
     return chosen, Encoded([encoded.examples[index] for index in chosen], features, encoded.pad_id)

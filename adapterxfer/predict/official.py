@@ -91,10 +91,10 @@ def _content(task: BenchmarkTask, predictions: Predictions, index: int, *, gold:
     if task.reader == "ranked":
         return json.dumps({name: json.loads(value) for name, value in zip(ids, values, strict=True)}) + "\n"
     if task.reader == "pairs":
-        found = [(name, json.loads(value) if gold else [value]) for name, value in zip(ids, values, strict=True)]
-        return "".join(f"{name}\t{other}\n" for name, others in found for other in others if other)
+        pairs = [(name, json.loads(value) if gold else [value]) for name, value in zip(ids, values, strict=True)]
+        return "".join(f"{name}\t{other}\n" for name, others in pairs for other in others if other)
     if task.indices:
-        places = {name: place for place, name in enumerate(ids)}
+        places = {name: row for row, name in enumerate(ids)}
         return "".join(f"{places[value]}\n" for value in values)
     if task.reader == "choices":
         return "".join(json.dumps({"label": int(value)}) + "\n" for value in values)

@@ -78,8 +78,8 @@ class Embedder:
                 outputs = self.head(self.forward(batch.input_ids, batch.attention_mask, batch.reads), batch)
                 for index, row in zip(indices, outputs.float().cpu().numpy(), strict=True):
                     rows[index] = row
-        place = {text: index for index, text in enumerate(unique)}
-        vectors = np.stack([rows[place[text]] for text in texts])
+        row_of = {text: index for index, text in enumerate(unique)}
+        vectors = np.stack([rows[row_of[text]] for text in texts])
         if isinstance(self.fmt, Retrieval) and self.fmt.centred:
             vectors = vectors - vectors.mean(axis=0, keepdims=True)
         return normalise(vectors)
@@ -106,10 +106,10 @@ def predict_pool(
     queries: list[Example] = []
     predictions: list[str] = []
     for code in languages:
-        found = _queries(task, "test", code)
-        ranked = rank(embedder.embed([query.text for query in found], query=True), vectors)
-        predictions += [json.dumps([ids[place] for place in places]) for places in ranked]
-        queries += found
+        asked_queries = _queries(task, "test", code)
+        ranked = rank(embedder.embed([query.text for query in asked_queries], query=True), vectors)
+        predictions += [json.dumps([ids[row] for row in places]) for places in ranked]
+        queries += asked_queries
     return queries, predictions, {"candidates": len(pool)}
 
 
@@ -118,15 +118,15 @@ def rank(
 ) -> list[list[int]]:
     """Rows of the pool with the highest cosines for each query, the best first, the first among equals."""
     count = min(count, len(pool))
-    found: list[list[int]] = []
+    rankings: list[list[int]] = []
     for start in range(0, len(queries), 256):
         cosines = queries[start : start + 256] @ pool.T
         # All that tie with the last kept one take part, so that the order of equals is that of the pool.
         limits = np.partition(cosines, -count, axis=1)[:, -count]
         for row, limit in zip(cosines, limits, strict=True):
             places = np.flatnonzero(row >= limit)
-            found.append(places[np.argsort(-row[places], kind="stable")][:count].tolist())
-    return found
+            rankings.append(places[np.argsort(-row[places], kind="stable")][:count].tolist())
+    return rankings
 
 
 def _mine(
@@ -141,17 +141,17 @@ def _mine(
     predictions: list[str] = []
     thresholds: dict[str, Any] = {}
     for code in languages:
-        scores, found = _mined(task, "test", POOL, code, embedder), _queries(task, "test", code)
+        scores, asked_queries = _mined(task, "test", POOL, code, embedder), _queries(task, "test", code)
         if crossed:
-            kept, limits = cross_fitted(scores, found)
+            kept, limits = cross_fitted(scores, asked_queries)
             thresholds[code] = [round(limit, 6) for limit in limits]
         else:
             tuned = _queries(task, SAMPLE, code)
             limit = best_threshold(_mined(task, SAMPLE, SAMPLE_POOL, code, embedder), _gold(tuned))
             kept = {source: target for (source, target), score in scores.items() if score >= limit}
             thresholds[code] = round(limit, 6)
-        predictions += [kept.get(query.example_id, "") for query in found]
-        queries += found
+        predictions += [kept.get(query.example_id, "") for query in asked_queries]
+        queries += asked_queries
     return queries, predictions, {"thresholds": thresholds}
 
 

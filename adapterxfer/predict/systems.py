@@ -160,8 +160,8 @@ def _embedder(
 
 def _pooling_of(model: TransferModel, fmt: Format, protocol: str) -> tuple[Forward, nn.Module]:
     """Layer and pooling of a retrieval that trains nothing: the model's own trained pooling where the protocol asks."""
-    trained = [part for part in model.composition.heads if part.format == "retrieval"]
-    if trained and any(part.startswith("trained-pooling") for part in protocol.split("/")):
+    trained = [head for head in model.composition.heads if head.format == "retrieval"]
+    if trained and any(word.startswith("trained-pooling") for word in protocol.split("/")):
         head = model.head(trained[0].task)
         return model, _Plain(head)
     return _layer_of(model, layer_in(protocol)), fmt.make_head(0, (), generator=torch.Generator())

@@ -138,8 +138,8 @@ def read_predictions(folder: Path) -> Predictions:
     raw = (table.schema.metadata or {}).get(METADATA_KEY.encode())
     metadata = json.loads(raw) if raw else {}
     if metadata.get("schema") != SCHEMA_VERSION:
-        what, fix = wrong_schema(path, metadata.get("schema"), SCHEMA_VERSION)
-        raise DataError(what, fix=fix)
+        cause, fix = wrong_schema(path, metadata.get("schema"), SCHEMA_VERSION)
+        raise DataError(cause, fix=fix)
     if tuple(table.column_names[: len(TEXT_COLUMNS)]) != TEXT_COLUMNS:
         raise DataError(
             f"{path}: columns {', '.join(table.column_names[: len(TEXT_COLUMNS)])}; expected {', '.join(TEXT_COLUMNS)}",
@@ -150,7 +150,7 @@ def read_predictions(folder: Path) -> Predictions:
         language = language.chunk(0)
     columns = tuple(table.column_names[len(TEXT_COLUMNS) :])
     texts = {name: table.column(name).to_numpy(zero_copy_only=False) for name in TEXT_COLUMNS[1:]}
-    found = Predictions(
+    predictions = Predictions(
         metadata=metadata,
         languages=tuple(language.dictionary.to_pylist()),
         language=language.indices.to_numpy(zero_copy_only=False),
@@ -158,19 +158,19 @@ def read_predictions(folder: Path) -> Predictions:
         counts=np.stack([table.column(name).to_numpy().astype(np.float64) for name in columns], axis=1),
         **texts,
     )
-    _check_finite(path, found)
-    return found
+    _check_finite(path, predictions)
+    return predictions
 
 
-def _check_finite(path: Path, found: Predictions) -> None:
+def _check_finite(path: Path, table: Predictions) -> None:
     """One NaN would turn the score of its language, every mean over it and every p-value into NaN."""
-    bad = np.argwhere(~np.isfinite(found.counts))
+    bad = np.argwhere(~np.isfinite(table.counts))
     if len(bad):
         row, column = bad[0]
         more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
         raise DataError(
-            f"{path}: {found.columns[column]} of example '{found.example_id[row]}' in "
-            f"{found.languages[found.language[row]]} is {found.counts[row, column]}{more}; counts are finite",
+            f"{path}: {table.columns[column]} of example '{table.example_id[row]}' in "
+            f"{table.languages[table.language[row]]} is {table.counts[row, column]}{more}; counts are finite",
             fix="the file is damaged or its metric is: delete this stage's folder and run again",
         )
 

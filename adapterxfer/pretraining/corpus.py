@@ -132,7 +132,9 @@ class Corpus:
             )
         if not len(self.heldout) or (self.heldout.languages < 0).any():
             raise DataError("corpus: every held-out sequence needs a language", fix="hold out monolingual sequences")
-        top = max(int(part.tokens.max(initial=0)) for part in [self.heldout, *(s.sequences for s in self.streams)])
+        top = max(
+            int(sequences.tokens.max(initial=0)) for sequences in [self.heldout, *(s.sequences for s in self.streams)]
+        )
         if top >= self.vocabulary:
             raise DataError(
                 f"corpus: token id {top} but a vocabulary of {self.vocabulary}", fix="encode with the same tokenizer"
@@ -142,7 +144,7 @@ class Corpus:
     def longest(self) -> int:
         """Tokens of the longest sequence; the position table must cover it."""
         parts = [self.heldout, *(stream.sequences for stream in self.streams)]
-        return max(int(part.lengths.max(initial=0)) for part in parts)
+        return max(int(sequences.lengths.max(initial=0)) for sequences in parts)
 
     def with_shares(self, shares: Mapping[str, float]) -> Corpus:
         """The same corpus with other stream weights; streams that are not named keep theirs."""
@@ -182,12 +184,13 @@ class Corpus:
 
     def save(self, folder: Path) -> None:
         """Write ``corpus.json`` and the token arrays (``.npy``)."""
-        for name, part in self._parts():
+        for name, sequences in self._parts():
             np.save(
-                folder / f"{name}.tokens.npy", part.tokens.astype(np.uint16 if self.vocabulary < 65536 else np.int32)
+                folder / f"{name}.tokens.npy",
+                sequences.tokens.astype(np.uint16 if self.vocabulary < 65536 else np.int32),
             )
-            np.save(folder / f"{name}.lengths.npy", part.lengths.astype(np.int32))
-            np.save(folder / f"{name}.languages.npy", part.languages)
+            np.save(folder / f"{name}.lengths.npy", sequences.lengths.astype(np.int32))
+            np.save(folder / f"{name}.languages.npy", sequences.languages)
         for stream in self.streams:
             if stream.row_weights is not None:
                 np.save(folder / f"stream-{stream.name}.weights.npy", stream.row_weights)
@@ -197,8 +200,8 @@ class Corpus:
             "vocabulary": self.vocabulary,
             "special": self.special._asdict(),
             "streams": [{"name": stream.name, "weight": stream.weight} for stream in self.streams],
-            "tokens": {name: len(part.tokens) for name, part in self._parts()},
-            "sequences": {name: len(part) for name, part in self._parts()},
+            "tokens": {name: len(sequences.tokens) for name, sequences in self._parts()},
+            "sequences": {name: len(sequences) for name, sequences in self._parts()},
         }
         (folder / "corpus.json").write_text(json.dumps(description, indent=1, sort_keys=True) + "\n")
 
@@ -215,16 +218,16 @@ class Corpus:
         description = json.loads(path.read_text())
         schema = description.get("schema") if isinstance(description, dict) else None
         if schema != SCHEMA:
-            what, fix = wrong_schema(path, schema, SCHEMA)
-            raise DataError(what, fix=fix)
+            cause, fix = wrong_schema(path, schema, SCHEMA)
+            raise DataError(cause, fix=fix)
         streams = tuple(
             Stream(
-                entry["name"],
-                entry["weight"],
-                _read(folder, f"stream-{entry['name']}"),
-                _read_weights(folder / f"stream-{entry['name']}.weights.npy"),
+                stream["name"],
+                stream["weight"],
+                _read(folder, f"stream-{stream['name']}"),
+                _read_weights(folder / f"stream-{stream['name']}.weights.npy"),
             )
-            for entry in description["streams"]
+            for stream in description["streams"]
         )
         special = SpecialTokens(**description["special"])
         languages = tuple(description["languages"])

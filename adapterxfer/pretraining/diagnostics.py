@@ -59,15 +59,15 @@ class Heldout:
             share: probability that an ordinary token is hidden.
         """
         rng = np.random.default_rng(HELDOUT_SEED)
-        part, special = corpus.heldout, corpus.special
-        order = np.argsort(part.lengths, kind="stable")
+        heldout, special = corpus.heldout, corpus.special
+        order = np.argsort(heldout.lengths, kind="stable")
         masking = Masking(share=share)
         masked: list[MaskedBatch] = []
         languages: list[NDArray[np.int16]] = []
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
-            masked.append(mask_tokens(part.padded(rows, special.pad), masking, special, corpus.vocabulary, rng))
-            languages.append(part.languages[rows])
+            masked.append(mask_tokens(heldout.padded(rows, special.pad), masking, special, corpus.vocabulary, rng))
+            languages.append(heldout.languages[rows])
         shuffled = _shuffle_context(masked, languages, special.first_ordinary, rng)
         batches = zip(masked, shuffled, languages, strict=True)
         return cls(corpus.languages, tuple(HeldoutBatch(*batch) for batch in batches))
@@ -85,12 +85,12 @@ def _shuffle_context(
         movable.append(mask)
     for language in np.unique(np.concatenate(languages)):
         places = [mask & (marks == language)[:, None] for mask, marks in zip(movable, languages, strict=True)]
-        pool = np.concatenate([copy[place] for copy, place in zip(copies, places, strict=True)])
+        pool = np.concatenate([copy[positions] for copy, positions in zip(copies, places, strict=True)])
         rng.shuffle(pool)
         used = 0
-        for copy, place in zip(copies, places, strict=True):
-            count = int(place.sum())
-            copy[place] = pool[used : used + count]
+        for copy, positions in zip(copies, places, strict=True):
+            count = int(positions.sum())
+            copy[positions] = pool[used : used + count]
             used += count
     return [batch._replace(inputs=copy) for batch, copy in zip(masked, copies, strict=True)]
 
@@ -153,16 +153,16 @@ def diagnose(
     """
     training = model.training
     model.eval()
-    found: list[NDArray[np.float64]] = []
+    losses: list[NDArray[np.float64]] = []
     for batch in heldout.batches:
         rows = batch.masked.positions // batch.masked.inputs.shape[1]
         languages = batch.languages[rows].astype(np.int64)
         true, hits = _losses(model, batch.masked, device)
         foreign, _ = _losses(model, batch.shuffled, device)
         unigram = -unigrams[languages, batch.masked.targets]
-        found.append(np.stack([languages.astype(np.float64), true, unigram, foreign, hits]))
+        losses.append(np.stack([languages.astype(np.float64), true, unigram, foreign, hits]))
     model.train(training)
-    values = np.concatenate(found, axis=1)
+    values = np.concatenate(losses, axis=1)
     by_language: dict[str, dict[str, float]] = {}
     for index, name in enumerate(heldout.languages):
         mine = values[:, values[0] == index]

@@ -186,8 +186,8 @@ def pretrain(
     return Pretrained(model, record, state.resumed_at)
 
 
-def _point(state: Progress, found: Diagnostics) -> dict[str, Any]:
-    return {"step": state.step, "tokens": state.tokens, **found.summary()}
+def _point(state: Progress, diagnostics: Diagnostics) -> dict[str, Any]:
+    return {"step": state.step, "tokens": state.tokens, **diagnostics.summary()}
 
 
 def initial_model(corpus: Corpus, settings: PretrainingSettings) -> XLMRobertaForMaskedLM:

@@ -178,8 +178,8 @@ class Saving:
 
 def _digest(plan: Sequence[Batch]) -> str:
     """Of the order of all sequences."""
-    found = hashlib.sha256()
+    digest = hashlib.sha256()
     for batch in plan:
-        found.update(np.asarray(batch.streams, dtype=np.int16).tobytes())
-        found.update(np.asarray(batch.rows, dtype=np.int64).tobytes())
-    return found.hexdigest()
+        digest.update(np.asarray(batch.streams, dtype=np.int16).tobytes())
+        digest.update(np.asarray(batch.rows, dtype=np.int64).tobytes())
+    return digest.hexdigest()

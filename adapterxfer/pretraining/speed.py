@@ -38,12 +38,12 @@ def tokens_per_second(
     rng = np.random.default_rng(settings.seed)
     special = SpecialTokens()
     rows = rng.integers(special.first_ordinary, vocabulary, size=(settings.batch_sequences, sequence_length))
-    part = Sequences.build(list(rows), [0] * len(rows))
-    corpus = Corpus(("en",), vocabulary, special, (Stream("mono", 1.0, part),), part)
+    sequences = Sequences.build(list(rows), [0] * len(rows))
+    corpus = Corpus(("en",), vocabulary, special, (Stream("mono", 1.0, sequences),), sequences)
     model: Any = initial_model(corpus, replace(settings, shares={}))
     model.to(device)
     optimiser = build_optimiser(model, settings)
-    batch = part.padded(np.arange(len(part)), special.pad)
+    batch = sequences.padded(np.arange(len(sequences)), special.pad)
     steps = 0
     began = time.perf_counter()
     while steps < 3 or time.perf_counter() - began < seconds:

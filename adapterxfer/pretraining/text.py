@@ -120,11 +120,11 @@ def build_text_corpus(
     parallel: list[NDArray[np.int32]] = []
     if settings.pairs and parts:
         for code in languages[1:]:
-            found = align_language(texts[languages[0]], texts[code], parts.get(languages[0], {}), parts.get(code, {}))
-            kept = [p for p in found.pairs if not held[languages[0]][p.english] and not held[code][p.other]]
+            aligned = align_language(texts[languages[0]], texts[code], parts.get(languages[0], {}), parts.get(code, {}))
+            kept = [p for p in aligned.pairs if not held[languages[0]][p.english] and not held[code][p.other]]
             encoded = _encode_pairs(kept, pieces[languages[0]], pieces[code], special, rng)
             parallel += encoded
-            notes["pairs"][code] = _pair_notes(found, len(encoded))
+            notes["pairs"][code] = _pair_notes(aligned, len(encoded))
     streams = [Stream("mono", 1.0, Sequences.build(mono, mono_marks))]
     if parallel:
         streams.append(Stream("parallel", 0.0, Sequences.build(parallel, [NO_LANGUAGE] * len(parallel))))
@@ -139,7 +139,7 @@ def blocks(
     pieces: Sequence[NDArray[np.int32]], settings: CorpusSettings, special: SpecialTokens
 ) -> list[NDArray[np.int32]]:
     """Join encoded lines with ``</s>`` and cut them; an incomplete last block is left out unless it is alone."""
-    stream = [part for line in pieces if len(line) for part in (line, np.array([special.eos], dtype=np.int32))]
+    stream = [ids for line in pieces if len(line) for ids in (line, np.array([special.eos], dtype=np.int32))]
     if not stream:
         return []
     joined = np.concatenate(stream)[:-1]
@@ -153,7 +153,7 @@ def blocks(
 
 def _encode(tokenizer: Tokenizer, lines: Sequence[str]) -> list[NDArray[np.int32]]:
     encoded = tokenizer.encode_batch_fast(list(lines), add_special_tokens=False)
-    return [np.array(entry.ids, dtype=np.int32) for entry in encoded]
+    return [np.array(encoding.ids, dtype=np.int32) for encoding in encoded]
 
 
 def _encode_pairs(
@@ -164,22 +164,22 @@ def _encode_pairs(
     rng: np.random.Generator,
 ) -> list[NDArray[np.int32]]:
     first, last = np.array([special.bos], dtype=np.int32), np.array([special.eos], dtype=np.int32)
-    found: list[NDArray[np.int32]] = []
+    encoded: list[NDArray[np.int32]] = []
     for pair in pairs:
         sides = [english[pair.english], other[pair.other]]
         if rng.random() < 0.5:
             sides.reverse()
         length = len(sides[0]) + len(sides[1]) + 4
         if len(sides[0]) and len(sides[1]) and length <= LONGEST_PAIR:
-            found.append(np.concatenate([first, sides[0], last, last, sides[1], last]))
-    return found
+            encoded.append(np.concatenate([first, sides[0], last, last, sides[1], last]))
+    return encoded
 
 
-def _pair_notes(found: Aligned, kept: int) -> dict[str, Any]:
+def _pair_notes(aligned: Aligned, kept: int) -> dict[str, Any]:
     return {
-        "aligned": len(found.pairs),
+        "aligned": len(aligned.pairs),
         "kept": kept,
-        "numbers_agree": round(found.agreement, 4),
-        "sets": list(found.sets),
-        "left_out": list(found.left_out),
+        "numbers_agree": round(aligned.agreement, 4),
+        "sets": list(aligned.sets),
+        "left_out": list(aligned.left_out),
     }

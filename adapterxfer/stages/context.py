@@ -14,7 +14,7 @@ Executor = Callable[["StageContext"], dict[str, Any]]
 
 
 def never() -> bool:
-    """Nobody asks to stop."""
+    """The answer to "has a stop been requested?" where none can be: always False."""
     return False
 
 

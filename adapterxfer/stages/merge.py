@@ -49,11 +49,11 @@ def execute(context: StageContext) -> dict[str, Any]:
     backbone = load_backbone(identity["backbone"], context.backbone_folder)
     folders = [folder for role, folder in sorted(context.inputs.items()) if role.startswith(ROLE)]
     stored = [read_description(folder) for folder in folders]
-    for one in stored:
-        check_backbone(one, backbone)
+    for member in stored:
+        check_backbone(member, backbone)
     members = [
-        Member(one.composition, read_weights(one.folder), float(weight))
-        for one, weight in zip(stored, identity["weights"], strict=True)
+        Member(member.composition, read_weights(member.folder), float(weight))
+        for member, weight in zip(stored, identity["weights"], strict=True)
     ]
     origin = (
         _start(backbone, members[0].composition, int(identity["seed"])) if identity["kind"] == "arithmetic" else None
@@ -61,11 +61,11 @@ def execute(context: StageContext) -> dict[str, Any]:
     composition, state = merge(members, origin)
     _require_a_mixture(members, state)
 
-    def make_head(part: HeadPart) -> torch.nn.Module:
-        return get_format(part.format).make_head(backbone.hidden_size, part.labels, generator=torch.Generator())
+    def make_head(head: HeadPart) -> torch.nn.Module:
+        return get_format(head.format).make_head(backbone.hidden_size, head.labels, generator=torch.Generator())
 
-    own = with_own_weights(backbone) if composition.trains_backbone else backbone
-    model = assemble(composition, own, state, make_head=make_head, where=f"merge {context.stage.short_key}")
+    target = with_own_weights(backbone) if composition.trains_backbone else backbone
+    model = assemble(composition, target, state, make_head=make_head, where=f"merge {context.stage.short_key}")
     write_weights(context.scratch, model)
     evidence = Evidence(
         model=model,
@@ -102,10 +102,10 @@ def _start(backbone: LoadedBackbone, composition: Composition, seed: int) -> dic
     if composition.trains_backbone:
         return {f"backbone.{name}": tensor for name, tensor in untied_state(backbone.model).items()}
     return {
-        f"adapters.{part.id}.{name}": tensor
-        for part in composition.task_adapters
+        f"adapters.{adapter.id}.{name}": tensor
+        for adapter in composition.task_adapters
         for name, tensor in new_adapter(
-            backbone, AdapterShape(part.method, part.bottleneck_size, part.first_layer), seed=seed
+            backbone, AdapterShape(adapter.method, adapter.bottleneck_size, adapter.first_layer), seed=seed
         )
         .state_dict()
         .items()

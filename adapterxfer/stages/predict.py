@@ -37,9 +37,9 @@ def execute(context: StageContext) -> dict[str, Any]:
     task = read_task(context.inputs["data"])
     split = str(identity.get("split", DEFAULT_SPLIT))
     languages = list(identity.get("languages") or task.languages(split))
-    entry = tasks().get(task.task)
+    catalogued = tasks().get(task.task)
     protocol = str(identity.get("protocol", ""))
-    named = identity.get("metric") or metric_of(task.task, protocol, entry.metric if entry else None)
+    named = identity.get("metric") or metric_of(task.task, protocol, catalogued.metric if catalogued else None)
     metric = get_metric(named, format_name=task.format, labels=task.labels)
     system = identity["system"]
     notes: dict[str, Any] = {}
@@ -108,8 +108,8 @@ def _ask_model(
             layer = 0 if system["kind"] == "control" else layer
             embedder = embedder_of_backbone(backbone, layer, fmt, batch_tokens=batch_tokens, device=device)
             notes["layer"] = layer
-        queries, found, more = predict_pool(task, languages, embedder, protocol)
-        return queries, ControlResult(found), {**notes, **more}
+        queries, answers, more = predict_pool(task, languages, embedder, protocol)
+        return queries, ControlResult(answers), {**notes, **more}
     encoded = encode_test(task, fmt, split, languages, backbone)
     match system["kind"]:
         case "trained":

@@ -31,21 +31,21 @@ def execute(context: StageContext) -> dict[str, Any]:
         DataError: files are missing, damaged or not those of the identity.
         StageError: the identity asks for something this version cannot make.
     """
-    what = context.stage.identity["what"]
-    if what == "task":
+    product = context.stage.identity["what"]
+    if product == "task":
         return _prepare_task(context)
-    if what == "corpus":
+    if product == "corpus":
         return _prepare_corpus(context)
-    if what == "texts":
+    if product == "texts":
         return prepare_texts(context)
-    if what == "translated":
+    if product == "translated":
         return prepare_translations(context)
-    if what == "target-dev":
+    if product == "target-dev":
         if context.stage.identity["source"]["kind"] in ("hub", "local"):
             _check_pin(context.stage.identity["task"], context.stage.identity["source"])
         return prepare_target_dev(context)
     raise StageError(
-        f"prepare stage: what = '{what}'; expected task, corpus, texts, translated or target-dev",
+        f"prepare stage: what = '{product}'; expected task, corpus, texts, translated or target-dev",
         fix="plan the recipe again",
     )
 
@@ -135,8 +135,8 @@ def _prepare_corpus(context: StageContext) -> dict[str, Any]:
     located, problems = locate(CORPUS, identity["source"]["files"], identity["languages"])
     if problems:
         raise StageError(f"prepare stage of the corpus: {'; '.join(problems)}", fix="plan the recipe again")
-    texts = {entry.language: read_lines(root / entry.path) for entry in located if entry.language}
-    parts = next((read_parts(root / entry.path) for entry in located if not entry.language), None)
+    texts = {file.language: read_lines(root / file.path) for file in located if file.language}
+    parts = next((read_parts(root / file.path) for file in located if not file.language), None)
     context.log({"note": "lines", "count": sum(map(len, texts.values()))})
     built = build_text_corpus(
         texts,

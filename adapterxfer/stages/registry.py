@@ -32,11 +32,11 @@ def load_executor(kind: str, registry: Mapping[str, str] = EXECUTORS) -> Executo
     Raises:
         StageError: no executor is registered for this kind.
     """
-    place = registry.get(kind)
-    if place is None:
+    pointer = registry.get(kind)
+    if pointer is None:
         raise StageError(
             f"stage kind '{kind}': no executor; expected one of {', '.join(sorted(registry))}",
             fix="the plan was made by another version of adapterxfer: plan the recipe again with this one",
         )
-    module, _, function = place.partition(":")
+    module, _, function = pointer.partition(":")
     return cast("Executor", getattr(import_module(module), function))

@@ -54,7 +54,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         "device": str(context.settings.get("device") or "cpu"),
         "token_budget": int(context.settings.get("train_batch_tokens") or 0) or None,
     }
-    models = {seed: one.model for seed, one in proved.items()}
+    models = {seed: trained.model for seed, trained in proved.items()}
     failed: dict[int, DivergedError] = {}
 
     def note(results: Mapping[int, TrainResult | DivergedError]) -> dict[int, TrainResult]:
@@ -74,13 +74,13 @@ def execute(context: StageContext) -> dict[str, Any]:
                 train_together(
                     models,
                     task,
-                    own,
+                    earlier_settings,
                     log=marked(log, name),
                     checkpoints=checkpoints_of(context, before=name),
                     **options,
                 )
             )
-            for name, task, own in before_of(first, backbone, tasks[0])
+            for name, task, earlier_settings in before_of(first, backbone, tasks[0])
         ]
         results = note(
             train_together(models, tasks[0], settings, log=log, checkpoints=checkpoints_of(context), **options)
@@ -89,12 +89,12 @@ def execute(context: StageContext) -> dict[str, Any]:
         raise failed[next(iter(members))]
     told: dict[str, Any] = {}
     seconds = 0.0
-    for seed, one in proved.items():
+    for seed, trained in proved.items():
         if seed in failed:
-            _give_up(one.context, failed[seed])
+            _give_up(trained.context, failed[seed])
             told[str(seed)] = {"failed": failed[seed].what}
             continue
-        outcome = one.store(
+        outcome = trained.store(
             results[seed], [done[seed] for done in earlier], {TOGETHER: {"seeds": list(members), "seed": seed}}
         )
         seconds += outcome.pop("seconds")
@@ -108,8 +108,8 @@ def _members(context: StageContext) -> Iterator[tuple[int, StageContext]]:
     shared = {name: value for name, value in stage.identity.items() if name not in ("phase", "seeds")}
     for seed in stage.identity["seeds"]:
         inputs = {role: folder for role, folder in context.inputs.items() if not role.startswith(INTERMEDIATE)}
-        if (own := context.inputs.get(f"{INTERMEDIATE}{seed}")) is not None:
-            inputs["intermediate"] = own
+        if (intermediate := context.inputs.get(f"{INTERMEDIATE}{seed}")) is not None:
+            inputs["intermediate"] = intermediate
         alone = Stage(**stage.identity["phase"], identity={**shared, "seed": seed}, inputs={}, key=stage.key)
         scratch = context.scratch / folder_of(seed)
         scratch.mkdir(parents=True)

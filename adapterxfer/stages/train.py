@@ -125,7 +125,7 @@ class Proved:
         outcome = {**result.as_json(), **(training or {})}
         if earlier:
             named = zip(identity["before"], earlier, strict=True)
-            outcome["before"] = {entry["task"]: done.as_json() for entry, done in named}
+            outcome["before"] = {described["task"]: done.as_json() for described, done in named}
         content = write_description(
             context.scratch,
             self.model,

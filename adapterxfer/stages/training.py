@@ -31,13 +31,15 @@ def tasks_of(context: StageContext, backbone: LoadedBackbone, settings: TrainSet
         )
         return draw_mixtures([text], settings, None, seed=int(identity["seed"]))
     if context.stage.kind == "train_intermediate":
-        wanted = [(f"data.{entry['task']}", entry["task"], entry["format"]) for entry in identity["tasks"]]
+        named_tasks = [
+            (f"data.{described['task']}", described["task"], described["format"]) for described in identity["tasks"]
+        ]
     else:
-        wanted = [("data", identity["task"], identity["format"])]
+        named_tasks = [("data", identity["task"], identity["format"])]
     dev = settings.selection == "dev"
     tasks = [
         read_train_task(needed(context, role), task, fmt, backbone, max_length=settings.max_length, dev=dev)
-        for role, task, fmt in wanted
+        for role, task, fmt in named_tasks
     ]
     if settings.selection == "oracle":
         folder = needed(context, "target_dev")
@@ -61,9 +63,11 @@ def tasks_of(context: StageContext, backbone: LoadedBackbone, settings: TrainSet
             for task in tasks
         ]
     if mixed := identity.get("mlm"):
-        place = context.backbone_folder
+        backbone_folder = context.backbone_folder
         folder = needed(context, "texts")
-        tasks.append(text_task(folder, mixed, backbone, identity["backbone"], place, max_length=settings.max_length))
+        tasks.append(
+            text_task(folder, mixed, backbone, identity["backbone"], backbone_folder, max_length=settings.max_length)
+        )
     return draw_mixtures(tasks, settings, identity.get("sampling"), seed=int(identity["seed"]))
 
 
@@ -75,18 +79,18 @@ def before_of(
     Raises:
         StageError: an earlier task has other labels than the task.
     """
-    for entry in context.stage.identity.get("before", ()):
-        settings, folder = TrainSettings.of(entry["settings"]), needed(context, f"before.{entry['task']}")
+    for earlier in context.stage.identity.get("before", ()):
+        settings, folder = TrainSettings.of(earlier["settings"]), needed(context, f"before.{earlier['task']}")
         first = read_train_task(
-            folder, entry["task"], task.format.name, backbone, max_length=settings.max_length,
+            folder, earlier["task"], task.format.name, backbone, max_length=settings.max_length,
             dev=settings.selection == "dev",
         )  # fmt: skip
         if first.labels != task.labels:
             raise StageError(
-                f"{folder}: '{entry['task']}' has other labels than '{task.name}', which it is trained before",
+                f"{folder}: '{earlier['task']}' has other labels than '{task.name}', which it is trained before",
                 fix="give the data of both the same label names",
             )
-        yield entry["task"], replace(first, name=task.name), settings
+        yield earlier["task"], replace(first, name=task.name), settings
 
 
 def build_of(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask]) -> TransferModel:

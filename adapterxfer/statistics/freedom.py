@@ -35,15 +35,18 @@ def pooled_df(parts: Iterable[tuple[float, float]]) -> float:
     return total**2 / squared if squared > 0.0 else (math.inf if squared == 0.0 else math.nan)
 
 
-def joint_df(items: Floats, items_df: Floats, runs: Floats, runs_df: Floats) -> Floats:
+def joint_df(total: Floats, items_df: Floats, runs: Floats, runs_df: Floats) -> Floats:
     """Degrees of freedom whose two-sided 5 % critical value is the weighted mean of those of items and of runs.
 
     Arrays of one shape; NaN where `runs` is.
+
+    Args:
+        total: variance over items and runs; what it has beyond ``runs`` is the items'. The run x item residual is in
+            both variances and counts as the runs', whose few degrees of freedom it shares.
     """
-    items, items_df, runs, runs_df = np.broadcast_arrays(items, items_df, runs, runs_df)
-    whole = items + runs
+    total, items_df, runs, runs_df = np.broadcast_arrays(total, items_df, runs, runs_df)
     with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(whole > 0.0, runs / whole, 0.0)
+        share = np.where(total > 0.0, np.minimum(runs / total, 1.0), 0.0)
         critical = (1.0 - share) * _quantile(items_df) + share * _quantile(runs_df)
         mixed = special.stdtridf(_TAIL, critical)
     # The ends exactly: the inverse of the quantile is not exact.

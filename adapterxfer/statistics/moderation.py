@@ -104,13 +104,14 @@ def moderate(
         )
         runs[number] = sum(group.variance for group in groups[number])
         runs_df[number] = pooled_df((group.variance, group.runs - 1.0 + PRIOR_DF) for group in groups[number])
-    total, total_df = two_way(parts.items, runs, parts.residual), joint_df(parts.items, parts.items_df, runs, runs_df)
+    total = two_way(parts.items, runs, parts.residual)
+    total_df = joint_df(total, parts.items_df, runs, runs_df)
     # What one group's variance was drawn to is a mean, so it cannot be small by chance and the plug-in holds; in a sum
     # over groups the few degrees of freedom of the one that dominates can still be missed.
     alone = np.array([len(members) == 1 for members in groups])
     with np.errstate(divide="ignore", invalid="ignore"):
-        plug_in = (parts.items + runs) ** 2 / (parts.items**2 / parts.items_df + runs**2 / runs_df)
-    total_df = np.where(alone & (parts.items + runs > 0.0), plug_in, total_df)
+        plug_in = total**2 / ((total - runs) ** 2 / parts.items_df + runs**2 / runs_df)
+    total_df = np.where(alone & (total > 0.0), plug_in, total_df)
     moved = np.isin(np.arange(len(contrasts)), list(chosen))
     return replace(
         parts,

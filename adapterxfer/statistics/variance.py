@@ -93,7 +93,7 @@ def components(table: ScoreTable, contrasts: Sequence[Contrast], design: Design)
         residual=residual,
         total=total,
         items_df=items_df,
-        total_df=joint_df(items, items_df, np.where(runs < negligible, 0.0, runs), by_group.runs_df),
+        total_df=joint_df(total, items_df, np.where(runs < negligible, 0.0, runs), by_group.runs_df),
         clusters=clusters,
         discordant=np.where(centred, discordant, clusters),
         fewest_runs=by_group.fewest,

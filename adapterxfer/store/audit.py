@@ -64,9 +64,9 @@ def audit(store: Store, *, seen: Callable[[Path], None] = lambda _folder: None) 
     for folder in store.folders():
         stages += 1
         seen(folder)
-        found = _differences(folder)
-        if found:
-            damaged.append(Damage(folder, "; ".join(found), stage=True))
+        differences = _differences(folder)
+        if differences:
+            damaged.append(Damage(folder, "; ".join(differences), stage=True))
             continue
         record = read_record(folder)
         files += len(record.artefacts) + 1
@@ -76,14 +76,14 @@ def audit(store: Store, *, seen: Callable[[Path], None] = lambda _folder: None) 
     return Audit(stages, files, size, tuple(damaged), left)
 
 
-def set_aside_damaged(store: Store, found: Audit) -> list[Path]:
+def set_aside_damaged(store: Store, report: Audit) -> list[Path]:
     """Move the damaged stages out of the way, each under its lock; the next run makes them again.
 
     Returns:
         where they are now, for whoever wants to look at them.
     """
     moved = []
-    for damage in found.damaged:
+    for damage in report.damaged:
         if damage.stage:
             key = damage.path.name[-16:]
             with store.locked(key):
@@ -97,7 +97,7 @@ def _differences(folder: Path) -> list[str]:
     """Everything that differs between a committed folder and its record."""
     try:
         record = read_record(folder)
-        found = record.damage(rehash=True)
+        damage = record.damage(rehash=True)
         known = {*record.artefacts, STAGE_FILE}
         extra = [path.relative_to(folder).as_posix() for path in artefacts(folder)]
     except NewerSchemaError:
@@ -106,7 +106,7 @@ def _differences(folder: Path) -> list[str]:
         return [error.what]
     except OSError as error:
         return [f"cannot be read ({error.strerror or error})"]
-    return found + [f"{name}: not in the record" for name in extra if name not in known]
+    return damage + [f"{name}: not in the record" for name in extra if name not in known]
 
 
 def _loose_files(store: Store) -> Iterator[Damage]:

@@ -102,14 +102,14 @@ def different_rows(here: Path, there: Path) -> tuple[int, int]:
 
 def read_differences(root: Path) -> dict[str, Mapping[str, Any]]:
     """Short key -> recorded difference; unreadable ones are left out, since they only inform."""
-    found: dict[str, Mapping[str, Any]] = {}
+    metadata: dict[str, Mapping[str, Any]] = {}
     folder = root / "differences"
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else []:
         try:
-            found[path.stem] = dict(json.loads(path.read_text(encoding="utf-8")))
+            metadata[path.stem] = dict(json.loads(path.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             continue
-    return found
+    return metadata
 
 
 def _sha256(record: StageRecord, name: str) -> str:

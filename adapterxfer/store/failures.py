@@ -105,14 +105,14 @@ class FailureRecords:
 
     def read(self) -> dict[str, Failure]:
         """All records by short key; those that cannot be read or are newer are left out, since they only inform."""
-        found: dict[str, Failure] = {}
+        failures: dict[str, Failure] = {}
         if not self.folder.is_dir():
-            return found
+            return failures
         for path in sorted(self.folder.glob("*.json")):
             try:
                 value = json.loads(path.read_text(encoding="utf-8"))
                 if not seal_broken(value) and value["schema"] == SCHEMA:
-                    found[path.stem] = Failure.from_json(value)
+                    failures[path.stem] = Failure.from_json(value)
             except (OSError, ValueError, KeyError, TypeError):
                 continue
-        return found
+        return failures

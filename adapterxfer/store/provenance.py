@@ -27,13 +27,13 @@ LIBRARIES = (
 @cache
 def library_versions() -> dict[str, str]:
     """Installed versions of the libraries whose numbers end up in results; read from metadata, nothing is imported."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for name in LIBRARIES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 @cache

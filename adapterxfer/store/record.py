@@ -54,16 +54,16 @@ class StageRecord:
 
     def damage(self, *, rehash: bool = False) -> list[str]:
         """What differs between the folder and its record; sizes only, or contents too with ``rehash``."""
-        found: list[str] = []
+        problems: list[str] = []
         for name, facts in self.artefacts.items():
             path = self.folder / name
             if not path.is_file():
-                found.append(f"{name}: missing")
+                problems.append(f"{name}: missing")
             elif path.stat().st_size != facts["bytes"]:
-                found.append(f"{name}: {path.stat().st_size} bytes; expected {facts['bytes']}")
+                problems.append(f"{name}: {path.stat().st_size} bytes; expected {facts['bytes']}")
             elif rehash and hash_file(path)["sha256"] != facts["sha256"]:
-                found.append(f"{name}: sha256 does not match")
-        return found
+                problems.append(f"{name}: sha256 does not match")
+        return problems
 
 
 def read_record(folder: Path) -> StageRecord:
@@ -102,7 +102,7 @@ def read_record(folder: Path) -> StageRecord:
 def is_inside(name: str) -> bool:
     """Whether a relative path with ``/`` names a file below its folder on every system."""
     parts = name.split("/")
-    bad = any(part in ("", ".", "..") or len(part) > 200 for part in parts)
+    bad = any(component in ("", ".", "..") or len(component) > 200 for component in parts)
     return not bad and not any(char in name for char in "\\:\0") and len(name) < 1000
 
 

@@ -68,10 +68,10 @@ class Store:
 
     def completed(self) -> dict[str, Path]:
         """Short key -> folder of every committed stage: one folder listing per kind, no file is opened."""
-        found: dict[str, Path] = {}
+        folders: dict[str, Path] = {}
         for kind in self._kinds():
-            found.update(_committed(kind))
-        return found
+            folders.update(_committed(kind))
+        return folders
 
     def completed_of(self, kind: str) -> list[Path]:
         """Folders of all committed stages of one kind, by name; none where the store has none."""
@@ -87,9 +87,9 @@ class Store:
         folder = kind / stage.folder_name
         if folder.is_dir():
             return folder
-        found = self.names.get(stage.key)
-        if found is not None or named:
-            return found
+        named_folder = self.names.get(stage.key)
+        if named_folder is not None or named:
+            return named_folder
         return dict(_committed(kind)).get(stage.short_key)
 
     def folder(self, stage: Stage | str) -> Path:
@@ -99,13 +99,13 @@ class Store:
             StoreError: it is not in the store.
         """
         if isinstance(stage, Stage):
-            found = self.find(stage)
+            finished = self.find(stage)
         else:
-            found = self.names.get(stage) or self.completed().get(stage[:SHORT_KEY])
-        if found is None:
+            finished = self.names.get(stage) or self.completed().get(stage[:SHORT_KEY])
+        if finished is None:
             name = f"{stage.kind} {stage.folder_name}" if isinstance(stage, Stage) else stage[:SHORT_KEY]
             raise StoreError(f"stage {name}: not in the store {self.root}", fix="run the recipe that makes it")
-        return found
+        return finished
 
     def read(self, stage: Stage | Path | str) -> StageRecord:
         """The record of a committed stage, by stage, key or folder.
@@ -229,19 +229,19 @@ class Store:
         """Move a damaged folder out of the way, so that it is never used and can still be looked at."""
         target = self.root / "damaged" / folder.parent.name
         target.mkdir(parents=True, exist_ok=True)
-        place = target / f"{folder.name}.{secrets.token_hex(4)}"
-        folder.rename(place)
+        destination = target / f"{folder.name}.{secrets.token_hex(4)}"
+        folder.rename(destination)
         flush_folder(folder.parent)
-        return place
+        return destination
 
     def discard(self, folder: Path) -> None:
         """Remove a committed folder: out of its place in one step, then file by file. Needs the stage's lock."""
         self._scratch.mkdir(parents=True, exist_ok=True)
-        place = self._scratch / f"{folder.name[-SHORT_KEY:]}-{secrets.token_hex(4)}"
-        folder.rename(place)
+        destination = self._scratch / f"{folder.name[-SHORT_KEY:]}-{secrets.token_hex(4)}"
+        folder.rename(destination)
         flush_folder(folder.parent)
         self.names.forget(folder.name[-SHORT_KEY:])
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(destination, ignore_errors=True)
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -278,11 +278,11 @@ class Store:
 
     def scratch_log(self, stage: Stage, lines: int) -> list[str]:
         """Last lines of the log of a stage whose maker died and left its scratch folder."""
-        found: list[str] = []
+        collected: list[str] = []
         if self._scratch.is_dir():
             for path in sorted(self._scratch.glob(f"{stage.short_key}-*/{LOG_FILE}")):
-                found += path.read_text(encoding="utf-8", errors="replace").splitlines()
-        return found[-lines:]
+                collected += path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return collected[-lines:]
 
     def record_failure(self, failure: Failure) -> None:
         """Keep a failure; a store that cannot be written (full disk) must not hide the failure itself."""
@@ -300,9 +300,9 @@ class Store:
         try:
             with os.scandir(self.root) as entries:
                 return sorted(
-                    Path(entry.path)
-                    for entry in entries
-                    if entry.is_dir() and entry.name not in RESERVED and not entry.name.startswith(".")
+                    Path(listed.path)
+                    for listed in entries
+                    if listed.is_dir() and listed.name not in RESERVED and not listed.name.startswith(".")
                 )
         except FileNotFoundError:
             return []
@@ -311,7 +311,7 @@ class Store:
 def _committed(kind: Path) -> Iterator[tuple[str, Path]]:
     """Short key and folder of every stage of one kind."""
     with suppress(FileNotFoundError), os.scandir(kind) as entries:
-        for entry in entries:
-            match = _COMMITTED.match(entry.name)
+        for listed in entries:
+            match = _COMMITTED.match(listed.name)
             if match:
-                yield match[1], kind / entry.name
+                yield match[1], kind / listed.name

@@ -165,12 +165,12 @@ def _settle(store: Store, record: StageRecord, kind: str, done: Imported) -> Non
         return
     if final is not None:
         store.set_aside(final)
-    place = store.root / kind / record.folder.name
+    destination = store.root / kind / record.folder.name
     for path in (record.folder, *record.folder.rglob("*")):
         if path.is_dir():
             flush_folder(path)
-    store.place(record.folder, place)
-    done.added.append(place)
+    store.place(record.folder, destination)
+    done.added.append(destination)
 
 
 def _read_manifest(archive: tarfile.TarFile, member: tarfile.TarInfo | None, source: Path) -> list[str]:
@@ -197,14 +197,14 @@ def _read(archive: tarfile.TarFile, member: tarfile.TarInfo, source: Path) -> by
     return _open(archive, member).read()
 
 
-def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, place: Path, facts: Any, source: Path) -> None:
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, destination: Path, facts: Any, source: Path) -> None:
     """Copy one file and compare size and hash on the way."""
     if not member.isreg() or member.size != facts["bytes"]:
         raise _bad(source, f"member {member.name!r} is not the file of {facts['bytes']} bytes that its record names")
-    place.parent.mkdir(parents=True, exist_ok=True)
+    destination.parent.mkdir(parents=True, exist_ok=True)
     sha256 = hashlib.sha256()
     content = _open(archive, member)
-    with place.open("xb") as file:
+    with destination.open("xb") as file:
         while chunk := content.read(CHUNK):
             sha256.update(chunk)
             file.write(chunk)
@@ -227,5 +227,5 @@ def _add(archive: tarfile.TarFile, name: str, content: IO[bytes], size: int) -> 
     archive.addfile(member, content)
 
 
-def _bad(source: Path, what: str) -> StoreError:
-    return StoreError(f"archive {source}: {what}", fix="export again with `adapterxfer store export` and copy anew")
+def _bad(source: Path, cause: str) -> StoreError:
+    return StoreError(f"archive {source}: {cause}", fix="export again with `adapterxfer store export` and copy anew")

@@ -44,10 +44,10 @@ def with_translations(
     """
     stored = read_task(folder)
     if (stored.task, stored.format, tuple(stored.labels)) != (task.name, task.format.name, task.labels):
-        found, wanted = (", ".join(labels) or "none" for labels in (stored.labels, task.labels))
+        stored_labels, task_labels = (", ".join(labels) or "none" for labels in (stored.labels, task.labels))
         raise StageError(
-            f"{folder}: translations of '{stored.task}' ({stored.format}, labels {found}); "
-            f"expected '{task.name}' ({task.format.name}, labels {wanted})",
+            f"{folder}: translations of '{stored.task}' ({stored.format}, labels {stored_labels}); "
+            f"expected '{task.name}' ({task.format.name}, labels {task_labels})",
             fix="translate the examples, never the label names",
         )
     features = list(task.features)
@@ -75,7 +75,7 @@ def text_task(
     spec: Mapping[str, Any],
     backbone: LoadedBackbone,
     identity: Mapping[str, Any],
-    place: Path | None,
+    source: Path | None,
     *,
     max_length: int,
 ) -> TrainTask:
@@ -87,7 +87,7 @@ def text_task(
         folder: committed prepare stage of the texts.
         spec: ``{share, mask, languages, sampling}`` of the stage identity; a share of None means all steps.
         backbone: its tokenizer encodes, its head starts the output layer.
-        identity, place: of the backbone, where its pretrained head is read.
+        identity, source: of the backbone, where its pretrained head is read.
         max_length: longest sequence in tokens.
 
     Raises:
@@ -106,7 +106,7 @@ def text_task(
         rows += encoded
         groups.append(np.full(len(encoded), number, dtype=np.int64))
         counts.append(len(encoded))
-    start = read_output_head(identity, place, backbone.config.model_type)
+    start = read_output_head(identity, source, backbone.config.model_type)
     hidden = backbone.hidden_size
     if start is not None and (set(start) != set(START) or start["dense.weight"].shape != (hidden, hidden)):
         start = None

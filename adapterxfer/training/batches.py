@@ -33,14 +33,14 @@ def feature_batches(
         window: batches sorted together; 1 leaves the order purely random.
     """
     sizes = np.asarray(lengths, dtype=np.int64)
-    wanted = batch_size * window
+    capacity = batch_size * window
     waiting: NDArray[np.int64] = np.empty(0, dtype=np.int64)
     # A window no longer than one pass keeps each feature once per pass and short data sets random.
-    wanted = min(wanted, max(batch_size, len(sizes) // batch_size * batch_size))
+    capacity = min(capacity, max(batch_size, len(sizes) // batch_size * batch_size))
     while True:
-        while len(waiting) < wanted:
+        while len(waiting) < capacity:
             waiting = np.concatenate([waiting, rng.permutation(len(sizes))])
-        chosen, waiting = waiting[:wanted], waiting[wanted:]
+        chosen, waiting = waiting[:capacity], waiting[capacity:]
         chosen = chosen[np.argsort(sizes[chosen], kind="stable")]
         batches = chosen.reshape(-1, batch_size)
         yield from batches[rng.permutation(len(batches))]
@@ -101,13 +101,13 @@ def micro_batches(features: Sequence[Feature], *, token_budget: int) -> list[Seq
     if width * sum(feature.rows for feature in features) <= token_budget:
         return [features]
     parts: list[Sequence[Feature]] = []
-    part: list[Feature] = []
+    group: list[Feature] = []
     rows = 0
     for feature in sorted(features, key=lambda feature: feature.length):
-        if part and (rows + feature.rows) * feature.length > token_budget:
-            parts.append(part)
-            part, rows = [], 0
-        part.append(feature)
+        if group and (rows + feature.rows) * feature.length > token_budget:
+            parts.append(group)
+            group, rows = [], 0
+        group.append(feature)
         rows += feature.rows
-    parts.append(part)
+    parts.append(group)
     return parts

@@ -111,14 +111,14 @@ class Bottom:
 
     def _of(self, task: TrainTask) -> _Kept:
         key = (self._model.loaded.fingerprint, self.layer, self._dtype, id(task.features))
-        found = _kept.get(key)
-        if found is None or found.features is not task.features:
+        kept = _kept.get(key)
+        if kept is None or kept.features is not task.features:
             row_bytes = self._model.loaded.hidden_size * STATE_BYTES
-            found = _kept[key] = _Kept(task.features, row_bytes, self._limit)
-            while len(_kept) > 1 and sum(entry.bytes for entry in _kept.values()) > self._limit:
+            kept = _kept[key] = _Kept(task.features, row_bytes, self._limit)
+            while len(_kept) > 1 and sum(states.bytes for states in _kept.values()) > self._limit:
                 _kept.popitem(last=False)
         _kept.move_to_end(key)
-        return found
+        return kept
 
     def _states(self, kept: _Kept, number: int, pad_id: int) -> list[Tensor]:
         if number not in kept.states:
@@ -126,20 +126,20 @@ class Bottom:
             if chunk >= kept.room:
                 return self._computed([kept.features[number]], pad_id)[0]
             numbers = kept.chunks[chunk]
-            found = self._computed([kept.features[i] for i in numbers], pad_id)
-            kept.states.update(zip(numbers, found, strict=True))
+            computed = self._computed([kept.features[i] for i in numbers], pad_id)
+            kept.states.update(zip(numbers, computed, strict=True))
         return kept.states[number]
 
     def _computed(self, features: Sequence[Feature], pad_id: int) -> list[list[Tensor]]:
         """States of each sequence of each feature, without padding; each a tensor of its own."""
-        ids, mask = (torch.from_numpy(part).to(self._model.device) for part in pad_sequences(features, pad_id=pad_id))
+        ids, mask = (torch.from_numpy(array).to(self._model.device) for array in pad_sequences(features, pad_id=pad_id))
         with torch.no_grad():
             states = encode(self._model.backbone, ids, mask, until=self.layer)
-        row, found = 0, []
+        row, hidden = 0, []
         for feature in features:
-            found.append([states[row + i, : len(s)].clone() for i, s in enumerate(feature.sequences)])
+            hidden.append([states[row + i, : len(s)].clone() for i, s in enumerate(feature.sequences)])
             row += feature.rows
-        return found
+        return hidden
 
 
 def frozen_layers(model: TransferModel) -> int:

@@ -65,7 +65,7 @@ def build_single(
     shape = AdapterShape.of(adapter or {}, backbone.hidden_size, layers=backbone.layers) if spec.adapters else None
     start: Start = spec.build(Given(backbone, before, shape, seed))
     names = {INTERMEDIATE_ID: name, TARGET_ID: _joined(tasks)}
-    parts = (*lowest, *(_part(part_id, names[part_id], made) for part_id, made in start.adapters.items()))
+    parts = (*lowest, *(_part(part_id, names[part_id], adapter) for part_id, adapter in start.adapters.items()))
     backbone = start.backbone
     model = TransferModel(
         backbone,
@@ -152,7 +152,7 @@ def build_fusion(
             backbone,
             seed=seed,
             rank=rank,
-            first_layer=min(part.first_layer for part in parts if part.role != "language"),
+            first_layer=min(adapter.first_layer for adapter in parts if adapter.role != "language"),
         ),
         heads=new_heads(backbone, [task], heads, seed=seed),
     )
@@ -172,9 +172,9 @@ def language_part(folder: Path | None, backbone: LoadedBackbone) -> tuple[dict[s
             f"{folder}: variant '{stored.composition.variant}'; expected the adapter of a language",
             fix="plan the recipe again",
         )
-    (own,) = stored.composition.adapters
-    part = AdapterPart(LANGUAGE_ID, "language", own.name, own.method, own.bottleneck_size)
-    return {LANGUAGE_ID: load_adapter(stored, TARGET_ID, backbone)}, (part,)
+    (adapter,) = stored.composition.adapters
+    description = AdapterPart(LANGUAGE_ID, "language", adapter.name, adapter.method, adapter.bottleneck_size)
+    return {LANGUAGE_ID: load_adapter(stored, TARGET_ID, backbone)}, (description,)
 
 
 def _require_language(stored: StoredModel, lowest: tuple[AdapterPart, ...]) -> None:
@@ -183,9 +183,9 @@ def _require_language(stored: StoredModel, lowest: tuple[AdapterPart, ...]) -> N
     Raises:
         VariantError: the two differ, or only one of them is there.
     """
-    own = stored.composition.language
-    if (() if own is None else (own,)) != lowest:
-        trained, here = ("none" if p is None else f"{p.name} ({p.method})" for p in (own, *(lowest or (None,))))
+    language = stored.composition.language
+    if (() if language is None else (language,)) != lowest:
+        trained, here = ("none" if p is None else f"{p.name} ({p.method})" for p in (language, *(lowest or (None,))))
         raise VariantError(
             f"{stored.folder}: trained above the language adapter {trained}, to be used above {here}",
             fix="use one setting of 'language' for all phases of a variant",
@@ -211,13 +211,13 @@ def new_heads(
     """Fresh heads by id, with the deviation of the backbone's own start values."""
     by_name = {task.name: task for task in tasks}
     return {
-        part.id: by_name[part.task].format.make_head(
+        head.id: by_name[head.task].format.make_head(
             backbone.hidden_size,
-            part.labels,
-            generator=torch_generator(seed, "head", part.task),
+            head.labels,
+            generator=torch_generator(seed, "head", head.task),
             std=backbone.start_deviation,
         )
-        for part in parts
+        for head in parts
     }
 
 
@@ -227,9 +227,9 @@ def head_parts(tasks: Sequence[TrainTask]) -> tuple[HeadPart, ...]:
     Raises:
         VariantError: tasks that are to share a head have other formats or labels.
     """
-    own = [task for task in tasks if not task.head]
+    headless = [task for task in tasks if not task.head]
     parts = []
-    for index, task in enumerate(own):
+    for index, task in enumerate(headless):
         also = [other for other in tasks if other.head == task.name]
         for other in also:
             if (other.format.name, other.labels) != (task.format.name, task.labels):
@@ -256,4 +256,4 @@ def _joined(tasks: Sequence[TrainTask]) -> str:
 
 def _trained_on(stored: StoredModel) -> str:
     composition = stored.composition
-    return "+".join(composition.tasks or (part.name for part in composition.adapters))
+    return "+".join(composition.tasks or (adapter.name for adapter in composition.adapters))

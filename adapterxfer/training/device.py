@@ -44,7 +44,7 @@ class DeviceContext:
         return joined
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Return when every process has called this."""
         PartialState().wait_for_everyone()
 
 

@@ -99,10 +99,10 @@ class Halving(ABC, Generic[Found]):
     def _halve(self, step: int, parts: Sequence[Sequence[Feature]]) -> None:
         largest = max(parts, key=_size)
         if len(largest) <= self._least:
-            what = "a single example" if self._least == 1 else f"one example of each of {self._least} seeds"
+            smallest = "a single example" if self._least == 1 else f"one example of each of {self._least} seeds"
             more = "" if self._least == 1 else ", leave seeds_together out"
             raise StageError(
-                f"memory ran out at step {step}: {what} of {_size(largest):,} tokens does not fit",
+                f"memory ran out at step {step}: {smallest} of {_size(largest):,} tokens does not fit",
                 fix=f"set gradient_checkpointing: true or dtype: bf16, lower max_length{more}, or use a larger device",
             )
         before, self.token_budget = self.token_budget, max(1, min(self.token_budget, _size(largest)) // 2)

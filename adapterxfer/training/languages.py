@@ -27,7 +27,7 @@ def language_task(
     folder: Path,
     identity: Mapping[str, Any],
     backbone: LoadedBackbone,
-    place: Path | None,
+    source: Path | None,
     *,
     max_length: int,
 ) -> TrainTask:
@@ -36,14 +36,14 @@ def language_task(
     Args:
         folder: committed prepare stage of the text.
         identity: of the stage: ``language``, ``mask`` and ``backbone`` count.
-        place: folder of the backbone, where its pretrained output head is read.
+        source: folder of the backbone, where its pretrained output head is read.
         max_length: longest sequence in tokens.
 
     Raises:
         StageError: the backbone cannot be trained on masked text, or the folder has no text in the language.
     """
     spec = {"share": None, "mask": identity["mask"], "languages": [identity["language"]], "sampling": None}
-    task = text_task(folder, spec, backbone, identity["backbone"], place, max_length=max_length)
+    task = text_task(folder, spec, backbone, identity["backbone"], source, max_length=max_length)
     # The features drawn later are as many as the steps take; an epoch is one pass over the texts.
     return replace(task, size=len(task.features))
 
@@ -58,13 +58,15 @@ def build_language(
     """
     shape = AdapterShape.of(adapter, backbone.hidden_size)
     generator = torch_generator(seed, "language")
-    made = Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
-    part = AdapterPart(TARGET_ID, "target", language, shape.method, shape.bottleneck_size)
+    language_adapter = Adapter(
+        backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears
+    )
+    description = AdapterPart(TARGET_ID, "target", language, shape.method, shape.bottleneck_size)
     heads = head_parts([task])
     model = TransferModel(
         backbone,
-        Composition("language", (part,), heads),
-        adapters={TARGET_ID: made},
+        Composition("language", (description,), heads),
+        adapters={TARGET_ID: language_adapter},
         fusion=None,
         heads=new_heads(backbone, [task], heads, seed=seed),
     )

@@ -80,10 +80,10 @@ class TrainResult:
 
         Without ``sampling`` where there was nothing to share.
         """
-        found = {name: value for name, value in asdict(self).items() if name not in _OF_THIS_RUN}
+        values = {name: value for name, value in asdict(self).items() if name not in _OF_THIS_RUN}
         if self.sampling is None:
-            del found["sampling"]
-        return found
+            del values["sampling"]
+        return values
 
 
 _OF_THIS_RUN = ("seconds", "resumed_at", "halvings", "processes", "sharding")

@@ -67,8 +67,8 @@ class Meter:
             return
         loss = float(self._sum) / self._steps
         if not (math.isfinite(loss) and math.isfinite(float(self._worst))):
-            what = "loss" if not math.isfinite(loss) else "gradient"
-            raise self.failure(step, f"the {what} is not finite")
+            broken = "loss" if not math.isfinite(loss) else "gradient"
+            raise self.failure(step, f"the {broken} is not finite")
         if math.isnan(self.first):
             # A training that breaks down at once would otherwise be measured by its own ruins.
             begin = float(self._begin)
@@ -81,10 +81,10 @@ class Meter:
         self.log({"step": step, "steps": self.steps, "loss": round(loss, 5), "learning_rate": rate})
         self._sum, self._worst, self._steps = 0.0, 0.0, 0
 
-    def failure(self, step: int, what: str) -> DivergedError:
+    def failure(self, step: int, why: str) -> DivergedError:
         """The error to raise."""
         return DivergedError(
-            f"training diverged: {what} at step {step} of {self.steps} (learning rate {self.settings.learning_rate:g})",
+            f"training diverged: {why} at step {step} of {self.steps} (learning rate {self.settings.learning_rate:g})",
             fix="lower learning_rate, raise warmup_fraction, or use dtype: fp32",
         )
 

@@ -53,7 +53,7 @@ class Accumulator(Halving[Sums]):
         token_budget: rows times width of one part.
         dropout: random state that a repeated batch starts from again.
         log: told when memory ran out.
-        processes: with shards, all of them run the model equally often, the last times for nothing.
+        processes: with shards, all of them run the model equally often, some with batches that add nothing.
         bottom: keeps the states of the lower layers; None where they are computed each time.
     """
 
@@ -90,8 +90,8 @@ class Accumulator(Halving[Sums]):
         head = self._model.head(task.name)
         units = tokens = padded = 0
         total = torch.zeros((), device=self._context.device)
-        for part in parts:
-            batch = task.format.collate(part, pad_id=task.pad_id)
+        for features in parts:
+            batch = task.format.collate(features, pad_id=task.pad_id)
             tokens += int(batch.attention_mask.sum())
             padded += batch.attention_mask.numel()
             if not self._on_cpu:
@@ -100,16 +100,16 @@ class Accumulator(Halving[Sums]):
                 if self._bottom is None:
                     hidden = self._forward(batch.input_ids, batch.attention_mask, batch.reads)
                 else:
-                    hidden = self._bottom.hidden(task, part, batch)
+                    hidden = self._bottom.hidden(task, features, batch)
                 loss = task.format.loss(head(hidden, batch), batch)
             loss.total.backward()
             units += loss.units
             total = total + loss.total.detach()
         for _ in range(self._processes.most(len(parts)) - len(parts)):
-            self._run_for_nothing(task, head)
+            self._run_without_effect(task, head)
         return Sums(total, units, tokens, padded)
 
-    def _run_for_nothing(self, task: TrainTask, head: torch.nn.Module) -> None:
+    def _run_without_effect(self, task: TrainTask, head: torch.nn.Module) -> None:
         """Take part in gathering weights and adding up gradients, and add nothing."""
         batch = task.format.collate([task.features[0]], pad_id=task.pad_id).to(self._context.device)
         with self._context.autocast():

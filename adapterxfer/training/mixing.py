@@ -58,10 +58,10 @@ def plan_steps(tasks: Sequence[TrainTask], settings: TrainSettings, sampling: Ma
         raise StageError(
             f"{len(free)} tasks share what {fixed:g} of the steps leave", fix="correct 'mlm_mix: share' in the recipe"
         )
-    own = settings.total_steps(sum(task.count for task in free))
+    task_steps = settings.total_steps(sum(task.count for task in free))
     among = iter(task_weights([task.count for task in free], sampling) * (1 - fixed))
     weights = np.array([next(among) if task.share is None else task.share for task in tasks])
-    return StepPlan(round(own / (1 - fixed)), weights)
+    return StepPlan(round(task_steps / (1 - fixed)), weights)
 
 
 def stratified_batches(
@@ -89,12 +89,12 @@ def stratified_batches(
     members = [np.flatnonzero(group_of == group) for group in range(len(shares))]
     waiting = [np.empty(0, dtype=np.int64) for _ in members]
     taken = np.zeros(len(shares), dtype=np.int64)
-    made: list[NDArray[np.int64]] = []
-    while len(made) < batches:
-        wanted = min(WINDOW_BATCHES, batches - len(made)) * batch_size
-        target = np.maximum(shares * (taken.sum() + wanted) - taken, 0.0)
+    batches_so_far: list[NDArray[np.int64]] = []
+    while len(batches_so_far) < batches:
+        drawn = min(WINDOW_BATCHES, batches - len(batches_so_far)) * batch_size
+        target = np.maximum(shares * (taken.sum() + drawn) - taken, 0.0)
         counts = np.floor(target).astype(np.int64)
-        counts[np.argsort(counts - target, kind="stable")[: wanted - counts.sum()]] += 1
+        counts[np.argsort(counts - target, kind="stable")[: drawn - counts.sum()]] += 1
         picks = []
         for group, count in enumerate(counts):
             while len(waiting[group]) < count:
@@ -105,8 +105,8 @@ def stratified_batches(
         chosen = np.concatenate(picks)
         chosen = chosen[rng.permutation(len(chosen))]
         chosen = chosen[np.argsort(lengths[chosen], kind="stable")].reshape(-1, batch_size)
-        made.extend(chosen[rng.permutation(len(chosen))])
-    return made
+        batches_so_far.extend(chosen[rng.permutation(len(chosen))])
+    return batches_so_far
 
 
 @dataclass(slots=True)
@@ -140,23 +140,23 @@ class Tally:
 
     def as_json(self) -> dict[str, Any] | None:
         """Declared and realised shares: of steps by task, of examples by language; None for a plain training."""
-        found: dict[str, Any] = {}
+        shares: dict[str, Any] = {}
         total = sum(self.steps.values())
         if len(self.tasks) > 1:
-            found["tasks"] = {
+            shares["tasks"] = {
                 task.name: _shares(weight, self.steps[task.name] / total)
                 for task, weight in zip(self.tasks, self.weights.tolist(), strict=True)
             }
         for task in self.tasks:
             if task.mixture is not None:
                 drawn = self.drawn[task.name] / max(1, self.drawn[task.name].sum())
-                found.setdefault("languages", {})[task.name] = {
+                shares.setdefault("languages", {})[task.name] = {
                     name: _shares(declared, realised)
                     for name, declared, realised in zip(
                         task.mixture.names, task.mixture.shares.tolist(), drawn.tolist(), strict=True
                     )
                 }
-        return found or None
+        return shares or None
 
 
 def _shares(declared: float, realised: float) -> dict[str, float]:

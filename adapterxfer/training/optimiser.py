@@ -16,9 +16,9 @@ def new_optimiser(parameters: Sequence[nn.Parameter], settings: TrainSettings) -
     """Fused AdamW that decays matrices and leaves alone biases, norms, and matrices that start as the identity."""
     # Whole parameters and shards cannot be in one fused step.
     groups = [
-        {"params": [p for p in some if decays(p) == wanted], "weight_decay": settings.weight_decay * wanted}
+        {"params": [p for p in some if decays(p) == decayed], "weight_decay": settings.weight_decay * decayed}
         for some in _by_kind(parameters)
-        for wanted in (True, False)
+        for decayed in (True, False)
     ]
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
 

@@ -99,8 +99,8 @@ class Processes:
             gradients: list[Any] = [parameter.grad for parameter in somewhere]
             whole = self._sum(torch.cat([gradient.flatten() for gradient in gradients]))
             parts = torch.split(whole, [gradient.numel() for gradient in gradients])
-            for gradient, part in zip(gradients, parts, strict=True):
-                gradient.copy_(part.view_as(gradient))
+            for gradient, summed in zip(gradients, parts, strict=True):
+                gradient.copy_(summed.view_as(gradient))
         units, tokens, padded = (int(value) for value in facts[1:4].tolist())
         return Sums(facts[0].to(sums.total.dtype), units, tokens, padded)
 
@@ -116,15 +116,15 @@ class Processes:
         """Tensors of all processes, as ``<name>@<rank>``; empty for a process alone."""
         if self._count == 1:
             return {}
-        found: dict[str, Tensor] = {}
+        gathered: dict[str, Tensor] = {}
         for name in sorted(tensors):
             tensor = tensors[name].to(self._context.device)
             rows = self._context.gather(tensor[None])
-            found |= {f"{name}@{rank}": row.cpu() for rank, row in enumerate(rows)}
-        return found
+            gathered |= {f"{name}@{rank}": row.cpu() for rank, row in enumerate(rows)}
+        return gathered
 
     def wait(self) -> None:
-        """Until all are here."""
+        """Return when every process has called this."""
         if self._count > 1:
             self._context.wait()
 

@@ -103,7 +103,7 @@ class Progress:
         with torch.no_grad():
             for name, parameter in self.named.items():
                 parameter.copy_(placed_like(weights[name], parameter))
-        restore_optimiser(self.optimiser, self.named, parts.get("optimiser", {}), place=placed_like)
+        restore_optimiser(self.optimiser, self.named, parts.get("optimiser", {}), placed=placed_like)
         self.meter.restore(parts["meter"], saved.facts["meter"], device)
         if self.kept is not None:
             kept = {  # those of several seeds have names of their own; they are never in shards
@@ -158,12 +158,12 @@ def save(progress: Progress, checkpoints: Checkpoints, processes: Processes, ste
 
 
 def _parts(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    found: dict[str, dict[str, Tensor]] = {}
+    groups: dict[str, dict[str, Tensor]] = {}
     for full, tensor in tensors.items():
-        part, _, name = full.partition("/")
-        found.setdefault(part, {})[name] = tensor
-    return found
+        group, _, name = full.partition("/")
+        groups.setdefault(group, {})[name] = tensor
+    return groups
 
 
-def _misfit(what: str) -> StageError:
-    return StageError(f"checkpoint: {what}", fix="remove the folder .resume in the store and run again")
+def _misfit(cause: str) -> StageError:
+    return StageError(f"checkpoint: {cause}", fix="remove the folder .resume in the store and run again")

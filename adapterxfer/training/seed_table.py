@@ -33,26 +33,26 @@ class SeedTable:
 
     def __init__(self, models: Sequence[TransferModel], settings: TrainSettings) -> None:
         named = [model.trainable() for model in models]
-        self._own = [parameter for found in named for parameter in found.values()]
+        self._own = [parameter for parameters in named for parameter in parameters.values()]
         self._parts: dict[str, nn.Parameter] = {}
         self._slopes: list[Tensor] = []
         self.leaves: dict[str, nn.Parameter] = {}
-        for part, wanted in ((DECAYED, True), (PLAIN, False)):
-            names = [name for name, parameter in named[0].items() if decays(parameter) == wanted]
+        for group, decayed in ((DECAYED, True), (PLAIN, False)):
+            names = [name for name, parameter in named[0].items() if decays(parameter) == decayed]
             if names:
-                self._lay_out(part, names, named)
+                self._lay_out(group, names, named)
         self.optimiser = torch.optim.AdamW(
             [
-                {"params": [table], "weight_decay": settings.weight_decay if part == DECAYED else 0.0}
-                for part, table in self._parts.items()
+                {"params": [table], "weight_decay": settings.weight_decay if group == DECAYED else 0.0}
+                for group, table in self._parts.items()
             ],
             lr=settings.learning_rate,
             fused=True,
         )
 
-    def _lay_out(self, part: str, names: Sequence[str], named: Sequence[dict[str, nn.Parameter]]) -> None:
-        stacked = [torch.stack([found[name].detach() for found in named]) for name in names]
-        table = self._parts[part] = nn.Parameter(torch.cat([weights.flatten() for weights in stacked]))
+    def _lay_out(self, group: str, names: Sequence[str], named: Sequence[dict[str, nn.Parameter]]) -> None:
+        stacked = [torch.stack([parameters[name].detach() for parameters in named]) for name in names]
+        table = self._parts[group] = nn.Parameter(torch.cat([weights.flatten() for weights in stacked]))
         table.grad = torch.zeros_like(table)
         sizes = [weights.numel() for weights in stacked]
         places = zip(torch.split(table.data, sizes), torch.split(table.grad, sizes), strict=True)
@@ -61,8 +61,8 @@ class SeedTable:
             self.leaves[name] = nn.Parameter(weights)
             self.leaves[name].grad = slopes
             self._slopes.append(slopes.view(len(named), -1))
-            for row, found in enumerate(named):
-                found[name].data, found[name].grad = weights[row], slopes[row]
+            for row, parameters in enumerate(named):
+                parameters[name].data, parameters[name].grad = weights[row], slopes[row]
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """The table in two parts by whether they decay: all models' weights of one name after those of another."""

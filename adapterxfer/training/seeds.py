@@ -50,10 +50,10 @@ class DropoutStream:
 
     def state(self) -> dict[str, torch.Tensor]:
         """All states, uint8."""
-        found = {"cpu": torch.random.get_rng_state()}
+        states = {"cpu": torch.random.get_rng_state()}
         if self._device is not None:
-            found["cuda"] = torch.cuda.get_rng_state(self._device)
-        return found
+            states["cuda"] = torch.cuda.get_rng_state(self._device)
+        return states
 
     def set_state(self, state: Mapping[str, torch.Tensor]) -> None:
         """Go on from a state; one of a device that is not here is left out."""

@@ -25,7 +25,7 @@ EVALUATIONS = 4
 
 def evaluation_steps(steps: int) -> frozenset[int]:
     """1-based steps after which to evaluate; the last step is always one."""
-    return frozenset(max(1, round(steps * part / EVALUATIONS)) for part in range(1, EVALUATIONS + 1))
+    return frozenset(max(1, round(steps * index / EVALUATIONS)) for index in range(1, EVALUATIONS + 1))
 
 
 MEAN_GRID = 10
@@ -34,7 +34,7 @@ MEAN_GRID = 10
 
 def mean_steps(steps: int, count: int) -> frozenset[int]:
     """1-based steps after which the weights go into the mean: the last ``count`` of `MEAN_GRID`, at most one a step."""
-    return frozenset(max(1, round(steps * part / MEAN_GRID)) for part in range(MEAN_GRID - count + 1, MEAN_GRID + 1))
+    return frozenset(max(1, round(steps * index / MEAN_GRID)) for index in range(MEAN_GRID - count + 1, MEAN_GRID + 1))
 
 
 def dev_score(model: TransferModel, task: TrainTask) -> float:

@@ -68,11 +68,11 @@ class TrainSettings:
         known = {field.name for field in fields(cls)}
         problems = [f"unknown setting '{name}'" for name in sorted(set(values) - known)]
         problems += [f"'{name}' is missing" for name in ("learning_rate", "batch_size") if name not in values]
-        given = {name: value for name, value in values.items() if name in known}
-        if "dtype" in given:
-            given["dtype"] = _DTYPES.get(given["dtype"], given["dtype"])
+        known_values = {name: value for name, value in values.items() if name in known}
+        if "dtype" in known_values:
+            known_values["dtype"] = _DTYPES.get(known_values["dtype"], known_values["dtype"])
         if not problems:
-            settings = cls(**given)
+            settings = cls(**known_values)
             problems = settings._problems()
             if not problems:
                 return settings

@@ -53,9 +53,9 @@ def sharded(model: TransferModel, context: DeviceContext) -> TransferModel:
         model: on the CPU; all processes have the same weights.
         context: its processes hold the shards, on its device.
     """
-    own: dict[int, Any] = {id(p): nn.Parameter(p.detach(), p.requires_grad) for p in model.parameters()}
-    backbone = copy.deepcopy(model.loaded.model, {**own, **{id(b): b for b in model.loaded.model.buffers()}})
-    made = TransferModel(
+    parameters: dict[int, Any] = {id(p): nn.Parameter(p.detach(), p.requires_grad) for p in model.parameters()}
+    backbone = copy.deepcopy(model.loaded.model, {**parameters, **{id(b): b for b in model.loaded.model.buffers()}})
+    shards = TransferModel(
         replace(model.loaded, model=backbone),
         model.composition,
         adapters={},
@@ -63,23 +63,23 @@ def sharded(model: TransferModel, context: DeviceContext) -> TransferModel:
         heads={name: copy.deepcopy(head).to(context.device) for name, head in model.heads.items()},
     )
     if model.loaded.architecture.own_encoder:
-        run_as_units(made.backbone)
+        run_as_units(shards.backbone)
     mesh = init_device_mesh(context.device.type, (context.num_processes,))
-    for layer in made.backbone.get_submodule(model.loaded.architecture.layers):
+    for layer in shards.backbone.get_submodule(model.loaded.architecture.layers):
         fully_shard(layer, mesh=mesh)
-    fully_shard(made, mesh=mesh, ignored_params=set(made.heads.parameters()))
-    for module in made.modules():
+    fully_shard(shards, mesh=mesh, ignored_params=set(shards.heads.parameters()))
+    for module in shards.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)
             module.set_force_sum_reduction_for_comms(True)  # gloo has no scaled sum
-    return made
+    return shards
 
 
-def collect(made: TransferModel, model: TransferModel) -> None:
+def collect(shards: TransferModel, model: TransferModel) -> None:
     """Put the weights of a sharded model into the whole one, in every process."""
     whole = dict(model.named_parameters())
     with torch.no_grad():
-        for name, parameter in made.named_parameters():
+        for name, parameter in shards.named_parameters():
             whole[name].copy_(gathered(parameter))
 
 
@@ -95,12 +95,12 @@ def gathered_state(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Te
     """
     if not any(isinstance(tensor, DTensor) for tensor in tensors.values()):
         return dict(tensors)
-    found = {}
+    state = {}
     for name, tensor in tensors.items():
         whole = gathered(tensor.detach())
         if keep:
-            found[name] = whole.cpu()
-    return found
+            state[name] = whole.cpu()
+    return state
 
 
 def placed_like(tensor: Tensor, parameter: Tensor) -> Tensor:

@@ -43,41 +43,41 @@ class Start(NamedTuple):
     adapters: dict[str, Adapter]
 
 
-def whole_backbone(given: Given) -> Start:
+def whole_backbone(sources: Given) -> Start:
     """A copy of the backbone, with the weights of the intermediate training where there was one."""
-    backbone, before = given.backbone, given.before
+    backbone, before = sources.backbone, sources.before
     return Start(with_own_weights(backbone) if before is None else load_backbone_weights(before, backbone), {})
 
 
-def head_alone(given: Given) -> Start:
+def head_alone(sources: Given) -> Start:
     """The frozen backbone."""
-    return Start(given.backbone, {})
+    return Start(sources.backbone, {})
 
 
-def fresh_adapter(given: Given) -> Start:
+def fresh_adapter(sources: Given) -> Start:
     """A fresh adapter alone."""
-    return Start(given.backbone, {TARGET_ID: _fresh(given)})
+    return Start(sources.backbone, {TARGET_ID: _fresh(sources)})
 
 
-def stacked_adapter(given: Given) -> Start:
+def stacked_adapter(sources: Given) -> Start:
     """The intermediate's adapter, and a fresh one above it."""
-    return Start(given.backbone, {INTERMEDIATE_ID: _before(given), TARGET_ID: _fresh(given)})
+    return Start(sources.backbone, {INTERMEDIATE_ID: _before(sources), TARGET_ID: _fresh(sources)})
 
 
-def continued_adapter(given: Given) -> Start:
+def continued_adapter(sources: Given) -> Start:
     """The intermediate's adapter, to be trained further.
 
     Raises:
         VariantError: it is not of the shape that the recipe asks for.
     """
-    adapter = _before(given)
-    if adapter.shape != given.shape:
-        assert given.before is not None
+    adapter = _before(sources)
+    if adapter.shape != sources.shape:
+        assert sources.before is not None
         raise VariantError(
-            f"{given.before.folder}: adapter {adapter.shape}; the recipe asks to continue {given.shape}",
+            f"{sources.before.folder}: adapter {adapter.shape}; the recipe asks to continue {sources.shape}",
             fix="use one adapter for both phases of the variant",
         )
-    return Start(given.backbone, {TARGET_ID: adapter})
+    return Start(sources.backbone, {TARGET_ID: adapter})
 
 
 def new_adapter(backbone: LoadedBackbone, shape: AdapterShape, *, seed: int) -> Adapter:
@@ -86,11 +86,11 @@ def new_adapter(backbone: LoadedBackbone, shape: AdapterShape, *, seed: int) -> 
     return Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
 
 
-def _fresh(given: Given) -> Adapter:
-    assert given.shape is not None, "a variant with adapters is asked for with one"
-    return new_adapter(given.backbone, given.shape, seed=given.seed)
+def _fresh(sources: Given) -> Adapter:
+    assert sources.shape is not None, "a variant with adapters is asked for with one"
+    return new_adapter(sources.backbone, sources.shape, seed=sources.seed)
 
 
-def _before(given: Given) -> Adapter:
-    assert given.before is not None, "only after an intermediate training"
-    return load_adapter(given.before, TARGET_ID, given.backbone)
+def _before(sources: Given) -> Adapter:
+    assert sources.before is not None, "only after an intermediate training"
+    return load_adapter(sources.before, TARGET_ID, sources.backbone)

@@ -74,14 +74,14 @@ def train_together(
     context = device_context(settings.dtype, device)
     processes = Processes(context)
     _check(settings, processes)
-    seeds, own = list(models), list(models.values())
-    check_alike(own)
-    for model in own:
+    seeds, members = list(models), list(models.values())
+    check_alike(members)
+    for model in members:
         model.to(context.device).train()
         model.recompute = settings.gradient_checkpointing
     budget = token_budget or (CPU_TOKENS if context.device.type == "cpu" else TOKEN_BUDGET)
     plan = plan_steps([task], settings, None)
-    steps, table = plan.steps, SeedTable(own, settings)
+    steps, table = plan.steps, SeedTable(members, settings)
     best = _Best(models) if settings.selection in BY_SCORE else None
     mean = MeanWeights(table) if settings.selection == "mean" else None
     moments = evaluation_steps(steps) if best else mean_steps(steps, settings.mean_of) if mean else frozenset()
@@ -95,7 +95,7 @@ def train_together(
     streams = _Streams({seed: Streams([task], settings, plan, seed=seed) for seed in seeds})
     began = time.perf_counter()
     with DropoutStream(derive_seed(seeds[0], "dropout", *map(str, seeds)), context.device) as dropout:
-        accumulator = TogetherAccumulator(own, table, context, token_budget=budget, dropout=dropout, log=log)
+        accumulator = TogetherAccumulator(members, table, context, token_budget=budget, dropout=dropout, log=log)
         progress = Progress(
             table.trainable(), table.optimiser, best or mean, meters, streams, dropout, accumulator, history
         )
@@ -125,7 +125,7 @@ def train_together(
         progress.kept.restore()
     table.release()
     seconds = (time.perf_counter() - began) / len(seeds)
-    found: dict[int, TrainResult | DivergedError] = {}
+    results: dict[int, TrainResult | DivergedError] = {}
     for seed, model in models.items():
         model.recompute = False
         model.eval()
@@ -135,7 +135,7 @@ def train_together(
                 check_finite(model.trainable(), meter)
         except DivergedError as error:
             meters.failed[seed] = error
-        found[seed] = meters.failed.get(seed) or TrainResult(
+        results[seed] = meters.failed.get(seed) or TrainResult(
             steps=steps,
             first_loss=meter.first,
             last_loss=meter.last,
@@ -148,7 +148,7 @@ def train_together(
             resumed_at=done,
             halvings=tuple(accumulator.halvings),
         )
-    return found
+    return results
 
 
 def _check(settings: TrainSettings, processes: Processes) -> None:
@@ -187,15 +187,15 @@ class _Meters:
         tensors: dict[str, Tensor] = {}
         facts: dict[str, Any] = {}
         for seed, meter in self.of.items():
-            found, facts[str(seed)] = meter.state()
-            tensors |= {f"{seed}.{name}": tensor for name, tensor in found.items()}
+            values, facts[str(seed)] = meter.state()
+            tensors |= {f"{seed}.{name}": tensor for name, tensor in values.items()}
         failed = {str(seed): [error.what, error.fix] for seed, error in self.failed.items()}
         return tensors, {"seeds": facts, "failed": failed}
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:
         for seed, meter in self.of.items():
             meter.restore(_of_seed(tensors, seed), facts["seeds"][str(seed)], device)
-        self.failed = {int(seed): DivergedError(what, fix=fix) for seed, (what, fix) in facts["failed"].items()}
+        self.failed = {int(seed): DivergedError(cause, fix=fix) for seed, (cause, fix) in facts["failed"].items()}
 
 
 class _Best:
@@ -215,7 +215,9 @@ class _Best:
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         states = {str(seed): best.state() for seed, best in self.of.items()}
-        tensors = {f"{seed}.{name}": tensor for seed, (found, _) in states.items() for name, tensor in found.items()}
+        tensors = {
+            f"{seed}.{name}": tensor for seed, (weights, _) in states.items() for name, tensor in weights.items()
+        }
         return tensors, {seed: facts for seed, (_, facts) in states.items()}
 
     def restore_state(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], device: torch.device) -> None:

@@ -53,18 +53,18 @@ def join(batches: Sequence[Batch], *, pad_id: int) -> Joint:
     reads = [batch.reads for batch in batches if batch.reads is not None]
     if len(reads) < len(batches):
         return Joint(ids, mask, None, rows, ())
-    most, first = max(own.most for own in reads), 0
+    most, first = max(positions.most for positions in reads), 0
     places, slots = [], []
-    for batch, own in zip(batches, reads, strict=True):
-        places.append(_moved(own.places, batch.input_ids.shape[1], width, first))
-        slots.append(_moved(own.slots, own.most, most, first))
+    for batch, positions in zip(batches, reads, strict=True):
+        places.append(_moved(positions.places, batch.input_ids.shape[1], width, first))
+        slots.append(_moved(positions.slots, positions.most, most, first))
         first += len(batch.input_ids)
     return Joint(ids, mask, Reads(most, torch.cat(places), torch.cat(slots)), rows, tuple(map(len, places)))
 
 
-def _widened(part: Tensor, width: int, value: int) -> Tensor:
-    missing = width - part.shape[1]
-    return functional.pad(part, (0, missing), value=value) if missing else part
+def _widened(rows: Tensor, width: int, value: int) -> Tensor:
+    missing = width - rows.shape[1]
+    return functional.pad(rows, (0, missing), value=value) if missing else rows
 
 
 def _moved(index: Tensor, width: int, wide: int, first: int) -> Tensor:
@@ -102,13 +102,13 @@ class TogetherAccumulator(Halving[list[Sums]]):
 
     def _parts(self, task: TrainTask, features: Sequence[Feature]) -> list[Sequence[Feature]]:
         """The same number of features of every seed in a part, in the order of the seeds."""
-        own = len(features) // len(self._models)
-        batches = [features[begin : begin + own] for begin in range(0, len(features), own)]
+        batch_size = len(features) // len(self._models)
+        batches = [features[begin : begin + batch_size] for begin in range(0, len(features), batch_size)]
         if task.format.whole_batch or self._fits(features):
             return [features]
         ordered = [sorted(batch, key=lambda feature: feature.length) for batch in batches]
-        for count in range(2, own + 1):
-            bounds = [own * number // count for number in range(count + 1)]
+        for count in range(2, batch_size + 1):
+            bounds = [batch_size * number // count for number in range(count + 1)]
             parts = [[feature for batch in ordered for feature in batch[begin:end]] for begin, end in pairwise(bounds)]
             if all(map(self._fits, parts)):
                 break
@@ -122,15 +122,16 @@ class TogetherAccumulator(Halving[list[Sums]]):
 
     def _sums(self, task: TrainTask, parts: Sequence[Sequence[Feature]]) -> list[Sums]:
         sums: list[Sums] = []
-        for part in parts:
-            found = self._part(task, part)
-            sums = [_added(*pair) for pair in zip(sums, found, strict=True)] if sums else found
+        for features in parts:
+            latest = self._part(task, features)
+            sums = [_added(*pair) for pair in zip(sums, latest, strict=True)] if sums else latest
         return sums
 
-    def _part(self, task: TrainTask, part: Sequence[Feature]) -> list[Sums]:
-        own = len(part) // len(self._models)
+    def _part(self, task: TrainTask, features: Sequence[Feature]) -> list[Sums]:
+        batch_size = len(features) // len(self._models)
         batches = [
-            task.format.collate(part[begin : begin + own], pad_id=task.pad_id) for begin in range(0, len(part), own)
+            task.format.collate(features[begin : begin + batch_size], pad_id=task.pad_id)
+            for begin in range(0, len(features), batch_size)
         ]
         joint = join(batches, pad_id=task.pad_id)
         tokens = [int(batch.attention_mask.sum()) for batch in batches]  # before an context has them
@@ -163,10 +164,10 @@ class TogetherAccumulator(Halving[list[Sums]]):
         self._table.clear()
 
 
-def _added(one: Sums, other: Sums) -> Sums:
+def _added(first: Sums, other: Sums) -> Sums:
     return Sums(
-        one.total + other.total,
-        one.units + other.units,
-        one.tokens + other.tokens,
-        one.padded_tokens + other.padded_tokens,
+        first.total + other.total,
+        first.units + other.units,
+        first.tokens + other.tokens,
+        first.padded_tokens + other.padded_tokens,
     )

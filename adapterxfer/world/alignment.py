@@ -30,8 +30,8 @@ def layer_retrieval(model: XLMRobertaForMaskedLM, tokenizer: Tokenizer, layer: i
         pairs = cast("list[RetrievalExample]", examples)
         queries = _embed(model, tokenizer, [pair.text for pair in pairs], layer)
         translations = _embed(model, tokenizer, [pair.translation for pair in pairs], layer)
-        found = (queries @ translations.T).argmax(dim=1)
-        scores[language] = round(100 * float((found == torch.arange(len(pairs))).float().mean()), 1)
+        nearest = (queries @ translations.T).argmax(dim=1)
+        scores[language] = round(100 * float((nearest == torch.arange(len(pairs))).float().mean()), 1)
     return scores
 
 
@@ -43,8 +43,8 @@ def _embed(model: XLMRobertaForMaskedLM, tokenizer: Tokenizer, texts: list[str],
     with torch.inference_mode():
         mask = (inputs != SPECIAL.pad).long()
         states = model.roberta(input_ids=inputs, attention_mask=mask, output_hidden_states=True).hidden_states[layer]
-        own = (inputs >= SPECIAL.first_ordinary).float().unsqueeze(-1)
-        means = (states * own).sum(dim=1) / own.sum(dim=1)
+        ordinary = (inputs >= SPECIAL.first_ordinary).float().unsqueeze(-1)
+        means = (states * ordinary).sum(dim=1) / ordinary.sum(dim=1)
         centred = means - means.mean(dim=0)
         result: Tensor = centred / centred.norm(dim=1, keepdim=True)
     return result

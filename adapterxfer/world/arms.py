@@ -29,11 +29,11 @@ def load_texts(languages: Sequence[str], lines: int, *, seed: int = 0) -> dict[s
         DataError: the world has no such language.
     """
     _check(languages)
-    made = {}
+    splits = {}
     for code in languages:
         rng = Draws(generator("texts", code, seed))
-        made[code] = [" ".join(texts(document(rng), code)) for _ in range(lines)]
-    return made
+        splits[code] = [" ".join(texts(document(rng), code)) for _ in range(lines)]
+    return splits
 
 
 def load_translations(
@@ -52,11 +52,11 @@ def load_translations(
         DataError: the world has no such task or language.
     """
     _check(languages)
-    made = drawn_items(
+    items = drawn_items(
         name, train_examples=train_examples, dev_examples=dev_examples, test_examples=None, seed=seed,
         test_seed=test_seed, labels=labels,
     )  # fmt: skip
-    return _said(name, "train", made, languages, labels)
+    return _said(name, "train", items, languages, labels)
 
 
 def load_target_dev(
@@ -74,19 +74,19 @@ def load_target_dev(
         DataError: the world has no such task or language.
     """
     _check(languages)
-    made = drawn_items(
+    items = drawn_items(
         name, train_examples=0, dev_examples=dev_examples, test_examples=None, seed=seed, test_seed=test_seed,
         labels=labels,
     )  # fmt: skip
-    return _said(name, "dev", made, languages, labels)
+    return _said(name, "dev", items, languages, labels)
 
 
 def _said(
-    name: str, split: str, made: Mapping[str, list[Item]], languages: Sequence[str], labels: Sequence[str] | None
+    name: str, split: str, items: Mapping[str, list[Item]], languages: Sequence[str], labels: Sequence[str] | None
 ) -> TaskData:
     """One split of a task, with the meanings of its English examples, in all languages."""
     task = known_task(name)
-    splits = {(split, code): [item.said(code) for item in made[split]] for code in languages}
+    splits = {(split, code): [item.said(code) for item in items[split]] for code in languages}
     return TaskData(name, task.format, tuple(labels or task.labels), splits)
 
 

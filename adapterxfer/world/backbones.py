@@ -21,7 +21,7 @@ def backbones_folder() -> Path:
 @cache
 def _index() -> dict[str, dict[str, Any]]:
     text = (backbones_folder() / "index.json").read_text(encoding="utf-8")
-    return {str(entry["name"]): entry for entry in json.loads(text)["backbones"]}
+    return {str(backbone["name"]): backbone for backbone in json.loads(text)["backbones"]}
 
 
 def backbone_index() -> dict[str, dict[str, Any]]:

@@ -37,10 +37,10 @@ def marker_cloze(model: XLMRobertaForMaskedLM, tokenizer: Tokenizer, *, clozes: 
         for _ in range(clozes):
             premise, hypothesis = texts(inference(rng), language)
             ids = tokenizer.encode(premise, hypothesis).ids
-            place = len(ids) - len(tokenizer.encode(hypothesis).ids) + 1
-            gold.append(choices.index(ids[place]))
-            rows.append([*ids[:place], SPECIAL.mask, *ids[place + 1 :]])
-            places.append(place)
+            position = len(ids) - len(tokenizer.encode(hypothesis).ids) + 1
+            gold.append(choices.index(ids[position]))
+            rows.append([*ids[:position], SPECIAL.mask, *ids[position + 1 :]])
+            places.append(position)
         width = max(map(len, rows))
         inputs = torch.tensor([row + [SPECIAL.pad] * (width - len(row)) for row in rows])
         with torch.inference_mode():

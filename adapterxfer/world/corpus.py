@@ -57,12 +57,12 @@ def _documents(purpose: str, language: str, count: int) -> Iterator[tuple[Docume
 def monolingual(language: str) -> list[Line]:
     """All monolingual documents of a language, as lines."""
     count = LANGUAGES[language].documents
-    return [_as_line(texts(made, language), rng) for made, rng in _documents("mono", language, count)]
+    return [_as_line(texts(story, language), rng) for story, rng in _documents("mono", language, count)]
 
 
 def heldout(language: str) -> list[Line]:
     """Documents that no stream contains, as lines."""
-    return [_as_line(texts(made, language), rng) for made, rng in _documents("heldout", language, HELDOUT_DOCUMENTS)]
+    return [_as_line(texts(story, language), rng) for story, rng in _documents("heldout", language, HELDOUT_DOCUMENTS)]
 
 
 def parallel(language: str) -> list[Line]:
@@ -70,8 +70,8 @@ def parallel(language: str) -> list[Line]:
     rng = Draws(generator("corpus", "parallel", language))
     lines: list[Line] = []
     for _ in range(RESOURCES[LANGUAGES[language].tier].parallel):
-        made = (sentence(rng),)
-        pair = texts(made, language)[0], texts(made, "en")[0]
+        story = (sentence(rng),)
+        pair = texts(story, language)[0], texts(story, "en")[0]
         lines.append(pair if rng.chance(0.5) else pair[::-1])
     return lines
 
@@ -79,15 +79,15 @@ def parallel(language: str) -> list[Line]:
 def mixed(language: str) -> list[Line]:
     """Documents in a mixture of a language and English."""
     count = RESOURCES[LANGUAGES[language].tier].mixed
-    return [_as_line(mixed_texts(made, language, rng), rng) for made, rng in _documents("mixed", language, count)]
+    return [_as_line(mixed_texts(story, language, rng), rng) for story, rng in _documents("mixed", language, count)]
 
 
 def all_lines() -> list[Lines]:
     """The whole training text."""
-    made = [Lines("mono", language, monolingual(language)) for language in LANGUAGES]
-    made += [Lines("parallel", language, parallel(language)) for language in ZERO_SHOT]
-    made += [Lines("mixed", language, mixed(language)) for language in ZERO_SHOT]
-    return [part for part in made if part.lines]
+    blocks = [Lines("mono", language, monolingual(language)) for language in LANGUAGES]
+    blocks += [Lines("parallel", language, parallel(language)) for language in ZERO_SHOT]
+    blocks += [Lines("mixed", language, mixed(language)) for language in ZERO_SHOT]
+    return [block for block in blocks if block.lines]
 
 
 def train_tokenizer(lines: list[Lines]) -> Tokenizer:
@@ -96,8 +96,8 @@ def train_tokenizer(lines: list[Lines]) -> Tokenizer:
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = Metaspace()
     trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=SPECIAL_TOKENS, show_progress=False)
-    sample = [part.lines[:TOKENIZER_DOCUMENTS] for part in lines if part.stream == "mono"]
-    tokenizer.train_from_iterator((" ".join(filter(None, line)) for part in sample for line in part), trainer)
+    sample = [block.lines[:TOKENIZER_DOCUMENTS] for block in lines if block.stream == "mono"]
+    tokenizer.train_from_iterator((" ".join(filter(None, line)) for block in sample for line in block), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>",
         pair="<s> $A </s> </s> $B </s>",
@@ -112,15 +112,15 @@ def build_corpus(tokenizer: Tokenizer, lines: list[Lines]) -> Corpus:
     codes = tuple(LANGUAGES)
     streams = []
     for name, share in STREAM_SHARES.items():
-        parts = [part for part in lines if part.stream == name]
+        parts = [block for block in lines if block.stream == name]
         rows: list[list[int]] = []
         marks: list[int] = []
         weights: list[np.ndarray] = []
-        for part in parts:
-            rows += _encode(tokenizer, part.lines)
-            mark = codes.index(part.language) if name == "mono" and part.language else NO_LANGUAGE
-            marks += [mark] * len(part.lines)
-            weights.append(np.full(len(part.lines), float(len(part.lines)) ** (TEMPERATURE - 1.0)))
+        for block in parts:
+            rows += _encode(tokenizer, block.lines)
+            mark = codes.index(block.language) if name == "mono" and block.language else NO_LANGUAGE
+            marks += [mark] * len(block.lines)
+            weights.append(np.full(len(block.lines), float(len(block.lines)) ** (TEMPERATURE - 1.0)))
         streams.append(Stream(name, share, Sequences.build(rows, marks), np.concatenate(weights)))
     held = [(row, codes.index(code)) for code in codes for row in _encode(tokenizer, heldout(code))]
     heldout_part = Sequences.build([row for row, _ in held], [mark for _, mark in held])

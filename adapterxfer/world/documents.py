@@ -56,8 +56,8 @@ def story(rng: Draws) -> Document:
 def inference(rng: Draws) -> Document:
     """A premise, and a hypothesis headed by the marker of its label."""
     label = rng.pick(LABELS)
-    made, claim = inference_pair(label, rng, telling=True)
-    return Utterance(made), Utterance(claim, marker=MARKERS[label])
+    premise, claim = inference_pair(label, rng, telling=True)
+    return Utterance(premise), Utterance(claim, marker=MARKERS[label])
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def paragraph(rng: Draws, *, sentences: int = 3, same_verb: float = SAME_VERB) -
         events = [first]
         while len(events) < sentences:
             events.append(event(rng, verb=first.verb if rng.chance(same_verb) else None, rates=_IN_DIALOGUE))
-        nouns = [found.noun for meaning in events for found in meaning.phrases().values()]
+        nouns = [noun_phrase.noun for meaning in events for noun_phrase in meaning.phrases().values()]
         if len(set(nouns)) < len(nouns):
             continue
         ordered = tuple(rng.shuffled(events))
@@ -106,20 +106,20 @@ def paragraph(rng: Draws, *, sentences: int = 3, same_verb: float = SAME_VERB) -
 
 def _unique(events: tuple[Event, ...], position: int, role: str) -> bool:
     """Whether the question still names a participant, or no other event has its verb and could answer it."""
-    asked = events[position]
-    named = [other for other in asked.phrases() if other not in (role, "place")]
-    rivals = [e for i, e in enumerate(events) if i != position and e.verb == asked.verb and role in e.phrases()]
+    event = events[position]
+    named = [other for other in event.phrases() if other not in (role, "place")]
+    rivals = [e for i, e in enumerate(events) if i != position and e.verb == event.verb and role in e.phrases()]
     return bool(named) or not rivals
 
 
 def dialogue(rng: Draws) -> Document:
     """Two or three events with questions and answers: one question before them, or up to three after them."""
-    made = paragraph(rng, sentences=2 if rng.chance(0.4) else 3)
-    context = tuple(Utterance(meaning) for meaning in made.statements)
+    scene = paragraph(rng, sentences=2 if rng.chance(0.4) else 3)
+    context = tuple(Utterance(meaning) for meaning in scene.statements)
     if rng.chance(0.35):
-        return made.question(0), *context, made.answer(0)
-    count = min(1 + rng.below(3), len(made.questions))
-    return (*context, *(turn for number in range(count) for turn in (made.question(number), made.answer(number))))
+        return scene.question(0), *context, scene.answer(0)
+    count = min(1 + rng.below(3), len(scene.questions))
+    return (*context, *(turn for number in range(count) for turn in (scene.question(number), scene.answer(number))))
 
 
 class MixedLexicon:
@@ -161,14 +161,14 @@ def texts(document: Document, language: str) -> list[str]:
 
 def mixed_texts(document: Document, language: str, rng: Draws) -> list[str]:
     """A document in a mixture with English: its grammar with half or nearly all words English, or the reverse."""
-    own, english = lexicons()[language], lexicons()["en"]
+    native, english = lexicons()[language], lexicons()["en"]
     family = FAMILIES[LANGUAGES[language].family]
     way = rng.uniform()
     lexicon: Words
     if way < 0.4:
-        lexicon = MixedLexicon(own, english, 0.5, rng)
+        lexicon = MixedLexicon(native, english, 0.5, rng)
     elif way < 0.7:
-        lexicon = MixedLexicon(own, english, 0.9, rng)
+        lexicon = MixedLexicon(native, english, 0.9, rng)
     else:
-        family, lexicon = FAMILIES["A"], MixedLexicon(english, own, 0.3, rng)
+        family, lexicon = FAMILIES["A"], MixedLexicon(english, native, 0.3, rng)
     return [text(say(utterance, family, lexicon)) for utterance in document]

@@ -19,7 +19,7 @@ _BLOCK = 4096
 
 def generator(*purpose: str | int) -> np.random.Generator:
     """An independent generator for a purpose, e.g. ``generator("world-nli", "train", 3)``."""
-    words = [part if isinstance(part, int) else zlib.crc32(part.encode()) for part in purpose]
+    words = [word if isinstance(word, int) else zlib.crc32(word.encode()) for word in purpose]
     return np.random.default_rng(np.random.SeedSequence(words))
 
 

@@ -61,9 +61,9 @@ def place_phrase(rng: Draws, rates: Rates = PLAIN) -> Phrase:
 def _distinct(kinds: tuple[str, ...], others: tuple[Phrase, ...], rng: Draws, rates: Rates) -> Phrase:
     """A phrase whose head none of the others has."""
     while True:
-        found = phrase(rng.pick(kinds), rng, rates)
-        if all(found.noun != other.noun for other in others):
-            return found
+        candidate = phrase(rng.pick(kinds), rng, rates)
+        if all(candidate.noun != other.noun for other in others):
+            return candidate
 
 
 def event(rng: Draws, *, verb: str | None = None, subject: Phrase | None = None, rates: Rates = PLAIN) -> Event:
@@ -71,24 +71,24 @@ def event(rng: Draws, *, verb: str | None = None, subject: Phrase | None = None,
     verb = verb or rng.pick(_VERBS)
     frame, subjects, objects = VERBS[verb]
     subject = subject or phrase(rng.pick(subjects), rng, rates)
-    thing = recipient = goal = place = None
+    object_ = recipient = goal = location = None
     if frame in ("transitive", "ditransitive"):
-        thing = _distinct(objects, (subject,), rng, rates)
-    if frame == "ditransitive" and thing is not None:
-        recipient = _distinct(("person",), (subject, thing), rng, rates)
+        object_ = _distinct(objects, (subject,), rng, rates)
+    if frame == "ditransitive" and object_ is not None:
+        recipient = _distinct(("person",), (subject, object_), rng, rates)
     if frame == "motion":
         goal = _distinct(objects, (subject,), rng, rates)
     placed = {"transitive": rates.place_of_transitive, "intransitive": rates.place_of_intransitive}.get(frame, 0.0)
     if rng.chance(placed):
-        place = _distinct(("city", "place"), tuple(p for p in (subject, thing) if p), rng, rates)
-    fronted = place is not None and rng.chance(rates.fronted)
+        location = _distinct(("city", "place"), tuple(p for p in (subject, object_) if p), rng, rates)
+    fronted = location is not None and rng.chance(rates.fronted)
     return Event(
         verb,
         subject,
-        thing,
+        object_,
         recipient,
         goal,
-        place,
+        location,
         preposition=rng.pick(PREPOSITIONS),
         future=rng.chance(rates.future),
         negated=rng.chance(rates.negated),
@@ -110,16 +110,16 @@ def played(first: Event, verb: str, roles: str, rng: Draws) -> Event | None:
     """The event ``verb`` with participants of an earlier event in the given roles (`concepts.SCRIPT`)."""
     cast = {"s": first.subject, "o": first.object, "i": first.recipient}
     actor = cast[roles[0]]
-    thing = cast[roles[1]] if len(roles) > 1 else None
+    object_ = cast[roles[1]] if len(roles) > 1 else None
     _, subjects, objects = VERBS[verb]
-    if actor is None or actor.kind not in subjects or (thing is not None and thing.kind not in objects):
+    if actor is None or actor.kind not in subjects or (object_ is not None and object_.kind not in objects):
         return None
     following = event(rng, verb=verb, subject=replace(actor, article="the"))
-    if thing is not None:
+    if object_ is not None:
         others = (following.recipient, following.place)
-        if any(other is not None and other.noun == thing.noun for other in others):
+        if any(other is not None and other.noun == object_.noun for other in others):
             return None
-        following = replace(following, object=replace(thing, article="the"))
+        following = replace(following, object=replace(object_, article="the"))
     return replace(following, future=first.future, negated=False)
 
 

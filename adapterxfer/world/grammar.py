@@ -168,45 +168,45 @@ def _statement(event: Event, family: Family, lexicon: Words) -> list[Word]:
     said = _arguments(event, family, lexicon)
     before, verb = _verb_group(event, family, lexicon)
     words = [Word(lexicon.form(event.adverb), "ADV")] if event.adverb else []
-    place = said.pop("place", [])
+    location = said.pop("place", [])
     if event.fronted:
-        words += place
-        place = []
+        words += location
+        location = []
     subject = said.pop("subject")
     if event.inverted:
         return words + before + verb + subject
-    thing = said.pop("object", [])
+    object_ = said.pop("object", [])
     target = said.pop("recipient", []) + said.pop("goal", [])
     if family.order == "SVO":
-        return words + subject + before + verb + thing + target + place
+        return words + subject + before + verb + object_ + target + location
     if family.order == "VSO":
-        return words + before + verb + subject + thing + target + place
-    return words + subject + place + target + thing + before + verb
+        return words + before + verb + subject + object_ + target + location
+    return words + subject + location + target + object_ + before + verb
 
 
-def _question(event: Event, asked: str, family: Family, lexicon: Words) -> list[Word]:
+def _question(event: Event, role: str, family: Family, lexicon: Words) -> list[Word]:
     """A question: adjectives are dropped, and so is the place unless it is asked for."""
     said = _arguments(event, family, lexicon, modifiers=False)
     before, verb = _verb_group(event, family, lexicon)
-    target = event.phrases()[asked]
-    concept = "where" if asked in ("place", "goal") else "who" if target.kind == "person" else "what"
-    question = [Word(lexicon.form(concept), "PRON", asked)]
-    if asked != "place":
+    target = event.phrases()[role]
+    concept = "where" if role in ("place", "goal") else "who" if target.kind == "person" else "what"
+    question = [Word(lexicon.form(concept), "PRON", role)]
+    if role != "place":
         said.pop("place", None)
-    if asked == "object" and family.postpositions:
-        question.append(Word(lexicon.form("acc"), "CASE", asked))
-    if asked == "recipient":
+    if role == "object" and family.postpositions:
+        question.append(Word(lexicon.form("acc"), "CASE", role))
+    if role == "recipient":
         case = Word(lexicon.form("dat" if family.postpositions else "to"), "CASE" if family.postpositions else "ADP")
         question = [*question, case] if family.postpositions else [case, *question]
-    said[asked] = [] if family.fronted_questions else question
+    said[role] = [] if family.fronted_questions else question
     opening = question if family.fronted_questions else []
-    subject, thing, place = said["subject"], said.get("object", []), said.get("place", [])
+    subject, object_, location = said["subject"], said.get("object", []), said.get("place", [])
     other = said.get("recipient", []) + said.get("goal", [])
     if family.order == "SVO":
-        return opening + before[:1] + subject + before[1:] + verb + thing + other + place
+        return opening + before[:1] + subject + before[1:] + verb + object_ + other + location
     if family.order == "VSO":
-        return opening + before + verb + subject + thing + other + place
-    return subject + place + other + thing + before + verb
+        return opening + before + verb + subject + object_ + other + location
+    return subject + location + other + object_ + before + verb
 
 
 def _copula(copula: Copula, family: Family, lexicon: Words) -> list[Word]:

@@ -30,10 +30,10 @@ def inference_cues(*, train_examples: int = 4000, test_examples: int = 1500) -> 
     """
     data = load_task(task_of("nli", "intermediate"), train_examples=train_examples, dev_examples=test_examples)
     train, test = (cast("list[PairExample]", data.splits[split, "en"]) for split in ("train", "dev"))
-    gold = [[data.labels.index(e.label) for e in part] for part in (train, test)]
+    gold = [[data.labels.index(e.label) for e in split] for split in (train, test)]
     scores = {}
     for name, side in (("hypothesis-only", "text_pair"), ("premise-only", "text")):
-        texts = [[str(getattr(e, side)) for e in part] for part in (train, test)]
+        texts = [[str(getattr(e, side)) for e in split] for split in (train, test)]
         features = _bags(texts[0], texts[1])
         weights = _fit(features[0], np.array(gold[0]), len(data.labels))
         guessed = (features[1] @ weights).argmax(axis=1)

@@ -111,17 +111,17 @@ def lexicons() -> dict[str, Lexicon]:
         rng = Draws(generator(LEXICON_SEED, "family", family))
         coiner = _Coiner(taken, rng)
         if family == "A":
-            own = {concept: english.forms[concept] for concept in _CONTENT}
+            meanings = {concept: english.forms[concept] for concept in _CONTENT}
         else:
-            own = {concept: coiner.word(family, 2) for concept in _CONTENT}
-        own |= {concept: coiner.word(family, 1) for concept in (*FUNCTION_WORDS, *CASE_PARTICLES)}
-        common[family] = own
+            meanings = {concept: coiner.word(family, 2) for concept in _CONTENT}
+        meanings |= {concept: coiner.word(family, 1) for concept in (*FUNCTION_WORDS, *CASE_PARTICLES)}
+        common[family] = meanings
         loans[family] = {concept for concept in _CONTENT if rng.chance(LOAN_SHARE)}
-    made = {"en": english}
+    lexicon_of = {"en": english}
     for code, language in LANGUAGES.items():
         if code != "en":
-            made[code] = _lexicon(language, english, common[language.family], loans[language.family], taken)
-    return made
+            lexicon_of[code] = _lexicon(language, english, common[language.family], loans[language.family], taken)
+    return lexicon_of
 
 
 def _english() -> Lexicon:
@@ -138,12 +138,12 @@ def _lexicon(language: Language, english: Lexicon, common: dict[str, str], loans
     for concept in _CONTENT:
         borrowed = concept in loans and rng.chance(tier.loans)
         inherited = rng.chance(tier.cognates)
-        own = coiner.word(family, 2)
-        forms[concept] = english.forms[concept] if borrowed else common[concept] if inherited else own
+        root = coiner.word(family, 2)
+        forms[concept] = english.forms[concept] if borrowed else common[concept] if inherited else root
     particles = CASE_PARTICLES if FAMILIES[family].postpositions else ()
     for concept in (*FUNCTION_WORDS, *particles):
-        inherited, own = rng.chance(tier.cognates), coiner.word(family, 1)
-        forms[concept] = common[concept] if inherited else own
+        inherited, root = rng.chance(tier.cognates), coiner.word(family, 1)
+        forms[concept] = common[concept] if inherited else root
     for name in NAMES:
         same, spelled = rng.chance(tier.names), _respelled(name, coiner, family, set(forms.values()))
         forms[name] = name if same else spelled

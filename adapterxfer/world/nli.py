@@ -57,7 +57,7 @@ def _phrase_conflicts(a: Phrase, b: Phrase) -> bool:
 
 
 def _core(meaning: Event) -> dict[str, Phrase]:
-    return {role: found for role, found in meaning.phrases().items() if role != "place"}
+    return {role: noun_phrase for role, noun_phrase in meaning.phrases().items() if role != "place"}
 
 
 def _entails(premise: Event, hypothesis: Event) -> bool:
@@ -67,7 +67,7 @@ def _entails(premise: Event, hypothesis: Event) -> bool:
     mine, theirs = premise.phrases(), hypothesis.phrases()
     if "place" in theirs and premise.preposition != hypothesis.preposition:
         return False
-    return all(role in mine and _phrase_entails(mine[role], found) for role, found in theirs.items())
+    return all(role in mine and _phrase_entails(mine[role], noun_phrase) for role, noun_phrase in theirs.items())
 
 
 def _conflicts(premise: Event, hypothesis: Event) -> bool:
@@ -76,10 +76,10 @@ def _conflicts(premise: Event, hypothesis: Event) -> bool:
         return False
     mine, theirs = _core(premise), _core(hypothesis)
     clash = False
-    for role, found in theirs.items():
-        if _phrase_conflicts(mine[role], found):
+    for role, noun_phrase in theirs.items():
+        if _phrase_conflicts(mine[role], noun_phrase):
             clash = True
-        elif found.noun not in (mine[role].noun, mine[role].kind):
+        elif noun_phrase.noun not in (mine[role].noun, mine[role].kind):
             return False
     here, there = premise.place, hypothesis.place
     if here is not None and there is not None:
@@ -106,15 +106,15 @@ def judge(premise: Event, hypothesis: Event) -> str:
 def hypothesis(rng: Draws) -> Event:
     """An event to be judged; a plain one has at least one modifier that a premise can contradict."""
     while True:
-        made = event(rng, verb=rng.pick(_TRANSITIVE) if rng.chance(0.6) else None, rates=_HYPOTHESIS)
-        if made.place is not None:
-            made = replace(made, preposition="in" if rng.chance(0.6) else rng.pick(PREPOSITIONS))
-        roles = [role for role, found in _core(made).items() if not found.is_name]
+        claim = event(rng, verb=rng.pick(_TRANSITIVE) if rng.chance(0.6) else None, rates=_HYPOTHESIS)
+        if claim.place is not None:
+            claim = replace(claim, preposition="in" if rng.chance(0.6) else rng.pick(PREPOSITIONS))
+        roles = [role for role, noun_phrase in _core(claim).items() if not noun_phrase.is_name]
         if roles and rng.chance(0.2):
             role = rng.pick(roles)
-            made = _with(made, role, replace(made.phrases()[role], noun=made.phrases()[role].kind))
-        if _contradictable(made):
-            return made
+            claim = _with(claim, role, replace(claim.phrases()[role], noun=claim.phrases()[role].kind))
+        if _contradictable(claim):
+            return claim
 
 
 def premise(label: str, claim: Event, rng: Draws, *, telling: bool = False) -> Event | None:
@@ -131,12 +131,12 @@ def premise(label: str, claim: Event, rng: Draws, *, telling: bool = False) -> E
     """
     spread = TELLING_STEPS[label] if telling else STEPS
     for _ in range(60):
-        made = _edited(label, claim, rng.pick(spread), rng)
-        if made is not None and judge(made, claim) == label:
+        edited = _edited(label, claim, rng.pick(spread), rng)
+        if edited is not None and judge(edited, claim) == label:
             adverb = rng.pick(ADVERBS) if rng.chance(0.2) else None
-            fronted = made.place is not None and (made.fronted if claim.place else rng.chance(0.4))
-            inverted = fronted and made.frame == "intransitive" and rng.chance(0.5)
-            return replace(made, adverb=adverb, fronted=fronted, inverted=inverted)
+            fronted = edited.place is not None and (edited.fronted if claim.place else rng.chance(0.4))
+            inverted = fronted and edited.frame == "intransitive" and rng.chance(0.5)
+            return replace(edited, adverb=adverb, fronted=fronted, inverted=inverted)
     return None
 
 
@@ -144,9 +144,9 @@ def inference_pair(label: str, rng: Draws, *, telling: bool = False) -> tuple[Ev
     """(premise, hypothesis) with this label; a hypothesis for which no premise is found is drawn again."""
     while True:
         claim = hypothesis(rng)
-        made = premise(label, claim, rng, telling=telling)
-        if made is not None:
-            return made, claim
+        ground = premise(label, claim, rng, telling=telling)
+        if ground is not None:
+            return ground, claim
 
 
 def _edited(label: str, claim: Event, steps: int, rng: Draws) -> Event | None:
@@ -177,16 +177,16 @@ def _weakened_or_other(label: str, claim: Event, steps: int, rng: Draws) -> Even
     return None if stronger is None else _weakened(stronger, 2 * steps, rng)
 
 
-def _with(meaning: Event, role: str, found: Phrase | None) -> Event:
-    if role == "subject" and found is not None:
-        return replace(meaning, subject=found)
+def _with(meaning: Event, role: str, noun_phrase: Phrase | None) -> Event:
+    if role == "subject" and noun_phrase is not None:
+        return replace(meaning, subject=noun_phrase)
     if role == "object":
-        return replace(meaning, object=found)
+        return replace(meaning, object=noun_phrase)
     if role == "recipient":
-        return replace(meaning, recipient=found)
+        return replace(meaning, recipient=noun_phrase)
     if role == "goal":
-        return replace(meaning, goal=found)
-    return replace(meaning, place=found, fronted=meaning.fronted and found is not None)
+        return replace(meaning, goal=noun_phrase)
+    return replace(meaning, place=noun_phrase, fronted=meaning.fronted and noun_phrase is not None)
 
 
 def _contradictable(meaning: Event) -> bool:
@@ -196,10 +196,10 @@ def _contradictable(meaning: Event) -> bool:
 def _slots(meaning: Event) -> list[tuple[str, str]]:
     """(role, kind of change) for everything a premise can contradict."""
     slots = []
-    for role, found in meaning.phrases().items():
-        if found.adjective:
+    for role, noun_phrase in meaning.phrases().items():
+        if noun_phrase.adjective:
             slots.append((role, "adjective"))
-        if found.numeral:
+        if noun_phrase.numeral:
             slots.append((role, "numeral"))
     if meaning.place is not None and meaning.place.kind == "city" and meaning.preposition == "in":
         slots.append(("place", "city"))
@@ -209,31 +209,35 @@ def _slots(meaning: Event) -> list[tuple[str, str]]:
 def _contradicted(claim: Event, rng: Draws) -> tuple[Event, str]:
     """The claim with one modifier changed to one that excludes it, and the role that was changed."""
     role, change = rng.pick(_slots(claim))
-    found = claim.phrases()[role]
+    noun_phrase = claim.phrases()[role]
     if change == "city":
-        changed = _another(found, claim, rng)
+        changed = _another(noun_phrase, claim, rng)
     elif change == "numeral":
-        changed = replace(found, numeral=rng.pick([str(n) for n in range(2, 10) if str(n) != found.numeral]))
-    elif found.adjective in ANTONYM:
-        changed = replace(found, adjective=ANTONYM[found.adjective])
+        changed = replace(
+            noun_phrase, numeral=rng.pick([str(n) for n in range(2, 10) if str(n) != noun_phrase.numeral])
+        )
+    elif noun_phrase.adjective in ANTONYM:
+        changed = replace(noun_phrase, adjective=ANTONYM[noun_phrase.adjective])
     else:
-        allowed = [c for c in COLOURS if c != found.adjective and c in ADJECTIVES_FOR[found.kind]]
-        changed = replace(found, adjective=rng.pick(allowed or [c for c in COLOURS if c != found.adjective]))
+        allowed = [c for c in COLOURS if c != noun_phrase.adjective and c in ADJECTIVES_FOR[noun_phrase.kind]]
+        changed = replace(
+            noun_phrase, adjective=rng.pick(allowed or [c for c in COLOURS if c != noun_phrase.adjective])
+        )
     return _with(claim, role, changed), role
 
 
-def _another(found: Phrase, meaning: Event, rng: Draws) -> Phrase:
+def _another(present: Phrase, meaning: Event, rng: Draws) -> Phrase:
     """Another head of the same class, not used in the event."""
     used = {other.noun for other in meaning.phrases().values()}
     while True:
-        if found.is_name:
-            names = CITY_NAMES if found.kind == "city" else PERSON_NAMES
-            other = phrase(found.kind, rng).noun if rng.chance(0.7) else rng.pick(names)
-            candidate = Phrase(other, found.kind)
+        if present.is_name:
+            names = CITY_NAMES if present.kind == "city" else PERSON_NAMES
+            other = phrase(present.kind, rng).noun if rng.chance(0.7) else rng.pick(names)
+            candidate = Phrase(other, present.kind)
             if not candidate.is_name:
                 continue
         else:
-            candidate = replace(found, noun=rng.pick(NOUNS[found.kind]))
+            candidate = replace(present, noun=rng.pick(NOUNS[present.kind]))
         if candidate.noun not in used:
             return candidate
 
@@ -259,19 +263,19 @@ def _strengthened(meaning: Event, steps: int, rng: Draws, keep: str = "") -> Eve
     """The event with this many additions (adjective, numeral, place, a noun for its class), none in role ``keep``."""
     for _ in range(steps):
         options: list[tuple[str, Phrase]] = []
-        for role, found in meaning.phrases().items():
-            if role == keep or found.is_name:
+        for role, filler in meaning.phrases().items():
+            if role == keep or filler.is_name:
                 continue
-            if found.adjective is None:
-                options.append((role, replace(found, adjective=rng.pick(ADJECTIVES_FOR[found.kind]))))
-            if found.noun in HYPERNYMS:
-                options.append((role, replace(found, noun=rng.pick(NOUNS[found.kind]))))
+            if filler.adjective is None:
+                options.append((role, replace(filler, adjective=rng.pick(ADJECTIVES_FOR[filler.kind]))))
+            if filler.noun in HYPERNYMS:
+                options.append((role, replace(filler, noun=rng.pick(NOUNS[filler.kind]))))
         if meaning.place is None and meaning.frame in ("transitive", "intransitive"):
             options.append(("place", place_phrase(rng)))
         if not options:
             return None
         meaning = _with(meaning, *rng.pick(options))
-    nouns = [found.noun for found in meaning.phrases().values()]
+    nouns = [filler.noun for filler in meaning.phrases().values()]
     return meaning if len(set(nouns)) == len(nouns) else None
 
 
@@ -281,13 +285,13 @@ def _weakened(meaning: Event | None, steps: int, rng: Draws) -> Event | None:
         return None
     for _ in range(steps):
         options: list[tuple[str, Phrase | None]] = []
-        for role, found in meaning.phrases().items():
-            if found.adjective is not None:
-                options.append((role, replace(found, adjective=None)))
-            if found.numeral is not None:
-                options.append((role, replace(found, numeral=None)))
-            if not found.is_name and found.noun not in HYPERNYMS and role != "place":
-                options.append((role, replace(found, noun=found.kind)))
+        for role, noun_phrase in meaning.phrases().items():
+            if noun_phrase.adjective is not None:
+                options.append((role, replace(noun_phrase, adjective=None)))
+            if noun_phrase.numeral is not None:
+                options.append((role, replace(noun_phrase, numeral=None)))
+            if not noun_phrase.is_name and noun_phrase.noun not in HYPERNYMS and role != "place":
+                options.append((role, replace(noun_phrase, noun=noun_phrase.kind)))
         if meaning.place is not None:
             options.append(("place", None))
         if not options:

@@ -15,8 +15,8 @@ _NOMINAL = ("name", "number", "article", "noun", "adjective")
 def _parts(language: str) -> dict[str, frozenset[str]]:
     """Word -> what it can be: ``name``, ``noun``, ``adjective``, ``article``, ``auxiliary`` or ``negation``."""
     words = lexicons()[language]
-    found: dict[str, set[str]] = {}
-    for part, concepts in (
+    classes: dict[str, set[str]] = {}
+    for word_class, concepts in (
         ("name", NAMES),
         ("noun", (*CLASS_OF, *HYPERNYMS)),
         ("adjective", ADJECTIVES),
@@ -26,10 +26,10 @@ def _parts(language: str) -> dict[str, frozenset[str]]:
         ("negation", ("not",)),
     ):
         for concept in concepts:
-            found.setdefault(words.form(concept), set()).add(part)
-            if part == "noun":
-                found.setdefault(words.counted(concept), set()).add(part)
-    return {word: frozenset(parts) for word, parts in found.items()}
+            classes.setdefault(words.form(concept), set()).add(word_class)
+            if word_class == "noun":
+                classes.setdefault(words.counted(concept), set()).add(word_class)
+    return {word: frozenset(parts) for word, parts in classes.items()}
 
 
 def informed_guesses(language: str, question: str, context: str) -> list[str]:
@@ -37,10 +37,10 @@ def informed_guesses(language: str, question: str, context: str) -> list[str]:
 
     All noun phrases where the question mentions every one of them.
     """
-    words, asked = context.split(), set(question.split())
-    found = _word_spans(words, language)
-    free = [(first, end) for first, end, head in found if words[head] not in asked]
-    return [" ".join(words[first:end]) for first, end in free or [(first, end) for first, end, _ in found]]
+    words, mentioned = context.split(), set(question.split())
+    spans = _word_spans(words, language)
+    free = [(first, end) for first, end, head in spans if words[head] not in mentioned]
+    return [" ".join(words[first:end]) for first, end in free or [(first, end) for first, end, _ in spans]]
 
 
 def _word_spans(words: list[str], language: str) -> list[tuple[int, int, int]]:
@@ -96,7 +96,7 @@ def _readings(words: list[str], language: str) -> list[str]:
         elif "noun" in options and "adjective" in options:
             read.append(_noun_or_adjective(can_be, read, at, adjective_first=family.adjective_first))
         else:
-            read.append(next((part for part in _NOMINAL if part in options), "other"))
+            read.append(next((word_class for word_class in _NOMINAL if word_class in options), "other"))
     return read
 
 

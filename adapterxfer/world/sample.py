@@ -40,9 +40,9 @@ def _sample() -> dict[str, Any]:
 
 def _documents() -> list[list[str]]:
     rng = Draws(generator("fingerprint"))
-    made = [document(rng) for _ in range(_DOCUMENTS)]
-    plain = [texts(one, code) for code in LANGUAGES for one in made]
-    return plain + [mixed_texts(one, code, rng) for code in ZERO_SHOT for one in made[:4]]
+    stories = [document(rng) for _ in range(_DOCUMENTS)]
+    plain = [texts(story, code) for code in LANGUAGES for story in stories]
+    return plain + [mixed_texts(story, code, rng) for code in ZERO_SHOT for story in stories[:4]]
 
 
 def _task(name: str) -> list[Any]:

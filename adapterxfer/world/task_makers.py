@@ -48,50 +48,50 @@ def inference_items(rng: Draws, prefix: str) -> Iterator[Item]:
     count = 0
     while True:
         for label in rng.shuffled(LABELS):
-            given, claim = inference_pair(label, rng)
-            yield _inference_item(_number(prefix, count), given, claim, label)
+            ground, claim = inference_pair(label, rng)
+            yield _inference_item(_number(prefix, count), ground, claim, label)
             count += 1
 
 
-def _inference_item(name: str, given: Event, claim: Event, label: str) -> Item:
+def _inference_item(name: str, ground: Event, claim: Event, label: str) -> Item:
     def example(language: str) -> Example:
-        first, second = (text(said(Utterance(meaning), language)) for meaning in (given, claim))
+        first, second = (text(said(Utterance(meaning), language)) for meaning in (ground, claim))
         return PairExample(name, name, language, first, second, label)
 
-    return Item(" | ".join(text(said(Utterance(meaning), "en")) for meaning in (given, claim)), example)
+    return Item(" | ".join(text(said(Utterance(meaning), "en")) for meaning in (ground, claim)), example)
 
 
 def question_items(rng: Draws, prefix: str) -> Iterator[Item]:
     """Span questions: two about each paragraph of three statements."""
     count = 0
     while True:
-        made = paragraph(rng, same_verb=SAME_VERB_IN_TASKS)
-        if len(made.questions) < QUESTIONS_PER_PARAGRAPH:
+        scene = paragraph(rng, same_verb=SAME_VERB_IN_TASKS)
+        if len(scene.questions) < QUESTIONS_PER_PARAGRAPH:
             continue
         for number in range(QUESTIONS_PER_PARAGRAPH):
             cluster = _number(f"{prefix}-p", count)
-            yield _question_item(f"{cluster}-q{number}", cluster, made, number)
+            yield _question_item(f"{cluster}-q{number}", cluster, scene, number)
         count += 1
 
 
-def _question_item(name: str, cluster: str, made: Paragraph, number: int) -> Item:
-    position, role = made.questions[number]
+def _question_item(name: str, cluster: str, scene: Paragraph, number: int) -> Item:
+    position, role = scene.questions[number]
 
     def example(language: str) -> Example:
         context: list[Word] = []
         first = end = 0
-        for index, meaning in enumerate(made.statements):
+        for index, meaning in enumerate(scene.statements):
             words = said(Utterance(meaning), language)
             if index == position:
                 first, end = (len(context) + at for at in span(words, role))
             context += words
         answer = text(context[first:end])
         start = len(text(context[:first])) + (1 if first else 0)
-        question = text(said(made.question(number), language))
+        question = text(said(scene.question(number), language))
         return SpanExample(name, cluster, language, question, text(context), (answer,), (start,))
 
-    english = " ".join(text(said(Utterance(meaning), "en")) for meaning in made.statements)
-    return Item(f"{english} | {text(said(made.question(number), 'en'))}", example)
+    english = " ".join(text(said(Utterance(meaning), "en")) for meaning in scene.statements)
+    return Item(f"{english} | {text(said(scene.question(number), 'en'))}", example)
 
 
 def continuation_items(rng: Draws, prefix: str) -> Iterator[Item]:
@@ -117,7 +117,7 @@ def continuation_items(rng: Draws, prefix: str) -> Iterator[Item]:
         order = rng.shuffled(range(CHOICES))
         choices = [[right, *wrong][at] for at in order]
         yield _choice_item(
-            _number(prefix, count), (first,), None, [Utterance(made) for made in choices], order.index(0)
+            _number(prefix, count), (first,), None, [Utterance(choice) for choice in choices], order.index(0)
         )
         count += 1
 
@@ -130,26 +130,26 @@ def choice_items(rng: Draws, prefix: str) -> Iterator[Item]:
         if rng.chance(0.6):
             yield next(continuations)
             continue
-        made = paragraph(rng, same_verb=SAME_VERB_IN_TASKS)
-        position, role = made.questions[0]
+        scene = paragraph(rng, same_verb=SAME_VERB_IN_TASKS)
+        position, role = scene.questions[0]
         rest = [
             Utterance(meaning, act="answer", asked=other)
-            for index, meaning in enumerate(made.statements)
+            for index, meaning in enumerate(scene.statements)
             for other in meaning.phrases()
-            if index != position or other not in (role, *_named(made.statements[position], role))
+            if index != position or other not in (role, *_named(scene.statements[position], role))
         ]
         if len(rest) < CHOICES - 1:
             continue
-        offered = [made.answer(0), *rng.shuffled(rest)[: CHOICES - 1]]
+        offered = [scene.answer(0), *rng.shuffled(rest)[: CHOICES - 1]]
         order = rng.shuffled(range(CHOICES))
         choices = [offered[at] for at in order]
-        yield _choice_item(_number(f"{prefix}-q", count), made.statements, made.question(0), choices, order.index(0))
+        yield _choice_item(_number(f"{prefix}-q", count), scene.statements, scene.question(0), choices, order.index(0))
         count += 1
 
 
-def _named(meaning: Event, asked: str) -> tuple[str, ...]:
+def _named(meaning: Event, asked_role: str) -> tuple[str, ...]:
     """Roles that the question itself names."""
-    return tuple(role for role in meaning.phrases() if role not in (asked, "place"))
+    return tuple(role for role in meaning.phrases() if role not in (asked_role, "place"))
 
 
 def _choice_item(
@@ -157,9 +157,9 @@ def _choice_item(
 ) -> Item:
     def example(language: str) -> ChoiceExample:
         context = " ".join(text(said(Utterance(meaning), language)) for meaning in statements)
-        asked = text(said(question, language)) if question else ""
+        question_text = text(said(question, language)) if question else ""
         offered = tuple(text(said(choice, language)) for choice in choices)
-        return ChoiceExample(name, name, language, context, asked, offered, label)
+        return ChoiceExample(name, name, language, context, question_text, offered, label)
 
     english = example("en")
     return Item(f"{english.context} {english.question} | {' | '.join(sorted(english.choices))}", example)
@@ -168,17 +168,17 @@ def _choice_item(
 def _tagging_items(rng: Draws, prefix: str, sentences: int, tag: Callable[[list[Word]], list[str]]) -> Iterator[Item]:
     count = 0
     while True:
-        made = [sentence(rng) for _ in range(sentences)]
-        yield _tagging_item(_number(prefix, count), made, tag)
+        sentences_drawn = [sentence(rng) for _ in range(sentences)]
+        yield _tagging_item(_number(prefix, count), sentences_drawn, tag)
         count += 1
 
 
-def _tagging_item(name: str, made: list[Utterance], tag: Callable[[list[Word]], list[str]]) -> Item:
+def _tagging_item(name: str, utterances: list[Utterance], tag: Callable[[list[Word]], list[str]]) -> Item:
     def example(language: str) -> Example:
-        words = [word for utterance in made for word in said(utterance, language)]
+        words = [word for utterance in utterances for word in said(utterance, language)]
         return TaggingExample(name, name, language, tuple(word.form for word in words), tuple(tag(words)))
 
-    return Item(" ".join(text(said(utterance, "en")) for utterance in made), example)
+    return Item(" ".join(text(said(utterance, "en")) for utterance in utterances), example)
 
 
 _CASES = {"subject": "nom", "predicate": "nom", "object": "acc"}
@@ -237,15 +237,15 @@ def translation_items(rng: Draws, prefix: str) -> Iterator[Item]:
     """Sentences with their English translation."""
     count = 0
     while True:
-        made = sentence(rng)
-        yield _translation_item(_number(prefix, count), made)
+        utterance = sentence(rng)
+        yield _translation_item(_number(prefix, count), utterance)
         count += 1
 
 
-def _translation_item(name: str, made: Utterance) -> Item:
-    english = text(said(made, "en"))
+def _translation_item(name: str, utterance: Utterance) -> Item:
+    english = text(said(utterance, "en"))
 
     def example(language: str) -> Example:
-        return RetrievalExample(name, name, language, text(said(made, language)), english)
+        return RetrievalExample(name, name, language, text(said(utterance, language)), english)
 
     return Item(english, example)

@@ -51,15 +51,15 @@ def load_task(
     unknown = [code for code in codes if code not in LANGUAGES]
     if unknown:
         raise DataError(f"world: no language {', '.join(unknown)}; languages: {', '.join(LANGUAGES)}", fix="use these")
-    made = drawn_items(
+    items = drawn_items(
         name, train_examples=train_examples, dev_examples=dev_examples, test_examples=test_examples, seed=seed,
         test_seed=test_seed, labels=labels,
     )  # fmt: skip
     splits: dict[tuple[str, str], list[Example]] = {}
     for split in ("train", "dev", "test"):
         for code in codes if split == "test" else ("en",):
-            if made[split]:
-                splits[split, code] = [item.said(code) for item in made[split]]
+            if items[split]:
+                splits[split, code] = [item.said(code) for item in items[split]]
     return TaskData(name, task.format, tuple(labels or task.labels), splits)
 
 
@@ -86,20 +86,20 @@ def drawn_items(
 ) -> dict[str, list[Item]]:
     """The meanings of each split, before they are said in a language; arguments as in `load_task`."""
     task = known_task(name)
-    wanted = {
+    counts = {
         "train": task.train_examples if train_examples is None else train_examples,
         "dev": task.dev_examples if dev_examples is None else dev_examples,
         "test": task.test_examples if test_examples is None else test_examples,
     }
     if task.role == "intermediate":
-        wanted["test"] = 0
+        counts["test"] = 0
     seen: set[str] = set()
-    tested = max(wanted["test"], task.test_examples)
-    test = list(islice(_items(name, "test", test_seed, seen, labels), tested))[: wanted["test"]]
-    made = {"test": test}
+    tested = max(counts["test"], task.test_examples)
+    test = list(islice(_items(name, "test", test_seed, seen, labels), tested))[: counts["test"]]
+    splits = {"test": test}
     for split in ("dev", "train"):
-        made[split] = list(islice(_items(name, split, seed, seen, labels), wanted[split]))
-    return made
+        splits[split] = list(islice(_items(name, split, seed, seen, labels), counts[split]))
+    return splits
 
 
 def _default_languages(task: WorldTask) -> tuple[str, ...]:

@@ -63,9 +63,9 @@ def _draw(data: ControlInput, runs_of: Callable[[SpanExample], list[_Run]]) -> C
         for length in data.rng.choice(lengths, size=DRAWS) if runs else ():
             size = min(int(length), longest)
             room = np.array([max(len(words) - size + 1, 0) for words in runs])
-            place = int(data.rng.integers(room.sum()))
-            run = int(np.searchsorted(room.cumsum(), place, side="right"))
-            first = place - int(room[:run].sum())
+            position = int(data.rng.integers(room.sum()))
+            run = int(np.searchsorted(room.cumsum(), position, side="right"))
+            first = position - int(room[:run].sum())
             words = runs[run]
             options.append(example.context[words[first][0] : words[first + size - 1][1]])
         candidates.append(options)
@@ -85,10 +85,10 @@ def _words(text: str) -> list[tuple[int, int]]:
 
 def _runs_without_question(example: SpanExample) -> list[_Run]:
     """Longest stretches of the context without a word of the question; the whole context if nothing is left."""
-    asked = {_bare(word) for word in example.question.split()}
+    question_words = {_bare(word) for word in example.question.split()}
     runs: list[list[tuple[int, int]]] = [[]]
     for start, end in _words(example.context):
-        if _bare(example.context[start:end]) in asked:
+        if _bare(example.context[start:end]) in question_words:
             runs.append([])
         else:
             runs[-1].append((start, end))

@@ -25,6 +25,9 @@ ELSEWHERE = {
     "planted_effects": "tests/simulation/test_planted_effects.py",
     "significance_report": "tests/unit/report/test_score_files.py",
     "simulate_coverage": "tests/simulation/test_scripts.py",
+    "simulate_laws": "tests/simulation/test_laws.py",
+    "simulate_pooling": "tests/simulation/test_pooling.py",
+    "simulate_verdicts": "tests/simulation/test_verdict_rates.py",
     "soak_processes": "tests/unit/scripts/test_scripts_run.py",
 }
 """Script -> the test file that runs it; those that are not named here have a test ``test_NAME`` below."""
@@ -134,3 +137,9 @@ def test_choose_rates(script: Load, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert script("choose_rates").main(arguments) == 0
     printed = capsys.readouterr().out
     assert [line.split(":")[0] for line in printed.splitlines() if ": mean " in line] == ["1e-3", "1e-2"]
+
+
+def test_simulate_run_variance(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    run("simulate_run_variance", "--studies", "40", "--page", str(page))
+    assert page.read_text(encoding="utf-8").count("\n| ") > 3

@@ -63,11 +63,11 @@ def test_variance_moves_towards_the_larger_mean_of_its_lenders() -> None:
     moved = (2 * priors + 2 * variances[:, 0]) / 4 / 3  # of the mean over three runs
     assert parts.runs == pytest.approx([moved[0], moved.sum() / 4])
     assert [part.runs for part in parts.groups[1]] == [3, 3]
-    items = parts.items[0]
-    single = (items + moved[0]) ** 2 / (items**2 / 99 + moved[0] ** 2 / 4)
+    items = parts.total[0] - moved[0]
+    single = parts.total[0] ** 2 / (items**2 / 99 + moved[0] ** 2 / 4)
     assert parts.total_df[0] == pytest.approx(single)
     both_df = moved.sum() ** 2 / (moved**2 / 4).sum()
-    assert parts.total_df[1] == pytest.approx(joint_df(parts.items[1], parts.items_df[1], parts.runs[1], both_df))
+    assert parts.total_df[1] == pytest.approx(joint_df(parts.total[1], parts.items_df[1], parts.runs[1], both_df))
 
 
 def test_too_few_lenders_and_single_runs_change_nothing() -> None:
@@ -115,9 +115,9 @@ def test_degrees_of_freedom_of_sums() -> None:
     assert pooled_df([(2.0, 3.0), (0.0, 3.0)]) == pytest.approx(3.0)
     assert pooled_df([(0.0, 1.0)]) == math.inf
     one, zero = np.array([1.0]), np.array([0.0])
-    assert joint_df(zero, np.array([np.inf]), one, np.array([2.0])).tolist() == [2.0]
+    assert joint_df(one, np.array([np.inf]), one, np.array([2.0])).tolist() == [2.0]
     assert joint_df(one, np.array([50.0]), zero, np.array([np.inf])).tolist() == [50.0]
-    (df,) = joint_df(one, np.array([50.0]), one, one)
+    (df,) = joint_df(2 * one, np.array([50.0]), one, one)
     expected = (stats.t.ppf(0.975, 50.0) + stats.t.ppf(0.975, 1.0)) / 2
     assert stats.t.ppf(0.975, df) == pytest.approx(expected, rel=1e-6)
     assert np.isnan(joint_df(one, one, np.array([np.nan]), one)).all()
