@@ -43,9 +43,9 @@ def execute(arguments: argparse.Namespace) -> int:
     facts = reader.flatten(stage)
     nearest, changes = None, {}
     for other in others.values():
-        found = difference(facts, reader.flatten(other))
-        if nearest is None or len(found) < len(changes):
-            nearest, changes = other, found
+        differing = difference(facts, reader.flatten(other))
+        if nearest is None or len(differing) < len(changes):
+            nearest, changes = other, differing
     if arguments.json:
         say_json(
             {

@@ -76,7 +76,7 @@ def rows_of(select: Selector, defaults: Iterable[Default]) -> list[Row]:
     rows = []
     shown: Numbers[None] = Numbers()
     for default in defaults:
-        for claim in ClaimBuilder(select, default.asked, ladder=default.ladder).claims():
+        for claim in ClaimBuilder(select, default.hypothesis, ladder=default.ladder).claims():
             if claim.contrast is None or not claim.contrast.terms:
                 continue
             if default.systems and shown.find(claim.contrast) is not None:
@@ -95,19 +95,19 @@ def answer_questions(
     Args:
         beside: claims of which only the parts of the uncertainty are shown.
     """
-    asked = _to_judge(rows, rulings)
-    verdicts = judge_claims(study, [*asked, *beside], settings, spend_on=_has_text)
+    to_judge = _to_judge(rows, rulings)
+    verdicts = judge_claims(study, [*to_judge, *beside], settings, spend_on=_has_text)
     texts = family_texts()
-    rulings.take(_first(verdicts, len(asked)), texts, "{family}")
+    rulings.take(_first(verdicts, len(to_judge)), texts, "{family}")
     effects = []
     for row in rows:
         ruling = rulings.find(row.contrast)
         assert ruling is not None
         effects.append(_effect(study, row, *ruling, settings))
-    main = zip(asked, verdicts.tests, strict=False)
+    main = zip(to_judge, verdicts.tests, strict=False)
     ladders = [_as_ruled(test, rulings, claim.contrast) for claim, test in main if claim.contrast and _has_text(claim)]
     order = {arm.label: number for number, arm in enumerate(study.arms)}
-    names = {claim.asked.id: claim.asked.text for claim in asked if claim.asked.text}
+    names = {claim.hypothesis.id: claim.hypothesis.text for claim in to_judge if claim.hypothesis.text}
     return Answered(
         effects=tuple(effects),
         families=tuple(replace(row, family=texts[row.family]) for row in verdicts.families if row.family in texts),
@@ -119,7 +119,7 @@ def answer_questions(
 
 def _to_judge(rows: Sequence[Row], rulings: Rulings) -> list[Claim]:
     """One claim for each number without a verdict, and those of ladders, which are shown whatever judges them."""
-    asked: list[Claim] = []
+    unruled: list[Claim] = []
     seen: Numbers[None] = Numbers()
     for row in rows:
         decided = rulings.find(row.contrast) is not None
@@ -128,21 +128,21 @@ def _to_judge(rows: Sequence[Row], rulings: Rulings) -> list[Claim]:
         seen.add(row.contrast, None)
         claim = row.claim
         if decided:  # its verdict stands elsewhere, so it takes no part in a family here
-            alone = claim.asked.model_copy(update={"family": f"{SHOWN}{len(asked)}"})
-            claim = replace(claim, asked=alone)
-        asked.append(claim)
-    return asked
+            alone = claim.hypothesis.model_copy(update={"family": f"{SHOWN}{len(unruled)}"})
+            claim = replace(claim, hypothesis=alone)
+        unruled.append(claim)
+    return unruled
 
 
 def repeat_verdicts(verdicts: Verdicts, rulings: Rulings, level: float) -> tuple[Judged, ...]:
     """Tests asked apart from the report; a number that has a verdict in the same scope already keeps it."""
     tests = []
     for claim, item, test in zip(verdicts.claims, verdicts.evidence, verdicts.tests, strict=True):
-        asked = claim.asked
-        ruling = rulings.find(claim.contrast) if claim.contrast and asked.contrast not in OTHER_QUESTIONS else None
+        hypothesis = claim.hypothesis
+        ruling = rulings.find(claim.contrast) if claim.contrast and hypothesis.contrast not in OTHER_QUESTIONS else None
         if ruling is not None and item is not None:
             known = ruling[0].evidence
-            if (known.scope, known.claim.asked.alternative) == (asked.scope, asked.alternative):
+            if (known.scope, known.claim.hypothesis.alternative) == (hypothesis.scope, hypothesis.alternative):
                 ruled = replace(item, p_adjusted=known.p_adjusted, adjustment=known.adjustment, withheld=known.withheld)
                 test = judged(claim, ruled, level)
                 test = replace(test, remark=f"{test.remark} Judged as {ruling[0].source}.".strip())
@@ -167,20 +167,20 @@ def _spent_on(subject: str, names: Mapping[str, str]) -> str:
 
 def _has_text(claim: Claim) -> bool:
     """Whether a test is one of the main questions, which have a text of their own."""
-    return bool(claim.asked.text)
+    return bool(claim.hypothesis.text)
 
 
 def _as_ruled(test: Judged, rulings: Rulings, contrast: Contrast) -> Judged:
     """A main question under its name, with the verdict that its number has."""
-    found = rulings.find(contrast)
-    assert found is not None
-    ruled, sign = found[0].judged, found[1]
+    ruling = rulings.find(contrast)
+    assert ruling is not None
+    ruled, sign = ruling[0].judged, ruling[1]
     repeats = ruled.scope == test.scope and sign > 0
     return replace(
         test,
         text=f"{test.text}, {test.subject}",
         outcome=ruled.outcome,
-        verdict=ruled.verdict if repeats else f"{ruled.outcome}; judged as {found[0].source}",
+        verdict=ruled.verdict if repeats else f"{ruled.outcome}; judged as {ruling[0].source}",
         p_adjusted=ruled.p_adjusted,
         adjustment=ruled.adjustment,
     )

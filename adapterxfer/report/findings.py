@@ -150,7 +150,7 @@ def spending(results: Results, settings: ReportSettings) -> tuple[Spending, ...]
     return (*judged.spending, *answer(study, settings, judged).spending)
 
 
-def asked_apart(results: Results, settings: ReportSettings, asked: Sequence[Hypothesis]) -> tuple[Judged, ...]:
+def asked_apart(results: Results, settings: ReportSettings, hypotheses: Sequence[Hypothesis]) -> tuple[Judged, ...]:
     """Questions that neither the recipe nor the report asks; a number that has a verdict there keeps it.
 
     Raises:
@@ -158,7 +158,7 @@ def asked_apart(results: Results, settings: ReportSettings, asked: Sequence[Hypo
     """
     study = build_study(results)
     answered = answer(study, settings, judge(study, settings.hypotheses, settings))
-    apart = judge(study, asked, replace(settings, multiplicity={}))
+    apart = judge(study, hypotheses, replace(settings, multiplicity={}))
     return repeat_verdicts(apart, answered.rulings, settings.level)
 
 
@@ -179,8 +179,8 @@ def compared(
 def describe(cell: Cell) -> str:
     """``stack nli > xnli on tiny-2, seed 1``."""
     if cell.control:
-        place = f" on {cell.backbone}" if cell.backbone else ""
-        return f"control {cell.control} for {cell.target}{place}"
+        where = f" on {cell.backbone}" if cell.backbone else ""
+        return f"control {cell.control} for {cell.target}{where}"
     return f"{cell.variant} {cell.intermediate} > {cell.target} on {cell.backbone}, seed {cell.seed}"
 
 
@@ -262,8 +262,8 @@ def _target_facts(results: Results, name: str) -> TargetFacts:
 
 def _languages(results: Results) -> tuple[dict[str, str], ...]:
     rows = [
-        {"code": code, "name": entry.name, "family": entry.family, "resource": entry.resource}
-        for code, entry in results.languages.items()
+        {"code": code, "name": language.name, "family": language.family, "resource": language.resource}
+        for code, language in results.languages.items()
     ]
     source = results.source_language
     rows.sort(key=lambda row: (row["code"] != source, row["family"], resource_key(row["resource"]), row["code"]))

@@ -11,27 +11,27 @@ from adapterxfer.report.cells import Language
 UNKNOWN = "unknown"
 
 
-def describe_languages(codes: Iterable[str], given: Mapping[str, Mapping[str, Any]]) -> dict[str, Language]:
+def describe_languages(codes: Iterable[str], own_facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Language]:
     """Facts about every code.
 
     Args:
         codes: language codes that occur in predictions.
-        given: code -> ``{name, family, resource}``; wins over the catalogue. Codes that neither knows become a
+        own_facts: code -> ``{name, family, resource}``; wins over the catalogue. Codes that neither knows become a
             language of the family "unknown".
     """
-    wanted = list(dict.fromkeys(codes))
+    ordered = list(dict.fromkeys(codes))
     world = world_languages()
-    synthetic = any(code in world and code not in known_languages() for code in wanted)
+    synthetic = any(code in world and code not in known_languages() for code in ordered)
     catalogue = world if synthetic else known_languages()
     described = {}
-    for code in wanted:
-        if code in given:
-            entry = given[code]
+    for code in ordered:
+        if code in own_facts:
+            facts = own_facts[code]
             described[code] = Language(
                 code=code,
-                name=str(entry.get("name", code)),
-                family=str(entry.get("family", UNKNOWN)),
-                resource=str(entry.get("resource", UNKNOWN)),
+                name=str(facts.get("name", code)),
+                family=str(facts.get("family", UNKNOWN)),
+                resource=str(facts.get("resource", UNKNOWN)),
             )
         elif code in catalogue:
             known = catalogue[code]

@@ -167,7 +167,7 @@ def facts_line(findings: Findings) -> str:
         f"{_plural(len(zero_shot), 'zero-shot language')} in {_plural(len(families), 'family', 'families')}",
         _plural(len(findings.seeds), "seed"),
     ]
-    return "; ".join(part for part in parts if part) + "."
+    return "; ".join(fact for fact in parts if fact) + "."
 
 
 def protocol_text(protocol: Any) -> str:

@@ -17,13 +17,13 @@ PRETRAINING_FILE = "pretraining.json"
 
 def library_versions(folders: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
     """Library -> versions that made the predictions in these folders; more than one is a reason for caution."""
-    found: dict[str, set[str]] = {}
+    versions: dict[str, set[str]] = {}
     for folder in folders.values():
         if not (folder / STAGE_FILE).is_file():
             continue
         for name, version in dict(read_record(folder).provenance.get("libraries", {})).items():
-            found.setdefault(str(name), set()).add(str(version))
-    return {name: tuple(sorted(versions)) for name, versions in sorted(found.items())}
+            versions.setdefault(str(name), set()).add(str(version))
+    return {name: tuple(sorted(versions)) for name, versions in sorted(versions.items())}
 
 
 def pretraining_diagnostics(folders: Mapping[str, Path]) -> dict[str, dict[str, Any]]:

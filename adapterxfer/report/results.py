@@ -192,8 +192,8 @@ class Results:
             )
 
         def keep(cell: Cell) -> bool:
-            for name, wanted in labels.items():
-                allowed = wanted if isinstance(wanted, (list, tuple, set, frozenset)) else (wanted,)
+            for name, value in labels.items():
+                allowed = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
                 if getattr(cell, name) not in allowed:
                     return False
             return True
@@ -304,14 +304,14 @@ def _check_same_gold(cells: Sequence[Cell], files: Mapping[str, PredictionFile])
     for cell in cells:
         file = files[cell.predict]
         other = first.setdefault(cell.target, file)
-        for what in ("gold_fingerprint", "metric", "protocol"):
-            if file.metadata.get(what) != other.metadata.get(what):
-                gold = what == "gold_fingerprint"
+        for column in ("gold_fingerprint", "metric", "protocol"):
+            if file.metadata.get(column) != other.metadata.get(column):
+                gold = column == "gold_fingerprint"
                 cause = f"\n  {gold_difference(other.path.parent, file.path.parent)}" if gold else ""
                 raise DataError(
-                    f"target '{cell.target}': two systems cannot be compared because their {what} differs\n"
-                    f"  {other.path}: {other.metadata.get(what)}\n"
-                    f"  {file.path}: {file.metadata.get(what)}{cause}",
+                    f"target '{cell.target}': two systems cannot be compared because their {column} differs\n"
+                    f"  {other.path}: {other.metadata.get(column)}\n"
+                    f"  {file.path}: {file.metadata.get(column)}{cause}",
                     fix="predictions of different data or settings share a target name: plan the recipe again, "
                     "and delete predict folders of other versions of the data",
                 )

@@ -75,19 +75,19 @@ class Selector:
         self._means: dict[Any, Contrast] = {}
         self._codes: dict[Any, tuple[str, ...]] = {}
 
-    def axes(self, asked: Hypothesis, side: Selection, narrowed: Narrowed) -> dict[str, tuple[str, ...]]:
+    def axes(self, hypothesis: Hypothesis, side: Selection, narrowed: Narrowed) -> dict[str, tuple[str, ...]]:
         """The selection of a hypothesis narrowed by a side, and by the values of `each`.
 
         A side that names an axis of `each` without the value keeps its own values: in "a: multi, b: each single task"
         the first side stays what it is.
         """
         sided = side.axes()
-        axes = {**asked.over.axes(), **sided}
+        axes = {**hypothesis.over.axes(), **sided}
         axes |= {
             axis: values for axis, values in narrowed.items() if axis not in sided or set(values) <= set(sided[axis])
         }
-        if asked.series is not None and "backbone" not in axes:
-            axes["backbone"] = tuple(b.name for b in self.study.backbones if series_of(b.name) == asked.series)
+        if hypothesis.series is not None and "backbone" not in axes:
+            axes["backbone"] = tuple(b.name for b in self.study.backbones if series_of(b.name) == hypothesis.series)
         return axes
 
     def numbers(

@@ -27,20 +27,20 @@ def system_sizes(results: Results, study: Study) -> tuple[SystemSize, ...]:
         if label and not label.startswith(UNTRAINED_LABEL):
             cells.setdefault((cell.backbone, label), []).append((cell, size))
     order = [backbone.name for backbone in study.backbones]
-    rows = [_row(backbone, label, found) for (backbone, label), found in cells.items()]
+    rows = [_row(backbone, label, members) for (backbone, label), members in cells.items()]
     return tuple(sorted(rows, key=lambda row: order.index(row.backbone)))
 
 
-def _row(backbone: str, label: str, found: list[tuple[Cell, Mapping[str, Any]]]) -> SystemSize:
-    first = found[0][0]
+def _row(backbone: str, label: str, members: list[tuple[Cell, Mapping[str, Any]]]) -> SystemSize:
+    first = members[0][0]
     return SystemSize(
         backbone=backbone,
         system=label,
-        trained=tuple(dict.fromkeys(cell.intermediate for cell, _ in found if cell.intermediate != NONE)),
+        trained=tuple(dict.fromkeys(cell.intermediate for cell, _ in members if cell.intermediate != NONE)),
         parameters=first.parameters,
         non_embedding_parameters=first.non_embedding_parameters,
-        total=_ends([int(size["total"]) for _, size in found]),
-        trainable=_ends([int(size["trainable"]) for _, size in found if "trainable" in size]),
+        total=_ends([int(size["total"]) for _, size in members]),
+        trainable=_ends([int(size["trainable"]) for _, size in members if "trainable" in size]),
     )
 
 

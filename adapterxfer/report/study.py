@@ -91,9 +91,9 @@ class Study:
 
     def baseline(self, backbone: str, arm: Arm, target: str) -> System | None:
         """The system without intermediate training that a gain of this arm is measured against."""
-        own = self.systems.get((backbone, arm.label, NONE, target))
-        if own is not None:
-            return own
+        without = self.systems.get((backbone, arm.label, NONE, target))
+        if without is not None:
+            return without
         # A target that is not trained has one baseline for all variants: the backbone as it is.
         others = {
             system
@@ -285,12 +285,12 @@ def _counts(data: TargetResults, target: str, cells: list[Cell], system: System)
 
 
 def _backbones(cells: list[Cell]) -> tuple[Backbone, ...]:
-    found = {
+    sizes = {
         cell.backbone: Backbone(cell.backbone, cell.parameters, cell.non_embedding_parameters)
         for cell in cells
         if cell.backbone
     }
-    return tuple(sorted(found.values(), key=lambda item: (item.size, item.name)))
+    return tuple(sorted(sizes.values(), key=lambda item: (item.size, item.name)))
 
 
 def arm_labels(cells: tuple[Cell, ...]) -> dict[tuple[str, str], str]:
