@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from adapterxfer.advice.model import Protocol
+from adapterxfer.advice.model import AdviceSettings
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.data.examples import Example, SpanExample
 from adapterxfer.data.storage import StoredTask
@@ -57,7 +57,7 @@ class Labelled(NamedTuple):
     described: str
 
 
-def forward_of(backbone: LoadedBackbone, folder: Path | None, protocol: Protocol, *, device: str) -> Forward:
+def forward_of(backbone: LoadedBackbone, folder: Path | None, protocol: AdviceSettings, *, device: str) -> Forward:
     """What computes the states of the protocol's layer: of the backbone, or of a trained model with its adapters.
 
     Raises:
@@ -110,7 +110,7 @@ def encode_some(
 
 
 def label_features(
-    forward: Forward, backbone: LoadedBackbone, task: StoredTask, protocol: Protocol, *, device: str
+    forward: Forward, backbone: LoadedBackbone, task: StoredTask, protocol: AdviceSettings, *, device: str
 ) -> Labelled:
     """Rows of features with labels, at most as many as the protocol says.
 
@@ -149,7 +149,7 @@ def label_features(
 
 def _rows(
     format_name: str, states: Tensor, batch: Batch, features: Sequence[Feature], examples: Sequence[Example],
-    protocol: Protocol,
+    protocol: AdviceSettings,
 ) -> Iterator[tuple[int, Tensor, list[int]]]:  # fmt: skip
     """(index among the features, vectors, labels) of one batch."""
     if format_name == "tagging":
@@ -187,7 +187,7 @@ def _sentences(
 
 
 def task_embedding(
-    forward: Forward, backbone: LoadedBackbone, task: StoredTask, protocol: Protocol, *, device: str
+    forward: Forward, backbone: LoadedBackbone, task: StoredTask, protocol: AdviceSettings, *, device: str
 ) -> Array:
     """Mean over examples of the mean state of all tokens of their inputs, shape ``(hidden,)``.
 

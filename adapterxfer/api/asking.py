@@ -191,7 +191,7 @@ def compare(
         RecipeError: the recipe has no such variant, target or backbone, or ``over`` names no axis.
         DataError: nothing to compare is finished.
     """
-    from adapterxfer.plan.select import Selection
+    from adapterxfer.plan.select import CellFilter
     from adapterxfer.report.findings import compared
 
     if a == b:
@@ -199,7 +199,7 @@ def compare(
     named = {"target": tuple(targets), "backbone": tuple(backbones)}
     narrowed = {**(over or {}), **{axis: values for axis, values in named.items() if values}}
     loaded = as_recipe(recipe)
-    Selection(loaded, [f"variant={a},{b}", *(f"{axis}={value}" for axis, values in named.items() for value in values)])
+    CellFilter(loaded, [f"variant={a},{b}", *(f"{axis}={value}" for axis, values in named.items() for value in values)])
     _question({"contrast": "difference", "of": of, "a": a, "b": b, "over": narrowed})
     _, results, chosen = _finished(loaded, store, (), None)
     effects = list(compared(results, chosen, (a, b), of=of, over=narrowed))

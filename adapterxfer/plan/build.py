@@ -21,7 +21,7 @@ from adapterxfer.plan.cells import CONTROL, Cell
 from adapterxfer.plan.limits import length_problems
 from adapterxfer.plan.model import Plan, Refusal
 from adapterxfer.plan.report_stage import add_report
-from adapterxfer.plan.select import Selection
+from adapterxfer.plan.select import CellFilter
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.plan.systems import SystemMaker
@@ -58,7 +58,7 @@ def build_plan(
     Raises:
         RecipeError: an entry of ``only`` names nothing in the recipe.
     """
-    builder = _Builder(recipe, Selection(recipe, only, keep=keep), sources or Sources(recipe))
+    builder = _Builder(recipe, CellFilter(recipe, only, keep=keep), sources or Sources(recipe))
     with _without_collection():
         cells = [*builder.grid(), *builder.controls()]
         add_report(builder.maker, cells)
@@ -96,7 +96,7 @@ def _is_intermediate_alone(spec: VariantSpec) -> bool:
 class _Builder:
     """One pass over the grid; every loop variable is an axis of the study."""
 
-    def __init__(self, recipe: Recipe, selection: Selection, sources: Sources) -> None:
+    def __init__(self, recipe: Recipe, selection: CellFilter, sources: Sources) -> None:
         self.recipe = recipe
         self.selection = selection
         self.maker = StageMaker(recipe, sources)

@@ -11,7 +11,7 @@ from adapterxfer.recipe.fields import NONE
 
 __all__ = [
     "CONTROL", "FULL", "NONE", "RESOURCE_ORDER", "SOURCE_LANGUAGE", "UNTRAINED_SUFFIX", "Cell",
-    "Language", "parameter_text", "resource_key", "signed", "variant_key",
+    "LanguageFacts", "parameter_text", "resource_key", "signed", "variant_key",
 ]  # fmt: skip
 
 FULL = alone(adapter=False).name
@@ -22,7 +22,7 @@ RESOURCE_ORDER = ("high", "mid", "medium", "low")
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
+class LanguageFacts:
     """What the report groups languages by."""
 
     code: str

@@ -26,7 +26,7 @@ from adapterxfer.statistics import Contrast, macro
 Seed = int | str
 
 
-class Choice(NamedTuple):
+class ChosenTask(NamedTuple):
     """The task chosen for a target, its mean gain on what it was chosen by, and of how many it is the best."""
 
     intermediate: str
@@ -91,7 +91,7 @@ class Chooser:
             )
         return frozenset(common[: len(common) // 2]), frozenset(common[len(common) // 2 :])
 
-    def _choices(self, axes: Narrowed, seeds: frozenset[Seed]) -> dict[str, Choice]:
+    def _choices(self, axes: Narrowed, seeds: frozenset[Seed]) -> dict[str, ChosenTask]:
         """Target -> the intermediate task with the highest mean gain in the source language.
 
         Raises:
@@ -116,7 +116,7 @@ class Chooser:
         for target, by_task in gains.items():
             means = {name: math.fsum(values) / len(values) for name, values in by_task.items()}
             best = max(means, key=lambda name: means[name])
-            choices[target] = Choice(best, means[best], len(means))
+            choices[target] = ChosenTask(best, means[best], len(means))
         return choices
 
     def _value(self, contrast: Contrast, seeds: frozenset[Seed]) -> float:

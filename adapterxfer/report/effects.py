@@ -29,7 +29,7 @@ SHOWN = "default.shown-"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AskedRow:
     """One question and how the report shows it."""
 
     default: Default
@@ -38,7 +38,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class DefaultAnswers:
     """What the default hypotheses came to.
 
     Attributes:
@@ -58,7 +58,7 @@ def family_texts() -> dict[str, str]:
     return {f"{name}{ending}": text + more for name, text in FAMILIES.items() for ending, more in LANGUAGES.values()}
 
 
-def answer(study: Study, settings: ReportSettings, declared: Verdicts) -> Answered:
+def answer(study: Study, settings: ReportSettings, declared: Verdicts) -> DefaultAnswers:
     """Every default question of a study.
 
     Args:
@@ -71,7 +71,7 @@ def answer(study: Study, settings: ReportSettings, declared: Verdicts) -> Answer
     return answer_questions(study, rows, settings, rulings, component_claims(select))
 
 
-def rows_of(select: Selector, defaults: Iterable[Default]) -> list[Row]:
+def rows_of(select: Selector, defaults: Iterable[Default]) -> list[AskedRow]:
     """The questions that finished cells can answer; a system that has several names is asked about once."""
     rows = []
     shown: Numbers[None] = Numbers()
@@ -83,13 +83,13 @@ def rows_of(select: Selector, defaults: Iterable[Default]) -> list[Row]:
                 continue
             if default.systems:
                 shown.add(claim.contrast, None)
-            rows.append(Row(default, claim, claim.contrast))
+            rows.append(AskedRow(default, claim, claim.contrast))
     return rows
 
 
 def answer_questions(
-    study: Study, rows: Sequence[Row], settings: ReportSettings, rulings: Rulings, beside: Sequence[Claim] = ()
-) -> Answered:
+    study: Study, rows: Sequence[AskedRow], settings: ReportSettings, rulings: Rulings, beside: Sequence[Claim] = ()
+) -> DefaultAnswers:
     """Judge the numbers that have no verdict yet, and give one row per question.
 
     Args:
@@ -108,7 +108,7 @@ def answer_questions(
     ladders = [_as_ruled(test, rulings, claim.contrast) for claim, test in main if claim.contrast and _has_text(claim)]
     order = {arm.label: number for number, arm in enumerate(study.arms)}
     names = {claim.hypothesis.id: claim.hypothesis.text for claim in to_judge if claim.hypothesis.text}
-    return Answered(
+    return DefaultAnswers(
         effects=tuple(effects),
         families=tuple(replace(row, family=texts[row.family]) for row in verdicts.families if row.family in texts),
         ladders=tuple(sorted(ladders, key=lambda test: order.get(test.subject, len(order)))),
@@ -117,7 +117,7 @@ def answer_questions(
     )
 
 
-def _to_judge(rows: Sequence[Row], rulings: Rulings) -> list[Claim]:
+def _to_judge(rows: Sequence[AskedRow], rulings: Rulings) -> list[Claim]:
     """One claim for each number without a verdict, and those of ladders, which are shown whatever judges them."""
     unruled: list[Claim] = []
     seen: Numbers[None] = Numbers()
@@ -186,7 +186,7 @@ def _as_ruled(test: Judged, rulings: Rulings, contrast: Contrast) -> Judged:
     )
 
 
-def _effect(study: Study, row: Row, ruling: Ruling, sign: float, settings: ReportSettings) -> Effect:
+def _effect(study: Study, row: AskedRow, ruling: Ruling, sign: float, settings: ReportSettings) -> Effect:
     """A row of a default table."""
     default, claim = row.default, row.claim
     test, item, about = ruling.judged, ruling.evidence, claim.about

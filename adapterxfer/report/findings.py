@@ -15,7 +15,7 @@ from adapterxfer.report.cells import Cell, resource_key
 from adapterxfer.report.clusters import domains, grouping
 from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
-from adapterxfer.report.effects import Answered, answer, answer_questions, repeat_verdicts, rows_of
+from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, repeat_verdicts, rows_of
 from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
 from adapterxfer.report.looks import look_settings, undeclared
 from adapterxfer.report.model import Caution, Effect, Findings, Score, TargetFacts
@@ -51,7 +51,7 @@ def find(
         StatisticsError: systems of one target were scored on different examples.
     """
     judgements = judge_looks(results, settings, defaults=True)
-    study, judged, answered = None, Verdicts(), Answered()
+    study, judged, answered = None, Verdicts(), DefaultAnswers()
     score_rows: list[Score] = []
     declared, look = settings, None
     effects = default_effects(declared, judgements)

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from adapterxfer.catalog.languages import known_languages, world_languages
-from adapterxfer.report.cells import Language
+from adapterxfer.report.cells import LanguageFacts
 
 UNKNOWN = "unknown"
 
 
-def describe_languages(codes: Iterable[str], own_facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Language]:
+def describe_languages(codes: Iterable[str], own_facts: Mapping[str, Mapping[str, Any]]) -> dict[str, LanguageFacts]:
     """Facts about every code.
 
     Args:
@@ -27,7 +27,7 @@ def describe_languages(codes: Iterable[str], own_facts: Mapping[str, Mapping[str
     for code in ordered:
         if code in own_facts:
             facts = own_facts[code]
-            described[code] = Language(
+            described[code] = LanguageFacts(
                 code=code,
                 name=str(facts.get("name", code)),
                 family=str(facts.get("family", UNKNOWN)),
@@ -35,7 +35,7 @@ def describe_languages(codes: Iterable[str], own_facts: Mapping[str, Mapping[str
             )
         elif code in catalogue:
             known = catalogue[code]
-            described[code] = Language(code=code, name=known.name, family=known.family, resource=known.resource)
+            described[code] = LanguageFacts(code=code, name=known.name, family=known.family, resource=known.resource)
         else:
-            described[code] = Language(code=code, name=code, family=UNKNOWN, resource=UNKNOWN)
+            described[code] = LanguageFacts(code=code, name=code, family=UNKNOWN, resource=UNKNOWN)
     return described

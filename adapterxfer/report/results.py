@@ -18,7 +18,7 @@ from adapterxfer.catalog import oracle_without
 from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric
 from adapterxfer.recipe.axes import Axes
-from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell, Language
+from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell, LanguageFacts
 from adapterxfer.report.clusters import judged
 from adapterxfer.report.languages import describe_languages
 from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, gold_difference, read_counts, read_frame
@@ -93,7 +93,7 @@ class Results:
     cells: tuple[Cell, ...]
     missing: tuple[Cell, ...]
     folders: Mapping[str, Path]
-    languages: Mapping[str, Language]
+    languages: Mapping[str, LanguageFacts]
     source_language: str = SOURCE_LANGUAGE
     trained_seeds: tuple[int, ...] = ()
     _files: dict[str, PredictionFile] = field(default_factory=dict, repr=False)

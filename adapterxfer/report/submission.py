@@ -19,7 +19,7 @@ from adapterxfer.errors import DataError
 from adapterxfer.metrics.benchmarks import BENCHMARKS, GROUPS, BenchmarkTask
 from adapterxfer.metrics.submission import LanguageCounts, count_task, join_clusters
 from adapterxfer.metrics.submission_files import read_declaration
-from adapterxfer.report.submission_scores import LanguageScores, Score, SubmissionScores, TaskScores
+from adapterxfer.report.submission_scores import IntervalScore, LanguageScores, SubmissionScores, TaskScores
 from adapterxfer.statistics import adjust
 from adapterxfer.statistics.grouped import cluster_sums, domain_clusters, resample_sums, resampled_interval
 from adapterxfer.statistics.intervals import Bounds
@@ -250,10 +250,10 @@ def _points(sums: Floats, ratios: Mapping[str, tuple[tuple[int, ...], tuple[int,
     return np.stack(columns, axis=-1)
 
 
-def _score(number: _Number, level: float, *, tested: bool) -> Score:
+def _score(number: _Number, level: float, *, tested: bool) -> IntervalScore:
     reach = Bounds(-WHOLE_SCALE if tested else 0.0, WHOLE_SCALE)
     low, high, p = resampled_interval(number.value, number.draws, number.clusters, reach=reach, level=level)
-    return Score(number.value, low, high, p if tested else None)
+    return IntervalScore(number.value, low, high, p if tested else None)
 
 
 def _with_holm(scores: SubmissionScores) -> SubmissionScores:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Mixture:
+class LanguageMixture:
     """Languages inside one task.
 
     Attributes:

@@ -26,7 +26,7 @@ from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, check_finite
 from adapterxfer.training.meter import DivergedError, Log, Meter
 from adapterxfer.training.mixing import plan_steps
 from adapterxfer.training.parallel import Processes
-from adapterxfer.training.resume import Progress, go_on, save
+from adapterxfer.training.resume import TrainingProgress, go_on, save
 from adapterxfer.training.seed_table import SeedTable
 from adapterxfer.training.seeds import DropoutStream, derive_seed
 from adapterxfer.training.selection import BY_SCORE, BestWeights, MeanWeights, dev_score, evaluation_steps, mean_steps
@@ -96,7 +96,7 @@ def train_together(
     began = time.perf_counter()
     with DropoutStream(derive_seed(seeds[0], "dropout", *map(str, seeds)), context.device) as dropout:
         accumulator = TogetherAccumulator(members, table, context, token_budget=budget, dropout=dropout, log=log)
-        progress = Progress(
+        progress = TrainingProgress(
             table.trainable(), table.optimiser, best or mean, meters, streams, dropout, accumulator, history
         )
         done = go_on(progress, checkpoints, processes, log)

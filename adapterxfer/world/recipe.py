@@ -20,7 +20,7 @@ GRID_FRACTION = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class BackboneShape:
     """Width, layers and attention heads of one size."""
 
     hidden: int
@@ -28,11 +28,11 @@ class Shape:
     heads: int
 
 
-SIZES: dict[str, Shape] = {
-    "nano": Shape(48, 2, 3),
-    "micro": Shape(64, 3, 4),
-    "mini": Shape(96, 4, 4),
-    "small": Shape(128, 5, 4),
+SIZES: dict[str, BackboneShape] = {
+    "nano": BackboneShape(48, 2, 3),
+    "micro": BackboneShape(64, 3, 4),
+    "mini": BackboneShape(96, 4, 4),
+    "small": BackboneShape(128, 5, 4),
 }
 
 BACKBONES: dict[str, tuple[str, int]] = {

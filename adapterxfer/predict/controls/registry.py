@@ -16,7 +16,7 @@ EMBEDDING_LAYER = "embedding-layer"
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
+class ControlRun:
     """One control.
 
     Attributes:
@@ -29,25 +29,29 @@ class Control:
     description: str
 
 
-CONTROLS: dict[str, Control] = {
-    "majority": Control(
+CONTROLS: dict[str, ControlRun] = {
+    "majority": ControlRun(
         majority,
         ("sequence_classification", "tagging", "multiple_choice"),
         "oracle majority: the most frequent gold label of each test language",
     ),
-    "lookup": Control(lookup, ("tagging",), "the most frequent English training tag of the word, or of its beginning"),
-    "random-choice": Control(random_choice, ("multiple_choice",), "a uniform draw of a choice, in expectation"),
-    "random-span": Control(random_span, ("span_qa",), "a random span as long as a training answer, mean of 20 draws"),
-    "informed-guess": Control(
+    "lookup": ControlRun(
+        lookup, ("tagging",), "the most frequent English training tag of the word, or of its beginning"
+    ),
+    "random-choice": ControlRun(random_choice, ("multiple_choice",), "a uniform draw of a choice, in expectation"),
+    "random-span": ControlRun(
+        random_span, ("span_qa",), "a random span as long as a training answer, mean of 20 draws"
+    ),
+    "informed-guess": ControlRun(
         informed_guess,
         ("span_qa",),
         "a random phrase of the context that the question does not mention, in expectation",
     ),
-    "whole-sentence": Control(whole_sentence, ("span_qa",), "the whole context"),
-    "hypothesis-only": Control(
+    "whole-sentence": ControlRun(whole_sentence, ("span_qa",), "the whole context"),
+    "hypothesis-only": ControlRun(
         hypothesis_only, ("sequence_classification",), "bag of words of the second text, trained on English"
     ),
-    "premise-only": Control(
+    "premise-only": ControlRun(
         premise_only, ("sequence_classification",), "bag of words of the first text, trained on English"
     ),
 }
