@@ -23,7 +23,7 @@ LITTLE_GIB = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class PretrainingText:
+class Corpus:
     """Pretraining text of a series of backbones.
 
     Attributes:
@@ -40,7 +40,7 @@ class PretrainingText:
     because: str = ""
 
 
-_CC100 = PretrainingText("CC-100", in_gib=True)
+_CC100 = Corpus("CC-100", in_gib=True)
 _NO_TABLE = "no table of sizes by language was read for this corpus"
 
 # 10^9 tokens of mC4 in the languages of the catalogue; Hebrew is "iw" there, Tagalog "fil".
@@ -57,21 +57,21 @@ def _tokens(table: str) -> dict[str, float]:
     return {code: float(size) for code, size in pairs}
 
 
-PRETRAINING: Mapping[str, PretrainingText] = {
+PRETRAINING: Mapping[str, Corpus] = {
     "xlm-r": _CC100,
     "mdeberta": _CC100,
-    "mt5": PretrainingText(
+    "mt5": Corpus(
         "mC4",
         tokens=_tokens(_MC4),
         because="sizes are stated in tokens, not in GiB",
     ),
-    "mmbert": PretrainingText("FineWeb2 and others, 1,833 languages", because=_NO_TABLE),
-    "rembert": PretrainingText("Wikipedia and CommonCrawl", because=_NO_TABLE),
+    "mmbert": Corpus("FineWeb2 and others, 1,833 languages", because=_NO_TABLE),
+    "rembert": Corpus("Wikipedia and CommonCrawl", because=_NO_TABLE),
 }
 """Series of backbones -> the text they were pretrained on."""
 
 
-def _corpus(series: str) -> PretrainingText:
+def _corpus(series: str) -> Corpus:
     if series not in PRETRAINING:
         raise ValueError(f"series '{series}'; expected one of: {', '.join(PRETRAINING)}")
     return PRETRAINING[series]

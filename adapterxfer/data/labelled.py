@@ -12,7 +12,7 @@ from adapterxfer.data.rows import Placed, refuse_hidden
 from adapterxfer.errors import DataError
 
 
-class ClusterNumbers:
+class Clusters:
     """Numbers for whatever was sampled together: equal texts share one."""
 
     def __init__(self, prefix: str = "") -> None:
@@ -37,7 +37,7 @@ class LabelledFile:
         self._stem = plain_name(path.name).rpartition(".")[0]
         self._used: Counter[str] = Counter()
         self._labels: list[object] = []
-        self.clusters = ClusterNumbers(f"{self._stem}/")
+        self.clusters = Clusters(f"{self._stem}/")
 
     def add(self, name: str, label: object) -> str:
         """The id of a labelled example; a name that comes again is numbered."""

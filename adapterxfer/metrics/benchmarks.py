@@ -57,26 +57,26 @@ def _tasks(*, revised: bool) -> dict[str, BenchmarkTask]:
     """Tasks in the order of the benchmark's own tables."""
     places = [(name, spec.benchmark) for name, spec in task_specs().items() if spec.benchmark is not None]
     table = {}
-    for name, where in sorted(places, key=lambda named: named[1].column):
-        if languages := where.revised if revised else where.xtreme:
-            table[name] = _task(name, where, languages)
+    for name, place in sorted(places, key=lambda named: named[1].column):
+        if languages := place.revised if revised else place.xtreme:
+            table[name] = _task(name, place, languages)
     return table
 
 
-def _task(name: str, where: InBenchmark, languages: tuple[str, ...]) -> BenchmarkTask:
+def _task(name: str, place: InBenchmark, languages: tuple[str, ...]) -> BenchmarkTask:
     return BenchmarkTask(
         name=name,
-        suffix=where.suffix,
-        reader=where.reader,
-        metric=where.metric,
-        protocol=where.protocol,
+        suffix=place.suffix,
+        reader=place.reader,
+        metric=place.metric,
+        protocol=place.protocol,
         languages=languages,
-        parallel=where.parallel,
-        cluster=where.cluster,
-        values=where.values,
-        by_id=where.by_id,
-        token_accuracy=where.token_accuracy,
-        indices=where.indices,
+        parallel=place.parallel,
+        cluster=place.cluster,
+        values=place.values,
+        by_id=place.by_id,
+        token_accuracy=place.token_accuracy,
+        indices=place.indices,
     )
 
 

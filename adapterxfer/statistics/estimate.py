@@ -99,16 +99,16 @@ def estimates(
         raise StatisticsError(f"interval level {level}; expected between 0 and 1", fix="0.95 is usual")
     ceiling = {cell for cell, rows in table.cells.items() if clipped(table.scores[list(rows)]).any()}
     spreads = spread(replicates.values, replicates.replicates, level=level, alternative=alternative)
-    request = _Request(scope, kind, level, alternative)
+    asked = _Asked(scope, kind, level, alternative)
     result = []
     for number, contrast in enumerate(replicates.contrasts):
         at_end = contrast.scale != "points" and any(cell in ceiling for cell in contrast.terms)
-        row = _one(replicates, number, spreads, request, at_end=at_end)
+        row = _one(replicates, number, spreads, asked, at_end=at_end)
         result.append(_for_sparse_pairs(table, contrast, row))
     return tuple(result)
 
 
-class _Request(NamedTuple):
+class _Asked(NamedTuple):
     """What `estimates` was asked for; fields as its arguments."""
 
     scope: Scope
@@ -117,8 +117,8 @@ class _Request(NamedTuple):
     alternative: Alternative
 
 
-def _one(replicates: Replicates, number: int, spreads: Spread, request: _Request, *, at_end: bool) -> Estimate:
-    requested, kind, level, alternative = request
+def _one(replicates: Replicates, number: int, spreads: Spread, asked: _Asked, *, at_end: bool) -> Estimate:
+    requested, kind, level, alternative = asked
     parts, contrast = replicates.components, replicates.contrasts[number]
     value, over_items = float(replicates.values[number]), float(spreads.errors[number])
     clusters, runs = int(parts.clusters[number]), int(parts.fewest_runs[number])

@@ -33,7 +33,7 @@ FEWEST_LEFT_OUT = 4
 """Sizes from which on one can be left out and the others still fitted."""
 
 
-class CurveShape(NamedTuple):
+class Shape(NamedTuple):
     """One curvature of one form; `saturating` has a rate only."""
 
     form: Form
@@ -49,10 +49,10 @@ class CurveShape(NamedTuple):
         return np.asarray(special.expit(self.steepness * (share - self.middle)))
 
 
-SHAPES: tuple[CurveShape, ...] = (
-    CurveShape("linear"),
-    *(CurveShape("saturating", rate) for rate in RATES),
-    *(CurveShape("bounded", steepness, middle) for middle in MIDDLES for steepness in STEEPNESSES),
+SHAPES: tuple[Shape, ...] = (
+    Shape("linear"),
+    *(Shape("saturating", rate) for rate in RATES),
+    *(Shape("bounded", steepness, middle) for middle in MIDDLES for steepness in STEEPNESSES),
 )
 
 

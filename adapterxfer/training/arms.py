@@ -23,7 +23,7 @@ from adapterxfer.formats.masked_lm import NAME, START, Hiding, MaskedLm, MaskedT
 from adapterxfer.formats.tokenization import encoder_for
 from adapterxfer.training.batches import task_weights
 from adapterxfer.training.mixing import plan_steps, stratified_batches
-from adapterxfer.training.mixture import LanguageMixture
+from adapterxfer.training.mixture import Mixture
 from adapterxfer.training.seeds import derive_seed, numpy_generator
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import SOURCE_LANGUAGE, TrainTask
@@ -66,7 +66,7 @@ def with_translations(
         groups.append(np.full(len(encoded.features), number, dtype=np.int64))
     names = (SOURCE_LANGUAGE, *languages)
     shares = np.full(len(names), 1 / len(names))
-    mixture = LanguageMixture(names, np.concatenate(groups), shares)
+    mixture = Mixture(names, np.concatenate(groups), shares)
     return replace(task, features=features, size=task.count, mixture=mixture)
 
 
@@ -120,7 +120,7 @@ def text_task(
     ordinary = np.array([i for i in range(len(backbone.tokenizer)) if i not in special], dtype=np.int64)
     hiding = Hiding(float(spec["mask"]), mask_id, ordinary, 0)
     names = tuple(spec["languages"])
-    mixture = LanguageMixture(names, np.concatenate(groups), task_weights(counts, spec["sampling"]))
+    mixture = Mixture(names, np.concatenate(groups), task_weights(counts, spec["sampling"]))
     return TrainTask(
         name=NAME,
         format=objective,
@@ -175,7 +175,7 @@ def draw_mixtures(
     ]
 
 
-def _drawn(task: TrainTask, mixture: LanguageMixture, steps: int, batch_size: int, seed: int) -> TrainTask:
+def _drawn(task: TrainTask, mixture: Mixture, steps: int, batch_size: int, seed: int) -> TrainTask:
     lengths = np.array([feature.length for feature in task.features], dtype=np.int64)
     batches = stratified_batches(
         lengths,

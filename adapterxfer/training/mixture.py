@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class LanguageMixture:
+class Mixture:
     """Languages inside one task.
 
     Attributes:

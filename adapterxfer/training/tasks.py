@@ -12,7 +12,7 @@ from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature, Format
 from adapterxfer.formats.encoded import Encoded, encode_split
 from adapterxfer.formats.registry import get_format
-from adapterxfer.training.mixture import LanguageMixture
+from adapterxfer.training.mixture import Mixture
 
 SOURCE_LANGUAGE = "en"
 """Everything is trained in this language."""
@@ -48,7 +48,7 @@ class TrainTask:
     head: str = ""
     size: int | None = None
     share: float | None = None
-    mixture: LanguageMixture | None = None
+    mixture: Mixture | None = None
 
     @property
     def count(self) -> int:

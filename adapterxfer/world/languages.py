@@ -55,7 +55,7 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
-class WorldLanguage:
+class Language:
     """One language of the world."""
 
     code: str
@@ -79,20 +79,20 @@ RESOURCES: dict[Tier, Resources] = {
     "low": Resources(documents=720, parallel=0, mixed=0, cognates=0.25, loans=0.25, names=0.4),
 }
 
-LANGUAGES: dict[str, WorldLanguage] = {
-    "en": WorldLanguage("en", "English", "A", "SVO", "high", 12_000),
-    "a1": WorldLanguage("a1", "Arden", "A", "SVO", "high", 12_000),
-    "a2": WorldLanguage("a2", "Averil", "A", "SVO", "mid", 3_000),
-    "a3": WorldLanguage("a3", "Ansk", "A", "SVO", "low", 720),
-    "b1": WorldLanguage("b1", "Belario", "B", "SVO", "high", 12_000),
-    "b2": WorldLanguage("b2", "Brisol", "B", "SVO", "mid", 3_000),
-    "b3": WorldLanguage("b3", "Buzan", "B", "SVO", "low", 720),
-    "c1": WorldLanguage("c1", "Chukan", "C", "SOV", "high", 12_000),
-    "c2": WorldLanguage("c2", "Kyrez", "C", "SOV", "mid", 3_000),
-    "c3": WorldLanguage("c3", "Komsha", "C", "SOV", "low", 720),
-    "d1": WorldLanguage("d1", "Dashar", "D", "VSO", "high", 12_000),
-    "d2": WorldLanguage("d2", "Duqail", "D", "VSO", "mid", 3_000),
-    "d3": WorldLanguage("d3", "Dezrim", "D", "VSO", "low", 720),
+LANGUAGES: dict[str, Language] = {
+    "en": Language("en", "English", "A", "SVO", "high", 12_000),
+    "a1": Language("a1", "Arden", "A", "SVO", "high", 12_000),
+    "a2": Language("a2", "Averil", "A", "SVO", "mid", 3_000),
+    "a3": Language("a3", "Ansk", "A", "SVO", "low", 720),
+    "b1": Language("b1", "Belario", "B", "SVO", "high", 12_000),
+    "b2": Language("b2", "Brisol", "B", "SVO", "mid", 3_000),
+    "b3": Language("b3", "Buzan", "B", "SVO", "low", 720),
+    "c1": Language("c1", "Chukan", "C", "SOV", "high", 12_000),
+    "c2": Language("c2", "Kyrez", "C", "SOV", "mid", 3_000),
+    "c3": Language("c3", "Komsha", "C", "SOV", "low", 720),
+    "d1": Language("d1", "Dashar", "D", "VSO", "high", 12_000),
+    "d2": Language("d2", "Duqail", "D", "VSO", "mid", 3_000),
+    "d3": Language("d3", "Dezrim", "D", "VSO", "low", 720),
 }
 """English first, then families in order, high tier first. English belongs to family A and is no zero-shot language."""
 

@@ -20,7 +20,7 @@ GRID_FRACTION = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class BackboneShape:
+class Shape:
     """Width, layers and attention heads of one size."""
 
     hidden: int
@@ -28,11 +28,11 @@ class BackboneShape:
     heads: int
 
 
-SIZES: dict[str, BackboneShape] = {
-    "nano": BackboneShape(48, 2, 3),
-    "micro": BackboneShape(64, 3, 4),
-    "mini": BackboneShape(96, 4, 4),
-    "small": BackboneShape(128, 5, 4),
+SIZES: dict[str, Shape] = {
+    "nano": Shape(48, 2, 3),
+    "micro": Shape(64, 3, 4),
+    "mini": Shape(96, 4, 4),
+    "small": Shape(128, 5, 4),
 }
 
 BACKBONES: dict[str, tuple[str, int]] = {

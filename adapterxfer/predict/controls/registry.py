@@ -16,7 +16,7 @@ EMBEDDING_LAYER = "embedding-layer"
 
 
 @dataclass(frozen=True, slots=True)
-class ControlRun:
+class Control:
     """One control.
 
     Attributes:
@@ -29,29 +29,25 @@ class ControlRun:
     description: str
 
 
-CONTROLS: dict[str, ControlRun] = {
-    "majority": ControlRun(
+CONTROLS: dict[str, Control] = {
+    "majority": Control(
         majority,
         ("sequence_classification", "tagging", "multiple_choice"),
         "oracle majority: the most frequent gold label of each test language",
     ),
-    "lookup": ControlRun(
-        lookup, ("tagging",), "the most frequent English training tag of the word, or of its beginning"
-    ),
-    "random-choice": ControlRun(random_choice, ("multiple_choice",), "a uniform draw of a choice, in expectation"),
-    "random-span": ControlRun(
-        random_span, ("span_qa",), "a random span as long as a training answer, mean of 20 draws"
-    ),
-    "informed-guess": ControlRun(
+    "lookup": Control(lookup, ("tagging",), "the most frequent English training tag of the word, or of its beginning"),
+    "random-choice": Control(random_choice, ("multiple_choice",), "a uniform draw of a choice, in expectation"),
+    "random-span": Control(random_span, ("span_qa",), "a random span as long as a training answer, mean of 20 draws"),
+    "informed-guess": Control(
         informed_guess,
         ("span_qa",),
         "a random phrase of the context that the question does not mention, in expectation",
     ),
-    "whole-sentence": ControlRun(whole_sentence, ("span_qa",), "the whole context"),
-    "hypothesis-only": ControlRun(
+    "whole-sentence": Control(whole_sentence, ("span_qa",), "the whole context"),
+    "hypothesis-only": Control(
         hypothesis_only, ("sequence_classification",), "bag of words of the second text, trained on English"
     ),
-    "premise-only": ControlRun(
+    "premise-only": Control(
         premise_only, ("sequence_classification",), "bag of words of the first text, trained on English"
     ),
 }

@@ -23,7 +23,7 @@ from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
-from adapterxfer.variants.measures import MeasuredModel, snapshot
+from adapterxfer.variants.measures import Evidence, snapshot
 from adapterxfer.variants.model import TransferModel
 
 HIDDEN, LAYERS, SIZE, PAD = 32, 2, 4, 1
@@ -126,7 +126,7 @@ def inputs() -> tuple[Tensor, Tensor]:
 
 def make_evidence(
     variant: str, method: str = "seq_bn", model_type: str = "xlm-roberta", *, language: str = ""
-) -> MeasuredModel:
+) -> Evidence:
     """A model with what its assertions need; ``language`` is the method of an adapter of English below the others."""
     loaded = tiny(model_type)
     pristine = loaded.model
@@ -163,7 +163,7 @@ def make_evidence(
         heads={"h00": FirstToken(HIDDEN, 2)},
     )
     tokens, mask = inputs()
-    return MeasuredModel(
+    return Evidence(
         model=model,
         batch=SimpleNamespace(input_ids=tokens, attention_mask=mask),
         task="pos",
@@ -175,7 +175,7 @@ def make_evidence(
 
 
 @pytest.fixture(name="evidence_of")
-def _evidence_of() -> Callable[..., MeasuredModel]:
+def _evidence_of() -> Callable[..., Evidence]:
     return make_evidence
 
 
