@@ -245,7 +245,7 @@ class DataSet:
         missing += _misnamed(reader=self.reader, pool_reader=self.pool_reader, pair_reader=self.pair_reader)
         if self.hub is None and not self.origin:
             missing.append("hub, or origin")
-        used = {place.repository for place in self.hub.places()} if self.hub is not None else set()
+        used = {source.repository for source in self.hub.places()} if self.hub is not None else set()
         missing += [f"a repository instead of {name} ({why})" for name, why in self.refused.items() if name in used]
         require(f"data set '{self.name}'", missing)
 
@@ -313,4 +313,4 @@ def require(subject: str, missing: list[str]) -> None:
 
 def each(parts: tuple[Part, ...]) -> Iterator[DataSet]:
     """The data sets of some parts, each once."""
-    yield from {part.data.name: part.data for part in parts}.values()
+    yield from {data.name: data for data, _, _ in parts}.values()

@@ -53,7 +53,7 @@ jv 0.3, zul 0.2, sna 0.2, ht 0.2, hau 0.2, nya 0.1, ibo 0.09, xho 0.06, yo 0.05,
 
 
 def _tokens(table: str) -> dict[str, float]:
-    pairs = (entry.split() for entry in table.split(","))
+    pairs = (row.split() for row in table.split(","))
     return {code: float(size) for code, size in pairs}
 
 
@@ -137,7 +137,9 @@ def low_resource(definition: str, *, gib: float = LITTLE_GIB, series: str = "xlm
         raise ValueError(reason)
     table = known_languages()
     if definition == "joshi":
-        return tuple(code for code, entry in table.items() if entry.joshi_class is not None and entry.joshi_class <= 2)
+        return tuple(
+            code for code, language in table.items() if language.joshi_class is not None and language.joshi_class <= 2
+        )
     if definition == "unseen":
         return tuple(code for code in table if not is_pretrained(code, series))
     return tuple(code for code in table if (pretraining_gib(code, series) or 0.0) < gib)

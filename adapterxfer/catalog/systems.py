@@ -36,8 +36,8 @@ def oracle_system(control: str) -> str:
 
 
 CONTROLS: dict[str, Control] = {
-    entry.name: entry
-    for entry in (
+    control.name: control
+    for control in (
         Control(
             "majority",
             ("sequence_classification", "tagging", "multiple_choice"),

@@ -81,9 +81,9 @@ class TaskParts:
             missing.append("labels")
         if self.test is None and (self.pools or self.pool_of_all or self.joint):
             missing.append("test, whose pools are searched")
-        wanted = [(part.data, part.split) for part in (*self.train, *self.dev)]
-        wanted += [(self.test, split) for split in ("test", *self.pools)] if self.test is not None else []
-        missing += [f"files of {data.name} {split}" for data, split in wanted if split not in data.files]
+        read = [(data, split) for data, split, _ in (*self.train, *self.dev)]
+        read += [(self.test, split) for split in ("test", *self.pools)] if self.test is not None else []
+        missing += [f"files of {data.name} {split}" for data, split in read if split not in data.files]
         require(f"parts of '{self.name}'", list(dict.fromkeys(missing)))
 
     def pool_languages(self, languages: Sequence[str]) -> Sequence[str]:
@@ -283,7 +283,7 @@ class TaskSpec:
     def on_hub(self) -> bool:
         """Whether the Hub serves all of the task as it is read by default."""
         tested = () if self.parts.test is None else tuple((self.parts.test, s) for s in ("test", *self.parts.pools))
-        trained = tuple((part.data, part.split) for part in self.parts.train)
+        trained = tuple((data, split) for data, split, _ in self.parts.train)
         return all(data.on_hub(split) for data, split in (*trained, *tested))
 
     def parts_under(self, protocol: str) -> TaskParts:

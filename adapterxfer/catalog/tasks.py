@@ -133,11 +133,11 @@ def overlaps(intermediate: str, target: str) -> bool:
 def with_target_dev(task: str) -> tuple[str, ...]:
     """Targets with the same kind of annotation that have development data in their target languages."""
     specs = task_specs()
-    asked = (specs[task].parts.format, specs[task].kin)
+    kind = (specs[task].parts.format, specs[task].kin)
     return tuple(
         name
         for name, spec in specs.items()
-        if spec.target_dev is not None and not spec.target_dev.why_not and (spec.parts.format, spec.kin) == asked
+        if spec.target_dev is not None and not spec.target_dev.why_not and (spec.parts.format, spec.kin) == kind
     )
 
 

@@ -88,7 +88,7 @@ def change_by_zeroed_adapters(evidence: Evidence) -> float:
 
 def error_of_start_values(evidence: Evidence) -> float:
     """Deviation over all matrices of the fresh adapter against `INIT_STD`; its biases must be zero."""
-    linears = [part for part in evidence.model.adapters[TARGET_ID].modules() if isinstance(part, nn.Linear)]
+    linears = [module for module in evidence.model.adapters[TARGET_ID].modules() if isinstance(module, nn.Linear)]
     if any(bool(linear.bias.count_nonzero()) for linear in linears):
         return float("inf")
     squares = sum(float(linear.weight.detach().double().square().sum()) for linear in linears)
@@ -126,7 +126,7 @@ def change_without_intermediate(evidence: Evidence) -> float:
             hidden = encode(evidence.pristine, evidence.batch.input_ids, evidence.batch.attention_mask)
             return distance(model.head(evidence.task)(hidden, evidence.batch), logits)
     # The adapter of `sequential` is the intermediate's own, continued.
-    ids = [part.id for part in model.composition.adapters if part.role == "intermediate"] or [TARGET_ID]
+    ids = [adapter.id for adapter in model.composition.adapters if adapter.role == "intermediate"] or [TARGET_ID]
     changes = []
     for part_id in ids:
         # Zeroed, not left out: a fusion of equal adapters (same data, same seed) would rightly not change.
@@ -149,7 +149,7 @@ def error_of_inverse(evidence: Evidence) -> float:
     with evaluating(model):
         mapped = model.hidden_states(batch.input_ids, batch.attention_mask, layer=0)
         restored = model.invert_embedding(mapped)
-        with model.without(*(part.id for part in model.composition.adapters)):
+        with model.without(*(adapter.id for adapter in model.composition.adapters)):
             expected = model.hidden_states(batch.input_ids, batch.attention_mask, layer=0)
     return float((restored - expected).abs().max() / expected.abs().max())
 

@@ -146,7 +146,7 @@ def rows_of(shape: Shape) -> list[Row]:
     total = backbone_count(shape).total
     counts = {label: adapter_count(shape, adapter) for label, adapter in usual_adapters().items()}
     usual = adapter_label(METHODS[names_of(lambda spec: spec.fuses)[0]].example())
-    one = counts[usual]
+    usual_count = counts[usual]
     bare = [spec for spec in VARIANTS.values() if not spec.adapters]
     rows = [
         Row(shape.name, spec.name, total if spec.trains_backbone else 0, 0 if spec.trains_backbone else total)
@@ -155,11 +155,11 @@ def rows_of(shape: Shape) -> list[Row]:
     rows += [Row(shape.name, f"adapter {label}", count, total) for label, count in counts.items()]
     for spec in VARIANTS.values():
         if spec.layout == "two":
-            rows.append(Row(shape.name, f"{spec.name} {usual}", one, total + one))
+            rows.append(Row(shape.name, f"{spec.name} {usual}", usual_count, total + usual_count))
         elif spec.fuses:
             ranks = {rank: f", rank {rank}" if rank else "" for rank in FUSION_RANKS}
             rows += [
-                Row(shape.name, spec.name + more, fusion_count(shape, rank), total + 2 * one)
+                Row(shape.name, spec.name + more, fusion_count(shape, rank), total + 2 * usual_count)
                 for rank, more in ranks.items()
             ]
     return rows
