@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
+import adapterxfer.world
 from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture, SumSite
 from adapterxfer.catalog.capabilities import capabilities, capability
 from adapterxfer.catalog.methods import METHODS
@@ -80,8 +84,13 @@ def tools() -> ModuleType:
 
 
 def recipe(folder: Path, variant: str, adapter: str, model_type: str = NAME) -> str:
+    """A recipe on a folder as `save_pretrained` leaves it, with one small matrix for weights."""
     folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps({"model_type": model_type, "hidden_size": 32}))
+    config = {"model_type": model_type, "hidden_size": 32, "num_hidden_layers": 2, "max_position_embeddings": 64}
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file({"embeddings.word_embeddings.weight": torch.zeros(4, 32)}, folder / "model.safetensors")
+    shutil.copy(Path(adapterxfer.world.__file__).parent / "tokenizer" / "tokenizer.json", folder)
+    (folder / "tokenizer_config.json").write_text(json.dumps({"pad_token": "<pad>"}))
     text = RECIPE.replace("FOLDER", str(folder)).replace("VARIANT", variant).replace("ADAPTER", adapter)
     (folder / "recipe.yaml").write_text(text)
     return str(folder / "recipe.yaml")

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from adapterxfer.catalog.lengths import OWN_SERIES
 from adapterxfer.data.files import HashCache
 from adapterxfer.data.sources import CORPUS, describe_source
 from adapterxfer.data.storage import read_task
@@ -94,7 +95,7 @@ def test_pretraining_stores_backbone_tokenizer_and_record(corpus, tmp_path):
     assert record["settings"]["shares"] == {"mono": 0.6, "parallel": 0.4}
     assert any("heldout" in line for line in lines)
     config = json.loads((tmp_path / "a" / "config.json").read_text())
-    assert config["max_position_embeddings"] == pretrain.POSITIONS + 2
+    assert config["max_position_embeddings"] == OWN_SERIES + 2
     assert (tmp_path / "a" / "tokenizer.json").exists()
 
 
