@@ -23,7 +23,7 @@ LITTLE_GIB = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
+class CorpusFacts:
     """Pretraining text of a series of backbones.
 
     Attributes:
@@ -40,7 +40,7 @@ class Corpus:
     because: str = ""
 
 
-_CC100 = Corpus("CC-100", in_gib=True)
+_CC100 = CorpusFacts("CC-100", in_gib=True)
 _NO_TABLE = "no table of sizes by language was read for this corpus"
 
 # 10^9 tokens of mC4 in the languages of the catalogue; Hebrew is "iw" there, Tagalog "fil".
@@ -57,21 +57,21 @@ def _tokens(table: str) -> dict[str, float]:
     return {code: float(size) for code, size in pairs}
 
 
-PRETRAINING: Mapping[str, Corpus] = {
+PRETRAINING: Mapping[str, CorpusFacts] = {
     "xlm-r": _CC100,
     "mdeberta": _CC100,
-    "mt5": Corpus(
+    "mt5": CorpusFacts(
         "mC4",
         tokens=_tokens(_MC4),
         because="sizes are stated in tokens, not in GiB",
     ),
-    "mmbert": Corpus("FineWeb2 and others, 1,833 languages", because=_NO_TABLE),
-    "rembert": Corpus("Wikipedia and CommonCrawl", because=_NO_TABLE),
+    "mmbert": CorpusFacts("FineWeb2 and others, 1,833 languages", because=_NO_TABLE),
+    "rembert": CorpusFacts("Wikipedia and CommonCrawl", because=_NO_TABLE),
 }
 """Series of backbones -> the text they were pretrained on."""
 
 
-def _corpus(series: str) -> Corpus:
+def _corpus(series: str) -> CorpusFacts:
     if series not in PRETRAINING:
         raise ValueError(f"series '{series}'; expected one of: {', '.join(PRETRAINING)}")
     return PRETRAINING[series]

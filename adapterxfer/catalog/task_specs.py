@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from adapterxfer.catalog.data_sets import DataSet, Part, each, require
+from adapterxfer.catalog.data_sets import DataSet, DataSplit, each, require
 from adapterxfer.catalog.records import Role, SourceKind, Task
 
 Format = Literal["sequence_classification", "tagging", "span_qa", "multiple_choice", "retrieval"]
@@ -60,8 +60,8 @@ class TaskParts:
     name: str
     format: Format
     labels: tuple[str, ...] = ()
-    train: tuple[Part, ...] = ()
-    dev: tuple[Part, ...] = ()
+    train: tuple[DataSplit, ...] = ()
+    dev: tuple[DataSplit, ...] = ()
     needs_dev: bool = False
     test: DataSet | None = None
     pools: tuple[str, ...] = ()
@@ -124,7 +124,7 @@ class TargetDev:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
+class TaskProtocol:
     """One way to evaluate a task that a recipe may choose instead of the task's own.
 
     Attributes:
@@ -229,7 +229,7 @@ class TaskSpec:
     train_examples: int | None = None
     note: str = ""
     read_as: Mapping[str, TaskParts] = field(default_factory=dict)
-    protocols: Mapping[str, Protocol] = field(default_factory=dict)
+    protocols: Mapping[str, TaskProtocol] = field(default_factory=dict)
     benchmark: InBenchmark | None = None
 
     def __post_init__(self) -> None:

@@ -16,7 +16,7 @@ from adapterxfer.catalog.data_sets import DataSet
 from adapterxfer.catalog.languages import world_languages
 from adapterxfer.catalog.protocols import without_layer
 from adapterxfer.catalog.records import Role, Task
-from adapterxfer.catalog.task_specs import DEFAULT_PROTOCOLS, Protocol, TaskParts, TaskSpec
+from adapterxfer.catalog.task_specs import DEFAULT_PROTOCOLS, TaskParts, TaskProtocol, TaskSpec
 from adapterxfer.errors import CatalogueError, DataError
 from adapterxfer.world.task_list import TASKS as WORLD_TASKS
 
@@ -141,7 +141,7 @@ def with_target_dev(task: str) -> tuple[str, ...]:
     )
 
 
-def protocols_of(task: str) -> dict[str, Protocol]:
+def protocols_of(task: str) -> dict[str, TaskProtocol]:
     """Protocols of a task that a recipe may choose, by name; none for tasks of the world."""
     spec = task_specs().get(task)
     return dict(spec.protocols) if spec is not None else {}

@@ -12,7 +12,7 @@ from torch import Tensor
 from adapterxfer.catalog.methods import METHODS
 from adapterxfer.variants.composition import AdapterPart, Composition
 from adapterxfer.variants.encoder import encode
-from adapterxfer.variants.measures import Evidence, distance, evaluating, hidden_of, zeroed
+from adapterxfer.variants.measures import AssertionInput, distance, evaluating, hidden_of, zeroed
 from adapterxfer.variants.merging import adds_updates
 
 Array = npt.NDArray[np.float64]
@@ -35,7 +35,7 @@ class _Sum(NamedTuple):
         return float(np.abs(self.observed - expected).max(initial=0.0) / scale)
 
 
-def error_of_merged_weights(evidence: Evidence) -> float:
+def error_of_merged_weights(evidence: AssertionInput) -> float:
     """Largest relative difference between the model and what its members add up to, over all tensors.
 
     Computed with numpy in double precision, from the members' tensors alone: with weights ``w_i`` of models ``m_i`` and
@@ -47,7 +47,7 @@ def error_of_merged_weights(evidence: Evidence) -> float:
     return max((tensor_sum.error for tensor_sum in _sums(evidence)), default=float("nan"))
 
 
-def change_without_merged_parts(evidence: Evidence) -> float:
+def change_without_merged_parts(evidence: AssertionInput) -> float:
     """Smallest relative change of hidden states over all adapters, each silenced by itself.
 
     For ``full-ft``: that between the merged and the untouched backbone.
@@ -68,7 +68,7 @@ def change_without_merged_parts(evidence: Evidence) -> float:
     return min(changes, default=float("nan"))
 
 
-def _sums(evidence: Evidence) -> Iterator[_Sum]:
+def _sums(evidence: AssertionInput) -> Iterator[_Sum]:
     composition, members, origin = evidence.model.composition, evidence.members, evidence.origin
     weights = [member.weight for member in members]
     state = evidence.model.own_state()

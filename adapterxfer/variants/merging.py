@@ -28,7 +28,7 @@ from adapterxfer.variants.composition import AdapterPart, Composition
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class MergeMember:
     """One model of a merge: its parts, its tensors by name, and its weight."""
 
     composition: Composition
@@ -37,7 +37,7 @@ class Member:
 
 
 def merge(
-    members: Sequence[Member], start: Mapping[str, Tensor] | None = None
+    members: Sequence[MergeMember], start: Mapping[str, Tensor] | None = None
 ) -> tuple[Composition, dict[str, Tensor]]:
     """The merged model, with the composition of the first member.
 
@@ -76,7 +76,7 @@ def merge(
     return composition, merged
 
 
-def _check(members: Sequence[Member], *, average: bool) -> None:
+def _check(members: Sequence[MergeMember], *, average: bool) -> None:
     first = members[0].composition
     problems = []
     if len(members) < 2:
@@ -108,7 +108,7 @@ def adds_updates(adapter: AdapterPart) -> bool:
     return METHODS[adapter.method].merges == "updates"
 
 
-def _adapter(member: Member, adapter_id: str) -> AdapterPart:
+def _adapter(member: MergeMember, adapter_id: str) -> AdapterPart:
     return next(adapter for adapter in member.composition.adapters if adapter.id == adapter_id)
 
 
@@ -123,7 +123,7 @@ def _merged_adapter(adapters: Sequence[AdapterPart]) -> AdapterPart:
     return adapters[0]
 
 
-def _intermediates(members: Sequence[Member]) -> str:
+def _intermediates(members: Sequence[MergeMember]) -> str:
     """What the merged weights were trained on beside the first member's own task."""
     names = [member.composition.intermediate for member in members]
     names += ["+".join(head.task for head in m.composition.heads) for m in members[1:]]
@@ -131,7 +131,7 @@ def _intermediates(members: Sequence[Member]) -> str:
     return "+".join(name for name in dict.fromkeys(names) if name and name not in answered)
 
 
-def _sum_of_updates(members: Sequence[Member], prefix: str) -> dict[str, Tensor]:
+def _sum_of_updates(members: Sequence[MergeMember], prefix: str) -> dict[str, Tensor]:
     """Low-rank factors side by side, scaled so that their product is the weighted sum of the updates."""
     adapter_id = prefix.split(".")[1]
     adapters = [_adapter(member, adapter_id) for member in members]
@@ -151,7 +151,7 @@ def _sum_of_updates(members: Sequence[Member], prefix: str) -> dict[str, Tensor]
     return summed
 
 
-def _sum(members: Sequence[Member], name: str, start: Tensor | None) -> Tensor:
+def _sum(members: Sequence[MergeMember], name: str, start: Tensor | None) -> Tensor:
     tensors = [(member.weight, member.state[name].double()) for member in members]
     if start is None:
         total = torch.stack([weight * tensor for weight, tensor in tensors]).sum(0)
