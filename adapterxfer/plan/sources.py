@@ -96,7 +96,7 @@ class Sources:
         try:
             return describe_present(task.name, root, languages) or self._from_hub(task)
         except DataError as error:
-            if off_hub(task.name, self._recipe.protocol_of(task.name)):
+            if Path(root).is_dir() and off_hub(task.name, self._recipe.protocol_of(task.name)):
                 return self._from_hub(task)  # which names the files and where they come from
             self._missing.append(error)
             return _of_hub(task, self._recipe.data_revisions)
