@@ -141,11 +141,11 @@ class Sources:
             return main, tuple(languages)
         from adapterxfer.data.target_dev import describe_target_dev, no_repository, tested_files
 
-        entry = task_specs()[task.name].target_dev
-        assert entry is not None  # every target says whether it has some
-        supposed = tuple(code for code in languages if code not in entry.without)
+        development = task_specs()[task.name].target_dev
+        assert development is not None  # every target says whether it has some
+        supposed = tuple(code for code in languages if code not in development.without)
         if main["kind"] != "files":
-            if entry.files_only:
+            if development.files_only:
                 self._missing.append(no_repository(task.name))
             return main, supposed
         root = self._recipe.data_root
@@ -216,16 +216,16 @@ class Sources:
         return self._described[name]
 
 
-def _of_hub(task: Task, given: Mapping[str, str]) -> Source:
+def _of_hub(task: Task, pins: Mapping[str, str]) -> Source:
     """A repository and the commit that the catalogue pins; without one, what its branch holds is read.
 
     Args:
-        given: repository -> commit, as the recipe pins them; those of other tasks are left out.
+        pins: repository -> commit, as the recipe pins them; those of other tasks are left out.
     """
     from adapterxfer.data.origins import repositories
 
     spec = task_specs()[task.name]
     kind = "hub" if task.source == "files" else task.source
-    pinned = {name: given[name] for name in repositories(task.name) if name in given} if given else {}
+    pinned = {name: pins[name] for name in repositories(task.name) if name in pins} if pins else {}
     described = {"kind": kind, "repo": spec.repository or None, "revision": spec.pinned}
     return {**described, "revisions": pinned} if pinned else described
