@@ -34,6 +34,9 @@ KEYS: Mapping[str, tuple[str, ...]] = {
 }
 """Kind -> keys that mean something there, beside ``path`` and ``layout``."""
 
+NEUTRAL: Mapping[str, Any] = {"header": True, "record": 1, "quoted": False, "separator": " ", "first_label": 0}
+"""Key -> the value that says what holds anyway, and so is no mistake where the key means nothing."""
+
 WHOLE: Mapping[str, str] = {"squad": "span_qa", "conllu": "tagging"}
 """Kinds that say what every field is -> the one format they are files of."""
 
@@ -84,7 +87,9 @@ def _layout(block: Mapping[str, Any], parts: TaskParts, position: str) -> Layout
     if not isinstance(kind, str) or kind not in KEYS or not isinstance(block.get("path"), str):
         raise DataError(f"{position}: needs 'path' and 'layout'", fix=f"layout: {' | '.join(KEYS)}")
     _check_path(block["path"], position)
-    if unused := [key for key in block if key not in (*KEYS[kind], "path", "layout")]:
+    if unused := [
+        key for key in block if key not in (*KEYS[kind], "path", "layout") and block[key] != NEUTRAL.get(key)
+    ]:
         raise DataError(
             f"{position}: '{unused[0]}' means nothing for layout {kind}",
             fix=f"leave it out; {kind} takes {', '.join(KEYS[kind]) or 'path alone'}",
@@ -180,8 +185,8 @@ def _check_use(layout: Layout, block: Mapping[str, Any], form: str, position: st
         "separator": form in ("sequence_classification", "retrieval"),
         "labels": form in ("span_qa", "retrieval"),
         "first_label": form != "multiple_choice",
-        "header": layout.record == 0,
-        "quoted": layout.record == 0,
+        "header": layout.record == 0 and layout.header and "header" in block,
+        "quoted": layout.record == 0 and layout.quoted,
         "delimiter": layout.record != 0 and layout.kind != "csv" and not layout.quoted,
     }
     fixes = {
@@ -189,7 +194,12 @@ def _check_use(layout: Layout, block: Mapping[str, Any], form: str, position: st
         "delimiter": "it is for csv, quoted tsv and a word per line (record: 0)",
     }
     for key, without_effect in useless.items():
-        if key in block and without_effect and block[key] not in (None, {}):
+        if (
+            key in block
+            and without_effect
+            and block[key] not in (None, {})
+            and (key == "header" or block[key] != NEUTRAL.get(key))
+        ):
             raise DataError(f"{position}: '{key}' would change nothing here", fix=fixes.get(key, "leave it out"))
 
 
