@@ -24,9 +24,9 @@ from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.assertions import as_json, check
-from adapterxfer.variants.measures import Evidence, snapshot
+from adapterxfer.variants.measures import AssertionInput, snapshot
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.rules import Verdict
+from adapterxfer.variants.rules import AssertionResult
 from adapterxfer.variants.storage import read_weights, write_description, write_weights
 
 PROBE_FEATURES = 4
@@ -101,8 +101,8 @@ class Proved:
     context: StageContext
     tasks: Sequence[TrainTask]
     model: TransferModel
-    evidence: Evidence
-    verdicts: list[Verdict]
+    evidence: AssertionInput
+    verdicts: list[AssertionResult]
 
     def store(
         self, result: TrainResult, earlier: Sequence[TrainResult], training: Mapping[str, Any] | None = None
@@ -150,7 +150,7 @@ def prove(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask
         VariantError: its parts cannot be put together, or an assertion does not hold.
     """
     model = build_of(context, backbone, tasks)
-    evidence = Evidence(
+    evidence = AssertionInput(
         model=model,
         batch=tasks[0].format.collate(tasks[0].features[:PROBE_FEATURES], pad_id=tasks[0].pad_id),
         task=tasks[0].name,
