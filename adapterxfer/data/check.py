@@ -156,7 +156,7 @@ class _Checker:
             message="; ".join(problems),
             needed=first.role in ("train", "dev") and bool(problems),
         )
-        if problems and part.files:
+        if problems and (part.files or any(need.misnamed for need in needs)):
             return replace(part, state="refused")  # which of several, or the rest of it, a run cannot know
         if part.message or not part.files:
             return replace(part, message=part.message or "expected */" + " or */".join(first.expected))

@@ -122,7 +122,7 @@ def describe_sources(
         )
     cache = cache or HashCache()
     described = {
-        task: {"kind": "files", "files": {entry.path: cache.sha256(root / entry.path) for entry in entries}}
+        task: {"kind": "files", "files": {file.path: cache.sha256(root / file.path) for file in entries}}
         for task, entries in located.items()
     }
     cache.save()
@@ -170,10 +170,23 @@ def _read_otherwise(form: str, layouts: Mapping[Any, Any]) -> bool:
 
 
 def describe_present(task: str, data_root: str | Path, languages: Sequence[str]) -> dict[str, Any] | None:
-    """`describe_source`, or None where files of the task are missing."""
-    if locate(task, list_files(Path(data_root)), languages)[1]:
+    """`describe_source`, or None where no file of the task is there.
+
+    Raises:
+        DataError: some files are there and others are not, or several are where one is meant. The Hub's copy in place
+            of all of them would be trained on without a word.
+    """
+    needs = find(task, list_files(Path(data_root)), languages)
+    if not (problems := [need.problem for need in needs if need.problem]):
+        return describe_source(task, data_root, languages)
+    present = dict.fromkeys(path for need in needs for path in (*need.found, *need.misnamed))
+    if not present:
         return None
-    return describe_source(task, data_root, languages)
+    shown = [f"it has {', '.join(list(present)[:8])}{' ...' if len(present) > 8 else ''}", *problems]
+    raise DataError(
+        "\n".join([f"data_root '{data_root}': some files of a task are missing or ambiguous", *_report(task, shown)]),
+        fix=f"put the others there, or read all of it from the Hub: tasks: {{{task}: {{source: hub}}}}",
+    )
 
 
 def _report(task: str, problems: list[str]) -> list[str]:

@@ -46,7 +46,7 @@ class TaskOptions(Section):
     ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``protocol`` names
     another way to evaluate the task, ``layer`` the layer that embeds texts in retrieval, ``also`` more evaluations.
     ``test_seed`` draws another test set of a generated task, on which choices made with the first one in sight can be
-    confirmed.
+    confirmed. ``source: hub`` reads the task from the Hub whatever files are below the data root.
     """
 
     train_examples: Count | None = None
@@ -55,6 +55,7 @@ class TaskOptions(Section):
     languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     test_seed: Seed | None = None
     layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
+    source: Literal["hub"] | None = None
     protocol: Annotated[str, Field(min_length=1)] | None = None
     layer: Layer | None = None
     also: Annotated[tuple[Also, ...], Field(min_length=1)] | None = None
