@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from adapterxfer.advice.model import AdviceSettings
+from adapterxfer.advice.records import AdviceSettings
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.data.examples import Example, SpanExample
 from adapterxfer.data.storage import StoredTask
@@ -32,7 +32,7 @@ from adapterxfer.formats.inference import BATCH_TOKENS, Forward, token_batches
 from adapterxfer.formats.reads import Reads
 from adapterxfer.formats.registry import get_format
 from adapterxfer.formats.tokenization import encoder_for
-from adapterxfer.predict.languages import model_of
+from adapterxfer.predict.by_language import model_of
 from adapterxfer.predict.systems import layer_number
 from adapterxfer.training.tasks import SOURCE_LANGUAGE
 from adapterxfer.variants.encoder import encode

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adapterxfer.advice.model import BASELINES, NLI, PREDICTORS, RANDOM, TRIES, CandidateScores, PredictorJudgement
+from adapterxfer.advice.records import BASELINES, NLI, PREDICTORS, RANDOM, TRIES, CandidateScores, PredictorJudgement
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.report.results import ScoreRow

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from adapterxfer.advice.features import Array, Labelled, cosine, forward_of, label_features, task_embedding
-from adapterxfer.advice.model import LOGME, NO_TEXTS, NOT_TRAINED, STEPS, TEXT, AdviceSettings, CandidateScores
 from adapterxfer.advice.questions import FULL, Question
+from adapterxfer.advice.records import LOGME, NO_TEXTS, NOT_TRAINED, STEPS, TEXT, AdviceSettings, CandidateScores
 from adapterxfer.advice.short_run import short_run
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.data.storage import StoredTask

@@ -12,7 +12,7 @@ from adapterxfer.plan.backbones import backbone_folders
 from adapterxfer.recipe import Recipe, resolve_recipe
 
 if TYPE_CHECKING:
-    from adapterxfer.advice.model import Advice, AdviceSettings
+    from adapterxfer.advice.records import Advice, AdviceSettings
 
 
 def _silent(_: str) -> None:
@@ -44,8 +44,8 @@ def advise(
         DataError: original files are missing, or the recipe leaves nothing to choose.
         BackboneError: a backbone cannot be loaded.
     """
-    from adapterxfer.advice.model import AdviceSettings
     from adapterxfer.advice.questions import questions_of
+    from adapterxfer.advice.records import AdviceSettings
     from adapterxfer.store.store import Store
 
     plan = build_plan(resolve_recipe(as_recipe(recipe), store), only=only)

@@ -16,8 +16,8 @@ from adapterxfer.recipe import Recipe, resolve_recipe
 
 if TYPE_CHECKING:
     from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
+    from adapterxfer.report.content import Effect, Findings
     from adapterxfer.report.declared import Judged, Spending
-    from adapterxfer.report.model import Effect, Findings
     from adapterxfer.report.results import Results
     from adapterxfer.report.settings import ReportSettings
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from adapterxfer.api.running import DEFAULT_STORE, RunResult, as_recipe, run
 from adapterxfer.errors import DataError, Problem, RecipeError
 from adapterxfer.plan import Plan, build_plan
-from adapterxfer.plan.estimate import estimate
+from adapterxfer.plan.remaining import estimate
 from adapterxfer.recipe import Recipe, resolve_recipe
 from adapterxfer.recipe.axes import Axes
 

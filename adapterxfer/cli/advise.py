@@ -18,7 +18,7 @@ from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.fields import NONE
 
 if TYPE_CHECKING:
-    from adapterxfer.advice.model import Advice, CandidateScores, PredictorJudgement
+    from adapterxfer.advice.records import Advice, CandidateScores, PredictorJudgement
 
 
 TOP = 3
@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print predictions with their ranks, and regrets where the trained matrix is there."""
-    from adapterxfer.advice.model import AdviceSettings
+    from adapterxfer.advice.records import AdviceSettings
 
     recipe = read_recipe(arguments)
     protocol = AdviceSettings(
@@ -77,7 +77,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _say_advice(advice: Advice, *, every: bool) -> None:
-    from adapterxfer.advice.model import PREDICTORS
+    from adapterxfer.advice.records import PREDICTORS
 
     if advice.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")
@@ -103,7 +103,7 @@ def _say_advice(advice: Advice, *, every: bool) -> None:
 
 
 def _cells(row: CandidateScores) -> list[str]:
-    from adapterxfer.advice.model import PREDICTORS
+    from adapterxfer.advice.records import PREDICTORS
 
     shown = []
     for predictor in PREDICTORS:
@@ -116,7 +116,7 @@ def _cells(row: CandidateScores) -> list[str]:
 
 def _say_reasons(predictor: str, rows: tuple[CandidateScores, ...]) -> None:
     """Why a predictor has no value, with the intermediate tasks this is true of."""
-    from adapterxfer.advice.model import NO_TEXTS
+    from adapterxfer.advice.records import NO_TEXTS
 
     without: dict[str, dict[str, None]] = {}
     for row in rows:

@@ -21,10 +21,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
+from adapterxfer.hub.addresses import parse_address
 from adapterxfer.hub.card import SYNTHETIC_NOTE, intermediate_of
 from adapterxfer.hub.licences import OTHER, facts_of
 from adapterxfer.hub.manifest import Manifest, read_json, read_manifest
-from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.pushing import DEFAULT_BRANCH, Pushed, push, refuse_secrets, upload
 from adapterxfer.hub.requests import Sleep, call, hub_api
 

@@ -15,10 +15,10 @@ from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.catalog.architectures import PRETRAINED
 from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub.about import About, ask_about, known_about
+from adapterxfer.hub.addresses import HubAddress
 from adapterxfer.hub.fetching import at
 from adapterxfer.hub.fitting import WantedAdapter, adapter_size, bundle_differences, foreign_differences
 from adapterxfer.hub.foreign import describe
-from adapterxfer.hub.places import HubAddress
 from adapterxfer.hub.requests import Sleep
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.recipe import Recipe

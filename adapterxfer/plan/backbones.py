@@ -12,7 +12,7 @@ from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.data.files import HashCache
 from adapterxfer.errors import BackboneError
 from adapterxfer.plan.cost import embedding_parameters, non_embedding_parameters
-from adapterxfer.recipe.models import BackboneSource
+from adapterxfer.recipe.model_options import BackboneSource
 from adapterxfer.recipe.recipe import Recipe
 
 

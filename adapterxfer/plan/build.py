@@ -27,7 +27,7 @@ from adapterxfer.plan.stages import StageMaker
 from adapterxfer.plan.systems import SystemMaker
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
-from adapterxfer.recipe.models import AdapterSpec
+from adapterxfer.recipe.model_options import AdapterSpec
 from adapterxfer.recipe.recipe import Recipe
 
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"

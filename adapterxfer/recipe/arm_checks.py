@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from adapterxfer.catalog import known_languages, world_languages
 from adapterxfer.catalog.arms import ARMS, split_arm
-from adapterxfer.recipe.arms import OPTIONS, WORLD
+from adapterxfer.recipe.arm_options import OPTIONS, WORLD
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.yaml_core import Path
 

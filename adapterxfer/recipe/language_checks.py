@@ -9,7 +9,7 @@ from adapterxfer.catalog import known_languages, world_languages
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.capabilities import LANGUAGE, capability
-from adapterxfer.recipe.arms import WORLD
+from adapterxfer.recipe.arm_options import WORLD
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.yaml_core import Path
 

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.variants import by_mode
 from adapterxfer.recipe.also import Also, Layer
-from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
+from adapterxfer.recipe.arm_options import MlmMix, Sampling, Translated
 from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import (
@@ -35,7 +35,15 @@ from adapterxfer.recipe.fields import (
 from adapterxfer.recipe.hypotheses import Hypothesis, Margin, Method
 from adapterxfer.recipe.language_adapters import LanguageAdapters
 from adapterxfer.recipe.low_resource import LowResource
-from adapterxfer.recipe.models import AdapterSpec, BackboneSource, Commit, FusionOptions, Merge, RepositoryName, Reuse
+from adapterxfer.recipe.model_options import (
+    AdapterSpec,
+    BackboneSource,
+    Commit,
+    FusionOptions,
+    Merge,
+    RepositoryName,
+    Reuse,
+)
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.recipe.train_blocks import Mode, ResourceRequest, TrainBlock, TrainKey
 

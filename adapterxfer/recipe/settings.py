@@ -9,7 +9,7 @@ from adapterxfer.catalog import VARIANTS
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.variants import alone, by_mode
 from adapterxfer.recipe.fields import NONE, POOL
-from adapterxfer.recipe.models import ADAPTERS
+from adapterxfer.recipe.model_options import ADAPTERS
 from adapterxfer.recipe.train_blocks import Mode, TrainOptions
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from adapterxfer.catalog import base_target, target_under
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.decidable import CHOSEN_RUNS
 from adapterxfer.recipe.hypotheses import Hypothesis
-from adapterxfer.report.cells import signed
 from adapterxfer.report.selection import Narrowed, NothingSelected, Selector, average
 from adapterxfer.report.study import Study
+from adapterxfer.report.wording import signed
 from adapterxfer.statistics import Contrast, macro
 
 Seed = int | str

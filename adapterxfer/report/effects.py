@@ -10,18 +10,18 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from adapterxfer.report.cells import NONE
 from adapterxfer.report.claims import Claim, ClaimBuilder, Subject
+from adapterxfer.report.content import MODELS_ONLY, NO_INTERVAL, Effect
 from adapterxfer.report.declared import FamilySummary, Judged, Spending
 from adapterxfer.report.default_hypotheses import FAMILIES, LANGUAGES, Default, default_hypotheses
 from adapterxfer.report.evidence import Evidence
-from adapterxfer.report.model import MODELS_ONLY, NO_INTERVAL, Effect
 from adapterxfer.report.overview import component_claims
 from adapterxfer.report.rulings import OTHER_QUESTIONS, Numbers, Ruling, Rulings
 from adapterxfer.report.selection import UNTRAINED, Selector
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
 from adapterxfer.report.verdicts import Verdicts, judge_claims, judged
+from adapterxfer.report.wording import NONE
 from adapterxfer.statistics import Contrast, significant
 
 SHOWN = "default.shown-"

@@ -7,10 +7,9 @@ from dataclasses import replace
 
 from adapterxfer.catalog import ORACLE, is_development
 from adapterxfer.report import figures_declared as declared
-from adapterxfer.report.cells import NONE
+from adapterxfer.report.content import Effect, Findings, Score
 from adapterxfer.report.figures_cost import cost
 from adapterxfer.report.figures_spending import components
-from adapterxfer.report.model import Effect, Findings, Score
 from adapterxfer.report.panels import (
     CHARACTER_INCHES,
     HEIGHT,
@@ -31,6 +30,7 @@ from adapterxfer.report.panels import (
     zero_shot_scores,
 )
 from adapterxfer.report.svg import INK, MARKERS, MUTED, SERIES, Figure, Panel, drawing, finish
+from adapterxfer.report.wording import NONE
 
 ALL_ZERO_SHOT = "all zero-shot"
 

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from adapterxfer.report.cells import NONE, parameter_text
-from adapterxfer.report.model import Findings, SystemSize
+from adapterxfer.report.content import Findings, SystemSize
 from adapterxfer.report.panels import HEIGHT, WIDTH, backbone_sizes, in_order, place_axes, place_legend
 from adapterxfer.report.svg import MARKERS, SERIES, Figure, Panel, drawing, finish
+from adapterxfer.report.wording import NONE, parameter_text
 
 TRAINED_BYTES, FROZEN_BYTES = 16, 4
 """Of one parameter in fp32: weight, gradient and two moments of Adam where it trains, its weight where it does not."""

@@ -6,9 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from adapterxfer.report.cells import resource_key
+from adapterxfer.report.content import Effect, Findings
 from adapterxfer.report.declared import Judged
-from adapterxfer.report.model import Effect, Findings
 from adapterxfer.report.panels import (
     CHARACTER_INCHES,
     ROW_INCHES,
@@ -23,6 +22,7 @@ from adapterxfer.report.panels import (
     row_panel,
 )
 from adapterxfer.report.svg import GRID, INK, MARKERS, MUTED, SERIES, Figure, Panel, drawing, finish
+from adapterxfer.report.wording import resource_key
 from adapterxfer.report.words import level_text
 
 LADDER_LIMIT = 6

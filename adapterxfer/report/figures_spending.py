@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from adapterxfer.report.content import Findings
 from adapterxfer.report.declared import Spending
-from adapterxfer.report.model import Findings
 from adapterxfer.report.panels import ROW_INCHES, place_legend, row_panel
 from adapterxfer.report.svg import MARKERS, SERIES, Figure, Panel
 

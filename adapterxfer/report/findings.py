@@ -11,14 +11,13 @@ import numpy as np
 from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
 from adapterxfer.report.answers import write_answers
 from adapterxfer.report.cautions import find_cautions
-from adapterxfer.report.cells import Cell, resource_key
 from adapterxfer.report.clusters import domains, grouping
+from adapterxfer.report.content import Caution, Effect, Findings, Score, TargetFacts
 from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, repeat_verdicts, rows_of
 from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
-from adapterxfer.report.looks import look_settings, undeclared
-from adapterxfer.report.model import Caution, Effect, Findings, Score, TargetFacts
+from adapterxfer.report.look_levels import look_settings, undeclared
 from adapterxfer.report.overview import ranks
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
 from adapterxfer.report.results import Results
@@ -30,6 +29,7 @@ from adapterxfer.report.sizes import system_sizes
 from adapterxfer.report.study import Study, build_study
 from adapterxfer.report.summary import summarise
 from adapterxfer.report.verdicts import Verdicts, judge
+from adapterxfer.report.wording import Cell, resource_key
 from adapterxfer.report.words import level_text
 from adapterxfer.store.keys import SHORT_KEY
 

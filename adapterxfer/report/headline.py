@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from adapterxfer.catalog.pair_kinds import kinds_in_order
-from adapterxfer.report.cells import signed
-from adapterxfer.report.model import Effect, Findings
+from adapterxfer.report.content import Effect, Findings
+from adapterxfer.report.wording import signed
 from adapterxfer.report.words import SIGNIFICANT, UNDECIDED, verdict_words
 
 ALL_PAIRS = "all pairs"

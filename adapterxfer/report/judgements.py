@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adapterxfer.report.content import Effect
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.effects import DefaultAnswers, answer
-from adapterxfer.report.looks import Judging, first_decided, judgings
-from adapterxfer.report.model import Effect
+from adapterxfer.report.look_levels import Judging, first_decided, judgings
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study, build_study

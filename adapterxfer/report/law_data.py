@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapterxfer.catalog.pair_kinds import pair_kind
-from adapterxfer.report.cells import NONE
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Arm, Study
+from adapterxfer.report.wording import NONE
 from adapterxfer.statistics import Contrast, estimates, macro, resample, score
 from adapterxfer.statistics.laws import FEWEST
 from adapterxfer.statistics.metric import Floats

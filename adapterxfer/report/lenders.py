@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from adapterxfer.report.cells import NONE
 from adapterxfer.report.study import Study
+from adapterxfer.report.wording import NONE
 from adapterxfer.statistics import Contrast, Lenders, ScoreCell, System, lenders
 
 Place = tuple[str, str, str]

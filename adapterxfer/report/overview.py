@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
-from adapterxfer.report.cells import NONE
 from adapterxfer.report.claims import Claim, ClaimBuilder
 from adapterxfer.report.declared import Ranked
 from adapterxfer.report.selection import Selector, average, plain
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study
+from adapterxfer.report.wording import NONE
 from adapterxfer.statistics import Contrast, macro, rank_intervals, resample
 
 COMPONENTS = "components"

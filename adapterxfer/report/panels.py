@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from adapterxfer.report.cells import parameter_text, signed
-from adapterxfer.report.model import MODELS_ONLY, Effect, Findings, Score
+from adapterxfer.report.content import MODELS_ONLY, Effect, Findings, Score
 from adapterxfer.report.svg import GRID, INK, MUTED, Panel, drawing, finish
+from adapterxfer.report.wording import parameter_text, signed
 from adapterxfer.report.words import level_text
 
 WIDTH, HEIGHT = 4.7, 3.5

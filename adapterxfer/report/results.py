@@ -18,10 +18,10 @@ from adapterxfer.catalog import oracle_without
 from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric
 from adapterxfer.recipe.axes import Axes
-from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell, LanguageFacts
 from adapterxfer.report.clusters import judged
-from adapterxfer.report.languages import describe_languages
+from adapterxfer.report.language_facts import describe_languages
 from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, gold_difference, read_counts, read_frame
+from adapterxfer.report.wording import SOURCE_LANGUAGE, Cell, LanguageFacts
 from adapterxfer.store.keys import SHORT_KEY
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from adapterxfer.catalog import is_other_evaluation, tasks
 from adapterxfer.recipe.axes import Axes
-from adapterxfer.report.cells import FULL, NONE
-from adapterxfer.report.model import Findings
+from adapterxfer.report.content import Findings
+from adapterxfer.report.wording import FULL, NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from adapterxfer.report.cells import NONE, Cell
-from adapterxfer.report.model import SystemSize
+from adapterxfer.report.content import SystemSize
 from adapterxfer.report.provenance import training_seconds
 from adapterxfer.report.results import Results
 from adapterxfer.report.study import UNTRAINED_LABEL, Study, arm_labels
+from adapterxfer.report.wording import NONE, Cell
 
 FIELD = "model_size"
 """In the metadata of predictions; those of earlier versions lack it."""

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation, tasks
-from adapterxfer.report.cells import FULL, NONE, RESOURCE_ORDER, Cell, LanguageFacts, resource_key, variant_key
 from adapterxfer.report.clusters import domain_names
-from adapterxfer.report.model import GroupKind
+from adapterxfer.report.content import GroupKind
 from adapterxfer.report.results import Results, TargetResults
+from adapterxfer.report.wording import FULL, NONE, RESOURCE_ORDER, Cell, LanguageFacts, resource_key, variant_key
 from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table
 
 GOLD_COLUMNS = ("total", "gold_spans")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapterxfer.catalog.pair_kinds import LABELS, kinds_in_order
-from adapterxfer.report.model import MODELS_ONLY, Effect
+from adapterxfer.report.content import MODELS_ONLY, Effect
 
 
 def summarise(effects: Sequence[Effect]) -> tuple[str, ...]:

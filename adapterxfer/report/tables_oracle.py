@@ -5,9 +5,9 @@ from __future__ import annotations
 from statistics import fmean
 
 from adapterxfer.catalog import oracle_system, oracle_without
-from adapterxfer.report.cells import FULL, NONE
-from adapterxfer.report.model import Findings, Score
+from adapterxfer.report.content import Findings, Score
 from adapterxfer.report.table_shape import Column, Table, Value
+from adapterxfer.report.wording import FULL, NONE
 
 _NOTE = (
     "A diagnostic, no result: the column 'oracle (target dev)' is the same training once more, its weights selected by "

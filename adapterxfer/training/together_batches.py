@@ -22,8 +22,8 @@ from adapterxfer.training.micro import Sums
 from adapterxfer.training.seed_table import SeedTable
 from adapterxfer.training.seeds import DropoutStream
 from adapterxfer.training.tasks import TrainTask
+from adapterxfer.variants.adapters_together import Together, cut
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.together import Together, cut
 
 
 class Joint(NamedTuple):

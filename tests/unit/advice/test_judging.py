@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from adapterxfer.advice.judging import ResamplingOptions, judge, trained_choices
-from adapterxfer.advice.model import LOGME, NLI, RANDOM, TEXT, AdviceSettings, CandidateScores, with_ranks
+from adapterxfer.advice.records import LOGME, NLI, RANDOM, TEXT, AdviceSettings, CandidateScores, with_ranks
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.report.results import ScoreRow
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapterxfer.advice.features import forward_of, task_embedding
-from adapterxfer.advice.model import AdviceSettings
+from adapterxfer.advice.records import AdviceSettings
 from adapterxfer.advice.short_run import short_run
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.data.examples import RetrievalExample, TaskData

@@ -34,8 +34,8 @@ from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.streams import Streams
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.training.together_batches import TogetherAccumulator
+from adapterxfer.variants.adapters_together import check_alike
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.together import check_alike
 
 CPU_TOKENS = 2048
 """Default of rows times width of one forward pass on a CPU, where activations of larger parts leave the cache."""

@@ -18,8 +18,8 @@ from adapterxfer.hub.licences import facts_of
 from adapterxfer.plan import Cell, Plan
 from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.recipe.fields import NONE
+from adapterxfer.report.content import Effect, columns
 from adapterxfer.report.findings import find
-from adapterxfer.report.model import Effect, columns
 from adapterxfer.report.results import Results, cell_of
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study, build_study
