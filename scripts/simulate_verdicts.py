@@ -25,12 +25,12 @@ from adapterxfer.metrics import METRICS
 from adapterxfer.plan.cells import Cell
 from adapterxfer.recipe.hypotheses import read_hypotheses
 from adapterxfer.report.declared import Judged
+from adapterxfer.report.display import LanguageFacts
 from adapterxfer.report.reading import Frame
 from adapterxfer.report.results import Results, TargetResults
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import build_study
 from adapterxfer.report.verdicts import judge
-from adapterxfer.report.wording import LanguageFacts
 
 Floats = npt.NDArray[np.float64]
 PARAMETERS = (60_000, 150_000, 450_000, 1_200_000)

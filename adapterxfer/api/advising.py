@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def _silent(_: str) -> None:
-    """Nobody listens."""
+    """Default listener: ignores every message."""
 
 
 def advise(

@@ -145,7 +145,7 @@ def power(
 def _finished(
     recipe: Recipe | str | Path, store: str | Path, only: Sequence[str], settings: Mapping[str, Any] | None
 ) -> tuple[Plan, Results, ReportSettings]:
-    """The plan, the results in the store, and the statistics of the recipe with some changed.
+    """The plan, its finished results, and the report settings of the recipe with the given changes.
 
     Raises:
         DataError: no cell is finished, or predictions do not fit together.

@@ -164,7 +164,7 @@ def _gains(plan: Plan, store: Store, cells: Sequence[Cell], settings: ReportSett
 
 
 def _pair(axes: Axes) -> Axes:
-    """Where a gain stands: its variant is looked at apart, since tables name it with its adapter."""
+    """The axes a gain belongs to; the variant is matched apart, because tables name it with its adapter."""
     return Axes(backbone=axes.backbone, intermediate=axes.intermediate, target=axes.target)
 
 

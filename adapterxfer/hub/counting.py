@@ -16,8 +16,8 @@ from adapterxfer.hub.bundle_results import cells_of
 from adapterxfer.hub.counts import SYSTEM, Counts, CountsFacts, RunCounts, RunFacts, file_name, write_counts
 from adapterxfer.plan import Cell, Plan
 from adapterxfer.report.clusters import judged
+from adapterxfer.report.display import NONE, SOURCE_LANGUAGE
 from adapterxfer.report.reading import FILE_NAME, read_counts, read_frame
-from adapterxfer.report.wording import NONE, SOURCE_LANGUAGE
 from adapterxfer.store.keys import SHORT_KEY
 from adapterxfer.store.store import Store
 

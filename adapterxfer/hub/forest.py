@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from adapterxfer.hub.meta import MetaEffect
 from adapterxfer.hub.meta_words import subject
+from adapterxfer.report.display import signed
 from adapterxfer.report.svg import INK, MUTED, SERIES, Panel, drawing, finish
-from adapterxfer.report.wording import signed
 
 ROW_INCHES = 0.28
 CHARACTER_INCHES = 0.075

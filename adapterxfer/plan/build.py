@@ -143,7 +143,7 @@ class _Builder:
         return [spec for spec in self.recipe.adapters if wants(spec.method, spec.label)]
 
     def _row(self, row: Axes, adapter: AdapterSpec | None) -> Iterator[Cell]:
-        """All intermediates and seeds of one system."""
+        """The cells of one system (backbone, target, variant, adapter) with every intermediate task and seed."""
         if VARIANTS[row.variant].control:
             yield from self._head_only(row)
             return
@@ -165,7 +165,7 @@ class _Builder:
                     yield from self._run(replace(axes, seed=seed), adapter, overlap=overlap)
 
     def _run(self, axes: Axes, adapter: AdapterSpec | None, *, overlap: bool) -> Iterator[Cell]:
-        """One training run: a cell for every evaluation of its model, and its diagnostics."""
+        """The cells of one training run: one for each evaluation of its model, and the diagnostics beside them."""
         if not self.selection.keeps(axes):
             return
         self._count_unnamed(axes.backbone)
@@ -233,7 +233,7 @@ class _Builder:
             self.refused.append(refusal)
 
     def _joins(self, variant: str, intermediate: str) -> bool:
-        """Whether a variant has this intermediate: `pool` exists where several models are joined."""
+        """Whether a variant can use this intermediate: `pool` needs a variant that joins several models."""
         spec = VARIANTS[variant]
         return intermediate != POOL or spec.pools or (spec.joins and self.recipe.merging.pools)
 

@@ -20,7 +20,7 @@ class InputMaker:
         self._backbones: dict[str, tuple[dict[str, Any], dict[str, str]]] = {}
 
     def task(self, name: str, also: Also | None = None) -> str:
-        """The examples of one task, where a protocol decides their words those of another evaluation."""
+        """The stage with the examples of one task; a protocol that changes their texts has a stage of its own."""
         memo = ("prepare", name, also.label if also else "")
         if memo not in self._memo:
             task = self._recipe.task(name)

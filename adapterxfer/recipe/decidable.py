@@ -75,7 +75,7 @@ def series_of(recipe: Recipe, backbone: str) -> str:
 
 
 class _Question:
-    """One hypothesis beside the recipe that declares it."""
+    """One hypothesis, checked against the seeds, sizes and languages of the recipe that declares it."""
 
     def __init__(self, recipe: Recipe, hypothesis: Hypothesis) -> None:
         self.recipe = recipe
@@ -163,7 +163,7 @@ class _Question:
             yield f"fewer than {self.hypothesis.k or 2} intermediate tasks to choose from"
 
     def _choice(self) -> Iterator[str]:
-        """A choice on development data needs every target evaluated on them."""
+        """Why tasks cannot be chosen on development data: targets that are not evaluated on them."""
         if self.hypothesis.choose_by is None:
             return
         known = self.recipe.other_evaluations()

@@ -73,7 +73,7 @@ def _missing(recipe: Recipe) -> Iterator[str]:
 
 
 def language_notes(recipe: Recipe) -> list[str]:
-    """The option without anybody who asks for it."""
+    """A remark where `language_adapters` is given and no adapter of the recipe uses it."""
     if recipe.language_adapters is not None and not any(spec.language for spec in recipe.adapters):
         return ["language_adapters has no effect: no entry of adapters has language: true"]
     return []

@@ -37,5 +37,5 @@ def adjusted_interval(item: Evidence, level: float) -> tuple[float, float] | Non
 
 
 def _reachable(low: float, high: float) -> tuple[float, float]:
-    """No difference of two scores goes beyond the scale."""
+    """Cut to -100 to 100 points, the range of a difference of two scores."""
     return max(low, -WHOLE_SCALE), min(high, WHOLE_SCALE)

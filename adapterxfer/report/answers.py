@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from adapterxfer.catalog.pair_kinds import LABELS
 from adapterxfer.report.content import Answer, Effect, Score, Statement
+from adapterxfer.report.display import NONE, resource_key, signed
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
-from adapterxfer.report.wording import NONE, resource_key, signed
 from adapterxfer.report.words import SMALLEST_EFFECT, level_text, verdict_words
 
 SMALLEST_SHOWN = 0.1

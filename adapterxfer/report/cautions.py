@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from adapterxfer.report.content import BackboneFacts, Caution, Effect, Score
 from adapterxfer.report.declared import Judged
+from adapterxfer.report.display import signed
 from adapterxfer.report.sampling import TOLERANCE, Sampled
 from adapterxfer.report.study import Study
-from adapterxfer.report.wording import signed
 
 CONTEXT_GAP_NATS = 0.1
 """A gain from context below this counts as none."""

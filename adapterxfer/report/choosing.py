@@ -18,9 +18,9 @@ from adapterxfer.catalog import base_target, target_under
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.decidable import CHOSEN_RUNS
 from adapterxfer.recipe.hypotheses import Hypothesis
+from adapterxfer.report.display import signed
 from adapterxfer.report.selection import Narrowed, NothingSelected, Selector, average
 from adapterxfer.report.study import Study
-from adapterxfer.report.wording import signed
 from adapterxfer.statistics import Contrast, macro
 
 Seed = int | str
@@ -120,7 +120,7 @@ class Chooser:
         return choices
 
     def _value(self, contrast: Contrast, seeds: frozenset[Seed]) -> float:
-        """A contrast with some runs; with all where none are named, and of what was not trained."""
+        """A contrast restricted to some runs; all runs count if none are named, or if nothing was trained."""
         table = self.study.table
         terms = []
         for cell, weight in contrast.terms.items():

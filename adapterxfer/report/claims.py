@@ -257,7 +257,7 @@ class ClaimBuilder:
     def _matched(
         self, first: dict[Axes, Contrast], second: dict[Axes, Contrast], contrasted: tuple[str, ...]
     ) -> tuple[dict[Axes, Contrast], dict[Axes, Contrast]]:
-        """Only what both sides have, apart from what they differ in."""
+        """The numbers of both sides restricted to the cells that both have, so that like is compared with like."""
         shared = {without(key, contrasted) for key in first} & {without(key, contrasted) for key in second}
         if not shared:
             raise NothingSelected("the two sides have no cell in common that differs in nothing else")
@@ -270,7 +270,7 @@ class ClaimBuilder:
     def _apart(
         first: dict[Axes, Contrast], second: dict[Axes, Contrast]
     ) -> tuple[dict[Axes, Contrast], dict[Axes, Contrast]]:
-        """Without the pairs on which a cell of both sides is one and the same model: that is no comparison."""
+        """Drop pairs for which both sides are the same model, since their difference is 0 by construction."""
         models = {frozenset(contrast.terms) for contrast in first.values()}
         same = [key for key, contrast in second.items() if frozenset(contrast.terms) in models]
         pairs = {(key.intermediate, key.target) for key in same}

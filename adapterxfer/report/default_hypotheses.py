@@ -16,9 +16,9 @@ from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.pair_kinds import SEVERAL, UNTRAINED_TARGET, kinds_in_order, pair_kind
 from adapterxfer.recipe.hypotheses import Hypothesis, Quantity, read_hypotheses
 from adapterxfer.report.content import EffectKind
+from adapterxfer.report.display import FULL, NONE
 from adapterxfer.report.selection import UNTRAINED
 from adapterxfer.report.study import UNTRAINED_LABEL, Study, tiers_to_compare
-from adapterxfer.report.wording import FULL, NONE
 
 FAMILIES = {
     "default.mean-gain": "mean gain",

@@ -14,6 +14,7 @@ from adapterxfer.report.claims import Claim, ClaimBuilder, Subject
 from adapterxfer.report.content import MODELS_ONLY, NO_INTERVAL, Effect
 from adapterxfer.report.declared import FamilySummary, Judged, Spending
 from adapterxfer.report.default_hypotheses import FAMILIES, LANGUAGES, Default, default_hypotheses
+from adapterxfer.report.display import NONE
 from adapterxfer.report.evidence import Evidence
 from adapterxfer.report.overview import component_claims
 from adapterxfer.report.rulings import OTHER_QUESTIONS, Numbers, Ruling, Rulings
@@ -21,7 +22,6 @@ from adapterxfer.report.selection import UNTRAINED, Selector
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
 from adapterxfer.report.verdicts import Verdicts, judge_claims, judged
-from adapterxfer.report.wording import NONE
 from adapterxfer.statistics import Contrast, significant
 
 SHOWN = "default.shown-"
@@ -171,7 +171,7 @@ def _has_text(claim: Claim) -> bool:
 
 
 def _as_ruled(test: Judged, rulings: Rulings, contrast: Contrast) -> Judged:
-    """A main question under its name, with the verdict that its number has."""
+    """A main question under its own name, with the verdict that its number received elsewhere."""
     ruling = rulings.find(contrast)
     assert ruling is not None
     ruled, sign = ruling[0].judged, ruling[1]

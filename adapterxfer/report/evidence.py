@@ -100,7 +100,7 @@ class Evidence:
 
     @property
     def name(self) -> str:
-        """Id and subject."""
+        """The id of the hypothesis with the subject of this test."""
         return f"{self.claim.hypothesis.id} {self.claim.subject}".strip()
 
     @property
@@ -163,7 +163,7 @@ def moderated(
 
 
 def _columns(claims: Sequence[Claim]) -> list[int]:
-    """Number of the first contrast of every claim among those of all."""
+    """Index of the first contrast of every claim in the list of all contrasts."""
     widths = [1 + len(c.languages) + len(c.sizes) + len(c.parts) + len(c.on_scales) for c in claims]
     return [sum(widths[:number]) for number in range(len(claims))]
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from adapterxfer.catalog import ORACLE, is_development
 from adapterxfer.report import figures_declared as declared
 from adapterxfer.report.content import Effect, Findings, Score
+from adapterxfer.report.display import NONE
 from adapterxfer.report.figures_cost import cost
 from adapterxfer.report.figures_spending import components
 from adapterxfer.report.panels import (
@@ -30,7 +31,6 @@ from adapterxfer.report.panels import (
     zero_shot_scores,
 )
 from adapterxfer.report.svg import INK, MARKERS, MUTED, SERIES, Figure, Panel, drawing, finish
-from adapterxfer.report.wording import NONE
 
 ALL_ZERO_SHOT = "all zero-shot"
 

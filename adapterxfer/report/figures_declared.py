@@ -8,6 +8,7 @@ from typing import Any
 
 from adapterxfer.report.content import Effect, Findings
 from adapterxfer.report.declared import Judged
+from adapterxfer.report.display import resource_key
 from adapterxfer.report.panels import (
     CHARACTER_INCHES,
     ROW_INCHES,
@@ -22,7 +23,6 @@ from adapterxfer.report.panels import (
     row_panel,
 )
 from adapterxfer.report.svg import GRID, INK, MARKERS, MUTED, SERIES, Figure, Panel, drawing, finish
-from adapterxfer.report.wording import resource_key
 from adapterxfer.report.words import level_text
 
 LADDER_LIMIT = 6

@@ -15,6 +15,7 @@ from adapterxfer.report.clusters import domains, grouping
 from adapterxfer.report.content import Caution, Effect, Findings, Score, TargetFacts
 from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
+from adapterxfer.report.display import Cell, resource_key
 from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, repeat_verdicts, rows_of
 from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
 from adapterxfer.report.look_levels import look_settings, undeclared
@@ -29,7 +30,6 @@ from adapterxfer.report.sizes import system_sizes
 from adapterxfer.report.study import Study, build_study
 from adapterxfer.report.summary import summarise
 from adapterxfer.report.verdicts import Verdicts, judge
-from adapterxfer.report.wording import Cell, resource_key
 from adapterxfer.report.words import level_text
 from adapterxfer.store.keys import SHORT_KEY
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from adapterxfer.catalog.pair_kinds import kinds_in_order
 from adapterxfer.report.content import Effect, Findings
-from adapterxfer.report.wording import signed
+from adapterxfer.report.display import signed
 from adapterxfer.report.words import SIGNIFICANT, UNDECIDED, verdict_words
 
 ALL_PAIRS = "all pairs"

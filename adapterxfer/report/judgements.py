@@ -17,7 +17,7 @@ from adapterxfer.report.verdicts import Verdicts, judge
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Everything that is said at one look."""
+    """The verdicts, default effects and remarks of one look at the study."""
 
     judging: Judging
     study: Study

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from adapterxfer.catalog.languages import known_languages, world_languages
-from adapterxfer.report.wording import LanguageFacts
+from adapterxfer.report.display import LanguageFacts
 
 UNKNOWN = "unknown"
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapterxfer.catalog.pair_kinds import pair_kind
+from adapterxfer.report.display import NONE
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Arm, Study
-from adapterxfer.report.wording import NONE
 from adapterxfer.statistics import Contrast, estimates, macro, resample, score
 from adapterxfer.statistics.laws import FEWEST
 from adapterxfer.statistics.metric import Floats
@@ -46,7 +46,7 @@ class GainSeries:
 
     @property
     def standard_errors(self) -> Floats:
-        """Of the effects, over test items and training runs."""
+        """Standard errors of the effects over test items and training runs."""
         return np.asarray(np.sqrt(np.diag(self.covariance)))
 
 

@@ -123,7 +123,7 @@ def _before_the_first(settings: ReportSettings, row: Row) -> Row:
 
 
 def _withheld(row: Row, reason: str) -> Row:
-    """A row without a verdict."""
+    """The row with its verdict taken away for the given reason."""
     if isinstance(row, Judged):
         remark = f"{row.remark} No verdict: {reason}.".strip()
         return replace(

@@ -9,17 +9,17 @@ from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.report.claims import Claim, ClaimBuilder
 from adapterxfer.report.declared import Ranked
+from adapterxfer.report.display import NONE
 from adapterxfer.report.selection import Selector, average, plain
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study
-from adapterxfer.report.wording import NONE
 from adapterxfer.statistics import Contrast, macro, rank_intervals, resample
 
 COMPONENTS = "components"
 
 
 def component_claims(select: Selector) -> list[Claim]:
-    """The gain of every variant on every target: no verdict is shown of these, only where their uncertainty is from."""
+    """The gain of every variant on every target, for the variance components; these tests get no verdict."""
     study = select.study
     if not study.arms:
         return []

@@ -12,13 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from adapterxfer.catalog import is_other_evaluation
 from adapterxfer.report.content import MODELS_ONLY, Effect, Findings
 from adapterxfer.report.declared import Judged
+from adapterxfer.report.display import signed
 from adapterxfer.report.headline import headline
 from adapterxfer.report.scores_page import zero_shot_table
 from adapterxfer.report.sharing import sharing
 from adapterxfer.report.svg import Figure
 from adapterxfer.report.svg_inline import style_sheet
 from adapterxfer.report.table_shape import Table
-from adapterxfer.report.wording import signed
 from adapterxfer.report.words import SMALLEST_EFFECT, THESE_MODELS, level_text, outcome_words, verdict_words
 
 SYNTHETIC_NOTE = (

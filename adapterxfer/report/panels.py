@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from adapterxfer.report.content import MODELS_ONLY, Effect, Findings, Score
+from adapterxfer.report.display import parameter_text, signed
 from adapterxfer.report.svg import GRID, INK, MUTED, Panel, drawing, finish
-from adapterxfer.report.wording import parameter_text, signed
 from adapterxfer.report.words import level_text
 
 WIDTH, HEIGHT = 4.7, 3.5
@@ -148,7 +148,7 @@ def dodge(index: int, count: int) -> float:
 
 
 def in_order(order: Sequence[str], present: set[str]) -> list[str]:
-    """Those of ``order`` that are present."""
+    """The names of ``order`` that are present, in that order."""
     return [name for name in order if name in present]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.report.content import BackboneFacts
-from adapterxfer.report.wording import UNTRAINED_SUFFIX, Cell
+from adapterxfer.report.display import UNTRAINED_SUFFIX, Cell
 from adapterxfer.store.record import STAGE_FILE, read_record
 from adapterxfer.world.backbones import backbone_index
 

@@ -19,9 +19,9 @@ from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.clusters import judged
+from adapterxfer.report.display import SOURCE_LANGUAGE, Cell, LanguageFacts
 from adapterxfer.report.language_facts import describe_languages
 from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, gold_difference, read_counts, read_frame
-from adapterxfer.report.wording import SOURCE_LANGUAGE, Cell, LanguageFacts
 from adapterxfer.store.keys import SHORT_KEY
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from adapterxfer.errors import DataError
+from adapterxfer.report.display import NONE, SOURCE_LANGUAGE, Cell
 from adapterxfer.report.language_facts import describe_languages
 from adapterxfer.report.reading import Frame, PredictionFile
 from adapterxfer.report.results import Results, TargetResults
 from adapterxfer.report.score_tables import NUMBERS, SYSTEM, Floats, ScoreRows, read_table
-from adapterxfer.report.wording import NONE, SOURCE_LANGUAGE, Cell
 from adapterxfer.store.keys import canonical_json
 
 

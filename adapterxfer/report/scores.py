@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from adapterxfer.catalog import oracle_without
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.content import Score
+from adapterxfer.report.display import NONE
 from adapterxfer.report.study import Study
-from adapterxfer.report.wording import NONE
 from adapterxfer.statistics import ScoreCell, System
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from adapterxfer.catalog import ORACLE
 from adapterxfer.report.content import Findings, Score
+from adapterxfer.report.display import NONE
 from adapterxfer.report.table_shape import Column, Table, Value
-from adapterxfer.report.wording import NONE
 
 Key = tuple[str, str, str, bool]
 """Backbone, system, intermediate task, and whether it is a control."""

@@ -12,8 +12,8 @@ from adapterxfer.catalog.pair_kinds import UNTRAINED_TARGET, pair_kind
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.decidable import OWN_SERIES
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
+from adapterxfer.report.display import NONE, UNTRAINED_SUFFIX
 from adapterxfer.report.study import UNTRAINED_LABEL, Arm, Study
-from adapterxfer.report.wording import NONE, UNTRAINED_SUFFIX
 from adapterxfer.statistics import Contrast, System, macro, score
 
 Narrowed = Mapping[str, tuple[str, ...]]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from adapterxfer.catalog import is_other_evaluation, tasks
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.content import Findings
-from adapterxfer.report.wording import FULL, NONE
+from adapterxfer.report.display import FULL, NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.report.content import SystemSize
+from adapterxfer.report.display import NONE, Cell
 from adapterxfer.report.provenance import training_seconds
 from adapterxfer.report.results import Results
 from adapterxfer.report.study import UNTRAINED_LABEL, Study, arm_labels
-from adapterxfer.report.wording import NONE, Cell
 
 FIELD = "model_size"
 """In the metadata of predictions; those of earlier versions lack it."""
@@ -54,5 +54,5 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 def _ends(values: list[int]) -> tuple[int, ...]:
-    """Smallest and largest; one number where they are equal, none where there is none."""
+    """Smallest and largest value; one number if they are equal, nothing if there are no values."""
     return tuple(sorted({min(values), max(values)})) if values else ()

@@ -11,8 +11,8 @@ import numpy as np
 from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation, tasks
 from adapterxfer.report.clusters import domain_names
 from adapterxfer.report.content import GroupKind
+from adapterxfer.report.display import FULL, NONE, RESOURCE_ORDER, Cell, LanguageFacts, resource_key, variant_key
 from adapterxfer.report.results import Results, TargetResults
-from adapterxfer.report.wording import FULL, NONE, RESOURCE_ORDER, Cell, LanguageFacts, resource_key, variant_key
 from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table
 
 GOLD_COLUMNS = ("total", "gold_spans")
@@ -107,7 +107,7 @@ class Study:
         return other.adapter in ("", arm.adapter)
 
     def order(self, label: str) -> int:
-        """Place of an arm in the order in which arms are shown."""
+        """Sort key of an arm: its position in the order in which arms are shown."""
         return next((index for index, arm in enumerate(self.arms) if arm.label == label), len(self.arms))
 
     def group(self, target: str, kind: GroupKind, name: str) -> Group | None:

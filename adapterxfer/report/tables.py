@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from adapterxfer.catalog import ORACLE
 from adapterxfer.report.content import Effect, Findings, Score
+from adapterxfer.report.display import parameter_text, resource_key
 from adapterxfer.report.table_shape import Column, Table, Value
 from adapterxfer.report.tables_oracle import oracle_table
-from adapterxfer.report.wording import parameter_text, resource_key
 from adapterxfer.report.words import level_text
 
 

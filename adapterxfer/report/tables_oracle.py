@@ -6,8 +6,8 @@ from statistics import fmean
 
 from adapterxfer.catalog import oracle_system, oracle_without
 from adapterxfer.report.content import Findings, Score
+from adapterxfer.report.display import FULL, NONE
 from adapterxfer.report.table_shape import Column, Table, Value
-from adapterxfer.report.wording import FULL, NONE
 
 _NOTE = (
     "A diagnostic, no result: the column 'oracle (target dev)' is the same training once more, its weights selected by "

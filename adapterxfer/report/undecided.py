@@ -54,7 +54,7 @@ def undecided(results: Results, settings: ReportSettings) -> tuple[tuple[Judged,
 
 
 def _systems(study: Study, claim: Claim) -> frozenset[Axes]:
-    """Places in the grid of everything that a claim adds up."""
+    """The systems, as values of the axes, whose scores a claim adds up."""
     cells = {(cell.system, cell.target) for contrast in columns_of(claim) for cell in contrast.terms}
     arms = {arm.label: arm for arm in study.arms}
     all_axes = set()

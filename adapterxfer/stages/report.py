@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from adapterxfer.report.display import SOURCE_LANGUAGE, Cell
 from adapterxfer.report.provenance import pretraining_diagnostics
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import read_sampling
 from adapterxfer.report.settings import ReportSettings
-from adapterxfer.report.wording import SOURCE_LANGUAGE, Cell
 from adapterxfer.report.writing import write_report
 from adapterxfer.stages.context import StageContext
 

@@ -9,8 +9,8 @@ import adapterxfer
 from adapterxfer.plan import Cell
 from adapterxfer.recipe.axes import AXES, Axes, within
 from adapterxfer.report.content import Effect, Score
+from adapterxfer.report.display import Cell as ReportCell
 from adapterxfer.report.results import ScoreRow
-from adapterxfer.report.wording import Cell as ReportCell
 
 PACKAGE = Path(adapterxfer.__file__).parent
 

@@ -11,11 +11,11 @@ from planted_study import LANGUAGES, PlantedStudy, plant, write_accuracy
 
 from adapterxfer.catalog import ORACLE, oracle_label
 from adapterxfer.report.content import MODELS_ONLY, Effect, Findings
+from adapterxfer.report.display import Cell
 from adapterxfer.report.findings import find
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.tables import build_tables
-from adapterxfer.report.wording import Cell
 
 SETTINGS = ReportSettings(title="planted", recipe="planted", resamples=200, seed=3)
 

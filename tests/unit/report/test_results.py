@@ -11,8 +11,8 @@ import pytest
 from planted_study import LANGUAGES, PlantedStudy, plant, write_accuracy
 
 from adapterxfer.errors import DataError
+from adapterxfer.report.display import Cell
 from adapterxfer.report.results import Results
-from adapterxfer.report.wording import Cell
 
 
 def results_of(study: PlantedStudy) -> Results:

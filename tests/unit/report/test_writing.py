@@ -14,12 +14,12 @@ import pytest
 from planted_study import PlantedStudy, plant
 
 from adapterxfer.report.content import SCHEMA, Findings
+from adapterxfer.report.display import signed
 from adapterxfer.report.figures import draw_figures
 from adapterxfer.report.headline import headline
 from adapterxfer.report.page import PANEL_LIMIT, SYNTHETIC_NOTE
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
-from adapterxfer.report.wording import signed
 from adapterxfer.report.writing import write_report
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.report import execute
