@@ -183,8 +183,7 @@ class _Checker:
     def _load(self, part: Part, read: Callable[[], list[Example]]) -> Part:
         try:
             examples = read()
-            if examples:
-                self._check(part, examples)
+            self._check(part, examples)
         except DataError as error:
             return replace(part, state="refused", message=error.what)
         in_training = 0
@@ -208,6 +207,10 @@ class _Checker:
         Raises:
             DataError: an id is repeated, or an example is not whole; names the files.
         """
+        if not examples:
+            raise DataError(
+                f"{', '.join(part.files[:4])}: no example", fix="leave the language out, or repair the file"
+            )
         labels = self.material.labels
         if self.material.format == "tagging" and not labels:  # those of the training data
             labels = tuple({tag for example in examples if isinstance(example, TaggingExample) for tag in example.tags})
