@@ -46,7 +46,7 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Format -> columns that a layout must name, and those it may name."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """Where one role of a task is and how to read it.
 
@@ -267,9 +267,14 @@ def _span(cells: _Cells, _: Sequence[str], language: str, clusters: Clusters) ->
         cells.notes["questions without an answer left out"] += 1
         return None
     return SpanExample(
-        cells.name(), cells.text("cluster") or clusters.of(context), language, cells.text("question"), context,
-        tuple(text for text, _ in located), tuple(place for _, place in located),
-    )  # fmt: skip
+        example_id=cells.name(),
+        cluster_id=cells.text("cluster") or clusters.of(context),
+        language=language,
+        question=cells.text("question"),
+        context=context,
+        answers=tuple(text for text, _ in located),
+        answer_starts=tuple(place for _, place in located),
+    )
 
 
 def _choice(cells: _Cells, _: Sequence[str], language: str, clusters: Clusters) -> Example | None:
@@ -282,9 +287,14 @@ def _choice(cells: _Cells, _: Sequence[str], language: str, clusters: Clusters) 
     name, context = cells.name(), cells.text("context")
     label = int(raw) if str(cells.get("label")) in cells.layout.labels else names.index(raw)
     return ChoiceExample(
-        name, cells.text("cluster") or clusters.of(context or name), language, context, cells.text("question"),
-        tuple(choices), label,
-    )  # fmt: skip
+        example_id=name,
+        cluster_id=cells.text("cluster") or clusters.of(context or name),
+        language=language,
+        context=context,
+        question=cells.text("question"),
+        choices=tuple(choices),
+        label=label,
+    )
 
 
 def _translation(cells: _Cells, _: Sequence[str], language: str, __: Clusters) -> Example | None:

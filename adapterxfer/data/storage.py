@@ -25,7 +25,7 @@ SCHEMA_VERSION = 1
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTask:
     """What `task.json` of a folder says; the examples themselves stay on disk until `split` is called.
 

@@ -114,7 +114,7 @@ def test_a_schema_that_never_was_is_refused(kind: str, schema: int, tmp_path: Pa
 
 def test_records_of_failures_and_differences_are_looked_at_too(tmp_path: Path) -> None:
     store = filled(tmp_path / "store", 1)
-    store.record_failure(Failure(make_stage(7), "DataError", "no file"))
+    store.record_failure(Failure(stage=make_stage(7), error="DataError", what="no file"))
     assert len(store.failures.read()) == 1
     (path,) = (store.root / "failed").glob("*.json")
     newer = json.dumps(sealed({**json.loads(path.read_text()), "schema": UNKNOWN}))

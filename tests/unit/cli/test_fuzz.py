@@ -148,7 +148,7 @@ def check(arguments: list[str]) -> int:
 
 def make_nothing(_plan: object, **_options: object) -> Outcome:
     """Stands for the engines behind `run`."""
-    return Outcome((), (), {}, {}, {}, 0, 0.0)
+    return Outcome(finished=(), reused=(), failed={}, blocked={}, folders={}, interrupted=0, seconds=0.0)
 
 
 @pytest.fixture(scope="module")

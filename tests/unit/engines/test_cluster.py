@@ -156,4 +156,4 @@ def test_settings_are_checked(kind: Any, key: str, value: str, words: str) -> No
 
 def test_settings_are_read() -> None:
     assert RaySettings.of({"memory_gb": "2.5", "in_flight": "7"}) == RaySettings("", 2.5, 7)
-    assert SlurmSettings.of({"partition": "gpu", "timeout_min": "5"}) == SlurmSettings("gpu", timeout_min=5)
+    assert SlurmSettings.of({"partition": "gpu", "timeout_min": "5"}) == SlurmSettings(partition="gpu", timeout_min=5)

@@ -13,7 +13,7 @@ from adapterxfer.store.keys import Stage
 from adapterxfer.store.locks import StageBusyError
 from adapterxfer.store.store import Store
 
-STAGE = Stage("train_target", 1, {"seed": 1}, {}, slug="tiny")
+STAGE = Stage(kind="train_target", version=1, identity={"seed": 1}, inputs={}, slug="tiny")
 
 MAKER = """
 import os, pathlib, signal, sys
