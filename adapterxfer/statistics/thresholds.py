@@ -9,8 +9,9 @@ thousand scores in float64 are off by about 1e-13; real differences are at least
 WHOLE_SCALE = 100.0
 """Points from the worst to the best score; no difference can be larger."""
 
-NOISE = 1e-10
-"""Standard errors below this share of the value are rounding errors of a quantity that does not vary."""
+NOISE = 1e-8
+"""Standard errors below this share of the value are rounding errors of a quantity that does not vary. Numerical
+gradients are exact to about 1e-10; one item in a million that differs gives 1e-6."""
 
 FEWEST_CLUSTERS = 10
 """With fewer clusters of test items there is neither a p-value nor a verdict. The variance between so few clusters is
