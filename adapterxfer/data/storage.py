@@ -275,4 +275,4 @@ def _read_examples(path: Path, format_name: FormatName, count: int) -> list[Exam
     columns = [
         [tuple(v) for v in table[name].to_pylist()] if name in tuples else table[name].to_pylist() for name in names
     ]
-    return [kind(*row) for row in zip(*columns, strict=True)]
+    return [kind(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]

@@ -36,7 +36,7 @@ def measure(inputs: Inputs, hidden: int, plan: StepPlan, rows: Rows) -> None:
     _kept(backbone, task, hidden, plan, rows)
     for count in SEEDS:
         for shape in ROWS:
-            _seeds(backbone, task, hidden, count, shape, plan, rows)
+            _seeds(backbone, task, hidden, count=count, shape=shape, plan=plan, rows=rows)
 
 
 def _kept(backbone: LoadedBackbone, task: TrainTask, hidden: int, plan: StepPlan, rows: Rows) -> None:
@@ -76,9 +76,15 @@ def _kept(backbone: LoadedBackbone, task: TrainTask, hidden: int, plan: StepPlan
 
 
 def _seeds(
-    backbone: LoadedBackbone, task: TrainTask, hidden: int, count: int, shape: tuple[int, int], plan: StepPlan,
+    backbone: LoadedBackbone,
+    task: TrainTask,
+    hidden: int,
+    *,
+    count: int,
+    shape: tuple[int, int],
+    plan: StepPlan,
     rows: Rows,
-) -> None:  # fmt: skip
+) -> None:
     batch, length = shape
     task = replace(task, features=_examples(backbone, task, length))
     settings = TrainSettings(learning_rate=1e-3, batch_size=batch, max_length=MAX_LENGTH, steps=plan.steps)

@@ -8,6 +8,7 @@ import re
 import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,7 @@ def test_stores_of_the_first_versions_open(tmp_path: Path) -> None:
     old = Store(store.root)
     old.open()
     stage = make_stage(1)
-    renamed = type(stage)(stage.kind, 1, stage.identity, stage.inputs, slug="another-name")
+    renamed = replace(stage, slug="another-name")
     assert old.find(renamed, named=True) == old.find(stage)
     assert old.read(stage).result == {"loss": 0.5}
     assert old.intact(old.folder(stage), stage, rehash=True) == ""

@@ -22,7 +22,7 @@ import adapterxfer.store.store as module
 from adapterxfer.store.keys import Stage
 
 root, point = sys.argv[1:]
-stage = Stage("train_target", 1, {"seed": 1}, {}, slug="tiny")
+stage = Stage(kind="train_target", version=1, identity={"seed": 1}, inputs={}, slug="tiny")
 
 def die_at(name):
     if name == point:
