@@ -45,10 +45,10 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for (PEP 562)."""
-    place = _PLACES.get(name)
-    if place is None:
+    module = _PLACES.get(name)
+    if module is None:
         raise AttributeError(f"module 'adapterxfer' has no attribute '{name}'")
-    value = getattr(import_module(place), name)
+    value = getattr(import_module(module), name)
     globals()[name] = value
     return value
 

@@ -32,10 +32,10 @@ class AdapterxferError(Exception):
         return _rebuild, (type(self), self.what, self.fix)
 
 
-def _rebuild(kind: type[AdapterxferError], what: str, fix: str) -> AdapterxferError:
+def _rebuild(kind: type[AdapterxferError], problem: str, fix: str) -> AdapterxferError:
     """Recreate an error that crossed a process border (keyword-only arguments do not survive the default way)."""
     error = kind.__new__(kind)
-    AdapterxferError.__init__(error, what, fix=fix)
+    AdapterxferError.__init__(error, problem, fix=fix)
     return error
 
 
@@ -52,20 +52,20 @@ def joined(errors: Sequence[AdapterxferError]) -> AdapterxferError | None:
     return kind("\n".join(error.what for error in errors), fix="\n       ".join(fixes))
 
 
-def wrong_schema(place: object, found: object, known: int) -> tuple[str, str]:
+def wrong_schema(path: object, schema: object, known: int) -> tuple[str, str]:
     """What is wrong with a file of another schema than this version reads, and the fix.
 
     Every kind of file has had one schema so far, so there is nothing that a file could be converted from.
 
     Args:
-        place: of the file.
-        found: its ``schema``, whatever that is.
+        path: of the file.
+        schema: its ``schema``, whatever that is.
         known: what this version reads.
     """
-    what = f"{place}: schema {found}; this version of adapterxfer reads schema {known}"
-    if isinstance(found, int) and found > known:
-        return what, "install the newer adapterxfer that wrote it, or use another --store"
-    return what, "remove the folder it is in, then run the recipe again: it is made anew"
+    problem = f"{path}: schema {schema}; this version of adapterxfer reads schema {known}"
+    if isinstance(schema, int) and schema > known:
+        return problem, "install the newer adapterxfer that wrote it, or use another --store"
+    return problem, "remove the folder it is in, then run the recipe again: it is made anew"
 
 
 class Problem(NamedTuple):

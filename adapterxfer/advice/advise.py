@@ -126,4 +126,4 @@ def _recorded(plan: Plan, store: Store, completed: Mapping[str, Path]) -> dict[s
 
 def _is_nli(plan: Plan, parts: tuple[str, ...]) -> bool:
     """Whether all of a candidate's tasks annotate inference."""
-    return bool(parts) and all(plan.recipe.task(part).kin == "nli" for part in parts)
+    return bool(parts) and all(plan.recipe.task(task).kin == "nli" for task in parts)

@@ -218,6 +218,6 @@ def mean_pooled(states: Tensor, mask: Tensor) -> Tensor:
     return (states * weights).sum(dim=1) / weights.sum(dim=1)
 
 
-def cosine(one: Array, other: Array) -> float:
+def cosine(first: Array, second: Array) -> float:
     """Cosine of the angle between two vectors."""
-    return float(one @ other / np.linalg.norm(one) / np.linalg.norm(other))
+    return float(first @ second / np.linalg.norm(first) / np.linalg.norm(second))

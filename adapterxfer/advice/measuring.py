@@ -91,7 +91,7 @@ class Measurer:
         if name == NONE:
             return NO_TEXTS
         target = self._embedding(question.target)
-        return cosine(np.mean([self._embedding(part) for part in self._parts[name]], axis=0), target)
+        return cosine(np.mean([self._embedding(task) for task in self._parts[name]], axis=0), target)
 
     def _embedding(self, task: str) -> Array:
         if task not in self._embeddings:
@@ -105,7 +105,7 @@ class Measurer:
         if name == NONE:
             if question.target not in self._plain:
                 self._plain[question.target] = _attempt(
-                    lambda asked, _: self._evidence(asked.target, None), question, ""
+                    lambda choice, _: self._evidence(choice.target, None), question, ""
                 )
             value, reason = self._plain[question.target]
             return reason if value is None else value

@@ -90,15 +90,15 @@ def questions_of(plan: Plan, *, seed: int) -> Questions:
             trained[who] = stage
         elif stage.kind == "train_target" and labels.get("seed") == seed and not labels.get("control"):
             runs[*who, str(labels["target"]), str(labels["variant"])] = stage
-    asked: dict[tuple[str, str, str], dict[str, None]] = {}
+    candidates: dict[tuple[str, str, str], dict[str, None]] = {}
     for cell in plan.cells:
         single = cell.intermediate not in (NONE, POOL)
         if cell.control or not single or cell.backbone.endswith(UNTRAINED) or cell.target in refused:
             continue
         if cell.target in recipe.target_tasks:
-            asked.setdefault((cell.backbone, cell.target, cell.adapter), {})[cell.intermediate] = None
+            candidates.setdefault((cell.backbone, cell.target, cell.adapter), {})[cell.intermediate] = None
     questions = []
-    for (backbone, target, adapter), names in asked.items():
+    for (backbone, target, adapter), names in candidates.items():
         before = {name: trained[backbone, adapter, name] for name in names if (backbone, adapter, name) in trained}
         after: dict[str, Stage] = {}
         for name in (NONE, *names):

@@ -49,11 +49,13 @@ def report(
     completed = Store(store).completed()
     pretraining, mixed = {}, {}
     for role, key in plan.report.inputs.items():
-        made = completed.get(plan.stages[key].short_key)
-        if role.startswith("pretrain.") and made is not None:
-            pretraining[role.removeprefix("pretrain.")] = json.loads((made / "pretraining.json").read_text("utf-8"))
-        elif made is not None:
-            mixed[role] = made
+        stage_folder = completed.get(plan.stages[key].short_key)
+        if role.startswith("pretrain.") and stage_folder is not None:
+            pretraining[role.removeprefix("pretrain.")] = json.loads(
+                (stage_folder / "pretraining.json").read_text("utf-8")
+            )
+        elif stage_folder is not None:
+            mixed[role] = stage_folder
     return write_report(results, Path(folder), settings=chosen, pretraining=pretraining, sampling=read_sampling(mixed))
 
 
@@ -104,9 +106,9 @@ def contrast(
     """
     from adapterxfer.report.findings import asked_apart
 
-    asked = _question(declared)
+    question = _question(declared)
     _, results, chosen = _finished(recipe, store, (), None)
-    return asked_apart(results, chosen, [asked])
+    return asked_apart(results, chosen, [question])
 
 
 def _question(declared: Mapping[str, Any]) -> Hypothesis:

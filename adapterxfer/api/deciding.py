@@ -84,14 +84,14 @@ def run_until_decided(
         if result.outcome.exit_code:
             break
         tests, rows = undecided(*_results(result.plan, store))
-        wanted = {place for row in rows for place in row.systems}
+        systems = {system for row in rows for system in row.systems}
         last = number + 1 == len(looks)
-        decision = Decision(look, tests, tuple(row.test.name for row in rows), 0 if last else len(wanted))
+        decision = Decision(look, tests, tuple(row.test.name for row in rows), 0 if last else len(systems))
         decisions.append(decision)
         told(decision)
-        if last or not wanted:
+        if last or not systems:
             break
-        seeds_of.update(dict.fromkeys(wanted, looks[number + 1]))
+        seeds_of.update(dict.fromkeys(systems, looks[number + 1]))
     return result, tuple(decisions)
 
 
@@ -173,9 +173,9 @@ def _finished_seeds(plan: Plan, store: Store) -> dict[Axes, int]:
         if not cell.is_control and plan.stages[cell.predict].short_key in done:
             numbers.setdefault(replace(Axes.of(cell), seed=0), set()).add(order[cell.seed])
     counts = {}
-    for place, seeds in numbers.items():
-        counts[place] = next(number for number in range(len(order) + 1) if number not in seeds)
-    return {place: count for place, count in counts.items() if count}
+    for system, seeds in numbers.items():
+        counts[system] = next(number for number in range(len(order) + 1) if number not in seeds)
+    return {system: count for system, count in counts.items() if count}
 
 
 class _Prices:
@@ -199,12 +199,12 @@ def _shop(
     spent = prices.hours(seeds_of)
     while spent <= hours:
         offers = []
-        for backbone in dict.fromkeys(place.backbone for row in rows for place in row.systems):
-            places = {place for row in rows for place in row.systems if place.backbone == backbone}
-            number = min(seeds_of.get(place, 0) for place in places)
+        for backbone in dict.fromkeys(system.backbone for row in rows for system in row.systems):
+            systems = {system for row in rows for system in row.systems if system.backbone == backbone}
+            number = min(seeds_of.get(system, 0) for system in systems)
             if number >= len(recipe.seeds):
                 continue
-            more = {**seeds_of, **{place: max(seeds_of.get(place, 0), number + 1) for place in places}}
+            more = {**seeds_of, **{system: max(seeds_of.get(system, 0), number + 1) for system in systems}}
             price = prices.hours(more)
             value = narrowing(rows, backbone, number)
             if price <= hours and value > 0:
@@ -212,7 +212,7 @@ def _shop(
                 offers.append((value / max(price - spent, 1e-9), offer, more, price))
         if not offers:
             break
-        _, offer, more, spent = max(offers, key=lambda entry: entry[0])
+        _, offer, more, spent = max(offers, key=lambda priced: priced[0])
         bought.append(offer)
         seeds_of.clear()
         seeds_of.update(more)
@@ -227,7 +227,7 @@ def narrowing(rows: Iterable[Undecided], backbone: str, seeds: int) -> float:
     """
     total = 0.0
     for row in rows:
-        backbones = {place.backbone for place in row.systems}
+        backbones = {system.backbone for system in row.systems}
         spent = row.spending
         if backbone not in backbones or spent is None:
             continue

@@ -66,7 +66,7 @@ def measure(recipe: Recipe, store: str | Path, *, jobs: int, device: str = "cpu"
         from adapterxfer.engines.probe import measure_tokens_per_second
 
         setup = recipe.pretrain
-        found = measure_tokens_per_second(
+        probe = measure_tokens_per_second(
             {size: shape.model_dump() for size, shape in setup.series.items()},
             jobs=min(jobs, len(setup.series)),
             vocabulary=setup.corpus.vocabulary,
@@ -76,8 +76,8 @@ def measure(recipe: Recipe, store: str | Path, *, jobs: int, device: str = "cpu"
             dtype=setup.dtype,
             device=device,
         )
-        tokens = token_budget(setup, found["tokens_per_second"], jobs=jobs, dtype=found["dtype"])
-        write_resolved(store, recipe, tokens, dtype=found["dtype"], probe=found)
+        tokens = token_budget(setup, probe["tokens_per_second"], jobs=jobs, dtype=probe["dtype"])
+        write_resolved(store, recipe, tokens, dtype=probe["dtype"], probe=probe)
     return resolve_recipe(recipe, store)
 
 

@@ -48,18 +48,18 @@ def execute(arguments: argparse.Namespace) -> int:
         refusals.append(error)
     problem = joined(refusals)
     if arguments.json:
-        found = {
+        result = {
             "recipe": recipe.name,
             "ok": problem is None,
-            "problems": [entry for error in refusals for entry in problems_of(error)],
+            "problems": [problem for error in refusals for problem in problems_of(error)],
             "axes": axes,
             "unavailable": missing,
             "published": [
                 {
                     "task": look.task,
                     "backbone": look.backbone,
-                    "repository": look.place.repository,
-                    "commit": look.place.revision,
+                    "repository": look.address.repository,
+                    "commit": look.address.revision,
                     "looked": look.looked,
                 }
                 for look in looks
@@ -67,7 +67,7 @@ def execute(arguments: argparse.Namespace) -> int:
             "notes": notes(recipe),
             "warnings": undecidable(recipe),
         }
-        say_json(found)
+        say_json(result)
         return 0 if problem is None else problem.exit_code
     sizes = " x ".join(f"{len(values)} {name.replace('_', ' ')}" for name, values in axes.items())
     say(f"{arguments.recipe}: {'ok' if problem is None else 'cannot run here'}")

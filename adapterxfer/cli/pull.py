@@ -22,13 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Fetch, verify, and say where it is."""
     from adapterxfer.hub.checking import verify_fresh
-    from adapterxfer.hub.places import parse_place
+    from adapterxfer.hub.places import parse_address
     from adapterxfer.hub.pulling import pull
 
     out = Path(arguments.out) if arguments.out else None
     if out is not None and out.exists():
         raise BundleError(f"{out}: exists", fix="choose another --out, or remove it")
-    pulled = pull(parse_place(arguments.bundle))
+    pulled = pull(parse_address(arguments.bundle))
     if pulled.offline:
         complain(f"the Hub cannot be reached: {pulled.repository} is taken as it was last seen")
     backbone = Path(arguments.backbone) if arguments.backbone else None

@@ -53,13 +53,13 @@ def with_defaults(recipe: Recipe) -> dict[str, Any]:
     of backbones that read less.
     """
     values = recipe.resolved()
-    given = values["train"].get("default", {})
+    written = values["train"].get("default", {})
     defaults = {key: value for key, value in DEFAULTS.items() if key != "max_length"}
-    values["train"] = {**values["train"], "default": {**defaults, **given}}
+    values["train"] = {**values["train"], "default": {**defaults, **written}}
     sizes = {}
     for name, task in recipe.used_tasks().items():
         counts = {key: getattr(task, key) for key in ("train_examples", "dev_examples", "test_examples")}
         known = {key: count for key, count in counts.items() if count}
         sizes[name] = {**known, **values.get("tasks", {}).get(name, {})}
-    values["tasks"] = {**values.get("tasks", {}), **{name: entry for name, entry in sizes.items() if entry}}
+    values["tasks"] = {**values.get("tasks", {}), **{name: options for name, options in sizes.items() if options}}
     return values

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Literal
 
 from adapterxfer.catalog import DataSet, TaskParts, parts_of_task, task_specs
-from adapterxfer.data.examples import Example
+from adapterxfer.data.examples import Example, TaggingExample, TaskData
 from adapterxfer.data.files import list_files
-from adapterxfer.data.layouts import Layout, layout_files, read_layout
+from adapterxfer.data.layout_reading import LANGUAGE
+from adapterxfer.data.layouts import Layout, layout_files, layout_languages, read_layout
 from adapterxfer.data.official import Need, find, find_development
 from adapterxfer.data.original import read_part
 from adapterxfer.data.repeats import item_of, parallel_by, repeated
+from adapterxfer.data.storage import check_task
 from adapterxfer.errors import DataError
 
 State = Literal["found", "absent", "refused"]
@@ -33,6 +35,7 @@ class Part:
         examples: loaded.
         expected: examples by the catalogue; None where it states none.
         message: why it was refused, or which files are expected.
+        needed: whether a run is refused without it, whatever languages it tests.
         repeated: examples that ask what an earlier one of the same split asked.
         in_training: test examples that are in the training data too.
     """
@@ -46,6 +49,7 @@ class Part:
     examples: int = 0
     expected: int | None = None
     message: str = ""
+    needed: bool = False
     repeated: int = 0
     in_training: int = 0
 
@@ -70,11 +74,11 @@ class TaskCheck:
 
     @property
     def runnable(self) -> bool:
-        """Whether training data and at least one test language load."""
+        """Whether a run has all but test languages, of which it has one, and would refuse nothing that is there."""
         roles = {part.role for part in self.parts if part.state == "found"}
         needed = {part.role for part in self.parts if part.role not in ("dev", "more")}
-        whole = all(part.state == "found" for part in self.parts if part.role == "train")
-        return needed <= roles and whole
+        stopped = any(part.state == "refused" or (part.needed and part.state == "absent") for part in self.parts)
+        return needed <= roles and not stopped
 
 
 def check_folder(
@@ -112,9 +116,9 @@ class _Checker:
     def check(self) -> TaskCheck:
         """All parts, training data first."""
         groups: dict[tuple[str, str, str], list[Need]] = {}
-        for need in find(self.task, self.files, self.languages):
+        for need in find(self.task, self.files, self.languages, without=self.layouts):
             groups.setdefault((need.role, need.data.name, need.language), []).append(need)
-        official = [needs for (role, _, _), needs in groups.items() if role not in self.layouts]
+        official = list(groups.values())
         # What is trained on is loaded first, to be found again in what is tested.
         parts = [self._described("train", layout, "en") for role, layout in self.layouts.items() if role == "train"]
         parts += [self._official(needs) for needs in official]
@@ -122,7 +126,7 @@ class _Checker:
             self._described(role, layout, code)
             for role, layout in self.layouts.items()
             if role != "train"
-            for code in (self.languages if role == "test" else ("en",))
+            for code in self._spoken(role, layout)
         ]
         if (test := self.material.test) is not None:
             parts += self._more(test, {(part.dataset, part.split, part.language) for part in parts})
@@ -130,8 +134,17 @@ class _Checker:
         by = "" if test is None else parallel_by(self.tests, test.clusters, self.material.format)
         return TaskCheck(self.task, tuple(parts), notes, by)
 
+    def _spoken(self, role: str, layout: Layout) -> Sequence[str]:
+        """Languages of a described role: those of the catalogue and others that have files."""
+        if role != "test":
+            return ("en",)
+        if LANGUAGE not in layout.path:
+            return ("any",)  # one file, of the one language that a recipe then tests
+        return list(dict.fromkeys((*self.languages, *layout_languages(layout, self.root))))
+
     def _official(self, needs: list[Need]) -> Part:
         first = needs[0]
+        problems = [need.problem for need in needs if need.problem]
         part = Part(
             role=first.role,
             dataset=first.data.name,
@@ -140,8 +153,11 @@ class _Checker:
             state="absent",
             files=tuple(path for need in needs for path in need.found),
             expected=first.data.size(first.split, first.language),
-            message=next((need.problem for need in needs if need.problem), ""),
+            message="; ".join(problems),
+            needed=first.role in ("train", "dev") and bool(problems),
         )
+        if problems and (part.files or any(need.misnamed for need in needs)):
+            return replace(part, state="refused")  # which of several, or the rest of it, a run cannot know
         if part.message or not part.files:
             return replace(part, message=part.message or "expected */" + " or */".join(first.expected))
         return self._load(
@@ -159,7 +175,7 @@ class _Checker:
             language=language,
             state="absent",
             files=tuple(layout_files(layout, self.root, language)),
-            message=f"expected {layout.path.format(lang=language)}",
+            message=f"expected {layout.path.replace(LANGUAGE, language)}",
         )
         if not part.files:
             return part
@@ -169,6 +185,8 @@ class _Checker:
     def _load(self, part: Part, read: Callable[[], list[Example]]) -> Part:
         try:
             examples = read()
+            if examples:
+                self._check(part, examples)
         except DataError as error:
             return replace(part, state="refused", message=error.what)
         in_training = 0
@@ -185,6 +203,21 @@ class _Checker:
             repeated=repeated(examples),
             in_training=in_training,
         )
+
+    def _check(self, part: Part, examples: list[Example]) -> None:
+        """What is checked before a run stores a task.
+
+        Raises:
+            DataError: an id is repeated, or an example is not whole; names the files.
+        """
+        labels = self.material.labels
+        if self.material.format == "tagging" and not labels:  # those of the training data
+            labels = tuple({tag for example in examples if isinstance(example, TaggingExample) for tag in example.tags})
+        splits = {(part.split, examples[0].language): examples}
+        try:
+            check_task(TaskData(self.task, self.material.format, labels, splits))
+        except DataError as error:
+            raise DataError(f"{', '.join(part.files[:4])}: {error.what}", fix=error.fix) from None
 
     def _more(self, data: DataSet, done: set[tuple[str, str, str]]) -> list[Part]:
         """Development sets of other languages: no run uses them, but they tell what a folder holds."""

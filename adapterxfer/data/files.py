@@ -50,6 +50,9 @@ def plain_name(path: str) -> str:
 def list_files(root: Path) -> list[str]:
     """Relative paths (with ``/``) of all files below ``root``, sorted; hidden folders are skipped.
 
+    Links to folders are followed, after everything that is really there: a folder that is reached in two ways keeps the
+    paths it has without its links, and is listed once.
+
     Raises:
         DataError: there is no such folder.
     """
@@ -59,10 +62,24 @@ def list_files(root: Path) -> list[str]:
             fix="give the folder of the original files: --set data_root=PATH, or --data-root PATH of `data check`",
         )
     paths: list[str] = []
-    for folder, below, names in os.walk(root):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        relative = Path(folder).relative_to(root).as_posix()
-        paths += [name if relative == "." else f"{relative}/{name}" for name in names]
+    seen: set[str] = set()
+    links: list[Path] = []
+    starts = [root]
+    while starts:
+        for folder, below, names in os.walk(starts.pop(0)):
+            seen.add(os.path.realpath(folder))
+            inside = [Path(folder) / name for name in sorted(below) if not name.startswith(".")]
+            links += [path for path in inside if path.is_symlink()]
+            below[:] = [path.name for path in inside if os.path.realpath(path) not in seen]
+            relative = Path(folder).relative_to(root).as_posix()
+            paths += [name if relative == "." else f"{relative}/{name}" for name in names]
+        # Of links into each other's folders the outermost goes first: names of folders are part of official names.
+        links.sort(key=lambda path: (len(Path(os.path.realpath(path)).parts), path))
+        while links and not starts:
+            link = links.pop(0)
+            # A link to a folder around this one would list half the disk.
+            if os.path.realpath(link) not in seen and not root.resolve().is_relative_to(os.path.realpath(link)):
+                starts.append(link)
     return sorted(paths)
 
 
@@ -85,8 +102,15 @@ class HashCache:
             self._known = loaded if isinstance(loaded, dict) else {}
 
     def sha256(self, path: Path) -> str:
-        """Hash of a file as `file_sha256` gives it."""
-        state = path.stat()
+        """Hash of a file as `file_sha256` gives it.
+
+        Raises:
+            DataError: there is no such file: a link leads nowhere.
+        """
+        try:
+            state = path.stat()
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror})", fix="repair the link or remove it") from None
         stamp = [state.st_size, state.st_mtime_ns]
         # Hashes of marked files were remembered with the mark in them before: they have names of their own now.
         name = str(path.resolve()) + ("#unmarked" if has_mark(path) else "")

@@ -4,37 +4,41 @@
       dev: {path: "nli/mnli_*.csv", layout: csv, columns: {text: premise, text_pair: hypothesis, label: label}}
     hellaswag:
       dev: {path: "some.txt", layout: text, record: 6, columns: {context: 0, label: 1, choices: [2, 3, 4, 5]}}
+    xquad:
+      test: {path: "mine/{lang}.json", layout: squad}
 
 Columns of ``tsv`` without header (``header: false``) and lines of ``text`` records count from 0. ``labels`` maps raw
-labels to names. ``{lang}`` in a path is the language.
+labels to names. ``{lang}`` in a path is the language. What could not be read, or would be ignored, is refused.
 """
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from adapterxfer.catalog import parts_of_task, task_specs
-from adapterxfer.data.classification import NO_GOLD
-from adapterxfer.data.examples import (
-    ChoiceExample,
-    Example,
-    PairExample,
-    RetrievalExample,
-    SpanExample,
-    TaggingExample,
-)
-from adapterxfer.data.labelled import Clusters
-from adapterxfer.data.rows import Placed, read_csv, read_jsonl, read_lines, read_tsv, refuse_hidden
-from adapterxfer.data.squad import locate_answer
+from adapterxfer.catalog import TaskParts, parts_of_task, task_specs
+from adapterxfer.data.layout_reading import LANGUAGE, Layout, layout_files, layout_languages, read_layout
 from adapterxfer.errors import DataError
 
-KINDS = ("csv", "tsv", "jsonl", "text")
+__all__ = ["Layout", "layout_files", "layout_languages", "parse_layouts", "read_layout"]
+
 ROLES = ("train", "dev", "test")
+
+KEYS: Mapping[str, tuple[str, ...]] = {
+    "csv": ("columns", "labels", "header", "delimiter", "separator", "first_label"),
+    "tsv": ("columns", "labels", "header", "record", "quoted", "delimiter", "separator", "first_label"),
+    "jsonl": ("columns", "labels", "separator", "first_label"),
+    "text": ("columns", "labels", "record", "delimiter", "separator", "first_label"),
+    "squad": (),
+    "conllu": (),
+}
+"""Kind -> keys that mean something there, beside ``path`` and ``layout``."""
+
+NEUTRAL: Mapping[str, Any] = {"header": True, "record": 1, "quoted": False, "separator": " ", "first_label": 0}
+"""Key -> the value that says what holds anyway, and so is no mistake where the key means nothing."""
+
+WHOLE: Mapping[str, str] = {"squad": "span_qa", "conllu": "tagging"}
+"""Kinds that say what every field is -> the one format they are files of."""
 
 FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "sequence_classification": (("text", "label"), ("text_pair", "id", "cluster")),
@@ -45,37 +49,15 @@ FIELDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 """Format -> columns that a layout must name, and those it may name."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """Where one role of a task is and how to read it.
-
-    Attributes:
-        path: pattern below the data root, with ``{lang}``.
-        kind: one of `KINDS`.
-        columns: canonical field -> column name, index, or a list of them.
-        labels: raw label -> official name (of choices: 0-based index).
-        header: whether a TSV begins with names.
-        record: lines of a text record; 0 with ``tsv`` is a word per line and an empty line after each sentence.
-        separator: between words, and between tags, where one column holds them all.
-        first_label: number of the first choice where labels are numbers.
-    """
-
-    path: str
-    kind: str
-    columns: Mapping[str, Any]
-    labels: Mapping[str, str] = field(default_factory=dict)
-    header: bool = True
-    record: int = 1
-    separator: str = " "
-    first_label: int = 0
+LISTS = ("choices", "answers")
+"""Fields that several columns may make up."""
 
 
 def parse_layouts(content: object, where: str) -> dict[str, dict[str, Layout]]:
     """Layouts of tasks from plain values (as YAML gives them).
 
     Raises:
-        DataError: an unknown task, role, key, kind or column; names its place.
+        DataError: an unknown task, role, key, kind, column or value; names its place.
     """
     if not isinstance(content, Mapping):
         raise DataError(f"{where}: not a mapping of tasks", fix="write TASK: {train: {path: ..., layout: ...}}")
@@ -85,229 +67,158 @@ def parse_layouts(content: object, where: str) -> dict[str, dict[str, Layout]]:
         if task not in known or not isinstance(roles, Mapping):
             raise DataError(f"{where}: no task '{task}' to lay out", fix=f"tasks: {', '.join(known)}")
         parts = parts_of_task(str(task))
-        for role, description in roles.items():
-            subject = f"{where}: {task}.{role}"
+        for role, given in roles.items():
+            place = f"{where}: {task}.{role}"
             if role == "test" and parts.pools:
                 raise DataError(
-                    f"{subject}: task '{task}' searches a pool of candidates", fix="use the official files of its test"
+                    f"{place}: task '{task}' searches a pool of candidates", fix="use the official files of its test"
                 )
-            if role not in ROLES or not isinstance(description, Mapping):
-                raise DataError(f"{subject}: not a role", fix=f"roles: {', '.join(ROLES)}")
-            parsed.setdefault(str(task), {})[str(role)] = _layout(description, parts.format, subject)
+            if role not in ROLES or not isinstance(given, Mapping):
+                raise DataError(f"{place}: not a role", fix=f"roles: {', '.join(ROLES)}")
+            parsed.setdefault(str(task), {})[str(role)] = _layout(given, parts, place)
     return parsed
 
 
-def _layout(description: Mapping[str, Any], form: str, subject: str) -> Layout:
-    known = {"path", "layout", "columns", "labels", "header", "record", "separator", "first_label"}
-    if unknown := sorted(set(description) - known):
-        raise DataError(f"{subject}: unknown key '{unknown[0]}'", fix=f"keys: {', '.join(sorted(known))}")
-    if description.get("layout") not in KINDS or not isinstance(description.get("path"), str):
-        raise DataError(f"{subject}: needs 'path' and 'layout'", fix=f"layout: {' | '.join(KINDS)}")
-    columns = description.get("columns")
+def _layout(given: Mapping[str, Any], parts: TaskParts, place: str) -> Layout:
+    known = sorted({key for keys in KEYS.values() for key in keys} | {"path", "layout"})
+    if unknown := sorted(str(key) for key in given if key not in known):
+        raise DataError(f"{place}: unknown key '{unknown[0]}'", fix=f"keys: {', '.join(known)}")
+    kind = given.get("layout")
+    if not isinstance(kind, str) or kind not in KEYS or not isinstance(given.get("path"), str):
+        raise DataError(f"{place}: needs 'path' and 'layout'", fix=f"layout: {' | '.join(KEYS)}")
+    _check_path(given["path"], place)
+    if unused := [
+        key for key in given if key not in (*KEYS[kind], "path", "layout") and given[key] != NEUTRAL.get(key)
+    ]:
+        raise DataError(
+            f"{place}: '{unused[0]}' means nothing for layout {kind}",
+            fix=f"leave it out; {kind} takes {', '.join(KEYS[kind]) or 'path alone'}",
+        )
+    if WHOLE.get(kind, parts.format) != parts.format:
+        raise DataError(f"{place}: {kind} files are not of format {parts.format}", fix="give another layout")
+    record = _number(given, "record", 1, place)
+    if record == 0 and parts.format != "tagging":
+        raise DataError(f"{place}: record 0 is a word per line, for tags", fix="leave 'record' out")
+    if kind == "tsv" and record > 1:
+        raise DataError(f"{place}: a TSV has a record per line", fix="write layout: text, or record: 0")
+    delimiter, separator = _signs(given, place), _signs(given, place, "separator")
+    if record == 0 and separator and not delimiter:
+        # Nothing else can be separated in a file with a word per line.
+        delimiter, separator = separator, ""
+    layout = Layout(
+        path=given["path"],
+        kind=kind,
+        columns={} if kind in WHOLE else _columns(given, parts.format, place),
+        labels=_labels(given.get("labels"), parts, place),
+        header=_flag(given, "header", True, place),
+        record=record,
+        quoted=_flag(given, "quoted", False, place),
+        delimiter=delimiter,
+        separator=separator,
+        first_label=_number(given, "first_label", 0, place),
+    )
+    _check_use(layout, given, parts.format, place)
+    return layout
+
+
+def _check_path(path: str, place: str) -> None:
+    """Refuse what no file below the data root can have."""
+    segments = path.split("/")
+    if not path.strip() or path.startswith("/") or ".." in segments or "" in segments:
+        raise DataError(f"{place}: path '{path}' is not below the data root", fix="give a relative path, as mine/*.csv")
+    if any(sign in path.replace(LANGUAGE, "") for sign in "{}"):
+        raise DataError(f"{place}: path '{path}': braces hold {LANGUAGE} alone", fix="use * or ? for other parts")
+    if any("**" in segment and segment != "**" for segment in segments):
+        raise DataError(f"{place}: path '{path}': ** is a whole folder name", fix="write **/ or *")
+
+
+def _columns(given: Mapping[str, Any], form: str, place: str) -> dict[str, Any]:
+    columns = given.get("columns")
     needed, allowed = FIELDS[form]
     if not isinstance(columns, Mapping):
-        raise DataError(f"{subject}: no columns", fix=f"name columns of: {', '.join(needed)}")
+        raise DataError(f"{place}: no columns", fix=f"name columns of: {', '.join(needed)}")
     if missing := [name for name in needed if name not in columns]:
-        raise DataError(f"{subject}: column of '{missing[0]}' is missing", fix=f"needed: {', '.join(needed)}")
+        raise DataError(f"{place}: column of '{missing[0]}' is missing", fix=f"needed: {', '.join(needed)}")
     if extra := [name for name in columns if name not in needed + allowed]:
-        raise DataError(f"{subject}: '{extra[0]}' is no field", fix=f"fields: {', '.join(needed + allowed)}")
-    return Layout(
-        path=description["path"],
-        kind=str(description["layout"]),
-        columns=dict(columns),
-        labels={str(raw): str(name) for raw, name in dict(description.get("labels") or {}).items()},
-        header=bool(description.get("header", True)),
-        record=int(description.get("record", 1)),
-        separator=str(description.get("separator", " ")),
-        first_label=int(description.get("first_label", 0)),
-    )
-
-
-def layout_files(layout: Layout, root: Path, language: str) -> list[str]:
-    """Relative paths that a layout means, also packed; sorted."""
-    pattern = layout.path.format(lang=language)
-    paths = {path for end in ("", ".gz", ".bz2") for path in root.glob(pattern + end) if path.is_file()}
-    return sorted(path.relative_to(root).as_posix() for path in paths)
-
-
-def read_layout(layout: Layout, task: str, paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
-    """Examples of a task from files in a described layout.
-
-    Raises:
-        DataError: a row lacks a column, or a label is unknown or the same everywhere.
-    """
-    parts = parts_of_task(task)
-    make = _MAKERS[parts.format]
-    examples: list[Example] = []
-    for path in paths:
-        clusters = Clusters(f"{path.stem}/")
-        labels: list[object] = []
-        for row in _rows(layout, path):
-            example = make(_Cells(layout, row, notes), parts.labels, language, clusters)
-            if example is not None:
-                examples.append(example)
-                labels.append(getattr(example, "label", len(labels)))
-        refuse_hidden(path, labels)
-    if not examples:
-        raise DataError(f"{paths[0] if paths else layout.path}: no example", fix="check the layout")
-    return examples
-
-
-def _rows(layout: Layout, path: Path) -> list[Placed]:
-    if layout.kind == "csv":
-        return read_csv(path)
-    if layout.kind == "jsonl":
-        return read_jsonl(path)
-    if layout.kind == "tsv" and layout.record == 0:
-        return _blocks(path)
-    if layout.kind == "tsv":
-        if layout.header:
-            return read_tsv(path)
-        lines = [line for line in read_lines(path) if line]
-        width = len(lines[0].split("\t")) if lines else 0
-        return read_tsv(path, columns=[str(number) for number in range(width)])
-    lines = read_lines(path)
-    while lines and not lines[-1].strip():
-        lines.pop()
-    if len(lines) % layout.record:
-        raise DataError(f"{path}: {len(lines)} lines are no records of {layout.record}", fix="check 'record'")
-    return [
-        (f"{path}:{at + 1}", {str(number): line for number, line in enumerate(lines[at : at + layout.record])})
-        for at in range(0, len(lines), layout.record)
-    ]
-
-
-def _blocks(path: Path) -> list[Placed]:
-    """Sentences of a file with a word per line and an empty line between: each column is a list."""
-    rows: list[Placed] = []
-    lines: list[list[str]] = []
-    for number, line in enumerate([*read_lines(path), ""], start=1):
-        if line.strip():
-            lines.append(line.split("\t"))
-            if len(lines[-1]) != len(lines[0]):
-                raise DataError(
-                    f"{path}:{number}: {len(lines[-1])} columns after {len(lines[0])}", fix="repair the line"
-                )
-        elif lines:
-            columns = {str(place): [cells[place] for cells in lines] for place in range(len(lines[0]))}
-            rows.append((f"{path}:{number - len(lines)}", columns))
-            lines = []
-    return rows
-
-
-class _Cells:
-    """Canonical fields of one row."""
-
-    def __init__(self, layout: Layout, row: Placed, notes: Counter[str]) -> None:
-        self.layout, self.row, self.notes = layout, row, notes
-
-    def get(self, name: str, default: Any = None) -> Any:
-        if name not in self.layout.columns:
-            return default
-        column = self.layout.columns[name]
-        return [self._cell(part) for part in column] if isinstance(column, list) else self._cell(column)
-
-    def _cell(self, column: object) -> Any:
-        position, row = self.row
-        if str(column) not in row:
-            raise DataError(f"{position}: no column '{column}'; it has {', '.join(row)}", fix="correct the layout")
-        return row[str(column)]
-
-    def text(self, name: str) -> str:
-        value = self.get(name, "")
-        return value if isinstance(value, str) else "" if value is None else str(value)
-
-    def name(self) -> str:
-        return self.text("id") or self.row[0].rpartition("/")[2]
-
-    def parts(self, name: str) -> list[str]:
-        value = self.get(name, [])
-        if isinstance(value, str):
-            value = json.loads(value) if value.startswith("[") else value.split(self.layout.separator)
-        return [str(part) for part in value]
-
-    def label(self, labels: Sequence[str]) -> str | None:
-        raw = str(self.get("label"))
-        if raw in NO_GOLD:
-            self.notes["examples without a gold label left out"] += 1
-            return None
-        name = self.layout.labels.get(raw, raw)
-        if name not in labels:
+        raise DataError(f"{place}: '{extra[0]}' is no field", fix=f"fields: {', '.join(needed + allowed)}")
+    for canonical, column in columns.items():
+        several = column if isinstance(column, list) and column and canonical in LISTS else [column]
+        if not all(isinstance(name, str | int) and not isinstance(name, bool) for name in several):
             raise DataError(
-                f"{self.row[0]}: label {raw!r} is not one of: {', '.join(labels)}", fix="map it with 'labels'"
+                f"{place}: column of '{canonical}' is {column!r}",
+                fix=f"give a column's name or number; a list of them only for {' and '.join(LISTS)}",
             )
-        return name
+    return dict(columns)
 
 
-def _pair(cells: _Cells, labels: Sequence[str], language: str, clusters: Clusters) -> Example | None:
-    label = cells.label(labels)
-    if label is None:
-        return None
-    text = cells.text("text")
-    pair = cells.text("text_pair") if "text_pair" in cells.layout.columns else None
-    return PairExample(cells.name(), cells.text("cluster") or clusters.of(text), language, text, pair, label)
+def _labels(given: object, parts: TaskParts, place: str) -> dict[str, str]:
+    """Raw label -> official name; a list gives the names in the order of their numbers."""
+    if given is None:
+        return {}
+    chosen = parts.format == "multiple_choice"
+    if isinstance(given, list):
+        # The official name of a choice is its number, so a list of choices has the raw labels.
+        pairs = [(raw, number) if chosen else (number, raw) for number, raw in enumerate(given)]
+    elif isinstance(given, Mapping):
+        pairs = list(given.items())
+    else:
+        raise DataError(f"{place}: labels are {given!r}", fix="write {raw: official, ...}, or a list in order")
+    labels: dict[str, str] = {}
+    for raw, name in pairs:
+        if isinstance(name, list | dict) or name is None:
+            raise DataError(f"{place}: label {raw!r} means {name!r}", fix="give one official name")
+        if chosen and not str(name).isdigit():
+            raise DataError(f"{place}: label {raw!r} means {name!r}", fix="give the number of the choice, from 0")
+        if not chosen and parts.labels and str(name) not in parts.labels:
+            raise DataError(f"{place}: no label '{name}'", fix=f"labels: {', '.join(parts.labels)}")
+        labels[str(raw)] = str(name)
+        if isinstance(raw, bool):
+            labels[str(raw).lower()] = str(name)  # as JSON and most tables write it
+    return labels
 
 
-def _tags(cells: _Cells, labels: Sequence[str], language: str, _: Clusters) -> Example | None:
-    words, tags = cells.parts("words"), cells.parts("tags")
-    if len(words) != len(tags) or not words:
-        raise DataError(f"{cells.row[0]}: {len(words)} words and {len(tags)} tags", fix="check 'separator'")
-    if unknown := [tag for tag in tags if labels and tag not in labels]:
-        raise DataError(f"{cells.row[0]}: tag {unknown[0]!r}; expected {' '.join(labels)}", fix="use official tags")
-    name = cells.name()
-    return TaggingExample(name, cells.text("cluster") or name, language, tuple(words), tuple(tags))
+def _check_use(layout: Layout, given: Mapping[str, Any], form: str, place: str) -> None:
+    """Refuse keys that would be without effect for this task."""
+    useless = {
+        "separator": form in ("sequence_classification", "retrieval"),
+        "labels": form in ("span_qa", "retrieval"),
+        "first_label": form != "multiple_choice",
+        "header": layout.record == 0 and layout.header and "header" in given,
+        "quoted": layout.record == 0 and layout.quoted,
+        "delimiter": layout.record != 0 and layout.kind != "csv" and not layout.quoted,
+    }
+    fixes = {
+        "separator": "it cuts words, tags, answers or choices in one cell; 'delimiter' cuts columns of CSV",
+        "delimiter": "it is for csv, quoted tsv and a word per line (record: 0)",
+    }
+    for key, without_effect in useless.items():
+        if (
+            key in given
+            and without_effect
+            and given[key] not in (None, {})
+            and (key == "header" or given[key] != NEUTRAL.get(key))
+        ):
+            raise DataError(f"{place}: '{key}' would change nothing here", fix=fixes.get(key, "leave it out"))
 
 
-def _span(cells: _Cells, _: Sequence[str], language: str, clusters: Clusters) -> Example | None:
-    context, answers = cells.text("context"), [text for text in cells.parts("answers") if text]
-    starts = [int(start) for start in cells.parts("answer_starts")] or [0] * len(answers)
-    places = [locate_answer(context, text, start) for text, start in zip(answers, starts, strict=True)]
-    located = [(text, place) for text, place in zip(answers, places, strict=True) if place is not None]
-    if not located:
-        cells.notes["questions without an answer left out"] += 1
-        return None
-    return SpanExample(
-        example_id=cells.name(),
-        cluster_id=cells.text("cluster") or clusters.of(context),
-        language=language,
-        question=cells.text("question"),
-        context=context,
-        answers=tuple(text for text, _ in located),
-        answer_starts=tuple(place for _, place in located),
-    )
+def _number(given: Mapping[str, Any], key: str, default: int, place: str) -> int:
+    value = given.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise DataError(f"{place}: {key} is {value!r}", fix="give a whole number from 0")
+    return value
 
 
-def _choice(cells: _Cells, _: Sequence[str], language: str, clusters: Clusters) -> Example | None:
-    choices = cells.parts("choices")
-    first = cells.layout.first_label
-    names = [str(number + first) for number in range(len(choices))]
-    raw = cells.label([*names, *cells.layout.labels.values()])
-    if raw is None:
-        return None
-    name, context = cells.name(), cells.text("context")
-    label = int(raw) if str(cells.get("label")) in cells.layout.labels else names.index(raw)
-    return ChoiceExample(
-        example_id=name,
-        cluster_id=cells.text("cluster") or clusters.of(context or name),
-        language=language,
-        context=context,
-        question=cells.text("question"),
-        choices=tuple(choices),
-        label=label,
-    )
+def _flag(given: Mapping[str, Any], key: str, default: bool, place: str) -> bool:
+    value = given.get(key, default)
+    if not isinstance(value, bool):
+        raise DataError(f"{place}: {key} is {value!r}", fix="write true or false")
+    return value
 
 
-def _translation(cells: _Cells, _: Sequence[str], language: str, __: Clusters) -> Example | None:
-    name = cells.name()
-    return RetrievalExample(
-        name, cells.text("cluster") or name, language, cells.text("text"), cells.text("translation")
-    )
-
-
-_MAKERS: dict[str, Callable[[_Cells, Sequence[str], str, Clusters], Example | None]] = {
-    "sequence_classification": _pair,
-    "tagging": _tags,
-    "span_qa": _span,
-    "multiple_choice": _choice,
-    "retrieval": _translation,
-}
+def _signs(given: Mapping[str, Any], place: str, key: str = "delimiter") -> str:
+    value = given.get(key)
+    if value is not None and (not isinstance(value, str) or not value):
+        raise DataError(f"{place}: {key} is {value!r}", fix='give the sign between them, as "|" or "\\t"')
+    if key == "delimiter" and value is not None and len(value) != 1:
+        raise DataError(f"{place}: delimiter is {value!r}", fix="give one sign")
+    return value or ""

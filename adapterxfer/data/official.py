@@ -21,6 +21,7 @@ class Need:
         optional: whether the task works without it.
         marked: whether the file is optional in itself, whatever else is there.
         ambiguous: whether several files match where one is meant.
+        misnamed: relative paths of files that are named like it but for case and signs; only where nothing was found.
     """
 
     role: str
@@ -32,6 +33,7 @@ class Need:
     optional: bool
     marked: bool
     ambiguous: bool
+    misnamed: tuple[str, ...] = ()
 
     @property
     def problem(self) -> str:
@@ -39,6 +41,11 @@ class Need:
         subject = f"{self.role} {self.language} ({self.data.name})"
         if self.ambiguous:
             return f"{subject}: {len(self.found)} files match ({', '.join(self.found)}); keep one"
+        if self.misnamed:
+            return (
+                f"{subject}: {', '.join(self.misnamed)} is not read: the official name is */"
+                f"{' or */'.join(self.expected)} (also .gz, .bz2); rename it"
+            )
         if not self.found and not self.optional:
             return f"{subject}: missing, expected */{' or */'.join(self.expected)} (also .gz, .bz2)"
         return ""
@@ -49,9 +56,12 @@ class Index:
 
     def __init__(self, files: Iterable[str]) -> None:
         self._by_name: dict[str, list[tuple[str, str]]] = {}
+        self._alike: dict[str, list[tuple[str, str]]] = {}
         for path in files:
             plain = path.removesuffix(".gz").removesuffix(".bz2")
-            self._by_name.setdefault(plain.rpartition("/")[2], []).append((plain, path))
+            name = plain.rpartition("/")[2]
+            self._by_name.setdefault(name, []).append((plain, path))
+            self._alike.setdefault(_letters(name), []).append((plain, path))
 
     def match(self, pattern: str) -> list[str]:
         """Paths whose last parts match; ``*`` matches within a part."""
@@ -68,6 +78,21 @@ class Index:
             if len(parts := plain.split("/")[-depth:]) == depth
             and all(fnmatchcase(part, want) for part, want in zip(parts, folders, strict=True))
         )
+
+    def alike(self, pattern: str) -> list[str]:
+        """Paths whose last parts have the letters and digits of a pattern, whatever their case and signs."""
+        parts = [_letters(part) for part in pattern.split("/")]
+        if any(sign in pattern for sign in "*?["):
+            return []  # a pattern says too little about a name to tell a wrong one from another file
+        return sorted(
+            path
+            for plain, path in self._alike.get(parts[-1], ())
+            if [_letters(part) for part in plain.split("/")[-len(parts) :]] == parts
+        )
+
+
+def _letters(name: str) -> str:
+    return "".join(sign for sign in name.lower() if sign.isalnum())
 
 
 def find(
@@ -120,4 +145,5 @@ def look_up(index: Index, data: DataSet, split: str, language: str, group: Seque
         optional=marked,
         marked=marked,
         ambiguous=len(paths) > 1 and not group[0].startswith("+"),
+        misnamed=() if paths else tuple(dict.fromkeys(path for p in expected for path in index.alike(p))),
     )

@@ -11,6 +11,7 @@ from typing import Any
 from adapterxfer.catalog import DataSet, Part, parts_of_task
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
 from adapterxfer.data.held_out import CARVED_DEV, carve, keep
+from adapterxfer.data.layout_reading import LANGUAGE
 from adapterxfer.data.layouts import Layout, layout_files, parse_layouts, read_layout
 from adapterxfer.data.official import Need, find
 from adapterxfer.data.pools import join_languages
@@ -123,7 +124,7 @@ def described(layout: Layout, task: str, root: Path, language: str, notes: Count
     paths = [root / path for path in layout_files(layout, root, language)]
     if not paths:
         raise DataError(
-            f"{root}: {task}: no file {layout.path.format(lang=language)}", fix="correct the path of the layout"
+            f"{root}: {task}: no file {layout.path.replace(LANGUAGE, language)}", fix="correct the path of the layout"
         )
     return read_layout(layout, task, paths, language, notes)
 

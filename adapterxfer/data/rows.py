@@ -77,23 +77,37 @@ def read_tsv(
     return rows
 
 
-def read_csv(path: Path) -> list[Placed]:
-    """Rows of a comma-separated file with quoting (RFC 4180) and a header.
+def read_csv(path: Path, *, delimiter: str = ",", header: bool = True) -> list[Placed]:
+    """Rows of a table with quoting (RFC 4180).
+
+    Args:
+        delimiter: one sign between the columns.
+        header: whether the first row names the columns; otherwise they count from 0.
 
     Raises:
-        DataError: quoting or the number of fields is wrong.
+        DataError: quoting or the number of fields is wrong, or two columns have one name.
     """
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     rows: list[Placed] = []
+    names: list[str] = []
     with open_text(path) as lines:
-        reader = csv.DictReader(_without_mark(lines), strict=True)
+        reader = csv.reader(_without_mark(lines), strict=True, delimiter=delimiter)
         try:
-            for row in reader:
-                if None in row or None in row.values():
+            for cells in reader:
+                if not cells:
+                    continue
+                if not names:
+                    names = cells if header else [str(number) for number in range(len(cells))]
+                    if len(set(names)) < len(names):
+                        raise DataError(f"{path}:1: a column name occurs twice in the header", fix="repair the header")
+                    if header:
+                        continue
+                if len(cells) != len(names):
                     raise DataError(
-                        f"{path}:{reader.line_num}: not {len(reader.fieldnames or ())} fields", fix="download it again"
+                        f"{path}:{reader.line_num}: {len(cells)} fields; expected {len(names)} ({', '.join(names)})",
+                        fix="repair the row, or say with a layout what stands between the columns",
                     )
-                rows.append((f"{path}:{reader.line_num}", row))
+                rows.append((f"{path}:{reader.line_num}", dict(zip(names, cells, strict=True))))
         except csv.Error as error:
             raise DataError(f"{path}:{reader.line_num}: {error}", fix="expected CSV with quoting") from None
     return rows

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from adapterxfer.catalog import parts_of_task
 from adapterxfer.data.files import HashCache, file_sha256, list_files, plain_name
 from adapterxfer.data.official import find
 from adapterxfer.errors import DataError
@@ -19,6 +20,9 @@ CORPUS = "corpus"
 
 SOURCES_FILE = "SOURCES.tsv"
 """Optional list of the parts of the text files, from which translation pairs are recovered; see `data.pairs`."""
+
+READING = 2
+"""Version of reading described layouts, in the identity of those that give other examples than with the first."""
 
 
 class Located(NamedTuple):
@@ -136,6 +140,7 @@ def describe_layouts(
     Raises:
         DataError: a layout is wrong, or files are missing.
     """
+    from adapterxfer.data.layout_reading import LANGUAGE
     from adapterxfer.data.layouts import layout_files, parse_layouts
 
     root = Path(data_root)
@@ -143,24 +148,45 @@ def describe_layouts(
     problems = [need.problem for need in needs if need.problem]
     paths = [path for need in needs for path in need.found]
     for role, layout in parse_layouts({task: layouts}, "layout")[task].items():
+        if role == "test" and len(languages) > 1 and LANGUAGE not in layout.path:
+            problems.append(f"test: {layout.path} is one file for {len(languages)} languages; write {LANGUAGE} into it")
         for code in languages if role == "test" else ("en",):
             matches = layout_files(layout, root, code)
             paths += matches
             if not matches:
-                problems.append(f"{role} {code}: no file {layout.path.format(lang=code)}")
+                problems.append(f"{role} {code}: no file {layout.path.replace(LANGUAGE, code)}")
     if problems:
         raise DataError("\n".join([f"data_root '{root}':", *_report(task, problems)]), fix="correct the layout")
     cache = HashCache()
     hashed = {path: cache.sha256(root / path) for path in sorted(set(paths))}
     cache.save()
-    return {"kind": "files", "files": hashed, "layout": dict(layouts)}
+    described = {"kind": "files", "files": hashed, "layout": dict(layouts)}
+    return {**described, "reading": READING} if _read_otherwise(parts_of_task(task).format, layouts) else described
+
+
+def _read_otherwise(form: str, layouts: Mapping[Any, Any]) -> bool:
+    """Whether these descriptions were read otherwise before `READING`: answers in cells of text, and mapped tags."""
+    return form == "span_qa" or (form == "tagging" and any("labels" in layout for layout in layouts.values()))
 
 
 def describe_present(task: str, data_root: str | Path, languages: Sequence[str]) -> dict[str, Any] | None:
-    """`describe_source`, or None where files of the task are missing."""
-    if locate(task, list_files(Path(data_root)), languages)[1]:
+    """`describe_source`, or None where no file of the task is there.
+
+    Raises:
+        DataError: some files are there and others are not, or several are where one is meant. The Hub's copy in place
+            of all of them would be trained on without a word.
+    """
+    needs = find(task, list_files(Path(data_root)), languages)
+    if not (problems := [need.problem for need in needs if need.problem]):
+        return describe_source(task, data_root, languages)
+    present = dict.fromkeys(path for need in needs for path in (*need.found, *need.misnamed))
+    if not present:
         return None
-    return describe_source(task, data_root, languages)
+    shown = [f"it has {', '.join(list(present)[:8])}{' ...' if len(present) > 8 else ''}", *problems]
+    raise DataError(
+        "\n".join([f"data_root '{data_root}': some files of a task are missing or ambiguous", *_report(task, shown)]),
+        fix=f"put the others there, or read all of it from the Hub: tasks: {{{task}: {{source: hub}}}}",
+    )
 
 
 def _report(task: str, problems: list[str]) -> list[str]:

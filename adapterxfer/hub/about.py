@@ -27,7 +27,7 @@ from adapterxfer.hub.fetching import (
     transfer,
 )
 from adapterxfer.hub.manifest import Manifest, read_manifest
-from adapterxfer.hub.places import HubPlace, cache_root
+from adapterxfer.hub.places import HubAddress, cache_root
 from adapterxfer.hub.requests import Sleep
 
 
@@ -41,58 +41,58 @@ class About:
         licence: as its card states it; ``unstated`` where it does not.
     """
 
-    place: HubPlace
+    address: HubAddress
     manifest: Manifest | None
     config: dict[str, Any]
     licence: str
 
 
-def known_about(place: HubPlace, *, root: Path | None = None) -> About | None:
+def known_about(address: HubAddress, *, root: Path | None = None) -> About | None:
     """The description of an adapter that was looked at or fetched before; nobody is asked.
 
     Raises:
         BundleError: what is there is no adapter.
     """
     root = cache_root() if root is None else root
-    if (pulled := bundle_folder(root, place)).is_dir():
+    if (pulled := bundle_folder(root, address)).is_dir():
         with suppress(BundleError):  # damaged since: whoever needs it fetches it anew
-            return _read(place, pulled)
-    for folder in (adapter_folder(root, place), _folder(root, place)):
+            return _read(address, pulled)
+    for folder in (adapter_folder(root, address), _folder(root, address)):
         if is_whole(folder):
-            return _read(place, folder)
+            return _read(address, folder)
     return None
 
 
-def ask_about(place: HubPlace, *, root: Path | None = None, sleep: Sleep = time.sleep) -> About:
+def ask_about(address: HubAddress, *, root: Path | None = None, sleep: Sleep = time.sleep) -> About:
     """The description of an adapter, fetched where it is not known.
 
     Args:
-        place: pinned to a commit.
+        address: pinned to a commit.
 
     Raises:
         HubError: the Hub did not give it.
         BundleError: it is no adapter in safetensors, or what the Hub sent is not what the Hub lists.
     """
     root = cache_root() if root is None else root
-    if (known := known_about(place, root=root)) is not None:
+    if (known := known_about(address, root=root)) is not None:
         return known
-    listed = list_files(place, sleep)
+    listed = list_files(address, sleep)
     if layout.MANIFEST in listed:
-        wanted = [layout.MANIFEST]
+        names = [layout.MANIFEST]
     else:
-        wanted = [name for name in adapter_files(listed, at(place)) if name not in WEIGHTS]
-    transfer(place, listed, wanted, _folder(root, place), sleep)
-    return _read(place, _folder(root, place))
+        names = [name for name in adapter_files(listed, at(address)) if name not in WEIGHTS]
+    transfer(address, listed, names, _folder(root, address), sleep)
+    return _read(address, _folder(root, address))
 
 
-def _folder(root: Path, place: HubPlace) -> Path:
-    return root / ".about" / place.repository.replace("/", "--") / str(place.revision)
+def _folder(root: Path, address: HubAddress) -> Path:
+    return root / ".about" / address.repository.replace("/", "--") / str(address.revision)
 
 
-def _read(place: HubPlace, folder: Path) -> About:
+def _read(address: HubAddress, folder: Path) -> About:
     if (folder / layout.MANIFEST).is_file():
         manifest = read_manifest(folder)
-        return About(place, manifest, {}, manifest.license)
+        return About(address, manifest, {}, manifest.license)
     if not (folder / CONFIG).is_file():
-        raise BundleError(f"{at(place)}: {folder} holds no adapter", fix="remove this folder, and run again")
-    return About(place, None, read_config(folder, at(place)), stated_licence(folder / layout.CARD))
+        raise BundleError(f"{at(address)}: {folder} holds no adapter", fix="remove this folder, and run again")
+    return About(address, None, read_config(folder, at(address)), stated_licence(folder / layout.CARD))

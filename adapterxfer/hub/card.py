@@ -32,11 +32,11 @@ CALLS = {
 """How each format is asked, as the card shows it."""
 
 
-def render_card(manifest: Manifest, results: Mapping[str, Any], *, place: str = "") -> str:
+def render_card(manifest: Manifest, results: Mapping[str, Any], *, address: str = "") -> str:
     """The whole card, metadata first; the same input gives the same bytes.
 
     Args:
-        place: what the examples load, e.g. ``ORG/NAME``; the name of the bundle if empty.
+        address: what the examples load, e.g. ``ORG/NAME``; the name of the bundle if empty.
     """
     environment = Environment(
         loader=PackageLoader("adapterxfer.hub", "templates"),
@@ -59,15 +59,15 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, place: str = 
         names=names,
         targets=list(targets),
         metrics={row["target"]: (row["metric"], row["protocol"]) for row in results["scores"]},
-        place=place or manifest.name,
+        address=address or manifest.name,
         calls=[CALLS[head.format] for head in manifest.composition.heads],
         synthetic_note=SYNTHETIC_NOTE,
         encoder=_encoder(manifest),
-        sizes={part.id: _size(part) for part in manifest.composition.adapters},
+        sizes={adapter.id: _size(adapter) for adapter in manifest.composition.adapters},
         why_own=_why_own(manifest),
         citation=_citation(manifest),
         title=title(manifest),
-        what=what(manifest),
+        what=summary(manifest),
         stand_ins=results.get("stand_ins", {}),  # bundles made before there were any lack it
         mixed=arms.get("mlm"),
         translated=arms.get("translated"),
@@ -86,22 +86,22 @@ def _encoder(manifest: Manifest) -> dict[str, str]:
     return {"model": architecture.model, "arguments": arguments}
 
 
-def _size(part: AdapterEntry) -> str:
-    sizes = METHODS[part.method].sizes if part.method in METHODS else ()
+def _size(adapter: AdapterEntry) -> str:
+    sizes = METHODS[adapter.method].sizes if adapter.method in METHODS else ()
     if not sizes:
         return ""
     word = "bottleneck" if "bottleneck_size" in sizes or "reduction_factor" in sizes else sizes[0].replace("_", " ")
-    return f", {word} {part.bottleneck_size}"
+    return f", {word} {adapter.bottleneck_size}"
 
 
 def _why_own(manifest: Manifest) -> str:
     """Why no library reads the adapters."""
     if manifest.composition.fusion_rank:
         return "`adapters` has no low-rank fusion."
-    parts = [part for part in manifest.composition.adapters if part.layout == "own"]
-    if not parts:
+    unread = [adapter for adapter in manifest.composition.adapters if adapter.layout == "own"]
+    if not unread:
         return "its adapters belong to both libraries, and no model can hold both."
-    method = METHODS[parts[0].method]
+    method = METHODS[unread[0].method]
     if method.adapters is not None and not method.adapters.stacks_alike and len(manifest.adapter_ids) > 1:
         return f"in a stack of two {method.name} there, the upper one sees the output of the lower one."
     if not method.library:
@@ -110,7 +110,7 @@ def _why_own(manifest: Manifest) -> str:
 
 
 def _citation(manifest: Manifest) -> str:
-    methods = dict.fromkeys(part.method for part in manifest.composition.adapters)
+    methods = dict.fromkeys(adapter.method for adapter in manifest.composition.adapters)
     sources = [f"Adapters: {METHODS[name].citation}" for name in methods if name in METHODS and METHODS[name].citation]
     variant = composition_spec(manifest.composition.variant)
     if variant.citation and manifest.composition.intermediate:
@@ -135,7 +135,7 @@ def intermediate_of(manifest: Manifest) -> str:
     return arm_of(manifest.composition.intermediate, arm)
 
 
-def what(manifest: Manifest) -> str:
+def summary(manifest: Manifest) -> str:
     """What the model is, in a few sentences."""
     merged = manifest.lineage[0].kind == MERGED
     more = ' Its weights were joined from those of several trained models, listed under "Where it comes from".'
@@ -146,7 +146,7 @@ def _what(manifest: Manifest) -> str:
     composition = manifest.composition
     tasks = " and ".join(head.task for head in composition.heads)
     before = intermediate_of(manifest)
-    kind = " and ".join(dict.fromkeys(part.method for part in composition.adapters))
+    kind = " and ".join(dict.fromkeys(adapter.method for adapter in composition.adapters))
     if card := composition_spec(composition.variant).card:
         return card.format(
             tasks=tasks,
@@ -155,7 +155,7 @@ def _what(manifest: Manifest) -> str:
             kind=kind,
             backbone=manifest.backbone.name,
             count=len(composition.adapters),
-            names=", ".join(part.name for part in composition.adapters),
+            names=", ".join(adapter.name for adapter in composition.adapters),
         )
     first = f" after the English intermediate task {before}" if before else ""
     adapters = (

@@ -79,7 +79,7 @@ def verify(folder: Path, *, backbone: Path | None = None) -> dict[str, Any]:
         "backbone": manifest.backbone.name,
         "fingerprint": manifest.backbone.fingerprint,
         "parameters": manifest.bundle_parameters,
-        "bytes": sum(entry.bytes for entry in manifest.files.values()),
+        "bytes": sum(file.bytes for file in manifest.files.values()),
         "digest": manifest.digest,
         "difference": opened.difference,
     }

@@ -41,7 +41,7 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
         BundleError: the plan has no such model.
     """
     run = plan.recipe.seeds[0] if seed is None else seed
-    found: dict[str, Wanted] = {}
+    models: dict[str, Wanted] = {}
     for cell in plan.cells:
         model = plan.stages[cell.predict].inputs.get("model")
         if model is None or cell.seed != run or cell.control.startswith(ORACLE):
@@ -52,13 +52,13 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
             if stage.kind not in TRAINING_KINDS:
                 continue  # a reused adapter is published already
             if (phase == "intermediate") == (stage.kind == "train_intermediate") or not stage.labels["target"]:
-                found.setdefault(key, Wanted(key, _name(plan, stage)))
-    if not found:
+                models.setdefault(key, Wanted(key, _name(plan, stage)))
+    if not models:
         raise BundleError(
             f"{plan.recipe.name}: no {phase} model with seed {run} in what --only leaves",
             fix=f"seeds of the recipe: {', '.join(map(str, plan.recipe.seeds))}; controls are not trained",
         )
-    return list(found.values())
+    return list(models.values())
 
 
 def _intermediates(plan: Plan, key: str) -> Iterator[str]:

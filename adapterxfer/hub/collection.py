@@ -24,7 +24,7 @@ from adapterxfer.hub import layout
 from adapterxfer.hub.card import SYNTHETIC_NOTE, intermediate_of
 from adapterxfer.hub.licences import OTHER, facts_of
 from adapterxfer.hub.manifest import Manifest, read_json, read_manifest
-from adapterxfer.hub.places import parse_place
+from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.pushing import DEFAULT_BRANCH, Pushed, push, refuse_secrets, upload
 from adapterxfer.hub.requests import Sleep, call, hub_api
 
@@ -97,7 +97,7 @@ def repository_name(organisation: str, study: str, bundle: str = "") -> str:
         BundleError: it is no name on the Hub.
     """
     name = f"{study}-{bundle}" if bundle else study
-    return parse_place(f"{organisation}/{name[:96].strip('-._')}").repository
+    return parse_address(f"{organisation}/{name[:96].strip('-._')}").repository
 
 
 def push_study(
@@ -131,11 +131,11 @@ def push_study(
     if len({*places, index}) <= len(places):
         raise BundleError(f"{study}: two bundles would be '{places[0]}'", fix="give the study a shorter name")
     pushed = []
-    for folder, place in zip(folders, places, strict=True):
-        pushed.append(push(folder, place, private=private, dry_run=dry_run, sleep=sleep))
+    for folder, repository in zip(folders, places, strict=True):
+        pushed.append(push(folder, repository, private=private, dry_run=dry_run, sleep=sleep))
         if told is not None:
             told(pushed[-1])
-    rows = [_row(folder, one) for folder, one in zip(folders, pushed, strict=True)]
+    rows = [_row(folder, push) for folder, push in zip(folders, pushed, strict=True)]
     with tempfile.TemporaryDirectory(prefix="adapterxfer-index-") as root:
         files = write_index(Path(root), folders[0], rows, title=title, left_out=left_out)
         refuse_secrets(Path(root))
@@ -215,7 +215,7 @@ def _row(folder: Path, pushed: Pushed) -> Row:
         digest=manifest.digest,
         backbone=manifest.backbone.name,
         variant=composition.variant,
-        adapters=tuple(dict.fromkeys(part.method for part in composition.adapters)),
+        adapters=tuple(dict.fromkeys(adapter.method for adapter in composition.adapters)),
         intermediate=intermediate_of(manifest),
         target=target,
         license=manifest.license,
@@ -257,9 +257,9 @@ def _collect(
     )  # fmt: skip
     there = {item.item_id: item for item in collection.items}
     changed = False
-    wanted = {index: "Index: all models of the study with their scores."}
-    wanted |= {row.repository: _note(row) for row in rows}
-    for repository, note in wanted.items():
+    notes = {index: "Index: all models of the study with their scores."}
+    notes |= {row.repository: _note(row) for row in rows}
+    for repository, note in notes.items():
         item = there.get(repository)
         if item is None:
             ask(partial(api.add_collection_item, collection.slug, repository, "model", note=note, exists_ok=True))

@@ -16,17 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import AfterValidator, Field, ValidationError
 
 from adapterxfer.errors import BundleError
 from adapterxfer.hub.manifest import Name, Record, Sha256
-from adapterxfer.metrics import METRICS
 from adapterxfer.recipe.axes import AXES
 from adapterxfer.store.keys import canonical_json
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
 SCHEMA = 1
@@ -95,6 +94,8 @@ class RunCounts:
     @property
     def digest(self) -> str:
         """sha256 of the counts: equal for runs that answered every item equally."""
+        import numpy as np
+
         return hashlib.sha256(np.ascontiguousarray(self.counts).tobytes()).hexdigest()
 
 
@@ -126,6 +127,7 @@ def file_name(target: str) -> str:
 
 def write_counts(path: Path, counts: Counts) -> None:
     """Write a file; the same counts give the same bytes with the same version of the Parquet library."""
+    import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -135,7 +137,7 @@ def write_counts(path: Path, counts: Counts) -> None:
         "item": pa.array(counts.item.tolist(), type=pa.string()),
         "cluster": pa.array(counts.cluster.tolist(), type=pa.string()),
     }
-    names = METRICS[counts.facts.metric].columns
+    names = _names(counts.facts)
     for column, name in enumerate(names):
         values = [run.counts[:, column] for run in counts.runs]
         if all(np.array_equal(values[0], other) for other in values[1:]) and len(values) > 1:
@@ -167,6 +169,8 @@ def read_counts(path: Path) -> Counts:
     Raises:
         BundleError: it is no such file, larger than what is read, or its columns do not fit.
     """
+    import numpy as np
+
     facts, table = _open(path, whole=True)
     assert table is not None
     texts = {name: _ids(path, table.column(name)) for name in TEXTS}
@@ -195,6 +199,8 @@ def ids_of(path: Path) -> list[str]:
 
 def _ids(path: Path, column: pa.ChunkedArray) -> npt.NDArray[np.object_]:
     """A column of ids; every different one is held once, so that no repetition of a long text fills the memory."""
+    import numpy as np
+
     parts = []
     for chunk in column.chunks:
         different = chunk.dictionary.to_pylist()
@@ -234,6 +240,8 @@ def _check_columns(path: Path, facts: CountsFacts, schema: pa.Schema) -> None:
     """Exactly the columns that the metadata ask for, of plain types."""
     import pyarrow as pa
 
+    from adapterxfer.metrics import METRICS
+
     if facts.metric not in METRICS:
         raise _damaged(path, f"unknown metric '{facts.metric}'")
     names = set(schema.names)
@@ -251,6 +259,8 @@ def _check_columns(path: Path, facts: CountsFacts, schema: pa.Schema) -> None:
 
 
 def _names(facts: CountsFacts) -> Sequence[str]:
+    from adapterxfer.metrics import METRICS  # late: metrics need numpy, and a check that reads no counts stays light
+
     return METRICS[facts.metric].columns
 
 
@@ -260,6 +270,8 @@ def _column(run: RunFacts, number: int, name: str, present: Mapping[str, Any] | 
 
 def _narrow(values: npt.NDArray[np.float64]) -> npt.NDArray[Any]:
     """Whole counts in the smallest integers that hold them; fractions stay as they are."""
+    import numpy as np
+
     if not (values == np.round(values)).all():
         return values
     kind = np.uint8 if values.max(initial=0.0) < 256 else np.int32

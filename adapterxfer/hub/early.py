@@ -18,7 +18,7 @@ from adapterxfer.hub.about import About, ask_about, known_about
 from adapterxfer.hub.fetching import at
 from adapterxfer.hub.fitting import WantedAdapter, adapter_size, bundle_differences, foreign_differences
 from adapterxfer.hub.foreign import describe
-from adapterxfer.hub.places import HubPlace
+from adapterxfer.hub.places import HubAddress
 from adapterxfer.hub.requests import Sleep
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.recipe import Recipe
@@ -32,7 +32,7 @@ class Look:
 
     Attributes:
         backbone, task: of the recipe.
-        place: where the adapter is.
+        address: where the adapter is.
         looked: whether its description was there to be compared.
         differences: everything that does not fit; empty if nothing is known against it.
         unreached: why the Hub did not give its description; empty where it was not asked, or answered.
@@ -40,7 +40,7 @@ class Look:
 
     backbone: str
     task: str
-    place: HubPlace
+    address: HubAddress
     looked: bool
     differences: tuple[str, ...] = ()
     unreached: str = ""
@@ -48,7 +48,7 @@ class Look:
     @property
     def name(self) -> str:
         """``mnli on xlm-r-base, from hub:ORG/NAME@0123456789ab``."""
-        return f"{self.task} on {self.backbone}, from hub:{at(self.place)}"
+        return f"{self.task} on {self.backbone}, from hub:{at(self.address)}"
 
 
 def look_at_published(
@@ -72,8 +72,8 @@ def look_at_published(
             pin = recipe.reused(backbone, task)
             if pin is None or (only is not None and (backbone, task) not in only):
                 continue
-            wanted = _wanted(recipe, table, backbone, task)
-            looks.append(_look(HubPlace(*pin), wanted, online=online, root=root, sleep=sleep))
+            needed = _wanted(recipe, table, backbone, task)
+            looks.append(_look(HubAddress(*pin), needed, online=online, root=root, sleep=sleep))
     return looks
 
 
@@ -87,31 +87,31 @@ def require_fit(looks: Sequence[Look], recipe: str) -> None:
     wrong = [f"  {look.name}: {'; '.join(look.differences)}" for look in looks if look.differences]
     unreached = [f"  {look.name}: {look.unreached}" for look in looks if look.unreached]
     if wrong:
-        what = "a published adapter does" if len(wrong) == 1 else f"{len(wrong)} published adapters do"
-        raise BundleError("\n".join([f"{recipe}: {what} not fit", *wrong, *unreached]), fix=FIX)
+        who = "a published adapter does" if len(wrong) == 1 else f"{len(wrong)} published adapters do"
+        raise BundleError("\n".join([f"{recipe}: {who} not fit", *wrong, *unreached]), fix=FIX)
     if unreached:
         first = f"{recipe}: the Hub did not say what its published adapters are"
         raise HubError("\n".join([first, *unreached]), fix="check name, commit and network, then run again")
 
 
-def _look(place: HubPlace, wanted: WantedAdapter, *, online: bool, root: Path | None, sleep: Sleep) -> Look:
+def _look(address: HubAddress, needed: WantedAdapter, *, online: bool, root: Path | None, sleep: Sleep) -> Look:
     about, differences, unreached = None, [], ""
     try:
-        about = ask_about(place, root=root, sleep=sleep) if online else known_about(place, root=root)
-        differences = [] if about is None else differences_of(about, wanted)
+        about = ask_about(address, root=root, sleep=sleep) if online else known_about(address, root=root)
+        differences = [] if about is None else differences_of(about, needed)
     except HubError as error:
         unreached = error.what
     except BundleError as error:
         differences = [error.what]
     looked = about is not None or bool(differences)
-    return Look(wanted.backbone, wanted.task, place, looked, tuple(differences), unreached)
+    return Look(needed.backbone, needed.task, address, looked, tuple(differences), unreached)
 
 
-def differences_of(about: About, wanted: WantedAdapter) -> list[str]:
+def differences_of(about: About, needed: WantedAdapter) -> list[str]:
     """Everything of a published adapter that is not as a recipe asks."""
     if about.manifest is not None:
-        return bundle_differences(about.manifest, wanted)
-    return foreign_differences(describe(about.config, wanted.method), about.licence, wanted)
+        return bundle_differences(about.manifest, needed)
+    return foreign_differences(describe(about.config, needed.method), about.licence, needed)
 
 
 def _wanted(recipe: Recipe, table: Backbones, backbone: str, task: str) -> WantedAdapter:
@@ -136,9 +136,9 @@ def _shape(recipe: Recipe, table: Backbones, name: str) -> tuple[str | None, int
     if recipe.pretrain is not None and recipe.is_own(name):
         shape = recipe.pretrain.series[name.removesuffix(UNTRAINED)]
         return PRETRAINED, shape.hidden, shape.layers
-    if (found := table.described(name)) is not None:
-        return found.architecture, found.hidden, found.layers
-    entry = backbones().get(name)
-    known = entry is not None and entry.verified and table.source(name) is None
+    if (folder := table.described(name)) is not None:
+        return folder.architecture, folder.hidden, folder.layers
+    spec = backbones().get(name)
+    known = spec is not None and spec.verified and table.source(name) is None
     architecture = recipe.architecture(name) or None
-    return (architecture, entry.hidden, entry.layers) if entry is not None and known else (architecture, None, None)
+    return (architecture, spec.hidden, spec.layers) if spec is not None and known else (architecture, None, None)

@@ -36,11 +36,11 @@ TRAINING_KINDS = (*TRAINING, MERGED)
 
 def cells_of(plan: Plan, key: str) -> list[Cell]:
     """Cells whose predictions come from one trained model; the first one of each target."""
-    found: dict[str, Cell] = {}
+    cells: dict[str, Cell] = {}
     for cell in plan.cells:
         if plan.stages[cell.predict].inputs.get("model") == key and not cell.control.startswith(ORACLE):
-            found.setdefault(cell.target, cell)
-    return list(found.values())
+            cells.setdefault(cell.target, cell)
+    return list(cells.values())
 
 
 def lineage(plan: Plan, key: str) -> list[dict[str, Any]]:
@@ -74,11 +74,11 @@ def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False
     Raises:
         DataError: predictions of one target do not fit together.
     """
-    own = cells_of(plan, key)
+    cells = cells_of(plan, key)
     settings = _settings(plan)
     done = store.completed()
-    folders = {cell.predict: done[cell.predict[:SHORT_KEY]] for cell in own if cell.predict[:SHORT_KEY] in done}
-    results = Results.from_folders(map(cell_of, own), folders)
+    folders = {cell.predict: done[cell.predict[:SHORT_KEY]] for cell in cells if cell.predict[:SHORT_KEY] in done}
+    results = Results.from_folders(map(cell_of, cells), folders)
     scores = _scores(build_study(results), results, settings) if results.cells else []
     training = _training(plan, store, key, encoder=encoder)
     return {
@@ -91,17 +91,17 @@ def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False
         "source_language": results.source_language,
         "languages": _languages(results, synthetic=settings.synthetic),
         "scores": scores,
-        "gains": _gains(plan, store, own, settings),
+        "gains": _gains(plan, store, cells, settings),
         "training": training,
-        "stand_ins": _stand_ins(plan, [cell.target for cell in own] + [str(row["task"]) for row in training]),
+        "stand_ins": _stand_ins(plan, [cell.target for cell in cells] + [str(row["task"]) for row in training]),
     }
 
 
 def _stand_ins(plan: Plan, names: Sequence[str]) -> dict[str, str]:
     """Real task -> the made-up task that stands in for it, where the recipe runs on the synthetic world."""
     known = tasks()
-    found = {name: plan.recipe.task(name).stand_in for name in names if name in known}
-    return {name: made_up for name, made_up in sorted(found.items()) if made_up}
+    made_up_by = {name: plan.recipe.task(name).stand_in for name in names if name in known}
+    return {name: made_up for name, made_up in sorted(made_up_by.items()) if made_up}
 
 
 def _settings(plan: Plan) -> ReportSettings:
@@ -113,8 +113,8 @@ def _scores(study: Study, results: Results, settings: ReportSettings) -> list[di
     contrasts: list[Contrast] = []
     rows: list[dict[str, Any]] = []
     # Models on untrained backbones are controls of a study; on their own card they are what was evaluated.
-    own = [(key[-1], system) for key, system in (*study.systems.items(), *study.controls.items())]
-    for target, system in own:
+    systems = [(key[-1], system) for key, system in (*study.systems.items(), *study.controls.items())]
+    for target, system in systems:
         data = results.target(target) if target in results.targets else None
         for group in study.groups[target]:
             if group.kind not in ("zero-shot", "source", "language"):
@@ -147,14 +147,14 @@ def _scores(study: Study, results: Results, settings: ReportSettings) -> list[di
     return sorted(rows, key=lambda row: (row["secondary"], row["target"], order[row["group"]], row["language"]))
 
 
-def _gains(plan: Plan, store: Store, own: Sequence[Cell], settings: ReportSettings) -> list[dict[str, Any]]:
+def _gains(plan: Plan, store: Store, cells: Sequence[Cell], settings: ReportSettings) -> list[dict[str, Any]]:
     """Zero-shot gains of the bundled variant over the same variant without its intermediate task."""
-    wanted = {_pair(cell): cell for cell in own if cell.intermediate != NONE}
-    if not wanted:
+    cells_by_pair = {_pair(cell): cell for cell in cells if cell.intermediate != NONE}
+    if not cells_by_pair:
         return []
     rows = []
     for effect in _effects(plan, store, settings):
-        cell = wanted.get(_pair(Axes(**{axis: effect[axis] for axis in AXES if axis in effect})))
+        cell = cells_by_pair.get(_pair(Axes(**{axis: effect[axis] for axis in AXES if axis in effect})))
         if cell is None or effect["kind"] != "gain" or effect["group_kind"] != "zero-shot":
             continue
         variant, _, adapter = str(effect["variant"]).partition(" ")
@@ -193,12 +193,12 @@ def _languages(results: Results, *, synthetic: bool) -> list[dict[str, Any]]:
     return [
         {
             "code": code,
-            "name": entry.name,
-            "family": entry.family,
-            "resource": entry.resource,
+            "name": language.name,
+            "family": language.family,
+            "resource": language.resource,
             "synthetic": synthetic and code in made_up,
         }
-        for code, entry in results.languages.items()
+        for code, language in results.languages.items()
     ]
 
 
@@ -206,8 +206,8 @@ def _training(plan: Plan, store: Store, key: str, *, encoder: bool) -> list[dict
     """Data behind every training in the lineage, nearest first; those of a reused adapter as its author states them."""
     rows: dict[str, dict[str, Any]] = {}
     done = store.completed()
-    for entry in lineage(plan, key):
-        stage = plan.stages[entry["key"]]
+    for ancestor in lineage(plan, key):
+        stage = plan.stages[ancestor["key"]]
         if stage.kind == "reuse_intermediate" and stage.key[:SHORT_KEY] in done:
             for row in _published(stage, done[stage.key[:SHORT_KEY]]):
                 rows.setdefault(f"{row['task']} {row['published']}", row)
@@ -229,7 +229,7 @@ def _training(plan: Plan, store: Store, key: str, *, encoder: bool) -> list[dict
 def _published(stage: Stage, folder: Path) -> list[dict[str, Any]]:
     """Training data of a reused adapter; one row without data where its author names none."""
     record = json.loads((folder / "published.json").read_text(encoding="utf-8"))
-    place = f"{record['repository']}@{record['commit']}"
+    address = f"{record['repository']}@{record['commit']}"
     unknown = {
         "task": stage.identity["task"],
         "format": stage.identity["format"],
@@ -243,7 +243,7 @@ def _published(stage: Stage, folder: Path) -> list[dict[str, Any]]:
     known = [{name: row[name] for name in names if name in row} for row in record["training"]]
     return [
         {**unknown, **row, "flags": list(facts_of(str(row["licence"])).flags), "phase": "intermediate",
-         "published": place}
+         "published": address}
         for row in known or [unknown]
     ]  # fmt: skip
 

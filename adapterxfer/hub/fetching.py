@@ -22,7 +22,7 @@ from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
 from adapterxfer.hub.inspection import read_header
 from adapterxfer.hub.manifest import Manifest, read_json
-from adapterxfer.hub.places import HubPlace, cache_root
+from adapterxfer.hub.places import HubAddress, cache_root
 from adapterxfer.hub.pulling import pull
 from adapterxfer.hub.requests import Sleep, call, hub_api
 from adapterxfer.store.files import hash_file
@@ -45,55 +45,55 @@ class Published:
     """
 
     folder: Path
-    place: HubPlace
+    address: HubAddress
     manifest: Manifest | None
     weights: Path | None
     licence: str
 
     def __str__(self) -> str:
-        return at(self.place)
+        return at(self.address)
 
 
-def fetch_published(place: HubPlace, *, root: Path | None = None, sleep: Sleep = time.sleep) -> Published:
+def fetch_published(address: HubAddress, *, root: Path | None = None, sleep: Sleep = time.sleep) -> Published:
     """Fetch an adapter, or find it where it was put before; with a warm cache the Hub is not asked.
 
     Args:
-        place: pinned to a commit.
+        address: pinned to a commit.
 
     Raises:
         HubError: the Hub did not give it; trying again continues.
         BundleError: it is no adapter in safetensors, or what the Hub sent is not what the Hub lists.
     """
     root = cache_root() if root is None else root
-    final = adapter_folder(root, place)
-    if not bundle_folder(root, place).is_dir() and not is_whole(final):
-        listed = list_files(place, sleep)
+    final = adapter_folder(root, address)
+    if not bundle_folder(root, address).is_dir() and not is_whole(final):
+        listed = list_files(address, sleep)
         if layout.MANIFEST not in listed:
-            wanted = adapter_files(listed, at(place))
-            transfer(place, listed, wanted, final, sleep, check=lambda made: read_header(made / wanted[1]))
+            names = adapter_files(listed, at(address))
+            transfer(address, listed, names, final, sleep, check=lambda folder: read_header(folder / names[1]))
     if is_whole(final):
         (weights,) = [final / file for file in WEIGHTS if (final / file).is_file()]
-        return Published(final, place, None, weights, stated_licence(final / layout.CARD))
-    pulled = pull(place, root=root, sleep=sleep)
-    return Published(pulled.folder, place, pulled.manifest, None, pulled.manifest.license)
+        return Published(final, address, None, weights, stated_licence(final / layout.CARD))
+    pulled = pull(address, root=root, sleep=sleep)
+    return Published(pulled.folder, address, pulled.manifest, None, pulled.manifest.license)
 
 
-def at(place: HubPlace) -> str:
+def at(address: HubAddress) -> str:
     """``ORG/NAME@0123456789ab``, as messages name it."""
-    return f"{place.repository}@{str(place.revision)[:12]}"
+    return f"{address.repository}@{str(address.revision)[:12]}"
 
 
-def adapter_folder(root: Path, place: HubPlace) -> Path:
+def adapter_folder(root: Path, address: HubAddress) -> Path:
     """Where an adapter of another tool is kept."""
-    return root / ".adapters" / place.repository.replace("/", "--") / str(place.revision)
+    return root / ".adapters" / address.repository.replace("/", "--") / str(address.revision)
 
 
-def bundle_folder(root: Path, place: HubPlace) -> Path:
+def bundle_folder(root: Path, address: HubAddress) -> Path:
     """Where `pull` keeps a bundle."""
-    return root / place.repository.replace("/", "--") / str(place.revision)
+    return root / address.repository.replace("/", "--") / str(address.revision)
 
 
-def list_files(place: HubPlace, sleep: Sleep) -> dict[str, Any]:
+def list_files(address: HubAddress, sleep: Sleep) -> dict[str, Any]:
     """What the Hub lists at the commit: name -> size and hash.
 
     Raises:
@@ -102,8 +102,8 @@ def list_files(place: HubPlace, sleep: Sleep) -> dict[str, Any]:
     api = hub_api()
     info = call(
         "pull",
-        place.repository,
-        lambda: api.model_info(place.repository, revision=place.revision, files_metadata=True),
+        address.repository,
+        lambda: api.model_info(address.repository, revision=address.revision, files_metadata=True),
         sleep=sleep,
     )
     return {sibling.rfilename: sibling for sibling in info.siblings or ()}
@@ -133,9 +133,9 @@ def adapter_files(listed: Mapping[str, Any], where: str) -> list[str]:
 
 
 def transfer(
-    place: HubPlace,
+    address: HubAddress,
     listed: Mapping[str, Any],
-    wanted: Sequence[str],
+    names: Sequence[str],
     final: Path,
     sleep: Sleep,
     *,
@@ -150,20 +150,20 @@ def transfer(
         HubError: the Hub did not give them; trying again continues.
         BundleError: a file is too large, or not what the Hub lists.
     """
-    for name in wanted:
+    for name in names:
         limit, size = layout.size_limit(name), listed[name].size or 0
         if limit is not None and size > limit:
-            raise BundleError(f"{at(place)}/{name}: {size:,} bytes; at most {limit:,} are read", fix="do not use it")
+            raise BundleError(f"{at(address)}/{name}: {size:,} bytes; at most {limit:,} are read", fix="do not use it")
     final.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{final}.lock"):
         if not is_whole(final):
-            _transfer(place, listed, wanted, final, sleep, check)
+            _transfer(address, listed, names, final, sleep, check)
 
 
 def _transfer(
-    place: HubPlace,
+    address: HubAddress,
     listed: Mapping[str, Any],
-    wanted: Sequence[str],
+    names: Sequence[str],
     final: Path,
     sleep: Sleep,
     check: Callable[[Path], object] | None,
@@ -172,24 +172,24 @@ def _transfer(
     api = hub_api()
 
     def download() -> None:
-        for name in wanted:
-            api.hf_hub_download(place.repository, name, revision=place.revision, local_dir=partial)
+        for name in names:
+            api.hf_hub_download(address.repository, name, revision=address.revision, local_dir=partial)
 
     for _ in (1, 2):
-        call("pull", place.repository, download, sleep=sleep)
-        wrong = [name for name in wanted if not _is_as_listed(partial / name, listed[name])]
+        call("pull", address.repository, download, sleep=sleep)
+        wrong = [name for name in names if not _is_as_listed(partial / name, listed[name])]
         if not wrong:
             break
         shutil.rmtree(partial)
     else:
         raise BundleError(
-            f"{at(place)}: {', '.join(wrong)} as sent by the Hub do not match the hash it lists",
+            f"{at(address)}: {', '.join(wrong)} as sent by the Hub do not match the hash it lists",
             fix="run again; if it stays so, the repository is damaged",
         )
     shutil.rmtree(partial / ".cache", ignore_errors=True)
     if check is not None:
         check(partial)
-    record = {name: dict(hash_file(partial / name)) for name in wanted}
+    record = {name: dict(hash_file(partial / name)) for name in names}
     (partial / _RECORD).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     if final.exists():
         shutil.rmtree(final)

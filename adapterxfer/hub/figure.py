@@ -23,11 +23,11 @@ def _panel(results: Mapping[str, Any], target: str) -> Panel:
     name = "scores-" + re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-")
     with drawing(name, width_inches=7.4, height_inches=2.9) as canvas:
         axes = canvas.add_axes((0.09, 0.2, 0.89, 0.68))
-        for place, row in enumerate(rows):
+        for position, row in enumerate(rows):
             color = SERIES[1] if row["group"] == "source" else SERIES[0]
             if row["low"] is not None and row["high"] is not None:
-                axes.plot([place, place], [row["low"], row["high"]], color=color)
-            axes.plot([place], [row["score"]], marker="o", linestyle="none", color=color)
+                axes.plot([position, position], [row["low"], row["high"]], color=color)
+            axes.plot([position], [row["score"]], marker="o", linestyle="none", color=color)
         if mean is not None:
             axes.axhline(mean, color=MUTED, linestyle="--", linewidth=1.0)
             axes.text(len(rows) - 0.5, mean, " mean", color=INK, fontsize=8, va="bottom", ha="right")

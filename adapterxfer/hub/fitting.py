@@ -72,44 +72,46 @@ def licence_differences(stated: str, accepted: str | None) -> list[str]:
     return [f"its licence is {stated}{about}; if you may use it, accept it in the recipe with licence: {stated}"]
 
 
-def bundle_differences(manifest: Manifest, wanted: WantedAdapter) -> list[str]:
+def bundle_differences(manifest: Manifest, needed: WantedAdapter) -> list[str]:
     """What of a bundle of ours is not as the recipe asks."""
     composition = manifest.composition
-    found = licence_differences(manifest.license, wanted.licence) + _backbone_differences(manifest, wanted)
+    differences = licence_differences(manifest.license, needed.licence) + _backbone_differences(manifest, needed)
     if len(composition.adapters) == 1:
-        part = composition.adapters[0]
-        found += shape_differences(part.method, part.bottleneck_size, wanted)
+        adapter = composition.adapters[0]
+        differences += shape_differences(adapter.method, adapter.bottleneck_size, needed)
     else:
         count = len(composition.adapters)
         holds = f"{count} adapters" if count else "no adapter"
-        found.append(f"it is a bundle of variant '{composition.variant}' with {holds}; one adapter is needed")
+        differences.append(f"it is a bundle of variant '{composition.variant}' with {holds}; one adapter is needed")
     trained_on = [task for head in composition.heads for task in (head.task, *head.also)]
-    if wanted.task not in trained_on:
-        found.append(f"trained on {' and '.join(trained_on)}; the recipe asks for {wanted.task}")
-    return found
+    if needed.task not in trained_on:
+        differences.append(f"trained on {' and '.join(trained_on)}; the recipe asks for {needed.task}")
+    return differences
 
 
-def _backbone_differences(manifest: Manifest, wanted: WantedAdapter) -> list[str]:
-    entry, name = manifest.backbone, wanted.backbone
-    found = []
-    if wanted.model_type is not None and entry.model_type != wanted.model_type:
-        found.append(f"for {entry.model_type} encoders; backbone '{name}' is {wanted.model_type}")
-    for what, theirs, ours in (
-        ("hidden size", entry.hidden_size, wanted.hidden_size),
-        ("number of layers", entry.layers, wanted.layers),
+def _backbone_differences(manifest: Manifest, needed: WantedAdapter) -> list[str]:
+    backbone, name = manifest.backbone, needed.backbone
+    differences = []
+    if needed.model_type is not None and backbone.model_type != needed.model_type:
+        differences.append(f"for {backbone.model_type} encoders; backbone '{name}' is {needed.model_type}")
+    for quantity, theirs, ours in (
+        ("hidden size", backbone.hidden_size, needed.hidden_size),
+        ("number of layers", backbone.layers, needed.layers),
     ):
         if ours is not None and theirs != ours:
-            found.append(f"{what} {theirs}; backbone '{name}' has {ours}")
-    if found:
-        return found
+            differences.append(f"{quantity} {theirs}; backbone '{name}' has {ours}")
+    if differences:
+        return differences
     trained = f"trained on backbone {describe_backbone(manifest)}"
-    if wanted.fingerprint is not None:
-        if entry.fingerprint != wanted.fingerprint:
-            own = wanted.fingerprint[:16]
-            found.append(f"{trained} with fingerprint {entry.fingerprint[:16]}; backbone '{name}' has {own}")
-    elif _pins_differ(entry.identity, wanted.identity):
-        found.append(f"{trained}, which has other weights than backbone '{name}'")
-    return found
+    if needed.fingerprint is not None:
+        if backbone.fingerprint != needed.fingerprint:
+            expected = needed.fingerprint[:16]
+            differences.append(
+                f"{trained} with fingerprint {backbone.fingerprint[:16]}; backbone '{name}' has {expected}"
+            )
+    elif _pins_differ(backbone.identity, needed.identity):
+        differences.append(f"{trained}, which has other weights than backbone '{name}'")
+    return differences
 
 
 def _pins_differ(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
@@ -123,41 +125,41 @@ def _pins_differ(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
 
 def describe_backbone(manifest: Manifest) -> str:
     """The backbone of a bundle in words: name, and where it comes from."""
-    entry = manifest.backbone
-    match entry.kind:
+    backbone = manifest.backbone
+    match backbone.kind:
         case "embedded" | "untrained":
-            return f"'{entry.name}' (ships with adapterxfer {entry.package_version})"
+            return f"'{backbone.name}' (ships with adapterxfer {backbone.package_version})"
         case "hub":
-            return f"'{entry.identity.get('repo')}' at revision {entry.identity.get('revision')}"
+            return f"'{backbone.identity.get('repo')}' at revision {backbone.identity.get('revision')}"
         case "stage":
-            return f"'{entry.name}' (pretrained by the recipe)"
+            return f"'{backbone.name}' (pretrained by the recipe)"
         case _:
-            return f"'{entry.name}'"
+            return f"'{backbone.name}'"
 
 
-def foreign_differences(found: Foreign, licence: str, wanted: WantedAdapter) -> list[str]:
+def foreign_differences(foreign: Foreign, licence: str, needed: WantedAdapter) -> list[str]:
     """What of an adapter of another tool is not as the recipe asks, by its own description."""
-    name = wanted.backbone
-    differences = licence_differences(licence, wanted.licence) + found.differences
-    differences += shape_differences(wanted.method, found.size, wanted)
-    if not found.base:
-        differences.append(f"it does not name its backbone; the recipe's is {wanted.base}")
-    elif not same_base(found.base, wanted.base):
-        differences.append(f"trained on backbone '{found.base}'; the recipe's is {wanted.base}")
-    revision = wanted.identity.get("revision")
-    if found.revision and revision and found.revision not in ("main", revision):
-        differences.append(f"trained on revision {found.revision} of the backbone; the recipe's is {revision}")
-    if found.model_type and wanted.model_type and found.model_type != wanted.model_type:
-        differences.append(f"for {found.model_type} encoders; '{name}' is {wanted.model_type}")
-    if found.hidden_size and wanted.hidden_size and found.hidden_size != wanted.hidden_size:
-        differences.append(f"hidden size {found.hidden_size}; backbone '{name}' has {wanted.hidden_size}")
+    name = needed.backbone
+    differences = licence_differences(licence, needed.licence) + foreign.differences
+    differences += shape_differences(needed.method, foreign.size, needed)
+    if not foreign.base:
+        differences.append(f"it does not name its backbone; the recipe's is {needed.base}")
+    elif not same_base(foreign.base, needed.base):
+        differences.append(f"trained on backbone '{foreign.base}'; the recipe's is {needed.base}")
+    revision = needed.identity.get("revision")
+    if foreign.revision and revision and foreign.revision not in ("main", revision):
+        differences.append(f"trained on revision {foreign.revision} of the backbone; the recipe's is {revision}")
+    if foreign.model_type and needed.model_type and foreign.model_type != needed.model_type:
+        differences.append(f"for {foreign.model_type} encoders; '{name}' is {needed.model_type}")
+    if foreign.hidden_size and needed.hidden_size and foreign.hidden_size != needed.hidden_size:
+        differences.append(f"hidden size {foreign.hidden_size}; backbone '{name}' has {needed.hidden_size}")
     return differences
 
 
-def shape_differences(method: str, size: int | None, wanted: WantedAdapter) -> list[str]:
+def shape_differences(method: str, size: int | None, needed: WantedAdapter) -> list[str]:
     """Method and size that are not the recipe's; None where a size is not known."""
-    if method != wanted.method:
-        return [f"adapter method {method}; the recipe asks for {wanted.method}"]
-    if size is not None and wanted.size is not None and size != wanted.size:
-        return [f"adapter of size {size} (bottleneck or rank); the recipe asks for {wanted.size}"]
+    if method != needed.method:
+        return [f"adapter method {method}; the recipe asks for {needed.method}"]
+    if size is not None and needed.size is not None and size != needed.size:
+        return [f"adapter of size {size} (bottleneck or rank); the recipe asks for {needed.size}"]
     return []

@@ -62,7 +62,7 @@ def describe(content: Mapping[str, Any], method: str) -> Foreign:
 
 def _adapters(content: Mapping[str, Any], method: str) -> Foreign:
     hidden = content.get("hidden_size")
-    found = Foreign(
+    foreign = Foreign(
         library="adapters",
         name=str(content.get("name") or ""),
         base=str(content.get("model_name") or ""),
@@ -71,36 +71,36 @@ def _adapters(content: Mapping[str, Any], method: str) -> Foreign:
     )
     expected = bottleneck_config(method)
     if not expected:
-        found.differences.append(f"a bottleneck of AdapterHub; the recipe asks for {method}")
-        return found
+        foreign.differences.append(f"a bottleneck of AdapterHub; the recipe asks for {method}")
+        return foreign
     config = content.get("config")
     if isinstance(config, str):
         abbreviated = _abbreviated(config)
         if abbreviated is None:
-            found.differences.append(f"configuration '{config}'; the recipe asks for {method}")
-            return found
+            foreign.differences.append(f"configuration '{config}'; the recipe asks for {method}")
+            return foreign
         config = abbreviated
     if not isinstance(config, Mapping):
-        found.differences.append("its configuration cannot be read")
-        return found
+        foreign.differences.append("its configuration cannot be read")
+        return foreign
     for key in _FUNCTION:
         default = None if key in _NO_DEFAULT else _default(key)
         value = config.get(key, default)
         if _plain(value) != _plain(expected[key]):
-            found.differences.append(f"{key} is {value!r}; {method} has {expected[key]!r}")
+            foreign.differences.append(f"{key} is {value!r}; {method} has {expected[key]!r}")
     for key in sorted(config.keys() - expected.keys() - {"reduction_factor", "architecture"}):
         if config[key] not in (None, False, "", [], {}):
-            found.differences.append(f"{key} is {config[key]!r}, which nobody has compared with ours")
+            foreign.differences.append(f"{key} is {config[key]!r}, which nobody has compared with ours")
     if config.get("architecture") is not None:
-        found.differences.append(f"architecture is {config['architecture']!r}; {method} is a bottleneck")
+        foreign.differences.append(f"architecture is {config['architecture']!r}; {method} is a bottleneck")
     factor = config.get("reduction_factor")
     if isinstance(factor, Mapping):
         factor = factor.get("default") if set(factor) == {"default"} else None
-    if isinstance(factor, int | float) and not isinstance(factor, bool) and factor > 0 and found.hidden_size:
-        found.size = int(found.hidden_size // factor)
+    if isinstance(factor, int | float) and not isinstance(factor, bool) and factor > 0 and foreign.hidden_size:
+        foreign.size = int(foreign.hidden_size // factor)
     else:
-        found.differences.append(f"its size cannot be read (reduction_factor {config.get('reduction_factor')!r})")
-    return found
+        foreign.differences.append(f"its size cannot be read (reduction_factor {config.get('reduction_factor')!r})")
+    return foreign
 
 
 def _abbreviated(config: str) -> dict[str, Any] | None:
@@ -124,42 +124,42 @@ def _plain(value: Any) -> Any:
 
 def _peft(content: Mapping[str, Any], method: str) -> Foreign:
     revision = content.get("revision")
-    found = Foreign(
+    foreign = Foreign(
         library="peft",
         base=str(content.get("base_model_name_or_path") or ""),
         revision=revision if isinstance(revision, str) and revision else None,
     )
     files = METHODS[method].peft
     if files is None:
-        found.differences.append(f"a {content['peft_type']} adapter of peft; the recipe asks for {method}")
-        return found
+        foreign.differences.append(f"a {content['peft_type']} adapter of peft; the recipe asks for {method}")
+        return foreign
     for key in ("peft_type", "use_rslora", "use_dora"):
         if key in files.config and content.get(key, False) != files.config[key]:
-            found.differences.append(f"{key} is {content.get(key, False)!r}; {method} has {files.config[key]!r}")
-    found.differences += peft_keys.differences(content, str(files.config["peft_type"]))
+            foreign.differences.append(f"{key} is {content.get(key, False)!r}; {method} has {files.config[key]!r}")
+    foreign.differences += peft_keys.differences(content, str(files.config["peft_type"]))
     if not files.has_rank:
-        found.size = 1
-        return found
+        foreign.size = 1
+        return foreign
     size = content.get("r")
     if type(size) is int and size > 0:
-        found.size = size
+        foreign.size = size
     else:
-        found.differences.append(f"its rank cannot be read (r {size!r})")
+        foreign.differences.append(f"its rank cannot be read (r {size!r})")
     if files.alpha is not None:
         alpha = content.get("lora_alpha", files.alpha)
         if isinstance(alpha, int | float) and not isinstance(alpha, bool) and 0 < alpha < math.inf:
-            found.factor = float(alpha) / files.alpha
+            foreign.factor = float(alpha) / files.alpha
         else:
-            found.differences.append(f"its scale cannot be read (lora_alpha {alpha!r})")
-    return found
+            foreign.differences.append(f"its scale cannot be read (lora_alpha {alpha!r})")
+    return foreign
 
 
-def same_base(stated: str, wanted: str) -> bool:
+def same_base(stated: str, base: str) -> bool:
     """Whether two names mean the same backbone: equal, or equal without the owner where one of them has none.
 
     Old names of the Hub have no owner (``xlm-roberta-base``), and the Hub redirects them.
     """
-    one, other = stated.lower().strip("/"), wanted.lower()
-    if one == other:
+    first, second = stated.lower().strip("/"), base.lower()
+    if first == second:
         return True
-    return ("/" not in one or "/" not in other) and one.rpartition("/")[2] == other.rpartition("/")[2]
+    return ("/" not in first or "/" not in second) and first.rpartition("/")[2] == second.rpartition("/")[2]

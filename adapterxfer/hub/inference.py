@@ -91,12 +91,12 @@ class Bundle:
         for text in texts:
             first, second = (text, None) if isinstance(text, str) else text
             examples.append({"text": first, "text_pair": second})
-        found: list[Classified] = [Classified("", {})] * len(examples)
+        answers: list[Classified] = [Classified("", {})] * len(examples)
         for indices, outputs, _ in self._outputs(head, examples):
             for index, row in zip(indices, torch.softmax(outputs.float(), dim=-1).tolist(), strict=True):
                 label = head.labels[int(np.argmax(row))]
-                found[index] = Classified(label, dict(zip(head.labels, row, strict=True)))
-        return found
+                answers[index] = Classified(label, dict(zip(head.labels, row, strict=True)))
+        return answers
 
     def tag(self, sentences: Sequence[str | Sequence[str]], *, task: str | None = None) -> list[list[Tagged]]:
         """Tag every word; a text is cut at white space, so give languages without spaces as lists of words.
@@ -178,11 +178,11 @@ class Bundle:
 
     def _encoded(self, head: HeadEntry, examples: Sequence[Mapping[str, Any]]) -> tuple[Format, Encoded]:
         fmt = get_format(head.format, head.protocol)
-        made = [as_example(head.format, values, head.labels) for values in examples]
+        typed_examples = [as_example(head.format, values, head.labels) for values in examples]
         features = fmt.encode(
-            made, self.tokenizer, max_length=self.model.loaded.max_length, labels=head.labels, train=False
+            typed_examples, self.tokenizer, max_length=self.model.loaded.max_length, labels=head.labels, train=False
         )
-        return fmt, Encoded(made, features, encoder_for(self.tokenizer).pad_id)
+        return fmt, Encoded(typed_examples, features, encoder_for(self.tokenizer).pad_id)
 
     def _outputs(
         self, head: HeadEntry, examples: Sequence[Mapping[str, Any]]
@@ -205,11 +205,11 @@ class Bundle:
         )
 
 
-def load_bundle(place: str | Path, *, backbone: str | Path | None = None) -> Bundle:
+def load_bundle(source: str | Path, *, backbone: str | Path | None = None) -> Bundle:
     """A model and its tokenizer, checked and ready to be asked.
 
     Args:
-        place: folder of a bundle, or ``ORG/NAME[@revision]`` on the Hub, which is pulled first. Without a revision the
+        source: folder of a bundle, or ``ORG/NAME[@revision]`` on the Hub, which is pulled first. Without a revision the
             newest commit is taken; name a commit where results must be reproducible.
         backbone: folder of the backbone, where neither the bundle nor adapterxfer holds it.
 
@@ -219,6 +219,6 @@ def load_bundle(place: str | Path, *, backbone: str | Path | None = None) -> Bun
     """
     from adapterxfer.hub.pulling import local_folder
 
-    folder = local_folder(place)
+    folder = local_folder(source)
     opened: Opened = open_bundle(folder, backbone=None if backbone is None else Path(backbone))
     return Bundle(opened.manifest, opened.model, folder)

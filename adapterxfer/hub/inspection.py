@@ -42,21 +42,21 @@ def inspect_bundle(folder: Path) -> Manifest:
     """
     if not folder.is_dir():
         raise BundleError(f"{folder}: not a folder", fix="give the folder of a bundle")
-    found = set(_files(folder))
-    if problems := layout.unsafe_names(found):
+    present = set(_files(folder))
+    if problems := layout.unsafe_names(present):
         raise BundleError(f"{folder}: {_some(problems)}", fix=UNTRUSTED)
     manifest = read_manifest(folder)
-    if unknown := sorted({part.method for part in manifest.composition.adapters} - METHODS.keys()):
+    if unknown := sorted({adapter.method for adapter in manifest.composition.adapters} - METHODS.keys()):
         raise BundleError(
             f"{folder}: this version knows no adapter method '{unknown[0]}'",
             fix="update adapterxfer, or use another bundle",
         )
     expected = manifest.expected_files()
-    problems = [f"{name}: missing" for name in sorted(expected - found)]
-    problems += [f"{name}: does not belong to a bundle" for name in sorted(found - expected - layout.IGNORED)]
+    problems = [f"{name}: missing" for name in sorted(expected - present)]
+    problems += [f"{name}: does not belong to a bundle" for name in sorted(present - expected - layout.IGNORED)]
     if problems:
         raise BundleError(f"{folder}: {_some(problems)}", fix="pull or make the bundle again")
-    problems = [line for name, entry in manifest.files.items() for line in _damage(folder / name, name, entry)]
+    problems = [line for name, listed in manifest.files.items() for line in _damage(folder / name, name, listed)]
     if problems:
         raise BundleError(f"{folder}: {_some(problems)}", fix="pull the bundle again; a damaged copy is not used")
     _check_weights(folder, manifest)
@@ -67,8 +67,8 @@ def inspect_bundle(folder: Path) -> Manifest:
 
 
 def _files(folder: Path) -> Iterator[str]:
-    for place, folders, names in os.walk(folder, followlinks=False):
-        here = Path(place)
+    for folder_path, folders, names in os.walk(folder, followlinks=False):
+        here = Path(folder_path)
         for name in [*names, *folders]:
             path = here / name
             if path.is_symlink() or not (path.is_file() or path.is_dir()):
@@ -77,13 +77,13 @@ def _files(folder: Path) -> Iterator[str]:
             yield (here / name).relative_to(folder).as_posix()
 
 
-def _damage(path: Path, name: str, entry: Any) -> Iterator[str]:
+def _damage(path: Path, name: str, listed: Any) -> Iterator[str]:
     size, limit = path.stat().st_size, layout.size_limit(name)
     if limit is not None and size > limit:
         yield f"{name}: {size:,} bytes; at most {limit:,} are read"
-    elif size != entry.bytes:
-        yield f"{name}: {size:,} bytes; expected {entry.bytes:,}"
-    elif hash_file(path)["sha256"] != entry.sha256:
+    elif size != listed.bytes:
+        yield f"{name}: {size:,} bytes; expected {listed.bytes:,}"
+    elif hash_file(path)["sha256"] != listed.sha256:
         yield f"{name}: sha256 does not match the manifest"
 
 
@@ -124,32 +124,32 @@ def read_header(path: Path) -> Header:
 def _check_weights(folder: Path, manifest: Manifest) -> None:
     hidden, layers = manifest.backbone.hidden_size, manifest.backbone.layers
     expected: dict[str, dict[str, tuple[int, ...]]] = {}
-    for part in manifest.composition.adapters:
-        name = f"{part.id}/{layout.ADAPTER_FILES[part.layout][-1]}"
-        if part.layout == "adapters" and (files := METHODS[part.method].adapters) is not None:
-            expected[name] = _bottleneck_shapes(part, files.blocks.values(), hidden, layers)
+    for adapter in manifest.composition.adapters:
+        name = f"{adapter.id}/{layout.ADAPTER_FILES[adapter.layout][-1]}"
+        if adapter.layout == "adapters" and (files := METHODS[adapter.method].adapters) is not None:
+            expected[name] = _bottleneck_shapes(adapter, files.blocks.values(), hidden, layers)
         else:
-            _check_layers(folder / name, layers, hidden, all_inside=part.layout != "own")
+            _check_layers(folder / name, layers, hidden, all_inside=adapter.layout != "own")
     if manifest.fused:
         joined = layout.fusion_folder(manifest.adapter_ids)
     if manifest.composition.fusion_rank:
         _check_layers(folder / joined / layout.FUSION_FILES[-1], layers, hidden, all_inside=True)
     elif manifest.fused:
         expected[f"{joined}/model_adapter_fusion.safetensors"] = {
-            f"encoder.layer.{layer}.output.adapter_fusion_layer.{joined}.{part}.{kind}": shape
+            f"encoder.layer.{layer}.output.adapter_fusion_layer.{joined}.{module}.{kind}": shape
             for layer in range(layers)
-            for part in ("query", "key", "value")
+            for module in ("query", "key", "value")
             for kind, shape in {"weight": (hidden, hidden), "bias": (hidden,)}.items()
-            if (part, kind) != ("value", "bias")
+            if (module, kind) != ("value", "bias")
         }
     for name, tensors in expected.items():
-        found = {tensor: shape for tensor, (_, shape) in read_header(folder / name).items()}
-        problems = [f"missing {tensor}" for tensor in sorted(tensors.keys() - found.keys())]
-        problems += [f"unknown {tensor}" for tensor in sorted(found.keys() - tensors.keys())]
+        stored = {tensor: shape for tensor, (_, shape) in read_header(folder / name).items()}
+        problems = [f"missing {tensor}" for tensor in sorted(tensors.keys() - stored.keys())]
+        problems += [f"unknown {tensor}" for tensor in sorted(stored.keys() - tensors.keys())]
         problems += [
-            f"{tensor} has shape {found[tensor]}, expected {shape}"
+            f"{tensor} has shape {stored[tensor]}, expected {shape}"
             for tensor, shape in sorted(tensors.items())
-            if tensor in found and found[tensor] != shape
+            if tensor in stored and stored[tensor] != shape
         ]
         if problems:
             about = f"{layers} layers of width {hidden}"
@@ -163,11 +163,11 @@ def _check_weights(folder: Path, manifest: Manifest) -> None:
 
 
 def _bottleneck_shapes(
-    part: AdapterEntry, blocks: Iterable[str], hidden: int, layers: int
+    adapter: AdapterEntry, blocks: Iterable[str], hidden: int, layers: int
 ) -> dict[str, tuple[int, ...]]:
-    size = part.bottleneck_size
+    size = adapter.bottleneck_size
     return {
-        f"encoder.layer.{layer}.{block}.adapters.{part.id}.{name}": shape
+        f"encoder.layer.{layer}.{block}.adapters.{adapter.id}.{name}": shape
         for layer in range(layers)
         for block in blocks
         for name, shape in {
@@ -185,13 +185,13 @@ def _check_layers(path: Path, layers: int, hidden: int, *, all_inside: bool) -> 
     Args:
         all_inside: the method is known to act in every layer; others may have parts outside of them only.
     """
-    found = set()
+    numbers = set()
     for name in read_header(path):
         match = re.match(r"(?:.*\.(?:layer|layers|block)\.)?(\d+)\.", name)
         if match:
-            found.add(int(match[1]))
-    if found != set(range(layers)) and (found or all_inside):
-        shown = f"it has layers {min(found)} to {max(found)}" if found else "it has no layers"
+            numbers.add(int(match[1]))
+    if numbers != set(range(layers)) and (numbers or all_inside):
+        shown = f"it has layers {min(numbers)} to {max(numbers)}" if numbers else "it has no layers"
         raise BundleError(
             f"{path}: does not fit a backbone with {layers} layers of width {hidden}: {shown}", fix=UNTRUSTED
         )
@@ -205,21 +205,21 @@ def _check_encoder(folder: Path, manifest: Manifest) -> None:
     stem = architecture_of(backbone.model_type).layers
     inside = re.compile(rf"{re.escape(stem)}\.(\d+)\.")
     stored = {int(match[1]) for name in tensors if (match := inside.match(name))}
-    wanted = _sizes(config) if isinstance(config, dict) else {}
-    shape = (wanted.get("hidden"), wanted.get("layers"), isinstance(config, dict) and config.get("model_type"))
+    sizes = _sizes(config) if isinstance(config, dict) else {}
+    shape = (sizes.get("hidden"), sizes.get("layers"), isinstance(config, dict) and config.get("model_type"))
     inner = {
         size for name, dimensions in tensors.items() if inside.match(name) for size in dimensions
     }  # fmt: skip
     tables = {dimensions[0] for name, dimensions in tensors.items() if len(dimensions) == 2 and not inside.match(name)}
-    positions = wanted.get("positions")
+    positions = sizes.get("positions")
     learned = any("position_embeddings" in name for name in tensors)
-    gated = {wanted.get("inner"), 2 * int(wanted.get("inner") or 0)}
+    gated = {sizes.get("inner"), 2 * int(sizes.get("inner") or 0)}
     if (
         shape != (backbone.hidden_size, backbone.layers, backbone.model_type)
         or stored != set(range(backbone.layers))
         or backbone.hidden_size not in inner
         or not gated & inner
-        or wanted.get("vocabulary") not in tables
+        or sizes.get("vocabulary") not in tables
         or (learned and positions not in tables)
     ):
         raise BundleError(
@@ -238,12 +238,12 @@ def _sizes(config: Mapping[str, Any]) -> dict[str, Any]:
         "vocabulary": ("vocab_size",),
         "positions": ("max_position_embeddings",),
     }
-    found = {}
+    sizes = {}
     for size, keys in names.items():
         for key in keys:
             if type(config.get(key)) is int:
-                found[size] = config[key]
-    return found
+                sizes[size] = config[key]
+    return sizes
 
 
 def _check_setup(folder: Path, manifest: Manifest) -> None:

@@ -127,7 +127,7 @@ def write_library_files(
         base: name of the backbone; never a path.
         revision: of the backbone, where it is on the Hub.
     """
-    ids = [part.id for part in adapters]
+    ids = [adapter.id for adapter in adapters]
     library = f"adapters.{installed('adapters')}"
     common = {
         "hidden_size": hidden_size,
@@ -136,14 +136,17 @@ def write_library_files(
         "model_type": model_type,
         "version": library,
     }
-    for part in adapters:
-        if part.layout == "adapters":
-            config = {**bottleneck_config(part.method), "reduction_factor": reduction_factor(hidden_size, part.size)}
-            _write(folder / part.id / "adapter_config.json", {**common, "name": part.id, "config": config})
-        elif part.layout == "peft":
-            content = peft_config(part, model_type=model_type, base=base, revision=revision)
-            _write(folder / part.id / "adapter_config.json", content)
-    if layout.has_setup([part.layout for part in adapters]):
+    for adapter in adapters:
+        if adapter.layout == "adapters":
+            config = {
+                **bottleneck_config(adapter.method),
+                "reduction_factor": reduction_factor(hidden_size, adapter.size),
+            }
+            _write(folder / adapter.id / "adapter_config.json", {**common, "name": adapter.id, "config": config})
+        elif adapter.layout == "peft":
+            content = peft_config(adapter, model_type=model_type, base=base, revision=revision)
+            _write(folder / adapter.id / "adapter_config.json", content)
+    if layout.has_setup([adapter.layout for adapter in adapters]):
         if fused:
             joined = layout.fusion_folder(ids)
             content = {**common, "name": joined, "adapter_names": ids, "config": dict(_FUSION)}
@@ -151,9 +154,9 @@ def write_library_files(
         _write(folder / layout.SETUP, {"adapter_setup": setup_of(ids, fused), "head_setup": None, "version": library})
 
 
-def peft_config(part: AdapterFiles, *, model_type: str, base: str, revision: str | None) -> dict[str, Any]:
+def peft_config(adapter: AdapterFiles, *, model_type: str, base: str, revision: str | None) -> dict[str, Any]:
     """Content of the ``adapter_config.json`` that peft reads."""
-    files = METHODS[part.method].peft
+    files = METHODS[adapter.method].peft
     assert files is not None, "the layout of an adapter follows from its method"
     content: dict[str, Any] = {
         "base_model_name_or_path": base,
@@ -166,12 +169,12 @@ def peft_config(part: AdapterFiles, *, model_type: str, base: str, revision: str
     }
     if files.factors:
         layers = re.escape(architecture_of(model_type).layers)
-        every = "|".join(re.escape(path) for path in part.maps.values())
+        every = "|".join(re.escape(path) for path in adapter.maps.values())
         content["target_modules"] = rf"{layers}\.\d+\.({every})"
-        content["feedforward_modules"] = rf"{layers}\.\d+\.{re.escape(part.maps['ffn_out'])}"
+        content["feedforward_modules"] = rf"{layers}\.\d+\.{re.escape(adapter.maps['ffn_out'])}"
         return content
-    leaves = sorted({path.rpartition(".")[2] for path in part.maps.values()})
-    content |= {"r": part.size, "bias": "none", "target_modules": leaves}
+    leaves = sorted({path.rpartition(".")[2] for path in adapter.maps.values()})
+    content |= {"r": adapter.size, "bias": "none", "target_modules": leaves}
     return content
 
 

@@ -48,5 +48,5 @@ def facts_of(stated: str) -> LicenceFacts:
 
 def most_restrictive(stated: Iterable[str]) -> str:
     """The Hub's identifier of the most restrictive licence; ``apache-2.0``, the package's, where there is none."""
-    found = [facts_of(licence) for licence in stated]
-    return max(found, key=lambda facts: facts.rank).identifier if found else "apache-2.0"
+    facts = [facts_of(licence) for licence in stated]
+    return max(facts, key=lambda facts: facts.rank).identifier if facts else "apache-2.0"

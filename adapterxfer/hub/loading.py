@@ -55,8 +55,8 @@ def open_bundle(folder: Path, *, backbone: Path | None = None) -> Opened:
     loaded = _backbone(folder, manifest, backbone)
     composition = composition_of(manifest)
 
-    def make_head(part: HeadPart) -> nn.Module:
-        return format_of_head(part.format).make_head(loaded.hidden_size, part.labels, generator=torch.Generator())
+    def make_head(head: HeadPart) -> nn.Module:
+        return format_of_head(head.format).make_head(loaded.hidden_size, head.labels, generator=torch.Generator())
 
     try:
         model = assemble(composition, loaded, read_tensors(folder, manifest), make_head=make_head, where=str(folder))
@@ -74,22 +74,22 @@ def composition_of(manifest: Manifest) -> Composition:
     content: dict[str, Any] = manifest.composition.model_dump()
     for head in content["heads"]:
         del head["protocol"]
-    for part in content["adapters"]:
-        del part["layout"]
+    for adapter in content["adapters"]:
+        del adapter["layout"]
     try:
         return Composition.from_json(content)
     except AdapterxferError as error:
         raise BundleError(f"{manifest.name}: {error.what}", fix="do not use this bundle") from error
 
 
-def _backbone(folder: Path, manifest: Manifest, given: Path | None) -> LoadedBackbone:
-    entry = manifest.backbone
-    if entry.included:
+def _backbone(folder: Path, manifest: Manifest, folder_given: Path | None) -> LoadedBackbone:
+    backbone = manifest.backbone
+    if backbone.included:
         loaded = _included(folder, manifest)
-        expected = entry.encoder_fingerprint
+        expected = backbone.encoder_fingerprint
     else:
-        loaded = _outside(manifest, given)
-        expected = entry.fingerprint
+        loaded = _outside(manifest, folder_given)
+        expected = backbone.fingerprint
     if loaded.fingerprint != expected:
         raise BundleError(
             f"{manifest.name}: trained on backbone {describe_backbone(manifest)} with fingerprint "
@@ -116,22 +116,22 @@ def _included(folder: Path, manifest: Manifest) -> LoadedBackbone:
     )
 
 
-def _outside(manifest: Manifest, given: Path | None) -> LoadedBackbone:
-    entry = manifest.backbone
-    identity = {**entry.identity, "name": entry.name}
-    if given is not None:
+def _outside(manifest: Manifest, folder_given: Path | None) -> LoadedBackbone:
+    backbone = manifest.backbone
+    identity = {**backbone.identity, "name": backbone.name}
+    if folder_given is not None:
         identity = {**identity, "kind": "folder"}
-    elif entry.kind in ("stage", "folder"):
+    elif backbone.kind in ("stage", "folder"):
         raise BundleError(
             f"{manifest.name}: needs backbone {describe_backbone(manifest)}, which it does not hold",
             fix="give its folder with --backbone DIR (load_bundle(backbone=...))",
         )
     try:
-        return load_backbone(identity, given)
+        return load_backbone(identity, folder_given)
     except AdapterxferError as error:
         raise BundleError(
             f"{manifest.name}: backbone {describe_backbone(manifest)} cannot be loaded: {error.what}",
-            fix=f"install adapterxfer {entry.package_version}, or give the backbone's folder with --backbone DIR",
+            fix=f"install adapterxfer {backbone.package_version}, or give the backbone's folder with --backbone DIR",
         ) from error
 
 
@@ -145,10 +145,10 @@ def _check_tokenizer(folder: Path, loaded: LoadedBackbone) -> None:
         raise BundleError(f"{folder / layout.TOKENIZER[0]}: not a tokenizer ({error})", fix="pull it again") from None
     bundled.no_truncation()
     bundled.no_padding()
-    own = loaded.tokenizer.backend_tokenizer
-    own.no_truncation()
-    own.no_padding()
-    if bundled.get_vocab() != own.get_vocab():
+    expected = loaded.tokenizer.backend_tokenizer
+    expected.no_truncation()
+    expected.no_padding()
+    if bundled.get_vocab() != expected.get_vocab():
         raise BundleError(
             f"{folder}: the bundled tokenizer has another vocabulary than backbone '{loaded.name}'",
             fix="do not use this bundle with this backbone",

@@ -40,7 +40,7 @@ from adapterxfer.variants.storage import load_model
 
 
 def make_bundle(
-    plan: Plan, store: Store, wanted: Wanted, out: Path, *, full_weights: bool = False, counts: bool = True
+    plan: Plan, store: Store, chosen: Wanted, out: Path, *, full_weights: bool = False, counts: bool = True
 ) -> tuple[Path, Manifest]:
     """Write the bundle of one trained model as ``out/NAME``; an older one of that name is replaced in one step.
 
@@ -54,12 +54,12 @@ def make_bundle(
             bundle should go.
         StoreError: the model was not trained yet.
     """
-    stage = plan.stages[wanted.key]
+    stage = plan.stages[chosen.key]
     if stage.kind not in TRAINING_KINDS:
         raise BundleError(f"stage {stage.short_key} is no training", fix="bundle a trained model")
     if stage.identity.get("language"):
         raise BundleError(
-            f"{wanted.name}: rests on language adapters, one for each language it is asked in; a bundle would hold "
+            f"{chosen.name}: rests on language adapters, one for each language it is asked in; a bundle would hold "
             f"that of '{stage.identity['language']}' only and give wrong answers in all others",
             fix="bundle a model of a recipe without language adapters",
         )
@@ -69,30 +69,30 @@ def make_bundle(
     if model.composition.trains_backbone and not full_weights:
         size = sum(tensor.numel() * tensor.element_size() for tensor in model.backbone.state_dict().values())
         raise BundleError(
-            f"{wanted.name}: full fine-tuning changed the whole encoder; the bundle would hold {size / 1e6:,.1f} MB",
+            f"{chosen.name}: full fine-tuning changed the whole encoder; the bundle would hold {size / 1e6:,.1f} MB",
             fix="add --full-weights if you want that, or share an adapter variant",
         )
     if model.composition.first_layer:
         raise BundleError(
-            f"{wanted.name}: its adapters are in the upper half of the layers alone, which bundles cannot say yet",
+            f"{chosen.name}: its adapters are in the upper half of the layers alone, which bundles cannot say yet",
             fix="share an adapter that is in all layers",
         )
-    place = out / wanted.name
-    if place.exists() and not (place / layout.MANIFEST).is_file():
-        raise BundleError(f"{place}: exists and is not a bundle", fix="choose another --out, or move it away")
+    final = out / chosen.name
+    if final.exists() and not (final / layout.MANIFEST).is_file():
+        raise BundleError(f"{final}: exists and is not a bundle", fix="choose another --out, or move it away")
     out.mkdir(parents=True, exist_ok=True)
-    scratch = out / f".{wanted.name}.{secrets.token_hex(4)}"
+    scratch = out / f".{chosen.name}.{secrets.token_hex(4)}"
     scratch.mkdir()
     try:
-        manifest = _write(scratch, plan, store, record, model, wanted, encoder=full_weights, counts=counts)
-        old = out / f".{wanted.name}.old.{secrets.token_hex(4)}"
-        if place.exists():
-            place.rename(old)
-        scratch.rename(place)
+        manifest = _write(scratch, plan, store, record, model, chosen, encoder=full_weights, counts=counts)
+        old = out / f".{chosen.name}.old.{secrets.token_hex(4)}"
+        if final.exists():
+            final.rename(old)
+        scratch.rename(final)
         shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    return place, manifest
+    return final, manifest
 
 
 def backbone_place(plan: Plan, store: Store, stage: Stage) -> Path | None:
@@ -107,8 +107,8 @@ def _load(folder: Path, backbone: LoadedBackbone) -> TransferModel:
     return load_model(
         folder,
         backbone,
-        make_head=lambda part: format_of_head(part.format).make_head(
-            backbone.hidden_size, part.labels, generator=torch.Generator()
+        make_head=lambda head: format_of_head(head.format).make_head(
+            backbone.hidden_size, head.labels, generator=torch.Generator()
         ),
     )
 
@@ -119,14 +119,14 @@ def _write(
     store: Store,
     record: StageRecord,
     model: TransferModel,
-    wanted: Wanted,
+    chosen: Wanted,
     *,
     encoder: bool,
     counts: bool,
 ) -> Manifest:
     stage, composition = record.stage, model.composition
-    results = collect_results(plan, store, wanted.key, encoder=encoder)
-    protocols = _protocols(plan, wanted.key)
+    results = collect_results(plan, store, chosen.key, encoder=encoder)
+    protocols = _protocols(plan, chosen.key)
     architecture = model.loaded.architecture
     stacked = len(composition.adapters) > 1
     layouts = {p.id: layout_for(p.method, architecture.model_type, stacked=stacked) for p in composition.adapters}
@@ -138,10 +138,10 @@ def _write(
         folder,
         [
             AdapterFiles(
-                part.id, part.method, part.bottleneck_size, layouts[part.id],
-                changed_maps(part.method, architecture) if layouts[part.id] == "peft" else {},
+                adapter.id, adapter.method, adapter.bottleneck_size, layouts[adapter.id],
+                changed_maps(adapter.method, architecture) if layouts[adapter.id] == "peft" else {},
             )
-            for part in composition.adapters
+            for adapter in composition.adapters
         ],
         fused=composition.fused,
         hidden_size=model.loaded.hidden_size,
@@ -158,13 +158,13 @@ def _write(
     _write_json(folder / layout.RESULTS, results)
     _write_json(folder / layout.RECIPE, _recipe(plan))
     if counts:
-        write_all_counts(folder, plan, store, wanted.key)
+        write_all_counts(folder, plan, store, chosen.key)
     for panel in draw_scores(results):
         (folder / "figures").mkdir(exist_ok=True)
         (folder / "figures" / f"{panel.name}.svg").write_text(panel.svg, encoding="utf-8", newline="\n")
     content = {
         "schema": SCHEMA,
-        "name": wanted.name,
+        "name": chosen.name,
         "synthetic": bool(results["synthetic"]),
         "seed": int(stage.labels["seed"]),
         "composition": _composition(model, protocols, layouts),
@@ -172,7 +172,7 @@ def _write(
         # Merging trains nothing.
         "trainable_parameters": 0 if stage.kind == MERGED else int(record.result["trainable_parameters"]),
         "bundle_parameters": numbers,
-        "lineage": lineage(plan, wanted.key),
+        "lineage": lineage(plan, chosen.key),
         "recipe": {"name": plan.recipe.name, "digest": plan.recipe.digest},
         "versions": {name: str(text) for name, text in sorted(record.provenance.get("libraries", {}).items())},
         "license": most_restrictive(row["licence"] for row in results["training"]),
@@ -181,7 +181,7 @@ def _write(
     # The card lists figures, so it is rendered from a manifest that knows them, and then becomes part of it.
     (folder / layout.CARD).write_text("", encoding="utf-8")
     content["files"] = _facts(folder)
-    card = render_card(parse_manifest(seal(content), wanted.name), results)
+    card = render_card(parse_manifest(seal(content), chosen.name), results)
     (folder / layout.CARD).write_text(card, encoding="utf-8", newline="\n")
     content["files"] = _facts(folder)
     return write_manifest(folder, content)
@@ -198,18 +198,18 @@ def _recipe(plan: Plan) -> dict[str, Any]:
 
 def _protocols(plan: Plan, key: str) -> dict[str, str]:
     """Task -> protocol, for every task in the lineage of a model."""
-    found = {}
-    for entry in lineage(plan, key):
-        identity = plan.stages[entry["key"]].identity
-        if entry["kind"] == "prepare" and identity.get("what") == "task":
-            found[str(identity["task"])] = str(identity.get("protocol", ""))
-    return found
+    protocols = {}
+    for ancestor in lineage(plan, key):
+        identity = plan.stages[ancestor["key"]].identity
+        if ancestor["kind"] == "prepare" and identity.get("what") == "task":
+            protocols[str(identity["task"])] = str(identity.get("protocol", ""))
+    return protocols
 
 
 def _composition(model: TransferModel, protocols: dict[str, str], layouts: dict[str, Layout]) -> dict[str, Any]:
     content = json.loads(json.dumps(model.composition.as_json()))
-    for part in content["adapters"]:
-        part["layout"] = layouts[part["id"]]
+    for adapter in content["adapters"]:
+        adapter["layout"] = layouts[adapter["id"]]
     for head in content["heads"]:
         head["protocol"] = protocols.get(head["task"], "")
     return dict(content)

@@ -157,12 +157,12 @@ class Manifest(Record):
     @property
     def adapter_ids(self) -> list[str]:
         """Ids of the adapters, bottom first."""
-        return [part.id for part in self.composition.adapters]
+        return [adapter.id for adapter in self.composition.adapters]
 
     @property
     def library(self) -> Literal["adapters", "peft", ""]:
         """The library that reads all of its adapters; empty where there is none."""
-        match sorted({part.layout for part in self.composition.adapters}):
+        match sorted({adapter.layout for adapter in self.composition.adapters}):
             case ["adapters"]:
                 return "adapters"
             case ["peft"]:
@@ -181,9 +181,9 @@ class Manifest(Record):
 
     def expected_files(self) -> set[str]:
         """Relative paths of all files, this one included; figures and counts are as listed."""
-        adapters = {part.id: part.layout for part in self.composition.adapters}
-        wanted = layout.expected_files(adapters, fused=self.fused, encoder=self.backbone.included)
-        return wanted | {name for name in self.files if layout.is_figure(name) or layout.is_counts(name)}
+        adapters = {adapter.id: adapter.layout for adapter in self.composition.adapters}
+        expected = layout.expected_files(adapters, fused=self.fused, encoder=self.backbone.included)
+        return expected | {name for name in self.files if layout.is_figure(name) or layout.is_counts(name)}
 
 
 def seal(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -225,9 +225,9 @@ def parse_manifest(content: Any, where: str) -> Manifest:
         manifest = Manifest.model_validate_json(json.dumps(content))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "content"
+        field = ".".join(map(str, first["loc"])) or "content"
         raise BundleError(
-            f"{where}: not the manifest of a bundle: {place}: {first['msg']} ({error.error_count()} problems)",
+            f"{where}: not the manifest of a bundle: {field}: {first['msg']} ({error.error_count()} problems)",
             fix="make the bundle again with `adapterxfer bundle`, or pull it again",
         ) from None
     if digest({key: value for key, value in content.items() if key != "digest"}) != manifest.digest:

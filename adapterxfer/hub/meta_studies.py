@@ -104,10 +104,10 @@ def _labels(folders: Sequence[Path]) -> list[str]:
     """The last part of the paths that tells the bundles apart, or their ends as far as that takes several parts."""
     for depth in (1, 2, 3):
         parts = [folder.parts[-depth:] for folder in folders]
-        if len({part[0] for part in parts if part}) == len(folders):
-            return [part[0] for part in parts]
+        if len({names[0] for names in parts if names}) == len(folders):
+            return [names[0] for names in parts]
         if len(set(parts)) == len(parts):
-            return ["/".join(part) for part in parts]
+            return ["/".join(names) for names in parts]
     return [str(folder) for folder in folders]
 
 

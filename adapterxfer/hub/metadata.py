@@ -40,7 +40,7 @@ def card_metadata(manifest: Manifest, results: Mapping[str, Any]) -> dict[str, A
     first = manifest.composition.heads[0].format
     values["pipeline_tag"] = PIPELINES[first]
     stand_ins = results.get("stand_ins", {})
-    found = [
+    evaluations = [
         EvalResult(
             task_type=PIPELINES.get(formats.get(row["target"], ""), "feature-extraction"),
             # A made-up task must not claim a score on the data set whose name it bears.
@@ -55,8 +55,8 @@ def card_metadata(manifest: Manifest, results: Mapping[str, Any]) -> dict[str, A
         for row in results["scores"]
         if row["score"] is not None and not row["secondary"]
     ]
-    if found:
-        values |= {"model_name": manifest.name, "eval_results": found}
+    if evaluations:
+        values |= {"model_name": manifest.name, "eval_results": evaluations}
     content: dict[str, Any] = ModelCardData(**values).to_dict()  # type: ignore[no-untyped-call]
     return content
 
@@ -71,15 +71,15 @@ def _library(manifest: Manifest) -> str:
 def tags(manifest: Manifest) -> list[str]:
     """Sorted, so that the same bundle always has the same card."""
     variant = manifest.composition.variant
-    wanted = {"adapterxfer", "cross-lingual-transfer", "zero-shot-transfer", f"variant:{variant}"}
-    wanted.add(manifest.backbone.model_type)
-    wanted |= {part.method for part in manifest.composition.adapters}
+    names = {"adapterxfer", "cross-lingual-transfer", "zero-shot-transfer", f"variant:{variant}"}
+    names.add(manifest.backbone.model_type)
+    names |= {adapter.method for adapter in manifest.composition.adapters}
     if manifest.composition.intermediate:
-        wanted.add("intermediate-training")
-    wanted |= {manifest.library} - {""}
+        names.add("intermediate-training")
+    names |= {manifest.library} - {""}
     if manifest.synthetic:
-        wanted.add("synthetic")
-    return sorted(wanted)
+        names.add("synthetic")
+    return sorted(names)
 
 
 def real_languages(results: Mapping[str, Any]) -> list[str]:

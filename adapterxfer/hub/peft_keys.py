@@ -103,4 +103,4 @@ def _names(rule: Any, module: str) -> bool:
             return re.fullmatch(rule, module) is not None
         except re.error:
             return False
-    return isinstance(rule, list) and any(module == part or module.endswith(f".{part}") for part in rule)
+    return isinstance(rule, list) and any(module == name or module.endswith(f".{name}") for name in rule)

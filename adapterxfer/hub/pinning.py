@@ -75,7 +75,7 @@ def find_data_commit(repository: str, branch: str = "") -> str:
 
 def _files(api: HfApi, repository: str, revision: str | None) -> tuple[str, frozenset[str]]:
     info = call("look at", repository, lambda: api.model_info(repository, revision=revision))
-    return str(info.sha), frozenset(entry.rfilename for entry in info.siblings or ())
+    return str(info.sha), frozenset(sibling.rfilename for sibling in info.siblings or ())
 
 
 def _has_weights(files: Collection[str]) -> bool:
@@ -83,26 +83,26 @@ def _has_weights(files: Collection[str]) -> bool:
 
 
 def _lacks(files: Collection[str]) -> tuple[str, ...]:
-    found = []
+    lacking = []
     if CONFIG not in files:
-        found.append(CONFIG)
+        lacking.append(CONFIG)
     if not _has_weights(files):
         pickled = any(name.endswith((".bin", ".pt")) for name in files)
-        found.append("weights in safetensors" + (" (it has pickled ones, which are never read)" if pickled else ""))
+        lacking.append("weights in safetensors" + (" (it has pickled ones, which are never read)" if pickled else ""))
     if TOKENIZER not in files and not any(name in files for name in SENTENCEPIECE):
-        found.append("a fast or SentencePiece tokenizer")
-    return tuple(found)
+        lacking.append("a fast or SentencePiece tokenizer")
+    return tuple(lacking)
 
 
 def _proposals(api: HfApi, repository: str) -> tuple[tuple[str, str], ...]:
     refs = call("look at", repository, lambda: api.list_repo_refs(repository, include_pull_requests=True))
-    numbered = sorted(refs.pull_requests or (), key=lambda entry: _number(entry.ref), reverse=True)
-    found = []
-    for entry in numbered[:MOST_PROPOSALS]:
-        commit, files = _files(api, repository, entry.ref)
+    numbered = sorted(refs.pull_requests or (), key=lambda ref: _number(ref.ref), reverse=True)
+    proposals = []
+    for ref in numbered[:MOST_PROPOSALS]:
+        commit, files = _files(api, repository, ref.ref)
         if not _lacks(files):
-            found.append((f"pull request {_number(entry.ref)}", commit))
-    return tuple(found)
+            proposals.append((f"pull request {_number(ref.ref)}", commit))
+    return tuple(proposals)
 
 
 def _number(ref: str) -> int:

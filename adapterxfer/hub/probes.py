@@ -39,15 +39,15 @@ def write_probes(folder: Path, model: TransferModel, protocols: Mapping[str, str
     rng = np.random.default_rng(seed)
     questions: dict[str, Any] = {}
     answers: dict[str, Tensor] = {}
-    for part in model.composition.heads:
-        fmt = get_format(part.format, protocols.get(part.task, ""))
-        examples = [_draw(part.format, words, rng, index) for index in range(PROBES)]
-        batch, outputs, hidden, predictions = ask(model, part.id, fmt, examples)
-        answers |= {f"{part.id}.outputs": outputs, f"{part.id}.hidden": hidden}
-        questions[part.id] = {
-            "task": part.task,
-            "format": part.format,
-            "labels": list(part.labels),
+    for head in model.composition.heads:
+        fmt = get_format(head.format, protocols.get(head.task, ""))
+        examples = [_draw(head.format, words, rng, index) for index in range(PROBES)]
+        batch, outputs, hidden, predictions = ask(model, head.id, fmt, examples)
+        answers |= {f"{head.id}.outputs": outputs, f"{head.id}.hidden": hidden}
+        questions[head.id] = {
+            "task": head.task,
+            "format": head.format,
+            "labels": list(head.labels),
             "examples": examples,
             "input_ids": batch.input_ids.tolist(),
             "attention_mask": batch.attention_mask.tolist(),
@@ -83,13 +83,13 @@ def check_probes(folder: Path, manifest: Manifest, model: TransferModel) -> floa
             batch, outputs, hidden, predictions = ask(model, head.id, fmt, probe["examples"])
             if batch.input_ids.tolist() != probe["input_ids"]:
                 raise BundleError(f"{where}: the tokenizer gives other token ids than the bundled one", fix=fix)
-            for what, found in (("logits", outputs), ("hidden states", hidden)):
-                expected = stored[f"{head.id}.{'outputs' if what == 'logits' else 'hidden'}"]
-                difference = _difference(found, expected)
+            for quantity, computed in (("logits", outputs), ("hidden states", hidden)):
+                expected = stored[f"{head.id}.{'outputs' if quantity == 'logits' else 'hidden'}"]
+                difference = _difference(computed, expected)
                 worst = max(worst, difference)
                 if not difference <= TOLERANCE:
                     raise BundleError(
-                        f"{where}: {what} of the stored probes differ by {difference:.2g}; at most {TOLERANCE:g}",
+                        f"{where}: {quantity} of the stored probes differ by {difference:.2g}; at most {TOLERANCE:g}",
                         fix=fix,
                     )
             if predictions != probe["predictions"]:
@@ -103,15 +103,17 @@ def ask(
     model: TransferModel, head_id: str, fmt: Format, examples: Sequence[Mapping[str, Any]]
 ) -> tuple[Batch, Tensor, Tensor, list[str]]:
     """Batch, head outputs, hidden states of the first token, and decoded predictions for probe examples."""
-    part = next(part for part in model.composition.heads if part.id == head_id)
+    head = next(head for head in model.composition.heads if head.id == head_id)
     tokenizer = model.loaded.tokenizer
-    made = [as_example(part.format, values, part.labels) for values in examples]
-    features = fmt.encode(made, tokenizer, max_length=model.loaded.max_length, labels=part.labels, train=False)
+    typed_examples = [as_example(head.format, values, head.labels) for values in examples]
+    features = fmt.encode(
+        typed_examples, tokenizer, max_length=model.loaded.max_length, labels=head.labels, train=False
+    )
     batch = fmt.collate(features, pad_id=encoder_for(tokenizer).pad_id)
     with torch.inference_mode():
         hidden = model(batch.input_ids, batch.attention_mask)
         outputs = model.heads[head_id](hidden, batch)
-        predictions = fmt.decode(fmt.results(outputs, batch), features, made, part.labels)
+        predictions = fmt.decode(fmt.results(outputs, batch), features, typed_examples, head.labels)
     return batch, outputs.float(), hidden[:, 0].float(), predictions
 
 
@@ -167,7 +169,7 @@ def _draw(format_name: str, words: Sequence[str], rng: np.random.Generator, inde
 
 def _words(tokenizer: Any) -> list[str]:
     """Whole words of the vocabulary in the order of their ids; pieces where it has too few."""
-    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda entry: entry[1])
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
     special = set(tokenizer.all_special_tokens)
     pieces = [token for token, _ in vocabulary if token not in special]
     marked = [token.lstrip("\u2581\u0120") for token in pieces if token.startswith(("\u2581", "\u0120"))]
@@ -177,10 +179,10 @@ def _words(tokenizer: Any) -> list[str]:
     return words[:5000]
 
 
-def _difference(found: Tensor, expected: Tensor) -> float:
+def _difference(computed: Tensor, expected: Tensor) -> float:
     """Largest absolute difference, relative where stored numbers are above 1; infinite if shapes differ or NaN."""
-    if found.shape != expected.shape or found.numel() == 0:
+    if computed.shape != expected.shape or computed.numel() == 0:
         return float("inf")
     scale = max(1.0, float(expected.abs().max()))
-    worst = float((found - expected).abs().max()) / scale
+    worst = float((computed - expected).abs().max()) / scale
     return worst if worst == worst else float("inf")

@@ -22,7 +22,7 @@ from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub import layout
 from adapterxfer.hub.inspection import inspect_bundle
 from adapterxfer.hub.manifest import Manifest, parse_manifest, read_json
-from adapterxfer.hub.places import HubPlace, cache_root, parse_place
+from adapterxfer.hub.places import HubAddress, cache_root, parse_address
 from adapterxfer.hub.requests import Sleep, call, hub_api
 from adapterxfer.store.files import hash_file, write_json
 
@@ -47,11 +47,11 @@ class Pulled:
     offline: bool
 
 
-def pull(place: HubPlace, *, root: Path | None = None, sleep: Sleep = time.sleep) -> Pulled:
+def pull(address: HubAddress, *, root: Path | None = None, sleep: Sleep = time.sleep) -> Pulled:
     """Fetch a bundle, or find it where an earlier pull put it.
 
     Args:
-        place: with a full commit id nothing is asked of the Hub once the bundle is here.
+        address: with a full commit id nothing is asked of the Hub once the bundle is here.
         root: where bundles are kept; `cache_root` if absent.
 
     Raises:
@@ -59,39 +59,39 @@ def pull(place: HubPlace, *, root: Path | None = None, sleep: Sleep = time.sleep
         BundleError: what the Hub gave is not a bundle, or is damaged.
     """
     root = cache_root() if root is None else root
-    home = root / place.repository.replace("/", "--")
-    commit, offline, names = _commit(place, home, sleep)
+    home = root / address.repository.replace("/", "--")
+    commit, offline, names = _commit(address, home, sleep)
     final = home / commit
     if (manifest := _intact(final)) is not None:
-        return Pulled(final, place.repository, commit, manifest, False, offline)
+        return Pulled(final, address.repository, commit, manifest, False, offline)
     partial = root / ".partial" / f"{home.name}--{commit}"
     partial.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{partial}.lock"):
         if (manifest := _intact(final)) is None:  # another process may have pulled it while we waited
-            names = names or _names(place.repository, commit, sleep)
-            manifest = _fetch(place.repository, commit, names, partial, sleep)
+            names = names or _names(address.repository, commit, sleep)
+            manifest = _fetch(address.repository, commit, names, partial, sleep)
             home.mkdir(parents=True, exist_ok=True)
             if final.exists():
                 shutil.rmtree(final)
             partial.rename(final)
-    return Pulled(final, place.repository, commit, manifest, True, offline)
+    return Pulled(final, address.repository, commit, manifest, True, offline)
 
 
-def _commit(place: HubPlace, home: Path, sleep: Sleep) -> tuple[str, bool, list[str]]:
+def _commit(address: HubAddress, home: Path, sleep: Sleep) -> tuple[str, bool, list[str]]:
     """The commit that is meant, whether that is from memory, and the names of its files where the Hub was asked."""
-    if place.pinned and (home / str(place.revision)).is_dir():
-        return str(place.revision), False, []
-    wanted = place.revision or "main"
+    if address.pinned and (home / str(address.revision)).is_dir():
+        return str(address.revision), False, []
+    branch = address.revision or "main"
     try:
-        info = _info(place.repository, place.revision, sleep)
+        info = _info(address.repository, address.revision, sleep)
     except HubError as error:
-        seen = _refs(home).get(wanted)
+        seen = _refs(home).get(branch)
         if seen is None or "cannot be reached" not in error.what or not (home / seen).is_dir():
             raise
         return seen, True, []
     commit = str(info.sha)
     home.mkdir(parents=True, exist_ok=True)
-    write_json(home / REFS, {**_refs(home), wanted: commit})
+    write_json(home / REFS, {**_refs(home), branch: commit})
     return commit, False, [sibling.rfilename for sibling in info.siblings or ()]
 
 
@@ -145,16 +145,16 @@ def _fetch(repository: str, commit: str, names: Iterable[str], partial: Path, sl
     if extra or lacking:
         lines = [f"{name}: does not belong to a bundle" for name in extra] + [f"{name}: missing" for name in lacking]
         raise BundleError(f"{repository}@{commit[:12]}: {'; '.join(lines[:4])}", fix="ask its author to push it again")
-    wanted = sorted(manifest.files)
+    names_left = sorted(manifest.files)
     for attempt in (1, 2):
-        _download(repository, commit, wanted, partial, sleep)
-        wanted = [name for name in wanted if not _matches(partial / name, manifest.files[name])]
-        if not wanted:
+        _download(repository, commit, names_left, partial, sleep)
+        names_left = [name for name in names_left if not _matches(partial / name, manifest.files[name])]
+        if not names_left:
             break
-        _forget(partial, wanted)
+        _forget(partial, names_left)
         if attempt == 2:
             raise BundleError(
-                f"{repository}@{commit[:12]}: {', '.join(wanted[:4])} as sent by the Hub do not match the manifest",
+                f"{repository}@{commit[:12]}: {', '.join(names_left[:4])} as sent by the Hub do not match the manifest",
                 fix="pull again; if it stays so, the repository is damaged",
             )
     shutil.rmtree(partial / ".cache", ignore_errors=True)
@@ -171,8 +171,8 @@ def _download(repository: str, commit: str, names: list[str], partial: Path, sle
     call("pull", repository, fetch, sleep=sleep)
 
 
-def _matches(path: Path, entry: Any) -> bool:
-    return path.is_file() and hash_file(path) == {"sha256": entry.sha256, "bytes": entry.bytes}
+def _matches(path: Path, listed: Any) -> bool:
+    return path.is_file() and hash_file(path) == {"sha256": listed.sha256, "bytes": listed.bytes}
 
 
 def _forget(partial: Path, names: Iterable[str]) -> None:
@@ -183,11 +183,11 @@ def _forget(partial: Path, names: Iterable[str]) -> None:
             (partial / ".cache" / "huggingface" / "download" / f"{name}{kind}").unlink(missing_ok=True)
 
 
-def local_folder(place: str | Path) -> Path:
+def local_folder(source: str | Path) -> Path:
     """The folder of a bundle, pulled first where it is on the Hub.
 
     Raises:
         BundleError, HubError: there is none, or it could not be pulled.
     """
-    path = Path(place)
-    return path if path.is_dir() else pull(parse_place(str(place))).folder
+    path = Path(source)
+    return path if path.is_dir() else pull(parse_address(str(source))).folder

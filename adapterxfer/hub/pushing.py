@@ -21,7 +21,7 @@ from adapterxfer.hub.card import render_card
 from adapterxfer.hub.counts import ids_of
 from adapterxfer.hub.inspection import inspect_bundle
 from adapterxfer.hub.manifest import Manifest, read_json, read_manifest, write_manifest
-from adapterxfer.hub.places import HubPlace, parse_place
+from adapterxfer.hub.places import HubAddress, parse_address
 from adapterxfer.hub.requests import Sleep, call, hub_api
 from adapterxfer.store.files import hash_file
 from adapterxfer.store.redaction import holds_token
@@ -72,30 +72,30 @@ def push(
         BundleError: it is not a whole bundle, or a file holds a token or a path of this machine.
         HubError: the Hub refused or could not be reached; pushing again continues.
     """
-    place = parse_place(to)
-    if place.revision is not None:
+    address = parse_address(to)
+    if address.revision is not None:
         raise BundleError(f"'{to}': a push goes to a branch", fix="use --revision BRANCH")
     inspect_bundle(folder)
     branch = revision or DEFAULT_BRANCH
-    with _publishable(folder, place) as (ready, manifest):
+    with _publishable(folder, address) as (ready, manifest):
         refuse_secrets(ready)
-        files = {name: entry.bytes for name, entry in sorted(manifest.files.items())}
+        files = {name: file.bytes for name, file in sorted(manifest.files.items())}
         if dry_run:
-            return Pushed(place.repository, branch, "", None, files)
-        before, after = _send(ready, place, manifest, branch, private=private, sleep=sleep)
-        return Pushed(place.repository, branch, after, before != after, files)
+            return Pushed(address.repository, branch, "", None, files)
+        before, after = _send(ready, address, manifest, branch, private=private, sleep=sleep)
+        return Pushed(address.repository, branch, after, before != after, files)
 
 
 def _send(
-    folder: Path, place: HubPlace, manifest: Manifest, branch: str, *, private: bool, sleep: Sleep
+    folder: Path, address: HubAddress, manifest: Manifest, branch: str, *, private: bool, sleep: Sleep
 ) -> tuple[str, str]:
     return upload(
         folder,
-        place.repository,
+        address.repository,
         branch,
         message=f"adapterxfer bundle {manifest.name} {manifest.digest[:16]}",
         # The commit may have been made and only its answer lost; then it is in the way of its own repetition.
-        is_there=lambda: _holds(hub_api(), place.repository, branch, manifest),
+        is_there=lambda: _holds(hub_api(), address.repository, branch, manifest),
         private=private,
         sleep=sleep,
     )
@@ -179,7 +179,7 @@ def _holds(api: HfApi, repository: str, branch: str, manifest: Manifest) -> bool
 
 
 @contextmanager
-def _publishable(folder: Path, place: HubPlace) -> Iterator[tuple[Path, Manifest]]:
+def _publishable(folder: Path, address: HubAddress) -> Iterator[tuple[Path, Manifest]]:
     """The bundle with a card that names the repository; links instead of copies where the disk allows."""
     with tempfile.TemporaryDirectory(prefix="adapterxfer-push-") as root:
         ready = Path(root) / "bundle"
@@ -189,7 +189,7 @@ def _publishable(folder: Path, place: HubPlace) -> Iterator[tuple[Path, Manifest
         manifest = inspect_bundle(ready)
         card = ready / layout.CARD
         card.unlink()
-        card.write_text(render_card(manifest, results, place=place.repository), encoding="utf-8", newline="\n")
+        card.write_text(render_card(manifest, results, address=address.repository), encoding="utf-8", newline="\n")
         content["files"][layout.CARD] = dict(hash_file(card))
         (ready / layout.MANIFEST).unlink()
         yield ready, write_manifest(ready, content)

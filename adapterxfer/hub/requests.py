@@ -29,14 +29,14 @@ def hub_api() -> HfApi:
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="adapterxfer")
 
 
-def call(what: str, where: str, action: Callable[[], T], *, sleep: Sleep = time.sleep) -> T:
+def call(action_name: str, where: str, action: Callable[[], T], *, sleep: Sleep = time.sleep) -> T:
     """Run one request or transfer.
 
     Rate limits are waited for as long as the server asks, up to two minutes; server errors and broken connections are
     tried again after 1, 2 and 4 seconds. Nothing is sent twice that way: uploads go by content.
 
     Args:
-        what: the action in words, e.g. ``push``.
+        action_name: the action in words, e.g. ``push``.
         where: the repository.
 
     Raises:
@@ -48,7 +48,7 @@ def call(what: str, where: str, action: Callable[[], T], *, sleep: Sleep = time.
         except Exception as error:
             wait = _wait_s(error, attempt)
             if wait is None or attempt == ATTEMPTS:
-                raise explain(what, where, error) from error
+                raise explain(action_name, where, error) from error
             sleep(wait)
     raise AssertionError("unreachable")
 
@@ -57,18 +57,18 @@ def _wait_s(error: Exception, attempt: int) -> float | None:
     """Seconds after which another try makes sense; None where it does not."""
     status = _status(error)
     if status == 429:
-        asked = _header(error, "Retry-After")
-        wait = float(asked) if asked and asked.replace(".", "", 1).isdigit() else 2.0**attempt
+        retry_after = _header(error, "Retry-After")
+        wait = float(retry_after) if retry_after and retry_after.replace(".", "", 1).isdigit() else 2.0**attempt
         return wait if wait <= LONGEST_WAIT_S else None
     if status is not None:
         return 2.0 ** (attempt - 1) if status >= 500 else None
     return 2.0 ** (attempt - 1) if _is_connection(error) else None
 
 
-def explain(what: str, where: str, error: Exception) -> HubError:
+def explain(action_name: str, where: str, error: Exception) -> HubError:
     """The error of the library in words of this package."""
     status, name = _status(error), type(error).__name__
-    start = f"{what} {where}"
+    start = f"{action_name} {where}"
     again = "run the same command again: what was transferred is kept"
     if name in ("LocalEntryNotFoundError", "OfflineModeIsEnabled") or _is_connection(error):
         return HubError(f"{start}: the Hub cannot be reached ({_broken(error)})", fix=f"check the network; {again}")
@@ -94,9 +94,9 @@ def explain(what: str, where: str, error: Exception) -> HubError:
                 f"{start}: somebody else changed the repository meanwhile", fix="look at it, then push again"
             )
         case 429:
-            asked = _header(error, "Retry-After")
+            retry_after = _header(error, "Retry-After")
             return HubError(
-                f"{start}: too many requests{f'; the Hub asks to wait {asked} s' if asked else ''}",
+                f"{start}: too many requests{f'; the Hub asks to wait {retry_after} s' if retry_after else ''}",
                 fix=f"wait, then {again}",
             )
         case int() if status >= 500:
@@ -129,7 +129,7 @@ def _broken(error: BaseException) -> str:
         if isinstance(seen, OSError) and isinstance(seen.errno, int) and seen.strerror:
             return f"{host}: {seen.strerror}"
         inner = [seen.__cause__, getattr(seen, "reason", None), *seen.args, seen.__context__]
-        queue += [one for one in inner if isinstance(one, BaseException) and one not in queue]
+        queue += [cause for cause in inner if isinstance(cause, BaseException) and cause not in queue]
     return f"{host}: {_first_line(queue[-1])}"
 
 
@@ -145,8 +145,8 @@ def _response(error: BaseException) -> Any:
 
 
 def _status(error: BaseException) -> int | None:
-    found = getattr(_response(error), "status_code", None)
-    return found if isinstance(found, int) else None
+    status = getattr(_response(error), "status_code", None)
+    return status if isinstance(status, int) else None
 
 
 def _header(error: BaseException, name: str) -> str | None:

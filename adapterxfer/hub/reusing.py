@@ -26,7 +26,7 @@ from adapterxfer.hub.fitting import WantedAdapter, bundle_differences, foreign_d
 from adapterxfer.hub.foreign import describe
 from adapterxfer.hub.loading import Opened, open_bundle
 from adapterxfer.hub.manifest import Manifest, read_json
-from adapterxfer.hub.places import HubPlace
+from adapterxfer.hub.places import HubAddress
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.variants.adapter import AdapterShape
@@ -55,9 +55,9 @@ def execute(context: StageContext) -> dict[str, Any]:
             "the recipe asks for an adapter in the upper half of the layers; published ones are in all of them",
             fix="leave 'layers' out, or train the intermediate adapter in this recipe",
         )
-    place = HubPlace(identity["from"]["repository"], identity["from"]["commit"])
-    published = fetch_published(place)
-    wanted = WantedAdapter(
+    address = HubAddress(identity["from"]["repository"], identity["from"]["commit"])
+    published = fetch_published(address)
+    needed = WantedAdapter(
         task=str(identity["task"]),
         method=shape.method,
         size=shape.bottleneck_size,
@@ -70,11 +70,11 @@ def execute(context: StageContext) -> dict[str, Any]:
         fingerprint=backbone.fingerprint,
     )
     if published.manifest is not None:
-        model, facts = _from_bundle(published, published.manifest, wanted, context, backbone)
+        model, facts = _from_bundle(published, published.manifest, needed, context, backbone)
     else:
-        model, facts = _from_others(published, wanted, backbone, shape)
+        model, facts = _from_others(published, needed, backbone, shape)
     write_weights(context.scratch, model)
-    record = {"repository": place.repository, "commit": place.revision, "licence": published.licence, **facts}
+    record = {"repository": address.repository, "commit": address.revision, "licence": published.licence, **facts}
     text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     (context.scratch / RECORD).write_text(text + "\n", encoding="utf-8")
     content = write_description(
@@ -84,7 +84,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     return {
         "variant": model.composition.variant,
         "trainable_parameters": content["trainable_parameters"],
-        "published": f"{place.repository}@{place.revision}",
+        "published": f"{address.repository}@{address.revision}",
         "library": facts["library"],
         "licence": published.licence,
     }
@@ -99,17 +99,19 @@ def _refuse(published: Published, differences: list[str]) -> None:
 
 
 def _from_bundle(
-    published: Published, manifest: Manifest, wanted: WantedAdapter, context: StageContext, backbone: LoadedBackbone
+    published: Published, manifest: Manifest, needed: WantedAdapter, context: StageContext, backbone: LoadedBackbone
 ) -> tuple[TransferModel, dict[str, Any]]:
-    _refuse(published, bundle_differences(manifest, wanted))
+    _refuse(published, bundle_differences(manifest, needed))
     opened: Opened = open_bundle(published.folder, backbone=context.backbone_folder)
-    own = opened.model.composition
-    (part,) = own.adapters
+    composition = opened.model.composition
+    (adapter,) = composition.adapters
     composed = Composition(
-        "adapter", (AdapterPart(TARGET_ID, "target", wanted.task, part.method, part.bottleneck_size),), own.heads
+        "adapter",
+        (AdapterPart(TARGET_ID, "target", needed.task, adapter.method, adapter.bottleneck_size),),
+        composition.heads,
     )
     state = {
-        n.replace(f"adapters.{part.id}.", f"adapters.{TARGET_ID}."): t for n, t in opened.model.own_state().items()
+        n.replace(f"adapters.{adapter.id}.", f"adapters.{TARGET_ID}."): t for n, t in opened.model.own_state().items()
     }
     model = assemble(composed, backbone, state, make_head=_head_maker(backbone), where=str(published))
     results = read_json(published.folder / "results.json")
@@ -120,50 +122,50 @@ def _from_bundle(
 
 
 def _from_others(
-    published: Published, wanted: WantedAdapter, backbone: LoadedBackbone, shape: AdapterShape
+    published: Published, needed: WantedAdapter, backbone: LoadedBackbone, shape: AdapterShape
 ) -> tuple[TransferModel, dict[str, Any]]:
     """An adapter of AdapterHub or peft; its head, if it has one, stays where it is."""
     content = read_config(published.folder, str(published))
-    found = describe(content, shape.method)
-    _refuse(published, foreign_differences(found, published.licence, wanted))
+    foreign = describe(content, shape.method)
+    _refuse(published, foreign_differences(foreign, published.licence, needed))
     assert published.weights is not None
     stored = load_file(published.weights)
     try:
-        if found.library == "adapters":
-            state = adapter_from_library(stored, found.name, shape.method)
+        if foreign.library == "adapters":
+            state = adapter_from_library(stored, foreign.name, shape.method)
             if left := len(stored) - len(state):
                 raise VariantError(f"{left} tensors belong to no {shape.method}", fix="use a plain adapter")
         else:
-            state = adapter_from_peft(stored, shape, backbone.architecture, factor=found.factor)
+            state = adapter_from_peft(stored, shape, backbone.architecture, factor=foreign.factor)
             fixed, words = projections_of(shape.method), "|".join(peft_words())
             changed = [name for name in stored if re.search(rf"\.({words})_", name) and name not in fixed]
             _refuse(published, peft_keys.untargeted(content, changed))
     except VariantError as error:
         raise BundleError(f"{published}: {error.what}", fix=error.fix) from error
     _refuse(published, _tensor_differences(state, backbone, shape))
-    part = AdapterPart(TARGET_ID, "target", wanted.task, shape.method, shape.bottleneck_size)
-    own = {f"adapters.{TARGET_ID}.{name}": tensor.float() for name, tensor in state.items()}
+    adapter = AdapterPart(TARGET_ID, "target", needed.task, shape.method, shape.bottleneck_size)
+    tensors = {f"adapters.{TARGET_ID}.{name}": tensor.float() for name, tensor in state.items()}
     model = assemble(
-        Composition("adapter", (part,), ()), backbone, own, make_head=_head_maker(backbone), where=str(published)
+        Composition("adapter", (adapter,), ()), backbone, tensors, make_head=_head_maker(backbone), where=str(published)
     )
-    return model, {"library": found.library, "base": found.base, "base_revision": found.revision, "training": []}
+    return model, {"library": foreign.library, "base": foreign.base, "base_revision": foreign.revision, "training": []}
 
 
 def _tensor_differences(state: Mapping[str, Tensor], backbone: LoadedBackbone, shape: AdapterShape) -> list[str]:
-    own = untied_state(empty_adapter(backbone, shape))
+    expected = untied_state(empty_adapter(backbone, shape))
     layers = {int(name.partition(".")[0]) for name in state}
     if layers != set(range(backbone.layers)):
         return [f"it has {len(layers)} layers; backbone '{backbone.name}' has {backbone.layers}"]
-    wrong = [n for n in sorted(own.keys() & state.keys()) if own[n].shape != state[n].shape]
-    found = [f"{n} is {tuple(state[n].shape)}; this backbone needs {tuple(own[n].shape)}" for n in wrong[:2]]
+    wrong = [n for n in sorted(expected.keys() & state.keys()) if expected[n].shape != state[n].shape]
+    differences = [f"{n} is {tuple(state[n].shape)}; this backbone needs {tuple(expected[n].shape)}" for n in wrong[:2]]
     odd = sorted({str(tensor.dtype) for tensor in state.values() if not tensor.is_floating_point()})
     broken = [name for name, tensor in sorted(state.items()) if not bool(torch.isfinite(tensor.float()).all())]
-    found += [f"{name} holds NaN or infinite numbers" for name in broken[:2]]
-    return found + [f"tensors of type {kind}; numbers are needed" for kind in odd]
+    differences += [f"{name} holds NaN or infinite numbers" for name in broken[:2]]
+    return differences + [f"tensors of type {kind}; numbers are needed" for kind in odd]
 
 
 def _head_maker(backbone: LoadedBackbone) -> Any:
-    def make(part: HeadPart) -> nn.Module:
-        return get_format(part.format).make_head(backbone.hidden_size, part.labels, generator=torch.Generator())
+    def make(head: HeadPart) -> nn.Module:
+        return get_format(head.format).make_head(backbone.hidden_size, head.labels, generator=torch.Generator())
 
     return make

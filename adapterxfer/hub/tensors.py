@@ -35,7 +35,7 @@ def write_tensors(folder: Path, model: TransferModel, layouts: Mapping[str, Layo
         encoder: include the encoder, trained or not.
     """
     files: dict[str, dict[str, Tensor]] = {}
-    ids = [part.id for part in model.composition.adapters]
+    ids = [adapter.id for adapter in model.composition.adapters]
     for part_id in ids:
         adapter: Any = model.adapters[part_id]
         kind = layouts[part_id]
@@ -63,17 +63,17 @@ def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     """
     state: dict[str, Tensor] = {}
     architecture = architecture_of(manifest.backbone.model_type)
-    for part in manifest.composition.adapters:
-        stored = load_file(folder / part.id / layout.ADAPTER_FILES[part.layout][-1])
-        match part.layout:
+    for adapter in manifest.composition.adapters:
+        stored = load_file(folder / adapter.id / layout.ADAPTER_FILES[adapter.layout][-1])
+        match adapter.layout:
             case "adapters":
-                own = adapter_from_library(stored, part.id, part.method)
+                tensors = adapter_from_library(stored, adapter.id, adapter.method)
             case "peft":
-                shape = AdapterShape(part.method, part.bottleneck_size)
-                own = adapter_from_peft(stored, shape, architecture)
+                shape = AdapterShape(adapter.method, adapter.bottleneck_size)
+                tensors = adapter_from_peft(stored, shape, architecture)
             case _:
-                own = stored
-        state |= _with_prefix(own, f"adapters.{part.id}.")
+                tensors = stored
+        state |= _with_prefix(tensors, f"adapters.{adapter.id}.")
     if manifest.fused:
         joined = layout.fusion_folder(manifest.adapter_ids)
         stored = load_file(folder / joined / layout.FUSION_FILES[1])

@@ -50,7 +50,7 @@ class ArmMaker:
                 return ArmParts({"mlm": identity}, {"texts": self._texts()}, 1 / (1 - mix.share))
             case "translated":
                 languages = list(self._recipe.arm_languages("translated"))
-                inputs = {f"translated.{part}": self._translations(part) for part in parts}
+                inputs = {f"translated.{task}": self._translations(task) for task in parts}
                 return ArmParts({"translated": {"languages": languages}}, inputs)
             case _:
                 return ArmParts()
@@ -78,11 +78,11 @@ class ArmMaker:
             self._memo[slug] = self._add("prepare", identity, {}, slug, {"task": slug}, {})
         return self._memo[slug]
 
-    def _translations(self, part: str) -> str:
-        if part not in self._memo:
+    def _translations(self, name: str) -> str:
+        if name not in self._memo:
             option = self._recipe.translated
             assert option is not None
-            task, options = self._recipe.task(part), self._recipe.tasks.get(part)
+            task, options = self._recipe.task(name), self._recipe.tasks.get(name)
             languages = list(self._recipe.arm_languages("translated"))
             source = self._sources.of_translations(task, option.folder, languages)
             sizes = {
@@ -91,7 +91,7 @@ class ArmMaker:
             }
             identity = {
                 "what": "translated",
-                "task": part,
+                "task": name,
                 "format": task.format,
                 "source": source,
                 "folder": None if source["kind"] == "world" else option.folder,
@@ -101,6 +101,6 @@ class ArmMaker:
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
-            slug = f"{part}-translated"
-            self._memo[part] = self._add("prepare", identity, {}, slug, {"task": slug}, {})
-        return self._memo[part]
+            slug = f"{name}-translated"
+            self._memo[name] = self._add("prepare", identity, {}, slug, {"task": slug}, {})
+        return self._memo[name]

@@ -42,8 +42,8 @@ class Backbones:
 
     def available(self, name: str) -> bool:
         """Whether this version can load it, given what the recipe says."""
-        entry = backbones().get(name)
-        packaged = entry is not None and entry.kind != "hub" and entry.available
+        spec = backbones().get(name)
+        packaged = spec is not None and spec.kind != "hub" and spec.available
         return self._recipe.is_own(name) or self.source(name) is not None or packaged
 
     def size(self, name: str) -> Size:
@@ -55,10 +55,10 @@ class Backbones:
             return Size(
                 inner + embedding_parameters(shape.hidden, corpus.vocabulary, corpus.sequence_length + 2), inner
             )
-        if (found := self.described(name)) is not None:
-            return Size(found.parameters, found.non_embedding_parameters)
-        entry = backbones().get(name)
-        return Size(0, 0) if entry is None else Size(entry.parameters or 0, entry.non_embedding_parameters or 0)
+        if (described := self.described(name)) is not None:
+            return Size(described.parameters, described.non_embedding_parameters)
+        spec = backbones().get(name)
+        return Size(0, 0) if spec is None else Size(spec.parameters or 0, spec.non_embedding_parameters or 0)
 
     def described(self, name: str) -> Description | None:
         """What lies in the folder of a backbone, or in the cache of the Hub; None where nothing does."""
@@ -89,31 +89,31 @@ class Backbones:
 
     def repository(self, name: str) -> str:
         """Repository of a backbone of the Hub."""
-        source, entry = self.source(name), backbones().get(name)
-        return (source and source.hub) or (entry and entry.hub) or ""
+        source, spec = self.source(name), backbones().get(name)
+        return (source and source.hub) or (spec and spec.hub) or ""
 
     def identity(self, name: str) -> dict[str, Any]:
         """What pins a backbone that is not the recipe's own."""
-        source, entry = self.source(name), backbones().get(name)
+        source, spec = self.source(name), backbones().get(name)
         if source is not None:
             loaded = {"dtype": source.dtype, "attention": source.attention}
             if source.folder is not None:
-                found = self.described(name)
-                return {"name": name, "kind": "folder", "files": dict(found.files) if found else None, **loaded}
+                described = self.described(name)
+                return {"name": name, "kind": "folder", "files": dict(described.files) if described else None, **loaded}
             pinned = {"repo": self.repository(name), "revision": source.revision}
             return {"name": name, "kind": "hub", **pinned, **loaded}
-        assert entry is not None
-        if entry.kind == "embedded":
-            return backbone_identity({"name": name, "kind": "embedded", "fingerprint": entry.fingerprint})
-        if entry.kind == "untrained":
-            facts = {"kind": "untrained", "of": entry.of, "fingerprint": entry.fingerprint, "seed": entry.seed}
+        assert spec is not None
+        if spec.kind == "embedded":
+            return backbone_identity({"name": name, "kind": "embedded", "fingerprint": spec.fingerprint})
+        if spec.kind == "untrained":
+            facts = {"kind": "untrained", "of": spec.of, "fingerprint": spec.fingerprint, "seed": spec.seed}
             return backbone_identity({"name": name, **facts})
-        return backbone_identity({"name": name, "kind": "hub", "repo": entry.hub, "revision": None})
+        return backbone_identity({"name": name, "kind": "hub", "repo": spec.hub, "revision": None})
 
 
-def backbone_identity(entry: dict[str, Any]) -> dict[str, Any]:
+def backbone_identity(facts: dict[str, Any]) -> dict[str, Any]:
     """Add what every backbone of package data and of stages fixes: number format and attention implementation."""
-    return {**entry, "dtype": "float32", "attention": "sdpa"}
+    return {**facts, "dtype": "float32", "attention": "sdpa"}
 
 
 def backbone_folders(recipe: Recipe, *, fetch: bool = True) -> dict[str, str]:
@@ -126,7 +126,7 @@ def backbone_folders(recipe: Recipe, *, fetch: bool = True) -> dict[str, str]:
         BackboneError: a repository cannot be fetched, or a file of it is damaged.
     """
     table = Backbones(recipe)
-    found = {}
+    folders = {}
     for name in recipe.backbones:
         source = table.source(name)
         if source is None:
@@ -140,5 +140,5 @@ def backbone_folders(recipe: Recipe, *, fetch: bool = True) -> dict[str, str]:
         else:
             folder = table.folder(name)
         if folder is not None:
-            found[name] = str(folder.absolute())
-    return found
+            folders[name] = str(folder.absolute())
+    return folders

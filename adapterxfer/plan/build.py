@@ -128,13 +128,13 @@ class _Builder:
                         yield from self._row(row, adapter)
 
     def _variants(self, target: str) -> list[str]:
-        wanted = [name for name in self.recipe.variants if self.selection.wants("variant", name)]
+        variants = [name for name in self.recipe.variants if self.selection.wants("variant", name)]
         if not self.recipe.task(target).trained:
             # Without target training a continued adapter and a stack are the intermediate adapter itself: one cell,
             # which goes by the name of the last of them.
-            same = [name for name in VARIANTS if name in wanted and _is_intermediate_alone(VARIANTS[name])]
-            wanted = [name for name in wanted if name not in same[:-1]]
-        return wanted
+            same = [name for name in VARIANTS if name in variants and _is_intermediate_alone(VARIANTS[name])]
+            variants = [name for name in variants if name not in same[:-1]]
+        return variants
 
     def _adapters(self, variant: str) -> list[AdapterSpec | None]:
         if not self.recipe.has_adapters(variant):
@@ -158,7 +158,7 @@ class _Builder:
                 continue
             # Stand-ins share nothing but their names with the tasks that overlap.
             overlap = not self.recipe.world and any(
-                overlaps(part, row.target) for part in self.recipe.parts_of(intermediate)
+                overlaps(task, row.target) for task in self.recipe.parts_of(intermediate)
             )
             for seed in self.recipe.seeds:
                 if self.selection.wants("seed", seed):
@@ -258,14 +258,14 @@ class _Builder:
 
     def controls(self) -> Iterator[Cell]:
         """Cells of the baselines that stand beside the scores."""
-        wanted = self.recipe.controls
-        if wanted is False:
+        chosen = self.recipe.controls
+        if chosen is False:
             return
         for target in self.recipe.target_tasks:
             if not self.selection.wants("target", target):
                 continue
             for name in controls_of(self.recipe.task(target)):
-                if wanted is not True and name not in wanted:
+                if chosen is not True and name not in chosen:
                     continue
                 backbones_needed = self.recipe.backbones if CONTROLS[name].needs == "backbone" else ("",)
                 for backbone in backbones_needed:

@@ -47,10 +47,10 @@ class CostModel:
             if recipe.pretrain is not None and recipe.is_own(name):
                 shape = recipe.pretrain.series[name.removesuffix(UNTRAINED)]
                 self._shapes[name] = (shape.hidden, shape.layers)
-            elif (found := described(name)) is not None:
-                self._shapes[name] = (found.hidden, found.layers)
-            elif (entry := backbones().get(name)) is not None:
-                self._shapes[name] = (entry.hidden or 0, entry.layers or 0)
+            elif (folder := described(name)) is not None:
+                self._shapes[name] = (folder.hidden, folder.layers)
+            elif (spec := backbones().get(name)) is not None:
+                self._shapes[name] = (spec.hidden or 0, spec.layers or 0)
 
     def forward(self, backbone: str, length: float) -> float:
         """Operations per token of one forward pass."""

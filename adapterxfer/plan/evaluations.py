@@ -42,7 +42,7 @@ class EvaluationMaker:
         named = also.target(task) if also else task
         memo = ("predict", backbone, named, model, control)
         if memo not in self._memo:
-            entry = self._recipe.task(task)
+            target = self._recipe.task(task)
             who, inputs = self._inputs.backbone(backbone) if backbone else (None, {})
             if control:
                 system: dict[str, Any] = {"kind": "control", "control": control}
@@ -53,15 +53,15 @@ class EvaluationMaker:
             identity = {
                 "backbone": who,
                 "task": task,
-                "format": entry.format,
+                "format": target.format,
                 "protocol": self._recipe.protocol_of(task, also),
                 "system": system,
                 "split": split,
                 "languages": languages,
             }
-            if entry.stand_in:
+            if target.stand_in:
                 # The name alone would give the metric of the real task.
-                identity["metric"] = entry.metric
+                identity["metric"] = target.metric
             inputs = {"data": self._inputs.task(task, also if also and also.protocol else None), **inputs}
             if model:
                 inputs["model"] = model
@@ -78,7 +78,7 @@ class EvaluationMaker:
                 )
                 labels = axes.values()
                 labels |= {"control": control} if control else {}
-                slug = "-".join(part for part in (backbone, control, task, also.label if also else "") if part)
+                slug = "-".join(word for word in (backbone, control, task, also.label if also else "") if word)
             cost = self._bench.cost.prediction(backbone, task)
             self._memo[memo] = self._bench.add("predict", identity, inputs, slug, labels, {"cost": cost})
         return self._memo[memo]

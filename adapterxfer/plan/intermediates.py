@@ -42,14 +42,14 @@ class IntermediateMaker:
                 "backbone": who,
                 "mode": variant.training,
                 "adapter": adapter.identity() if adapter else None,
-                "tasks": [{"task": part, "format": self._recipe.task(part).format} for part in parts],
+                "tasks": [{"task": task, "format": self._recipe.task(task).format} for task in parts],
                 "sampling": self._sampling() if split_arm(name).base == "multi" else None,
                 "settings": settings,
                 "seed": seed,
             }
-            if shared := shared_heads([self._recipe.task(part) for part in parts]):
+            if shared := shared_heads([self._recipe.task(task) for task in parts]):
                 identity["shared_heads"] = shared
-            inputs = {f"data.{part}": self._inputs.task(part) for part in parts} | inputs
+            inputs = {f"data.{task}": self._inputs.task(task) for task in parts} | inputs
             self._languages.add_to(adapter, backbone, identity, inputs)
             more = self._arms.of(name, parts)
             identity |= more.identity

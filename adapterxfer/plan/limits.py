@@ -22,7 +22,7 @@ from adapterxfer.recipe.settings import DEFAULTS
 from adapterxfer.recipe.train_blocks import MODES
 from adapterxfer.store.keys import Stage
 
-Asked = dict[tuple[str, int], int]
+TooLong = dict[tuple[str, int], int]
 """(backbone, ``max_length``) -> limit of the backbone, where the first is above the second."""
 
 
@@ -46,13 +46,13 @@ class Limits:
         if self._table.source(name) is not None and self._table.described(name) is not None:
             folder = self._table.folder(name)
             return None if folder is None else folder_limit(folder)
-        entry = backbones().get(name.removesuffix(UNTRAINED))
-        return None if entry is None else SERIES_LIMITS.get(entry.series)
+        spec = backbones().get(name.removesuffix(UNTRAINED))
+        return None if spec is None else SERIES_LIMITS.get(spec.series)
 
-    def exceeded(self, stages: Iterable[Stage]) -> Asked:
+    def exceeded(self, stages: Iterable[Stage]) -> TooLong:
         """Trainings whose ``max_length`` was written down and is above the limit of their backbone."""
         written = _written(self._recipe)
-        asked: Asked = {}
+        too_long: TooLong = {}
         for stage in stages:
             settings, backbone = stage.identity.get("settings"), stage.identity.get("backbone")
             if not isinstance(settings, Mapping) or not isinstance(backbone, Mapping):
@@ -63,8 +63,8 @@ class Limits:
                 continue
             limit = self.of(name)
             if limit is not None and length > limit:
-                asked[name, length] = limit
-        return asked
+                too_long[name, length] = limit
+        return too_long
 
 
 def folder_limit(folder: Path) -> int | None:
@@ -99,5 +99,9 @@ def _written(recipe: Recipe) -> set[int]:
     lengths: set[int] = set()
     for block in recipe.train.values():
         inner = map(block.of_mode, MODES)
-        lengths |= {part.max_length for part in (block, *inner) if part is not None and part.max_length is not None}
+        lengths |= {
+            settings.max_length
+            for settings in (block, *inner)
+            if settings is not None and settings.max_length is not None
+        }
     return lengths

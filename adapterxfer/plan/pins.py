@@ -10,11 +10,11 @@ def data_repositories(recipe: Recipe) -> dict[str, str]:
     """Repository -> branch or commit of the catalogue (empty: main), of every real task whose data the recipe uses."""
     from adapterxfer.data.origins import repositories
 
-    found: dict[str, str] = {}
+    commits: dict[str, str] = {}
     for name, task in recipe.used_tasks().items():
         if not task.synthetic:
-            found |= repositories(name)
-    return found
+            commits |= repositories(name)
+    return commits
 
 
 def check_pins(recipe: Recipe) -> None:

@@ -51,10 +51,10 @@ def add_report(maker: StageMaker, cells: Sequence[Cell]) -> None:
 
 def _mixed(stages: Mapping[str, Stage]) -> dict[str, str]:
     """Intermediate trainings on several tasks, with masked text or translations: the report shows their shares."""
-    found: dict[str, str] = {}
+    keys: dict[str, str] = {}
     for key, stage in stages.items():
         parts = stage.identity.get("tasks") or ()
         mixed = len(parts) > 1 or "mlm" in stage.identity or "translated" in stage.identity
         if stage.kind == "train_intermediate" and mixed:
-            found[f"mixed.{len(found)}.{stage.labels['intermediate']}"] = key
-    return found
+            keys[f"mixed.{len(keys)}.{stage.labels['intermediate']}"] = key
+    return keys

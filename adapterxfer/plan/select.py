@@ -31,13 +31,13 @@ class Selection:
 
     def wants(self, axis: str, value: str | int) -> bool:
         """Whether `--only` keeps this value of an axis."""
-        wanted = self._wanted.get(axis)
-        return wanted is None or value in wanted
+        values = self._wanted.get(axis)
+        return values is None or value in values
 
     def wants_adapter(self, method: str, label: str) -> bool:
         """Whether `--only` keeps this adapter, named by method or with its size."""
-        wanted = self._wanted.get("adapter")
-        return wanted is None or method in wanted or label in wanted
+        adapters = self._wanted.get("adapter")
+        return adapters is None or method in adapters or label in adapters
 
     def keeps(self, axes: Axes) -> bool:
         """Whether no exclusion of the recipe removes this cell; counts what is removed, by reason."""
@@ -56,10 +56,10 @@ class Selection:
 def _parse(recipe: Recipe, only: Sequence[str]) -> dict[str, set[str | int]]:
     known = recipe.values_of_axes()
     known["adapter"] = tuple(name for spec in recipe.adapters for name in (spec.method, spec.label))
-    wanted: dict[str, set[str | int]] = {}
+    values_of: dict[str, set[str | int]] = {}
     wrong: list[Problem] = []
-    for number, entry in enumerate(only, start=1):
-        axis, equals, values = entry.partition("=")
+    for number, condition in enumerate(only, start=1):
+        axis, equals, values = condition.partition("=")
         axis = axis.strip()
         if not equals or axis not in AXES:
             wrong.append(Problem(number, 1, f"axis '{axis}' {one_of(axis, AXES)}"))
@@ -71,7 +71,7 @@ def _parse(recipe: Recipe, only: Sequence[str]) -> dict[str, set[str | int]]:
             if value not in known[axis]:
                 message = f"{axis} '{value}' {one_of(value, [str(name) for name in known[axis]])}"
                 wrong.append(Problem(number, 1, message))
-            wanted.setdefault(axis, set()).add(value)
+            values_of.setdefault(axis, set()).add(value)
     if wrong:
         raise RecipeError("--only", wrong, fix="write --only AXIS=VALUE[,VALUE] with values of the recipe")
-    return wanted
+    return values_of

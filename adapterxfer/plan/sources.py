@@ -74,6 +74,9 @@ class Sources:
         if task.source == "world":
             source: Source = {"kind": "world", "generator": self._world()}
             return {**source, **stand_in_source(task)} if task.stand_in else source
+        options = self._recipe.tasks.get(task.name)
+        if options is not None and options.source == "hub":
+            return self._from_hub(task)
         if task.source == "files" and not (task_specs()[task.name].on_hub and self._all_from_hub):
             return self._of_layouts(task) or self._from_files(self._file_name(task.name))
         if task.source == "local" or self._recipe.data_root is not None:
@@ -81,7 +84,8 @@ class Sources:
         return self._from_hub(task)
 
     def _local_first(self, task: Task) -> Source:
-        """Original files where the folder has all of them, else the Hub, else what is missing."""
+        """Original files where the folder has any, else the Hub; what is missing of either is said."""
+        from adapterxfer.data.origins import off_hub
         from adapterxfer.data.sources import describe_present
 
         root, languages = self._recipe.data_root, self._recipe.languages_of(task.name)
@@ -92,6 +96,8 @@ class Sources:
         try:
             return describe_present(task.name, root, languages) or self._from_hub(task)
         except DataError as error:
+            if Path(root).is_dir() and off_hub(task.name, self._recipe.protocol_of(task.name)):
+                return self._from_hub(task)  # which names the files and where they come from
             self._missing.append(error)
             return _of_hub(task, self._recipe.data_revisions)
 
@@ -135,11 +141,11 @@ class Sources:
             return main, tuple(languages)
         from adapterxfer.data.target_dev import describe_target_dev, no_repository, tested_files
 
-        entry = task_specs()[task.name].target_dev
-        assert entry is not None  # every target says whether it has some
-        supposed = tuple(code for code in languages if code not in entry.without)
+        development = task_specs()[task.name].target_dev
+        assert development is not None  # every target says whether it has some
+        supposed = tuple(code for code in languages if code not in development.without)
         if main["kind"] != "files":
-            if entry.files_only:
+            if development.files_only:
                 self._missing.append(no_repository(task.name))
             return main, supposed
         root = self._recipe.data_root
@@ -210,16 +216,16 @@ class Sources:
         return self._described[name]
 
 
-def _of_hub(task: Task, given: Mapping[str, str]) -> Source:
+def _of_hub(task: Task, pins: Mapping[str, str]) -> Source:
     """A repository and the commit that the catalogue pins; without one, what its branch holds is read.
 
     Args:
-        given: repository -> commit, as the recipe pins them; those of other tasks are left out.
+        pins: repository -> commit, as the recipe pins them; those of other tasks are left out.
     """
     from adapterxfer.data.origins import repositories
 
     spec = task_specs()[task.name]
     kind = "hub" if task.source == "files" else task.source
-    pinned = {name: given[name] for name in repositories(task.name) if name in given} if given else {}
+    pinned = {name: pins[name] for name in repositories(task.name) if name in pins} if pins else {}
     described = {"kind": kind, "repo": spec.repository or None, "revision": spec.pinned}
     return {**described, "revisions": pinned} if pinned else described

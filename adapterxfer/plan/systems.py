@@ -67,7 +67,7 @@ class SystemMaker:
                 return members[0]
             pooled = axes.intermediate == POOL
             parts = self._recipe.single_intermediates() if pooled else (axes.intermediate,)
-            members += [self._maker.intermediate(axes.backbone, adapter, part, axes.seed) for part in parts]
+            members += [self._maker.intermediate(axes.backbone, adapter, task, axes.seed) for task in parts]
             rest = 1 - how.intermediate if how.target is None else how.target
             weights = [rest, *([how.intermediate / len(parts)] * len(parts))]
         return self._maker.merge(axes, adapter, how, members, weights)

@@ -46,7 +46,7 @@ class TargetMaker:
         label = adapter.label if adapter else ""
         memo = ("target", backbone, label, variant.name, axes.intermediate, task, seed, oracle)
         if memo not in self._memo:
-            entry = self._recipe.task(task)
+            spec = self._recipe.task(task)
             who, inputs = self._inputs.backbone(backbone)
             fresh = axes.intermediate == NONE
             settings = self._bench.settings("target", variant.mode, task, backbone)
@@ -56,7 +56,7 @@ class TargetMaker:
                 "adapter": adapter.identity() if adapter else None,
                 "composition": FRESH if fresh else variant.composition,
                 "task": task,
-                "format": entry.format,
+                "format": spec.format,
                 "settings": settings,
                 "seed": seed,
             }
@@ -67,7 +67,7 @@ class TargetMaker:
             if not fresh:
                 every = self._recipe.seeds if settings.get(SETTING) else (seed,)
                 make = self._intermediates.intermediate
-                before = {one: make(backbone, adapter, axes.intermediate, one) for one in every}
+                before = {number: make(backbone, adapter, axes.intermediate, number) for number in every}
             if oracle:
                 self._target_dev.add_to(task, identity, inputs)
             labels = replace(axes, variant=variant.name, adapter=label).values()
@@ -114,8 +114,8 @@ class TargetMaker:
             self._languages.add_to(adapter, backbone, identity, inputs)
             if with_target and not joint:
                 inputs["target"] = self.target(replace(axes, intermediate=NONE), adapter, alone(adapter=True))
-            for part in fused:
-                inputs[f"intermediate.{part}"] = self._intermediates.intermediate(backbone, adapter, part, seed)
+            for joined in fused:
+                inputs[f"intermediate.{joined}"] = self._intermediates.intermediate(backbone, adapter, joined, seed)
             labels = replace(axes, adapter=adapter.label).values()
             if oracle:
                 self._target_dev.add_to(task, identity, inputs)

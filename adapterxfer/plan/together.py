@@ -38,18 +38,20 @@ class TogetherMaker:
         """
         seed = identity["seed"]
         before = intermediates or {}
-        own = {"intermediate": before[seed]} if before else {}
+        intermediate = {"intermediate": before[seed]} if before else {}
         if not identity["settings"].get(SETTING):
-            return self._bench.add(kind, identity, {**inputs, **own}, f"{slug}-s{seed}{ending}", labels, resources)
+            return self._bench.add(
+                kind, identity, {**inputs, **intermediate}, f"{slug}-s{seed}{ending}", labels, resources
+            )
         seeds = self._bench.recipe.seeds
         shared = {name: value for name, value in identity.items() if name != "seed"}
         group = self._bench.add(
             "train_together",
             {"phase": {"kind": kind, "version": VERSIONS[kind]}, "seeds": list(seeds), **shared},
-            {**inputs, **{f"intermediate.{one}": key for one, key in before.items()}},
+            {**inputs, **{f"intermediate.{number}": key for number, key in before.items()}},
             f"{slug}-{len(seeds)}-seeds{ending}",
             labels | {"seed": "+".join(map(str, seeds))},
             resources | {"cost": resources["cost"] * len(seeds)},
         )
-        inputs = {**inputs, **own, ROLE: group}
+        inputs = {**inputs, **intermediate, ROLE: group}
         return self._bench.add(kind, identity, inputs, f"{slug}-s{seed}{ending}", labels, {"cost": TAKING})

@@ -76,5 +76,5 @@ class Workbench:
 
     def resources(self, backbone: str, mode: Mode, cost: float) -> dict[str, Any]:
         """What a training needs of a machine: its cost in operations, and what the recipe asks for."""
-        wanted = self.recipe.resources.get(backbone, {}).get(mode)
-        return {"cost": cost, **(wanted.model_dump(exclude_none=True) if wanted else {})}
+        requests = self.recipe.resources.get(backbone, {}).get(mode)
+        return {"cost": cost, **(requests.model_dump(exclude_none=True) if requests else {})}

@@ -42,7 +42,7 @@ class Also(Section):
         """``dev``, ``top-layer``, ``layer-7``, ``xtreme-r`` or ``default-layer-7``."""
         layer = f"{self.layer}-layer" if isinstance(self.layer, str) else f"layer-{self.layer}"
         parts = (DEV if self.split else "", self.protocol, "" if self.layer is None else layer)
-        return "-".join(part for part in parts if part)
+        return "-".join(word for word in parts if word)
 
     def target(self, task: str) -> str:
         """The name of a target under this evaluation."""

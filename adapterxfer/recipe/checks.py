@@ -39,28 +39,30 @@ if TYPE_CHECKING:
 
 def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     """All contradictions between parts of a recipe."""
-    found: list[tuple[Path, str]] = []
-    found += _adapters(recipe)
-    found += cached_problems(recipe)
-    found += together_problems(recipe)
-    found += _architectures(recipe)
-    found += _capabilities(recipe)
-    found += _intermediates(recipe)
-    found += _fusion(recipe)
-    found += _oracle(recipe)
-    found += _reuse(recipe)
-    found += _languages(recipe)
-    found += _sources(recipe)
-    found += arm_problems(recipe)
-    found += language_problems(recipe)
-    found += _protocols(recipe)
-    found += _also(recipe)
-    found += tier_problems(recipe)
-    found += _looks(recipe)
-    found += [(("train",), message) for message in missing_settings(recipe)]
+    problems: list[tuple[Path, str]] = []
+    problems += _adapters(recipe)
+    problems += cached_problems(recipe)
+    problems += together_problems(recipe)
+    problems += _architectures(recipe)
+    problems += _capabilities(recipe)
+    problems += _intermediates(recipe)
+    problems += _fusion(recipe)
+    problems += _oracle(recipe)
+    problems += _reuse(recipe)
+    problems += _languages(recipe)
+    problems += _sources(recipe)
+    problems += arm_problems(recipe)
+    problems += language_problems(recipe)
+    problems += _protocols(recipe)
+    problems += _also(recipe)
+    problems += tier_problems(recipe)
+    problems += _looks(recipe)
+    problems += [(("train",), message) for message in missing_settings(recipe)]
     if recipe.pretrain and recipe.pretrain.corpus.languages[0] != "en" and recipe.pretrain.tlm_share > 0:
-        found.append((("pretrain", "corpus", "languages"), "translation pairs need English first among the languages"))
-    return [Problem(*_place(document, path), message) for path, message in found]
+        problems.append(
+            (("pretrain", "corpus", "languages"), "translation pairs need English first among the languages")
+        )
+    return [Problem(*_place(document, path), message) for path, message in problems]
 
 
 def _looks(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -103,7 +105,7 @@ def _capabilities(recipe: Recipe) -> list[tuple[Path, str]]:
     """Cells of the grid that no program of this version can build: the reason, and the nearest one that runs."""
     rules = [rule.axes() for rule in recipe.exclude]
     known = {"", *ARCHITECTURES}
-    found: list[tuple[Path, str]] = []
+    problems: list[tuple[Path, str]] = []
     for index, spec in enumerate(recipe.adapters):
         for variant in recipe.variants:
             if not recipe.has_adapters(variant):
@@ -127,8 +129,8 @@ def _capabilities(recipe: Recipe) -> list[tuple[Path, str]]:
                     f"{where}adapter method '{spec.method}' cannot run as '{variant}' ({cell.because}); "
                     f"nearest that runs: {cell.nearest}; or add to exclude: {{{axes}, because: ...}}"
                 )
-                found.append((("adapters", index), message))
-    return found
+                problems.append((("adapters", index), message))
+    return problems
 
 
 def _excluded(rules: list[dict[str, frozenset[Any]]], backbone: str, variant: str, method: str) -> bool:
@@ -139,24 +141,24 @@ def _excluded(rules: list[dict[str, frozenset[Any]]], backbone: str, variant: st
 
 def _intermediates(recipe: Recipe) -> list[tuple[Path, str]]:
     singles = recipe.single_intermediates()
-    found: list[tuple[Path, str]] = []
+    problems: list[tuple[Path, str]] = []
     if POOL in recipe.intermediate_tasks and len(singles) < 2:
         message = "intermediate task 'pool' fuses all single intermediate tasks: name at least two of them"
-        found.append((("intermediate_tasks",), message))
+        problems.append((("intermediate_tasks",), message))
     pooling = variants_of(lambda spec: spec.pools or spec.joins)
     if POOL in recipe.intermediate_tasks and not set(pooling) & set(recipe.variants):
         needs = " or ".join(f"'{name}'" for name in pooling)
-        found.append((("intermediate_tasks",), f"intermediate task 'pool' needs the variant {needs}"))
+        problems.append((("intermediate_tasks",), f"intermediate task 'pool' needs the variant {needs}"))
     if (
         any(split_arm(name).base == MULTI for name in recipe.intermediate_tasks)
         and len(recipe.multi.tasks or singles) < 2
     ):
         message = "intermediate task 'multi' trains on several tasks: name them in multi.tasks"
-        found.append((("intermediate_tasks",), message))
+        problems.append((("intermediate_tasks",), message))
     if recipe.intermediate_tasks != (NONE,) and NONE not in recipe.intermediate_tasks:
         message = "without intermediate task 'none' no gain can be computed: add it"
-        found.append((("intermediate_tasks",), message))
-    return found
+        problems.append((("intermediate_tasks",), message))
+    return problems
 
 
 def _fusion(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -169,22 +171,22 @@ def _oracle(recipe: Recipe) -> list[tuple[Path, str]]:
     """The diagnostic that selects by the target languages needs development data in them."""
     if recipe.oracle is None:
         return []
-    found: list[tuple[Path, str]] = []
+    problems: list[tuple[Path, str]] = []
     named = () if recipe.oracle is True else recipe.oracle
     for index, name in enumerate(named):
         path: Path = ("oracle", index)
         if name not in recipe.target_tasks:
-            found.append((path, f"'{name}' is no target of this recipe"))
+            problems.append((path, f"'{name}' is no target of this recipe"))
         elif not recipe.task(name).trained:
-            found.append((path, f"nothing is trained on '{name}', so nothing is selected"))
-    asked = [name for name in dict.fromkeys(recipe.target_tasks) if recipe.has_oracle(name)]
-    refused = {name: why for name in asked if (why := _no_target_dev(recipe, name))}
-    able = [name for name in asked if name not in refused]
+            problems.append((path, f"nothing is trained on '{name}', so nothing is selected"))
+    selected = [name for name in dict.fromkeys(recipe.target_tasks) if recipe.has_oracle(name)]
+    refused = {name: why for name in selected if (why := _no_target_dev(recipe, name))}
+    able = [name for name in selected if name not in refused]
     if refused:
         nearest = f"oracle: [{', '.join(able)}]" if able else "leave oracle out"
         text = f"oracle: {'; '.join(refused.values())}; nearest: {nearest}, or --set world=true"
-        found.append((("oracle",), text))
-    return found
+        problems.append((("oracle",), text))
+    return problems
 
 
 def _no_target_dev(recipe: Recipe, name: str) -> str:
@@ -192,32 +194,32 @@ def _no_target_dev(recipe: Recipe, name: str) -> str:
     task = recipe.task(name)
     if task.synthetic or task.stand_in:
         return ""
-    entry = task_specs()[name].target_dev
-    if entry is None:
+    development = task_specs()[name].target_dev
+    if development is None:
         return f"'{name}' is no target"
-    if entry.why_not:
+    if development.why_not:
         nearest = with_target_dev(name)
         others = [task for task in nearest if task in recipe.target_tasks] or list(nearest)
         instead = f" ({', '.join(others)} has some)" if others else ""
-        return f"'{name}' has no development data in the target languages: {entry.why_not}{instead}"
+        return f"'{name}' has no development data in the target languages: {development.why_not}{instead}"
     tested = [code for code in recipe.languages_of(name) if code != LANGUAGE_SOURCE]
     if not tested:
         return f"'{name}' is tested in English alone"
-    files_decide = entry.by_release and recipe.data_root is not None  # the plan looks at them
-    if set(tested) <= set(entry.without) and not files_decide:
+    files_decide = development.by_release and recipe.data_root is not None  # the plan looks at them
+    if set(tested) <= set(development.without) and not files_decide:
         return f"'{name}' has no development data in {', '.join(tested)}"
     return ""
 
 
 def _sources(recipe: Recipe) -> list[tuple[Path, str]]:
     """Backbones from elsewhere need a place of their own, or a repository that the catalogue knows."""
-    found: list[tuple[Path, str]] = []
+    problems: list[tuple[Path, str]] = []
     for name, source in recipe.backbone_sources.items():
-        entry = backbones().get(name)
-        if recipe.is_own(name) or (entry is not None and entry.kind != "hub"):
-            found.append((("backbone_sources", name), f"backbone '{name}' has its own weights; choose another name"))
-        elif source.folder is None and source.hub is None and entry is None:
-            found.append(
+        spec = backbones().get(name)
+        if recipe.is_own(name) or (spec is not None and spec.kind != "hub"):
+            problems.append((("backbone_sources", name), f"backbone '{name}' has its own weights; choose another name"))
+        elif source.folder is None and source.hub is None and spec is None:
+            problems.append(
                 (("backbone_sources", name), "the catalogue knows no repository of this name: add hub: ORG/NAME")
             )
         if source.dtype != "float32" and name in recipe.backbones:
@@ -225,87 +227,92 @@ def _sources(recipe: Recipe) -> list[tuple[Path, str]]:
                 f"weights in {source.dtype} do not go with heads and adapters in float32: leave dtype out; "
                 "train: {default: {dtype: bf16}} computes in bfloat16 on weights in float32"
             )
-            found.append((("backbone_sources", name, "dtype"), message))
-    return found
+            problems.append((("backbone_sources", name, "dtype"), message))
+    return problems
 
 
 def _reuse(recipe: Recipe) -> list[tuple[Path, str]]:
-    found: list[tuple[Path, str]] = []
-    for name, entry in (recipe.reuse or {}).items():
+    problems: list[tuple[Path, str]] = []
+    for name, reused in (recipe.reuse or {}).items():
         path: Path = ("reuse", name, "from")
         if name not in recipe.single_intermediates():
-            found.append((path, f"'{name}' is reused but not among the intermediate tasks"))
+            problems.append((path, f"'{name}' is reused but not among the intermediate tasks"))
         if not any(VARIANTS[variant].adapters for variant in recipe.variants):
-            found.append((path, "a published adapter is reused by variants with adapters only; there is none"))
+            problems.append((path, "a published adapter is reused by variants with adapters only; there is none"))
         if len(recipe.adapters) > 1:
             message = f"an adapter has one method and size, the recipe {len(recipe.adapters)}: keep one under adapters"
-            found.append((path, message))
+            problems.append((path, message))
         if recipe.world:
             continue
-        if isinstance(entry.from_, str) and len(recipe.backbones) > 1:
+        if isinstance(reused.from_, str) and len(recipe.backbones) > 1:
             message = "an adapter fits one backbone: write from: {BACKBONE: hub:ORG/NAME@COMMIT}, others are trained"
-            found.append((path, message))
-        elif not isinstance(entry.from_, str):
-            found += [
+            problems.append((path, message))
+        elif not isinstance(reused.from_, str):
+            problems += [
                 (path, f"backbone '{backbone}' {one_of(backbone, recipe.backbones)}")
-                for backbone in entry.from_
+                for backbone in reused.from_
                 if backbone not in recipe.backbones
             ]
-    return found
+    return problems
 
 
 def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
-    found: list[tuple[Path, str]] = []
+    problems: list[tuple[Path, str]] = []
     used = recipe.used_tasks()
     for name, options in recipe.tasks.items():
         if name not in used:
             continue
         if options.test_seed is not None and not used[name].synthetic:
-            found.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
+            problems.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
         if used[name].stand_in and not set(options.languages or ()) <= set(world_languages()):
             continue  # written for the real task
         known = tuple(world_languages()) if used[name].synthetic else tuple(known_languages())
         allowed = tuple(used[name].languages) or known
         for index, code in enumerate(options.languages or ()):
             if code not in allowed:
-                found.append((("tasks", name, "languages", index), f"language '{code}' {one_of(code, allowed)}"))
-    return found
+                problems.append((("tasks", name, "languages", index), f"language '{code}' {one_of(code, allowed)}"))
+    return problems
 
 
 def _protocols(recipe: Recipe) -> list[tuple[Path, str]]:
-    found: list[tuple[Path, str]] = []
+    problems: list[tuple[Path, str]] = []
     for name, options in recipe.tasks.items():
         known = protocols_of(name)
         if options.protocol is not None and options.protocol not in known:
-            what = one_of(options.protocol, tuple(known)) if known else f"is not known: task '{name}' has one protocol"
-            found.append((("tasks", name, "protocol"), f"protocol '{options.protocol}' {what}"))
+            expected = (
+                one_of(options.protocol, tuple(known)) if known else f"is not known: task '{name}' has one protocol"
+            )
+            problems.append((("tasks", name, "protocol"), f"protocol '{options.protocol}' {expected}"))
         elif options.layer is not None:
             text = known[options.protocol].text if options.protocol else tasks()[name].protocol
             if with_layer(text, 999) == with_layer(text, 998):
-                found.append((("tasks", name, "layer"), f"task '{name}' is not answered with a single layer"))
-    return found
+                problems.append((("tasks", name, "layer"), f"task '{name}' is not answered with a single layer"))
+    return problems
 
 
 def _also(recipe: Recipe) -> list[tuple[Path, str]]:
     """Other evaluations that a task does not have."""
-    found: list[tuple[Path, str]] = []
+    problems: list[tuple[Path, str]] = []
     for name, options in recipe.tasks.items():
-        for index, entry in enumerate(options.also or ()):
+        for index, evaluation in enumerate(options.also or ()):
             path = ("tasks", name, "also", index)
             known = protocols_of(name)
             if name not in recipe.target_tasks:
-                found.append((path, f"'{name}' is no target of this recipe, so it is not evaluated"))
-            elif entry.split and not tasks()[name].trained:
-                found.append((path, f"task '{name}' is not trained, so it has no development examples to choose by"))
-            elif entry.protocol is not None and entry.protocol not in (*known, DEFAULT):
-                found.append(
-                    ((*path, "protocol"), f"protocol '{entry.protocol}' {one_of(entry.protocol, (*known, DEFAULT))}")
+                problems.append((path, f"'{name}' is no target of this recipe, so it is not evaluated"))
+            elif evaluation.split and not tasks()[name].trained:
+                problems.append((path, f"task '{name}' is not trained, so it has no development examples to choose by"))
+            elif evaluation.protocol is not None and evaluation.protocol not in (*known, DEFAULT):
+                problems.append(
+                    (
+                        (*path, "protocol"),
+                        f"protocol '{evaluation.protocol}' {one_of(evaluation.protocol, (*known, DEFAULT))}",
+                    )
                 )
-            elif entry.layer is not None:
-                text = known[entry.protocol or ""].text if entry.protocol in known else tasks()[name].protocol
+            elif evaluation.layer is not None:
+                text = known[evaluation.protocol or ""].text if evaluation.protocol in known else tasks()[name].protocol
                 if with_layer(text, 999) == with_layer(text, 998):
-                    found.append(((*path, "layer"), f"task '{name}' is not answered with a single layer"))
-    return found
+                    problems.append(((*path, "layer"), f"task '{name}' is not answered with a single layer"))
+    return problems
 
 
 def notes(recipe: Recipe) -> list[str]:
@@ -315,12 +322,14 @@ def notes(recipe: Recipe) -> list[str]:
     """
     present = recipe.values_of_axes()
     used = recipe.used_tasks()
-    found = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
-    found += arm_notes(recipe)
-    found += language_notes(recipe)
-    found += together_notes(recipe)
+    remarks = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
+    remarks += arm_notes(recipe)
+    remarks += language_notes(recipe)
+    remarks += together_notes(recipe)
     for index, rule in enumerate(recipe.exclude):
         for axis, values in rule.axes().items():
             if not values & set(present[axis]):
-                found.append(f"exclusion {index + 1} never applies: no {axis} is {', '.join(map(str, sorted(values)))}")
-    return found
+                remarks.append(
+                    f"exclusion {index + 1} never applies: no {axis} is {', '.join(map(str, sorted(values)))}"
+                )
+    return remarks

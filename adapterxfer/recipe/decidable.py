@@ -50,21 +50,21 @@ _Z_EQUIVALENCE = 1.645 + 1.282
 
 def undecidable(recipe: Recipe) -> list[str]:
     """One line per reason why a declared hypothesis cannot be decided by this recipe, or only in a weaker form."""
-    tests = {entry.id: count_tests(recipe, entry) for entry in recipe.statistics.hypotheses}
+    tests = {hypothesis.id: count_tests(recipe, hypothesis) for hypothesis in recipe.statistics.hypotheses}
     families: Counter[str] = Counter()
-    for entry in recipe.statistics.hypotheses:
-        families[entry.family] += tests[entry.id]
-    found: list[str] = []
-    for entry in recipe.statistics.hypotheses:
-        reasons = list(_Asked(recipe, entry).reasons(families[entry.family]))
-        found += [f"hypothesis {entry.id}: {reason}" for reason in dict.fromkeys(reasons)]
-    return found
+    for hypothesis in recipe.statistics.hypotheses:
+        families[hypothesis.family] += tests[hypothesis.id]
+    problems: list[str] = []
+    for hypothesis in recipe.statistics.hypotheses:
+        reasons = list(_Asked(recipe, hypothesis).reasons(families[hypothesis.family]))
+        problems += [f"hypothesis {hypothesis.id}: {reason}" for reason in dict.fromkeys(reasons)]
+    return problems
 
 
-def count_tests(recipe: Recipe, asked: Hypothesis) -> int:
+def count_tests(recipe: Recipe, hypothesis: Hypothesis) -> int:
     """How many tests a hypothesis adds to its family: one per combination of the axes in `each`."""
-    look = _Asked(recipe, asked)
-    return math.prod(max(len(look.values(axis)), 1) for axis in asked.each)
+    look = _Asked(recipe, hypothesis)
+    return math.prod(max(len(look.values(axis)), 1) for axis in hypothesis.each)
 
 
 def series_of(recipe: Recipe, backbone: str) -> str:
@@ -77,10 +77,10 @@ def series_of(recipe: Recipe, backbone: str) -> str:
 class _Asked:
     """One hypothesis beside the recipe that declares it."""
 
-    def __init__(self, recipe: Recipe, asked: Hypothesis) -> None:
+    def __init__(self, recipe: Recipe, hypothesis: Hypothesis) -> None:
         self.recipe = recipe
-        self.asked = asked
-        self.sides = [side for side in (asked.a, asked.b) if side is not None] or [Selection()]
+        self.asked = hypothesis
+        self.sides = [side for side in (hypothesis.a, hypothesis.b) if side is not None] or [Selection()]
 
     def reasons(self, tests_in_family: int) -> Iterator[str]:
         """Why it cannot be decided, or only in a weaker form."""
@@ -98,11 +98,11 @@ class _Asked:
     def values(self, axis: str) -> tuple[str, ...]:
         """Values of an axis that the hypothesis is about in this recipe; a side that names it wins, b before a."""
         naming = [side.axes()[axis] for side in (*reversed(self.sides), self.asked.over) if axis in side.axes()]
-        wanted = naming[0] if naming else None
+        chosen = naming[0] if naming else None
         present = self._present()[axis]
-        if wanted is None:
+        if chosen is None:
             return tuple(name for name in present if axis != "target" or not is_other_evaluation(name))
-        return tuple(name for name in present if name in wanted)
+        return tuple(name for name in present if name in chosen)
 
     def _present(self) -> dict[str, tuple[str, ...]]:
         recipe = self.recipe
@@ -200,9 +200,11 @@ class _Asked:
     def _languages(self) -> Iterator[str]:
         for side, values in product(self.sides, product(*(self.values(axis) for axis in self._language_axes()))):
             narrowed = dict(zip(self._language_axes(), ((value,) for value in values), strict=True))
-            wanted = {**self.asked.over.axes(), **side.axes(), **narrowed}
-            codes = self._matching(wanted)
-            named = " and ".join(f"{axis} {', '.join(wanted[axis])}" for axis in LANGUAGE_AXES if axis in wanted)
+            conditions = {**self.asked.over.axes(), **side.axes(), **narrowed}
+            codes = self._matching(conditions)
+            named = " and ".join(
+                f"{axis} {', '.join(conditions[axis])}" for axis in LANGUAGE_AXES if axis in conditions
+            )
             if not codes:
                 yield f"no target has a zero-shot language of {named or 'any kind'}"
             elif self.asked.scope == "languages" and len(codes) < 2:
@@ -213,32 +215,32 @@ class _Asked:
     def _language_axes(self) -> list[str]:
         return [axis for axis in self.asked.each if axis in LANGUAGE_AXES]
 
-    def _matching(self, wanted: dict[str, tuple[str, ...]]) -> set[str]:
-        named = (*self.recipe.target_tasks, *(self.recipe.other_evaluations() if "target" in wanted else ()))
-        targets = tuple(name for name in named if name in wanted.get("target", (name,)))
+    def _matching(self, conditions: dict[str, tuple[str, ...]]) -> set[str]:
+        named = (*self.recipe.target_tasks, *(self.recipe.other_evaluations() if "target" in conditions else ()))
+        targets = tuple(name for name in named if name in conditions.get("target", (name,)))
         table = languages_of(self.recipe)
-        every = self._codes(targets) | ({SOURCE} & set(wanted.get("language", ())))
+        every = self._codes(targets) | ({SOURCE} & set(conditions.get("language", ())))
         return {
             code
             for code in every
-            if code in wanted.get("language", (code,))
-            and (code not in table or table[code].family in wanted.get("family", (table[code].family,)))
-            and (code not in table or table[code].resource in wanted.get("resource", (table[code].resource,)))
+            if code in conditions.get("language", (code,))
+            and (code not in table or table[code].family in conditions.get("family", (table[code].family,)))
+            and (code not in table or table[code].resource in conditions.get("resource", (table[code].resource,)))
         }
 
     def _seeds(self, tests_in_family: int) -> Iterator[str]:
-        seeds, asked = len(self.recipe.seeds), self.asked
-        if asked.scope == "items":
+        seeds, hypothesis = len(self.recipe.seeds), self.asked
+        if hypothesis.scope == "items":
             return
         if seeds == 1:
             yield "one seed says nothing about retraining: add seeds, or declare scope: items"
-        elif asked.contrast == "chosen" and seeds < CHOSEN_RUNS:
+        elif hypothesis.contrast == "chosen" and seeds < CHOSEN_RUNS:
             yield (f"a task is chosen on some seeds and judged on two others or more: it needs {CHOSEN_RUNS} seeds")
         elif seeds == 2 and tests_in_family > 1 and not self._moderated():
             yield (
-                f"two seeds and {tests_in_family} tests in family '{asked.family}', whose run variance no other gains "
-                "can lend: adjusted p-values are withheld, so no difference can be found; use three seeds or more, or "
-                "a family of one test"
+                f"two seeds and {tests_in_family} tests in family '{hypothesis.family}', whose run variance no other "
+                "gains can lend: adjusted p-values are withheld, so no difference can be found; use three seeds or "
+                "more, or a family of one test"
             )
 
     def _moderated(self) -> bool:

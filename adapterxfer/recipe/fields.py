@@ -100,8 +100,8 @@ def parse_pin(text: str) -> Pin | None:
 def _pins(value: Any) -> Any:
     """A pinned place on the Hub, or one for each backbone."""
     places = value.values() if isinstance(value, Mapping) and value else (value,)
-    for place in places:
-        if not isinstance(place, str) or parse_pin(place) is None:
+    for address in places:
+        if not isinstance(address, str) or parse_pin(address) is None:
             raise problem(
                 "should be hub:ORG/NAME@COMMIT with all 40 digits of the commit (a branch could change under a "
                 "finished study), or a block {backbone: place}"

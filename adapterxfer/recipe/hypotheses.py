@@ -150,39 +150,42 @@ class Hypothesis(Section):
         return self.a is not None
 
 
-def _contradictions(asked: Hypothesis) -> Iterable[str]:
-    kind = asked.contrast
-    if (asked.a is None) != (asked.b is None):
+def _contradictions(hypothesis: Hypothesis) -> Iterable[str]:
+    kind = hypothesis.contrast
+    if (hypothesis.a is None) != (hypothesis.b is None):
         yield "a and b belong together"
-    if kind in TWO_SIDED and asked.a is None:
+    if kind in TWO_SIDED and hypothesis.a is None:
         yield f"contrast '{kind}' compares two sides: give a and b, e.g. a: stack, b: full-ft"
-    if kind not in (*TWO_SIDED, "equivalent") and asked.a is not None:
+    if kind not in (*TWO_SIDED, "equivalent") and hypothesis.a is not None:
         yield f"contrast '{kind}' has one side: put the selection into 'over'"
-    if kind in ("noninferior", "equivalent") and asked.margin is None:
+    if kind in ("noninferior", "equivalent") and hypothesis.margin is None:
         yield f"contrast '{kind}' needs a margin in points: any difference is small beside some margin"
-    if kind in ("at_least", "chosen") and asked.across is None:
+    if kind in ("at_least", "chosen") and hypothesis.across is None:
         yield f"contrast '{kind}' needs 'across': intermediate, target, family or language"
-    if (kind == "at_least") != (asked.k is not None):
+    if (kind == "at_least") != (hypothesis.k is not None):
         yield "contrast 'at_least' and the key 'k' belong together"
-    if kind == "chosen" and asked.across not in (None, "intermediate"):
+    if kind == "chosen" and hypothesis.across not in (None, "intermediate"):
         yield "contrast 'chosen' chooses among intermediate tasks: across: intermediate"
-    if kind != "chosen" and asked.choose_by is not None:
+    if kind != "chosen" and hypothesis.choose_by is not None:
         yield "'choose_by' belongs to contrast 'chosen'"
-    if any(side is not None and side.control and asked.of == "gain" for side in (asked.over, asked.a, asked.b)):
+    if any(
+        side is not None and side.control and hypothesis.of == "gain"
+        for side in (hypothesis.over, hypothesis.a, hypothesis.b)
+    ):
         yield "a control has a score and no gain: write of: score"
-    if kind not in ("at_least", "chosen") and asked.across is not None:
+    if kind not in ("at_least", "chosen") and hypothesis.across is not None:
         yield f"contrast '{kind}' has no 'across'"
-    if kind in ("slope", "slope_difference") and "backbone" in asked.each:
+    if kind in ("slope", "slope_difference") and "backbone" in hypothesis.each:
         yield "a slope is over backbones: it cannot be asked for each backbone"
-    if asked.scope == "backbones" and kind not in ("slope",):
+    if hypothesis.scope == "backbones" and kind not in ("slope",):
         yield "scope 'backbones' is for a slope over three sizes or more"
-    if asked.alternative != "two-sided" and (asked.margin is not None or kind == "at_least"):
+    if hypothesis.alternative != "two-sided" and (hypothesis.margin is not None or kind == "at_least"):
         yield f"contrast '{kind}' has its own side: leave 'alternative' out"
-    if asked.expect in ("equivalent", "noninferior") and asked.margin is None:
-        yield f"to expect '{asked.expect}' a margin is needed"
-    if kind == "score" and asked.of == "gain":
+    if hypothesis.expect in ("equivalent", "noninferior") and hypothesis.margin is None:
+        yield f"to expect '{hypothesis.expect}' a margin is needed"
+    if kind == "score" and hypothesis.of == "gain":
         yield "contrast 'score' needs of: score"
-    if len(set(asked.each)) < len(asked.each):
+    if len(set(hypothesis.each)) < len(hypothesis.each):
         yield "'each' names an axis twice"
 
 
@@ -207,5 +210,5 @@ def read_hypotheses(values: Iterable[Mapping[str, Any]]) -> tuple[Hypothesis, ..
 def frozen(value: Any) -> Any:
     """Lists become tuples: the schema is frozen through and through."""
     if isinstance(value, Mapping):
-        return {key: frozen(entry) for key, entry in value.items()}
-    return tuple(frozen(entry) for entry in value) if isinstance(value, list | tuple) else value
+        return {key: frozen(item) for key, item in value.items()}
+    return tuple(frozen(item) for item in value) if isinstance(value, list | tuple) else value

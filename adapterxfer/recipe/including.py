@@ -29,21 +29,23 @@ def include_hypotheses(document: Document, source: str) -> None:
         return
     named = statistics.pop("include")
     names = named if isinstance(named, list) else [named]
-    place = document.values.get(KEY) or document.keys.get(KEY) or (1, 1)
+    position = document.values.get(KEY) or document.keys.get(KEY) or (1, 1)
     if not names or not all(isinstance(name, str) and name for name in names):
-        document.problems.append(Problem(*place, "statistics.include should be the path of a file, or a list of paths"))
+        document.problems.append(
+            Problem(*position, "statistics.include should be the path of a file, or a list of paths")
+        )
         return
     for name in names:
-        found = read_hypothesis_file(_find(name, source, place))
+        included = read_hypothesis_file(_find(name, source, position))
         listed = statistics.setdefault("hypotheses", [])
         families = statistics.setdefault("multiplicity", {})
         if isinstance(listed, list):
-            listed += [entry.identity() for entry in found.hypotheses]
-        for family, method in found.multiplicity.items() if isinstance(families, dict) else ():
+            listed += [hypothesis.identity() for hypothesis in included.hypotheses]
+        for family, method in included.multiplicity.items() if isinstance(families, dict) else ():
             if families.setdefault(family, method) != method:
                 other = families[family]
                 text = f"statistics.include: {name} adjusts family '{family}' by {method}, the recipe by {other}"
-                document.problems.append(Problem(*place, text))
+                document.problems.append(Problem(*position, text))
 
 
 def read_hypothesis_file(path: Path) -> HypothesisFile:
@@ -62,19 +64,19 @@ def read_hypothesis_file(path: Path) -> HypothesisFile:
     if not isinstance(value, dict):
         raise RecipeError(source, [*problems, Problem(1, 1, "expected hypotheses_file: 1 and a list of hypotheses")])
     try:
-        found = HypothesisFile.model_validate(value)
+        content = HypothesisFile.model_validate(value)
     except ValidationError as error:
         problems += problems_of(error.errors(include_url=False), document, HypothesisFile)
         raise RecipeError(source, sorted(set(problems))) from None
     if problems:
         raise RecipeError(source, problems)
-    return found
+    return content
 
 
-def _find(name: str, source: str, place: tuple[int, int]) -> Path:
+def _find(name: str, source: str, position: tuple[int, int]) -> Path:
     candidates = [Path(source).parent / name, Path(name)]
     for path in candidates:
         if path.is_file():
             return path
     message = f"statistics.include: no file '{name}' beside the recipe or in the current folder"
-    raise RecipeError(source, [Problem(*place, message)], fix="give a path such as hypotheses/phang2020.yaml")
+    raise RecipeError(source, [Problem(*position, message)], fix="give a path such as hypotheses/phang2020.yaml")

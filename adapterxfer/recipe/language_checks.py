@@ -26,15 +26,17 @@ def language_problems(recipe: Recipe) -> list[tuple[Path, str]]:
         return [(("adapters", at, "language"), f"needs the option language_adapters, e.g. {example}") for at in asking]
     if not asking:
         return []
-    found: list[tuple[Path, str]] = []
+    problems: list[tuple[Path, str]] = []
     known = world_languages() if recipe.speaks_world else tuple(known_languages())
     if not recipe.world and recipe.speaks_world != (option.texts == WORLD):
-        wanted = WORLD if recipe.speaks_world else "a folder below data_root"
-        found.append((("language_adapters", "texts"), f"texts is '{option.texts}'; the tasks need {wanted}"))
+        needed = WORLD if recipe.speaks_world else "a folder below data_root"
+        problems.append((("language_adapters", "texts"), f"texts is '{option.texts}'; the tasks need {needed}"))
     for index, code in enumerate(option.languages or ()):
         if not recipe.world and code not in known:
-            found.append((("language_adapters", "languages", index), f"language '{code}' {one_of(code, tuple(known))}"))
-    found += [(("language_adapters", "languages"), message) for message in _missing(recipe)]
+            problems.append(
+                (("language_adapters", "languages", index), f"language '{code}' {one_of(code, tuple(known))}")
+            )
+    problems += [(("language_adapters", "languages"), message) for message in _missing(recipe)]
     for index, backbone in enumerate(recipe.backbones):
         architecture = recipe.architecture(backbone)
         if architecture and architecture not in ARCHITECTURES:
@@ -45,15 +47,15 @@ def language_problems(recipe: Recipe) -> list[tuple[Path, str]]:
                 f"backbone '{backbone}' cannot have language adapters ({cell.because}); nearest that runs: "
                 f"{cell.nearest} without language"
             )
-            found.append((("backbones", index), message))
+            problems.append((("backbones", index), message))
     for name in recipe.reuse or {}:
         message = f"'{name}' was published without a language adapter below it; leave 'language' out of adapters"
-        found.append((("reuse", name, "from"), message))
+        problems.append((("reuse", name, "from"), message))
     for name in recipe.intermediate_tasks:
         if arm := split_arm(name).arm:
             message = f"'{name}' trains in several languages above one language's adapter: leave {arm} or language out"
-            found.append((("intermediate_tasks",), message))
-    return found
+            problems.append((("intermediate_tasks",), message))
+    return problems
 
 
 def _missing(recipe: Recipe) -> Iterator[str]:

@@ -50,6 +50,6 @@ def _named_tasks(value: dict[str, Any]) -> set[str]:
     multi = value.get("multi")
     lists = [value.get(key) for key in ("intermediate_tasks", "target_tasks")]
     lists.append(multi.get("tasks") if isinstance(multi, dict) else None)
-    named = {name for entry in lists if isinstance(entry, list) for name in entry if isinstance(name, str)}
+    named = {name for names in lists if isinstance(names, list) for name in names if isinstance(name, str)}
     fusion = value.get("fusion_task")
     return named | ({fusion} if isinstance(fusion, str) else set())

@@ -79,15 +79,15 @@ def _unfold_reuse(document: Document) -> None:
     tasks, reuse = document.value.get("intermediate_tasks"), document.value.get("reuse", {})
     if not isinstance(tasks, list) or not isinstance(reuse, dict):
         return
-    for index, entry in enumerate(tasks):
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str) or "from" not in entry:
+    for index, task in enumerate(tasks):
+        if not isinstance(task, dict) or not isinstance(task.get("name"), str) or "from" not in task:
             continue
-        name = entry["name"]
+        name = task["name"]
         here: KeyPath = ("intermediate_tasks", index)
         for places in (document.values, document.keys):
             for path in [path for path in places if path[:2] == here and len(path) > 2 and path[2] != "name"]:
                 places[("reuse", name, *path[2:])] = places[path]
-        reuse[name] = {key: value for key, value in entry.items() if key != "name"}
+        reuse[name] = {key: value for key, value in task.items() if key != "name"}
         tasks[index] = name
     if reuse:
         document.value["reuse"] = reuse
@@ -97,12 +97,12 @@ def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     """Names that depend on the file: backbones of its own series, and the blocks that `train` may have."""
     pretrain = value.get("pretrain")
     series = pretrain.get("series") if isinstance(pretrain, dict) else None
-    own = [name for name in series if isinstance(name, str)] if isinstance(series, dict) else []
+    pretrained = [name for name in series if isinstance(name, str)] if isinstance(series, dict) else []
     sources = value.get("backbone_sources")
     elsewhere = [name for name in sources if isinstance(name, str)] if isinstance(sources, dict) else []
-    names = tuple(dict.fromkeys((*own, *(name + UNTRAINED for name in own), *elsewhere, *backbones())))
+    names = tuple(dict.fromkeys((*pretrained, *(name + UNTRAINED for name in pretrained), *elsewhere, *backbones())))
     lists = (value.get(key) for key in ("backbones", "intermediate_tasks", "target_tasks"))
-    used = [name for entry in lists if isinstance(entry, list) for name in entry if isinstance(name, str)]
+    used = [name for listed in lists if isinstance(listed, list) for name in listed if isinstance(name, str)]
     multi = value.get("multi")
     more = multi.get("tasks") if isinstance(multi, dict) else None
     used += [name for name in more if isinstance(name, str)] if isinstance(more, list) else []
@@ -131,14 +131,14 @@ def _apply(document: Document, change: str, source: str) -> None:
         document.value = {}
     here: Any = document.value
     path: KeyPath = ()
-    for index, part in enumerate(parts):
+    for index, step in enumerate(parts):
         last = index == len(parts) - 1
-        if isinstance(here, list) and part.isdecimal() and len(part) < 6 and int(part) < len(here):
-            key: str | int = int(part)
+        if isinstance(here, list) and step.isdecimal() and len(step) < 6 and int(step) < len(here):
+            key: str | int = int(step)
         elif isinstance(here, dict):
-            key = part
-            if not last and not isinstance(here.get(part), dict | list):
-                here[part] = {}
+            key = step
+            if not last and not isinstance(here.get(step), dict | list):
+                here[step] = {}
         else:
             raise RecipeError(
                 source, [Problem(1, 1, f"{label}: nothing can be set at '{'.'.join(parts[: index + 1])}'")]

@@ -51,7 +51,7 @@ def _follows(error: ErrorDetails) -> bool:
 
 
 def _problem(error: ErrorDetails, document: Document, model: type[BaseModel]) -> Problem:
-    path: Path = tuple(part for part in error["loc"] if part != "[key]")
+    path: Path = tuple(step for step in error["loc"] if step != "[key]")
     name = ".".join(map(str, path))
     kind = error["type"]
     if kind == "extra_forbidden":
@@ -89,8 +89,8 @@ def _close_key(model: type[BaseModel], path: Path) -> str:
 
 def _keys_at(annotation: Any, path: Path) -> list[str]:
     """The keys allowed at a path, found by walking the annotations of the schema."""
-    for part in path:
-        annotation = _descend(_strip(annotation), part)
+    for step in path:
+        annotation = _descend(_strip(annotation), step)
         if annotation is None:
             return []
     annotation = _strip(annotation)
@@ -99,10 +99,10 @@ def _keys_at(annotation: Any, path: Path) -> list[str]:
     return []
 
 
-def _descend(annotation: Any, part: str | int) -> Any:
+def _descend(annotation: Any, step: str | int) -> Any:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         for name, info in annotation.model_fields.items():
-            if part in (name, info.alias):
+            if step in (name, info.alias):
                 return info.annotation
         return None
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)

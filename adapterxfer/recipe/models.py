@@ -61,11 +61,11 @@ class AdapterSpec(Section):
 
     @model_validator(mode="after")
     def _sizes(self) -> AdapterSpec:
-        given = [
+        sizes = [
             name for name in ("reduction_factor", "bottleneck_size", "rank", "prefix_length") if getattr(self, name)
         ]
         allowed = METHODS[self.method].sizes
-        for name in given:
+        for name in sizes:
             if name not in allowed:
                 raise problem(
                     f"adapter method '{self.method}' has no {name}; it has: {', '.join(allowed) or 'no size'}"
@@ -73,9 +73,9 @@ class AdapterSpec(Section):
         if self.layers and not METHODS[self.method].partial_layers:
             able = ", ".join(names_of(lambda spec: spec.partial_layers))
             raise problem(f"adapter method '{self.method}' cannot leave layers out; these can: {able}")
-        if len(given) > 1:
-            raise problem(f"{' and '.join(given)} both set the size of the adapter; keep one")
-        if allowed and not given:
+        if len(sizes) > 1:
+            raise problem(f"{' and '.join(sizes)} both set the size of the adapter; keep one")
+        if allowed and not sizes:
             raise problem(f"adapter method '{self.method}' needs its size: {' or '.join(allowed)}")
         return self
 

@@ -23,7 +23,7 @@ FUSION = PHASES[-1]
 def cached_problems(recipe: Recipe) -> list[tuple[Path, str]]:
     """States of lower layers are the same each time only where nothing acts or trains in them."""
     whole = [spec.label for spec in recipe.adapters if spec.layers is None or spec.language]
-    found: list[tuple[Path, str]] = []
+    problems: list[tuple[Path, str]] = []
     for name, block in recipe.train.items():
         # Below a head alone nothing acts; where the backbone trains the option is without effect.
         inner = {mode: block.of_mode(mode) for mode in MODES if _acts_in_layers(mode)}
@@ -36,21 +36,21 @@ def cached_problems(recipe: Recipe) -> list[tuple[Path, str]]:
                 f"adapter '{whole[0]}' acts in every layer: give it layers: upper-half and no language, or leave "
                 "cache_bottom out"
             )
-            found += [(("train", name, *path, "cache_bottom"), message) for path in asking]
-    return found
+            problems += [(("train", name, *path, "cache_bottom"), message) for path in asking]
+    return problems
 
 
 def together_problems(recipe: Recipe) -> list[tuple[Path, str]]:
     """All that contradicts the option, at the first block that asks for it."""
-    found: list[tuple[Path, str]] = []
+    problems: list[tuple[Path, str]] = []
     asking: list[Path] = []
     for path in _blocks(recipe):
         why = next(filter(None, map(_one_by_one, path[1:-1])), "")
         if why:
-            found.append((path, f"{OPTION} has no effect here: {why}; leave it out"))
+            problems.append((path, f"{OPTION} has no effect here: {why}; leave it out"))
         else:
             asking.append(path)
-    return found + [(asking[0], message) for message in dict.fromkeys(_contradictions(recipe)) if asking]
+    return problems + [(asking[0], message) for message in dict.fromkeys(_contradictions(recipe)) if asking]
 
 
 def together_notes(recipe: Recipe) -> list[str]:
@@ -92,11 +92,11 @@ def _contradictions(recipe: Recipe) -> Iterator[str]:
             for name in ("compile", "cache_bottom"):
                 if settings.get(name):
                     yield f"{OPTION} and {name} cannot be combined; keep one"
-            wanted = recipe.resources.get(backbone, {}).get(mode)
-            if wanted is not None and wanted.gpus > 1:
+            requests = recipe.resources.get(backbone, {}).get(mode)
+            if requests is not None and requests.gpus > 1:
                 yield (
-                    f"{OPTION} runs in one process, resources of '{backbone}' ask for {wanted.gpus} GPUs; keep one of "
-                    "them"
+                    f"{OPTION} runs in one process, resources of '{backbone}' ask for {requests.gpus} GPUs; keep one "
+                    "of them"
                 )
     if adapters:
         able = ", ".join(names_of(lambda spec: spec.batched))

@@ -103,8 +103,8 @@ class Recipe(RecipeModel):
 
     def has_oracle(self, target: str) -> bool:
         """Whether trainings on a target get a diagnostic that is selected by the target languages."""
-        asked = self.oracle is True or (self.oracle is not None and target in self.oracle)
-        return asked and self.task(target).trained
+        declared = self.oracle is True or (self.oracle is not None and target in self.oracle)
+        return declared and self.task(target).trained
 
     @property
     def synthetic(self) -> bool:
@@ -116,11 +116,11 @@ class Recipe(RecipeModel):
 
         Arms of the task are trained, and so is everything where the world stands in: no adapter fits its backbones.
         """
-        entry = (self.reuse or {}).get(intermediate)
-        if entry is None or self.world:
+        option = (self.reuse or {}).get(intermediate)
+        if option is None or self.world:
             return None
-        place = entry.from_.get(backbone) if isinstance(entry.from_, Mapping) else entry.from_
-        return None if place is None else parse_pin(place)
+        address = option.from_.get(backbone) if isinstance(option.from_, Mapping) else option.from_
+        return None if address is None else parse_pin(address)
 
     def is_trained(self, intermediate: str) -> bool:
         """Whether any backbone of the recipe is trained on a single intermediate task, or on an arm of it."""
@@ -146,12 +146,12 @@ class Recipe(RecipeModel):
 
     def languages_of(self, task: str) -> tuple[str, ...]:
         """Languages of a task in this recipe: those it names, else all that the task has."""
-        options, entry = self.tasks.get(task), self.task(task)
-        spoken = entry.languages
+        options, spec = self.tasks.get(task), self.task(task)
+        spoken = spec.languages
         if options is None or options.languages is None:
             return spoken
         # Languages of the real task say nothing about its stand-in.
-        return spoken if entry.stand_in and not set(options.languages) <= set(spoken) else options.languages
+        return spoken if spec.stand_in and not set(options.languages) <= set(spoken) else options.languages
 
     def arm_languages(self, arm: Arm) -> tuple[str, ...]:
         """Languages of an arm: those it names, else all that the targets test; of translations, without English."""
@@ -194,9 +194,9 @@ class Recipe(RecipeModel):
             also: one of the other evaluations of the task.
         """
         layer = also.layer if also else None
-        if (entry := self.task(task)).stand_in:
+        if (spec := self.task(task)).stand_in:
             # Its backbones have few layers, and it has one protocol.
-            return with_layer(entry.protocol, layer) if layer in (0, "middle", "top") else entry.protocol
+            return with_layer(spec.protocol, layer) if layer in (0, "middle", "top") else spec.protocol
         options = self.tasks.get(task)
         name, first = (options.protocol, options.layer) if options else (None, None)
         if also is not None and also.protocol is not None:

@@ -46,8 +46,8 @@ def read_resolved(store: str | Path, recipe: Recipe) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError):
         raise StoreError(f"{path}: damaged record", fix="delete the file; the speed is measured again") from None
     if record.get("schema", SCHEMA) != SCHEMA:  # measurements of the first stores carry no version
-        what, fix = wrong_schema(path, record["schema"], SCHEMA)
-        raise StoreError(what, fix=fix)
+        problem, fix = wrong_schema(path, record["schema"], SCHEMA)
+        raise StoreError(problem, fix=fix)
     return dict(record)
 
 

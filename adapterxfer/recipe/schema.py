@@ -46,7 +46,7 @@ class TaskOptions(Section):
     ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``protocol`` names
     another way to evaluate the task, ``layer`` the layer that embeds texts in retrieval, ``also`` more evaluations.
     ``test_seed`` draws another test set of a generated task, on which choices made with the first one in sight can be
-    confirmed.
+    confirmed. ``source: hub`` reads the task from the Hub whatever files are below the data root.
     """
 
     train_examples: Count | None = None
@@ -55,6 +55,7 @@ class TaskOptions(Section):
     languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     test_seed: Seed | None = None
     layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
+    source: Literal["hub"] | None = None
     protocol: Annotated[str, Field(min_length=1)] | None = None
     layer: Layer | None = None
     also: Annotated[tuple[Also, ...], Field(min_length=1)] | None = None
@@ -62,7 +63,7 @@ class TaskOptions(Section):
     @field_validator("also")
     @classmethod
     def _differ(cls, value: tuple[Also, ...] | None) -> tuple[Also, ...] | None:
-        labels = [entry.label for entry in value or ()]
+        labels = [evaluation.label for evaluation in value or ()]
         if len(set(labels)) < len(labels):
             raise problem("two of these evaluations are the same")
         return value
@@ -87,12 +88,12 @@ class Exclusion(Section):
 
     def axes(self) -> dict[str, frozenset[Any]]:
         """Axis -> the excluded values."""
-        found = {}
+        values_of = {}
         for axis in AXES:
             value = getattr(self, axis)
             if value is not None:
-                found[axis] = frozenset(value)
-        return found
+                values_of[axis] = frozenset(value)
+        return values_of
 
 
 class Multi(Section):
@@ -127,14 +128,14 @@ class Statistics(Section):
     @field_validator("hypotheses")
     @classmethod
     def _have_ids(cls, value: tuple[Hypothesis, ...]) -> tuple[Hypothesis, ...]:
-        names = [entry.id for entry in value]
+        names = [hypothesis.id for hypothesis in value]
         if len(set(names)) < len(names):
             raise problem("every hypothesis needs its own id")
         return value
 
     @model_validator(mode="after")
     def _known_families(self) -> Statistics:
-        declared = sorted({entry.family for entry in self.hypotheses})
+        declared = sorted({hypothesis.family for hypothesis in self.hypotheses})
         for family in self.multiplicity:
             if family not in declared:
                 raise problem(f"multiplicity: no hypothesis has the family '{family}'; families: {', '.join(declared)}")
@@ -142,7 +143,7 @@ class Statistics(Section):
 
     def identity(self) -> dict[str, Any]:
         """What changes the numbers of a report, as JSON values."""
-        listed = [entry.identity() for entry in self.hypotheses]
+        listed = [hypothesis.identity() for hypothesis in self.hypotheses]
         left_out = {"hypotheses"} | {name for name in ("margin", "looks") if getattr(self, name) is None}
         return {**self.model_dump(mode="json", exclude=left_out), "hypotheses": listed}
 
@@ -185,9 +186,9 @@ class RecipeModel(Section):
     @field_validator("backbones", "intermediate_tasks", "target_tasks", "variants", "adapters", "seeds")
     @classmethod
     def _no_repeats(cls, value: tuple[Any, ...]) -> tuple[Any, ...]:
-        for index, entry in enumerate(value):
-            if entry in value[:index]:
-                text = entry.label if isinstance(entry, AdapterSpec) else entry
+        for index, item in enumerate(value):
+            if item in value[:index]:
+                text = item.label if isinstance(item, AdapterSpec) else item
                 raise problem(f"'{text}' appears twice")
         return value
 
@@ -195,8 +196,8 @@ class RecipeModel(Section):
     @classmethod
     def _shards_pay(cls, value: dict[str, dict[Mode, Resources]]) -> dict[str, dict[Mode, Resources]]:
         for backbone, modes in value.items():
-            for mode, wanted in modes.items():
-                if wanted.sharding == "fsdp" and not by_mode(mode).trains_backbone:
+            for mode, request in modes.items():
+                if request.sharding == "fsdp" and not by_mode(mode).trains_backbone:
                     raise problem(
                         f"{backbone}.{mode}.sharding: fsdp is for full-ft; with a frozen backbone gradients and "
                         "optimiser are small (use ddp)"

@@ -92,11 +92,11 @@ def missing_settings(recipe: Recipe) -> Iterator[str]:
     for phase, mode, task in trainings(recipe):
         for backbone in recipe.backbones:
             settings = training_settings(recipe, phase=phase, mode=mode, task=task, backbone=backbone)
-            what = [] if "learning_rate" in settings else ["learning_rate"]
-            what += [] if any(key in settings for key in _LENGTHS) else ["steps or epochs"]
+            missing = [] if "learning_rate" in settings else ["learning_rate"]
+            missing += [] if any(key in settings for key in _LENGTHS) else ["steps or epochs"]
             where = f"{mode} on {task} ({phase} phase)" if phase else "language adapters (train.language)"
-            if what:
-                yield f"no {' and no '.join(what)} for {where} of {backbone}"
+            if missing:
+                yield f"no {' and no '.join(missing)} for {where} of {backbone}"
                 break
             if not phase and settings["selection"] == "dev":
                 yield f"selection: dev has no score to select {where} of {backbone} by; set train.language.selection"

@@ -23,13 +23,13 @@ def use_world(value: dict[str, Any]) -> None:
         return
     pretrain = value.get("pretrain")
     series = pretrain.get("series") if isinstance(pretrain, dict) else None
-    own = list(series) if isinstance(series, dict) else []
+    pretrained = list(series) if isinstance(series, dict) else []
     known = backbones()
     trained = {name: name.removesuffix(UNTRAINED) for name in axis if isinstance(name, str)}
     real = [
         name
         for name in dict.fromkeys(trained.values())
-        if name in own or (name in known and known[name].series != "world")
+        if name in pretrained or (name in known and known[name].series != "world")
     ]
     # Own sizes are written from small to large; what the catalogue has not counted keeps its place in the list.
     order = sorted(real, key=lambda name: (known[name].parameters or 0) if name in known else 0)
@@ -41,9 +41,9 @@ def use_world(value: dict[str, Any]) -> None:
     value["backbones"] = list(dict.fromkeys(replaced)) if all(isinstance(name, str) for name in axis) else replaced
     statistics = value.get("statistics")
     hypotheses = statistics.get("hypotheses") if isinstance(statistics, dict) else None
-    for entry in hypotheses if isinstance(hypotheses, list) else ():
-        if isinstance(entry, dict):
-            _translate(entry, chosen)
+    for hypothesis in hypotheses if isinstance(hypotheses, list) else ():
+        if isinstance(hypothesis, dict):
+            _translate(hypothesis, chosen)
 
 
 def _translate(hypothesis: dict[str, Any], chosen: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ def tiered(recipe: Recipe, table: Mapping[str, Language]) -> dict[str, Language]
     if option is None or option.by == "joshi":
         return dict(table)
     low = set(low_resource(option.by, gib=option.gib, series=option.series or _series(recipe)[0]))
-    return {code: replace(entry, resource="low" if code in low else "high") for code, entry in table.items()}
+    return {code: replace(language, resource="low" if code in low else "high") for code, language in table.items()}
 
 
 def tier_problems(recipe: Recipe) -> list[tuple[tuple[str, ...], str]]:
@@ -27,14 +27,14 @@ def tier_problems(recipe: Recipe) -> list[tuple[tuple[str, ...], str]]:
         return []
     if recipe.synthetic:
         return [(("low_resource",), "the languages of the world have tiers of their own; leave it out")]
-    found = [option.series] if option.series else _series(recipe)
-    if not found:
+    series_names = [option.series] if option.series else _series(recipe)
+    if not series_names:
         return [(("low_resource",), f"name a series whose pretraining text is meant: {', '.join(PRETRAINING)}")]
-    reasons = [reason for series in found if (reason := undefined(option.by, series))]
+    reasons = [reason for series in series_names if (reason := undefined(option.by, series))]
     if reasons:
         return [(("low_resource", "by"), f"{reasons[0]}; name a series that has figures, or use 'joshi'")]
-    if len({PRETRAINING[series].name for series in found}) > 1:
-        names = ", ".join(found)
+    if len({PRETRAINING[series].name for series in series_names}) > 1:
+        names = ", ".join(series_names)
         return [(("low_resource",), f"the backbones ({names}) saw different pretraining text; name one series")]
     return []
 

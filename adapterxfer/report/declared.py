@@ -47,6 +47,8 @@ class Judged:
         scope: what the verdict generalises over.
         unit: of the numbers.
         p, p_adjusted: of "the true value is 0"; None where withheld.
+        adjusted_low, adjusted_high: interval that leaves 0 out exactly where the adjusted p-value rejects; None where
+            there is none.
         margin_low, margin_high: interval of the two one-sided tests, None without a margin.
         p_equivalent, p_not_inferior: adjusted within the family, None without a margin.
         outcome, verdict: the fixed vocabulary, and the same with its numbers.
@@ -74,6 +76,8 @@ class Judged:
     high: float | None = None
     p: float | None = None
     p_adjusted: float | None = None
+    adjusted_low: float | None = None
+    adjusted_high: float | None = None
     adjustment: str = ""
     margin: float | None = None
     margin_low: float | None = None

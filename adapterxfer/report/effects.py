@@ -192,6 +192,8 @@ def _effect(study: Study, row: Row, ruling: Ruling, sign: float, settings: Repor
     test, item, about = ruling.judged, ruling.evidence, claim.about
     low, high = _ends(test.low, test.high, sign)
     items_low, items_high = _ends(item.items.low, item.items.high, sign)
+    known = test.adjusted_low is not None
+    adjusted = _ends(test.adjusted_low, test.adjusted_high, sign) if known else (None, None)
     variant, against = _named(study, default, about)
     return Effect(
         backbone=about.backbone,
@@ -227,6 +229,8 @@ def _effect(study: Study, row: Row, ruling: Ruling, sign: float, settings: Repor
         flags=test.flags,
         margin=test.margin,
         p_equivalent=test.p_equivalent,
+        adjusted_low=adjusted[0],
+        adjusted_high=adjusted[1],
     )
 
 

@@ -128,9 +128,12 @@ def _withheld(row: Row, reason: str) -> Row:
         remark = f"{row.remark} No verdict: {reason}.".strip()
         return replace(
             row, outcome="inconclusive", verdict=f"inconclusive ({reason})", p_adjusted=None, held="", remark=remark,
-            not_inferior=None,
+            not_inferior=None, adjusted_low=None, adjusted_high=None,
         )  # fmt: skip
-    return replace(row, verdict="inconclusive", p_adjusted=None, items_p_adjusted=None, remark=reason)
+    return replace(
+        row, verdict="inconclusive", p_adjusted=None, items_p_adjusted=None, remark=reason, adjusted_low=None,
+        adjusted_high=None,
+    )  # fmt: skip
 
 
 def undeclared(settings: ReportSettings, seeds: int) -> Caution | None:

@@ -93,8 +93,8 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
         ),
         "table_note": (
             f"Gain: zero-shot score with an English intermediate task minus without it, in points, with {level} "
-            f"intervals over new test items and, with several seeds, new training runs; p is adjusted within its "
-            f"family of tests. Undecided is not 'no difference'."
+            f"intervals over new test items and, with several seeds, new training runs; both they and p are "
+            f"adjusted within the family of tests. Undecided is not 'no difference'."
         ),
     }
 
@@ -105,6 +105,8 @@ def number_cell(effect: Effect | None) -> dict[str, str] | None:
         return None
     p = effect.p_adjusted
     ends = (effect.low, effect.high)
+    if effect.adjusted_low is not None and effect.adjusted_high is not None:
+        ends = (effect.adjusted_low, effect.adjusted_high)
     known = all(math.isfinite(end) for end in ends)
     return {
         "estimate": signed(effect.estimate),
@@ -137,7 +139,10 @@ def test_numbers(test: Judged) -> str:
     """Estimate, interval, p-value and scope of a test in one sentence."""
     if test.estimate is None or test.low is None or test.high is None:
         return "No number."
-    parts = [f"{test.estimate:+.2f} {test.unit} ({test.low:+.2f} to {test.high:+.2f})"]
+    ends = (test.low, test.high)
+    if test.adjusted_low is not None and test.adjusted_high is not None:
+        ends = (test.adjusted_low, test.adjusted_high)
+    parts = [f"{test.estimate:+.2f} {test.unit} ({ends[0]:+.2f} to {ends[1]:+.2f})"]
     if test.p_adjusted is not None:
         p = "< 0.001" if test.p_adjusted < 0.001 else f"= {test.p_adjusted:.3f}"
         parts.append(f"p {p}" + ("" if test.adjustment == "one test" else f" ({test.adjustment})"))

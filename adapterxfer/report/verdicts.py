@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapterxfer.recipe.hypotheses import Hypothesis
+from adapterxfer.report.adjusted import adjusted_interval
 from adapterxfer.report.claims import Claim, claims
 from adapterxfer.report.declared import FamilySummary, Held, Judged, Outcome, RungRow, Spending
 from adapterxfer.report.evidence import Evidence, gather, moderated, over_items
@@ -130,6 +131,7 @@ def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
     )
     outcome = decide(p=p, p_equivalent=p_equivalent, alpha=alpha)
     equivalent, not_inferior = significant(p_equivalent, alpha), significant(p_not_inferior, alpha)
+    ends = adjusted_interval(item, level) or (None, None)
     signs = {row.estimate > 0 for row in item.scales}
     rejected = {significant(row.p, alpha) for row in item.scales}
     return Judged(
@@ -141,6 +143,8 @@ def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
         high=item.high,
         p=item.p,
         p_adjusted=item.p_adjusted,
+        adjusted_low=ends[0],
+        adjusted_high=ends[1],
         adjustment=item.adjustment,
         margin_low=item.margin_low,
         margin_high=item.margin_high,

@@ -137,13 +137,18 @@ def limited() -> Iterator[None]:
 
 def check(arguments: list[str]) -> int:
     """Call it in time; its exit code, which must be one that the help names, with words where it is not 0."""
+    return answer(arguments)[0]
+
+
+def answer(arguments: list[str]) -> tuple[int, str]:
+    """Exit code and output, both checked as `check` says."""
     with limited():
         code, text = call(arguments)
     assert code in DOCUMENTED, (code, text)
     assert "Traceback" not in text, text
     assert TOKEN not in text, text
     assert code == 0 or text.strip(), code
-    return code
+    return code, text
 
 
 def make_nothing(_plan: object, **_options: object) -> Outcome:
@@ -179,8 +184,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_changed_recipes(folder: Path, recipe: dict[str, Any], command: str) -> None:
     path = folder / "recipe.yaml"
     path.write_text(yaml.safe_dump(recipe, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    # What `check` refuses every other command refuses too; nothing is ever trained here.
-    if check(["check", str(path)]) == 2:
+    # What `check` refuses every other command refuses too, but `show` needs no files of data; nothing is trained here.
+    code, text = answer(["check", str(path)])
+    if code == 2 and not (command == "show" and "cannot run here" in text):
         assert check([command, str(path), *([] if command == "show" else ["--store", str(folder / "store")])]) == 2
     assert not (folder / "store").exists()
 

@@ -20,7 +20,7 @@ from adapterxfer.cli.main import main
 from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.loading import open_bundle
 from adapterxfer.hub.making import make_bundle
-from adapterxfer.hub.places import parse_place
+from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.pulling import pull
 from adapterxfer.hub.pushing import push
 from adapterxfer.store.store import Store
@@ -127,7 +127,7 @@ def test_adapters_would_write_the_same_configuration(deberta: Bundle, tmp_path: 
 
 def test_push_pull_and_answer(deberta: Bundle, study: StudyFiles, hub: StandInHub) -> None:
     folder = deberta("seq_bn", "stack", full=False)
-    pulled = pull(parse_place(f"org/name@{push(folder, 'org/name').commit}"))
+    pulled = pull(parse_address(f"org/name@{push(folder, 'org/name').commit}"))
     encoder = study.recipe.parent / "encoder"
     texts = [("red cat", "the dog sees"), ("old house", "the road")]
     first, again = (load_bundle(place, backbone=encoder).classify(texts) for place in (str(folder), str(pulled.folder)))

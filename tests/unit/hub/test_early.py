@@ -22,7 +22,7 @@ from adapterxfer.hub.early import look_at_published
 from adapterxfer.hub.fetching import fetch_published
 from adapterxfer.hub.fitting import WantedAdapter, adapter_size, bundle_differences
 from adapterxfer.hub.manifest import read_manifest
-from adapterxfer.hub.places import parse_place
+from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.pushing import push
 from adapterxfer.recipe.loading import parse_recipe
 from adapterxfer.variants.adapter import AdapterShape
@@ -173,8 +173,8 @@ def test_descriptions_are_found_where_the_adapter_is(
     hub: StandInHub, bundle: Make, encoder: Path, tmp_path: Path
 ) -> None:
     make_adapterhub(encoder, tmp_path / "made")
-    foreign = parse_place(publish(hub, tmp_path / "made"))
-    ours = parse_place(f"org/nli@{push(bundle('stack', phase='intermediate', full=False), 'org/nli').commit}")
+    foreign = parse_address(publish(hub, tmp_path / "made"))
+    ours = parse_address(f"org/nli@{push(bundle('stack', phase='intermediate', full=False), 'org/nli').commit}")
     for place in (foreign, ours):
         assert known_about(place) is None
         fetch_published(place)
@@ -187,7 +187,7 @@ def test_descriptions_are_found_where_the_adapter_is(
 
 
 def test_a_damaged_bundle_in_the_cache_does_not_speak_for_itself(hub: StandInHub, bundle: Make) -> None:
-    place = parse_place(f"org/nli@{push(bundle('stack', phase='intermediate', full=False), 'org/nli').commit}")
+    place = parse_address(f"org/nli@{push(bundle('stack', phase='intermediate', full=False), 'org/nli').commit}")
     path = fetch_published(place).folder / "bundle.json"
     path.write_text(path.read_text().replace('"seed": 1', '"seed": 2'))
     assert known_about(place) is None
@@ -198,7 +198,7 @@ def test_a_damaged_bundle_in_the_cache_does_not_speak_for_itself(hub: StandInHub
 
 def test_a_damaged_description_is_fetched_anew(hub: StandInHub, encoder: Path, tmp_path: Path) -> None:
     make_adapterhub(encoder, tmp_path / "made")
-    place = parse_place(publish(hub, tmp_path / "made"))
+    place = parse_address(publish(hub, tmp_path / "made"))
     first = ask_about(place)
     (path,) = (tmp_path / "pulled" / ".about").rglob("adapter_config.json")
     path.write_text("{}")

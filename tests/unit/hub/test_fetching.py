@@ -10,7 +10,7 @@ from stand_in_hub import StandInHub
 
 from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub.fetching import fetch_published
-from adapterxfer.hub.places import HubPlace
+from adapterxfer.hub.places import HubAddress
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 
@@ -20,7 +20,7 @@ class TestFetching:
     def _published(self, hub: StandInHub, encoder: Path, tmp_path: Path) -> None:
         make_adapterhub(encoder, tmp_path / "made")
         text = publish(hub, tmp_path / "made")
-        self.place = HubPlace("other/adapter", text.rpartition("@")[2])
+        self.place = HubAddress("other/adapter", text.rpartition("@")[2])
 
     def test_a_warm_cache_asks_nobody(self, hub: StandInHub) -> None:
         first = fetch_published(self.place)

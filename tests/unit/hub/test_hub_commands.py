@@ -13,7 +13,7 @@ from transfers import pull
 from adapterxfer.cli.main import main
 from adapterxfer.errors import BundleError
 from adapterxfer.hub.inspection import inspect_bundle
-from adapterxfer.hub.places import parse_place
+from adapterxfer.hub.places import parse_address
 from adapterxfer.store.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -78,8 +78,8 @@ def test_a_target_without_training_is_never_the_one_to_share(study: StudyFiles) 
 
 
 def test_names() -> None:
-    assert parse_place("org/name@main").revision == "main"
-    assert parse_place("hub:org/name@" + "a" * 40).pinned
+    assert parse_address("org/name@main").revision == "main"
+    assert parse_address("hub:org/name@" + "a" * 40).pinned
     for text in ("name", "a/b/c", "../x", "org/..", "org/name@", "org/na me", "org/-x", "/abs/path", "org/name@../x"):
         with pytest.raises(BundleError, match="no folder and no name on the Hub"):
-            parse_place(text)
+            parse_address(text)

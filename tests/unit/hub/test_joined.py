@@ -16,7 +16,7 @@ from adapterxfer import load_bundle
 from adapterxfer.formats.registry import get_format
 from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.making import make_bundle
-from adapterxfer.hub.places import parse_place
+from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.probes import ask
 from adapterxfer.hub.pulling import pull
 from adapterxfer.hub.pushing import push
@@ -66,7 +66,7 @@ def test_a_joined_model_makes_the_round_trip(kind: str, hub: StandInHub, tmp_pat
     assert (manifest.trainable_parameters == 0) == (variant == "merge")
     assert ("`adapters` has no low-rank fusion" in (folder / "README.md").read_text()) == ("rank" in options)
     expected = logits(stored_model(study, wanted.key))
-    pulled = pull(parse_place(f"org/name@{push(folder, 'org/name').commit}"))
+    pulled = pull(parse_address(f"org/name@{push(folder, 'org/name').commit}"))
     for place in (folder, pulled.folder):
         loaded = load_bundle(str(place))
         assert float((logits(loaded.model) - expected).abs().max()) <= 1e-6

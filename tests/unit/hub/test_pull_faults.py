@@ -13,7 +13,7 @@ from transfers import Waits, pull
 from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub.inspection import inspect_bundle
 from adapterxfer.hub.loading import open_bundle
-from adapterxfer.hub.places import parse_place
+from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.pulling import Pulled
 from adapterxfer.hub.pulling import pull as pull_from
 from adapterxfer.hub.pushing import push as push_to
@@ -71,7 +71,7 @@ class TestFaultsOfAPull:
     def test_rate_limits_are_waited_for(self, hub: StandInHub) -> None:
         waits = Waits()
         hub.fail("GET", "/api/models/", status=429, headers={"Retry-After": "3"}, times=2)
-        pull_from(parse_place("org/name"), sleep=waits)
+        pull_from(parse_address("org/name"), sleep=waits)
         assert waits == [3.0, 3.0]
 
     def test_a_wrong_byte_is_noticed(self, hub: StandInHub, tmp_path: Path) -> None:

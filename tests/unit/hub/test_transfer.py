@@ -112,7 +112,7 @@ def test_the_published_card_is_valid_and_names_the_repository(bundle: Make, hub:
 
     push_to(bundle("stack", full=False), "org/name")
     text = hub.files("org/name")["README.md"].decode()
-    assert 'load_bundle("org/name")' in text
+    assert 'load_bundle("org/name", backbone="FOLDER OF tiny")' in text
     assert card_problems(text) == []
     card = ModelCard(text)
     assert card.data.license == "apache-2.0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapterxfer.hub.places import parse_place
+from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.pulling import Pulled
 from adapterxfer.hub.pulling import pull as pull_from
 from adapterxfer.hub.pushing import Pushed
@@ -23,4 +23,4 @@ def push(folder: Path, **options: object) -> Pushed:
 
 
 def pull(place: str = "org/name") -> Pulled:
-    return pull_from(parse_place(place), sleep=Waits())
+    return pull_from(parse_address(place), sleep=Waits())

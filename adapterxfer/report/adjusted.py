@@ -1,0 +1,41 @@
+"""The interval that belongs to an adjusted p-value: it leaves 0 out exactly where the adjusted test rejects."""
+
+from __future__ import annotations
+
+from scipy.stats import norm
+
+from adapterxfer.report.evidence import Evidence
+from adapterxfer.statistics import t_interval
+from adapterxfer.statistics.thresholds import WHOLE_SCALE
+
+
+def adjusted_interval(item: Evidence, level: float) -> tuple[float, float] | None:
+    """Ends of the interval of one test at the level that the test has in its family.
+
+    A test whose p-value p became q by adjustment is in effect judged at ``alpha * p / q``; its interval has that level,
+    and with several rungs it is the hull of theirs, as the p-value is the largest of theirs. It is about this one test
+    and is no simultaneous confidence region of the family.
+
+    Returns:
+        None where there is no adjusted p-value.
+    """
+    p, adjusted, value = item.p, item.p_adjusted, item.value
+    if p is None or adjusted is None or value is None or item.withheld:
+        return None
+    alpha = 1.0 - level
+    if adjusted <= 0.0:
+        return (item.low, item.high) if item.low is not None and item.high is not None else None
+    own = min(alpha * p / adjusted, alpha)
+    if item.readings:
+        ends = [t_interval(r.value, r.standard_error, r.df, level=1.0 - own) for r in item.readings]
+        return _reachable(min(end.low for end in ends), max(end.high for end in ends))
+    if item.low is None or item.high is None or own <= 0.0:
+        return None
+    # From replicates: the unadjusted ends are moved out as far as those of a normal distribution would be.
+    wider = float(norm.isf(own / 2.0) / norm.isf(alpha / 2.0))
+    return _reachable(value - wider * (value - item.low), value + wider * (item.high - value))
+
+
+def _reachable(low: float, high: float) -> tuple[float, float]:
+    """No difference of two scores goes beyond the scale."""
+    return max(low, -WHOLE_SCALE), min(high, WHOLE_SCALE)

@@ -1,0 +1,95 @@
+"""A task is read from the user's files, from the Hub, or refused: never from the Hub while files of it are there."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapterxfer.data.files import HashCache, list_files
+from adapterxfer.errors import DataError
+from adapterxfer.plan import Plan, build_plan
+from adapterxfer.recipe import parse_recipe
+
+RECIPE = """
+recipe: 1
+name: study
+backbones: [world-nano]
+intermediate_tasks: [none]
+target_tasks: [panx]
+variants: [head-only]
+adapters: [{method: seq_bn, reduction_factor: 2}]
+seeds: [1]
+data_root: ROOT
+tasks: {panx: {languages: [de, fi]SOURCE}}
+train: {default: {steps: 2, learning_rate: 1e-3}}
+"""
+FILES = ("panx/train-en.tsv", "panx/dev-en.tsv", "panx/test-de.tsv", "panx/test-fi.tsv")
+
+
+def planned(root: Path, source: str = "") -> Plan:
+    return build_plan(parse_recipe(RECIPE.replace("ROOT", str(root)).replace("SOURCE", source)))
+
+
+def source_of(plan: Plan) -> str:
+    """Kind of the source of all prepare stages."""
+    (kind,) = {stage.identity["source"]["kind"] for stage in plan.stages.values() if stage.kind == "prepare"}
+    return str(kind)
+
+
+def put(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("Mara\tB-PER\n\n", encoding="utf-8")
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(["there", "absent", "twice", "misnamed"]), min_size=4, max_size=4))
+def test_whatever_is_there(tmp_path_factory: pytest.TempPathFactory, states: list[str]) -> None:
+    root = tmp_path_factory.mktemp("root")
+    for name, state in zip(FILES, states, strict=True):
+        if state == "misnamed":
+            put(root, name.replace("-", "_").upper().replace("PANX/", "panx/").replace(".TSV", ".tsv"))
+        elif state != "absent":
+            put(root, name, *(["old/" + name] if state == "twice" else []))
+    plan = planned(root)
+    present = list_files(root)
+    # A development set is cut from the training file where none is there at all.
+    if not present:
+        assert (source_of(plan), plan.missing_data) == ("hub", None)
+    elif all(
+        state == "there" or (state == "absent" and name == FILES[1]) for name, state in zip(FILES, states, strict=True)
+    ):
+        assert (source_of(plan), plan.missing_data) == ("files", None)
+    else:
+        message = str(plan.missing_data)
+        for name, state in zip(FILES, states, strict=True):
+            if state in ("twice", "misnamed"):
+                assert all(path in message for path in present if path.lower().replace("_", "-").endswith(name))
+        assert "source: hub" in message
+        forced = planned(root, ", source: hub")
+        assert (source_of(forced), forced.missing_data) == ("hub", None)
+
+
+def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    put(elsewhere, *FILES)
+    put(root, "b/own.txt")
+    (root / "a").symlink_to(root / "b")  # sorts before what it points to, and stays without effect
+    (root / "loop").symlink_to(root)
+    (root / "up").symlink_to(tmp_path)
+    (root / "data").symlink_to(elsewhere)
+    (root / "again").symlink_to(elsewhere / "panx")
+    assert list_files(root) == ["b/own.txt", *(f"data/{name}" for name in sorted(FILES))]
+
+
+def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
+    put(tmp_path, *FILES)
+    shutil.move(tmp_path / FILES[0], tmp_path / "gone")
+    (tmp_path / FILES[0]).symlink_to(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"train-en\.tsv: cannot be read"):
+        HashCache().sha256(tmp_path / FILES[0])
+    assert "train-en.tsv: cannot be read" in str(planned(tmp_path).missing_data)
