@@ -167,14 +167,14 @@ def world_languages() -> dict[str, Language]:
     return {
         code: Language(
             code=code,
-            name=entry.name,
-            family=entry.family,
-            genus=_ORDER_NAMES[entry.order],
+            name=language.name,
+            family=language.family,
+            genus=_ORDER_NAMES[language.order],
             script="Latin",
             joshi_class=None,
             cc100_gib=None,
-            resource=entry.tier,
+            resource=language.tier,
             synthetic=True,
         )
-        for code, entry in WORLD.items()
+        for code, language in WORLD.items()
     }

@@ -13,7 +13,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from adapterxfer.catalog import DataSet, HubSource, Part, parts_of_task
+from adapterxfer.catalog import DataSet, DataSplit, HubSource, parts_of_task
 from adapterxfer.data.examples import Example, FormatName, TaskData
 from adapterxfer.data.held_out import CARVED_DEV, carve, keep
 from adapterxfer.data.hub_rows import RowMaker
@@ -67,7 +67,7 @@ def read_hub(
     return TaskData(task, parts.format, parts.labels, splits, kept)
 
 
-def _joined(parts: Sequence[Part], form: FormatName, read: Callable[..., list[Example]]) -> list[Example]:
+def _joined(parts: Sequence[DataSplit], form: FormatName, read: Callable[..., list[Example]]) -> list[Example]:
     joined: list[Example] = []
     for data, role, language in parts:
         prefix = f"{data.name}/" if len(parts) > 1 else ""

@@ -19,7 +19,7 @@ from adapterxfer.data.examples import (
     SpanExample,
     TaggingExample,
 )
-from adapterxfer.data.labelled import Clusters
+from adapterxfer.data.labelled import ClusterNames
 from adapterxfer.data.pools import question_sentence
 from adapterxfer.data.squad import locate_answer
 from adapterxfer.errors import DataError
@@ -43,7 +43,7 @@ class RowMaker:
     ) -> None:
         self.source, self.data, self.split, self.language = source, data, split, language
         self.names, self.notes, self.kinds = names, notes, kinds
-        self.clusters = Clusters(f"{split}/")
+        self.clusters = ClusterNames(f"{split}/")
         self.used: Counter[str] = Counter()
 
     def columns(self) -> Iterable[str]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import DataSet, Part, parts_of_task
+from adapterxfer.catalog import DataSet, DataSplit, parts_of_task
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
 from adapterxfer.data.held_out import CARVED_DEV, carve, keep
 from adapterxfer.data.layout_reading import LANGUAGE
@@ -149,7 +149,9 @@ def read_part(
     return reader_of(data, split)(list(dict.fromkeys(paths)), language, notes) if paths else []
 
 
-def _joined(parts: Sequence[Part], root: Path, needs: Sequence[Need], role: str, notes: Counter[str]) -> list[Example]:
+def _joined(
+    parts: Sequence[DataSplit], root: Path, needs: Sequence[Need], role: str, notes: Counter[str]
+) -> list[Example]:
     """Examples of several data sets; ids carry the data set where there are several. All count as English."""
     joined: list[Example] = []
     for data, split, language in parts:

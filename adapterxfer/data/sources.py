@@ -122,7 +122,7 @@ def describe_sources(
         )
     cache = cache or HashCache()
     described = {
-        task: {"kind": "files", "files": {entry.path: cache.sha256(root / entry.path) for entry in entries}}
+        task: {"kind": "files", "files": {file.path: cache.sha256(root / file.path) for file in entries}}
         for task, entries in located.items()
     }
     cache.save()

@@ -38,8 +38,8 @@ def adapter_to_peft(adapter: Adapter, architecture: Architecture) -> dict[str, T
         for role, path in maps.items():
             for ours, theirs in files.tensors.items():
                 tensor = getattr(module, ours)[role].detach()
-                place = f"{PREFIX}{architecture.layers}.{index}.{path}.{theirs}"
-                state[place] = _scale_to_peft(tensor, role) if files.factors else tensor
+                name = f"{PREFIX}{architecture.layers}.{index}.{path}.{theirs}"
+                state[name] = _scale_to_peft(tensor, role) if files.factors else tensor
     if files.projections:
         projections: Any = adapter[0].projections
         state |= {theirs: getattr(projections, ours) for theirs, ours in files.projections.items()}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapterxfer.catalog import Clusters
+from adapterxfer.catalog import ClusterRule
 from adapterxfer.cli.main import main
 from adapterxfer.data.check import TaskCheck, check_folder
 from adapterxfer.data.examples import ChoiceExample, Example, PairExample, SpanExample, TaggingExample
@@ -69,14 +69,14 @@ def test_what_tells_items_of_languages_apart() -> None:
         return [PairExample(f"{names}{i}", "c", code, f"{code} {i}", None, "ab"[i % 2]) for i in range(4)]
 
     ids, rows = {"de": pairs("de", "x"), "fr": pairs("fr", "x")}, {"de": pairs("de", "d"), "fr": pairs("fr", "f")}
-    parallel, form = Clusters(unit="text", parallel=True), "sequence_classification"
+    parallel, form = ClusterRule(unit="text", parallel=True), "sequence_classification"
     assert parallel_by(ids, parallel, form) == "ids"
     assert parallel_by(rows, parallel, form) == "rows"
     assert parallel_by({**rows, "fr": rows["fr"][::-1]}, parallel, form) == ""
     assert parallel_by({**rows, "fr": rows["fr"][:3]}, parallel, form) == ""
-    assert parallel_by(ids, Clusters(unit="text"), form) == ""
-    assert parallel_by(ids, Clusters(unit="text", same_items="rows"), form) == "rows"
-    assert parallel_by(rows, Clusters(unit="text", same_items="ids"), form) == ""
+    assert parallel_by(ids, ClusterRule(unit="text"), form) == ""
+    assert parallel_by(ids, ClusterRule(unit="text", same_items="rows"), form) == "rows"
+    assert parallel_by(rows, ClusterRule(unit="text", same_items="ids"), form) == ""
     assert parallel_by({"de": rows["de"]}, parallel, form) == ""
 
 
