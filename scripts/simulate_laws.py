@@ -20,7 +20,7 @@ import numpy as np
 from scipy import special
 
 from adapterxfer.statistics.law_families import fit_families
-from adapterxfer.statistics.laws import FORMS, Form, Mixture, fit_laws
+from adapterxfer.statistics.laws import FORMS, Form, PredictiveMixture, fit_laws
 
 
 class Situation(NamedTuple):
@@ -102,7 +102,7 @@ def by_family(situation: Situation, rng: np.random.Generator) -> dict[str, bool]
     }
 
 
-def inside(mixture: Mixture, value: float) -> bool:
+def inside(mixture: PredictiveMixture, value: float) -> bool:
     return 0.025 <= mixture.below(float(value)) <= 0.975
 
 

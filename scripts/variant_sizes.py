@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from adapterxfer.variants.sizes import SHAPES, Row, backbone_count, rows_of
+from adapterxfer.variants.sizes import SHAPES, SizeRow, backbone_count, rows_of
 
 HEAD = """# What trains, and what it takes
 
@@ -31,7 +31,7 @@ def main() -> None:
     lines += [f"| {name} | {count.total:,} | {count.non_embedding:,} |" for name, count in counts.items()]
     tables = [rows_of(shape) for shape in SHAPES]
     names = " | ".join(shape.name for shape in SHAPES)
-    columns: dict[str, Callable[[Row], str]] = {
+    columns: dict[str, Callable[[SizeRow], str]] = {
         "Parameters that train, and their share of all": lambda row: f"{row.trainable:,} ({row.share:.2%})",
         "Weights, gradients and optimiser states, GiB": lambda row: f"{row.state_bytes / 2**30:.1f}",
     }

@@ -20,7 +20,7 @@ from adapterxfer.errors import BackboneError
 CONFIG = "config.json"
 WEIGHTS, WEIGHTS_INDEX = "model.safetensors", "model.safetensors.index.json"
 TOKENIZER, TOKENIZER_FACTS = "tokenizer.json", "tokenizer_config.json"
-SENTENCEPIECE = tuple(sorted({entry.sentencepiece for entry in ARCHITECTURES.values() if entry.sentencepiece}))
+SENTENCEPIECE = tuple(sorted({known.sentencepiece for known in ARCHITECTURES.values() if known.sentencepiece}))
 
 _TABLES = re.compile(
     r"(?:word_embeddings|position_embeddings|token_type_embeddings|rel_embeddings|tok_embeddings|embed_tokens"

@@ -102,7 +102,9 @@ class LoadedBackbone:
 _pristine: OrderedDict[str, LoadedBackbone] = OrderedDict()
 
 
-def load_backbone(identity: Mapping[str, Any], folder: Path | None = None, *, own: bool = False) -> LoadedBackbone:
+def load_backbone(
+    identity: Mapping[str, Any], folder: Path | None = None, *, own_weights: bool = False
+) -> LoadedBackbone:
     """The backbone of a stage identity.
 
     Args:
@@ -110,17 +112,17 @@ def load_backbone(identity: Mapping[str, Any], folder: Path | None = None, *, ow
             ``hub``.
         folder: the committed pretrain stage (kind ``stage``) or the local folder (kind ``folder``); for the other kinds
             it replaces the place inside the package or in the cache of the Hub.
-        own: give the caller weights of its own, to be trained. Otherwise the weights are shared and frozen.
+        own_weights: give the caller weights of its own, to be trained. Otherwise the weights are shared and frozen.
 
     Raises:
         BackboneError: the folder is absent or damaged, the architecture or kind is unknown, or shared weights were
             changed since they were loaded.
     """
-    place = place_of(identity, folder)
-    key = json.dumps([dict(identity), str(place.resolve())], sort_keys=True)
+    location = folder_of(identity, folder)
+    key = json.dumps([dict(identity), str(location.resolve())], sort_keys=True)
     loaded = _pristine.get(key)
     if loaded is None:
-        loaded = _load(identity, place)
+        loaded = _load(identity, location)
         _pristine[key] = loaded
         while len(_pristine) > KEPT:
             _pristine.popitem(last=False)
@@ -129,9 +131,9 @@ def load_backbone(identity: Mapping[str, Any], folder: Path | None = None, *, ow
         del _pristine[key]
         raise BackboneError(
             f"backbone '{loaded.name}': its shared weights were changed in this process",
-            fix="load with own=True to train the weights",
+            fix="load with own_weights=True to train the weights",
         )
-    return with_own_weights(loaded) if own else loaded
+    return with_own_weights(loaded) if own_weights else loaded
 
 
 def with_own_weights(loaded: LoadedBackbone) -> LoadedBackbone:
@@ -153,7 +155,7 @@ def forget_backbones() -> None:
     _pristine.clear()
 
 
-def place_of(identity: Mapping[str, Any], folder: Path | None) -> Path:
+def folder_of(identity: Mapping[str, Any], folder: Path | None) -> Path:
     """The folder that holds a backbone.
 
     Raises:
@@ -174,9 +176,9 @@ def place_of(identity: Mapping[str, Any], folder: Path | None) -> Path:
                 fix="run its pretrain stage first, or give the folder of the backbone",
             )
         case "hub":
-            place = hub_snapshot(str(identity.get("repo")), str(identity.get("revision")), fetch=True)
-            assert place is not None
-            return place
+            snapshot = hub_snapshot(str(identity.get("repo")), str(identity.get("revision")), fetch=True)
+            assert snapshot is not None
+            return snapshot
         case kind:
             raise BackboneError(
                 f"backbone '{identity.get('name')}': kind {kind!r} cannot be loaded; expected embedded, stage, "

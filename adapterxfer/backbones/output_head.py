@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.backbones.loading import place_of
+from adapterxfer.backbones.loading import folder_of
 from adapterxfer.backbones.reading import read_file, weight_files
 from adapterxfer.catalog.architectures import architecture_of
 
@@ -37,7 +37,7 @@ def read_output_head(
     if identity["kind"] == "untrained" or PREFIX not in architecture_of(model_type).dropped:
         return None
     tensors: dict[str, torch.Tensor] = {}
-    for path in weight_files(place_of(identity, folder)):
+    for path in weight_files(folder_of(identity, folder)):
         tensors |= {
             name.removeprefix(PREFIX): tensor for name, tensor in read_file(path).items() if name.startswith(PREFIX)
         }

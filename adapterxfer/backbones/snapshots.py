@@ -39,7 +39,7 @@ def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
 
     quiet_progress()
     try:
-        place = snapshot_download(
+        snapshot = snapshot_download(
             repository,
             revision=revision,
             allow_patterns=list(WANTED),
@@ -60,7 +60,7 @@ def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
             fix="check repository, commit and access rights (`hf auth login` for private ones), or name a local "
             "folder in backbone_sources",
         ) from None
-    folder = Path(place)
+    folder = Path(snapshot)
     complete = (folder / CONFIG).is_file() and any(folder.glob("*.safetensors"))
     if fetch and not complete:
         raise BackboneError(

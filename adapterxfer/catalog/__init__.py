@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapterxfer.catalog.backbones import UNTRAINED, backbones
-from adapterxfer.catalog.data_sets import Alternate, Clusters, DataSet, HubSource, Part, Repair
+from adapterxfer.catalog.data_sets import Alternate, ClusterRule, DataSet, DataSplit, HubSource, Repair
 from adapterxfer.catalog.flores import FLORES
 from adapterxfer.catalog.languages import extension_languages, known_languages, languages, world_languages
 from adapterxfer.catalog.methods import METHODS, MethodSpec
@@ -28,7 +28,7 @@ from adapterxfer.catalog.protocols import (
     target_under,
     with_layer,
 )
-from adapterxfer.catalog.records import Backbone, Control, Language, Task
+from adapterxfer.catalog.records import Backbone, ControlSpec, Language, Task
 from adapterxfer.catalog.systems import (
     CONTROLS,
     ORACLE,
@@ -37,7 +37,7 @@ from adapterxfer.catalog.systems import (
     oracle_system,
     oracle_without,
 )
-from adapterxfer.catalog.task_specs import InBenchmark, Protocol, TargetDev, TaskParts, TaskSpec, codes
+from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskProtocol, TaskSpec, codes
 from adapterxfer.catalog.tasks import (
     data_sets,
     metric_of,
@@ -67,19 +67,19 @@ __all__ = [
     "VARIANTS",
     "Alternate",
     "Backbone",
-    "Clusters",
-    "Control",
+    "ClusterRule",
+    "ControlSpec",
     "DataSet",
+    "DataSplit",
     "HubSource",
     "InBenchmark",
     "Language",
     "MethodSpec",
-    "Part",
-    "Protocol",
     "Repair",
     "TargetDev",
     "Task",
     "TaskParts",
+    "TaskProtocol",
     "TaskSpec",
     "VariantSpec",
     "backbones",

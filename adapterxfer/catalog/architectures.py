@@ -88,11 +88,11 @@ class Architecture:
     no_masked_lm: str = ""
     in_adapters: bool = False
 
-    def lacks(self, place: Place) -> str:
+    def lacks(self, site: Place) -> str:
         """Why nothing can act at a place of this encoder; empty where it can."""
-        if place == "keys_values" and not self.own_encoder:
+        if site == "keys_values" and not self.own_encoder:
             return "keys and values can be put before the tokens in the own forward pass of XLM-R only"
-        if place == "embedding" and self.embeddings is None:
+        if site == "embedding" and self.embeddings is None:
             return f"the map is as wide as the layers, the embeddings of {self.model_type} are narrower"
         return ""
 
@@ -103,9 +103,9 @@ class Architecture:
         # Relative positions know no limit; what the model was trained with is what it can be trusted with.
         return int(getattr(config, "max_position_embeddings", None) or 1024)
 
-    def attention_for(self, wanted: str) -> str:
+    def attention_for(self, requested: str) -> str:
         """The implementation to use."""
-        return wanted if wanted in self.attention else self.attention[0]
+        return requested if requested in self.attention else self.attention[0]
 
 
 _BERT_LINEARS = {
@@ -121,8 +121,8 @@ _POST_NORM = {
 _NO_POOLER = {"add_pooling_layer": False}
 
 ARCHITECTURES: dict[str, Architecture] = {
-    entry.model_type: entry
-    for entry in (
+    architecture.model_type: architecture
+    for architecture in (
         Architecture(
             model_type="xlm-roberta",
             config="XLMRobertaConfig",
@@ -259,10 +259,10 @@ def architecture_of(model_type: str, *, where: str = "config.json") -> Architect
     Raises:
         BackboneError: it is not known here.
     """
-    found = ARCHITECTURES.get(model_type)
-    if found is None:
+    architecture = ARCHITECTURES.get(model_type)
+    if architecture is None:
         raise BackboneError(
             f"{where}: model_type {model_type!r}; expected one of {', '.join(ARCHITECTURES)}",
             fix="choose a backbone of one of these architectures",
         )
-    return found
+    return architecture

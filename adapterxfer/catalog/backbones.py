@@ -111,9 +111,9 @@ def backbones() -> dict[str, Backbone]:
             note=note,
         )
     table |= {
-        name + UNTRAINED: replace(entry, name=name + UNTRAINED, kind="untrained", of=name)
-        for name, entry in table.items()
+        name + UNTRAINED: replace(backbone, name=name + UNTRAINED, kind="untrained", of=name)
+        for name, backbone in table.items()
     }
     with suppress(FileNotFoundError):
-        table |= {entry.name: entry for entry in _world(backbone_index())}
-    return table | {entry.name: entry for entry in _hub()}
+        table |= {backbone.name: backbone for backbone in _world(backbone_index())}
+    return table | {backbone.name: backbone for backbone in _hub()}

@@ -146,7 +146,7 @@ class HubSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clusters:
+class ClusterRule:
     """How examples group: what statistics resample together.
 
     Attributes:
@@ -176,7 +176,7 @@ class Repair:
     unless: str
 
 
-class Part(NamedTuple):
+class DataSplit(NamedTuple):
     """One split of a data set in one language, as part of a task."""
 
     data: DataSet
@@ -219,7 +219,7 @@ class DataSet:
     name: str
     files: Files
     reader: str
-    clusters: Clusters
+    clusters: ClusterRule
     citation: str
     metric: str
     pool_reader: str = ""
@@ -247,13 +247,13 @@ class DataSet:
         missing += _misnamed(reader=self.reader, pool_reader=self.pool_reader, pair_reader=self.pair_reader)
         if self.hub is None and not self.origin:
             missing.append("hub, or origin")
-        used = {place.repository for place in self.hub.places()} if self.hub is not None else set()
+        used = {source.repository for source in self.hub.places()} if self.hub is not None else set()
         missing += [f"a repository instead of {name} ({why})" for name, why in self.refused.items() if name in used]
         require(f"data set '{self.name}'", missing)
 
-    def part(self, split: str, language: str = "en") -> Part:
+    def part(self, split: str, language: str = "en") -> DataSplit:
         """One split in one language, as part of a task."""
-        return Part(self, split, language)
+        return DataSplit(self, split, language)
 
     def reader_of(self, split: str) -> str:
         """``module:function`` that reads the files of a split."""
@@ -313,6 +313,6 @@ def require(subject: str, missing: list[str]) -> None:
         )
 
 
-def each(parts: tuple[Part, ...]) -> Iterator[DataSet]:
+def each(parts: tuple[DataSplit, ...]) -> Iterator[DataSet]:
     """The data sets of some parts, each once."""
-    yield from {part.data.name: part.data for part in parts}.values()
+    yield from {data.name: data for data, _, _ in parts}.values()

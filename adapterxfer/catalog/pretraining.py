@@ -23,7 +23,7 @@ LITTLE_GIB = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Corpus:
+class CorpusFacts:
     """Pretraining text of a series of backbones.
 
     Attributes:
@@ -40,7 +40,7 @@ class Corpus:
     because: str = ""
 
 
-_CC100 = Corpus("CC-100", in_gib=True)
+_CC100 = CorpusFacts("CC-100", in_gib=True)
 _NO_TABLE = "no table of sizes by language was read for this corpus"
 
 # 10^9 tokens of mC4 in the languages of the catalogue; Hebrew is "iw" there, Tagalog "fil".
@@ -53,25 +53,25 @@ jv 0.3, zul 0.2, sna 0.2, ht 0.2, hau 0.2, nya 0.1, ibo 0.09, xho 0.06, yo 0.05,
 
 
 def _tokens(table: str) -> dict[str, float]:
-    pairs = (entry.split() for entry in table.split(","))
+    pairs = (row.split() for row in table.split(","))
     return {code: float(size) for code, size in pairs}
 
 
-PRETRAINING: Mapping[str, Corpus] = {
+PRETRAINING: Mapping[str, CorpusFacts] = {
     "xlm-r": _CC100,
     "mdeberta": _CC100,
-    "mt5": Corpus(
+    "mt5": CorpusFacts(
         "mC4",
         tokens=_tokens(_MC4),
         because="sizes are stated in tokens, not in GiB",
     ),
-    "mmbert": Corpus("FineWeb2 and others, 1,833 languages", because=_NO_TABLE),
-    "rembert": Corpus("Wikipedia and CommonCrawl", because=_NO_TABLE),
+    "mmbert": CorpusFacts("FineWeb2 and others, 1,833 languages", because=_NO_TABLE),
+    "rembert": CorpusFacts("Wikipedia and CommonCrawl", because=_NO_TABLE),
 }
 """Series of backbones -> the text they were pretrained on."""
 
 
-def _corpus(series: str) -> Corpus:
+def _corpus(series: str) -> CorpusFacts:
     if series not in PRETRAINING:
         raise ValueError(f"series '{series}'; expected one of: {', '.join(PRETRAINING)}")
     return PRETRAINING[series]
@@ -137,7 +137,9 @@ def low_resource(definition: str, *, gib: float = LITTLE_GIB, series: str = "xlm
         raise ValueError(reason)
     table = known_languages()
     if definition == "joshi":
-        return tuple(code for code, entry in table.items() if entry.joshi_class is not None and entry.joshi_class <= 2)
+        return tuple(
+            code for code, language in table.items() if language.joshi_class is not None and language.joshi_class <= 2
+        )
     if definition == "unseen":
         return tuple(code for code in table if not is_pretrained(code, series))
     return tuple(code for code in table if (pretraining_gib(code, series) or 0.0) < gib)

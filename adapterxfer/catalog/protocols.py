@@ -24,15 +24,15 @@ _UNDER = "@"
 
 def with_layer(protocol: str, layer: int | str) -> str:
     """The protocol with another layer: a number (0 is the embeddings), ``middle`` or ``top``."""
-    wanted = f"{layer}-layer" if isinstance(layer, str) else f"layer-{layer}"
-    return "/".join(wanted if is_layer(part) else part for part in protocol.split("/"))
+    replacement = f"{layer}-layer" if isinstance(layer, str) else f"layer-{layer}"
+    return "/".join(replacement if is_layer(segment) else segment for segment in protocol.split("/"))
 
 
 def layer_in(protocol: str) -> int | str:
     """The layer a protocol names; ``middle`` where it names none."""
-    for part in protocol.split("/"):
-        if is_layer(part):
-            return int(part[6:]) if part.startswith("layer-") else part.removesuffix("-layer")
+    for segment in protocol.split("/"):
+        if is_layer(segment):
+            return int(segment[6:]) if segment.startswith("layer-") else segment.removesuffix("-layer")
     return "middle"
 
 
@@ -56,11 +56,11 @@ def is_development(target: str) -> bool:
     return target.endswith(f"{_UNDER}{DEV}")
 
 
-def is_layer(part: str) -> bool:
+def is_layer(segment: str) -> bool:
     """Whether a part of a protocol names a layer."""
-    return part in ("middle-layer", "top-layer") or (part.startswith("layer-") and part[6:].isdigit())
+    return segment in ("middle-layer", "top-layer") or (segment.startswith("layer-") and segment[6:].isdigit())
 
 
 def without_layer(protocol: str) -> str:
     """The protocol without the parts that name a layer."""
-    return "/".join(part for part in protocol.split("/") if not is_layer(part))
+    return "/".join(segment for segment in protocol.split("/") if not is_layer(segment))

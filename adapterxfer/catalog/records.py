@@ -114,7 +114,7 @@ class Backbone:
 
 
 @dataclass(frozen=True, slots=True)
-class Control:
+class ControlSpec:
     """A baseline that stands beside the scores.
 
     Attributes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapterxfer.catalog.records import Control, Task
+from adapterxfer.catalog.records import ControlSpec, Task
 
 ORACLE = "oracle (target dev): "
 """Beginning of the names of diagnostics: the same training, its weights selected by development data in the target
@@ -35,37 +35,37 @@ def oracle_system(control: str) -> str:
     return control.removeprefix(ORACLE).partition(_NO_DEV)[0] if control.startswith(ORACLE) else ""
 
 
-CONTROLS: dict[str, Control] = {
-    entry.name: entry
-    for entry in (
-        Control(
+CONTROLS: dict[str, ControlSpec] = {
+    control.name: control
+    for control in (
+        ControlSpec(
             "majority",
             ("sequence_classification", "tagging", "multiple_choice"),
             "none",
             "the most frequent gold label of each test language (an oracle)",
         ),
-        Control("lookup", ("tagging",), "none", "the most frequent English training tag of the word"),
-        Control(
+        ControlSpec("lookup", ("tagging",), "none", "the most frequent English training tag of the word"),
+        ControlSpec(
             "hypothesis-only",
             ("sequence_classification",),
             "none",
             "a classifier that sees only the second text",
             kin="nli",
         ),
-        Control(
+        ControlSpec(
             "premise-only",
             ("sequence_classification",),
             "none",
             "a classifier that sees only the first text",
             kin="nli",
         ),
-        Control("random-choice", ("multiple_choice",), "none", "any choice, in expectation"),
-        Control("random-span", ("span_qa",), "none", "a random span of the context"),
-        Control(
+        ControlSpec("random-choice", ("multiple_choice",), "none", "any choice, in expectation"),
+        ControlSpec("random-span", ("span_qa",), "none", "a random span of the context"),
+        ControlSpec(
             "informed-guess", ("span_qa",), "none", "a random phrase of the context that the question does not name"
         ),
-        Control("whole-sentence", ("span_qa",), "none", "the whole context as the answer"),
-        Control("embedding-layer", ("retrieval",), "backbone", "retrieval with the embedding layer alone"),
+        ControlSpec("whole-sentence", ("span_qa",), "none", "the whole context as the answer"),
+        ControlSpec("embedding-layer", ("retrieval",), "backbone", "retrieval with the embedding layer alone"),
     )
 }
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from adapterxfer.catalog.data_sets import DataSet, Part, each, require
+from adapterxfer.catalog.data_sets import DataSet, DataSplit, each, require
 from adapterxfer.catalog.records import Role, SourceKind, Task
 
 Format = Literal["sequence_classification", "tagging", "span_qa", "multiple_choice", "retrieval"]
@@ -60,8 +60,8 @@ class TaskParts:
     name: str
     format: Format
     labels: tuple[str, ...] = ()
-    train: tuple[Part, ...] = ()
-    dev: tuple[Part, ...] = ()
+    train: tuple[DataSplit, ...] = ()
+    dev: tuple[DataSplit, ...] = ()
     needs_dev: bool = False
     test: DataSet | None = None
     pools: tuple[str, ...] = ()
@@ -81,9 +81,9 @@ class TaskParts:
             missing.append("labels")
         if self.test is None and (self.pools or self.pool_of_all or self.joint):
             missing.append("test, whose pools are searched")
-        wanted = [(part.data, part.split) for part in (*self.train, *self.dev)]
-        wanted += [(self.test, split) for split in ("test", *self.pools)] if self.test is not None else []
-        missing += [f"files of {data.name} {split}" for data, split in wanted if split not in data.files]
+        read = [(data, split) for data, split, _ in (*self.train, *self.dev)]
+        read += [(self.test, split) for split in ("test", *self.pools)] if self.test is not None else []
+        missing += [f"files of {data.name} {split}" for data, split in read if split not in data.files]
         require(f"parts of '{self.name}'", list(dict.fromkeys(missing)))
 
     def pool_languages(self, languages: Sequence[str]) -> Sequence[str]:
@@ -124,7 +124,7 @@ class TargetDev:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
+class TaskProtocol:
     """One way to evaluate a task that a recipe may choose instead of the task's own.
 
     Attributes:
@@ -229,7 +229,7 @@ class TaskSpec:
     train_examples: int | None = None
     note: str = ""
     read_as: Mapping[str, TaskParts] = field(default_factory=dict)
-    protocols: Mapping[str, Protocol] = field(default_factory=dict)
+    protocols: Mapping[str, TaskProtocol] = field(default_factory=dict)
     benchmark: InBenchmark | None = None
 
     def __post_init__(self) -> None:
@@ -283,7 +283,7 @@ class TaskSpec:
     def on_hub(self) -> bool:
         """Whether the Hub serves all of the task as it is read by default."""
         tested = () if self.parts.test is None else tuple((self.parts.test, s) for s in ("test", *self.parts.pools))
-        trained = tuple((part.data, part.split) for part in self.parts.train)
+        trained = tuple((data, split) for data, split, _ in self.parts.train)
         return all(data.on_hub(split) for data, split in (*trained, *tested))
 
     def parts_under(self, protocol: str) -> TaskParts:

@@ -16,7 +16,7 @@ from adapterxfer.catalog.data_sets import DataSet
 from adapterxfer.catalog.languages import world_languages
 from adapterxfer.catalog.protocols import without_layer
 from adapterxfer.catalog.records import Role, Task
-from adapterxfer.catalog.task_specs import DEFAULT_PROTOCOLS, Protocol, TaskParts, TaskSpec
+from adapterxfer.catalog.task_specs import DEFAULT_PROTOCOLS, TaskParts, TaskProtocol, TaskSpec
 from adapterxfer.errors import CatalogueError, DataError
 from adapterxfer.world.task_list import TASKS as WORLD_TASKS
 
@@ -133,15 +133,15 @@ def overlaps(intermediate: str, target: str) -> bool:
 def with_target_dev(task: str) -> tuple[str, ...]:
     """Targets with the same kind of annotation that have development data in their target languages."""
     specs = task_specs()
-    asked = (specs[task].parts.format, specs[task].kin)
+    kind = (specs[task].parts.format, specs[task].kin)
     return tuple(
         name
         for name, spec in specs.items()
-        if spec.target_dev is not None and not spec.target_dev.why_not and (spec.parts.format, spec.kin) == asked
+        if spec.target_dev is not None and not spec.target_dev.why_not and (spec.parts.format, spec.kin) == kind
     )
 
 
-def protocols_of(task: str) -> dict[str, Protocol]:
+def protocols_of(task: str) -> dict[str, TaskProtocol]:
     """Protocols of a task that a recipe may choose, by name; none for tasks of the world."""
     spec = task_specs().get(task)
     return dict(spec.protocols) if spec is not None else {}

@@ -162,7 +162,9 @@ class _Checker:
             return replace(part, message=part.message or "expected */" + " or */".join(first.expected))
         return self._load(
             part,
-            lambda: read_part(first.data, first.split, first.language, self.root, needs, first.role, self.notes),
+            lambda: read_part(
+                first.data, first.split, first.language, root=self.root, needs=needs, role=first.role, notes=self.notes
+            ),
         )
 
     def _described(self, role: str, layout: Layout, language: str) -> Part:

@@ -108,15 +108,14 @@ class HashCache:
             DataError: there is no such file: a link leads nowhere.
         """
         # Hashes of marked files were remembered with the mark in them before: they have names of their own now.
-        return str(self._fact(path, "#unmarked" if has_mark(path) else "", file_sha256))
+        return str(self.fact(path, "#unmarked" if has_mark(path) else "", file_sha256))
 
-    def hides_words(self, path: Path) -> bool:
-        """Whether a treebank file hides words; see `adapterxfer.data.conllu.hides_words`."""
-        from adapterxfer.data.conllu import hides_words
+    def fact(self, path: Path, name: str, compute: Callable[[Path], object]) -> object:
+        """What ``compute`` says of a file, remembered under a name beside the hash.
 
-        return self._fact(path, "#hides", hides_words) is True
-
-    def _fact(self, path: Path, name: str, compute: Callable[[Path], object]) -> object:
+        Raises:
+            DataError: there is no such file: a link leads nowhere.
+        """
         try:
             state = path.stat()
         except OSError as error:

@@ -131,16 +131,16 @@ def fuse(sentence: _Sentence, precedence: Sequence[str], notes: Counter[str]) ->
 
 
 def head_of_span(
-    parts: Sequence[int],
+    tokens: Sequence[int],
     heads: Mapping[int, set[int]],
     words: Mapping[int, tuple[str, str]],
     precedence: Sequence[str],
 ) -> int:
     """The part with the fewest ancestors; of several, the first with the tag that ranks highest."""
-    depths = {part: len(_ancestors(part, heads)) for part in parts}
-    highest = [part for part in parts if depths[part] == min(depths.values())]
+    depths = {token: len(_ancestors(token, heads)) for token in tokens}
+    highest = [token for token in tokens if depths[token] == min(depths.values())]
     ranks = {tag: rank for rank, tag in reversed(list(enumerate(precedence)))}
-    return min(highest, key=lambda part: (ranks.get(words[part][1], len(precedence)), part))
+    return min(highest, key=lambda token: (ranks.get(words[token][1], len(precedence)), token))
 
 
 def _ancestors(token: int, heads: Mapping[int, set[int]]) -> set[int]:

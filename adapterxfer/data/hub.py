@@ -13,7 +13,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from adapterxfer.catalog import DataSet, HubSource, Part, parts_of_task
+from adapterxfer.catalog import DataSet, DataSplit, HubSource, parts_of_task
 from adapterxfer.data.examples import Example, FormatName, TaskData
 from adapterxfer.data.held_out import CARVED_DEV, carve, keep
 from adapterxfer.data.hub_rows import RowMaker
@@ -67,7 +67,7 @@ def read_hub(
     return TaskData(task, parts.format, parts.labels, splits, kept)
 
 
-def _joined(parts: Sequence[Part], form: FormatName, read: Callable[..., list[Example]]) -> list[Example]:
+def _joined(parts: Sequence[DataSplit], form: FormatName, read: Callable[..., list[Example]]) -> list[Example]:
     joined: list[Example] = []
     for data, role, language in parts:
         prefix = f"{data.name}/" if len(parts) > 1 else ""
@@ -156,7 +156,7 @@ def _read_source(
         rows, names = _load(source, split, language, data.code(language))
         if source.language_column:
             rows = [row for row in rows if row.get(source.language_column) == language]
-        maker = RowMaker(source, data, split, language, names, notes, kinds)
+        maker = RowMaker(source, data, split, language, names=names, notes=notes, kinds=kinds)
         if missing := [column for column in maker.columns() if rows and column not in rows[0]]:
             raise _Unreadable(
                 f"{source.repository} {split}: no column '{missing[0]}'; it has {', '.join(rows[0])}",

@@ -12,8 +12,8 @@ from adapterxfer.data.rows import Placed, refuse_hidden
 from adapterxfer.errors import DataError
 
 
-class Clusters:
-    """Numbers for whatever was sampled together: equal texts share one."""
+class ClusterNames:
+    """Names for whatever was sampled together, numbers in the order of appearance: equal texts share one."""
 
     def __init__(self, prefix: str = "") -> None:
         self._prefix = prefix
@@ -37,7 +37,7 @@ class LabelledFile:
         self._stem = plain_name(path.name).rpartition(".")[0]
         self._used: Counter[str] = Counter()
         self._labels: list[object] = []
-        self.clusters = Clusters(f"{self._stem}/")
+        self.clusters = ClusterNames(f"{self._stem}/")
 
     def add(self, name: str, label: object) -> str:
         """The id of a labelled example; a name that comes again is numbered."""

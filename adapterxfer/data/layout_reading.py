@@ -19,7 +19,7 @@ from adapterxfer.data.examples import (
     SpanExample,
     TaggingExample,
 )
-from adapterxfer.data.labelled import Clusters
+from adapterxfer.data.labelled import ClusterNames
 from adapterxfer.data.layout_cells import Cells
 from adapterxfer.data.layout_rows import rows_of
 from adapterxfer.data.questions import read_questions
@@ -83,7 +83,7 @@ def layout_languages(layout: Layout, root: Path) -> list[str]:
 
 def _shape(pattern: str) -> str:
     signs = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(signs.get(part, re.escape(part)) for part in re.split(r"(\*\*|\*|\?)", pattern))
+    return "".join(signs.get(token, re.escape(token)) for token in re.split(r"(\*\*|\*|\?)", pattern))
 
 
 def read_layout(layout: Layout, task: str, paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
@@ -100,7 +100,7 @@ def read_layout(layout: Layout, task: str, paths: Sequence[Path], language: str,
         if layout.kind == "conllu":
             examples += read_conllu(path, language, notes)
             continue
-        clusters = Clusters(f"{path.stem}/")
+        clusters = ClusterNames(f"{path.stem}/")
         labels: list[object] = []
         for row in rows_of(layout, path, notes):
             example = _MAKERS[parts.format](Cells(layout, row, notes), parts, language, clusters)
@@ -118,7 +118,7 @@ def _unanswerable(parts: TaskParts) -> bool:
     return any(data.unanswerable for data in parts.data_sets())
 
 
-def _pair(cells: Cells, parts: TaskParts, language: str, clusters: Clusters) -> Example | None:
+def _pair(cells: Cells, parts: TaskParts, language: str, clusters: ClusterNames) -> Example | None:
     label = cells.label(parts.labels)
     if label is None:
         return None
@@ -127,7 +127,7 @@ def _pair(cells: Cells, parts: TaskParts, language: str, clusters: Clusters) -> 
     return PairExample(cells.name(), cells.text("cluster") or clusters.of(text), language, text, pair, label)
 
 
-def _tags(cells: Cells, parts: TaskParts, language: str, _: Clusters) -> Example | None:
+def _tags(cells: Cells, parts: TaskParts, language: str, _: ClusterNames) -> Example | None:
     words, tags = cells.items("words"), cells.tags(parts.labels)
     if len(words) != len(tags) or not words:
         cells.refuse(f"{len(words)} words and {len(tags)} tags", "check 'separator'")
@@ -135,7 +135,7 @@ def _tags(cells: Cells, parts: TaskParts, language: str, _: Clusters) -> Example
     return TaggingExample(name, cells.text("cluster") or name, language, tuple(words), tuple(tags))
 
 
-def _span(cells: Cells, parts: TaskParts, language: str, clusters: Clusters) -> Example | None:
+def _span(cells: Cells, parts: TaskParts, language: str, clusters: ClusterNames) -> Example | None:
     context, answers = cells.text("context"), cells.answers(cells.text("context"))
     spans: list[tuple[str, int]] = []
     for text, stated in answers:
@@ -150,12 +150,17 @@ def _span(cells: Cells, parts: TaskParts, language: str, clusters: Clusters) -> 
         cells.notes["questions without an answer left out"] += 1
         return None
     return SpanExample(
-        cells.name(), cells.text("cluster") or clusters.of(context), language, cells.text("question"), context,
-        tuple(text for text, _ in spans), tuple(start for _, start in spans),
-    )  # fmt: skip
+        example_id=cells.name(),
+        cluster_id=cells.text("cluster") or clusters.of(context),
+        language=language,
+        question=cells.text("question"),
+        context=context,
+        answers=tuple(text for text, _ in spans),
+        answer_starts=tuple(start for _, start in spans),
+    )
 
 
-def _choice(cells: Cells, _: TaskParts, language: str, clusters: Clusters) -> Example | None:
+def _choice(cells: Cells, _: TaskParts, language: str, clusters: ClusterNames) -> Example | None:
     choices, first = cells.items("choices"), cells.layout.first_label
     names = [str(number + first) for number in range(len(choices))]
     label = cells.label(names)
@@ -167,19 +172,24 @@ def _choice(cells: Cells, _: TaskParts, language: str, clusters: Clusters) -> Ex
         cells.refuse(f"label {cells.get('label')!r} means choice {index} of {len(choices)}, from 0", "check 'labels'")
     name, context = cells.name(), cells.text("context")
     return ChoiceExample(
-        name, cells.text("cluster") or clusters.of(context or name), language, context, cells.text("question"),
-        tuple(choices), index,
-    )  # fmt: skip
+        example_id=name,
+        cluster_id=cells.text("cluster") or clusters.of(context or name),
+        language=language,
+        context=context,
+        question=cells.text("question"),
+        choices=tuple(choices),
+        label=index,
+    )
 
 
-def _translation(cells: Cells, _: TaskParts, language: str, __: Clusters) -> Example | None:
+def _translation(cells: Cells, _: TaskParts, language: str, __: ClusterNames) -> Example | None:
     name = cells.name()
     return RetrievalExample(
         name, cells.text("cluster") or name, language, cells.text("text"), cells.text("translation")
     )
 
 
-_MAKERS: dict[str, Callable[[Cells, TaskParts, str, Clusters], Example | None]] = {
+_MAKERS: dict[str, Callable[[Cells, TaskParts, str, ClusterNames], Example | None]] = {
     "sequence_classification": _pair,
     "tagging": _tags,
     "span_qa": _span,

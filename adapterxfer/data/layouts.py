@@ -67,123 +67,125 @@ def parse_layouts(content: object, where: str) -> dict[str, dict[str, Layout]]:
         if task not in known or not isinstance(roles, Mapping):
             raise DataError(f"{where}: no task '{task}' to lay out", fix=f"tasks: {', '.join(known)}")
         parts = parts_of_task(str(task))
-        for role, given in roles.items():
-            place = f"{where}: {task}.{role}"
+        for role, block in roles.items():
+            position = f"{where}: {task}.{role}"
             if role == "test" and parts.pools:
                 raise DataError(
-                    f"{place}: task '{task}' searches a pool of candidates", fix="use the official files of its test"
+                    f"{position}: task '{task}' searches a pool of candidates", fix="use the official files of its test"
                 )
-            if role not in ROLES or not isinstance(given, Mapping):
-                raise DataError(f"{place}: not a role", fix=f"roles: {', '.join(ROLES)}")
-            parsed.setdefault(str(task), {})[str(role)] = _layout(given, parts, place)
+            if role not in ROLES or not isinstance(block, Mapping):
+                raise DataError(f"{position}: not a role", fix=f"roles: {', '.join(ROLES)}")
+            parsed.setdefault(str(task), {})[str(role)] = _layout(block, parts, position)
     return parsed
 
 
-def _layout(given: Mapping[str, Any], parts: TaskParts, place: str) -> Layout:
+def _layout(block: Mapping[str, Any], parts: TaskParts, position: str) -> Layout:
     known = sorted({key for keys in KEYS.values() for key in keys} | {"path", "layout"})
-    if unknown := sorted(str(key) for key in given if key not in known):
-        raise DataError(f"{place}: unknown key '{unknown[0]}'", fix=f"keys: {', '.join(known)}")
-    kind = given.get("layout")
-    if not isinstance(kind, str) or kind not in KEYS or not isinstance(given.get("path"), str):
-        raise DataError(f"{place}: needs 'path' and 'layout'", fix=f"layout: {' | '.join(KEYS)}")
-    _check_path(given["path"], place)
+    if unknown := sorted(str(key) for key in block if key not in known):
+        raise DataError(f"{position}: unknown key '{unknown[0]}'", fix=f"keys: {', '.join(known)}")
+    kind = block.get("layout")
+    if not isinstance(kind, str) or kind not in KEYS or not isinstance(block.get("path"), str):
+        raise DataError(f"{position}: needs 'path' and 'layout'", fix=f"layout: {' | '.join(KEYS)}")
+    _check_path(block["path"], position)
     if unused := [
-        key for key in given if key not in (*KEYS[kind], "path", "layout") and given[key] != NEUTRAL.get(key)
+        key for key in block if key not in (*KEYS[kind], "path", "layout") and block[key] != NEUTRAL.get(key)
     ]:
         raise DataError(
-            f"{place}: '{unused[0]}' means nothing for layout {kind}",
+            f"{position}: '{unused[0]}' means nothing for layout {kind}",
             fix=f"leave it out; {kind} takes {', '.join(KEYS[kind]) or 'path alone'}",
         )
     if WHOLE.get(kind, parts.format) != parts.format:
-        raise DataError(f"{place}: {kind} files are not of format {parts.format}", fix="give another layout")
-    record = _number(given, "record", 1, place)
+        raise DataError(f"{position}: {kind} files are not of format {parts.format}", fix="give another layout")
+    record = _number(block, "record", 1, position)
     if record == 0 and parts.format != "tagging":
-        raise DataError(f"{place}: record 0 is a word per line, for tags", fix="leave 'record' out")
+        raise DataError(f"{position}: record 0 is a word per line, for tags", fix="leave 'record' out")
     if kind == "tsv" and record > 1:
-        raise DataError(f"{place}: a TSV has a record per line", fix="write layout: text, or record: 0")
-    delimiter, separator = _signs(given, place), _signs(given, place, "separator")
+        raise DataError(f"{position}: a TSV has a record per line", fix="write layout: text, or record: 0")
+    delimiter, separator = _signs(block, position), _signs(block, position, "separator")
     if record == 0 and separator and not delimiter:
         # Nothing else can be separated in a file with a word per line.
         delimiter, separator = separator, ""
     layout = Layout(
-        path=given["path"],
+        path=block["path"],
         kind=kind,
-        columns={} if kind in WHOLE else _columns(given, parts.format, place),
-        labels=_labels(given.get("labels"), parts, place),
-        header=_flag(given, "header", True, place),
+        columns={} if kind in WHOLE else _columns(block, parts.format, position),
+        labels=_labels(block.get("labels"), parts, position),
+        header=_flag(block, "header", True, position),
         record=record,
-        quoted=_flag(given, "quoted", False, place),
+        quoted=_flag(block, "quoted", False, position),
         delimiter=delimiter,
         separator=separator,
-        first_label=_number(given, "first_label", 0, place),
+        first_label=_number(block, "first_label", 0, position),
     )
-    _check_use(layout, given, parts.format, place)
+    _check_use(layout, block, parts.format, position)
     return layout
 
 
-def _check_path(path: str, place: str) -> None:
+def _check_path(path: str, position: str) -> None:
     """Refuse what no file below the data root can have."""
     segments = path.split("/")
     if not path.strip() or path.startswith("/") or ".." in segments or "" in segments:
-        raise DataError(f"{place}: path '{path}' is not below the data root", fix="give a relative path, as mine/*.csv")
+        raise DataError(
+            f"{position}: path '{path}' is not below the data root", fix="give a relative path, as mine/*.csv"
+        )
     if any(sign in path.replace(LANGUAGE, "") for sign in "{}"):
-        raise DataError(f"{place}: path '{path}': braces hold {LANGUAGE} alone", fix="use * or ? for other parts")
+        raise DataError(f"{position}: path '{path}': braces hold {LANGUAGE} alone", fix="use * or ? for other parts")
     if any("**" in segment and segment != "**" for segment in segments):
-        raise DataError(f"{place}: path '{path}': ** is a whole folder name", fix="write **/ or *")
+        raise DataError(f"{position}: path '{path}': ** is a whole folder name", fix="write **/ or *")
 
 
-def _columns(given: Mapping[str, Any], form: str, place: str) -> dict[str, Any]:
-    columns = given.get("columns")
+def _columns(block: Mapping[str, Any], form: str, position: str) -> dict[str, Any]:
+    columns = block.get("columns")
     needed, allowed = FIELDS[form]
     if not isinstance(columns, Mapping):
-        raise DataError(f"{place}: no columns", fix=f"name columns of: {', '.join(needed)}")
+        raise DataError(f"{position}: no columns", fix=f"name columns of: {', '.join(needed)}")
     if missing := [name for name in needed if name not in columns]:
-        raise DataError(f"{place}: column of '{missing[0]}' is missing", fix=f"needed: {', '.join(needed)}")
+        raise DataError(f"{position}: column of '{missing[0]}' is missing", fix=f"needed: {', '.join(needed)}")
     if extra := [name for name in columns if name not in needed + allowed]:
-        raise DataError(f"{place}: '{extra[0]}' is no field", fix=f"fields: {', '.join(needed + allowed)}")
+        raise DataError(f"{position}: '{extra[0]}' is no field", fix=f"fields: {', '.join(needed + allowed)}")
     for canonical, column in columns.items():
         several = column if isinstance(column, list) and column and canonical in LISTS else [column]
         if not all(isinstance(name, str | int) and not isinstance(name, bool) for name in several):
             raise DataError(
-                f"{place}: column of '{canonical}' is {column!r}",
+                f"{position}: column of '{canonical}' is {column!r}",
                 fix=f"give a column's name or number; a list of them only for {' and '.join(LISTS)}",
             )
     return dict(columns)
 
 
-def _labels(given: object, parts: TaskParts, place: str) -> dict[str, str]:
+def _labels(raw_labels: object, parts: TaskParts, position: str) -> dict[str, str]:
     """Raw label -> official name; a list gives the names in the order of their numbers."""
-    if given is None:
+    if raw_labels is None:
         return {}
     chosen = parts.format == "multiple_choice"
-    if isinstance(given, list):
+    if isinstance(raw_labels, list):
         # The official name of a choice is its number, so a list of choices has the raw labels.
-        pairs = [(raw, number) if chosen else (number, raw) for number, raw in enumerate(given)]
-    elif isinstance(given, Mapping):
-        pairs = list(given.items())
+        pairs = [(raw, number) if chosen else (number, raw) for number, raw in enumerate(raw_labels)]
+    elif isinstance(raw_labels, Mapping):
+        pairs = list(raw_labels.items())
     else:
-        raise DataError(f"{place}: labels are {given!r}", fix="write {raw: official, ...}, or a list in order")
+        raise DataError(f"{position}: labels are {raw_labels!r}", fix="write {raw: official, ...}, or a list in order")
     labels: dict[str, str] = {}
     for raw, name in pairs:
         if isinstance(name, list | dict) or name is None:
-            raise DataError(f"{place}: label {raw!r} means {name!r}", fix="give one official name")
+            raise DataError(f"{position}: label {raw!r} means {name!r}", fix="give one official name")
         if chosen and not str(name).isdigit():
-            raise DataError(f"{place}: label {raw!r} means {name!r}", fix="give the number of the choice, from 0")
+            raise DataError(f"{position}: label {raw!r} means {name!r}", fix="give the number of the choice, from 0")
         if not chosen and parts.labels and str(name) not in parts.labels:
-            raise DataError(f"{place}: no label '{name}'", fix=f"labels: {', '.join(parts.labels)}")
+            raise DataError(f"{position}: no label '{name}'", fix=f"labels: {', '.join(parts.labels)}")
         labels[str(raw)] = str(name)
         if isinstance(raw, bool):
             labels[str(raw).lower()] = str(name)  # as JSON and most tables write it
     return labels
 
 
-def _check_use(layout: Layout, given: Mapping[str, Any], form: str, place: str) -> None:
+def _check_use(layout: Layout, block: Mapping[str, Any], form: str, position: str) -> None:
     """Refuse keys that would be without effect for this task."""
     useless = {
         "separator": form in ("sequence_classification", "retrieval"),
         "labels": form in ("span_qa", "retrieval"),
         "first_label": form != "multiple_choice",
-        "header": layout.record == 0 and layout.header and "header" in given,
+        "header": layout.record == 0 and layout.header and "header" in block,
         "quoted": layout.record == 0 and layout.quoted,
         "delimiter": layout.record != 0 and layout.kind != "csv" and not layout.quoted,
     }
@@ -193,32 +195,32 @@ def _check_use(layout: Layout, given: Mapping[str, Any], form: str, place: str) 
     }
     for key, without_effect in useless.items():
         if (
-            key in given
+            key in block
             and without_effect
-            and given[key] not in (None, {})
-            and (key == "header" or given[key] != NEUTRAL.get(key))
+            and block[key] not in (None, {})
+            and (key == "header" or block[key] != NEUTRAL.get(key))
         ):
-            raise DataError(f"{place}: '{key}' would change nothing here", fix=fixes.get(key, "leave it out"))
+            raise DataError(f"{position}: '{key}' would change nothing here", fix=fixes.get(key, "leave it out"))
 
 
-def _number(given: Mapping[str, Any], key: str, default: int, place: str) -> int:
-    value = given.get(key, default)
+def _number(block: Mapping[str, Any], key: str, default: int, position: str) -> int:
+    value = block.get(key, default)
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise DataError(f"{place}: {key} is {value!r}", fix="give a whole number from 0")
+        raise DataError(f"{position}: {key} is {value!r}", fix="give a whole number from 0")
     return value
 
 
-def _flag(given: Mapping[str, Any], key: str, default: bool, place: str) -> bool:
-    value = given.get(key, default)
+def _flag(block: Mapping[str, Any], key: str, default: bool, position: str) -> bool:
+    value = block.get(key, default)
     if not isinstance(value, bool):
-        raise DataError(f"{place}: {key} is {value!r}", fix="write true or false")
+        raise DataError(f"{position}: {key} is {value!r}", fix="write true or false")
     return value
 
 
-def _signs(given: Mapping[str, Any], place: str, key: str = "delimiter") -> str:
-    value = given.get(key)
+def _signs(block: Mapping[str, Any], position: str, key: str = "delimiter") -> str:
+    value = block.get(key)
     if value is not None and (not isinstance(value, str) or not value):
-        raise DataError(f"{place}: {key} is {value!r}", fix='give the sign between them, as "|" or "\\t"')
+        raise DataError(f"{position}: {key} is {value!r}", fix='give the sign between them, as "|" or "\\t"')
     if key == "delimiter" and value is not None and len(value) != 1:
-        raise DataError(f"{place}: delimiter is {value!r}", fix="give one sign")
+        raise DataError(f"{position}: delimiter is {value!r}", fix="give one sign")
     return value or ""

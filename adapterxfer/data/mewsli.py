@@ -140,7 +140,7 @@ class _Fields:
             raise DataError(f"{self._place}: no '{key}'; not Mewsli-X's layout", fix="use the official file")
         value = self._value[key]
         if isinstance(value, list):
-            return [_Fields(entry, self._place) if isinstance(entry, dict) else entry for entry in value]
+            return [_Fields(item, self._place) if isinstance(item, dict) else item for item in value]
         return _Fields(value, self._place) if isinstance(value, dict) else value
 
 
@@ -158,7 +158,7 @@ def mention_text(context: Any, span: Any) -> str | None:
             break
     else:
         return None
-    left, right = (_BRACES.sub(r"(\1)", part) for part in (text[first:start], text[end:last]))
+    left, right = (_BRACES.sub(r"(\1)", side) for side in (text[first:start], text[end:last]))
     mention = text[start:end]
     return _tidy(f"{mention}: {left} {{ {mention} }} {right}")
 

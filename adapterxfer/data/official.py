@@ -75,8 +75,8 @@ class Index:
             path
             for name in names
             for plain, path in self._by_name[name]
-            if len(parts := plain.split("/")[-depth:]) == depth
-            and all(fnmatchcase(part, want) for part, want in zip(parts, folders, strict=True))
+            if len(path_tail := plain.split("/")[-depth:]) == depth
+            and all(fnmatchcase(folder, want) for folder, want in zip(path_tail, folders, strict=True))
         )
 
     def alike(self, pattern: str) -> list[str]:
@@ -106,8 +106,8 @@ def find(
         without: roles that a described layout serves.
     """
     parts, index = parts_of_task(task, protocol), Index(files)
-    requests = [("train", *part) for part in parts.train]
-    requests += [("dev", *part) for part in parts.dev]
+    requests = [("train", *trained) for trained in parts.train]
+    requests += [("dev", *judged) for judged in parts.dev]
     if parts.test is not None:
         requests += [("test", parts.test, "test", code) for code in languages]
         spoken = parts.pool_languages(languages)

@@ -21,7 +21,7 @@ def off_hub(task: str, protocol: str = "") -> OffHub:
     """
     parts = parts_of_task(task, protocol)
     # A development set that is nowhere is cut from the training data, so it is no reason to ask for files.
-    needed = [(part.data, part.split) for part in parts.train]
+    needed = [(data, split) for data, split, _ in parts.train]
     if parts.test is not None:
         spared = {split for mark in protocol.split("/") for split in parts.spare_pools.get(mark, ())}
         needed += [(parts.test, split) for split in ("test", *parts.pools) if split not in spared]
@@ -66,7 +66,7 @@ def need_files(
 
 def _files(parts: TaskParts, languages: Sequence[str]) -> list[str]:
     """Names of all files of a task, by what they are for."""
-    needed: list[tuple[DataSet, str, Sequence[str]]] = [(part.data, part.split, ("en",)) for part in parts.train]
+    needed: list[tuple[DataSet, str, Sequence[str]]] = [(data, split, ("en",)) for data, split, _ in parts.train]
     if parts.test is not None:
         needed += [(parts.test, split, languages) for split in ("test", *parts.pools)]
     shown: dict[str, None] = {}

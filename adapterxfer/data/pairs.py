@@ -63,22 +63,24 @@ def read_parts(path: Path) -> dict[str, dict[str, range]]:
     Raises:
         DataError: a part has no line count.
     """
-    found: dict[str, dict[str, range]] = {}
+    lines_of: dict[str, dict[str, range]] = {}
     with open_text(path) as file:
         header = file.readline().rstrip("\n").split("\t")
         last = len(header) - 1
         for line in file:
             columns = line.rstrip("\n").split("\t")
             start = 0
-            for part in columns[last].split("; "):
-                name, _, count = part.rpartition(": ")
+            for source in columns[last].split("; "):
+                name, _, count = source.rpartition(": ")
                 if not count.strip().isdigit():
-                    raise DataError(f"{path}: '{part}' of {columns[0]}; expected 'name: lines'", fix="repair the file")
+                    raise DataError(
+                        f"{path}: '{source}' of {columns[0]}; expected 'name: lines'", fix="repair the file"
+                    )
                 for known in PARALLEL_SETS:
                     if name.startswith(known):
-                        found.setdefault(columns[0], {})[known] = range(start, start + int(count))
+                        lines_of.setdefault(columns[0], {})[known] = range(start, start + int(count))
                 start += int(count)
-    return found
+    return lines_of
 
 
 def align_language(
@@ -100,9 +102,9 @@ def align_language(
             continue
         ours, theirs = english_parts[name], other_parts[name]
         steps = align([english[i] for i in ours], [other[i] for i in theirs])
-        found = [Pair(ours[a], theirs[b]) for a, b in steps]
-        if found and numbers_agree(english, other, found) >= MINIMUM_AGREEMENT:
-            pairs += found
+        aligned = [Pair(ours[a], theirs[b]) for a, b in steps]
+        if aligned and numbers_agree(english, other, aligned) >= MINIMUM_AGREEMENT:
+            pairs += aligned
             used.append(name)
         else:
             left_out.append(name)
@@ -146,14 +148,14 @@ def align(left: Sequence[str], right: Sequence[str]) -> list[tuple[int, int]]:
             if j and k and cost[i, k - 1] + _SKIP < best:
                 best, kind = cost[i, k - 1] + _SKIP, 3
             cost[i, k], step[i, k] = best, kind
-    found: list[tuple[int, int]] = []
+    pairs: list[tuple[int, int]] = []
     i, j = rows, columns
     while i or j:
         kind = step[i, j - i + BAND]
         if kind == 1:
-            found.append((i - 1, j - 1))
+            pairs.append((i - 1, j - 1))
         i, j = i - (kind in (1, 2)), j - (kind in (1, 3))
-    return found[::-1]
+    return pairs[::-1]
 
 
 def numbers_agree(english: Sequence[str], other: Sequence[str], pairs: Sequence[Pair]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from adapterxfer.catalog import Clusters
+from adapterxfer.catalog import ClusterRule
 from adapterxfer.data.examples import (
     CandidateExample,
     ChoiceExample,
@@ -54,7 +54,7 @@ ROWS_COMPARED = ("sequence_classification", "multiple_choice")
 """Formats whose gold is the same in every language, so that rows of a parallel set can be told from others."""
 
 
-def parallel_by(tests: Mapping[str, Sequence[Example]], clusters: Clusters, form: str) -> str:
+def parallel_by(tests: Mapping[str, Sequence[Example]], clusters: ClusterRule, form: str) -> str:
     """What tells that test items of different languages are the same: ``ids``, ``rows``, or nothing.
 
     Args:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapterxfer.catalog import DataSet, parts_of_task
+from adapterxfer.data.conllu import hides_words
 from adapterxfer.data.files import HashCache, file_sha256, list_files, plain_name
 from adapterxfer.data.official import find
 from adapterxfer.errors import DataError
@@ -123,8 +124,8 @@ def describe_sources(
         )
     cache = cache or HashCache()
     described = {}
-    for task, entries in located.items():
-        hashed = {entry.path: cache.sha256(root / entry.path) for entry in entries}
+    for task, files_of_task in located.items():
+        hashed = {file.path: cache.sha256(root / file.path) for file in files_of_task}
         data_sets = parts_of_task(task).data_sets() if task != CORPUS else ()
         described[task] = with_reading(data_sets, root, hashed, cache)
     cache.save()
@@ -143,7 +144,7 @@ def with_reading(
         hashed: relative path -> sha256.
     """
     hidden = any(data.hides_words for data in data_sets) and any(
-        cache.hides_words(root / path) for path in hashed if plain_name(path).endswith(".conllu")
+        cache.fact(root / path, "#hides", hides_words) for path in hashed if plain_name(path).endswith(".conllu")
     )
     source = {"kind": "files", "files": dict(hashed)}
     return {**source, "reading": READING} if hidden else source

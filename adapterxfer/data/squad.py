@@ -149,8 +149,8 @@ def locate_answer(context: str, answer: str, start: int) -> int | None:
     """Where the answer is: at ``start``, else at the occurrence nearest to it, else nowhere."""
     if context[start : start + len(answer)] == answer:
         return start
-    places = [match.start() for match in re.finditer(re.escape(answer), context)]
-    return min(places, key=lambda place: (abs(place - start), place)) if places else None
+    offsets = [match.start() for match in re.finditer(re.escape(answer), context)]
+    return min(offsets, key=lambda offset: (abs(offset - start), offset)) if offsets else None
 
 
 def gold_sentence(context: str, start: int, end: int) -> tuple[int, int]:
@@ -159,14 +159,14 @@ def gold_sentence(context: str, start: int, end: int) -> tuple[int, int]:
     Breaks inside the span do not count, nor do those after an abbreviation, before a lower-case letter, or that would
     leave fewer than `MINIMUM_WORDS` words.
     """
-    breaks = [0, *(place for place in _breaks(context) if not start < place < end), len(context)]
-    left = max(place for place in breaks if place <= start)
-    right = min(place for place in breaks if place >= end)
+    breaks = [0, *(offset for offset in _breaks(context) if not start < offset < end), len(context)]
+    left = max(offset for offset in breaks if offset <= start)
+    right = min(offset for offset in breaks if offset >= end)
     while len(context[left:right].split()) < MINIMUM_WORDS and (left, right) != (0, len(context)):
         if right < len(context):
-            right = min(place for place in breaks if place > right)
+            right = min(offset for offset in breaks if offset > right)
         else:
-            left = max(place for place in breaks if place < left)
+            left = max(offset for offset in breaks if offset < left)
     text = context[left:right]
     # Never trim into the answer: some answers begin or end with a space.
     left = min(left + len(text) - len(text.lstrip()), start)

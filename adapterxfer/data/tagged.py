@@ -79,16 +79,16 @@ def read_columns(
     return examples
 
 
-def _without_tag(place: str, split: Split, *, first: bool) -> DataError:
+def _without_tag(position: str, split: Split, *, first: bool) -> DataError:
     """A line without a tag: of a copy whose tags were removed if no line before it has one, else damaged."""
     if first and split is not _space:
         return DataError(
-            f"{place} has no tag; XTREME's download folder has the tags of its test files removed",
+            f"{position} has no tag; XTREME's download folder has the tags of its test files removed",
             fix="get the labelled files from the task's own site or the Hub",
         )
     blank = "a space" if split is _space else "a tab"
     return DataError(
-        f"{place} has no tag; expected a word, {blank} and a tag", fix="repair the line, or get the file again"
+        f"{position} has no tag; expected a word, {blank} and a tag", fix="repair the line, or get the file again"
     )
 
 

@@ -36,18 +36,18 @@ class DevFiles(NamedTuple):
     languages: tuple[str, ...]
 
 
-def entry_of(task: str) -> TargetDev:
-    """The catalogue's entry.
+def target_dev_of(task: str) -> TargetDev:
+    """The catalogue's development data of a target.
 
     Raises:
         DataError: the task has no development data in its target languages.
     """
     spec = task_specs().get(task)
-    entry = spec.target_dev if spec is not None else None
-    if entry is None or entry.why_not:
-        why = entry.why_not if entry is not None else "the catalogue knows of none"
+    target_dev = spec.target_dev if spec is not None else None
+    if target_dev is None or target_dev.why_not:
+        why = target_dev.why_not if target_dev is not None else "the catalogue knows of none"
         raise DataError(f"{task}: no development data in the target languages: {why}", fix=LEAVE_OUT)
-    return entry
+    return target_dev
 
 
 def _tested(task: str, protocol: str = "") -> DataSet:
@@ -64,7 +64,7 @@ def find_dev(task: str, files: Iterable[str], languages: Sequence[str], protocol
         files: relative paths to choose from.
         protocol: questions as they were released need no file of another language beside those of the languages.
     """
-    entry_of(task)
+    target_dev_of(task)
     return needed_under(find_development(_tested(task, protocol), files, languages), protocol)
 
 
@@ -79,10 +79,10 @@ def describe_target_dev(
     Raises:
         DataError: files are missing, no language has any, or one of them is tested on.
     """
-    entry = entry_of(task)
+    target_dev = target_dev_of(task)
     needs = find_dev(task, list_files(root), languages, protocol)
     absent = {need.language for need in needs if not need.found and not need.optional}
-    without = absent & set(languages if entry.by_release else entry.without)
+    without = absent & set(languages if target_dev.by_release else target_dev.without)
     spoken = tuple(code for code in languages if code not in without)
     needs = [need for need in needs if need.language in spoken]
     problems = [need.problem for need in needs if need.problem]
@@ -170,7 +170,7 @@ def read_hub_dev(
     """
     from adapterxfer.data.hub import read_repository
 
-    if entry_of(task).files_only:
+    if target_dev_of(task).files_only:
         raise no_repository(task)
     data = _tested(task)
     notes: Counter[str] = Counter()

@@ -55,28 +55,28 @@ class BenchmarkTask:
 
 def _tasks(*, revised: bool) -> dict[str, BenchmarkTask]:
     """Tasks in the order of the benchmark's own tables."""
-    places = [(name, spec.benchmark) for name, spec in task_specs().items() if spec.benchmark is not None]
+    members = [(name, spec.benchmark) for name, spec in task_specs().items() if spec.benchmark is not None]
     table = {}
-    for name, place in sorted(places, key=lambda named: named[1].column):
-        if languages := place.revised if revised else place.xtreme:
-            table[name] = _task(name, place, languages)
+    for name, member in sorted(members, key=lambda named: named[1].column):
+        if languages := member.revised if revised else member.xtreme:
+            table[name] = _task(name, member, languages)
     return table
 
 
-def _task(name: str, place: InBenchmark, languages: tuple[str, ...]) -> BenchmarkTask:
+def _task(name: str, member: InBenchmark, languages: tuple[str, ...]) -> BenchmarkTask:
     return BenchmarkTask(
         name=name,
-        suffix=place.suffix,
-        reader=place.reader,
-        metric=place.metric,
-        protocol=place.protocol,
+        suffix=member.suffix,
+        reader=member.reader,
+        metric=member.metric,
+        protocol=member.protocol,
         languages=languages,
-        parallel=place.parallel,
-        cluster=place.cluster,
-        values=place.values,
-        by_id=place.by_id,
-        token_accuracy=place.token_accuracy,
-        indices=place.indices,
+        parallel=member.parallel,
+        cluster=member.cluster,
+        values=member.values,
+        by_id=member.by_id,
+        token_accuracy=member.token_accuracy,
+        indices=member.indices,
     )
 
 
@@ -90,12 +90,12 @@ _GROUPS = ("classification", "tagging", "qa", "retrieval", "multi_choice")
 
 
 def _groups(*, revised: bool) -> dict[str, tuple[str, ...]]:
-    places = {name: spec.benchmark for name, spec in task_specs().items() if spec.benchmark is not None}
+    members = {name: spec.benchmark for name, spec in task_specs().items() if spec.benchmark is not None}
     groups = {
         group: tuple(
             name
             for name in _tasks(revised=revised)
-            if group in (places[name].revised_groups if revised else places[name].xtreme_groups)
+            if group in (members[name].revised_groups if revised else members[name].xtreme_groups)
         )
         for group in _GROUPS
     }

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from adapterxfer.catalog import Clusters, task_specs
+from adapterxfer.catalog import ClusterRule, task_specs
 from adapterxfer.data.repeats import ROWS_COMPARED, content_of
 from adapterxfer.data.storage import StoredTask, read_task
 from adapterxfer.errors import DataError
@@ -124,7 +124,7 @@ def _prepared(folder: Path, stage: Mapping[str, Any]) -> StoredTask | None:
         return None
 
 
-def _clusters_of(stage: Mapping[str, Any], task: StoredTask | None) -> Clusters | None:
+def _clusters_of(stage: Mapping[str, Any], task: StoredTask | None) -> ClusterRule | None:
     """What the catalogue says; None where it knows no such data set, as for the world: then equal ids are the same."""
     source = task.extra.get("source", {}) if task is not None else {}
     spec = task_specs().get(str(stage.get("identity", {}).get("task", "")))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from adapterxfer.report.evidence import Evidence, margin_readings
-from adapterxfer.statistics import Member, Replicates, adjust, fewest_df
+from adapterxfer.statistics import FamilyMember, Replicates, adjust, fewest_df
 from adapterxfer.statistics import adjust_tests as adjust_family_of
 from adapterxfer.statistics.families import WITHHELD, Method
 
@@ -56,7 +56,7 @@ def _family(members: list[Evidence], replicates: Replicates, method: Method) -> 
     return _margins(result, limits, "holm" if method == "romano_wolf" else method)
 
 
-def _member(item: Evidence) -> Member:
+def _member(item: Evidence) -> FamilyMember:
     asked = item.claim.asked
     joint = (
         item.scope == "items"
@@ -64,7 +64,7 @@ def _member(item: Evidence) -> Member:
         and asked.contrast != "at_least"
         and item.items.interval not in ("t", "agresti-min")
     )
-    return Member(
+    return FamilyMember(
         p=item.p,
         readings=item.readings,
         runs=item.both.runs,

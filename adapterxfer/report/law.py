@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from adapterxfer.errors import StatisticsError
 from adapterxfer.report.law_data import GainSeries
 from adapterxfer.statistics.law_families import Families, fit_families
-from adapterxfer.statistics.laws import FEWEST_LEFT_OUT, Form, Laws, Mixture, fit_laws
+from adapterxfer.statistics.laws import FEWEST_LEFT_OUT, Form, Laws, PredictiveMixture, fit_laws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Expected:
     low: float
     high: float
     forms: Mapping[Form, tuple[float, float, float]]
-    distribution: Mixture
+    distribution: PredictiveMixture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def law_of_gain(
 def _expected(
     subject: tuple[str, str, str],
     size: float,
-    mixture: Mixture,
+    mixture: PredictiveMixture,
     level: float,
     forms: Mapping[Form, tuple[float, float, float]] | None = None,
 ) -> Expected:

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapterxfer.report.cells import NONE
 from adapterxfer.report.study import Study
-from adapterxfer.statistics import Cell, Contrast, Lenders, System, lenders
+from adapterxfer.statistics import Contrast, Lenders, ScoreCell, System, lenders
 
 Place = tuple[str, str, str]
 """(intermediate, target, language)."""
@@ -73,7 +73,7 @@ class LendersOfGains:
         common = frozenset.intersection(*labels) if labels else frozenset()
         if not common:
             return None
-        remade: dict[Cell, float] = {}
+        remade: dict[ScoreCell, float] = {}
         for backbone, weights in by_backbone.items():
             terms = self._terms(backbone, min(common), weights)
             for cell, weight in (terms or {}).items():
@@ -83,13 +83,13 @@ class LendersOfGains:
         shapes = [_normalised(weights) for weights in by_backbone.values()]
         return shapes[0] if all(_equal(shape, shapes[0]) for shape in shapes) else None
 
-    def _terms(self, backbone: str, label: str, weights: Weights) -> dict[Cell, float] | None:
+    def _terms(self, backbone: str, label: str, weights: Weights) -> dict[ScoreCell, float] | None:
         """The gain with these weights of one variant on one backbone; None where a score is missing."""
         pairs = self._pairs.get((backbone, label), {})
-        terms: dict[Cell, float] = {}
+        terms: dict[ScoreCell, float] = {}
         for (intermediate, target, language), weight in weights.items():
             for system, sign in zip(pairs.get((intermediate, target), ()), (1.0, -1.0), strict=False):
-                cell = Cell(system, target, language)
+                cell = ScoreCell(system, target, language)
                 if cell not in self.study.table.cells:
                     return None
                 terms[cell] = terms.get(cell, 0.0) + sign * weight
@@ -97,9 +97,9 @@ class LendersOfGains:
                 return None
         return terms
 
-    def _same_kind(self, weights: Weights) -> Iterator[dict[Cell, float]]:
+    def _same_kind(self, weights: Weights) -> Iterator[dict[ScoreCell, float]]:
         """Terms of every gain of the same kind, each once."""
-        seen: set[frozenset[Cell]] = set()
+        seen: set[frozenset[ScoreCell]] = set()
         for (backbone, label), shape in product(self._pairs, list(self._stand_ins(weights))):
             terms = self._terms(backbone, label, shape)
             if terms and frozenset(terms) not in seen:

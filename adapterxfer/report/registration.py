@@ -15,7 +15,7 @@ import numpy as np
 from adapterxfer.errors import DataError
 from adapterxfer.report.law import LawOfGain
 from adapterxfer.report.law_data import GainSeries
-from adapterxfer.statistics.laws import Mixture
+from adapterxfer.statistics.laws import PredictiveMixture
 from adapterxfer.store.keys import digest
 
 SCHEMA = 1
@@ -192,7 +192,7 @@ def _row(
     measured = float(series.by_language[members, column].mean())
     if item["kind"] == "mean":
         measured = float(series.effects[column])
-    mixture = Mixture(**{name: np.array(values) for name, values in item["distribution"].items()})
+    mixture = PredictiveMixture(**{name: np.array(values) for name, values in item["distribution"].items()})
     return Scored(
         variant=variant, kind=item["kind"], name=item["name"], backbone=backbone, parameters=item["parameters"],
         value=item["value"], low=item["low"], high=item["high"], measured=measured,

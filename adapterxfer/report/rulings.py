@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.evidence import Evidence
 from adapterxfer.report.verdicts import Verdicts
-from adapterxfer.statistics import Cell, Contrast
+from adapterxfer.statistics import Contrast, ScoreCell
 
 Value = TypeVar("Value")
 
@@ -39,7 +39,7 @@ class Numbers(Generic[Value]):
     """Values by the number that a contrast adds up, whatever the contrast is called and whichever side comes first."""
 
     def __init__(self) -> None:
-        self._by_cells: dict[frozenset[Cell], list[tuple[Contrast, Value]]] = {}
+        self._by_cells: dict[frozenset[ScoreCell], list[tuple[Contrast, Value]]] = {}
 
     def find(self, contrast: Contrast) -> tuple[Value, float] | None:
         """The value of a number, and -1 where it was put in with its sides exchanged."""

@@ -10,7 +10,7 @@ from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.cells import NONE
 from adapterxfer.report.model import Score
 from adapterxfer.report.study import Study
-from adapterxfer.statistics import Cell, System
+from adapterxfer.statistics import ScoreCell, System
 
 
 def scores(study: Study) -> Iterator[Score]:
@@ -36,7 +36,7 @@ def _system_scores(
             continue  # a mean over some of its languages would pass for one over all
         by_run: dict[int, list[float]] = {}
         for language in group.languages:
-            rows = study.table.cells[Cell(system, axes.target, language)]
+            rows = study.table.cells[ScoreCell(system, axes.target, language)]
             for run, row in enumerate(rows):
                 by_run.setdefault(run, []).append(float(study.table.scores[row]))
         means = [statistics.fmean(values) for values in by_run.values()]

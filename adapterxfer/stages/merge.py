@@ -20,8 +20,8 @@ from adapterxfer.training.starts import new_adapter
 from adapterxfer.variants.adapter import AdapterShape
 from adapterxfer.variants.assertions import as_json, check
 from adapterxfer.variants.composition import Composition, HeadPart
-from adapterxfer.variants.measures import Evidence
-from adapterxfer.variants.merging import Member, merge
+from adapterxfer.variants.measures import AssertionInput
+from adapterxfer.variants.merging import MergeMember, merge
 from adapterxfer.variants.storage import (
     assemble,
     check_backbone,
@@ -52,7 +52,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     for member in stored:
         check_backbone(member, backbone)
     members = [
-        Member(member.composition, read_weights(member.folder), float(weight))
+        MergeMember(member.composition, read_weights(member.folder), float(weight))
         for member, weight in zip(stored, identity["weights"], strict=True)
     ]
     origin = (
@@ -67,7 +67,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     target = with_own_weights(backbone) if composition.trains_backbone else backbone
     model = assemble(composition, target, state, make_head=make_head, where=f"merge {context.stage.short_key}")
     write_weights(context.scratch, model)
-    evidence = Evidence(
+    evidence = AssertionInput(
         model=model,
         batch=_inputs(backbone),
         task=composition.heads[0].task if composition.heads else "",
@@ -112,7 +112,7 @@ def _start(backbone: LoadedBackbone, composition: Composition, seed: int) -> dic
     }
 
 
-def _require_a_mixture(members: list[Member], state: dict[str, torch.Tensor]) -> None:
+def _require_a_mixture(members: list[MergeMember], state: dict[str, torch.Tensor]) -> None:
     """A merge that gives back one of its members would be reported as a system of its own."""
     if any(weight in (0.0, 1.0) for weight in (member.weight for member in members)):
         return

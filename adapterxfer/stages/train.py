@@ -16,6 +16,7 @@ from adapterxfer.errors import StageError
 from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.checkpointing import checkpoints_of
 from adapterxfer.stages.context import StageContext
+from adapterxfer.stages.spent import IN_ALL, seconds_in_all
 from adapterxfer.stages.taking import TOGETHER, take
 from adapterxfer.stages.training import before_of, build_of, tasks_of
 from adapterxfer.training.device import use_one_thread
@@ -23,9 +24,9 @@ from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.assertions import as_json, check
-from adapterxfer.variants.measures import Evidence, snapshot
+from adapterxfer.variants.measures import AssertionInput, snapshot
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.rules import Verdict
+from adapterxfer.variants.rules import AssertionResult
 from adapterxfer.variants.storage import read_weights, write_description, write_weights
 
 PROBE_FEATURES = 4
@@ -81,7 +82,8 @@ def execute(context: StageContext) -> dict[str, Any]:
             checkpoints=checkpoints_of(context),
             **options,
         )
-    return proved.store(result, earlier)
+    stored = proved.store(result, earlier)
+    return {**stored, IN_ALL: round(stored["seconds"] + seconds_in_all(context.inputs.values()), 3)}
 
 
 @dataclass(slots=True)
@@ -99,8 +101,8 @@ class Proved:
     context: StageContext
     tasks: Sequence[TrainTask]
     model: TransferModel
-    evidence: Evidence
-    verdicts: list[Verdict]
+    evidence: AssertionInput
+    verdicts: list[AssertionResult]
 
     def store(
         self, result: TrainResult, earlier: Sequence[TrainResult], training: Mapping[str, Any] | None = None
@@ -148,7 +150,7 @@ def prove(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask
         VariantError: its parts cannot be put together, or an assertion does not hold.
     """
     model = build_of(context, backbone, tasks)
-    evidence = Evidence(
+    evidence = AssertionInput(
         model=model,
         batch=tasks[0].format.collate(tasks[0].features[:PROBE_FEATURES], pad_id=tasks[0].pad_id),
         task=tasks[0].name,

@@ -24,7 +24,7 @@ from adapterxfer.statistics.exact import (
     mcnemar,
     paired_counts,
 )
-from adapterxfer.statistics.families import Member, Reading, adjust_family, adjust_tests, fewest_df
+from adapterxfer.statistics.families import FamilyMember, Reading, adjust_family, adjust_tests, fewest_df
 from adapterxfer.statistics.intervals import shift_p, t_interval, t_p
 from adapterxfer.statistics.margins import Equivalence, Outcome, Verdict, decide, equivalence, verdict
 from adapterxfer.statistics.metric import SumScore, ratio_metric
@@ -42,7 +42,7 @@ from adapterxfer.statistics.replicability import (
     partial_conjunction,
 )
 from adapterxfer.statistics.rungs import Rung, Shared, ladder, rungs, shared_error
-from adapterxfer.statistics.table import Cell, CellCounts, ScoreTable, System
+from adapterxfer.statistics.table import CellCounts, ScoreCell, ScoreTable, System
 from adapterxfer.statistics.thresholds import ENOUGH_RUNS, FEW_CLUSTERS, FEWEST_CLUSTERS, significant
 from adapterxfer.statistics.variance import Components
 from adapterxfer.statistics.vocabulary import FLAG_TEXT
@@ -52,15 +52,14 @@ __all__ = [
     "FEWEST_CLUSTERS",
     "FEW_CLUSTERS",
     "FLAG_TEXT",
-    "Cell",
     "CellCounts",
     "Components",
     "Contrast",
     "Equivalence",
     "Estimate",
     "ExactTest",
+    "FamilyMember",
     "Lenders",
-    "Member",
     "Outcome",
     "PairedCounts",
     "PartialConjunction",
@@ -68,6 +67,7 @@ __all__ = [
     "Reading",
     "Replicates",
     "Rung",
+    "ScoreCell",
     "ScoreTable",
     "Shared",
     "SumScore",

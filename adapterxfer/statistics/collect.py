@@ -11,7 +11,7 @@ import numpy.typing as npt
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.metric import Floats, ScoreFunction, SumScore, as_metric
 from adapterxfer.statistics.products import Counts, narrowest
-from adapterxfer.statistics.table import Block, Cell, CellCounts, Domain, Row, ScoreTable, System
+from adapterxfer.statistics.table import Block, CellCounts, Domain, RunScore, ScoreCell, ScoreTable, System
 
 _GRID = float(2**30)
 """Fractional counts are rounded to multiples of 2**-30, so that their sums are exact in float64 in any order."""
@@ -52,12 +52,12 @@ class _Collector:
     def __init__(self, metrics: Mapping[str, SumScore]) -> None:
         self.metrics = metrics
         self.references: dict[tuple[str, str], _Reference] = {}
-        self.rows: dict[Row, tuple[npt.NDArray[np.str_], Counts]] = {}
-        self.seen: set[tuple[Cell, int | str | None]] = set()
+        self.rows: dict[RunScore, tuple[npt.NDArray[np.str_], Counts]] = {}
+        self.seen: set[tuple[ScoreCell, int | str | None]] = set()
 
     def add(self, item: CellCounts) -> None:
         """Check one item and keep its counts by cluster."""
-        cell = Cell(System.of(item.system), item.target, item.language)
+        cell = ScoreCell(System.of(item.system), item.target, item.language)
         where = f"{cell} seed {item.seed}"
         metric = self._metric(item.target)
         counts = _checked_counts(item.counts, where)
@@ -83,7 +83,7 @@ class _Collector:
         else:
             _check_same_examples(reference, clusters, sizes, gold, where)
         group = (item.run_group,) if item.run_group else (str(cell.system.labels), item.target)
-        self.rows[Row(cell, item.seed, item.domain, group, len(counts))] = (clusters, narrowest(sums))
+        self.rows[RunScore(cell, item.seed, item.domain, group, len(counts))] = (clusters, narrowest(sums))
 
     def _metric(self, target: str) -> SumScore:
         if target not in self.metrics:
@@ -109,7 +109,7 @@ class _Collector:
             _score_rows(domain, self.metrics, rows, scores)
             domains.append(domain)
             first = last
-        cells: dict[Cell, list[int]] = {}
+        cells: dict[ScoreCell, list[int]] = {}
         for index, row in enumerate(rows):
             cells.setdefault(row.cell, []).append(index)
         _check_seeds(rows, cells)
@@ -117,7 +117,7 @@ class _Collector:
         by_cell = {cell: tuple(indices) for cell, indices in cells.items()}
         return ScoreTable(rows, tuple(domains), self.metrics, scores, by_cell, systems)
 
-    def _domain(self, rows: tuple[Row, ...], first: int, last: int) -> Domain:
+    def _domain(self, rows: tuple[RunScore, ...], first: int, last: int) -> Domain:
         members = rows[first:last]
         distinct = {id(clusters): clusters for clusters, _ in (self.rows[row] for row in members)}
         clusters = np.unique(np.concatenate(list(distinct.values())))
@@ -151,7 +151,7 @@ def _summed(counts: Floats, inverse: npt.NDArray[np.intp]) -> Floats:
     return np.stack([np.bincount(inverse, weights=column) for column in counts.T])
 
 
-def _score_rows(domain: Domain, metrics: Mapping[str, SumScore], rows: tuple[Row, ...], scores: Floats) -> None:
+def _score_rows(domain: Domain, metrics: Mapping[str, SumScore], rows: tuple[RunScore, ...], scores: Floats) -> None:
     """Fill in the points of a domain's rows from the column totals."""
     totals = domain.counts.sum(axis=1, dtype=np.float64)
     offset = 0
@@ -204,7 +204,7 @@ def _check_same_examples(
         )
 
 
-def _check_seeds(rows: tuple[Row, ...], cells: Mapping[Cell, list[int]]) -> None:
+def _check_seeds(rows: tuple[RunScore, ...], cells: Mapping[ScoreCell, list[int]]) -> None:
     for cell, indices in cells.items():
         if len(indices) > 1 and any(rows[index].seed is None for index in indices):
             raise StatisticsError(
@@ -216,5 +216,5 @@ def _system_order(system: System) -> tuple[tuple[str, str], ...]:
     return tuple((name, repr(value)) for name, value in system.labels)
 
 
-def _row_order(row: Row) -> tuple[object, ...]:
+def _row_order(row: RunScore) -> tuple[object, ...]:
     return (row.domain, row.cell.target, row.cell.language, _system_order(row.cell.system), repr(row.seed))

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from adapterxfer.errors import StatisticsError
-from adapterxfer.statistics.table import Cell, Label, System
+from adapterxfer.statistics.table import Label, ScoreCell, System
 from adapterxfer.statistics.vocabulary import Scale
 
 
@@ -29,7 +29,7 @@ class Contrast:
             What was not trained stays.
     """
 
-    terms: Mapping[Cell, float]
+    terms: Mapping[ScoreCell, float]
     name: str = ""
     labels: Mapping[str, Label] = field(default_factory=dict)
     scale: Scale = "points"
@@ -85,7 +85,7 @@ class Contrast:
 
 def score(system: System, target: str, language: str) -> Contrast:
     """The score of one cell, the mean over its runs."""
-    cell = Cell(system, target, language)
+    cell = ScoreCell(system, target, language)
     labels: dict[str, Label] = {**dict(system.labels), "target": target, "language": language}
     return Contrast({cell: 1.0}, str(cell), labels)
 
@@ -175,7 +175,7 @@ def linear(contrasts: Sequence[Contrast], weights: Sequence[float]) -> Contrast:
     """``sum of weight * contrast``; keeps the labels on which all agree."""
     if len(contrasts) != len(weights):
         raise StatisticsError(f"{len(contrasts)} contrasts for {len(weights)} weights", fix="give one weight each")
-    terms: dict[Cell, float] = {}
+    terms: dict[ScoreCell, float] = {}
     for contrast, weight in zip(contrasts, weights, strict=True):
         if contrast.scale != contrasts[0].scale:
             raise StatisticsError(

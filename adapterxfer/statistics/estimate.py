@@ -99,17 +99,17 @@ def estimates(
         raise StatisticsError(f"interval level {level}; expected between 0 and 1", fix="0.95 is usual")
     ceiling = {cell for cell, rows in table.cells.items() if clipped(table.scores[list(rows)]).any()}
     spreads = spread(replicates.values, replicates.replicates, level=level, alternative=alternative)
-    asked = _Asked(scope, kind, level, alternative)
+    request = _Request(scope, kind, level, alternative)
     result = []
     for number, contrast in enumerate(replicates.contrasts):
         at_end = contrast.scale != "points" and any(cell in ceiling for cell in contrast.terms)
-        row = _one(replicates, number, spreads, asked, at_end=at_end)
+        row = _one(replicates, number, spreads, request, at_end=at_end)
         result.append(_for_sparse_pairs(table, contrast, row))
     return tuple(result)
 
 
-class _Asked(NamedTuple):
-    """What `estimates` was asked for; fields as its arguments."""
+class _Request(NamedTuple):
+    """Arguments of `estimates`, by their names."""
 
     scope: Scope
     kind: IntervalKind
@@ -117,8 +117,8 @@ class _Asked(NamedTuple):
     alternative: Alternative
 
 
-def _one(replicates: Replicates, number: int, spreads: Spread, asked: _Asked, *, at_end: bool) -> Estimate:
-    requested, kind, level, alternative = asked
+def _one(replicates: Replicates, number: int, spreads: Spread, request: _Request, *, at_end: bool) -> Estimate:
+    requested, kind, level, alternative = request
     parts, contrast = replicates.components, replicates.contrasts[number]
     value, over_items = float(replicates.values[number]), float(spreads.errors[number])
     clusters, runs = int(parts.clusters[number]), int(parts.fewest_runs[number])

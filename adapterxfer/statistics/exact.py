@@ -16,7 +16,7 @@ from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.intervals import Bounds, t_quantile
 from adapterxfer.statistics.metric import Floats, SumScore
-from adapterxfer.statistics.table import Cell, ScoreTable
+from adapterxfer.statistics.table import ScoreCell, ScoreTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class PairedCounts:
     metric: SumScore
 
 
-def paired_counts(table: ScoreTable, first: Cell, second: Cell) -> PairedCounts:
+def paired_counts(table: ScoreTable, first: ScoreCell, second: ScoreCell) -> PairedCounts:
     """Cluster sums of two cells of the same target and language, for the tests of this module.
 
     Runs of the same seed are compared on the same items; the sums of all runs are flipped together, so the tests
@@ -98,7 +98,7 @@ def discordance(table: ScoreTable, contrast: Contrast) -> Discordance | None:
     return Discordance(int((gap > 0).sum()), int((gap < 0).sum()), len(gap))
 
 
-def _cell_sums(table: ScoreTable, cell: Cell) -> Floats:
+def _cell_sums(table: ScoreTable, cell: ScoreCell) -> Floats:
     rows = table.cells[cell]
     domain = next(d for d in table.domains if d.first <= rows[0] < d.last)
     block = next(b for b in domain.blocks if b.first <= rows[0] < b.last)

@@ -45,7 +45,7 @@ class Reading(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
+class FamilyMember:
     """One member of a family.
 
     Attributes:
@@ -89,13 +89,13 @@ class Adjusted(NamedTuple):
     adjustment: str
 
 
-def fewest_df(tests: Sequence[Member]) -> float:
+def fewest_df(tests: Sequence[FamilyMember]) -> float:
     """Fewest degrees of freedom of the members with few runs; infinite where there are none."""
     return min((reading.df for test in tests if test.few_runs for reading in test.readings), default=math.inf)
 
 
 def adjust_tests(
-    tests: Sequence[Member], replicates: Replicates | None = None, *, method: Method = "romano_wolf"
+    tests: Sequence[FamilyMember], replicates: Replicates | None = None, *, method: Method = "romano_wolf"
 ) -> list[Adjusted]:
     """The p-values of a family, adjusted; in the order given.
 
@@ -146,11 +146,11 @@ def adjust_family(
     )
 
 
-def member_of(row: Estimate, column: int) -> Member:
+def member_of(row: Estimate, column: int) -> FamilyMember:
     """An estimate as a member of a family."""
     reading = Reading(row.value, row.standard_error, row.df, row.alternative)
     joint = row.scope == "items" and row.interval not in ("t", "agresti-min") and row.alternative == "two-sided"
-    return Member(
+    return FamilyMember(
         p=row.p,
         readings=(reading,) if row.interval == "t" else (),
         runs=row.runs,

@@ -33,7 +33,7 @@ FEWEST_LEFT_OUT = 4
 """Sizes from which on one can be left out and the others still fitted."""
 
 
-class Shape(NamedTuple):
+class CurveShape(NamedTuple):
     """One curvature of one form; `saturating` has a rate only."""
 
     form: Form
@@ -49,15 +49,15 @@ class Shape(NamedTuple):
         return np.asarray(special.expit(self.steepness * (share - self.middle)))
 
 
-SHAPES: tuple[Shape, ...] = (
-    Shape("linear"),
-    *(Shape("saturating", rate) for rate in RATES),
-    *(Shape("bounded", steepness, middle) for middle in MIDDLES for steepness in STEEPNESSES),
+SHAPES: tuple[CurveShape, ...] = (
+    CurveShape("linear"),
+    *(CurveShape("saturating", rate) for rate in RATES),
+    *(CurveShape("bounded", steepness, middle) for middle in MIDDLES for steepness in STEEPNESSES),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Mixture:
+class PredictiveMixture:
     """A predictive distribution: Student's t around several values; arrays of shape ``(components,)``."""
 
     weights: Floats
@@ -93,14 +93,16 @@ class Mixture:
         logs = constant - (self.df + 1) / 2 * np.log1p(standard**2 / self.df) - np.log(scales)
         return float(special.logsumexp(logs, b=self.weights))
 
-    def widened(self, shift: float, variance: float, df: float) -> Mixture:
+    def widened(self, shift: float, variance: float, df: float) -> PredictiveMixture:
         """The distribution of the sum with an independent deviation, of which a variance estimate is known.
 
         Half widths of 95 % add up as squares, each with its own degrees of freedom; those of the law are kept. The
         sum's Satterthwaite degrees of freedom would make it narrower than the law alone where that has one or two.
         """
         ratio = t_quantile(0.975, df) / special.stdtrit(self.df, 0.975)
-        return Mixture(self.weights, self.values + shift, np.sqrt(self.scales**2 + variance * ratio**2), self.df)
+        return PredictiveMixture(
+            self.weights, self.values + shift, np.sqrt(self.scales**2 + variance * ratio**2), self.df
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,7 @@ class Laws:
     deviation: float
     sampling_error: float
 
-    def mixture(self, parameters: float, form: Form | None = None) -> Mixture:
+    def mixture(self, parameters: float, form: Form | None = None) -> PredictiveMixture:
         """Predictive distribution of the effect measured at a size, by all forms or by one.
 
         Raises:
@@ -293,8 +295,10 @@ def _weights(logs: Floats, form: Form | None = None) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def _mixture(fits: _Components, sizes: int, form: Form | None) -> Mixture:
-    return Mixture(_weights(fits.logs, form), fits.values, np.sqrt(fits.squares), np.full(len(SHAPES), sizes - 2.0))
+def _mixture(fits: _Components, sizes: int, form: Form | None) -> PredictiveMixture:
+    return PredictiveMixture(
+        _weights(fits.logs, form), fits.values, np.sqrt(fits.squares), np.full(len(SHAPES), sizes - 2.0)
+    )
 
 
 def _left_out(x: Floats, effects: Floats, covariance: Floats) -> tuple[Floats, Floats]:

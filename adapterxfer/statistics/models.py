@@ -12,7 +12,7 @@ from scipy import sparse
 from adapterxfer.statistics.design import Design
 from adapterxfer.statistics.freedom import pooled_df
 from adapterxfer.statistics.metric import Floats
-from adapterxfer.statistics.table import Row, ScoreTable
+from adapterxfer.statistics.table import RunScore, ScoreTable
 from adapterxfer.statistics.vocabulary import Scale
 
 
@@ -87,7 +87,7 @@ class TrainedModels:
             for contrast, index, weight in zip(
                 coordinates.row.tolist(), coordinates.col.tolist(), coordinates.data.tolist(), strict=True
             ):
-                row: Row = table.rows[index]
+                row: RunScore = table.rows[index]
                 if row.seed is None:
                     continue
                 pair = (contrast, row.group, repr(row.seed))

@@ -51,7 +51,7 @@ class System:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ScoreCell:
     """One system's score on one language of one target: the mean over its training runs. The atom of contrasts."""
 
     system: System
@@ -91,10 +91,10 @@ class CellCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class RunScore:
     """One training run on one (target, language); rows are sorted, so their order never depends on the input's."""
 
-    cell: Cell
+    cell: ScoreCell
     seed: int | str | None
     domain: str
     group: tuple[str, ...]
@@ -154,11 +154,11 @@ class ScoreTable:
         systems: every system, sorted.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[RunScore, ...]
     domains: tuple[Domain, ...]
     metrics: Mapping[str, SumScore]
     scores: Floats
-    cells: Mapping[Cell, tuple[int, ...]] = field(repr=False)
+    cells: Mapping[ScoreCell, tuple[int, ...]] = field(repr=False)
     systems: tuple[System, ...]
 
     @property
@@ -176,10 +176,10 @@ class ScoreTable:
             sorted({c.language for c in self.cells if c.target == target and (system is None or c.system == system)})
         )
 
-    def seeds(self, cell: Cell) -> tuple[int | str | None, ...]:
+    def seeds(self, cell: ScoreCell) -> tuple[int | str | None, ...]:
         """Seeds of the runs behind a cell."""
         return tuple(self.rows[index].seed for index in self.cells[cell])
 
-    def score(self, cell: Cell) -> float:
+    def score(self, cell: ScoreCell) -> float:
         """Points of a cell: the mean over its runs."""
         return float(self.scores[list(self.cells[cell])].mean())

@@ -14,8 +14,8 @@ from adapterxfer.catalog.methods import METHODS, MethodSpec
 from adapterxfer.catalog.variants import PARTS, VariantSpec
 from adapterxfer.errors import VariantError
 from adapterxfer.variants import measures, measures_merged
-from adapterxfer.variants.measures import Evidence
-from adapterxfer.variants.rules import Assertion, Moment, Rule, Verdict
+from adapterxfer.variants.measures import AssertionInput
+from adapterxfer.variants.rules import Assertion, AssertionResult, Moment, Rule
 
 EXACT = Rule("exact")
 TRAINED_BEFORE = "its adapter was trained before"
@@ -223,7 +223,7 @@ TABLE: tuple[Assertion, ...] = (
 """Rows in the order they are checked."""
 
 
-def check(when: Moment, evidence: Evidence) -> list[Verdict]:
+def check(when: Moment, evidence: AssertionInput) -> list[AssertionResult]:
     """Measure and judge all assertions of one moment.
 
     Args:
@@ -240,7 +240,7 @@ def check(when: Moment, evidence: Evidence) -> list[Verdict]:
             continue
         rule = _rule(assertion, evidence)
         value = None if rule.kind == "not applicable" else float(assertion.measure(evidence))
-        verdicts.append(Verdict(assertion.name, rule.kind, rule.limit, value, rule.because))
+        verdicts.append(AssertionResult(assertion.name, rule.kind, rule.limit, value, rule.because))
         if value is not None and not rule.holds(value):
             bound = "0" if rule.kind == "exact" else f"{rule.kind} {rule.limit:g}"
             failed.append(f"{assertion.name}: {assertion.says} is {value:g}; expected {bound}")
@@ -254,12 +254,12 @@ def check(when: Moment, evidence: Evidence) -> list[Verdict]:
     return verdicts
 
 
-def as_json(verdicts: Iterable[Verdict]) -> list[dict[str, Any]]:
+def as_json(verdicts: Iterable[AssertionResult]) -> list[dict[str, Any]]:
     """Verdicts as JSON values."""
     return [verdict.as_json() for verdict in verdicts]
 
 
-def _rule(assertion: Assertion, evidence: Evidence) -> Rule:
+def _rule(assertion: Assertion, evidence: AssertionInput) -> Rule:
     composition = evidence.model.composition
     if assertion.name == "intermediate-matters" and composition.trains_backbone and not composition.intermediate:
         return _not("there is no intermediate")

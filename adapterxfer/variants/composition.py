@@ -94,7 +94,7 @@ class Composition:
     fusion_rank: int = 0
 
     def __post_init__(self) -> None:
-        roles = tuple(part.role for part in self.task_adapters)
+        roles = tuple(adapter.role for adapter in self.task_adapters)
         if not self._is_laid_out(roles):
             raise VariantError(
                 f"variant '{self.variant}' with adapters ({', '.join(roles) or 'none'}) and intermediate "
@@ -106,7 +106,7 @@ class Composition:
                 f"variant '{self.variant}': only a fusion has a rank or trains a target adapter along",
                 fix="leave 'fusion' out of the recipe for this variant",
             )
-        if self.fused and len({part.first_layer for part in self.task_adapters}) > 1:
+        if self.fused and len({adapter.first_layer for adapter in self.task_adapters}) > 1:
             raise VariantError(
                 f"variant '{self.variant}': its adapters begin in different layers",
                 fix="fuse adapters with the same 'layers'",
@@ -118,7 +118,7 @@ class Composition:
                 f"adapter method '{method}' cannot be a language's adapter",
                 fix=f"use {' or '.join(language_methods())}",
             )
-        if clash := colliding_names([part.id for part in self.adapters] + [part.id for part in self.heads]):
+        if clash := colliding_names([adapter.id for adapter in self.adapters] + [head.id for head in self.heads]):
             raise VariantError(
                 f"variant '{self.variant}': names {clash} collide", fix="give each part an id of its own"
             )
@@ -149,7 +149,7 @@ class Composition:
     @property
     def language(self) -> AdapterPart | None:
         """The adapter of the language, if there is one."""
-        return next((part for part in self.adapters[:1] if part.role == "language"), None)
+        return next((adapter for adapter in self.adapters[:1] if adapter.role == "language"), None)
 
     @property
     def task_adapters(self) -> tuple[AdapterPart, ...]:
@@ -164,12 +164,12 @@ class Composition:
     @property
     def fused_from(self) -> int:
         """Number of layers without adapters of tasks, where a fusion has nothing to mix."""
-        return min((part.first_layer for part in self.task_adapters), default=0)
+        return min((adapter.first_layer for adapter in self.task_adapters), default=0)
 
     @property
     def first_layer(self) -> int:
         """The lowest layer that has an adapter; 0 without adapters."""
-        return min((part.first_layer for part in self.adapters), default=0)
+        return min((adapter.first_layer for adapter in self.adapters), default=0)
 
     @property
     def trains_backbone(self) -> bool:
@@ -199,9 +199,9 @@ class Composition:
         Raises:
             VariantError: the model was not trained on it.
         """
-        for part in self.heads:
-            if task in part.tasks:
-                return part
+        for head in self.heads:
+            if task in head.tasks:
+                return head
         raise VariantError(
             f"the model has no head for task '{task}'; it has {', '.join(self.tasks)}",
             fix="predict a task it was trained on",
@@ -210,14 +210,14 @@ class Composition:
     def as_json(self) -> dict[str, Any]:
         """JSON values; see `from_json`. Options that are not used are left out."""
         values = asdict(self)
-        for part in values["adapters"]:
+        for adapter in values["adapters"]:
             # Absent for adapters in all layers, which are described as before others existed.
-            if not part["first_layer"]:
-                del part["first_layer"]
-        for part in values["heads"]:
+            if not adapter["first_layer"]:
+                del adapter["first_layer"]
+        for head in values["heads"]:
             # Absent for a head of one task, so that such models are described as before there were others.
-            if not part["also"]:
-                del part["also"]
+            if not head["also"]:
+                del head["also"]
         return {name: value for name, value in values.items() if value or name not in OPTIONAL}
 
     @classmethod
@@ -225,10 +225,10 @@ class Composition:
         """Rebuild from JSON values."""
         return cls(
             variant=value["variant"],
-            adapters=tuple(AdapterPart(**part) for part in value["adapters"]),
+            adapters=tuple(AdapterPart(**adapter) for adapter in value["adapters"]),
             heads=tuple(
-                HeadPart(**{**part, "labels": tuple(part["labels"]), "also": tuple(part.get("also", ()))})
-                for part in value["heads"]
+                HeadPart(**{**head, "labels": tuple(head["labels"]), "also": tuple(head.get("also", ()))})
+                for head in value["heads"]
             ),
             intermediate=value["intermediate"],
             **{name: value[name] for name in OPTIONAL if name in value},

@@ -191,9 +191,9 @@ def _attend(
     )
     if reads is not None:
         query = _spread(query, reads.slots, rows, reads.most)
-    query, key, value = (part.view(rows, -1, *heads).transpose(1, 2) for part in (query, key, value))
+    query, key, value = (tensor.view(rows, -1, *heads).transpose(1, 2) for tensor in (query, key, value))
     if before is not None:
-        key, value = (_put_before(part, prefix) for part, prefix in zip((key, value), before, strict=True))
+        key, value = (_put_before(tensor, prefix) for tensor, prefix in zip((key, value), before, strict=True))
         mask = None if mask is None else functional.pad(mask, (len(before[0]), 0))
     if not eager and key.device.type == "cpu" and attention.attention_head_size <= NARROW:
         key, value, mask = _aligned(key, value, mask, states.dtype)
@@ -205,7 +205,7 @@ def _attend(
     elif query.dtype != states.dtype and query.device.type == "cpu":
         # Inside bf16 autocast: the bf16 backward of this product is slow on CPU, so it runs in the states' dtype.
         with torch.autocast("cpu", enabled=False):
-            query, key, value = (part.to(states.dtype) for part in (query, key, value))
+            query, key, value = (tensor.to(states.dtype) for tensor in (query, key, value))
             mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
     else:
         if mask is not None:

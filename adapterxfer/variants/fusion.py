@@ -182,7 +182,7 @@ def _sum_groups(values: Tensor, sizes: list[int]) -> Tensor:
     """Sums over consecutive groups of the last dimension, shape ``(..., groups)``."""
     if len(set(sizes)) == 1:
         return values.view(*values.shape[:-1], len(sizes), sizes[0]).sum(-1)
-    return torch.stack([part.sum(-1) for part in torch.split(values, sizes, dim=-1)], dim=-1)
+    return torch.stack([group.sum(-1) for group in torch.split(values, sizes, dim=-1)], dim=-1)
 
 
 def _spread_groups(values: Tensor, sizes: list[int]) -> Tensor:

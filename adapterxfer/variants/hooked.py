@@ -31,8 +31,8 @@ def hooked_copy(model: Any, architecture: Architecture) -> Any:
     if architecture.embeddings is not None:
         hooked.get_submodule(architecture.embeddings).register_forward_hook(_after_embeddings(slot))
     for index, layer in enumerate(hooked.get_submodule(architecture.layers)):
-        for place, site in architecture.sums.items():
-            _watch(layer, index, place, site, slot, architecture.post_norm)
+        for block, site in architecture.sums.items():
+            _watch(layer, index, block, site, slot, architecture.post_norm)
         for role, path in architecture.linears.items():
             _replace(layer.get_submodule(path), index, role, slot)
         layer.register_forward_hook(_after_layer(index, slot))
@@ -86,18 +86,18 @@ def _acting(model: Any, places: Places | None, *, training: bool, recompute: boo
         model.eval()
 
 
-def _watch(layer: nn.Module, index: int, place: str, site: SumSite, slot: Slot, post_norm: bool) -> None:
-    key = (index, place)
+def _watch(layer: nn.Module, index: int, block: str, site: SumSite, slot: Slot, post_norm: bool) -> None:
+    key = (index, block)
 
     def remember(_: nn.Module, arguments: tuple[Any, ...]) -> None:
-        if slot.places is not None and getattr(slot.places, place) is not None:
+        if slot.places is not None and getattr(slot.places, block) is not None:
             slot.residuals[key] = arguments[site.argument]
 
     layer.get_submodule(site.residual).register_forward_pre_hook(remember)
     module = layer.get_submodule(site.module)
 
     def changed(total: Tensor, norm: Norm) -> Tensor | None:
-        act: Any = getattr(slot.places, place, None)
+        act: Any = getattr(slot.places, block, None)
         return None if act is None else act(index, total, slot.residuals.pop(key), norm)
 
     def before_norm(norm: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...] | None:

@@ -15,7 +15,7 @@ from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.variants.bottleneck import INIT_STD
 from adapterxfer.variants.composition import LANGUAGE_ID, TARGET_ID, colliding_names
 from adapterxfer.variants.encoder import encode
-from adapterxfer.variants.merging import Member
+from adapterxfer.variants.merging import MergeMember
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.places import places_of
 
@@ -24,7 +24,7 @@ EXTRA_PADDING = 3
 
 
 @dataclass(slots=True, kw_only=True)
-class Evidence:
+class AssertionInput:
     """A model and what the measures need beside it.
 
     Attributes:
@@ -47,7 +47,7 @@ class Evidence:
     start_backbone: str = ""
     stored: Callable[[], Mapping[str, Tensor]] | None = None
     pristine: nn.Module | None = None
-    members: Sequence[Member] = ()
+    members: Sequence[MergeMember] = ()
     origin: Mapping[str, Tensor] | None = None
 
     @property
@@ -62,7 +62,7 @@ def snapshot(model: TransferModel) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().clone() for name, tensor in model.own_state().items()}
 
 
-def wrong_trainable_names(evidence: Evidence) -> float:
+def wrong_trainable_names(evidence: AssertionInput) -> float:
     """Names in only one of: what the composition lets train, what requires a gradient."""
     model = evidence.model
     prefixes = model.composition.trainable_prefixes
@@ -70,12 +70,12 @@ def wrong_trainable_names(evidence: Evidence) -> float:
     return float(len(expected ^ set(model.trainable())))
 
 
-def colliding_module_names(evidence: Evidence) -> float:
+def colliding_module_names(evidence: AssertionInput) -> float:
     """Ids of adapters and heads, as the modules have them, that are the beginning of another."""
     return float(len(colliding_names([*evidence.model.adapters, *evidence.model.heads])))
 
 
-def change_by_zeroed_adapters(evidence: Evidence) -> float:
+def change_by_zeroed_adapters(evidence: AssertionInput) -> float:
     """Fresh adapter (for a fusion: all adapters) with zero up-projection against the model without it."""
     model = evidence.model
     ids = [p.id for p in model.composition.task_adapters] if model.composition.fused else [TARGET_ID]
@@ -86,9 +86,9 @@ def change_by_zeroed_adapters(evidence: Evidence) -> float:
     return (observed - expected).abs().max().item()
 
 
-def error_of_start_values(evidence: Evidence) -> float:
+def error_of_start_values(evidence: AssertionInput) -> float:
     """Deviation over all matrices of the fresh adapter against `INIT_STD`; its biases must be zero."""
-    linears = [part for part in evidence.model.adapters[TARGET_ID].modules() if isinstance(part, nn.Linear)]
+    linears = [module for module in evidence.model.adapters[TARGET_ID].modules() if isinstance(module, nn.Linear)]
     if any(bool(linear.bias.count_nonzero()) for linear in linears):
         return float("inf")
     squares = sum(float(linear.weight.detach().double().square().sum()) for linear in linears)
@@ -96,14 +96,14 @@ def error_of_start_values(evidence: Evidence) -> float:
     return float(abs(deviation / INIT_STD - 1))
 
 
-def change_by_fresh_adapter(evidence: Evidence) -> float:
+def change_by_fresh_adapter(evidence: AssertionInput) -> float:
     """Fresh adapter as initialised against the model without it, relative root mean square."""
     with evidence.model.without(TARGET_ID):
         expected = hidden_of(evidence)
     return distance(hidden_of(evidence), expected)
 
 
-def distance_of_fused_copies(evidence: Evidence) -> float:
+def distance_of_fused_copies(evidence: AssertionInput) -> float:
     """Fusion of the last adapter with itself against that adapter alone, relative root mean square."""
     model = evidence.model
     fusion: Any = model.fusion
@@ -115,7 +115,7 @@ def distance_of_fused_copies(evidence: Evidence) -> float:
     return distance(fused[evidence.real], alone[evidence.real])
 
 
-def change_without_intermediate(evidence: Evidence) -> float:
+def change_without_intermediate(evidence: AssertionInput) -> float:
     """Smallest relative change of the logits over all intermediates, each silenced by itself."""
     model = evidence.model
     logits = _logits(evidence)
@@ -126,7 +126,7 @@ def change_without_intermediate(evidence: Evidence) -> float:
             hidden = encode(evidence.pristine, evidence.batch.input_ids, evidence.batch.attention_mask)
             return distance(model.head(evidence.task)(hidden, evidence.batch), logits)
     # The adapter of `sequential` is the intermediate's own, continued.
-    ids = [part.id for part in model.composition.adapters if part.role == "intermediate"] or [TARGET_ID]
+    ids = [adapter.id for adapter in model.composition.adapters if adapter.role == "intermediate"] or [TARGET_ID]
     changes = []
     for part_id in ids:
         # Zeroed, not left out: a fusion of equal adapters (same data, same seed) would rightly not change.
@@ -136,25 +136,25 @@ def change_without_intermediate(evidence: Evidence) -> float:
     return min(changes)
 
 
-def change_without_language(evidence: Evidence) -> float:
+def change_without_language(evidence: AssertionInput) -> float:
     """Relative change of the logits without the adapter of the language."""
     logits = _logits(evidence)
     with evidence.model.without(LANGUAGE_ID):
         return distance(_logits(evidence), logits)
 
 
-def error_of_inverse(evidence: Evidence) -> float:
+def error_of_inverse(evidence: AssertionInput) -> float:
     """Embeddings mapped and taken back against themselves, largest difference over the largest value."""
     model, batch = evidence.model, evidence.batch
     with evaluating(model):
         mapped = model.hidden_states(batch.input_ids, batch.attention_mask, layer=0)
         restored = model.invert_embedding(mapped)
-        with model.without(*(part.id for part in model.composition.adapters)):
+        with model.without(*(adapter.id for adapter in model.composition.adapters)):
             expected = model.hidden_states(batch.input_ids, batch.attention_mask, layer=0)
     return float((restored - expected).abs().max() / expected.abs().max())
 
 
-def change_by_padding(evidence: Evidence) -> float:
+def change_by_padding(evidence: AssertionInput) -> float:
     """Hidden states of real tokens with and without more padding, largest difference over the largest value."""
     model, batch = evidence.model, evidence.batch
     pad_id = model.loaded.config.pad_token_id
@@ -166,12 +166,12 @@ def change_by_padding(evidence: Evidence) -> float:
     return float((padded - expected).abs().max() / expected.abs().max())
 
 
-def backbone_changed(evidence: Evidence) -> float:
+def backbone_changed(evidence: AssertionInput) -> float:
     """1 if the backbone's weights are not those before training."""
     return float(state_fingerprint(evidence.model.backbone.state_dict()) != evidence.start_backbone)
 
 
-def frozen_parts_changed(evidence: Evidence) -> float:
+def frozen_parts_changed(evidence: AssertionInput) -> float:
     """1 if tensors beside the backbone that should stay are not those before training."""
     model = evidence.model
     prefixes = ("backbone.", *model.composition.trainable_prefixes)
@@ -180,7 +180,7 @@ def frozen_parts_changed(evidence: Evidence) -> float:
     return float(not now or state_fingerprint(now) != state_fingerprint(before))
 
 
-def parts_left_untrained(evidence: Evidence) -> float:
+def parts_left_untrained(evidence: AssertionInput) -> float:
     """Trainable parts (one adapter, the fusion, one head, the backbone) without any changed tensor."""
     model = evidence.model
     state = model.own_state()
@@ -191,7 +191,7 @@ def parts_left_untrained(evidence: Evidence) -> float:
     return float(untrained)
 
 
-def differences_on_disk(evidence: Evidence) -> float:
+def differences_on_disk(evidence: AssertionInput) -> float:
     """Tensors that are missing in the stored file, extra in it, or not equal."""
     if evidence.stored is None:
         return float("nan")
@@ -200,14 +200,14 @@ def differences_on_disk(evidence: Evidence) -> float:
     return float(len(stored.keys() ^ state.keys()) + unequal)
 
 
-def hidden_of(evidence: Evidence) -> Tensor:
+def hidden_of(evidence: AssertionInput) -> Tensor:
     """Hidden states of real tokens, shape ``(tokens, hidden)``."""
     with evaluating(evidence.model):
         hidden: Tensor = evidence.model(evidence.batch.input_ids, evidence.batch.attention_mask)
     return hidden[evidence.real].float()
 
 
-def _logits(evidence: Evidence) -> Tensor:
+def _logits(evidence: AssertionInput) -> Tensor:
     model, batch = evidence.model, evidence.batch
     with evaluating(model):
         logits: Tensor = model.head(evidence.task)(model(batch.input_ids, batch.attention_mask), batch)

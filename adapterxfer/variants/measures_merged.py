@@ -12,7 +12,7 @@ from torch import Tensor
 from adapterxfer.catalog.methods import METHODS
 from adapterxfer.variants.composition import AdapterPart, Composition
 from adapterxfer.variants.encoder import encode
-from adapterxfer.variants.measures import Evidence, distance, evaluating, hidden_of, zeroed
+from adapterxfer.variants.measures import AssertionInput, distance, evaluating, hidden_of, zeroed
 from adapterxfer.variants.merging import adds_updates
 
 Array = npt.NDArray[np.float64]
@@ -21,21 +21,21 @@ Array = npt.NDArray[np.float64]
 class _Sum(NamedTuple):
     """One tensor or update: as it is in the model, and its terms with their weights."""
 
-    found: Array
+    observed: Array
     terms: Sequence[Array]
     weights: Sequence[float]
 
     @property
     def error(self) -> float:
         """Largest difference from the sum, relative to the largest number in it; infinite where shapes differ."""
-        if any(term.shape != self.found.shape for term in self.terms):
+        if any(term.shape != self.observed.shape for term in self.terms):
             return float("inf")
         expected = np.tensordot(np.asarray(self.weights), np.stack(self.terms), axes=1)
         scale = max((float(np.abs(term).max(initial=0.0)) for term in self.terms), default=0.0) or 1.0
-        return float(np.abs(self.found - expected).max(initial=0.0) / scale)
+        return float(np.abs(self.observed - expected).max(initial=0.0) / scale)
 
 
-def error_of_merged_weights(evidence: Evidence) -> float:
+def error_of_merged_weights(evidence: AssertionInput) -> float:
     """Largest relative difference between the model and what its members add up to, over all tensors.
 
     Computed with numpy in double precision, from the members' tensors alone: with weights ``w_i`` of models ``m_i`` and
@@ -44,10 +44,10 @@ def error_of_merged_weights(evidence: Evidence) -> float:
     """
     if not evidence.members:
         return float("nan")
-    return max((one.error for one in _sums(evidence)), default=float("nan"))
+    return max((tensor_sum.error for tensor_sum in _sums(evidence)), default=float("nan"))
 
 
-def change_without_merged_parts(evidence: Evidence) -> float:
+def change_without_merged_parts(evidence: AssertionInput) -> float:
     """Smallest relative change of hidden states over all adapters, each silenced by itself.
 
     For ``full-ft``: that between the merged and the untouched backbone.
@@ -61,26 +61,27 @@ def change_without_merged_parts(evidence: Evidence) -> float:
             plain = encode(evidence.pristine, batch.input_ids, batch.attention_mask)
         return distance(plain[evidence.real].float(), hidden)
     changes = []
-    for part in model.composition.adapters:
-        module: Any = model.adapters[part.id]
-        with zeroed(model, [part.id]) if module.can_be_neutral else model.without(part.id):
+    for adapter in model.composition.adapters:
+        module: Any = model.adapters[adapter.id]
+        with zeroed(model, [adapter.id]) if module.can_be_neutral else model.without(adapter.id):
             changes.append(distance(hidden_of(evidence), hidden))
     return min(changes, default=float("nan"))
 
 
-def _sums(evidence: Evidence) -> Iterator[_Sum]:
+def _sums(evidence: AssertionInput) -> Iterator[_Sum]:
     composition, members, origin = evidence.model.composition, evidence.members, evidence.origin
     weights = [member.weight for member in members]
     state = evidence.model.own_state()
-    products = {f"adapters.{part.id}.": part for part in composition.task_adapters if adds_updates(part)}
-    language = tuple(f"adapters.{part.id}." for part in composition.adapters if part.role == "language")
+    products = {f"adapters.{adapter.id}.": adapter for adapter in composition.task_adapters if adds_updates(adapter)}
+    language = tuple(f"adapters.{adapter.id}." for adapter in composition.adapters if adapter.role == "language")
     same_heads = origin is None and all(member.composition.heads == composition.heads for member in members)
     for name, tensor in state.items():
         prefix = next((prefix for prefix in products if name.startswith(prefix)), "")
         if prefix:
             if ".second." in name:
                 updates = [
-                    _update(member.state, name, _part(member.composition, products[prefix])) for member in members
+                    _update(member.state, name, _adapter_like(member.composition, products[prefix]))
+                    for member in members
                 ]
                 yield _Sum(_update(state, name, products[prefix]), updates, weights)
         elif name.startswith(language or ("\0",)) or (name.startswith("heads.") and not same_heads):
@@ -93,15 +94,15 @@ def _sums(evidence: Evidence) -> Iterator[_Sum]:
                 yield _Sum(_array(tensor), [_array(origin[name]), *terms], [1.0 - sum(weights), *weights])
 
 
-def _update(state: Mapping[str, Tensor], name: str, part: AdapterPart) -> Array:
+def _update(state: Mapping[str, Tensor], name: str, adapter: AdapterPart) -> Array:
     """What a low-rank adapter adds to a frozen matrix, from the name of its second factor."""
     second, first = _array(state[name]), _array(state[name.replace(".second.", ".first.")])
-    update: Array = METHODS[part.method].scale(part.bottleneck_size) * (second @ first)
+    update: Array = METHODS[adapter.method].scale(adapter.bottleneck_size) * (second @ first)
     return update
 
 
-def _part(composition: Composition, like: AdapterPart) -> AdapterPart:
-    return next(part for part in composition.adapters if part.id == like.id)
+def _adapter_like(composition: Composition, like: AdapterPart) -> AdapterPart:
+    return next(adapter for adapter in composition.adapters if adapter.id == like.id)
 
 
 def _array(tensor: Tensor) -> Array:

@@ -28,7 +28,7 @@ from adapterxfer.variants.composition import AdapterPart, Composition
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class MergeMember:
     """One model of a merge: its parts, its tensors by name, and its weight."""
 
     composition: Composition
@@ -37,7 +37,7 @@ class Member:
 
 
 def merge(
-    members: Sequence[Member], start: Mapping[str, Tensor] | None = None
+    members: Sequence[MergeMember], start: Mapping[str, Tensor] | None = None
 ) -> tuple[Composition, dict[str, Tensor]]:
     """The merged model, with the composition of the first member.
 
@@ -53,12 +53,12 @@ def merge(
     fixed = tuple(f"adapters.{p.id}." for p in members[0].composition.adapters if p.role == "language")
     first = members[0].composition
     merged: dict[str, Tensor] = {}
-    parts = tuple(
-        part if part.role == "language" else _merged_part([_part(m, part.id) for m in members])
-        for part in first.adapters
+    adapters = tuple(
+        adapter if adapter.role == "language" else _merged_adapter([_adapter(m, adapter.id) for m in members])
+        for adapter in first.adapters
     )
-    composition = replace(first, adapters=parts, intermediate=_intermediates(members))
-    side_by_side = {f"adapters.{part.id}." for part in first.task_adapters if adds_updates(part)}
+    composition = replace(first, adapters=adapters, intermediate=_intermediates(members))
+    side_by_side = {f"adapters.{adapter.id}." for adapter in first.task_adapters if adds_updates(adapter)}
     for prefix in side_by_side:
         merged |= _sum_of_updates(members, prefix)
     shared_head = all(member.composition.heads == first.heads for member in members)
@@ -76,7 +76,7 @@ def merge(
     return composition, merged
 
 
-def _check(members: Sequence[Member], *, average: bool) -> None:
+def _check(members: Sequence[MergeMember], *, average: bool) -> None:
     first = members[0].composition
     problems = []
     if len(members) < 2:
@@ -95,35 +95,35 @@ def _check(members: Sequence[Member], *, average: bool) -> None:
         if not same:
             problems.append(f"a model of variant '{other.variant}' cannot be merged into one of '{first.variant}'")
     problems += [
-        f"adapter method '{part.method}' cannot be merged: {because}"
-        for part in first.task_adapters
-        if (because := METHODS[part.method].why_unmerged)
+        f"adapter method '{adapter.method}' cannot be merged: {because}"
+        for adapter in first.task_adapters
+        if (because := METHODS[adapter.method].why_unmerged)
     ]
     if problems:
         raise VariantError("; ".join(dict.fromkeys(problems)), fix="merge models of one kind, e.g. two seq_bn adapters")
 
 
-def adds_updates(part: AdapterPart) -> bool:
+def adds_updates(adapter: AdapterPart) -> bool:
     """Whether the updates of an adapter are added up, in place of its weights."""
-    return METHODS[part.method].merges == "updates"
+    return METHODS[adapter.method].merges == "updates"
 
 
-def _part(member: Member, part_id: str) -> AdapterPart:
-    return next(part for part in member.composition.adapters if part.id == part_id)
+def _adapter(member: MergeMember, adapter_id: str) -> AdapterPart:
+    return next(adapter for adapter in member.composition.adapters if adapter.id == adapter_id)
 
 
-def _merged_part(parts: Sequence[AdapterPart]) -> AdapterPart:
-    if adds_updates(parts[0]):
-        return replace(parts[0], bottleneck_size=sum(part.bottleneck_size for part in parts))
-    if len({part.bottleneck_size for part in parts}) > 1:
+def _merged_adapter(adapters: Sequence[AdapterPart]) -> AdapterPart:
+    if adds_updates(adapters[0]):
+        return replace(adapters[0], bottleneck_size=sum(adapter.bottleneck_size for adapter in adapters))
+    if len({adapter.bottleneck_size for adapter in adapters}) > 1:
         raise VariantError(
-            f"adapters of sizes {', '.join(str(part.bottleneck_size) for part in parts)} cannot be averaged",
+            f"adapters of sizes {', '.join(str(adapter.bottleneck_size) for adapter in adapters)} cannot be averaged",
             fix="merge adapters of one size",
         )
-    return parts[0]
+    return adapters[0]
 
 
-def _intermediates(members: Sequence[Member]) -> str:
+def _intermediates(members: Sequence[MergeMember]) -> str:
     """What the merged weights were trained on beside the first member's own task."""
     names = [member.composition.intermediate for member in members]
     names += ["+".join(head.task for head in m.composition.heads) for m in members[1:]]
@@ -131,13 +131,13 @@ def _intermediates(members: Sequence[Member]) -> str:
     return "+".join(name for name in dict.fromkeys(names) if name and name not in answered)
 
 
-def _sum_of_updates(members: Sequence[Member], prefix: str) -> dict[str, Tensor]:
+def _sum_of_updates(members: Sequence[MergeMember], prefix: str) -> dict[str, Tensor]:
     """Low-rank factors side by side, scaled so that their product is the weighted sum of the updates."""
-    part_id = prefix.split(".")[1]
-    parts = [_part(member, part_id) for member in members]
-    scale = METHODS[parts[0].method].scale
-    scales = [scale(part.bottleneck_size) for part in parts]
-    whole = scale(sum(part.bottleneck_size for part in parts))
+    adapter_id = prefix.split(".")[1]
+    adapters = [_adapter(member, adapter_id) for member in members]
+    scale = METHODS[adapters[0].method].scale
+    scales = [scale(adapter.bottleneck_size) for adapter in adapters]
+    whole = scale(sum(adapter.bottleneck_size for adapter in adapters))
     summed: dict[str, Tensor] = {}
     for name in members[0].state:
         if not name.startswith(prefix):
@@ -151,7 +151,7 @@ def _sum_of_updates(members: Sequence[Member], prefix: str) -> dict[str, Tensor]
     return summed
 
 
-def _sum(members: Sequence[Member], name: str, start: Tensor | None) -> Tensor:
+def _sum(members: Sequence[MergeMember], name: str, start: Tensor | None) -> Tensor:
     tensors = [(member.weight, member.state[name].double()) for member in members]
     if start is None:
         total = torch.stack([weight * tensor for weight, tensor in tensors]).sum(0)

@@ -30,7 +30,7 @@ class TransferModel(nn.Module):
     it. Parameters that do not train carry no gradient, so the backward pass ends at the lowest part that trains.
 
     Args:
-        loaded: the backbone; loaded with ``own=True`` where the variant trains it.
+        loaded: the backbone; loaded with ``own_weights=True`` where the variant trains it.
         composition: which parts there are.
         adapters: by id, exactly those of the composition.
         fusion: present exactly if the composition fuses.
@@ -53,31 +53,31 @@ class TransferModel(nn.Module):
         heads: Mapping[str, nn.Module],
     ) -> None:
         super().__init__()
-        ids = [part.id for part in composition.adapters]
-        head_ids = [part.id for part in composition.heads]
+        ids = [adapter.id for adapter in composition.adapters]
+        head_ids = [head.id for head in composition.heads]
         if list(adapters) != ids or list(heads) != head_ids or (fusion is not None) != composition.fused:
             raise VariantError(
                 f"variant '{composition.variant}': got adapters {list(adapters)}, heads {list(heads)}, "
                 f"{'a' if fusion is not None else 'no'} fusion; expected adapters {ids}, heads {head_ids}",
                 fix="build the parts from the composition",
             )
-        unfit = sorted({part.method for part in composition.task_adapters if not METHODS[part.method].fuses})
+        unfit = sorted({adapter.method for adapter in composition.task_adapters if not METHODS[adapter.method].fuses})
         if composition.fused and unfit:
             raise VariantError(
                 f"AdapterFusion is not defined for adapter method '{unfit[0]}'",
                 fix=f"use {' or '.join(names_of(lambda spec: spec.fuses))}",
             )
-        for part in composition.adapters:
-            if len(adapters[part.id]) != loaded.layers:
+        for adapter in composition.adapters:
+            if len(adapters[adapter.id]) != loaded.layers:
                 raise VariantError(
-                    f"adapter '{part.name}' has {len(adapters[part.id])} layers, backbone '{loaded.name}' has "
+                    f"adapter '{adapter.name}' has {len(adapters[adapter.id])} layers, backbone '{loaded.name}' has "
                     f"{loaded.layers}",
                     fix="use an adapter trained on this backbone",
                 )
-        for part in composition.adapters:
-            if because := next(filter(None, map(loaded.architecture.lacks, METHODS[part.method].places)), ""):
+        for adapter in composition.adapters:
+            if because := next(filter(None, map(loaded.architecture.lacks, METHODS[adapter.method].places)), ""):
                 raise VariantError(
-                    f"adapter method '{part.method}' cannot act in backbone '{loaded.name}', a "
+                    f"adapter method '{adapter.method}' cannot act in backbone '{loaded.name}', a "
                     f"{loaded.config.model_type}: {because}",
                     fix="use a bottleneck method",
                 )
@@ -159,20 +159,20 @@ class TransferModel(nn.Module):
         Raises:
             VariantError: the model has no language adapter, or one of another method or size.
         """
-        part = self.composition.language
-        present: Any = self.adapters[LANGUAGE_ID] if part is not None else None
-        if part is None or present.shape != adapter.shape:
+        language = self.composition.language
+        present: Any = self.adapters[LANGUAGE_ID] if language is not None else None
+        if language is None or present.shape != adapter.shape:
             raise VariantError(
-                f"language adapter {adapter.shape} for a model with {'none' if part is None else present.shape}",
+                f"language adapter {adapter.shape} for a model with {'none' if language is None else present.shape}",
                 fix="train all language adapters of a study with one method and size",
             )
         self.adapters[LANGUAGE_ID] = adapter.requires_grad_(False).to(self.device).eval()
 
     def drop_head(self, task: str) -> None:
         """Remove a head that served the training only; the model is described and stored without it."""
-        part = self.composition.head(task)
-        self.composition = replace(self.composition, heads=tuple(h for h in self.composition.heads if h is not part))
-        del self.heads[part.id]
+        head = self.composition.head(task)
+        self.composition = replace(self.composition, heads=tuple(h for h in self.composition.heads if h is not head))
+        del self.heads[head.id]
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """Parameters that train, by name."""
@@ -218,9 +218,9 @@ class TransferModel(nn.Module):
 
     def invert_embedding(self, states: Tensor) -> Tensor:
         """Take back what the adapters in use make of embeddings, shape ``(..., hidden)``; the last map goes first."""
-        for part in reversed(self.composition.adapters):
-            adapter: Any = self.adapters[part.id]
-            if part.id not in self._left_out and "embedding" in _places(adapter):
+        for described in reversed(self.composition.adapters):
+            adapter: Any = self.adapters[described.id]
+            if described.id not in self._left_out and "embedding" in _places(adapter):
                 states = adapter[0].invert(states)
         return states
 

@@ -74,9 +74,9 @@ class Compacter(nn.Module):
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""
         with torch.no_grad():
-            for part in (self.after_attention, self.after_ffn):
-                part.up.left.zero_()
-                part.up.bias.zero_()
+            for bottleneck in (self.after_attention, self.after_ffn):
+                bottleneck.up.left.zero_()
+                bottleneck.up.bias.zero_()
 
 
 class _Bottleneck(nn.Module):

@@ -80,44 +80,44 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
     """
     if not adapters:
         return None
-    by_place = {
-        place: [adapter for adapter in adapters if any(place in layer.places for layer in adapter)]
-        for place in get_args(Place)
+    by_site = {
+        site: [adapter for adapter in adapters if any(site in layer.places for layer in adapter)]
+        for site in get_args(Place)
     }
 
-    def sums(place: str) -> Sum | None:
-        active = by_place[place]
+    def sums(block: str) -> Sum | None:
+        active = by_site[block]
         if not active:
             return None
 
         def run(index: int, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
             for adapter in active:
-                total = getattr(adapter[index], place)(total, residual, norm)
+                total = getattr(adapter[index], block)(total, residual, norm)
             return total
 
         return run
 
     def layer(index: int, states: Tensor) -> Tensor:
-        for adapter in by_place["layer"]:
+        for adapter in by_site["layer"]:
             states = adapter[index].layer(states)
         return states
 
     def keys_values(index: int) -> tuple[Tensor, Tensor]:
-        pairs = [adapter[index].keys_values() for adapter in by_place["keys_values"]]
+        pairs = [adapter[index].keys_values() for adapter in by_site["keys_values"]]
         return torch.cat([keys for keys, _ in pairs]), torch.cat([values for _, values in pairs])
 
     def embedding(states: Tensor) -> Tensor:
-        for adapter in by_place["embedding"]:
+        for adapter in by_site["embedding"]:
             states = adapter[0].embedding(states)
         return states
 
     return Places(
         attention=sums("attention"),
         ffn=sums("ffn"),
-        linear=_linear(by_place["linear"]),
-        layer=layer if by_place["layer"] else None,
-        keys_values=keys_values if by_place["keys_values"] else None,
-        embedding=embedding if by_place["embedding"] else None,
+        linear=_linear(by_site["linear"]),
+        layer=layer if by_site["layer"] else None,
+        keys_values=keys_values if by_site["keys_values"] else None,
+        embedding=embedding if by_site["embedding"] else None,
     )
 
 

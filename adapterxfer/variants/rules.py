@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from adapterxfer.catalog.methods import MethodSpec
 from adapterxfer.catalog.variants import VariantSpec
-from adapterxfer.variants.measures import Evidence
+from adapterxfer.variants.measures import AssertionInput
 
 Moment = Literal["built", "trained", "merged"]
 """Before the first step, after the last, or when the weights of several models have been joined."""
@@ -65,14 +65,14 @@ class Assertion:
     name: str
     says: str
     when: tuple[Moment, ...]
-    measure: Callable[[Evidence], float]
+    measure: Callable[[AssertionInput], float]
     of_variant: Callable[[VariantSpec], Rule]
     of_method: Callable[[MethodSpec], Rule | None] = _unchanged
     above_language: Rule | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AssertionResult:
     """Outcome of one assertion on one model; ``value`` is absent where it does not apply."""
 
     assertion: str

@@ -34,7 +34,7 @@ HEAD_WIDTH = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class EncoderShape:
     """An encoder as its configuration describes it."""
 
     name: str
@@ -52,11 +52,11 @@ class Shape:
         return self.config["num_hidden_layers"]
 
 
-def _of_catalogue(backbone: Backbone) -> Shape:
+def _of_catalogue(backbone: Backbone) -> EncoderShape:
     assert backbone.hidden is not None, backbone.name
     assert backbone.layers is not None, backbone.name
     assert backbone.vocabulary is not None, backbone.name
-    return Shape(
+    return EncoderShape(
         backbone.name,
         backbone.model_type,
         {
@@ -86,7 +86,7 @@ FUSION_RANKS = (0, 64)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SizeRow:
     """One variant at one shape.
 
     Attributes:
@@ -111,7 +111,7 @@ class Row:
         return self.trainable * TRAINED_BYTES + self.frozen * FROZEN_BYTES
 
 
-def backbone_count(shape: Shape) -> ParameterCount:
+def backbone_count(shape: EncoderShape) -> ParameterCount:
     """All parameters of an encoder of this shape, and those outside its embeddings."""
     architecture = ARCHITECTURES[shape.model_type]
     with torch.device("meta"):
@@ -121,7 +121,7 @@ def backbone_count(shape: Shape) -> ParameterCount:
     return count_parameters(model)
 
 
-def adapter_count(shape: Shape, adapter: Mapping[str, Any]) -> int:
+def adapter_count(shape: EncoderShape, adapter: Mapping[str, Any]) -> int:
     """Parameters of one adapter at this shape."""
     one_shape = AdapterShape.of(adapter, shape.hidden)
 
@@ -132,7 +132,7 @@ def adapter_count(shape: Shape, adapter: Mapping[str, Any]) -> int:
     return _by_layers(build, shape.layers)
 
 
-def fusion_count(shape: Shape, rank: int) -> int:
+def fusion_count(shape: EncoderShape, rank: int) -> int:
     """Parameters of a fusion at this shape; their number does not depend on how many adapters it mixes."""
 
     def build(layers: int) -> nn.Module:
@@ -141,25 +141,25 @@ def fusion_count(shape: Shape, rank: int) -> int:
     return _by_layers(build, shape.layers)
 
 
-def rows_of(shape: Shape) -> list[Row]:
+def rows_of(shape: EncoderShape) -> list[SizeRow]:
     """All variants at one shape; a stack and a fusion hold one more adapter, of the same kind, frozen."""
     total = backbone_count(shape).total
     counts = {label: adapter_count(shape, adapter) for label, adapter in usual_adapters().items()}
     usual = adapter_label(METHODS[names_of(lambda spec: spec.fuses)[0]].example())
-    one = counts[usual]
+    usual_count = counts[usual]
     bare = [spec for spec in VARIANTS.values() if not spec.adapters]
     rows = [
-        Row(shape.name, spec.name, total if spec.trains_backbone else 0, 0 if spec.trains_backbone else total)
+        SizeRow(shape.name, spec.name, total if spec.trains_backbone else 0, 0 if spec.trains_backbone else total)
         for spec in bare
     ]
-    rows += [Row(shape.name, f"adapter {label}", count, total) for label, count in counts.items()]
+    rows += [SizeRow(shape.name, f"adapter {label}", count, total) for label, count in counts.items()]
     for spec in VARIANTS.values():
         if spec.layout == "two":
-            rows.append(Row(shape.name, f"{spec.name} {usual}", one, total + one))
+            rows.append(SizeRow(shape.name, f"{spec.name} {usual}", usual_count, total + usual_count))
         elif spec.fuses:
             ranks = {rank: f", rank {rank}" if rank else "" for rank in FUSION_RANKS}
             rows += [
-                Row(shape.name, spec.name + more, fusion_count(shape, rank), total + 2 * one)
+                SizeRow(shape.name, spec.name + more, fusion_count(shape, rank), total + 2 * usual_count)
                 for rank, more in ranks.items()
             ]
     return rows
@@ -170,7 +170,7 @@ def _by_layers(build: Callable[[int], nn.Module], layers: int) -> int:
     return two + (layers - 2) * (three - two)
 
 
-def _maps(shape: Shape) -> dict[str, nn.Linear]:
+def _maps(shape: EncoderShape) -> dict[str, nn.Linear]:
     inner = shape.config["intermediate_size"]
     sizes = dict.fromkeys(("query", "key", "value"), (shape.hidden, shape.hidden))
     sizes["ffn_out"] = (inner, shape.hidden)

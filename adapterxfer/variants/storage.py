@@ -177,13 +177,15 @@ def assemble(
         backbone,
         composition,
         adapters={
-            part.id: empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size, part.first_layer))
-            for part in composition.adapters
+            adapter.id: empty_adapter(
+                backbone, AdapterShape(adapter.method, adapter.bottleneck_size, adapter.first_layer)
+            )
+            for adapter in composition.adapters
         },
         fusion=empty_fusion(backbone, rank=composition.fusion_rank, first_layer=composition.fused_from)
         if composition.fused
         else None,
-        heads={part.id: make_head(part) for part in composition.heads},
+        heads={head.id: make_head(head) for head in composition.heads},
     )
     fill(model.own_state(), state, where)
     return model.eval()
@@ -196,9 +198,11 @@ def load_adapter(stored: StoredModel, part_id: str, backbone: LoadedBackbone) ->
         VariantError: the model has no such adapter, was trained on another backbone, or its weights do not fit.
     """
     check_backbone(stored, backbone)
-    for part in stored.composition.adapters:
-        if part.id == part_id:
-            adapter = empty_adapter(backbone, AdapterShape(part.method, part.bottleneck_size, part.first_layer))
+    for described in stored.composition.adapters:
+        if described.id == part_id:
+            adapter = empty_adapter(
+                backbone, AdapterShape(described.method, described.bottleneck_size, described.first_layer)
+            )
             prefix = f"adapters.{part_id}."
             state = {n.removeprefix(prefix): t for n, t in read_weights(stored.folder).items() if n.startswith(prefix)}
             fill(untied_state(adapter), state, str(stored.folder / WEIGHTS))
@@ -250,10 +254,10 @@ def fill(target: Mapping[str, Tensor], source: Mapping[str, Tensor], where: str)
     problems = [f"missing {name}" for name in sorted(target.keys() - source.keys())]
     problems += [f"unknown {name}" for name in sorted(source.keys() - target.keys())]
     for name in sorted(target.keys() & source.keys()):
-        expected, given = target[name], source[name]
-        if expected.shape != given.shape or expected.dtype != given.dtype:
+        expected, actual = target[name], source[name]
+        if expected.shape != actual.shape or expected.dtype != actual.dtype:
             problems.append(
-                f"{name} is {given.dtype} {tuple(given.shape)}, expected {expected.dtype} {tuple(expected.shape)}"
+                f"{name} is {actual.dtype} {tuple(actual.shape)}, expected {expected.dtype} {tuple(expected.shape)}"
             )
     if problems:
         shown = "; ".join(problems[:4]) + (f"; and {len(problems) - 4} more" if len(problems) > 4 else "")

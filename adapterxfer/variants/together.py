@@ -42,14 +42,14 @@ class Cut:
     index: Tensor | None
     back: Tensor | None
 
-    def part(self, states: Tensor) -> Tensor:
+    def split(self, states: Tensor) -> Tensor:
         """States ``(positions, hidden)`` as ``(models, most, hidden)``."""
         if self.index is not None:
             states = states.index_select(0, self.index)
         return states.view(len(self.counts), -1, states.shape[-1])
 
     def join(self, states: Tensor) -> Tensor:
-        """The states of `part` back at their positions."""
+        """The states of `split` back at their positions."""
         states = states.flatten(0, 1)
         return states if self.back is None else states.index_select(0, self.back)
 
@@ -80,7 +80,7 @@ def check_alike(models: Sequence[TransferModel]) -> None:
             "models that are to be trained together have other parts or backbones than the first one",
             fix="train them one by one: leave seeds_together out",
         )
-    unfit = sorted({part.method for part in described.adapters if not METHODS[part.method].batched})
+    unfit = sorted({adapter.method for adapter in described.adapters if not METHODS[adapter.method].batched})
     if unfit or described.fused or described.trains_backbone or described.language is not None:
         refused = f"adapter method '{unfit[0]}'" if unfit else f"variant '{described.variant}'"
         raise VariantError(
@@ -105,7 +105,8 @@ class Together:
         check_alike(models)
         self._first, described = models[0], models[0].composition
         self._parts = [
-            (_formulas(part.method), _stacked(models, f"adapters.{part.id}", trained)) for part in described.adapters
+            (_formulas(adapter.method), _stacked(models, f"adapters.{adapter.id}", trained))
+            for adapter in described.adapters
         ]
 
     def forward(
@@ -128,8 +129,8 @@ class Together:
         )
 
     def _places(self, count: int, rows: Cut, read: Cut | None) -> Places | None:
-        def at(place: str) -> Sum | None:
-            active = [(formulas[place], weights) for formulas, weights in self._parts if place in formulas]
+        def at(block: str) -> Sum | None:
+            active = [(formulas[block], weights) for formulas, weights in self._parts if block in formulas]
             if not active:
                 return None
 
@@ -173,7 +174,7 @@ def _through(weights: Mapping[str, Tensor], network: str, cut: Cut) -> Through:
     down, down_bias, up, up_bias = (weights[f"{network}.{name}".lstrip(".")] for name in WEIGHTS)
 
     def through(states: Tensor, activation: Activation) -> Tensor:
-        inner = cut.part(states.flatten(0, -2))
+        inner = cut.split(states.flatten(0, -2))
         inner = activation(torch.baddbmm(down_bias.unsqueeze(1), inner, down.transpose(1, 2)))
         inner = torch.baddbmm(up_bias.unsqueeze(1), inner, up.transpose(1, 2))
         return cut.join(inner).view(states.shape)

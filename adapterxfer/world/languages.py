@@ -34,7 +34,7 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
+class TierResources:
     """What one resource tier gets.
 
     Attributes:
@@ -55,7 +55,7 @@ class Resources:
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
+class WorldLanguage:
     """One language of the world."""
 
     code: str
@@ -73,26 +73,26 @@ FAMILIES: dict[str, Family] = {
     "D": Family("D", "VSO", adjective_first=False, articles=False, postpositions=False, fronted_questions=True),
 }
 
-RESOURCES: dict[Tier, Resources] = {
-    "high": Resources(documents=12_000, parallel=6_000, mixed=6_000, cognates=0.65, loans=1.0, names=0.9),
-    "mid": Resources(documents=3_000, parallel=1_500, mixed=1_500, cognates=0.45, loans=0.6, names=0.7),
-    "low": Resources(documents=720, parallel=0, mixed=0, cognates=0.25, loans=0.25, names=0.4),
+RESOURCES: dict[Tier, TierResources] = {
+    "high": TierResources(documents=12_000, parallel=6_000, mixed=6_000, cognates=0.65, loans=1.0, names=0.9),
+    "mid": TierResources(documents=3_000, parallel=1_500, mixed=1_500, cognates=0.45, loans=0.6, names=0.7),
+    "low": TierResources(documents=720, parallel=0, mixed=0, cognates=0.25, loans=0.25, names=0.4),
 }
 
-LANGUAGES: dict[str, Language] = {
-    "en": Language("en", "English", "A", "SVO", "high", 12_000),
-    "a1": Language("a1", "Arden", "A", "SVO", "high", 12_000),
-    "a2": Language("a2", "Averil", "A", "SVO", "mid", 3_000),
-    "a3": Language("a3", "Ansk", "A", "SVO", "low", 720),
-    "b1": Language("b1", "Belario", "B", "SVO", "high", 12_000),
-    "b2": Language("b2", "Brisol", "B", "SVO", "mid", 3_000),
-    "b3": Language("b3", "Buzan", "B", "SVO", "low", 720),
-    "c1": Language("c1", "Chukan", "C", "SOV", "high", 12_000),
-    "c2": Language("c2", "Kyrez", "C", "SOV", "mid", 3_000),
-    "c3": Language("c3", "Komsha", "C", "SOV", "low", 720),
-    "d1": Language("d1", "Dashar", "D", "VSO", "high", 12_000),
-    "d2": Language("d2", "Duqail", "D", "VSO", "mid", 3_000),
-    "d3": Language("d3", "Dezrim", "D", "VSO", "low", 720),
+LANGUAGES: dict[str, WorldLanguage] = {
+    "en": WorldLanguage("en", "English", "A", "SVO", "high", 12_000),
+    "a1": WorldLanguage("a1", "Arden", "A", "SVO", "high", 12_000),
+    "a2": WorldLanguage("a2", "Averil", "A", "SVO", "mid", 3_000),
+    "a3": WorldLanguage("a3", "Ansk", "A", "SVO", "low", 720),
+    "b1": WorldLanguage("b1", "Belario", "B", "SVO", "high", 12_000),
+    "b2": WorldLanguage("b2", "Brisol", "B", "SVO", "mid", 3_000),
+    "b3": WorldLanguage("b3", "Buzan", "B", "SVO", "low", 720),
+    "c1": WorldLanguage("c1", "Chukan", "C", "SOV", "high", 12_000),
+    "c2": WorldLanguage("c2", "Kyrez", "C", "SOV", "mid", 3_000),
+    "c3": WorldLanguage("c3", "Komsha", "C", "SOV", "low", 720),
+    "d1": WorldLanguage("d1", "Dashar", "D", "VSO", "high", 12_000),
+    "d2": WorldLanguage("d2", "Duqail", "D", "VSO", "mid", 3_000),
+    "d3": WorldLanguage("d3", "Dezrim", "D", "VSO", "low", 720),
 }
 """English first, then families in order, high tier first. English belongs to family A and is no zero-shot language."""
 

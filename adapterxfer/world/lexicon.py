@@ -17,7 +17,7 @@ from adapterxfer.world.concepts import (
     VERBS,
 )
 from adapterxfer.world.draws import Draws, generator
-from adapterxfer.world.languages import FAMILIES, LANGUAGES, RESOURCES, Language
+from adapterxfer.world.languages import FAMILIES, LANGUAGES, RESOURCES, WorldLanguage
 
 LEXICON_SEED = 20_261
 LOAN_SHARE = 0.15
@@ -130,7 +130,9 @@ def _english() -> Lexicon:
     return Lexicon(forms, "s")
 
 
-def _lexicon(language: Language, english: Lexicon, common: dict[str, str], loans: set[str], taken: set[str]) -> Lexicon:
+def _lexicon(
+    language: WorldLanguage, english: Lexicon, common: dict[str, str], loans: set[str], taken: set[str]
+) -> Lexicon:
     rng = Draws(generator(LEXICON_SEED, "language", language.code))
     coiner = _Coiner(taken, rng)
     family, tier = language.family, RESOURCES[language.tier]

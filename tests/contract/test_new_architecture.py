@@ -19,7 +19,7 @@ from adapterxfer.catalog.capabilities import capabilities, capability
 from adapterxfer.catalog.methods import METHODS
 from adapterxfer.cli.main import main
 from adapterxfer.variants.assertions import check
-from adapterxfer.variants.measures import Evidence
+from adapterxfer.variants.measures import AssertionInput
 
 NAME = "bert"
 ENTRY = Architecture(
@@ -143,5 +143,5 @@ def test_every_method_has_its_cells(added: str) -> None:
 def test_it_is_built_under_every_assertion(added: str, tools: ModuleType, variant: str, method: str) -> None:
     if variant == "stack" and not capability(added, method, variant).works:
         return
-    evidence: Evidence = tools.make_evidence(variant, method, added)
+    evidence: AssertionInput = tools.make_evidence(variant, method, added)
     assert check("built", evidence)

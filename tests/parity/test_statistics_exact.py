@@ -67,13 +67,13 @@ def test_paired_counts_feed_the_exact_tests() -> None:
         for seed, row in enumerate(rows)
     ]
     table = st.build_table(cells, {"t": MEAN})
-    x, y = (st.Cell(system, "t", "en") for system in table.systems)
+    x, y = (st.ScoreCell(system, "t", "en") for system in table.systems)
     pair = st.paired_counts(table, x, y)
     np.testing.assert_array_equal(pair.first[:, 0], np.sum(right["x"], axis=0))
     np.testing.assert_array_equal(pair.second[:, 0], np.sum(right["y"], axis=0))
     assert np.count_nonzero(pair.first[:, 0] - pair.second[:, 0]) == 5
     with pytest.raises(StatisticsError, match="not the same items"):
-        st.paired_counts(table, x, st.Cell(y.system, "t", "de"))
+        st.paired_counts(table, x, st.ScoreCell(y.system, "t", "de"))
 
 
 def test_two_one_sided_t_tests_equal_scipy() -> None:

@@ -157,7 +157,7 @@ def test_families_with_moderated_variances_keep_their_error_rate(seeds: int, sha
                 float(replicates.values[number]), math.sqrt(parts.total[number]), float(parts.total_df[number])
             )
             tests.append(
-                st.Member(
+                st.FamilyMember(
                     p=reading.p(), readings=(reading,), runs=seeds, over_runs=True, moderated=pools[number].enough
                 )
             )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from adapterxfer.catalog.data_sets import CONVERTED, TRAIN, USUAL, Alternate, Clusters, DataSet, HubSource, Repair
+from adapterxfer.catalog.data_sets import CONVERTED, TRAIN, USUAL, Alternate, ClusterRule, DataSet, HubSource, Repair
 from adapterxfer.catalog.flores import FLORES
 from adapterxfer.catalog.protocols import AS_RELEASED
-from adapterxfer.catalog.task_specs import InBenchmark, Protocol, TargetDev, TaskParts, TaskSpec, codes
+from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskProtocol, TaskSpec, codes
 
 REPAIR_FROM = "et"
 """XCOPA's questions are right in Estonian and broken in five other languages; items are parallel by ``idx``."""
@@ -16,7 +16,7 @@ HELLASWAG = DataSet(
     name="hellaswag",
     files={"train": (("hellaswag_train.jsonl",),), "dev": (("hellaswag_val.jsonl",),)},
     reader="adapterxfer.data.choices:read_hellaswag",
-    clusters=Clusters(unit="context"),
+    clusters=ClusterRule(unit="context"),
     hub=HubSource(
         repository="Rowan/hellaswag",
         config="default",
@@ -35,7 +35,7 @@ COSMOSQA = DataSet(
         "dev": (("*cosmos*/valid.csv", "*cosmos*/*/valid.csv"),),
     },
     reader="adapterxfer.data.choices:read_cosmosqa",
-    clusters=Clusters(unit="context"),
+    clusters=ClusterRule(unit="context"),
     hub=HubSource(
         repository="allenai/cosmos_qa",
         revision=CONVERTED,
@@ -59,7 +59,7 @@ COMMONSENSEQA = DataSet(
     name="commonsenseqa",
     files={"train": (("train_rand_split.jsonl",),), "dev": (("dev_rand_split.jsonl",),)},
     reader="adapterxfer.data.choices:read_commonsenseqa",
-    clusters=Clusters(unit="question"),
+    clusters=ClusterRule(unit="question"),
     hub=HubSource(
         repository="tau/commonsense_qa",
         config="default",
@@ -78,7 +78,7 @@ SIQA = DataSet(
         "dev": (("socialIQa_v1.4_dev.jsonl", "social*/dev.jsonl"), ("?social*/dev-labels.lst",)),
     },
     reader="adapterxfer.data.choices:read_siqa",
-    clusters=Clusters(unit="context"),
+    clusters=ClusterRule(unit="context"),
     hub=HubSource(
         repository="lighteval/siqa",
         config="default",
@@ -95,7 +95,7 @@ COPA = DataSet(
     name="copa",
     files={"train": (("COPA/train.jsonl",),), "dev": (("COPA/val.jsonl",),)},
     reader="adapterxfer.data.choices:read_copa",
-    clusters=Clusters(unit="item"),
+    clusters=ClusterRule(unit="item"),
     hub=HubSource(repository="aps/super_glue", config="copa", splits=TRAIN, columns=_COPA),
     citation="Roemmele et al. 2011, COPA; Wang et al. 2019, SuperGLUE",
     metric="accuracy",
@@ -110,7 +110,7 @@ RACE = DataSet(
         "test": (("+RACE/test/high/*.txt",), ("+RACE/test/middle/*.txt",)),
     },
     reader="adapterxfer.data.choices:read_race",
-    clusters=Clusters(unit="article"),
+    clusters=ClusterRule(unit="article"),
     hub=HubSource(
         repository="ehovy/race",
         config="all",
@@ -135,7 +135,7 @@ WINOGRANDE = DataSet(
     name="winogrande",
     files={"train": (("train_xl.jsonl",),), "dev": (("winogrande*/dev.jsonl",),)},
     reader="adapterxfer.data.choices:read_winogrande",
-    clusters=Clusters(unit="sentence"),
+    clusters=ClusterRule(unit="sentence"),
     hub=HubSource(
         repository="allenai/winogrande",
         config="winogrande_xl",
@@ -152,7 +152,7 @@ XCOPA = DataSet(
     name="xcopa",
     files={"dev": (("val.{lang}.jsonl",), ("?val.et.jsonl",)), "test": (("test.{lang}.jsonl",), ("?test.et.jsonl",))},
     reader="adapterxfer.data.choices:read_xcopa",
-    clusters=Clusters(unit="item", parallel=True),
+    clusters=ClusterRule(unit="item", parallel=True),
     repair=Repair(language=REPAIR_FROM, unless=AS_RELEASED),
     hub=HubSource(
         repository="cambridgeltl/xcopa",
@@ -172,7 +172,7 @@ XSTORYCLOZE = DataSet(
         "test": (("spring2016.val.{lang}.tsv.split_20_80_eval.tsv",),),
     },
     reader="adapterxfer.data.choices:read_xstorycloze",
-    clusters=Clusters(unit="story", parallel=True),
+    clusters=ClusterRule(unit="story", parallel=True),
     hub=HubSource(
         repository="juletxara/xstory_cloze",
         revision=CONVERTED,
@@ -196,7 +196,7 @@ BELEBELE = DataSet(
     files={"test": (("[Bb]elebele/{code}.jsonl", "{code}.jsonl"),)},
     reader="adapterxfer.data.choices:read_belebele",
     codes=FLORES,
-    clusters=Clusters(unit="passage", parallel=True),
+    clusters=ClusterRule(unit="passage", parallel=True),
     hub=HubSource(
         repository="facebook/belebele",
         config="{code}",
@@ -294,7 +294,7 @@ TASKS = (
         texts=("copa", "social iqa"),
         before=("siqa",),
         protocols={
-            "as-released": Protocol(
+            "as-released": TaskProtocol(
                 text=f"accuracy/{AS_RELEASED}",
                 metric="accuracy",
                 note="the questions of each language as they were published, many of them wrong in Thai, Turkish and "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapterxfer.catalog.data_sets import NONCOMMERCIAL, USUAL, Alternate, Clusters, DataSet, HubSource
+from adapterxfer.catalog.data_sets import NONCOMMERCIAL, USUAL, Alternate, ClusterRule, DataSet, HubSource
 from adapterxfer.catalog.labels import NLI
 from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskSpec, codes
 
@@ -29,7 +29,7 @@ ANLI = DataSet(
     },
     reader="adapterxfer.data.classification:read_anli",
     labels=NLI,
-    clusters=Clusters(unit="premise"),
+    clusters=ClusterRule(unit="premise"),
     hub=HubSource(
         repository="facebook/anli",
         config="plain_text",
@@ -55,7 +55,7 @@ MNLI = DataSet(
     },
     reader="adapterxfer.data.classification:read_nli",
     labels=NLI,
-    clusters=Clusters(unit="premise"),
+    clusters=ClusterRule(unit="premise"),
     hub=HubSource(
         repository="nyu-mll/glue",
         config="mnli",
@@ -77,7 +77,7 @@ SNLI = DataSet(
     },
     reader="adapterxfer.data.classification:read_nli",
     labels=NLI,
-    clusters=Clusters(unit="premise"),
+    clusters=ClusterRule(unit="premise"),
     hub=HubSource(repository="stanfordnlp/snli", config="plain_text", splits=USUAL, columns=_COLUMNS),
     citation="Bowman et al. 2015, SNLI",
     metric="accuracy",
@@ -93,7 +93,7 @@ SCITAIL = DataSet(
     },
     reader="adapterxfer.data.classification:read_scitail",
     labels=("entails", "neutral"),
-    clusters=Clusters(unit="premise"),
+    clusters=ClusterRule(unit="premise"),
     hub=HubSource(repository="allenai/scitail", config="tsv_format", splits=USUAL, columns=_COLUMNS),
     citation="Khot et al. 2018, SciTail",
     metric="accuracy",
@@ -105,7 +105,7 @@ XNLI = DataSet(
     files={"dev": (("xnli.dev.tsv", "xnli/dev-{lang}.tsv"),), "test": (("xnli.test.tsv", "xnli/test-{lang}.tsv"),)},
     reader="adapterxfer.data.classification:read_xnli",
     labels=NLI,
-    clusters=Clusters(unit="premise (three hypotheses)", parallel=True, consecutive=3),
+    clusters=ClusterRule(unit="premise (three hypotheses)", parallel=True, consecutive=3),
     hub=HubSource(
         repository="facebook/xnli",
         config="{lang}",
@@ -134,7 +134,7 @@ AMERICASNLI = DataSet(
     },
     reader="adapterxfer.data.classification:read_americasnli",
     labels=NLI,
-    clusters=Clusters(unit="premise", same_items="rows"),
+    clusters=ClusterRule(unit="premise", same_items="rows"),
     hub=HubSource(
         repository="nala-cub/americas_nli",
         config="{lang}",

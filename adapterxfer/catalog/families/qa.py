@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapterxfer.catalog.data_sets import TRAIN, Alternate, Clusters, DataSet, HubSource
+from adapterxfer.catalog.data_sets import TRAIN, Alternate, ClusterRule, DataSet, HubSource
 from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskSpec, codes
 
 _COLUMNS = {"id": "id", "context": "context", "question": "question", "answers": "answers"}
@@ -18,7 +18,7 @@ SQUAD_V1 = DataSet(
     name="squad-v1",
     files={"train": (("train-v1.1.json", "*train*-v1.1.json"),), "dev": (("dev-v1.1.json", "*dev*-v1.1.json"),)},
     reader="adapterxfer.data.questions:read_answerable",
-    clusters=Clusters(unit="paragraph"),
+    clusters=ClusterRule(unit="paragraph"),
     hub=HubSource(
         repository="rajpurkar/squad",
         config="plain_text",
@@ -35,7 +35,7 @@ SQUAD_V2 = DataSet(
     name="squad-v2",
     files={"train": (("train-v2.0.json",),), "dev": (("dev-v2.0.json",),)},
     reader="adapterxfer.data.questions:read_squad_v2",
-    clusters=Clusters(unit="paragraph"),
+    clusters=ClusterRule(unit="paragraph"),
     unanswerable=True,
     hub=HubSource(repository="rajpurkar/squad_v2", config="squad_v2", splits=TRAIN, columns=_COLUMNS),
     citation="Rajpurkar et al. 2018, Know What You Don't Know",
@@ -47,7 +47,7 @@ XQUAD = DataSet(
     name="xquad",
     files={"test": (("xquad.{lang}.json",),)},
     reader="adapterxfer.data.questions:read_answerable",
-    clusters=Clusters(unit="paragraph", parallel=True),
+    clusters=ClusterRule(unit="paragraph", parallel=True),
     hub=HubSource(
         repository="google/xquad",
         revision="51adfef1c1287aab1d2d91b5bead9bcfb9c68583",
@@ -68,7 +68,7 @@ MLQA = DataSet(
         "test": (("test-context-{lang}-question-{lang}.json",),),
     },
     reader="adapterxfer.data.questions:read_answerable",
-    clusters=Clusters(unit="paragraph; questions are shared by some languages", same_items="ids"),
+    clusters=ClusterRule(unit="paragraph; questions are shared by some languages", same_items="ids"),
     hub=HubSource(
         repository="google/xtreme",
         config="MLQA.{lang}.{lang}",
@@ -88,7 +88,7 @@ TYDIQA = DataSet(
     },
     reader="adapterxfer.data.questions:read_tydiqa",
     codes=_NAMES,
-    clusters=Clusters(unit="paragraph"),
+    clusters=ClusterRule(unit="paragraph"),
     hub=HubSource(
         repository="google-research-datasets/tydiqa",
         config="secondary_task",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adapterxfer.catalog.data_sets import Alternate, Clusters, DataSet, HubSource
+from adapterxfer.catalog.data_sets import Alternate, ClusterRule, DataSet, HubSource
 from adapterxfer.catalog.families.qa import SQUAD_V1
 from adapterxfer.catalog.protocols import CROSS_FITTED
-from adapterxfer.catalog.task_specs import InBenchmark, Protocol, TargetDev, TaskParts, TaskSpec, codes
+from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskProtocol, TaskSpec, codes
 
 _ISO3 = {
     "af": "afr", "ar": "ara", "az": "aze", "bg": "bul", "bn": "ben", "de": "deu", "el": "ell", "es": "spa", "et": "est",
@@ -37,7 +37,7 @@ BUCC2018 = DataSet(
     },
     reader="adapterxfer.data.pools:read_bucc_queries",
     pool_reader="adapterxfer.data.pools:read_bucc_pool",
-    clusters=Clusters(unit="source sentence"),
+    clusters=ClusterRule(unit="source sentence"),
     hub=HubSource(
         repository="mteb/BUCC",
         revision="414572247440f0ccacf7eb0bb70a31533a0e5443",
@@ -60,7 +60,7 @@ TATOEBA = DataSet(
     files={"test": (("tatoeba.{code}-eng.{code}",), ("tatoeba.{code}-eng.eng",))},
     reader="adapterxfer.data.bitext:read_tatoeba",
     codes=_ISO3,
-    clusters=Clusters(unit="sentence"),
+    clusters=ClusterRule(unit="sentence"),
     hub=HubSource(
         repository="mteb/tatoeba-bitext-mining",
         revision="69e8f12da6e31d59addadda9a9c8a2e601a0e282",
@@ -94,7 +94,7 @@ MEWSLIX = DataSet(
     reader="adapterxfer.data.mewsli:read_mewsli_mentions",
     pool_reader="adapterxfer.data.mewsli:read_mewsli_pool",
     pair_reader="adapterxfer.data.mewsli:read_mewsli_pairs",
-    clusters=Clusters(unit="mention"),
+    clusters=ClusterRule(unit="mention"),
     hub=HubSource(
         repository="izhx/mewsli-x",
         revision="315f267bc74ca5aa1541e825a7bc702bb08e5293",
@@ -116,7 +116,7 @@ LAREQA = DataSet(
     files={"test": (("*xquad?r/{lang}.json",),), "test-pool": (("*xquad?r/{lang}.json",),)},
     reader="adapterxfer.data.pools:read_lareqa_queries",
     pool_reader="adapterxfer.data.pools:read_lareqa_pool",
-    clusters=Clusters(unit="question", parallel=True),
+    clusters=ClusterRule(unit="question", parallel=True),
     origin="https://github.com/google-research-datasets/lareqa, folder xquad-r",
     citation="Roy et al. 2020, LAReQA",
     metric="lareqa/map@20",
@@ -163,7 +163,7 @@ TASKS = (
         target_dev=TargetDev(why_not="nothing is trained on it, so nothing is selected"),
         trained=False,
         protocols={
-            "cross-fitted": Protocol(
+            "cross-fitted": TaskProtocol(
                 text=f"bucc/margin-4/both-directions/{CROSS_FITTED}/mean-pool-special/middle-layer/uncentred",
                 metric="mining_f1",
                 note="ours, for the copy on the Hub, which lacks the sample: pairs are mined as XTREME does, and the "
@@ -195,13 +195,13 @@ TASKS = (
         target_dev=TargetDev(why_not="nothing is trained on it, so nothing is selected"),
         trained=False,
         protocols={
-            "xtreme": Protocol(
+            "xtreme": TaskProtocol(
                 text="tatoeba/from-english/mean-pool-special/middle-layer/uncentred",
                 metric="retrieval_accuracy",
                 note="XTREME's: English sentences search the foreign ones, special tokens count in the mean; its layer "
                 "is named with `layer` (14 of 24 for XLM-R large)",
             ),
-            "xtreme-r": Protocol(
+            "xtreme-r": TaskProtocol(
                 text="tatoeba/from-english/trained-pooling-else-mean-pool-special/top-layer/uncentred",
                 metric="retrieval_accuracy",
                 note="XTREME-R's: after an intermediate task on SQuAD; the pooling of `squad-retrieval` is used where "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapterxfer.catalog.data_sets import TRAIN, USUAL, Alternate, Clusters, DataSet, HubSource
+from adapterxfer.catalog.data_sets import TRAIN, USUAL, Alternate, ClusterRule, DataSet, HubSource
 from adapterxfer.catalog.flores import FLORES
 from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskSpec, codes
 
@@ -11,7 +11,7 @@ QQP = DataSet(
     files={"train": (("QQP/train.tsv",),), "dev": (("QQP/dev.tsv",),)},
     reader="adapterxfer.data.classification:read_qqp",
     labels=("not_duplicate", "duplicate"),
-    clusters=Clusters(unit="first question"),
+    clusters=ClusterRule(unit="first question"),
     hub=HubSource(
         repository="nyu-mll/glue",
         config="qqp",
@@ -29,7 +29,7 @@ BOOLQ = DataSet(
     files={"train": (("[Bb]ool[Qq]/train.jsonl",),), "dev": (("[Bb]ool[Qq]/dev.jsonl", "[Bb]ool[Qq]/val.jsonl"),)},
     reader="adapterxfer.data.classification:read_boolq",
     labels=("False", "True"),
-    clusters=Clusters(unit="passage"),
+    clusters=ClusterRule(unit="passage"),
     hub=HubSource(
         repository="google/boolq",
         config="default",
@@ -57,7 +57,7 @@ PAWSX = DataSet(
     },
     reader="adapterxfer.data.classification:read_pawsx",
     labels=("0", "1"),
-    clusters=Clusters(unit="pair", parallel=True),
+    clusters=ClusterRule(unit="pair", parallel=True),
     hub=HubSource(
         repository="google-research-datasets/paws-x",
         config="{lang}",
@@ -80,7 +80,7 @@ SIB200 = DataSet(
     reader="adapterxfer.data.classification:read_sib200",
     codes=FLORES,
     labels=("science/technology", "travel", "politics", "sports", "health", "entertainment", "geography"),
-    clusters=Clusters(unit="sentence", parallel=True),
+    clusters=ClusterRule(unit="sentence", parallel=True),
     hub=HubSource(
         repository="Davlan/sib200",
         revision="38977a667f6fc264d5c26ec57a01e16db040b358",

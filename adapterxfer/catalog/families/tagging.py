@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adapterxfer.catalog.data_sets import CONVERTED, NONCOMMERCIAL, USUAL, Alternate, Clusters, DataSet, HubSource
+from adapterxfer.catalog.data_sets import CONVERTED, NONCOMMERCIAL, USUAL, Alternate, ClusterRule, DataSet, HubSource
 from adapterxfer.catalog.labels import DATES, NER, UPOS
 from adapterxfer.catalog.protocols import FUSED
-from adapterxfer.catalog.task_specs import InBenchmark, Protocol, TargetDev, TaskParts, TaskSpec, codes
+from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskProtocol, TaskSpec, codes
 
 AFRICAN = codes("bam bbj ewe fon hau ibo kin lug luo mos nya pcm sna swa tsn twi wol xho yor zul")
 _UD = "https://universaldependencies.org, treebanks XX_*-ud-{train,dev,test}.conllu"
@@ -20,7 +20,7 @@ CCG = DataSet(
         "test": (("ccg/test.tsv", "ccg/test.txt"),),
     },
     reader="adapterxfer.data.tagged:read_ccg",
-    clusters=Clusters(unit="sentence"),
+    clusters=ClusterRule(unit="sentence"),
     origin="the Linguistic Data Consortium, LDC2005T13; one sentence per line: words, a tab, supertags",
     citation="Hockenmaier and Steedman 2007, CCGbank",
     metric="token accuracy",
@@ -39,7 +39,7 @@ UDPOS = DataSet(
     reader="adapterxfer.data.tagged:read_udpos",
     hides_words=True,
     labels=UPOS,
-    clusters=Clusters(unit="sentence"),
+    clusters=ClusterRule(unit="sentence"),
     hub=HubSource(
         repository="izhx/xtreme-r-udpos", config="{lang}", splits=USUAL, columns={"words": "tokens", "tags": "pos_tags"}
     ),
@@ -81,7 +81,7 @@ PANX = DataSet(
     },
     reader="adapterxfer.data.tagged:read_panx",
     labels=NER,
-    clusters=Clusters(unit="sentence"),
+    clusters=ClusterRule(unit="sentence"),
     hub=HubSource(
         repository="unimelb-nlp/wikiann",
         config="{lang}",
@@ -102,7 +102,7 @@ MASAKHANER2 = DataSet(
     },
     reader="adapterxfer.data.tagged:read_masakhaner",
     labels=(*NER, *DATES),
-    clusters=Clusters(unit="sentence"),
+    clusters=ClusterRule(unit="sentence"),
     hub=HubSource(
         repository="masakhane/masakhaner2",
         revision=CONVERTED,
@@ -124,7 +124,7 @@ MASAKHAPOS = DataSet(
     },
     reader="adapterxfer.data.tagged:read_masakhapos",
     labels=UPOS,
-    clusters=Clusters(unit="sentence"),
+    clusters=ClusterRule(unit="sentence"),
     origin="https://github.com/masakhane-io/masakhane-pos, folder data",
     citation="Dione et al. 2023, MasakhaPOS",
     metric="token accuracy",
@@ -215,7 +215,7 @@ TASKS = (
         source="files",
         verified=False,
         protocols={
-            "xtreme": Protocol(
+            "xtreme": TaskProtocol(
                 text=f"udpos/seqeval-0.0.12/{FUSED}/first-piece",
                 metric="chunk_f1",
                 note="XTREME's: multiword tokens are one word, all English training treebanks, chunk F1 with token "

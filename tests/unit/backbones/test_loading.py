@@ -79,7 +79,7 @@ def test_tokenizer_has_special_tokens_and_offsets(folder: Path) -> None:
 
 def test_shared_weights_are_loaded_once_and_guarded(folder: Path) -> None:
     first = load_backbone(identity(), folder)
-    own = load_backbone(identity(), folder, own=True)
+    own = load_backbone(identity(), folder, own_weights=True)
     with torch.no_grad():
         own.model.embeddings.word_embeddings.weight.add_(1.0)
     again = load_backbone(identity(), folder)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapterxfer.catalog import Clusters
+from adapterxfer.catalog import ClusterRule
 from adapterxfer.cli.main import main
 from adapterxfer.data.check import TaskCheck, check_folder
 from adapterxfer.data.examples import ChoiceExample, Example, PairExample, SpanExample, TaggingExample
@@ -69,14 +69,14 @@ def test_what_tells_items_of_languages_apart() -> None:
         return [PairExample(f"{names}{i}", "c", code, f"{code} {i}", None, "ab"[i % 2]) for i in range(4)]
 
     ids, rows = {"de": pairs("de", "x"), "fr": pairs("fr", "x")}, {"de": pairs("de", "d"), "fr": pairs("fr", "f")}
-    parallel, form = Clusters(unit="text", parallel=True), "sequence_classification"
+    parallel, form = ClusterRule(unit="text", parallel=True), "sequence_classification"
     assert parallel_by(ids, parallel, form) == "ids"
     assert parallel_by(rows, parallel, form) == "rows"
     assert parallel_by({**rows, "fr": rows["fr"][::-1]}, parallel, form) == ""
     assert parallel_by({**rows, "fr": rows["fr"][:3]}, parallel, form) == ""
-    assert parallel_by(ids, Clusters(unit="text"), form) == ""
-    assert parallel_by(ids, Clusters(unit="text", same_items="rows"), form) == "rows"
-    assert parallel_by(rows, Clusters(unit="text", same_items="ids"), form) == ""
+    assert parallel_by(ids, ClusterRule(unit="text"), form) == ""
+    assert parallel_by(ids, ClusterRule(unit="text", same_items="rows"), form) == "rows"
+    assert parallel_by(rows, ClusterRule(unit="text", same_items="ids"), form) == ""
     assert parallel_by({"de": rows["de"]}, parallel, form) == ""
 
 
@@ -85,8 +85,18 @@ def test_one_premise_with_three_hypotheses_is_no_repeat() -> None:
     assert repeated(examples) == 0
     assert repeated([*examples, examples[0]]) == 1
     assert len({content_of(example) for example in examples}) == 1
-    span = SpanExample("a", "0", "en", "q", "context", ("c",), (0,))
-    choice = ChoiceExample("b", "0", "en", "", "what?", ("x", "y"), 0)
+    span = SpanExample(
+        example_id="a",
+        cluster_id="0",
+        language="en",
+        question="q",
+        context="context",
+        answers=("c",),
+        answer_starts=(0,),
+    )
+    choice = ChoiceExample(
+        example_id="b", cluster_id="0", language="en", context="", question="what?", choices=("x", "y"), label=0
+    )
     tagged = TaggingExample("c", "0", "en", ("a", "b"), ("O", "O"))
     assert [item_of(e) for e in (span, choice, tagged)] == ["context\nq", "\nwhat?\nx\ny", "a b"]
     assert [content_of(e) for e in (span, choice, tagged)] == ["context", "what?\nx\ny", "a b"]

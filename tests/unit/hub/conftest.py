@@ -96,7 +96,7 @@ def encoder(study: StudyFiles, tmp_path_factory: pytest.TempPathFactory) -> Path
     plan, store = study.plan(), Store(study.store)
     (pretrain,) = [stage for stage in plan.stages.values() if stage.kind == "pretrain"]
     identity = {"name": "tiny", "kind": "stage", "dtype": "float32", "attention": "sdpa"}
-    loaded = load_backbone(identity, store.folder(pretrain), own=True)  # saving changes its configuration
+    loaded = load_backbone(identity, store.folder(pretrain), own_weights=True)  # saving changes its configuration
     folder = tmp_path_factory.mktemp("encoder")
     loaded.model.save_pretrained(folder)
     return folder

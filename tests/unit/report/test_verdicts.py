@@ -15,7 +15,7 @@ from adapterxfer.report.findings import verdicts
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import build_study
-from adapterxfer.statistics import Cell, estimates, gain, resample
+from adapterxfer.statistics import ScoreCell, estimates, gain, resample
 
 WORDS = ("difference found", "equivalent", "inconclusive")
 GAINS = {"tiny-1": 20.0, "tiny-2": 12.0, "tiny-3": 4.0}
@@ -241,7 +241,7 @@ def test_choice_and_judgement_share_no_seed_unless_the_models_are_the_subject(tm
     built = build_study(results_of(study))
     name = judgement.remark.split(": ")[1].split(" for ")[0]
     (treated,), (baseline,) = (built.table.find(intermediate=task) for task in (name, "none"))
-    scores = [built.table.scores[list(built.table.cells[Cell(s, "xnli", c)])] for s in (treated, baseline)
+    scores = [built.table.scores[list(built.table.cells[ScoreCell(s, "xnli", c)])] for s in (treated, baseline)
               for c in ("a1", "a3", "c1", "c3")]  # fmt: skip
     by_seed = np.array(scores).reshape(2, 4, 4)[:, :, 2:].mean(axis=(1, 2))
     assert judgement.estimate == pytest.approx(by_seed[0] - by_seed[1])

@@ -28,8 +28,8 @@ def test_arithmetic() -> None:
 def test_gain_averages_languages_and_carries_labels() -> None:
     nli, none = st.System.of({"backbone": "b", "intermediate": "nli"}), st.System.of({"backbone": "b"})
     gain = st.gain(nli, none, "t", ["en", "sw"], family="x")
-    assert gain.terms[st.Cell(nli, "t", "sw")] == 0.5
-    assert gain.terms[st.Cell(none, "t", "en")] == -0.5
+    assert gain.terms[st.ScoreCell(nli, "t", "sw")] == 0.5
+    assert gain.terms[st.ScoreCell(none, "t", "en")] == -0.5
     assert gain.labels == {"backbone": "b", "intermediate": "nli", "target": "t", "family": "x"}
 
 

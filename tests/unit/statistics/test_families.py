@@ -57,9 +57,11 @@ def test_few_runs_are_read_with_the_fewest_degrees_of_freedom_and_one_test_is_no
     assert (alone.p_adjusted, alone.adjustment) == (rows[4].p, "one test")
 
 
-def member(p: float | None, df: float, *, runs: int = 2, moderated: bool = True, over_runs: bool = True) -> st.Member:
+def member(
+    p: float | None, df: float, *, runs: int = 2, moderated: bool = True, over_runs: bool = True
+) -> st.FamilyMember:
     reading = st.Reading(2.0, 1.0, df)
-    return st.Member(p=p, readings=(reading,), runs=runs, over_runs=over_runs, moderated=moderated)
+    return st.FamilyMember(p=p, readings=(reading,), runs=runs, over_runs=over_runs, moderated=moderated)
 
 
 def test_two_runs_are_withheld_unless_their_variance_is_moderated() -> None:

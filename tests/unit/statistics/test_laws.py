@@ -10,7 +10,7 @@ from scipy import stats
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.law_families import fit_families
-from adapterxfer.statistics.laws import FORMS, Mixture, fit_laws
+from adapterxfer.statistics.laws import FORMS, PredictiveMixture, fit_laws
 
 SIZES = [1e6, 3e6, 1e7, 3e7, 1e8, 3e8]
 
@@ -90,7 +90,7 @@ def test_a_law_that_fits_exactly_has_next_to_no_width() -> None:
 
 
 def test_mixtures() -> None:
-    mixture = Mixture(np.array([0.5, 0.5]), np.array([-1.0, 3.0]), np.array([1.0, 2.0]), np.array([4.0, 4.0]))
+    mixture = PredictiveMixture(np.array([0.5, 0.5]), np.array([-1.0, 3.0]), np.array([1.0, 2.0]), np.array([4.0, 4.0]))
     for probability in (0.025, 0.5, 0.975):
         assert mixture.below(mixture.quantile(probability)) == pytest.approx(probability, abs=1e-8)
     densities = [0.5 * stats.t.pdf(0.3, 4, -1, 1) + 0.5 * stats.t.pdf(0.3, 4, 3, 2)]

@@ -39,12 +39,12 @@ def test_rows_are_sorted_and_aggregated_to_clusters(make_cells, make_table) -> N
     small = st.build_table([cell()], {"t": accuracy})
     assert small.domains[0].clusters == ("x", "y")
     np.testing.assert_array_equal(small.domains[0].counts.T, [[1, 1], [1, 2]])
-    assert small.score(st.Cell(small.systems[0], "t", "en")) == pytest.approx(200 / 3)
+    assert small.score(st.ScoreCell(small.systems[0], "t", "en")) == pytest.approx(200 / 3)
 
 
 def test_a_cell_is_the_mean_over_its_runs(make_table) -> None:
     table = make_table()
-    one = st.Cell(table.find(name="nli")[0], "panx", "sw")
+    one = st.ScoreCell(table.find(name="nli")[0], "panx", "sw")
     assert table.seeds(one) == (1, 2, 3)
     assert table.score(one) == pytest.approx(np.mean([table.scores[i] for i in table.cells[one]]))
 

@@ -182,7 +182,7 @@ def test_joined_reads_are_those_of_the_batches(world: Path, backbone: LoadedBack
 
 def test_a_cut_is_undone_by_joining() -> None:
     states = torch.arange(9.0).unsqueeze(1)
-    parted = together.cut([2, 4, 3]).part(states)
+    parted = together.cut([2, 4, 3]).split(states)
     assert parted.squeeze(2).tolist() == [[0, 1, 0, 0], [2, 3, 4, 5], [6, 7, 8, 6]]
     assert torch.equal(together.cut([2, 4, 3]).join(parted), states)
     assert together.cut([3, 3, 3]).index is None

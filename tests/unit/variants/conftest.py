@@ -23,7 +23,7 @@ from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
-from adapterxfer.variants.measures import Evidence, snapshot
+from adapterxfer.variants.measures import AssertionInput, snapshot
 from adapterxfer.variants.model import TransferModel
 
 HIDDEN, LAYERS, SIZE, PAD = 32, 2, 4, 1
@@ -126,7 +126,7 @@ def inputs() -> tuple[Tensor, Tensor]:
 
 def make_evidence(
     variant: str, method: str = "seq_bn", model_type: str = "xlm-roberta", *, language: str = ""
-) -> Evidence:
+) -> AssertionInput:
     """A model with what its assertions need; ``language`` is the method of an adapter of English below the others."""
     loaded = tiny(model_type)
     pristine = loaded.model
@@ -163,7 +163,7 @@ def make_evidence(
         heads={"h00": FirstToken(HIDDEN, 2)},
     )
     tokens, mask = inputs()
-    return Evidence(
+    return AssertionInput(
         model=model,
         batch=SimpleNamespace(input_ids=tokens, attention_mask=mask),
         task="pos",
@@ -175,7 +175,7 @@ def make_evidence(
 
 
 @pytest.fixture(name="evidence_of")
-def _evidence_of() -> Callable[..., Evidence]:
+def _evidence_of() -> Callable[..., AssertionInput]:
     return make_evidence
 
 

@@ -23,7 +23,7 @@ from adapterxfer.variants.assertions import RECORDED, TABLE, check
 from adapterxfer.variants.bottleneck import Bottleneck
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
-from adapterxfer.variants.measures import Evidence, snapshot
+from adapterxfer.variants.measures import AssertionInput, snapshot
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.places import Norm
 
@@ -61,7 +61,7 @@ def trained(adapter: Adapter) -> Adapter:
     return adapter
 
 
-def evidence(variant: str, *, intermediate: str = "nli") -> Evidence:
+def evidence(variant: str, *, intermediate: str = "nli") -> AssertionInput:
     loaded = backbone()
     pristine = loaded.model
     if variant == "full-ft":
@@ -93,7 +93,7 @@ def evidence(variant: str, *, intermediate: str = "nli") -> Evidence:
     tokens = torch.randint(5, 50, (3, 7), generator=generator)
     mask = torch.ones_like(tokens)
     tokens[1, 5:], mask[1, 5:] = 1, 0
-    return Evidence(
+    return AssertionInput(
         model=model,
         batch=SimpleNamespace(input_ids=tokens, attention_mask=mask),
         task="pos",
@@ -104,7 +104,7 @@ def evidence(variant: str, *, intermediate: str = "nli") -> Evidence:
     )
 
 
-def training_step(found: Evidence) -> None:
+def training_step(found: AssertionInput) -> None:
     with torch.no_grad():
         for parameter in found.model.trainable().values():
             parameter.add_(0.01)
@@ -142,23 +142,23 @@ def test_measured_start_effects() -> None:
     assert (values["intermediate-matters"] or 0) > 0.01
 
 
-def _unfreeze_intermediate(found: Evidence) -> None:
+def _unfreeze_intermediate(found: AssertionInput) -> None:
     found.model.adapters["i00"].requires_grad_(True)
 
 
-def _freeze_head(found: Evidence) -> None:
+def _freeze_head(found: AssertionInput) -> None:
     found.model.heads["h00"].weight.requires_grad_(False)
 
 
-def _unfreeze_backbone(found: Evidence) -> None:
+def _unfreeze_backbone(found: AssertionInput) -> None:
     next(found.model.backbone.parameters()).requires_grad_(True)
 
 
-def _rename_adapter(found: Evidence) -> None:
+def _rename_adapter(found: AssertionInput) -> None:
     found.model.adapters["t"] = found.model.adapters["t00"]
 
 
-def _lose_residual(found: Evidence) -> None:
+def _lose_residual(found: AssertionInput) -> None:
     class Broken(Bottleneck):
         def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
             return norm(total) + super().ffn(total, residual, norm) - total
@@ -166,23 +166,23 @@ def _lose_residual(found: Evidence) -> None:
     found.model.adapters["t00"][0].__class__ = Broken  # type: ignore[index]
 
 
-def _wild_start(found: Evidence) -> None:
+def _wild_start(found: AssertionInput) -> None:
     with torch.no_grad():
         for parameter in found.model.adapters["t00"].parameters():
             parameter.normal_(0.0, 1.0)
 
 
-def _biased_start(found: Evidence) -> None:
+def _biased_start(found: AssertionInput) -> None:
     with torch.no_grad():
         found.model.adapters["t00"][1].down.bias[0] = 0.01  # type: ignore[index]
 
 
-def _wrong_value(found: Evidence) -> None:
+def _wrong_value(found: AssertionInput) -> None:
     with torch.no_grad():
         found.model.fusion[0].value.weight.normal_(0.0, 0.02)  # type: ignore[index]
 
 
-def _empty_intermediate(found: Evidence) -> None:
+def _empty_intermediate(found: AssertionInput) -> None:
     part = "i00" if "i00" in found.model.adapters else "t00"
     with torch.no_grad():
         for layer in found.model.adapters[part]:  # type: ignore[union-attr]
@@ -190,12 +190,12 @@ def _empty_intermediate(found: Evidence) -> None:
             layer.up.bias.zero_()
 
 
-def _forget_intermediate_weights(found: Evidence) -> None:
+def _forget_intermediate_weights(found: AssertionInput) -> None:
     assert found.pristine is not None
     found.model.backbone.load_state_dict(found.pristine.state_dict())
 
 
-def _gate_over_padding(found: Evidence) -> None:
+def _gate_over_padding(found: AssertionInput) -> None:
     class Gated(Bottleneck):
         def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
             changed = super().ffn(total, residual, norm)
@@ -205,11 +205,11 @@ def _gate_over_padding(found: Evidence) -> None:
         layer.__class__ = Gated
 
 
-def _nothing(found: Evidence) -> None:
+def _nothing(found: AssertionInput) -> None:
     pass
 
 
-BUILT: list[tuple[str, str, Callable[[Evidence], None]]] = [
+BUILT: list[tuple[str, str, Callable[[AssertionInput], None]]] = [
     ("trainable-names", "stack", _unfreeze_intermediate),
     ("trainable-names", "adapter", _freeze_head),
     ("trainable-names", "fuse", _unfreeze_backbone),
@@ -227,7 +227,9 @@ BUILT: list[tuple[str, str, Callable[[Evidence], None]]] = [
 
 
 @pytest.mark.parametrize(("assertion", "variant", "mutate"), BUILT)
-def test_mutants_of_built_models_are_caught(assertion: str, variant: str, mutate: Callable[[Evidence], None]) -> None:
+def test_mutants_of_built_models_are_caught(
+    assertion: str, variant: str, mutate: Callable[[AssertionInput], None]
+) -> None:
     found = evidence(variant)
     mutate(found)
     with pytest.raises(VariantError, match=f"variant '{variant}'.*built") as caught:
@@ -255,40 +257,40 @@ def test_an_ignored_mask_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         check("built", evidence("head-only"))
 
 
-def _change_backbone(found: Evidence) -> None:
+def _change_backbone(found: AssertionInput) -> None:
     with torch.no_grad():
         found.model.backbone.encoder.layer[1].output.dense.bias[0] += 1e-6  # type: ignore[union-attr,index]
 
 
-def _restore_backbone(found: Evidence) -> None:
+def _restore_backbone(found: AssertionInput) -> None:
     assert found.pristine is not None
     found.model.backbone.load_state_dict(
         {name.removeprefix("backbone."): t for name, t in found.start.items() if name.startswith("backbone.")}
     )
 
 
-def _change_frozen(found: Evidence) -> None:
+def _change_frozen(found: AssertionInput) -> None:
     with torch.no_grad():
         found.model.adapters["i00"][0].up.bias[0] += 1e-6  # type: ignore[index]
 
 
-def _restore_head(found: Evidence) -> None:
+def _restore_head(found: AssertionInput) -> None:
     with torch.no_grad():
         for name, parameter in found.model.heads.named_parameters():
             parameter.copy_(found.start[f"heads.{name}"])
 
 
-def _drop_stored(found: Evidence) -> None:
+def _drop_stored(found: AssertionInput) -> None:
     state = found.model.own_state()
     found.stored = lambda: {name: tensor for name, tensor in state.items() if "up.bias" not in name}
 
 
-def _change_stored(found: Evidence) -> None:
+def _change_stored(found: AssertionInput) -> None:
     state = found.model.own_state()
     found.stored = lambda: {name: tensor + 1e-7 for name, tensor in state.items()}
 
 
-TRAINED: list[tuple[str, str, Callable[[Evidence], None]]] = [
+TRAINED: list[tuple[str, str, Callable[[AssertionInput], None]]] = [
     ("backbone-weights", "stack", _change_backbone),
     ("backbone-weights", "full-ft", _restore_backbone),
     ("frozen-weights", "stack", _change_frozen),
@@ -300,7 +302,9 @@ TRAINED: list[tuple[str, str, Callable[[Evidence], None]]] = [
 
 
 @pytest.mark.parametrize(("assertion", "variant", "mutate"), TRAINED)
-def test_mutants_of_trained_models_are_caught(assertion: str, variant: str, mutate: Callable[[Evidence], None]) -> None:
+def test_mutants_of_trained_models_are_caught(
+    assertion: str, variant: str, mutate: Callable[[AssertionInput], None]
+) -> None:
     found = evidence(variant)
     training_step(found)
     mutate(found)

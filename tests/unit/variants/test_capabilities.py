@@ -15,8 +15,8 @@ from adapterxfer.catalog.capabilities import Capability, capabilities, capabilit
 from adapterxfer.catalog.methods import language_methods
 from adapterxfer.errors import StageError, VariantError
 from adapterxfer.training.arms import require_masked_lm
-from adapterxfer.variants.measures import Evidence
-from adapterxfer.variants.merging import Member, merge
+from adapterxfer.variants.measures import AssertionInput
+from adapterxfer.variants.merging import MergeMember, merge
 
 CELLS = tuple(capabilities().values())
 
@@ -32,7 +32,7 @@ def test_it_covers_everything() -> None:
     "cell", [c for c in CELLS if not c.works], ids=lambda c: f"{c.architecture}-{c.method}-{c.composition}"
 )
 def test_refused_cells_are_refused(
-    cell: Capability, evidence_of: Callable[..., Evidence], tiny_of: Callable[[str], LoadedBackbone]
+    cell: Capability, evidence_of: Callable[..., AssertionInput], tiny_of: Callable[[str], LoadedBackbone]
 ) -> None:
     composition, _, method = cell.nearest.partition("/")
     assert cell.because
@@ -48,7 +48,7 @@ def test_refused_cells_are_refused(
     elif cell.composition == "merge":
         assert not METHODS[cell.method].merges
         model = evidence_of("sequential", cell.method, cell.architecture).model
-        one = Member(model.composition, model.own_state(), 0.5)
+        one = MergeMember(model.composition, model.own_state(), 0.5)
         with pytest.raises(VariantError, match="cannot be merged"):
             merge([one, one])
     else:
@@ -64,7 +64,7 @@ def _refused_text(cell: Capability, loaded: LoadedBackbone) -> None:
     assert ("mask token" in str(caught.value)) == (cell.architecture == "mt5") == ("mask token" in cell.because)
 
 
-def test_only_bottlenecks_are_adapters_of_languages(evidence_of: Callable[..., Evidence]) -> None:
+def test_only_bottlenecks_are_adapters_of_languages(evidence_of: Callable[..., AssertionInput]) -> None:
     assert {cell.method for cell in CELLS if cell.composition == "language"} == set(language_methods())
     for method in sorted(set(METHODS) - set(language_methods())):
         with pytest.raises(VariantError, match="cannot be a language's adapter"):

@@ -15,10 +15,10 @@ from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.assertions import check
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
 from adapterxfer.variants.invertible import InvertibleBottleneck
-from adapterxfer.variants.measures import Evidence
-from adapterxfer.variants.merging import Member, merge
+from adapterxfer.variants.measures import AssertionInput
+from adapterxfer.variants.merging import MergeMember, merge
 
-Make = Callable[..., Evidence]
+Make = Callable[..., AssertionInput]
 HEADS = (HeadPart("h00", "pos", "tagging", ("x", "y")),)
 ABOVE = [(v, m, "xlm-roberta") for v in ("adapter", "stack") for m in ("seq_bn", "double_seq_bn", "lora", "prefix")]
 ABOVE += [("sequential", "seq_bn", "xlm-roberta"), ("stack", "seq_bn_inv", "xlm-roberta")]
@@ -26,7 +26,7 @@ ABOVE += [("fuse", "seq_bn", t) for t in ("xlm-roberta", "xlm-roberta-xl", "debe
 ABOVE += [("stack", "seq_bn", t) for t in ("xlm-roberta-xl", "deberta-v2", "modernbert")]
 
 
-def step(found: Evidence) -> None:
+def step(found: AssertionInput) -> None:
     model = found.model.train()
     hidden = model(found.batch.input_ids, found.batch.attention_mask)
     (model.head("pos")(hidden, found.batch).square().sum() + hidden[found.real].square().mean()).backward()
@@ -51,11 +51,11 @@ def test_all_assertions_hold(variant: str, method: str, model_type: str, languag
     assert after["frozen-weights"].kind == "exact"
 
 
-def _silence(found: Evidence) -> None:
+def _silence(found: AssertionInput) -> None:
     found.model.adapters["l00"].neutralise()  # type: ignore[operator]
 
 
-def _unfreeze(found: Evidence) -> None:
+def _unfreeze(found: AssertionInput) -> None:
     found.model.adapters["l00"].requires_grad_(True)
 
 
@@ -69,7 +69,7 @@ class _Forgetful(InvertibleBottleneck):
         return torch.cat([a, b - self.second.run(a)], dim=-1)
 
 
-def _wrong_inverse(found: Evidence) -> None:
+def _wrong_inverse(found: AssertionInput) -> None:
     found.model.adapters["l00"][0].__class__ = _Forgetful  # type: ignore[index]
 
 
@@ -79,7 +79,7 @@ def _wrong_inverse(found: Evidence) -> None:
 )
 @pytest.mark.parametrize("variant", ["adapter", "stack", "fuse"])
 def test_mutants_are_caught(
-    variant: str, assertion: str, mutate: Callable[[Evidence], None], evidence_of: Make
+    variant: str, assertion: str, mutate: Callable[[AssertionInput], None], evidence_of: Make
 ) -> None:
     found = evidence_of(variant, language="seq_bn_inv")
     mutate(found)
@@ -156,7 +156,7 @@ def test_a_merge_keeps_the_language(evidence_of: Make) -> None:
     with torch.no_grad():
         for parameter in two.adapters["t00"].parameters():
             parameter.add_(0.1)
-    members = [Member(m.composition, m.own_state(), 0.5) for m in (one, two)]
+    members = [MergeMember(m.composition, m.own_state(), 0.5) for m in (one, two)]
     composition, state = merge(members)
     assert composition.language == one.composition.language
     kept = {n: t for n, t in one.own_state().items() if n.startswith("adapters.l00.")}
@@ -166,7 +166,7 @@ def test_a_merge_keeps_the_language(evidence_of: Make) -> None:
     assert torch.allclose(state["adapters.t00.0.up.bias"], middle)
     plain = evidence_of("sequential").model
     with pytest.raises(VariantError, match="cannot be merged"):
-        merge([members[0], Member(plain.composition, plain.own_state(), 0.5)])
+        merge([members[0], MergeMember(plain.composition, plain.own_state(), 0.5)])
 
 
 def test_embeddings_of_another_width_are_refused(evidence_of: Make) -> None:

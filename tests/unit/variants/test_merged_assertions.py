@@ -17,13 +17,13 @@ from adapterxfer.catalog.methods import names_of
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.assertions import TABLE, check
 from adapterxfer.variants.bottleneck import Bottleneck
-from adapterxfer.variants.measures import Evidence
-from adapterxfer.variants.merging import Member, merge
+from adapterxfer.variants.measures import AssertionInput
+from adapterxfer.variants.merging import MergeMember, merge
 from adapterxfer.variants.places import Norm
 from adapterxfer.variants.storage import assemble
 
-Make = Callable[..., Evidence]
-Mutate = Callable[[Evidence], None]
+Make = Callable[..., AssertionInput]
+Mutate = Callable[[AssertionInput], None]
 MERGED = [assertion.name for assertion in TABLE if "merged" in assertion.when]
 WEIGHTS = (0.25, 0.75)
 
@@ -41,7 +41,7 @@ def evidence_of_merge(
     language: str = "",
     arithmetic: bool = False,
     change: Callable[[dict[str, Tensor]], None] = lambda state: None,
-) -> Evidence:
+) -> AssertionInput:
     """A merge of two models with its evidence; ``change`` breaks the merged tensors before the model is made."""
     found = make(variant, method, **({"language": language} if language else {}))
     loaded, composition = found.model.loaded, found.model.composition
@@ -50,7 +50,7 @@ def evidence_of_merge(
     for state in states:
         state |= {name: tensor for name, tensor in own.items() if name.startswith("adapters.l00.")}
     origin = {n: torch.full_like(t, 0.125) for n, t in own.items()} if arithmetic else None
-    members = [Member(composition, state, weight) for state, weight in zip(states, WEIGHTS, strict=True)]
+    members = [MergeMember(composition, state, weight) for state, weight in zip(states, WEIGHTS, strict=True)]
     composition, merged = merge(members, origin)
     change(merged)
     backbone = with_own_weights(replace(loaded, model=found.pristine)) if composition.trains_backbone else loaded
@@ -111,15 +111,15 @@ def test_a_head_of_another_task_stays_the_first_members(evidence_of: Make) -> No
     check("merged", found)
 
 
-def _unfreeze_backbone(found: Evidence) -> None:
+def _unfreeze_backbone(found: AssertionInput) -> None:
     next(found.model.backbone.parameters()).requires_grad_(True)
 
 
-def _rename(found: Evidence) -> None:
+def _rename(found: AssertionInput) -> None:
     found.model.adapters["t"] = found.model.adapters["t00"]
 
 
-def _gate_over_padding(found: Evidence) -> None:
+def _gate_over_padding(found: AssertionInput) -> None:
     class Gated(Bottleneck):
         def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
             changed = super().ffn(total, residual, norm)
@@ -129,40 +129,40 @@ def _gate_over_padding(found: Evidence) -> None:
         layer.__class__ = Gated
 
 
-def _other_backbone(found: Evidence) -> None:
+def _other_backbone(found: AssertionInput) -> None:
     found.start_backbone = "0" * 64
 
 
-def _untouched_backbone(found: Evidence) -> None:
+def _untouched_backbone(found: AssertionInput) -> None:
     assert found.pristine is not None
     found.model.backbone.load_state_dict(found.pristine.state_dict())
 
 
-def _lose_stored(found: Evidence) -> None:
+def _lose_stored(found: AssertionInput) -> None:
     state = found.model.own_state()
     found.stored = lambda: {name: tensor for name, tensor in state.items() if not name.endswith("bias")}
 
 
-def _change_stored(found: Evidence) -> None:
+def _change_stored(found: AssertionInput) -> None:
     state = found.model.own_state()
     found.stored = lambda: {name: tensor + 1e-7 for name, tensor in state.items()}
 
 
-def _nudge_one_tensor(found: Evidence) -> None:
+def _nudge_one_tensor(found: AssertionInput) -> None:
     with torch.no_grad():
         list(found.model.trainable().values())[-1].add_(1e-5)
 
 
-def _swap_weights(found: Evidence) -> None:
+def _swap_weights(found: AssertionInput) -> None:
     first, second = found.members
     found.members = [replace(first, weight=second.weight), replace(second, weight=first.weight)]
 
 
-def _forget_members(found: Evidence) -> None:
+def _forget_members(found: AssertionInput) -> None:
     found.members = ()
 
 
-def _silence(found: Evidence) -> None:
+def _silence(found: AssertionInput) -> None:
     module: Any = found.model.adapters[found.model.composition.adapters[0].id]
     module.neutralise()
 
@@ -198,7 +198,7 @@ def test_mutants_of_merged_models_are_caught(
     assert f"\n  {assertion}: " in str(caught.value)
 
 
-def _factors_averaged(members: list[Member], state: dict[str, Tensor]) -> None:
+def _factors_averaged(members: list[MergeMember], state: dict[str, Tensor]) -> None:
     """The classic mistake: averaged factors bring products between different models."""
     for name in state:
         if ".first." in name:

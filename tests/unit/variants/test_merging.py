@@ -14,21 +14,21 @@ from adapterxfer.catalog.capabilities import Capability, capabilities
 from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.composition import Composition
-from adapterxfer.variants.measures import Evidence
-from adapterxfer.variants.merging import Member, merge
+from adapterxfer.variants.measures import AssertionInput
+from adapterxfer.variants.merging import MergeMember, merge
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.storage import assemble
 
-Make = Callable[..., Evidence]
+Make = Callable[..., AssertionInput]
 
 
-def member(make: Make, variant: str, method: str, weight: float, shift: float = 0.0) -> Member:
+def member(make: Make, variant: str, method: str, weight: float, shift: float = 0.0) -> MergeMember:
     found = make(variant, method)
     with torch.no_grad():
         for number, tensor in enumerate(found.model.own_state().values()):
             tensor.add_(shift * torch.randn(tensor.shape, generator=torch.Generator().manual_seed(number)))
     state = {name: tensor.clone() for name, tensor in found.model.own_state().items()}
-    return Member(found.model.composition, state, weight)
+    return MergeMember(found.model.composition, state, weight)
 
 
 def hidden(make: Make, composition: Composition, state: dict[str, Tensor]) -> Tensor:
@@ -138,8 +138,8 @@ def test_what_cannot_be_merged(evidence_of: Make) -> None:
 def test_every_cell_that_runs_is_merged_and_loads(cell: Capability, evidence_of: Make) -> None:
     found = evidence_of("sequential", cell.method, cell.architecture)
     state = found.model.own_state()
-    one = Member(found.model.composition, state, 0.25)
-    other = Member(one.composition, {name: tensor * 1.5 for name, tensor in state.items()}, 0.75)
+    one = MergeMember(found.model.composition, state, 0.25)
+    other = MergeMember(one.composition, {name: tensor * 1.5 for name, tensor in state.items()}, 0.75)
     composition, merged = merge([one, other])
     model = assemble(
         composition,

@@ -22,7 +22,7 @@ from adapterxfer.variants.adapter import AdapterShape
 from adapterxfer.variants.assertions import check
 from adapterxfer.variants.bottleneck import DoubleBottleneck, ParallelBottleneck
 from adapterxfer.variants.lowrank import Dora, LowRank, Rescale
-from adapterxfer.variants.measures import Evidence
+from adapterxfer.variants.measures import AssertionInput
 from adapterxfer.variants.storage import (
     load_adapter,
     load_backbone_weights,
@@ -32,7 +32,7 @@ from adapterxfer.variants.storage import (
     write_weights,
 )
 
-Make = Callable[..., Evidence]
+Make = Callable[..., AssertionInput]
 CELLS = [
     (cell.composition, cell.method or "seq_bn", cell.architecture)
     for cell in capabilities().values()
@@ -41,7 +41,7 @@ CELLS = [
 CELLS += [("adapter", cell[1], cell[2]) for cell in CELLS if cell[0] == "sequential"]
 
 
-def train_a_little(found: Evidence) -> None:
+def train_a_little(found: AssertionInput) -> None:
     """Two real steps: gradients must reach everything that trains and nothing else."""
     model = found.model
     optimiser = torch.optim.SGD(model.trainable().values(), lr=0.02)

@@ -13,9 +13,9 @@ from torch import Tensor
 from adapterxfer.catalog.capabilities import capabilities
 from adapterxfer.formats.reads import Reads, first_tokens, reads_of
 from adapterxfer.variants.encoder import encode
-from adapterxfer.variants.measures import Evidence
+from adapterxfer.variants.measures import AssertionInput
 
-Make = Callable[..., Evidence]
+Make = Callable[..., AssertionInput]
 CELLS = [
     (cell.composition, cell.method or "seq_bn", cell.architecture)
     for cell in capabilities().values()
@@ -32,7 +32,7 @@ def read(hidden: Tensor, reads: Reads) -> Tensor:
     return hidden.flatten(0, 1).index_select(0, reads.places)
 
 
-def gradients(found: Evidence, reads: Reads, *, whole: bool) -> list[Tensor]:
+def gradients(found: AssertionInput, reads: Reads, *, whole: bool) -> list[Tensor]:
     model = found.model
     for parameter in model.trainable().values():
         parameter.grad = None
@@ -60,7 +60,7 @@ def test_states_and_gradients_are_the_same(variant: str, method: str, model_type
             assert torch.allclose(mine, its, rtol=1e-4, atol=2e-5 * max(1.0, its.abs().max().item()))
 
 
-def rows_of_last_ffn(found: Evidence, reads: Reads | None) -> int:
+def rows_of_last_ffn(found: AssertionInput, reads: Reads | None) -> int:
     seen: list[int] = []
     layer = found.model.backbone.encoder.layer[-1]
     handle = layer.intermediate.dense.register_forward_hook(

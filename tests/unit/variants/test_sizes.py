@@ -10,10 +10,10 @@ import pytest
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.catalog import METHODS
 from adapterxfer.variants.adapter import Adapter, AdapterShape
-from adapterxfer.variants.measures import Evidence
+from adapterxfer.variants.measures import AssertionInput
 from adapterxfer.variants.sizes import (
     SHAPES,
-    Shape,
+    EncoderShape,
     adapter_count,
     backbone_count,
     fusion_count,
@@ -24,16 +24,16 @@ from adapterxfer.variants.sizes import (
 PAGE = Path(__file__).parents[3] / "docs" / "sizes.md"
 
 
-def small(tiny: LoadedBackbone) -> Shape:
+def small(tiny: LoadedBackbone) -> EncoderShape:
     names = ("hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "vocab_size",
              "max_position_embeddings", "type_vocab_size")  # fmt: skip
-    return Shape("small", tiny.config.model_type, {name: getattr(tiny.config, name) for name in names})
+    return EncoderShape("small", tiny.config.model_type, {name: getattr(tiny.config, name) for name in names})
 
 
 @pytest.mark.parametrize("model_type", ["xlm-roberta", "xlm-roberta-xl"])
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "prefix"])
 def test_counts_are_those_of_a_model(
-    method: str, model_type: str, tiny_of: Callable[[str], LoadedBackbone], evidence_of: Callable[..., Evidence]
+    method: str, model_type: str, tiny_of: Callable[[str], LoadedBackbone], evidence_of: Callable[..., AssertionInput]
 ) -> None:
     shape, model = small(tiny_of(model_type)), evidence_of("adapter", method, model_type).model
     size = model.composition.adapters[0].bottleneck_size
@@ -47,7 +47,7 @@ def test_counts_are_those_of_a_model(
 def test_depth_is_counted_once_for_what_layers_share() -> None:
     import torch
 
-    deep = Shape("deep", "xlm-roberta", {"hidden_size": 32, "num_hidden_layers": 7, "intermediate_size": 64})
+    deep = EncoderShape("deep", "xlm-roberta", {"hidden_size": 32, "num_hidden_layers": 7, "intermediate_size": 64})
     made = Adapter(7, 32, AdapterShape("compacter", 8), generator=torch.Generator())
     expected = sum(parameter.numel() for parameter in made.parameters())
     assert adapter_count(deep, {"method": "compacter", "reduction_factor": 4}) == expected

@@ -13,7 +13,7 @@ from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.methods import names_of
 from adapterxfer.formats.reads import Reads, reads_of
-from adapterxfer.variants.measures import Evidence
+from adapterxfer.variants.measures import AssertionInput
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.together import Together, cut
 
@@ -21,7 +21,9 @@ METHODS_TOGETHER = names_of(lambda spec: spec.batched)
 PAD, ROWS, WIDTH = 1, (2, 3), 9
 
 
-def model_of(evidence_of: Callable[..., Evidence], variant: str, method: str, architecture: str, seed: int) -> Any:
+def model_of(
+    evidence_of: Callable[..., AssertionInput], variant: str, method: str, architecture: str, seed: int
+) -> Any:
     model = evidence_of(variant, method, architecture).model.eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -56,7 +58,7 @@ CASES = [(variant, "seq_bn", name) for variant in ("adapter", "stack") for name 
 
 @pytest.mark.parametrize(("variant", "method", "architecture"), CASES)
 def test_every_model_computes_what_it_computes_alone(
-    evidence_of: Callable[..., Evidence], variant: str, method: str, architecture: str
+    evidence_of: Callable[..., AssertionInput], variant: str, method: str, architecture: str
 ) -> None:
     """Forward and backward, with other numbers of rows for each model."""
     models = [model_of(evidence_of, variant, method, architecture, seed) for seed in (1, 2)]
@@ -85,7 +87,7 @@ def test_every_model_computes_what_it_computes_alone(
 
 
 @pytest.mark.parametrize("method", METHODS_TOGETHER)
-def test_reads_of_the_last_layer_follow_their_models(evidence_of: Callable[..., Evidence], method: str) -> None:
+def test_reads_of_the_last_layer_follow_their_models(evidence_of: Callable[..., AssertionInput], method: str) -> None:
     """The last layer gets the positions that are read as one row; the models have read other numbers of them."""
     models = [model_of(evidence_of, "stack", method, "xlm-roberta", seed) for seed in (1, 2)]
     _, mask = inputs()
