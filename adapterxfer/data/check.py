@@ -164,7 +164,9 @@ class _Checker:
             return replace(checked, message=checked.message or "expected */" + " or */".join(first.expected))
         return self._load(
             checked,
-            lambda: read_part(first.data, first.split, first.language, self.root, needs, first.role, self.notes),
+            lambda: read_part(
+                first.data, first.split, first.language, root=self.root, needs=needs, role=first.role, notes=self.notes
+            ),
         )
 
     def _described(self, role: str, layout: Layout, language: str) -> SplitCheck:
@@ -185,8 +187,7 @@ class _Checker:
     def _load(self, checked: SplitCheck, read: Callable[[], list[Example]]) -> SplitCheck:
         try:
             examples = read()
-            if examples:
-                self._check(checked, examples)
+            self._check(checked, examples)
         except DataError as error:
             return replace(checked, state="refused", message=error.what)
         in_training = 0
@@ -210,6 +211,10 @@ class _Checker:
         Raises:
             DataError: an id is repeated, or an example is not whole; names the files.
         """
+        if not examples:
+            raise DataError(
+                f"{', '.join(checked.files[:4])}: no example", fix="leave the language out, or repair the file"
+            )
         labels = self.material.labels
         if self.material.format == "tagging" and not labels:  # those of the training data
             labels = tuple({tag for example in examples if isinstance(example, TaggingExample) for tag in example.tags})

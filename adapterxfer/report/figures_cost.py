@@ -28,16 +28,19 @@ def cost(findings: Findings) -> Figure | None:
     points = _points(findings)
     if len({(point.variant, point.backbone) for point in points}) < 2:
         return None
-    panels = (
+    panels = [
         _panel(findings, points, "cost-parameters", "trained parameters", lambda size: float(size.trainable[-1])),
         _panel(findings, points, "cost-memory", "memory of weights, gradients and optimiser, MiB", _mebibytes),
-    )
+    ]
+    if all(point.size.seconds for point in points):
+        panels.insert(1, _panel(findings, points, "cost-hours", "hours of training, intermediate too", _hours))
     caption = (
         "Each mark is a variant at one backbone size (larger marks, larger backbones): its zero-shot score, averaged "
         "over the targets that all of them have and over intermediate tasks. Memory is computed from parameter counts "
-        "for fp32 and AdamW; activations come on top."
+        "for fp32 and AdamW; activations come on top. Hours are those of the machine that trained, where they "
+        "were recorded."
     )
-    return Figure("cost", "What a score costs", caption, panels)
+    return Figure("cost", "What a score costs", caption, tuple(panels))
 
 
 def _points(findings: Findings) -> list[_Point]:
@@ -94,8 +97,15 @@ def _few_ticks(axes: object, values: Sequence[float]) -> None:
     wide = max(values) / min(values) > 30
     axis = axes.xaxis  # type: ignore[attr-defined]
     axis.set_major_locator(LogLocator(subs=(1.0,) if wide else (1.0, 2.0, 5.0)))
-    axis.set_major_formatter(FuncFormatter(lambda number, _: parameter_text(number)))
+    axis.set_major_formatter(
+        FuncFormatter(lambda number, _: f"{number:g}" if number < 1000 else parameter_text(number))
+    )
     axis.set_minor_formatter(NullFormatter())
+
+
+def _hours(size: SystemSize) -> float:
+    """Of all trainings behind a system."""
+    return (size.seconds or 0.0) / 3600.0
 
 
 def _mebibytes(size: SystemSize) -> float:

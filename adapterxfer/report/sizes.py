@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.report.cells import NONE, Cell
 from adapterxfer.report.model import SystemSize
+from adapterxfer.report.provenance import training_seconds
 from adapterxfer.report.results import Results
 from adapterxfer.report.study import UNTRAINED_LABEL, Study, arm_labels
 
@@ -27,11 +29,11 @@ def system_sizes(results: Results, study: Study) -> tuple[SystemSize, ...]:
         if label and not label.startswith(UNTRAINED_LABEL):
             cells.setdefault((cell.backbone, label), []).append((cell, size))
     order = [backbone.name for backbone in study.backbones]
-    rows = [_row(backbone, label, found) for (backbone, label), found in cells.items()]
+    rows = [_row(results, backbone, label, found) for (backbone, label), found in cells.items()]
     return tuple(sorted(rows, key=lambda row: order.index(row.backbone)))
 
 
-def _row(backbone: str, label: str, found: list[tuple[Cell, Mapping[str, Any]]]) -> SystemSize:
+def _row(results: Results, backbone: str, label: str, found: list[tuple[Cell, Mapping[str, Any]]]) -> SystemSize:
     first = found[0][0]
     return SystemSize(
         backbone=backbone,
@@ -41,7 +43,14 @@ def _row(backbone: str, label: str, found: list[tuple[Cell, Mapping[str, Any]]])
         non_embedding_parameters=first.non_embedding_parameters,
         total=_ends([int(size["total"]) for _, size in found]),
         trainable=_ends([int(size["trainable"]) for _, size in found if "trainable" in size]),
+        seconds=_mean([training_seconds(results.folders[cell.predict]) for cell, _ in found]),
     )
+
+
+def _mean(values: list[float | None]) -> float | None:
+    """None where one is unknown: a mean over some cells alone would compare unlike things."""
+    known = [value for value in values if value is not None]
+    return math.fsum(known) / len(known) if known and len(known) == len(values) else None
 
 
 def _ends(values: list[int]) -> tuple[int, ...]:

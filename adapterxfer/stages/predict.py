@@ -16,6 +16,7 @@ from adapterxfer.predict.controls import CONTROLS, EMBEDDING_LAYER, ControlResul
 from adapterxfer.predict.controls.base import ControlInput
 from adapterxfer.predict.table import read_predictions, write_predictions
 from adapterxfer.stages.context import StageContext
+from adapterxfer.stages.spent import seconds_in_all
 
 DEFAULT_SPLIT = "test"
 
@@ -28,7 +29,7 @@ def execute(context: StageContext) -> dict[str, Any]:
 
     Returns:
         ``examples``, ``metric``, ``scores`` (language -> points), ``model_size`` where there is a model, and
-        ``untokenized_words`` for tagging tasks.
+        ``untokenized_words`` for tagging tasks; ``training_seconds`` of the trainings behind the model.
 
     Raises:
         StageError: the identity names an unknown kind of system.
@@ -63,7 +64,10 @@ def execute(context: StageContext) -> dict[str, Any]:
         **notes,
     }
     write_predictions(context.scratch, examples, result.predictions, metric, metadata=metadata, counts=result.counts)
-    return _summary(context, metric, notes)
+    summary = _summary(context, metric, notes)
+    if "model" in context.inputs:
+        summary["training_seconds"] = seconds_in_all([context.inputs["model"]])
+    return summary
 
 
 def _ask_model(

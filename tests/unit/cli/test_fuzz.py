@@ -25,6 +25,7 @@ from adapterxfer.cli.main import COMMANDS, main
 from adapterxfer.engines import inline, probe, ray, slurm
 from adapterxfer.engines.events import Outcome
 from adapterxfer.hub import requests
+from adapterxfer.recipe import load_recipe
 
 EXAMPLES = int(os.environ.get("ADAPTERXFER_FUZZ", "120"))
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -153,7 +154,7 @@ def answer(arguments: list[str]) -> tuple[int, str]:
 
 def make_nothing(_plan: object, **_options: object) -> Outcome:
     """Stands for the engines behind `run`."""
-    return Outcome((), (), {}, {}, {}, 0, 0.0)
+    return Outcome(finished=(), reused=(), failed={}, blocked={}, folders={}, interrupted=0, seconds=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +188,9 @@ def test_changed_recipes(folder: Path, recipe: dict[str, Any], command: str) -> 
     # What `check` refuses every other command refuses too, but `show` needs no files of data; nothing is trained here.
     code, text = answer(["check", str(path)])
     if code == 2 and not (command == "show" and "cannot run here" in text):
-        assert check([command, str(path), *([] if command == "show" else ["--store", str(folder / "store")])]) == 2
+        code = check([command, str(path), *([] if command == "show" else ["--store", str(folder / "store")])])
+        # `show` only reads the recipe: files that are not on this machine are no reason to refuse it.
+        assert code == 2 or (command == "show" and code == 0 and load_recipe(path))
     assert not (folder / "store").exists()
 
 
