@@ -48,7 +48,13 @@ class GrownPlan:
         root: Stage | None = None
         for number in range(count):
             needed = {"root": root.key} if root is not None and number % (WIDTH + 1) else {}
-            stage = Stage("idle", 1, {"number": number, "seconds": seconds}, needed, slug=f"n{number}")
+            stage = Stage(
+                kind="idle",
+                version=1,
+                identity={"number": number, "seconds": seconds},
+                inputs=needed,
+                slug=f"n{number}",
+            )
             root = root if needed else stage
             self.stages[stage.key] = stage
 

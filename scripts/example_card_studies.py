@@ -16,7 +16,7 @@ _STAND_IN = ("world=true", "seeds=[1]", "backbones=[world-micro]", "controls=fal
 _ADAPTER = "adapters=[{method: seq_bn, reduction_factor: 2}]"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleStudy:
     """One card and the study it comes from.
 
@@ -40,19 +40,19 @@ class ExampleStudy:
 
 
 STUDIES = {
-    "quickstart": ExampleStudy("quickstart"),
-    "quickstart-adapters": ExampleStudy("quickstart", among=("stack", "fuse"), store="quickstart"),
+    "quickstart": ExampleStudy(recipe="quickstart"),
+    "quickstart-adapters": ExampleStudy(recipe="quickstart", among=("stack", "fuse"), store="quickstart"),
     "world-scores": ExampleStudy(
-        "world-scores",
-        (
+        recipe="world-scores",
+        changes=(
             "seeds=[11, 12, 13]",
             *(f"tasks.world-{name}.test_seed=1" for name in ("xnli", "pos", "ner", "xqa", "xmc", "retrieval")),
         ),
         reduced="fresh test set and fresh seeds, as docs/recipes.md describes",
     ),
     "world-full": ExampleStudy(
-        "world-full",
-        (
+        recipe="world-full",
+        changes=(
             "backbones=[world-mini]",
             "seeds=[1]",
             "intermediate_tasks=[none, world-nli, world-qa]",
@@ -62,10 +62,10 @@ STUDIES = {
         ),
         reduced="one backbone of four, one seed, two intermediate tasks and three targets",
     ),
-    "world-arms": ExampleStudy("world-arms"),
+    "world-arms": ExampleStudy(recipe="world-arms"),
     "xtreme-r-scaling": ExampleStudy(
-        "xtreme-r-scaling",
-        (
+        recipe="xtreme-r-scaling",
+        changes=(
             *_STAND_IN,
             "intermediate_tasks=[none, mnli, squad-v1]",
             "target_tasks=[xnli, udpos, xquad]",
@@ -78,8 +78,8 @@ STUDIES = {
         reduced="one small made-up backbone, one seed, two intermediate tasks, three targets, short trainings",
     ),
     "phang2020": ExampleStudy(
-        "phang2020",
-        (
+        recipe="phang2020",
+        changes=(
             *_STAND_IN,
             "intermediate_tasks=[none, mnli, squad-v1]",
             "target_tasks=[xnli, udpos, xquad]",
@@ -91,8 +91,8 @@ STUDIES = {
         "trainings",
     ),
     "low-resource-families": ExampleStudy(
-        "low-resource-families",
-        (
+        recipe="low-resource-families",
+        changes=(
             *_STAND_IN,
             "intermediate_tasks=[none, mnli]",
             "target_tasks=[udpos, tydiqa, masakhaner2, sib200]",
@@ -102,13 +102,16 @@ STUDIES = {
         ),
         reduced="one small made-up backbone, one seed, one intermediate task, four targets, short trainings",
     ),
-    "real-text": ExampleStudy("real-text", real=True),
-    "real-quality": ExampleStudy("real-quality", real=True),
+    "real-text": ExampleStudy(recipe="real-text", real=True),
+    "real-quality": ExampleStudy(recipe="real-quality", real=True),
     "real-questions": ExampleStudy(
-        "real-questions", ("seeds=[1]", "backbones=[mid]"), real=True, reduced="one seed, without the untrained twin"
+        recipe="real-questions",
+        changes=("seeds=[1]", "backbones=[mid]"),
+        real=True,
+        reduced="one seed, without the untrained twin",
     ),
     "real-formats": ExampleStudy(
-        "real-formats",
+        recipe="real-formats",
         real=True,
         store="real-text",
         note="The backbone is so small that most of its scores are near chance.",

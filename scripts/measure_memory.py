@@ -106,7 +106,7 @@ def run(shape: counted.Shape, vocabulary: int, variant: str, count: int, rows: i
     words = list(range(len(ids)))
     target = WordTargets(words, [1 + word for word in words], [0] * len(words))
     features = [Feature([[0, *ids, 2]], target, index) for index in range(rows)]
-    task = TrainTask("task", fmt, ("a", "b"), features, 1)
+    task = TrainTask(name="task", format=fmt, labels=("a", "b"), features=features, pad_id=1)
     head = HeadPart("h00", "task", fmt.name, task.labels)
     heads = new_heads(loaded, [task], (head,), seed=1)
     transfer = counted.assembled(loaded, variant, count, shape.hidden // counted.REDUCTION, head, heads)

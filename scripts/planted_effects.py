@@ -89,7 +89,7 @@ statistics:
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One hypothesis over all repetitions; shares are of repetitions, of tests for `coverage`.
 

@@ -65,7 +65,7 @@ NOT_YET = 75
 """Exit code of a piece that ended in time: run again with ``--resume``."""
 
 
-@dataclass
+@dataclass(kw_only=True)
 class State:
     """What one piece hands to the next.
 
@@ -255,7 +255,8 @@ class Soak:
         """Start the recipe on this store; ``cold`` without the cluster that is there."""
         jobs = str(self.arguments.jobs)
         there = [] if cold or self.cluster is None else ["--engine-set", f"address={self.cluster.address}"]
-        command = tiny_study.command("soak", store, "--jobs", jobs, "--engine", engine, *there)
+        options = ["--jobs", jobs, "--engine", engine, *there]
+        command = tiny_study.command("soak", store, *options)
         if self.arguments.hollow:
             address = there[1:] and [there[1].partition("=")[2]]
             diamonds = "4" if self.arguments.small else "60"  # of four stages each

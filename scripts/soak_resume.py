@@ -114,7 +114,13 @@ class Soak:
     def stage(self, number: int) -> Stage:
         """Another variant and another selection each time, or a pretraining."""
         if number % 5 == 4:
-            return Stage("pretrain", 1, {**PRETRAINING, "seed": number}, {"corpus": "2" * 64}, slug=f"s{number}")
+            return Stage(
+                kind="pretrain",
+                version=1,
+                identity={**PRETRAINING, "seed": number},
+                inputs={"corpus": "2" * 64},
+                slug=f"s{number}",
+            )
         selection = ("last", "dev", "mean")[number % 3]
         task = tuple(TASKS)[number % 2]
         settings = {
@@ -134,8 +140,10 @@ class Soak:
                 "seeds": [number, number + 1],
             }
             settings["seeds_together"] = True
-            return Stage("train_together", 1, identity, inputs, slug=f"s{number}")
-        return Stage("train_target", 1, {**identity, "seed": number}, inputs, slug=f"s{number}")
+            return Stage(kind="train_together", version=1, identity=identity, inputs=inputs, slug=f"s{number}")
+        return Stage(
+            kind="train_target", version=1, identity={**identity, "seed": number}, inputs=inputs, slug=f"s{number}"
+        )
 
     def undisturbed(self, stage: Stage) -> float:
         """Run the stage in a store of its own; returns the seconds of its training loop."""

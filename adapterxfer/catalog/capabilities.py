@@ -72,13 +72,16 @@ def capability(architecture: str, method: str, composition: str) -> Capability:
     if variant.language and not spec.language:
         return refused("a language's adapter is a bottleneck", f"{LANGUAGE}/{language_methods()[0]}")
     if variant.language and encoder is not None and encoder.no_masked_lm:
-        return refused(encoder.no_masked_lm, f"stack/{_plain()}")
+        return refused(encoder.no_masked_lm, f"{_above_frozen()}/{_plain()}")
     if lacking:
         return refused(lacking, f"{composition}/{_plain()}")
     if variant.fuses and not spec.fuses:
-        return refused(spec.why_unfused, f"stack/{method}")
+        return refused(spec.why_unfused, f"{_above_frozen()}/{method}")
     if variant.joins and not spec.merges:
-        return refused(spec.why_unmerged, spec.merge_instead or f"stack/{method}")
+        return refused(
+            spec.why_unmerged,
+            f"{composition}/{spec.merge_instead}" if spec.merge_instead else f"{_above_frozen()}/{method}",
+        )
     return Capability(architecture, method, composition, True)
 
 
@@ -86,6 +89,11 @@ def model_type_of(backbone: str) -> str:
     """Architecture of a backbone of the catalogue; what the catalogue does not know is pretrained by a recipe."""
     known = backbones().get(backbone)
     return PRETRAINED if known is None else known.model_type
+
+
+def _above_frozen() -> str:
+    """The composition that runs with every method: it asks nothing of an adapter but to lie above another one."""
+    return variants_of(lambda variant: variant.layout == "two")[0]
 
 
 def _plain() -> str:

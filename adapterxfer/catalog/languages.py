@@ -114,28 +114,22 @@ def resource_of(joshi_class: int) -> Resource:
     return "low" if joshi_class <= 2 else "mid" if joshi_class == 3 else "high"
 
 
-def _language(
-    code: str, name: str, family: str, genus: str, script: str, joshi: int | None, gib: float | None, resource: Resource
-) -> Language:
-    return Language(
-        code=code,
-        name=name,
-        family=family,
-        genus=genus,
-        script=script,
-        joshi_class=joshi,
-        cc100_gib=gib,
-        resource=resource,
-    )
-
-
 @cache
 def languages() -> dict[str, Language]:
     """The real languages by code."""
     table = {}
     for line in _TABLE.strip().splitlines():
         code, name, family, genus, script, joshi, gib = (cell.strip() for cell in line.split("|"))
-        table[code] = _language(code, name, family, genus, script, int(joshi), float(gib), resource_of(int(joshi)))
+        table[code] = Language(
+            code=code,
+            name=name,
+            family=family,
+            genus=genus,
+            script=script,
+            joshi_class=int(joshi),
+            cc100_gib=float(gib),
+            resource=resource_of(int(joshi)),
+        )
     return table
 
 
@@ -148,7 +142,16 @@ def extension_languages() -> dict[str, Language]:
         same = languages().get(_SAME.get(code, ""))
         joshi = same.joshi_class if same else int(listed) if listed else None
         gib = same.cc100_gib if same else float(size)
-        table[code] = _language(code, name, family, genus, script, joshi, gib, "low")
+        table[code] = Language(
+            code=code,
+            name=name,
+            family=family,
+            genus=genus,
+            script=script,
+            joshi_class=joshi,
+            cc100_gib=gib,
+            resource="low",
+        )
     return table
 
 

@@ -53,7 +53,17 @@ def _choices(
                 notes["examples with an empty choice"] += 1
             # Without a context every example is a cluster of its own, by its id.
             cluster = file.clusters.of(context or identifier.partition("/")[2])
-            examples.append(ChoiceExample(identifier, cluster, language, context, question, tuple(choices), label))
+            examples.append(
+                ChoiceExample(
+                    example_id=identifier,
+                    cluster_id=cluster,
+                    language=language,
+                    context=context,
+                    question=question,
+                    choices=tuple(choices),
+                    label=label,
+                )
+            )
         file.close()
     return require_examples(examples, paths)
 
@@ -174,7 +184,17 @@ def read_xcopa(paths: Sequence[Path], language: str, notes: Notes) -> list[Examp
                 question = copa_question(kinds[name])
             label = index_of(row, raw, names)
             labels.append(label)
-            examples.append(ChoiceExample(name, name, language, premise, question, tuple(choices), label))
+            examples.append(
+                ChoiceExample(
+                    example_id=name,
+                    cluster_id=name,
+                    language=language,
+                    context=premise,
+                    question=question,
+                    choices=tuple(choices),
+                    label=label,
+                )
+            )
         refuse_hidden(path, labels)
     return examples
 
@@ -196,7 +216,15 @@ def read_race(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
                     placed = (f"{path}", content)
                     label = index_of(placed, answer, "ABCD"[: len(options)])
                     examples.append(
-                        ChoiceExample(f"{name}-{number}", name, language, article, question, tuple(options), label)
+                        ChoiceExample(
+                            example_id=f"{name}-{number}",
+                            cluster_id=name,
+                            language=language,
+                            context=article,
+                            question=question,
+                            choices=tuple(options),
+                            label=label,
+                        )
                     )
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(f"{path}: not RACE's layout ({error!r})", fix="download the file again") from None
@@ -228,7 +256,17 @@ def read_xstorycloze(paths: Sequence[Path], language: str, notes: Notes) -> list
             story = " ".join(_texts(row, [f"InputSentence{number}" for number in (1, 2, 3, 4)]))
             choices = _texts(row, ("RandomFifthSentenceQuiz1", "RandomFifthSentenceQuiz2"))
             label = index_of(row, field(row, "AnswerRightEnding"), "12")
-            examples.append(ChoiceExample(name, name, language, story, "", tuple(choices), label))
+            examples.append(
+                ChoiceExample(
+                    example_id=name,
+                    cluster_id=name,
+                    language=language,
+                    context=story,
+                    question="",
+                    choices=tuple(choices),
+                    label=label,
+                )
+            )
     return examples
 
 
@@ -246,7 +284,13 @@ def read_belebele(paths: Sequence[Path], language: str, notes: Notes) -> list[Ex
             name = f"{link}#{field(row, 'question_number')}"
             examples.append(
                 ChoiceExample(
-                    name, link, language, text(row, "flores_passage"), text(row, "question"), tuple(choices), label
+                    example_id=name,
+                    cluster_id=link,
+                    language=language,
+                    context=text(row, "flores_passage"),
+                    question=text(row, "question"),
+                    choices=tuple(choices),
+                    label=label,
                 )
             )
         refuse_hidden(path, labels)

@@ -35,7 +35,7 @@ class TaggingExample:
     tags: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpanExample:
     """A question about a context (format ``span_qa``).
 
@@ -52,7 +52,7 @@ class SpanExample:
     answer_starts: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceExample:
     """A context, an optional question and any number of choices (format ``multiple_choice``); ``label`` is 0-based."""
 

@@ -156,7 +156,7 @@ def _read_source(
         rows, names = _load(source, split, language, data.code(language))
         if source.language_column:
             rows = [row for row in rows if row.get(source.language_column) == language]
-        maker = RowMaker(source, data, split, language, names, notes, kinds)
+        maker = RowMaker(source, data, split, language, names=names, notes=notes, kinds=kinds)
         if missing := [column for column in maker.columns() if rows and column not in rows[0]]:
             raise _Unreadable(
                 f"{source.repository} {split}: no column '{missing[0]}'; it has {', '.join(rows[0])}",

@@ -36,6 +36,7 @@ class RowMaker:
         data: DataSet,
         split: str,
         language: str,
+        *,
         names: Mapping[str, tuple[str, ...]],
         notes: Counter[str],
         kinds: Mapping[str, str],
@@ -151,9 +152,14 @@ class RowMaker:
             return None
         question = str(row[self.source.columns["question"]])
         return SpanExample(
-            name, self.clusters.of(context), self.language, question, context, tuple(text for _, text in spans),
-            tuple(start for start, _ in spans),
-        )  # fmt: skip
+            example_id=name,
+            cluster_id=self.clusters.of(context),
+            language=self.language,
+            question=question,
+            context=context,
+            answers=tuple(text for _, text in spans),
+            answer_starts=tuple(start for start, _ in spans),
+        )
 
     def _choice(self, row: Row, name: str) -> Example | None:
         columns = self.source.columns
@@ -186,7 +192,15 @@ class RowMaker:
         cluster = str(row[columns["cluster"]]) if "cluster" in columns else self.clusters.of(context or name)
         if self.data.clusters.parallel and "cluster" not in columns:
             cluster = name
-        return ChoiceExample(name, cluster, self.language, context, question, tuple(choices), index)
+        return ChoiceExample(
+            example_id=name,
+            cluster_id=cluster,
+            language=self.language,
+            context=context,
+            question=question,
+            choices=tuple(choices),
+            label=index,
+        )
 
     def _index(self, label: str, count: int) -> int:
         number = {"choice1": "0", "choice2": "1"}.get(label, label)

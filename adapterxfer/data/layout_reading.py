@@ -150,9 +150,14 @@ def _span(cells: Cells, parts: TaskParts, language: str, clusters: ClusterNames)
         cells.notes["questions without an answer left out"] += 1
         return None
     return SpanExample(
-        cells.name(), cells.text("cluster") or clusters.of(context), language, cells.text("question"), context,
-        tuple(text for text, _ in spans), tuple(start for _, start in spans),
-    )  # fmt: skip
+        example_id=cells.name(),
+        cluster_id=cells.text("cluster") or clusters.of(context),
+        language=language,
+        question=cells.text("question"),
+        context=context,
+        answers=tuple(text for text, _ in spans),
+        answer_starts=tuple(start for _, start in spans),
+    )
 
 
 def _choice(cells: Cells, _: TaskParts, language: str, clusters: ClusterNames) -> Example | None:
@@ -167,9 +172,14 @@ def _choice(cells: Cells, _: TaskParts, language: str, clusters: ClusterNames) -
         cells.refuse(f"label {cells.get('label')!r} means choice {index} of {len(choices)}, from 0", "check 'labels'")
     name, context = cells.name(), cells.text("context")
     return ChoiceExample(
-        name, cells.text("cluster") or clusters.of(context or name), language, context, cells.text("question"),
-        tuple(choices), index,
-    )  # fmt: skip
+        example_id=name,
+        cluster_id=cells.text("cluster") or clusters.of(context or name),
+        language=language,
+        context=context,
+        question=cells.text("question"),
+        choices=tuple(choices),
+        label=index,
+    )
 
 
 def _translation(cells: Cells, _: TaskParts, language: str, __: ClusterNames) -> Example | None:

@@ -85,7 +85,7 @@ def read_original(
         tests = {
             language: described(described_roles["test"], task, root, language, notes)
             if "test" in described_roles
-            else read_part(test, "test", language, root, needs, "test", notes)
+            else read_part(test, "test", language, root=root, needs=needs, role="test", notes=notes)
             for language in languages
         }
         if material.joint:
@@ -94,7 +94,9 @@ def read_original(
             splits[("test", language)] = keep(examples, test_examples, seed)
         for split in material.pools:
             for language in material.pool_languages(languages):
-                splits[(split, language)] = read_part(test, split, language, root, needs, split, notes)
+                splits[(split, language)] = read_part(
+                    test, split, language, root=root, needs=needs, role=split, notes=notes
+                )
     return TaskData(task, material.format, labels, splits, {name: n for name, n in sorted(notes.items()) if n})
 
 
@@ -128,7 +130,14 @@ def described(layout: Layout, task: str, root: Path, language: str, notes: Count
 
 
 def read_part(
-    data: DataSet, split: str, language: str, root: Path, needs: Sequence[Need], role: str, notes: Counter[str]
+    data: DataSet,
+    split: str,
+    language: str,
+    *,
+    root: Path,
+    needs: Sequence[Need],
+    role: str,
+    notes: Counter[str],
 ) -> list[Example]:
     """Examples of one data set, split and language from the files found for it; none where there are none."""
     paths = [
@@ -146,7 +155,7 @@ def _joined(
     """Examples of several data sets; ids carry the data set where there are several. All count as English."""
     joined: list[Example] = []
     for data, split, language in parts:
-        for example in read_part(data, split, language, root, needs, role, notes):
+        for example in read_part(data, split, language, root=root, needs=needs, role=role, notes=notes):
             prefix = f"{data.name}/" if len(parts) > 1 else ""
             joined.append(
                 replace(

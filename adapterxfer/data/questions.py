@@ -56,13 +56,13 @@ def read_questions(
             empty += not spans
             examples.append(
                 SpanExample(
-                    name,
-                    cluster,
-                    language,
-                    str(question["question"]),
-                    context,
-                    tuple(text for _, text in spans),
-                    tuple(start for start, _ in spans),
+                    example_id=name,
+                    cluster_id=cluster,
+                    language=language,
+                    question=str(question["question"]),
+                    context=context,
+                    answers=tuple(text for _, text in spans),
+                    answer_starts=tuple(start for start, _ in spans),
                 )
             )
         if not answered:

@@ -25,7 +25,7 @@ SCHEMA_VERSION = 1
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoredTask:
     """What `task.json` of a folder says; the examples themselves stay on disk until `split` is called.
 
@@ -275,4 +275,4 @@ def _read_examples(path: Path, format_name: FormatName, count: int) -> list[Exam
     columns = [
         [tuple(v) for v in table[name].to_pylist()] if name in tuples else table[name].to_pylist() for name in names
     ]
-    return [kind(*row) for row in zip(*columns, strict=True)]
+    return [kind(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]

@@ -102,7 +102,7 @@ def read_translations(
             prefix = f"{data.name}/" if len(parts.train) > 1 else ""
             joined += [
                 replace(e, language=code, example_id=prefix + e.example_id, cluster_id=prefix + e.cluster_id)
-                for e in read_part(data, split, language, root, needs, "train", notes)
+                for e in read_part(data, split, language, root=root, needs=needs, role="train", notes=notes)
             ]
         if not joined:
             raise DataError(f"{root}: {folder}/{code}: no example of '{task}'", fix="repair the translated files")

@@ -52,7 +52,7 @@ class PlanLike(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a run ended; keys are full stage keys.
 

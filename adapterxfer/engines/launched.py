@@ -38,13 +38,13 @@ def main(path: str) -> int:
 
         stage = Stage.from_json(request["stage"])
         context = StageContext(
-            stage,
-            {role: Path(folder_name) for role, folder_name in request["inputs"].items()},
-            Path(request["scratch"] if rank == 0 else thrown_away),
-            log,
-            request["settings"],
-            Path(request["resume"]) if request["resume"] else None,
-            StopFile(folder / STOP),
+            stage=stage,
+            inputs={role: Path(folder_name) for role, folder_name in request["inputs"].items()},
+            scratch=Path(request["scratch"] if rank == 0 else thrown_away),
+            log=log,
+            settings=request["settings"],
+            resume=Path(request["resume"]) if request["resume"] else None,
+            stop=StopFile(folder / STOP),
         )
         answer: dict[str, Any]
         try:

@@ -81,7 +81,7 @@ class Ledger:
         elif event == "failed":
             attempts = self.attempts.get(stage.key, 0) + 1
             reason = {name: message[name] for name in ("error", "what", "fix", "log", "traceback")}
-            failure = Failure(stage, attempts=attempts, **reason)
+            failure = Failure(stage=stage, attempts=attempts, **reason)
             self.give_up(failure, worker, record=failure.error != DAMAGED_INPUT)
         else:
             self.remaining -= 1
@@ -172,7 +172,9 @@ def worker_died(stage: Stage, cause: str, attempts: int, log: list[str]) -> Fail
     """The failure of a stage whose processes died `ATTEMPTS` times."""
     cause_of_death = f"its worker process died {attempts} times; last: {cause}"
     fix = "a signal 9 usually means that memory ran out: use fewer --jobs or a smaller settings.eval_batch_tokens"
-    return Failure(stage, "WorkerDied", cause_of_death, fix, max(attempts, ATTEMPTS), log)
+    return Failure(
+        stage=stage, error="WorkerDied", what=cause_of_death, fix=fix, attempts=max(attempts, ATTEMPTS), log=log
+    )
 
 
 @contextmanager

@@ -43,7 +43,7 @@ LARGEST_ARRAY = 1000
 """Jobs of one array; SLURM's own default limit is 1,001."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlurmSettings:
     """Settings of this engine.
 
@@ -157,7 +157,7 @@ def run_plan(
         raise AdapterxferError(f"engine slurm: {error}", fix="run this on a node that has sbatch and srun") from error
 
     def one_pass() -> Outcome:
-        return _Pass(new_executor, plan, store, listener, handed, chosen, jobs).run()
+        return _Pass(new_executor, plan, store, listener, handed=handed, chosen=chosen, jobs=jobs).run()
 
     return run_passes(plan, store, one_pass, retry_failed=retry_failed)
 
@@ -169,6 +169,7 @@ class _Pass(ClusterPass):
         plan: PlanLike,
         store: Store,
         listener: Listener,
+        *,
         handed: Mapping[str, Any],
         chosen: SlurmSettings,
         jobs: int,

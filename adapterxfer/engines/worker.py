@@ -112,7 +112,15 @@ def run_stage(
             use_one_thread()
             started = time.perf_counter()
             resume = store.resume_folder(stage)
-            context = StageContext(stage, dict(inputs), scratch, log, dict(settings), resume, stop)
+            context = StageContext(
+                stage=stage,
+                inputs=dict(inputs),
+                scratch=scratch,
+                log=log,
+                settings=dict(settings),
+                resume=resume,
+                stop=stop,
+            )
             result = execute(context) if execute is not None else launch(context, registry, processes)
             seconds = time.perf_counter() - started
             files.close()

@@ -65,14 +65,16 @@ def predict_encoded(
         DataError: an output of the model is not a number; nothing is predicted then.
     """
     if fmt.name != "retrieval":
-        results = _results(forward, head, fmt, encoded.features, encoded.pad_id, batch_tokens, device)
+        results = _results(
+            forward, head, fmt, encoded.features, encoded.pad_id, batch_tokens=batch_tokens, device=device
+        )
         return fmt.decode(results, encoded.features, encoded.examples, labels)
     # Retrieval: the English side repeats in every language of a parallel test, so each different sequence runs once.
     unique: dict[tuple[int, ...], Feature] = {}
     for feature in encoded.features:
         for sequence, bounds in zip(feature.sequences, feature.target, strict=True):
             unique.setdefault(tuple(sequence), Feature([sequence], [bounds], len(unique)))
-    rows = _results(forward, head, fmt, list(unique.values()), encoded.pad_id, batch_tokens, device)
+    rows = _results(forward, head, fmt, list(unique.values()), encoded.pad_id, batch_tokens=batch_tokens, device=device)
     results = [
         torch.cat([torch.from_numpy(rows[unique[tuple(sequence)].example]) for sequence in feature.sequences]).numpy()
         for feature in encoded.features
@@ -86,6 +88,7 @@ def _results(
     fmt: Format,
     features: Sequence[Feature],
     pad_id: int,
+    *,
     batch_tokens: int,
     device: torch.device | str,
 ) -> list[Any]:

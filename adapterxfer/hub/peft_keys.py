@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from adapterxfer.catalog.methods import peft_words
+
 HONOURED: Mapping[str, frozenset[str]] = {
     "LORA": frozenset({"r", "lora_alpha", "use_rslora", "use_dora", "init_lora_weights"}),
     "VERA": frozenset({"r"}),
@@ -87,9 +89,8 @@ def untargeted(content: Mapping[str, Any], tensors: Iterable[str]) -> list[str]:
     targets = content.get("target_modules")
     if targets is None or targets == "all-linear":  # the library's own choice; the tensors have to be all of ours
         return []
-    modules = dict.fromkeys(
-        re.sub(r"^base_model\.model\.|\.(?:lora|vera|ia3)_[^.]+(?:\.weight)?$", "", n) for n in tensors
-    )
+    words = "|".join(peft_words())
+    modules = dict.fromkeys(re.sub(rf"^base_model\.model\.|\.(?:{words})_[^.]+(?:\.weight)?$", "", n) for n in tensors)
     excluded = content.get("exclude_modules") or []
     missed = [name for name in modules if not _names(targets, name) or _names(excluded, name)]
     return [f"its target_modules do not name {name}, whose update is in its weights" for name in missed[:2]]

@@ -128,9 +128,9 @@ def as_example(format_name: str, values: Mapping[str, Any], labels: Sequence[str
             return TaggingExample("0", "0", "", words, (labels[0],) * len(words))
         case "span_qa":
             return SpanExample(
-                "0",
-                "0",
-                "",
+                example_id="0",
+                cluster_id="0",
+                language="",
                 question=str(values["question"]),
                 context=str(values["context"]),
                 answers=(),
@@ -139,7 +139,13 @@ def as_example(format_name: str, values: Mapping[str, Any], labels: Sequence[str
         case "multiple_choice":
             choices = tuple(map(str, values["choices"]))
             return ChoiceExample(
-                "0", "0", "", context=str(values["context"]), question=str(values["question"]), choices=choices, label=0
+                example_id="0",
+                cluster_id="0",
+                language="",
+                context=str(values["context"]),
+                question=str(values["question"]),
+                choices=choices,
+                label=0,
             )
     raise BundleError(
         f"models with a head of format '{format_name}' cannot be bundled yet", fix="bundle a model of another format"

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.backbones.measure import untied_state
+from adapterxfer.catalog.methods import peft_words
 from adapterxfer.errors import BundleError, VariantError
 from adapterxfer.formats.registry import get_format
 from adapterxfer.hub import peft_keys
@@ -136,8 +137,8 @@ def _from_others(
                 raise VariantError(f"{left} tensors belong to no {shape.method}", fix="use a plain adapter")
         else:
             state = adapter_from_peft(stored, shape, backbone.architecture, factor=foreign.factor)
-            fixed = projections_of(shape.method)
-            changed = [name for name in stored if re.search(r"\.(lora|vera|ia3)_", name) and name not in fixed]
+            fixed, words = projections_of(shape.method), "|".join(peft_words())
+            changed = [name for name in stored if re.search(rf"\.({words})_", name) and name not in fixed]
             _refuse(published, peft_keys.untargeted(content, changed))
     except VariantError as error:
         raise BundleError(f"{published}: {error.what}", fix=error.fix) from error

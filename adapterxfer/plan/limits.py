@@ -19,6 +19,7 @@ from adapterxfer.errors import BackboneError
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.settings import DEFAULTS
+from adapterxfer.recipe.train_blocks import MODES
 from adapterxfer.store.keys import Stage
 
 TooLong = dict[tuple[str, int], int]
@@ -97,7 +98,7 @@ def _written(recipe: Recipe) -> set[int]:
     """Every ``max_length`` in a block of ``train``, or in a block of a mode inside one."""
     lengths: set[int] = set()
     for block in recipe.train.values():
-        inner = (block.full_ft, block.adapters, block.fuse, block.head_only, block.language)
+        inner = map(block.of_mode, MODES)
         lengths |= {
             settings.max_length
             for settings in (block, *inner)

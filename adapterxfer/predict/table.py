@@ -31,7 +31,7 @@ SCHEMA_VERSION = 1
 TEXT_COLUMNS = ("language", "example_id", "cluster_id", "prediction", "gold")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Predictions:
     """One prediction file in memory.
 

@@ -24,7 +24,7 @@ OFFSETS = (-1, 1, -2, 2)
 """What the first heads of layer 1 look at; further heads start plainly."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Initialisation:
     """How weights start.
 

@@ -37,7 +37,7 @@ LOG_EVERY = 100
 """Steps between two lines of the log."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PretrainingSettings:
     """Everything beside the corpus that determines a pretrained backbone.
 

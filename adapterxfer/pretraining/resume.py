@@ -25,7 +25,7 @@ from adapterxfer.pretraining.batches import Batch
 Log = Callable[[Mapping[str, Any]], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Progress:
     """What a pretraining has done, weights aside.
 

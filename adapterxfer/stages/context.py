@@ -18,7 +18,7 @@ def never() -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StageContext:
     """Everything one execution of one stage may use, so that any engine, machine or debugger can run it.
 

@@ -31,7 +31,7 @@ def settings_of(identity: Any) -> PretrainingSettings:
         warmup_fraction=float(identity["warmup_fraction"]),
         weight_decay=float(identity["weight_decay"]),
         masking=Masking(share=float(identity["mask"])),
-        initialisation=Initialisation(identity["initialisation"]),
+        initialisation=Initialisation(kind=identity["initialisation"]),
         shares={"mono": 1.0 - share, "parallel": share},
         dtype=identity["dtype"],
         position_limit=OWN_SERIES,

@@ -25,7 +25,7 @@ LOG_LINES = 50
 """Last lines of a stage's log that its failure record keeps."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a stage has no result.
 

@@ -103,7 +103,7 @@ def import_stages(store: Store, source: Path) -> Imported:
             manifest = _read_manifest(archive, next(members, None), source)
             member = next(members, None)
             for name in manifest:
-                member = _import_stage(store, archive, name, member, members, source, done)
+                member = _import_stage(store, archive, name, member, members, source=source, done=done)
             if member is not None:
                 raise _bad(source, f"member {member.name!r} belongs to no stage")
     except (tarfile.TarError, EOFError) as error:
@@ -121,6 +121,7 @@ def _import_stage(
     name: str,
     member: tarfile.TarInfo | None,
     members: Iterator[tarfile.TarInfo],
+    *,
     source: Path,
     done: Imported,
 ) -> tarfile.TarInfo | None:

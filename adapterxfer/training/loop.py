@@ -39,7 +39,7 @@ TOKEN_BUDGET = 16_384
 """Default of rows times width of one forward pass in training; not part of a stage's identity."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResult:
     """What happened.
 
@@ -154,7 +154,16 @@ def train(
             model, forward, context, token_budget=token_budget, dropout=dropout, log=log, processes=processes,
             bottom=Bottom(model, tasks, dtype=settings.dtype) if settings.cache_bottom else None,
         )  # fmt: skip
-        progress = Progress(named, optimiser, best or mean, meter, streams, dropout, accumulator, history)
+        progress = Progress(
+            named=named,
+            optimiser=optimiser,
+            kept=best or mean,
+            meter=meter,
+            streams=streams,
+            dropout=dropout,
+            accumulator=accumulator,
+            history=history,
+        )
         done = go_on(progress, checkpoints, processes, log)
         for step in range(done + 1, steps + 1):
             draw = streams.draw()

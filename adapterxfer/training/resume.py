@@ -46,7 +46,7 @@ class Budgeted(Protocol):
     halvings: list[dict[str, int]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """Everything of a training that changes from step to step.
 

@@ -16,7 +16,7 @@ Selection = Literal["last", "dev", "mean", "oracle"]
 _DTYPES = {"float32": "fp32", "bfloat16": "bf16"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
     """How to train.
 

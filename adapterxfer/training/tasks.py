@@ -18,7 +18,7 @@ SOURCE_LANGUAGE = "en"
 """Everything is trained in this language."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainTask:
     """A task ready to be trained on.
 

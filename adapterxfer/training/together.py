@@ -97,7 +97,14 @@ def train_together(
     with DropoutStream(derive_seed(seeds[0], "dropout", *map(str, seeds)), context.device) as dropout:
         accumulator = TogetherAccumulator(members, table, context, token_budget=budget, dropout=dropout, log=log)
         progress = Progress(
-            table.trainable(), table.optimiser, best or mean, meters, streams, dropout, accumulator, history
+            named=table.trainable(),
+            optimiser=table.optimiser,
+            kept=best or mean,
+            meter=meters,
+            streams=streams,
+            dropout=dropout,
+            accumulator=accumulator,
+            history=history,
         )
         done = go_on(progress, checkpoints, processes, log)
         for step in range(done + 1, steps + 1):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from adapterxfer.catalog.architectures import Architecture
-from adapterxfer.catalog.methods import METHODS, PeftFiles, names_of
+from adapterxfer.catalog.methods import METHODS, PeftFiles, names_of, peft_words
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.lowrank import VeraProjections
@@ -62,7 +62,7 @@ def adapter_from_peft(
     ours_of = {theirs: ours for ours, theirs in files.tensors.items()}
     places = re.compile(
         rf"(?:.*\.)?{re.escape(architecture.layers)}\.(\d+)\.(.+?)\."
-        rf"({'|'.join(map(re.escape, ours_of))}|[^.]*(?:lora|vera|ia3)[^.]*(?:\.weight)?)"
+        rf"({'|'.join(map(re.escape, ours_of))}|[^.]*(?:{'|'.join(peft_words())})[^.]*(?:\.weight)?)"
     )
     tensors: dict[str, Tensor] = {}
     unknown = []
@@ -165,4 +165,4 @@ def _is_head(name: str, architecture: Architecture) -> bool:
     for prefix in architecture.prefixes:
         inner = inner.removeprefix(prefix)
     heads = (*architecture.dropped, "qa_outputs.", "score.", "dropout.")
-    return inner.startswith(heads) and not re.search(r"(lora|vera|ia3)_", inner)
+    return inner.startswith(heads) and not re.search(rf"({'|'.join(peft_words())})_", inner)

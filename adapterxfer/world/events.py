@@ -24,7 +24,7 @@ _COUNTED = ("animal", "food", "thing")
 _SUBJECTS = ("animal", "food", "thing", "place", "person", "city")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
     """How often an optional part is present."""
 
@@ -83,12 +83,12 @@ def event(rng: Draws, *, verb: str | None = None, subject: Phrase | None = None,
         location = _distinct(("city", "place"), tuple(p for p in (subject, object_) if p), rng, rates)
     fronted = location is not None and rng.chance(rates.fronted)
     return Event(
-        verb,
-        subject,
-        object_,
-        recipient,
-        goal,
-        location,
+        verb=verb,
+        subject=subject,
+        object=object_,
+        recipient=recipient,
+        goal=goal,
+        place=location,
         preposition=rng.pick(PREPOSITIONS),
         future=rng.chance(rates.future),
         negated=rng.chance(rates.negated),

@@ -42,7 +42,7 @@ class Phrase:
         return self.noun in _NAMES
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """Who did what to whom, and where."""
 

@@ -88,7 +88,15 @@ def _question_item(name: str, cluster: str, scene: Paragraph, number: int) -> It
         answer = text(context[first:end])
         start = len(text(context[:first])) + (1 if first else 0)
         question = text(said(scene.question(number), language))
-        return SpanExample(name, cluster, language, question, text(context), (answer,), (start,))
+        return SpanExample(
+            example_id=name,
+            cluster_id=cluster,
+            language=language,
+            question=question,
+            context=text(context),
+            answers=(answer,),
+            answer_starts=(start,),
+        )
 
     english = " ".join(text(said(Utterance(meaning), "en")) for meaning in scene.statements)
     return Item(f"{english} | {text(said(scene.question(number), 'en'))}", example)
@@ -159,7 +167,15 @@ def _choice_item(
         context = " ".join(text(said(Utterance(meaning), language)) for meaning in statements)
         question_text = text(said(question, language)) if question else ""
         offered = tuple(text(said(choice, language)) for choice in choices)
-        return ChoiceExample(name, name, language, context, question_text, offered, label)
+        return ChoiceExample(
+            example_id=name,
+            cluster_id=name,
+            language=language,
+            context=context,
+            question=question_text,
+            choices=offered,
+            label=label,
+        )
 
     english = example("en")
     return Item(f"{english.context} {english.question} | {' | '.join(sorted(english.choices))}", example)

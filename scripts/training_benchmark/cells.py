@@ -9,7 +9,7 @@ from typing import Any
 from training_benchmark.inputs import INTERMEDIATES, MAX_LENGTH, TARGETS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """One training of the grid.
 
@@ -42,10 +42,12 @@ def trainings(seeds: Sequence[int], targets: Sequence[str] = TARGETS) -> Iterato
     for seed in seeds:
         for task in INTERMEDIATES:
             for variant in ("full-ft", "adapter"):
-                yield Training(f"{task}-{variant}-{seed}", task, variant, "intermediate", seed)
+                yield Training(
+                    name=f"{task}-{variant}-{seed}", task=task, variant=variant, phase="intermediate", seed=seed
+                )
         for target in targets:
             alone = f"{target}-adapter-{seed}"
-            yield Training(alone, target, "adapter", "target", seed)
+            yield Training(name=alone, task=target, variant="adapter", phase="target", seed=seed)
             for task in INTERMEDIATES:
                 whole, adapted = f"{task}-full-ft-{seed}", f"{task}-adapter-{seed}"
                 for variant, phase, before in (
@@ -53,7 +55,15 @@ def trainings(seeds: Sequence[int], targets: Sequence[str] = TARGETS) -> Iterato
                     ("stack", "target", (adapted,)),
                     ("fuse", "fusion", (adapted, alone)),
                 ):
-                    yield Training(f"{target}-{task}-{variant}-{seed}", target, variant, phase, seed, before, task)
+                    yield Training(
+                        name=f"{target}-{task}-{variant}-{seed}",
+                        task=target,
+                        variant=variant,
+                        phase=phase,
+                        seed=seed,
+                        before=before,
+                        intermediate=task,
+                    )
 
 
 def settings(phase: str, *, batch: int, steps: int, dtype: str = "fp32") -> dict[str, Any]:

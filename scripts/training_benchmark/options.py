@@ -36,7 +36,7 @@ def measure(inputs: Inputs, hidden: int, plan: StepPlan, rows: Rows) -> None:
     _kept(backbone, task, hidden, plan, rows)
     for count in SEEDS:
         for shape in ROWS:
-            _seeds(backbone, task, hidden, count, shape, plan, rows)
+            _seeds(backbone, task, hidden, count=count, shape=shape, plan=plan, rows=rows)
 
 
 def _kept(backbone: LoadedBackbone, task: TrainTask, hidden: int, plan: StepPlan, rows: Rows) -> None:
@@ -62,7 +62,9 @@ def _kept(backbone: LoadedBackbone, task: TrainTask, hidden: int, plan: StepPlan
                 ("first", True, model),
                 ("kept", True, model),
             ):
-                settings = TrainSettings(1e-3, plan.batch, max_length=MAX_LENGTH, steps=steps, cache_bottom=kept)
+                settings = TrainSettings(
+                    learning_rate=1e-3, batch_size=plan.batch, max_length=MAX_LENGTH, steps=steps, cache_bottom=kept
+                )
                 settle()
                 with timed(times[what] if turn else []):
                     train(chosen, [task], settings, seed=turn, log=silent)
@@ -74,12 +76,18 @@ def _kept(backbone: LoadedBackbone, task: TrainTask, hidden: int, plan: StepPlan
 
 
 def _seeds(
-    backbone: LoadedBackbone, task: TrainTask, hidden: int, count: int, shape: tuple[int, int], plan: StepPlan,
+    backbone: LoadedBackbone,
+    task: TrainTask,
+    hidden: int,
+    *,
+    count: int,
+    shape: tuple[int, int],
+    plan: StepPlan,
     rows: Rows,
-) -> None:  # fmt: skip
+) -> None:
     batch, length = shape
     task = replace(task, features=_examples(backbone, task, length))
-    settings = TrainSettings(1e-3, batch, max_length=MAX_LENGTH, steps=plan.steps)
+    settings = TrainSettings(learning_rate=1e-3, batch_size=batch, max_length=MAX_LENGTH, steps=plan.steps)
     adapter = {"method": "seq_bn", "bottleneck_size": BOTTLENECKS[hidden]}
     times: tuple[list[float], list[float]] = ([], [])
     apart = 0.0

@@ -44,7 +44,8 @@ class OurSide:
         self.store = Store(place)
         self.store.open()
         self.given = {
-            name: Stage(given.KIND, 1, {"folder": str(folder)}, {}, name) for name, folder in inputs.folders.items()
+            name: Stage(kind=given.KIND, version=1, identity={"folder": str(folder)}, inputs={}, slug=name)
+            for name, folder in inputs.folders.items()
         }
         self.folders = {stage.key: inputs.folders[name] for name, stage in self.given.items()}
 
@@ -86,17 +87,17 @@ class OurSide:
         if training.phase == "intermediate":
             identity |= {"mode": mode, "tasks": [{"task": task, "format": fmt}], "sampling": None}
             inputs[f"data.{task}"] = self.given[task].key
-            return Stage("train_intermediate", 1, identity, inputs, training.name)
+            return Stage(kind="train_intermediate", version=1, identity=identity, inputs=inputs, slug=training.name)
         identity |= {"task": task, "format": fmt}
         inputs["data"] = self.given[task].key
         if training.phase == "fusion":
             identity["fused"] = [training.intermediate]
             inputs |= {f"intermediate.{training.intermediate}": earlier[0], "target": earlier[1]}
-            return Stage("train_fusion", 1, identity, inputs, training.name)
+            return Stage(kind="train_fusion", version=1, identity=identity, inputs=inputs, slug=training.name)
         composition = {"full-ft": "sequential", "stack": "stack", "adapter": "fresh"}[training.variant]
         identity |= {"mode": mode, "composition": composition}
         inputs |= {"intermediate": earlier[0]} if earlier else {}
-        return Stage("train_target", 1, identity, inputs, training.name)
+        return Stage(kind="train_target", version=1, identity=identity, inputs=inputs, slug=training.name)
 
     def prediction(self, training: Training, model: Stage) -> Stage:
         """The stage that predicts with a trained model."""
@@ -106,7 +107,7 @@ class OurSide:
             "system": {"kind": "trained"}, "split": "test", "languages": list(LANGUAGES[task]),
         }  # fmt: skip
         inputs = {"backbone": self.given[NAME].key, "data": self.given[task].key, "model": model.key}
-        return Stage("predict", 1, identity, inputs, training.name)
+        return Stage(kind="predict", version=1, identity=identity, inputs=inputs, slug=training.name)
 
     def _here(self, stage: Stage) -> Mapping[str, Any]:
         inputs = {role: self.folders[key] for role, key in stage.inputs.items()}

@@ -85,7 +85,10 @@ def _steps(model: TransferModel, peer: Peer, task: TrainTask, label: str, plan: 
     theirs: list[float] = []
     for turn in range(plan.turns + 1):
         settings = TrainSettings(
-            1e-3, plan.batch, max_length=MAX_LENGTH, steps=steps if turn else min(steps, WARM_STEPS)
+            learning_rate=1e-3,
+            batch_size=plan.batch,
+            max_length=MAX_LENGTH,
+            steps=steps if turn else min(steps, WARM_STEPS),
         )
         settle()
         with timed(ours if turn else []):

@@ -77,7 +77,9 @@ def forget() -> None:
 def prepared(plan: Plan, what: str, root: Path, folder: Path) -> dict[str, int]:
     stage = next(s for s in plan.stages.values() if s.kind == "prepare" and s.identity["what"] == what)
     folder.mkdir()
-    result = execute(StageContext(stage, {}, folder, lambda line: None, {"data_root": str(root)}))
+    result = execute(
+        StageContext(stage=stage, inputs={}, scratch=folder, log=lambda line: None, settings={"data_root": str(root)})
+    )
     assert read_task(folder).labels == ("negative", "positive")
     return result["examples"]
 

@@ -8,6 +8,7 @@ import re
 import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def test_a_schema_that_never_was_is_refused(kind: str, schema: int, tmp_path: Pa
 
 def test_records_of_failures_and_differences_are_looked_at_too(tmp_path: Path) -> None:
     store = filled(tmp_path / "store", 1)
-    store.record_failure(Failure(make_stage(7), "DataError", "no file"))
+    store.record_failure(Failure(stage=make_stage(7), error="DataError", what="no file"))
     assert len(store.failures.read()) == 1
     (path,) = (store.root / "failed").glob("*.json")
     newer = json.dumps(sealed({**json.loads(path.read_text()), "schema": UNKNOWN}))
@@ -146,7 +147,7 @@ def test_stores_of_the_first_versions_open(tmp_path: Path) -> None:
     old = Store(store.root)
     old.open()
     stage = make_stage(1)
-    renamed = type(stage)(stage.kind, 1, stage.identity, stage.inputs, slug="another-name")
+    renamed = replace(stage, slug="another-name")
     assert old.find(renamed, named=True) == old.find(stage)
     assert old.read(stage).result == {"loss": 0.5}
     assert old.intact(old.folder(stage), stage, rehash=True) == ""

@@ -39,10 +39,10 @@ for number, option in enumerate(({{}}, {{"compile": True}})):
         "settings": {{**conftest.SETTINGS, **option}},
     }}
     inputs = {{"data": place / "nli", "backbone": backbone}}
-    stage = Stage("train_target", 1, identity, dict.fromkeys(inputs, "0" * 64))
+    stage = Stage(kind="train_target", version=1, identity=identity, inputs=dict.fromkeys(inputs, "0" * 64))
     scratch = place / str(number)
     scratch.mkdir()
-    result = execute(StageContext(stage, inputs, scratch, lambda line: None, {{}}))
+    result = execute(StageContext(stage=stage, inputs=inputs, scratch=scratch, log=lambda line: None, settings={{}}))
     weights = load_file(scratch / "model.safetensors")
     settings = json.loads((scratch / "model.json").read_text())["training"]["settings"]
     found.append((result["last_loss"], weights, settings, stage.key))

@@ -17,7 +17,16 @@ from adapterxfer.catalog.methods.spec import AdaptersFiles, MethodSpec, PeftFile
 METHODS: dict[str, MethodSpec] = {spec.name: spec for spec in (*BOTTLENECKS, *REPRESENTATIONS, *LOW_RANK)}
 """All methods by name."""
 
-__all__ = ["METHODS", "AdaptersFiles", "MethodSpec", "PeftFiles", "language_methods", "names_of", "register"]
+__all__ = [
+    "METHODS",
+    "AdaptersFiles",
+    "MethodSpec",
+    "PeftFiles",
+    "language_methods",
+    "names_of",
+    "peft_words",
+    "register",
+]
 
 
 def register(spec: MethodSpec) -> None:
@@ -34,6 +43,12 @@ def register(spec: MethodSpec) -> None:
 def names_of(test: Callable[[MethodSpec], object]) -> tuple[str, ...]:
     """Names of the methods for which ``test`` holds, for messages and menus."""
     return tuple(spec.name for spec in METHODS.values() if test(spec))
+
+
+def peft_words() -> tuple[str, ...]:
+    """How names of adapter tensors begin in the files of `peft`, e.g. ``lora`` in ``lora_A.weight``."""
+    files = (spec.peft for spec in METHODS.values() if spec.peft)
+    return tuple(sorted({name.partition("_")[0] for each in files for name in each.tensors.values()}))
 
 
 def language_methods() -> tuple[str, ...]:

@@ -76,7 +76,7 @@ class MethodSpec:
         merges: what of two trained adapters is added up: their ``weights``, the ``updates`` that two factors make of a
             frozen matrix, or nothing (empty).
         why_unmerged: why nothing can be added up.
-        merge_instead: cell of the table of capabilities to use instead, as ``composition/method``; a stack if empty.
+        merge_instead: method to merge instead; empty where a stack of this one is nearest.
         scale_power: ``p`` where an update is scaled by ``alpha / rank ** p``; merging needs it.
         alpha: numerator of that scale.
         fuses: whether AdapterFusion can mix adapters of this method.

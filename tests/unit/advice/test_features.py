@@ -116,7 +116,18 @@ def test_refusals(nano: LoadedBackbone, stored: Stored, tmp_path: Path) -> None:
         draw_examples(stored("world-nli"), count=5, seed=0, splits=("validation", "dev2"))
     with pytest.raises(DataError, match="it has 0"):
         measured(nano, stored("world-xnli"), Protocol(layer="9"))
-    short = [SpanExample(str(i), str(i), "en", "who ran ?", "Tom ran .", ("Tom",), (0,)) for i in range(12)]
+    short = [
+        SpanExample(
+            example_id=str(i),
+            cluster_id=str(i),
+            language="en",
+            question="who ran ?",
+            context="Tom ran .",
+            answers=("Tom",),
+            answer_starts=(0,),
+        )
+        for i in range(12)
+    ]
     write_task(tmp_path / "short", TaskData("short", "span_qa", (), {("train", "en"): list(short)}))
     with pytest.raises(DataError, match="no context of 12 has several sentences"):
         measured(nano, read_task(tmp_path / "short"))

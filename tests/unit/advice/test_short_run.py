@@ -25,7 +25,15 @@ SETTINGS = {"learning_rate": 4e-3, "batch_size": 8, "epochs": 3.0, "max_length":
 def target_training(task: StoredTask, **more: Any) -> Stage:
     adapter = {"method": "seq_bn", "reduction_factor": 2}
     identity = {"mode": "adapter", "composition": "fresh", "adapter": adapter, "settings": SETTINGS, "seed": 1}
-    return Stage("train_target", 1, {**identity, "task": task.task, "format": task.format, **more}, {}, "", {}, {})
+    return Stage(
+        kind="train_target",
+        version=1,
+        identity={**identity, "task": task.task, "format": task.format, **more},
+        inputs={},
+        slug="",
+        labels={},
+        resources={},
+    )
 
 
 def dual_encoder(folder: Path) -> StoredTask:

@@ -80,7 +80,7 @@ def test_stages_get_an_absolute_data_root(tmp_path: Path, monkeypatch: pytest.Mo
 
     def run_plan(_plan: Any, *, settings: dict[str, Any], **_options: Any) -> Outcome:
         handed.append(settings)
-        return Outcome((), (), {}, {}, {}, 0, 0.0)
+        return Outcome(finished=(), reused=(), failed={}, blocked={}, folders={}, interrupted=0, seconds=0.0)
 
     monkeypatch.setattr(choice, "choose_engine", lambda _name, _settings: run_plan)
     monkeypatch.chdir(tmp_path)

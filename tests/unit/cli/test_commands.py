@@ -88,7 +88,7 @@ def engine(*, fail: str = "", interrupt: int = 0) -> Runner:
                 continue
             listener(Event("started", stage))
             if stage.kind == fail:
-                failed[key] = Failure(stage, "DataError", "no such file", "look again")
+                failed[key] = Failure(stage=stage, error="DataError", what="no such file", fix="look again")
                 listener(Event("failed", stage, detail={"error": "DataError", "what": "no such file"}))
                 break
             listener(Event("progress", stage, detail={"step": 1, "steps": 2, "loss": 0.61}))
@@ -97,7 +97,15 @@ def engine(*, fail: str = "", interrupt: int = 0) -> Runner:
             listener(Event("finished", stage, seconds=3.0))
             if interrupt and len(finished) == 3:
                 break
-        return Outcome(tuple(finished), tuple(reused), failed, {}, folders, interrupt, 161.0)
+        return Outcome(
+            finished=tuple(finished),
+            reused=tuple(reused),
+            failed=failed,
+            blocked={},
+            folders=folders,
+            interrupted=interrupt,
+            seconds=161.0,
+        )
 
     return run_plan
 
@@ -170,7 +178,9 @@ def test_status_lists_failures_with_their_fix(recipe: str, capsys: pytest.Captur
     from adapterxfer.recipe import load_recipe
 
     stage = next(s for s in build_plan(load_recipe(recipe)).stages.values() if s.kind == "pretrain")
-    Store("store").failures.write(Failure(stage, "StageError", "the loss is not finite", "lower learning_rate"))
+    Store("store").failures.write(
+        Failure(stage=stage, error="StageError", what="the loss is not finite", fix="lower learning_rate")
+    )
     assert main(["status", recipe]) == 0
     out = capsys.readouterr().out
     assert f"failed: pretrain tiny ({stage.short_key}): StageError: the loss is not finite" in out

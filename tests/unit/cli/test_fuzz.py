@@ -154,7 +154,7 @@ def answer(arguments: list[str]) -> tuple[int, str]:
 
 def make_nothing(_plan: object, **_options: object) -> Outcome:
     """Stands for the engines behind `run`."""
-    return Outcome((), (), {}, {}, {}, 0, 0.0)
+    return Outcome(finished=(), reused=(), failed={}, blocked={}, folders={}, interrupted=0, seconds=0.0)
 
 
 @pytest.fixture(scope="module")

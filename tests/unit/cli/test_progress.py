@@ -14,14 +14,20 @@ from adapterxfer.store.keys import Stage
 LABELS = {
     "backbone": "nano", "variant": "stack", "adapter": "seq_bn/2", "intermediate": "nli", "target": "xnli", "seed": 1,
 }  # fmt: skip
-STAGE = Stage("train_target", 1, {}, {}, "slug", LABELS)
+STAGE = Stage(kind="train_target", version=1, identity={}, inputs={}, slug="slug", labels=LABELS)
 
 
 def test_describe() -> None:
     assert describe(STAGE) == "train_target nano stack nli>xnli seed 1"
-    assert describe(Stage("prepare", 1, {}, {}, "nli", {"task": "nli"})) == "prepare nli"
+    assert (
+        describe(Stage(kind="prepare", version=1, identity={}, inputs={}, slug="nli", labels={"task": "nli"}))
+        == "prepare nli"
+    )
     control = {"variant": "control", "control": "majority", "intermediate": "none", "target": "xnli", "seed": 0}
-    assert describe(Stage("predict", 1, {}, {}, "x", control)) == "predict control majority xnli"
+    assert (
+        describe(Stage(kind="predict", version=1, identity={}, inputs={}, slug="x", labels=control))
+        == "predict control majority xnli"
+    )
 
 
 def test_plain_lines_count_and_name_failures(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stages: list[Stage]) 
     monkeypatch.chdir(tmp_path)
     made = Store("store")
     made.open()
-    for stage in [*stages[:3], Stage("prepare", 1, {"what": "old"}, {}, slug="old")]:
+    for stage in [*stages[:3], Stage(kind="prepare", version=1, identity={"what": "old"}, inputs={}, slug="old")]:
         commit(made, stage)
     return made
 
@@ -89,7 +89,9 @@ def test_status_shows_log_attempts_and_what_is_blocked(
     store: Store, stages: list[Stage], capsys: pytest.CaptureFixture[str]
 ) -> None:
     failed = stages[3]
-    store.failures.write(Failure(failed, "StageError", "diverged", "lower it", attempts=3, log=["a", "b", "c", "d"]))
+    store.failures.write(
+        Failure(stage=failed, error="StageError", what="diverged", fix="lower it", attempts=3, log=["a", "b", "c", "d"])
+    )
     assert main(["status", RECIPE, "--watch"]) == 0, "nothing runs: shown once"
     out = capsys.readouterr().out
     assert "3 attempts, not tried again" in out

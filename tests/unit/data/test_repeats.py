@@ -85,8 +85,18 @@ def test_one_premise_with_three_hypotheses_is_no_repeat() -> None:
     assert repeated(examples) == 0
     assert repeated([*examples, examples[0]]) == 1
     assert len({content_of(example) for example in examples}) == 1
-    span = SpanExample("a", "0", "en", "q", "context", ("c",), (0,))
-    choice = ChoiceExample("b", "0", "en", "", "what?", ("x", "y"), 0)
+    span = SpanExample(
+        example_id="a",
+        cluster_id="0",
+        language="en",
+        question="q",
+        context="context",
+        answers=("c",),
+        answer_starts=(0,),
+    )
+    choice = ChoiceExample(
+        example_id="b", cluster_id="0", language="en", context="", question="what?", choices=("x", "y"), label=0
+    )
     tagged = TaggingExample("c", "0", "en", ("a", "b"), ("O", "O"))
     assert [item_of(e) for e in (span, choice, tagged)] == ["context\nq", "\nwhat?\nx\ny", "a b"]
     assert [content_of(e) for e in (span, choice, tagged)] == ["context", "what?\nx\ny", "a b"]

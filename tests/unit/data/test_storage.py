@@ -43,13 +43,44 @@ TASKS = {
         (),
         {
             ("test", "en"): [
-                SpanExample("1", "p", "en", "who?", "\U0001f600 Tom ran", ("Tom",), (2,)),
-                SpanExample("2", "p", "en", "why?", "Tom ran", (), ()),
+                SpanExample(
+                    example_id="1",
+                    cluster_id="p",
+                    language="en",
+                    question="who?",
+                    context="\U0001f600 Tom ran",
+                    answers=("Tom",),
+                    answer_starts=(2,),
+                ),
+                SpanExample(
+                    example_id="2",
+                    cluster_id="p",
+                    language="en",
+                    question="why?",
+                    context="Tom ran",
+                    answers=(),
+                    answer_starts=(),
+                ),
             ]
         },
     ),
     "choice": TaskData(
-        "csqa", "multiple_choice", (), {("test", "en"): [ChoiceExample("1", "1", "en", "c", "q", ("a", "b", "c"), 2)]}
+        "csqa",
+        "multiple_choice",
+        (),
+        {
+            ("test", "en"): [
+                ChoiceExample(
+                    example_id="1",
+                    cluster_id="1",
+                    language="en",
+                    context="c",
+                    question="q",
+                    choices=("a", "b", "c"),
+                    label=2,
+                )
+            ]
+        },
     ),
     "retrieval": TaskData(
         "tatoeba", "retrieval", (), {("test", "de"): [RetrievalExample("1", "1", "de", "Hallo", "Hello")]}

@@ -56,4 +56,4 @@ def read_parts(root: Path, task: str, role: str, languages: tuple[str, ...] = ()
 
     needs = find(task, list_files(root), languages)
     need = next(need for need in needs if need.role == role)
-    return read_part(need.data, need.split, need.language, root, needs, role, Counter())
+    return read_part(need.data, need.split, need.language, root=root, needs=needs, role=role, notes=Counter())

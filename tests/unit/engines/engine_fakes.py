@@ -50,7 +50,7 @@ class FakePlan:
 
 def stage(kind: str, name: str, *inputs: Stage, **identity: Any) -> Stage:
     roles = {f"input.{number}": other.key for number, other in enumerate(inputs)}
-    return Stage(kind, 1, {"name": name, **identity}, roles, slug=name)
+    return Stage(kind=kind, version=1, identity={"name": name, **identity}, inputs=roles, slug=name)
 
 
 def diamonds(count: int, sleep_s: float = 0.0) -> FakePlan:

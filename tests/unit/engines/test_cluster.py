@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -95,9 +96,7 @@ def test_a_stage_that_ray_gave_up_blocks_its_dependents_only(tmp_path: Path) -> 
 def test_a_stage_gets_the_places_it_asks_for(tmp_path: Path) -> None:
     small = stage("work", "small")
     large = stage("work", "large")
-    large = type(large)(
-        large.kind, 1, large.identity, large.inputs, slug="large", resources={"gpus": 2, "memory_gb": 4}
-    )
+    large = replace(large, resources={"gpus": 2, "memory_gb": 4})
     ray = OneAtATime()
     run(ray, FakePlan([small, large]), tmp_path, memory_gb=1.5)
     asked = {submitted["stage"]["slug"]: submitted for submitted in ray.submitted}
@@ -156,4 +155,4 @@ def test_settings_are_checked(kind: Any, key: str, value: str, words: str) -> No
 
 def test_settings_are_read() -> None:
     assert RaySettings.of({"memory_gb": "2.5", "in_flight": "7"}) == RaySettings("", 2.5, 7)
-    assert SlurmSettings.of({"partition": "gpu", "timeout_min": "5"}) == SlurmSettings("gpu", timeout_min=5)
+    assert SlurmSettings.of({"partition": "gpu", "timeout_min": "5"}) == SlurmSettings(partition="gpu", timeout_min=5)

@@ -18,7 +18,14 @@ CUDA = {"device": "cuda"}
 
 
 def needing(count: int, name: str = "x") -> Stage:
-    return Stage("train_environment", 1, {"name": name, "sleep_s": 0.3}, {}, slug=name, resources={"gpus": count})
+    return Stage(
+        kind="train_environment",
+        version=1,
+        identity={"name": name, "sleep_s": 0.3},
+        inputs={},
+        slug=name,
+        resources={"gpus": count},
+    )
 
 
 @pytest.mark.parametrize(
@@ -35,7 +42,7 @@ def needing(count: int, name: str = "x") -> Stage:
     ],
 )
 def test_how_many_a_stage_needs(kind: str, declared: int, device: str | None, expected: int) -> None:
-    one = Stage(kind, 1, {}, {}, resources={"gpus": declared})
+    one = Stage(kind=kind, version=1, identity={}, inputs={}, resources={"gpus": declared})
     assert gpus.gpus_of(one, {"device": device}) == expected
 
 

@@ -61,11 +61,16 @@ def test_a_stop_reaches_all_processes(store: Store) -> None:
 
 
 def test_how_many_processes() -> None:
-    wide = Stage("train_target", 1, {}, {}, resources={"gpus": 8})
+    wide = Stage(kind="train_target", version=1, identity={}, inputs={}, resources={"gpus": 8})
     assert processes_for(wide, {"device": "cuda"}) == 8
     assert [processes_for(wide, settings) for settings in ({}, {"device": "cpu"}, {"device": "cuda:3"})] == [1, 1, 1]
-    assert processes_for(Stage("train_target", 1, {}, {}), {"device": "cuda"}) == 1
-    assert processes_for(Stage("predict", 1, {}, {}, resources={"gpus": 8}), {"device": "cuda"}) == 1
+    assert processes_for(Stage(kind="train_target", version=1, identity={}, inputs={}), {"device": "cuda"}) == 1
+    assert (
+        processes_for(
+            Stage(kind="predict", version=1, identity={}, inputs={}, resources={"gpus": 8}), {"device": "cuda"}
+        )
+        == 1
+    )
     words = command_for(8, "cuda", Path("request.json"))
     assert words[2] == "accelerate.commands.launch"
     assert words[words.index("--num_processes") + 1] == "8"

@@ -15,7 +15,12 @@ from adapterxfer.store.keys import Stage
 def stage(kind: str, name: str, *inputs: Stage, backbone: str = "", **resources: float) -> Stage:
     identity: dict[str, Any] = {"name": name, **({"backbone": {"name": backbone}} if backbone else {})}
     return Stage(
-        kind, 1, identity, {str(n): other.key for n, other in enumerate(inputs)}, slug=name, resources=resources
+        kind=kind,
+        version=1,
+        identity=identity,
+        inputs={str(n): other.key for n, other in enumerate(inputs)},
+        slug=name,
+        resources=resources,
     )
 
 
@@ -59,7 +64,9 @@ def test_a_worker_stays_with_its_backbone_where_that_costs_little() -> None:
     assert drain(schedule(*stages), "b") == ["b1", "b2", "a1", "a2"]
     long = stage("pretrain", "a0", backbone="a")
     assert schedule(long, *stages).take("b").slug == "a0"  # type: ignore[union-attr]
-    assert backbone_name(Stage("predict", 1, {}, {}, labels={"backbone": "tiny"})) == "tiny"
+    assert (
+        backbone_name(Stage(kind="predict", version=1, identity={}, inputs={}, labels={"backbone": "tiny"})) == "tiny"
+    )
 
 
 def test_dependents_are_transitive_and_in_plan_order() -> None:

@@ -23,12 +23,44 @@ EXAMPLES = {
         TaggingExample("2", "2", "en", ("the", "dog"), ("O", "O")),
     ],
     "span_qa": [
-        SpanExample("1", "1", "en", "who saw?", "the dog saw Tom.", ("Tom",), (12,)),
-        SpanExample("2", "1", "en", "who saw?", "anna", (), ()),
+        SpanExample(
+            example_id="1",
+            cluster_id="1",
+            language="en",
+            question="who saw?",
+            context="the dog saw Tom.",
+            answers=("Tom",),
+            answer_starts=(12,),
+        ),
+        SpanExample(
+            example_id="2",
+            cluster_id="1",
+            language="en",
+            question="who saw?",
+            context="anna",
+            answers=(),
+            answer_starts=(),
+        ),
     ],
     "multiple_choice": [
-        ChoiceExample("1", "1", "en", "tom saw", "who?", ("anna", "the big dog"), 1),
-        ChoiceExample("2", "2", "en", "", "who?", ("a", "b", "c", "d"), 3),
+        ChoiceExample(
+            example_id="1",
+            cluster_id="1",
+            language="en",
+            context="tom saw",
+            question="who?",
+            choices=("anna", "the big dog"),
+            label=1,
+        ),
+        ChoiceExample(
+            example_id="2",
+            cluster_id="2",
+            language="en",
+            context="",
+            question="who?",
+            choices=("a", "b", "c", "d"),
+            label=3,
+        ),
     ],
     "retrieval": [
         RetrievalExample("1", "1", "de", "xom", "tom"),
@@ -174,7 +206,15 @@ def test_unknown_or_repeated_labels_are_refused(tokenizer):
 
 
 def qa(context, answer, start):
-    return SpanExample("1", "1", "en", "who?", context, (answer,), (start,))
+    return SpanExample(
+        example_id="1",
+        cluster_id="1",
+        language="en",
+        question="who?",
+        context=context,
+        answers=(answer,),
+        answer_starts=(start,),
+    )
 
 
 @pytest.mark.parametrize(
@@ -236,7 +276,18 @@ def test_best_span_is_the_best_valid_one():
 
 
 def test_a_context_without_tokens_gives_an_empty_answer(tokenizer):
-    fmt, example = get_format("span_qa"), SpanExample("1", "1", "en", "who?", " \u200b", (), ())
+    fmt, example = (
+        get_format("span_qa"),
+        SpanExample(
+            example_id="1",
+            cluster_id="1",
+            language="en",
+            question="who?",
+            context=" \u200b",
+            answers=(),
+            answer_starts=(),
+        ),
+    )
     features = fmt.encode([example], tokenizer, max_length=32, labels=(), train=False)
     batch = fmt.collate(features, pad_id=1)
     outputs = torch.zeros(*batch.input_ids.shape, 2)

@@ -21,10 +21,36 @@ EXAMPLES: dict[str, list[Any]] = {
         TaggingExample("2", "2", "en", ("the", "dog"), ("O", "O")),
     ],
     "span_qa": [
-        SpanExample("1", "1", "en", "who saw?", "the dog saw Tom.", ("Tom",), (12,)),
-        SpanExample("2", "1", "en", "who saw whom?", "anna", (), ()),
+        SpanExample(
+            example_id="1",
+            cluster_id="1",
+            language="en",
+            question="who saw?",
+            context="the dog saw Tom.",
+            answers=("Tom",),
+            answer_starts=(12,),
+        ),
+        SpanExample(
+            example_id="2",
+            cluster_id="1",
+            language="en",
+            question="who saw whom?",
+            context="anna",
+            answers=(),
+            answer_starts=(),
+        ),
     ],
-    "multiple_choice": [ChoiceExample("2", "2", "en", "", "who?", ("a", "b", "the big dog"), 2)],
+    "multiple_choice": [
+        ChoiceExample(
+            example_id="2",
+            cluster_id="2",
+            language="en",
+            context="",
+            question="who?",
+            choices=("a", "b", "the big dog"),
+            label=2,
+        )
+    ],
 }
 
 

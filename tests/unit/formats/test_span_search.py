@@ -28,7 +28,15 @@ def n_best(starts, ends, spans, context, count, limit):
 
 
 def answered(fmt, tokenizer, seed, *, max_length=64):
-    example = SpanExample("1", "1", "en", "who saw?", CONTEXT, (), ())
+    example = SpanExample(
+        example_id="1",
+        cluster_id="1",
+        language="en",
+        question="who saw?",
+        context=CONTEXT,
+        answers=(),
+        answer_starts=(),
+    )
     features = fmt.encode([example], tokenizer, max_length=max_length, labels=(), train=False)
     batch = fmt.collate(features, pad_id=1)
     outputs = torch.from_numpy(np.random.default_rng(seed).normal(size=(*batch.input_ids.shape, 2)))
@@ -52,7 +60,15 @@ def test_no_list_of_n_best_finds_more(tokenizer, seed):
 def test_the_empty_answer_wins_by_more_than_the_threshold(tokenizer):
     for threshold, expected in ((-0.5, ""), (0.5, "tom")):
         fmt = get_format("span_qa", f"qa/null-threshold-{threshold}")
-        example = SpanExample("1", "1", "en", "who?", "tom ran", (), ())
+        example = SpanExample(
+            example_id="1",
+            cluster_id="1",
+            language="en",
+            question="who?",
+            context="tom ran",
+            answers=(),
+            answer_starts=(),
+        )
         features = fmt.encode([example], tokenizer, max_length=32, labels=(), train=False)
         batch = fmt.collate(features, pad_id=1)
         outputs = torch.full((*batch.input_ids.shape, 2), -9.0)

@@ -165,7 +165,9 @@ def run_stage(store: Store, stage: Stage, plan: Plan, tools: ModuleType) -> None
         else:
             inputs = {role: store.folder(plan.stages[key]) for role, key in stage.inputs.items()}
             settings = {"backbone_folders": backbone_folders(plan.recipe, fetch=False)}
-            result = load_executor(stage.kind)(StageContext(stage, inputs, scratch, lambda line: None, settings))
+            result = load_executor(stage.kind)(
+                StageContext(stage=stage, inputs=inputs, scratch=scratch, log=lambda line: None, settings=settings)
+            )
         store.commit(stage, scratch, result=json.loads(json.dumps(result)), provenance=provenance(seconds=0.0))
 
 
@@ -194,7 +196,15 @@ def task_data(tools: ModuleType, task: str, languages: list[str]) -> TaskData:
 def choices(rng: np.random.Generator, count: int) -> list[Example]:
     words = sys.modules["training_tools"].sentence
     return [
-        ChoiceExample(f"m{i}", f"c{i}", "en", " ".join(words(rng)), "", (" ".join(words(rng)), "red red"), i % 2)
+        ChoiceExample(
+            example_id=f"m{i}",
+            cluster_id=f"c{i}",
+            language="en",
+            context=" ".join(words(rng)),
+            question="",
+            choices=(" ".join(words(rng)), "red red"),
+            label=i % 2,
+        )
         for i in range(count)
     ]
 

@@ -59,11 +59,39 @@ TASKS = {
         "span_qa",
         (),
         {
-            ("train", "en"): [SpanExample("0", "0", "en", "who?", "a big cat ran", ("big cat",), (2,))],
-            ("test", "en"): [
-                SpanExample("1", "p", "en", "who saw anna?", "Tom, the dog, saw Anna.", ("Tom", "Tom, the dog"), (0, 0))
+            ("train", "en"): [
+                SpanExample(
+                    example_id="0",
+                    cluster_id="0",
+                    language="en",
+                    question="who?",
+                    context="a big cat ran",
+                    answers=("big cat",),
+                    answer_starts=(2,),
+                )
             ],
-            ("test", "xx"): [SpanExample("1", "p", "xx", "wer?", "nur", ("nur",), (0,))],
+            ("test", "en"): [
+                SpanExample(
+                    example_id="1",
+                    cluster_id="p",
+                    language="en",
+                    question="who saw anna?",
+                    context="Tom, the dog, saw Anna.",
+                    answers=("Tom", "Tom, the dog"),
+                    answer_starts=(0, 0),
+                )
+            ],
+            ("test", "xx"): [
+                SpanExample(
+                    example_id="1",
+                    cluster_id="p",
+                    language="xx",
+                    question="wer?",
+                    context="nur",
+                    answers=("nur",),
+                    answer_starts=(0,),
+                )
+            ],
         },
     ),
     "choice": TaskData(
@@ -72,8 +100,24 @@ TASKS = {
         (),
         {
             ("test", "en"): [
-                ChoiceExample("1", "1", "en", "tom", "who?", ("a", "b"), 1),
-                ChoiceExample("2", "2", "en", "tom", "who?", ("a", "b", "c", "d"), 1),
+                ChoiceExample(
+                    example_id="1",
+                    cluster_id="1",
+                    language="en",
+                    context="tom",
+                    question="who?",
+                    choices=("a", "b"),
+                    label=1,
+                ),
+                ChoiceExample(
+                    example_id="2",
+                    cluster_id="2",
+                    language="en",
+                    context="tom",
+                    question="who?",
+                    choices=("a", "b", "c", "d"),
+                    label=1,
+                ),
             ]
         },
     ),

@@ -37,12 +37,34 @@ def cases(language: str) -> dict[str, tuple[str, list[Example], list[str]]]:
         ),
         "mlqa": (
             "mlqa_f1",
-            [SpanExample(str(i), f"c{i // 2}", language, "q", "one two", ("one two",), (0,)) for i in range(4)],
+            [
+                SpanExample(
+                    example_id=str(i),
+                    cluster_id=f"c{i // 2}",
+                    language=language,
+                    question="q",
+                    context="one two",
+                    answers=("one two",),
+                    answer_starts=(0,),
+                )
+                for i in range(4)
+            ],
             ["one two", "one", "die one", ""],
         ),
         "xcopa": (
             "accuracy",
-            [ChoiceExample(str(i), str(i), language, "c", "q", ("a", "b"), i % 2) for i in range(4)],
+            [
+                ChoiceExample(
+                    example_id=str(i),
+                    cluster_id=str(i),
+                    language=language,
+                    context="c",
+                    question="q",
+                    choices=("a", "b"),
+                    label=i % 2,
+                )
+                for i in range(4)
+            ],
             ["0", "0", "0", "1"],
         ),
     }

@@ -31,9 +31,11 @@ def test_files_to_predictions_to_the_official_layout(tmp_path, backbone_folder, 
     if trained:
         inputs["model"] = save_model(tmp_path / "model", backbone_folder, task)
     identity = {"backbone": IDENTITY, "task": task, "protocol": tasks()[task].protocol, "system": system}
-    stage = Stage("predict", 1, identity, {"data": "0" * 64})
+    stage = Stage(kind="predict", version=1, identity=identity, inputs={"data": "0" * 64})
     (tmp_path / "out").mkdir()
-    summary = execute(StageContext(stage, inputs, tmp_path / "out", lambda line: None, {}))
+    summary = execute(
+        StageContext(stage=stage, inputs=inputs, scratch=tmp_path / "out", log=lambda line: None, settings={})
+    )
     found = read_predictions(tmp_path / "out")
     assert set(summary["scores"]) == set(MADE[task][1])
     assert max(summary["scores"].values()) > 0
@@ -44,9 +46,16 @@ def test_files_to_predictions_to_the_official_layout(tmp_path, backbone_folder, 
         part = type(entry)(**{name: getattr(entry, name) for name in entry.__slots__} | {"languages": (code,)})
         counted = count_task(part, tmp_path / "labels", tmp_path / "mine")[code].counts.sum(axis=0)
         assert counted.tolist() == pytest.approx(found.sums()[code].tolist())
-    control = Stage("predict", 1, identity | {"system": {"kind": "control", "control": "embedding-layer"}}, {})
+    control = Stage(
+        kind="predict",
+        version=1,
+        identity=identity | {"system": {"kind": "control", "control": "embedding-layer"}},
+        inputs={},
+    )
     (tmp_path / "control").mkdir()
-    execute(StageContext(control, inputs, tmp_path / "control", lambda line: None, {}))
+    execute(
+        StageContext(stage=control, inputs=inputs, scratch=tmp_path / "control", log=lambda line: None, settings={})
+    )
     assert read_predictions(tmp_path / "control").metadata["layer"] == 0
 
 

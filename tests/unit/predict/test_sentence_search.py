@@ -35,7 +35,15 @@ def sentences(task_folders, backbone_folder, tmp_path, protocol, model=None):
     inputs = {"data": task_folders["retrieval"], "backbone": backbone_folder} | ({"model": model} if model else {})
     scratch = tmp_path / f"out{len(list(tmp_path.iterdir()))}"
     scratch.mkdir()
-    execute(StageContext(Stage("predict", 1, identity, {}), inputs, scratch, lambda line: None, {}))
+    execute(
+        StageContext(
+            stage=Stage(kind="predict", version=1, identity=identity, inputs={}),
+            inputs=inputs,
+            scratch=scratch,
+            log=lambda line: None,
+            settings={},
+        )
+    )
     return read_predictions(scratch)
 
 

@@ -36,11 +36,13 @@ def run(tmp_path, task_folders, backbone_folder):
             "split": "test",
             "languages": list(languages or stored.languages("test")),
         }
-        stage = Stage("predict", 1, identity, {"data": "0" * 64})
+        stage = Stage(kind="predict", version=1, identity=identity, inputs={"data": "0" * 64})
         scratch = tmp_path / f"out{len(list(tmp_path.iterdir()))}"
         scratch.mkdir()
         inputs = {"data": task_folders[name], "backbone": backbone_folder} | ({"model": model} if model else {})
-        summary = execute(StageContext(stage, inputs, scratch, lambda line: None, settings or {}))
+        summary = execute(
+            StageContext(stage=stage, inputs=inputs, scratch=scratch, log=lambda line: None, settings=settings or {})
+        )
         return summary, read_predictions(scratch), scratch
 
     return run

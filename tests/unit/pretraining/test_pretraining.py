@@ -59,7 +59,7 @@ SETTINGS = PretrainingSettings(
     tokens=40_000,
     batch_sequences=16,
     learning_rate=5e-3,
-    initialisation=Initialisation("relative-offset"),
+    initialisation=Initialisation(kind="relative-offset"),
 )
 
 
@@ -161,7 +161,7 @@ def test_something_is_always_predicted():
 def test_relative_offset_heads_look_at_their_neighbours(hidden, heads):
     config = build_config(hidden=hidden, layers=2, heads=heads, vocabulary=500, longest=40, special=SpecialTokens())
     config._attn_implementation = "eager"
-    model = build_model(config, Initialisation("relative-offset"), seed=5).eval()
+    model = build_model(config, Initialisation(kind="relative-offset"), seed=5).eval()
     tokens = torch.from_numpy(np.random.default_rng(0).integers(5, 500, size=(8, 40)))
     with torch.inference_mode():
         attention = model.roberta(input_ids=tokens, output_attentions=True).attentions[0].mean(dim=0)

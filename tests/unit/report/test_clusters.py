@@ -146,7 +146,13 @@ def test_questions_that_some_languages_share(tmp_path: Path) -> None:
     def questions(language: str, numbers: Sequence[int]) -> list[Example]:
         return [
             SpanExample(
-                f"q{n}", f"0/{place}", language, "?", f"{language} {n} word", ("word",), (len(f"{language} {n} "),)
+                example_id=f"q{n}",
+                cluster_id=f"0/{place}",
+                language=language,
+                question="?",
+                context=f"{language} {n} word",
+                answers=("word",),
+                answer_starts=(len(f"{language} {n} "),),
             )
             for place, n in enumerate(numbers)
         ]

@@ -214,7 +214,7 @@ def test_report_stage_needs_identity_and_inputs_only(
     inputs = {roles[name]: folder for name, folder in study.folders.items()}
     result = execute(
         StageContext(
-            stage=Stage("report", 1, identity, dict.fromkeys(inputs, "k")),
+            stage=Stage(kind="report", version=1, identity=identity, inputs=dict.fromkeys(inputs, "k")),
             inputs={**inputs, "pretrain.tiny-1": pretrained},
             scratch=scratch,
             log=lambda _: None,

@@ -25,8 +25,8 @@ WORLD = {"kind": "world", "generator": "w"}
 
 def prepare(folder: Path, identity: Mapping[str, Any], **settings: Any) -> dict[str, Any]:
     folder.mkdir()
-    stage = Stage("prepare", 1, dict(identity), {})
-    return execute(StageContext(stage, {}, folder, lambda line: None, settings))
+    stage = Stage(kind="prepare", version=1, identity=dict(identity), inputs={})
+    return execute(StageContext(stage=stage, inputs={}, scratch=folder, log=lambda line: None, settings=settings))
 
 
 def nli_rows(count: int, word: str) -> str:

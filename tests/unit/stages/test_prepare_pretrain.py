@@ -42,8 +42,10 @@ def run(
 ) -> tuple[dict[str, Any], list[Any]]:
     scratch.mkdir()
     lines: list[Any] = []
-    stage = Stage(kind, 1, identity, dict.fromkeys(more.get("inputs", {}), "0" * 64))
-    context = StageContext(stage, more.get("inputs", {}), scratch, lines.append, more.get("settings", {}))
+    stage = Stage(kind=kind, version=1, identity=identity, inputs=dict.fromkeys(more.get("inputs", {}), "0" * 64))
+    context = StageContext(
+        stage=stage, inputs=more.get("inputs", {}), scratch=scratch, log=lines.append, settings=more.get("settings", {})
+    )
     return module.execute(context), lines
 
 
@@ -141,7 +143,7 @@ def test_prepare_writes_a_task_of_the_world(tmp_path):
 
 def test_a_stopped_pretrain_stage_goes_on_in_the_next_run(corpus: Path, tmp_path: Path) -> None:
     """Through `run_stage`: exit code 75, a folder in `.resume` that the commit removes, and the same artefacts."""
-    stage = Stage("pretrain", 1, IDENTITY, {"corpus": "0" * 64}, slug="small")
+    stage = Stage(kind="pretrain", version=1, identity=IDENTITY, inputs={"corpus": "0" * 64}, slug="small")
     plain, store = Store(tmp_path / "plain"), Store(tmp_path / "stopped")
     for place in (plain, store):
         place.open()

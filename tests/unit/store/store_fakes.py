@@ -11,7 +11,7 @@ from adapterxfer.store.store import Store
 
 
 def make_stage(seed: int = 1, kind: str = "train_target", **inputs: str) -> Stage:
-    return Stage(kind, 1, {"seed": seed}, inputs, slug=f"tiny-{seed}")
+    return Stage(kind=kind, version=1, identity={"seed": seed}, inputs=inputs, slug=f"tiny-{seed}")
 
 
 def commit(store: Store, stage: Stage, content: bytes = b"weights") -> Path:

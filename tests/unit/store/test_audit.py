@@ -27,7 +27,7 @@ def flip_bit(path: Path, bit: int = 3) -> None:
 
 def test_an_intact_store_is_intact_and_nothing_is_written(tmp_path: Path) -> None:
     store = filled(tmp_path / "store")
-    store.failures.write(Failure(make_stage(9), "DataError", "not there"))
+    store.failures.write(Failure(stage=make_stage(9), error="DataError", what="not there"))
     write_json_into(store.root / "recipes" / "old.json", {"tokens": {}})
     before = snapshot(store.root)
     found = audit(store)
@@ -53,7 +53,7 @@ def test_one_flipped_bit_is_found_in_every_file_of_a_stage(tmp_path: Path, name:
 def test_every_bit_of_every_json_file_is_covered(tmp_path: Path) -> None:
     store = filled(tmp_path / "store", 1)
     stage = make_stage(0)
-    store.failures.write(Failure(make_stage(9), "DataError", "not there"))
+    store.failures.write(Failure(stage=make_stage(9), error="DataError", what="not there"))
     write_json_into(store.root / "recipes" / "x.json", sealed({"schema": 1, "tokens": {"small": 20000}}))
     loose = [store.root / "store.json", store.root / "recipes" / "x.json", *(store.root / "failed").iterdir()]
     for path in (store.folder(stage) / "stage.json", *loose):

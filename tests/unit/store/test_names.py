@@ -17,7 +17,7 @@ from adapterxfer.store.transfer import export_stages, import_stages
 
 def renamed(stage: Stage) -> Stage:
     """The same work in another recipe, which gives it another folder name."""
-    return Stage(stage.kind, stage.version, stage.identity, stage.inputs, slug="another")
+    return Stage(kind=stage.kind, version=stage.version, identity=stage.identity, inputs=stage.inputs, slug="another")
 
 
 def test_a_result_is_found_under_another_slug_without_a_listing(tmp_path: Path, monkeypatch: Any) -> None:

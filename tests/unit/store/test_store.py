@@ -200,7 +200,15 @@ def test_newer_schema_is_refused_not_damaged(store: Store) -> None:
 
 def test_failures_are_kept_until_success(store: Store) -> None:
     stage = make_stage()
-    failure = Failure(stage, "DataError", "no file", "put it there", 2, [f"line {n}" for n in range(60)], "Traceback")
+    failure = Failure(
+        stage=stage,
+        error="DataError",
+        what="no file",
+        fix="put it there",
+        attempts=2,
+        log=[f"line {n}" for n in range(60)],
+        traceback="Traceback",
+    )
     store.record_failure(failure)
     (store.root / "failed" / "broken.json").write_text("{")
     read = store.failures.read()

@@ -13,7 +13,7 @@ from adapterxfer.store.keys import Stage
 from adapterxfer.store.locks import StageBusyError
 from adapterxfer.store.store import Store
 
-STAGE = Stage("train_target", 1, {"seed": 1}, {}, slug="tiny")
+STAGE = Stage(kind="train_target", version=1, identity={"seed": 1}, inputs={}, slug="tiny")
 
 MAKER = """
 import os, pathlib, signal, sys
@@ -22,7 +22,7 @@ import adapterxfer.store.store as module
 from adapterxfer.store.keys import Stage
 
 root, point = sys.argv[1:]
-stage = Stage("train_target", 1, {"seed": 1}, {}, slug="tiny")
+stage = Stage(kind="train_target", version=1, identity={"seed": 1}, inputs={}, slug="tiny")
 
 def die_at(name):
     if name == point:

@@ -19,7 +19,7 @@ from adapterxfer.store.store import Store
 def test_only_what_nobody_references_goes(tmp_path: Path) -> None:
     store = filled(tmp_path / "store", 4)
     keep = [make_stage(0).key, make_stage(2).short_key]
-    store.failures.write(Failure(make_stage(7), "DataError", "not there"))
+    store.failures.write(Failure(stage=make_stage(7), error="DataError", what="not there"))
     store.set_aside(store.folder(make_stage(3)))
     before = snapshot(store.root)
     garbage = find_garbage(store, keep)
@@ -56,7 +56,7 @@ def test_the_store_alone_shows_what_runs_fails_and_blocks(tmp_path: Path) -> Non
     later = make_stage(6, data=running.key)
     stages = {stage.key: stage for stage in (done, running, failed, child, grandchild, later)}
     commit(store, done)
-    store.failures.write(Failure(failed, "DataError", "not there", attempts=2))
+    store.failures.write(Failure(stage=failed, error="DataError", what="not there", attempts=2))
     with store.locked(running), store.scratch(running) as scratch:
         (scratch / "log.jsonl").write_text('{"step": 1}\n{"step": 25, "steps": 50, "loss": 0.5}\n{"st')
         before = snapshot(store.root)
@@ -84,9 +84,11 @@ def test_secrets_never_reach_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             stage, scratch, result={"note": "by very-secret-value"}, provenance={"a": ["https://u:pass@host/x"]}
         )
     traceback = "token=very-secret-value"
-    failure = Failure(make_stage(2), "OSError", "401 very-secret-value", log=["Bearer abcdefghijklmnopqrst"])
+    failure = Failure(
+        stage=make_stage(2), error="OSError", what="401 very-secret-value", log=["Bearer abcdefghijklmnopqrst"]
+    )
     store.failures.write(failure)
-    store.failures.write(Failure(make_stage(3), "OSError", "x", traceback=traceback))
+    store.failures.write(Failure(stage=make_stage(3), error="OSError", what="x", traceback=traceback))
     written = "".join(path.read_text() for path in store.root.rglob("*.json"))
     assert "very-secret" not in written
     assert "u:pass" not in written

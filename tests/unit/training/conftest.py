@@ -106,7 +106,17 @@ def spans(rng: np.random.Generator, count: int) -> list[Example]:
         chosen = int(rng.integers(0, len(words)))
         start = len(" ".join(words[:chosen])) + (chosen > 0)
         context = " ".join(words)
-        made.append(SpanExample(f"s{i}", f"c{i}", "en", "the " + words[chosen], context, (words[chosen],), (start,)))
+        made.append(
+            SpanExample(
+                example_id=f"s{i}",
+                cluster_id=f"c{i}",
+                language="en",
+                question="the " + words[chosen],
+                context=context,
+                answers=(words[chosen],),
+                answer_starts=(start,),
+            )
+        )
     return made
 
 
@@ -166,10 +176,10 @@ def run(world: Path, tmp_path: Path) -> Run:
         scratch = tmp_path / f"stage{len(made)}"
         scratch.mkdir()
         made.append(scratch)
-        stage = Stage(kind, 1, full, dict.fromkeys(inputs, "0" * 64))
+        stage = Stage(kind=kind, version=1, identity=full, inputs=dict.fromkeys(inputs, "0" * 64))
         lines: list[Mapping[str, Any]] = []
         folders = {"backbone": world / "backbone", **inputs}
-        result = execute(StageContext(stage, folders, scratch, lines.append, {}))
+        result = execute(StageContext(stage=stage, inputs=folders, scratch=scratch, log=lines.append, settings={}))
         if "mlm" not in full:
             assert result["steps"] == full["settings"]["steps"]
         assert lines[-1]["step"] == lines[-1]["steps"]
@@ -197,8 +207,16 @@ def merged(world: Path, tmp_path: Path) -> Run:
         scratch.mkdir()
         made.append(scratch)
         inputs = {f"model.{number:02d}": folder for number, folder in enumerate(folders)}
-        stage = Stage("merge", 1, {**base, **changes}, dict.fromkeys(inputs, "0" * 64))
-        execute(StageContext(stage, {"backbone": world / "backbone", **inputs}, scratch, lambda line: None, {}))
+        stage = Stage(kind="merge", version=1, identity={**base, **changes}, inputs=dict.fromkeys(inputs, "0" * 64))
+        execute(
+            StageContext(
+                stage=stage,
+                inputs={"backbone": world / "backbone", **inputs},
+                scratch=scratch,
+                log=lambda line: None,
+                settings={},
+            )
+        )
         return scratch
 
     return call
@@ -218,7 +236,7 @@ def long_stage(world: Path) -> tuple[Stage, dict[str, Path]]:
         "task": "pos",
         "format": FORMATS["pos"],
     }
-    return Stage("train_target", 1, full, dict.fromkeys(inputs, "0" * 64)), inputs
+    return Stage(kind="train_target", version=1, identity=full, inputs=dict.fromkeys(inputs, "0" * 64)), inputs
 
 
 @pytest.fixture

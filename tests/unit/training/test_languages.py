@@ -88,8 +88,8 @@ def predict(world: Path, tested: Path, tmp_path: Path) -> Callable[..., list[lis
             "backbone": BACKBONE, "task": "pos", "format": "tagging", "protocol": "", "split": "test",
             "system": {"kind": "trained"}, "languages": codes.split(),
         }  # fmt: skip
-        stage = Stage("predict", 1, content, dict.fromkeys(inputs, "0" * 64))
-        predict_stage.execute(StageContext(stage, inputs, out, lambda _: None, {}))
+        stage = Stage(kind="predict", version=1, identity=content, inputs=dict.fromkeys(inputs, "0" * 64))
+        predict_stage.execute(StageContext(stage=stage, inputs=inputs, scratch=out, log=lambda _: None, settings={}))
         table = read_predictions(out)
         found = [(table.languages[at], str(text)) for at, text in zip(table.language, table.prediction, strict=True)]
         return [[text for code, text in found if code == wanted] for wanted in codes.split()]
@@ -211,8 +211,8 @@ def test_fusion_and_merge_above_a_language(
         out.mkdir()
         folders = {"model.00": target, "model.01": nli, "backbone": world / "backbone"}
         identity = {"backbone": BACKBONE, "kind": kind, "weights": weights, "seed": 11}
-        stage = Stage("merge", 1, identity, dict.fromkeys(folders, "0" * 64))
-        merge(StageContext(stage, folders, out, lambda _: None, {}))
+        stage = Stage(kind="merge", version=1, identity=identity, inputs=dict.fromkeys(folders, "0" * 64))
+        merge(StageContext(stage=stage, inputs=folders, scratch=out, log=lambda _: None, settings={}))
         state, english = read_weights(out), read_weights(spoken["en"])
         assert all(torch.equal(state[n.replace("t00", "l00")], tensor) for n, tensor in english.items())
         assert len(predict(out, others)) == 3

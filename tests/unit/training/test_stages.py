@@ -220,7 +220,11 @@ def test_a_stage_resumes_and_leaves_the_same_bytes(long_stage: tuple[Stage, dict
         folder = tmp_path / name
         folder.mkdir()
         lines: list[Mapping[str, Any]] = []
-        return execute(StageContext(stage, inputs, folder, lines.append, {}, resume, stop)), lines
+        return execute(
+            StageContext(
+                stage=stage, inputs=inputs, scratch=folder, log=lines.append, settings={}, resume=resume, stop=stop
+            )
+        ), lines
 
     plain, _ = run("plain", None)
     for attempt in ("first", "second"):
@@ -252,7 +256,17 @@ def test_what_went_on_in_this_run_is_told_by_the_stage_and_by_no_artefact() -> N
     from adapterxfer.stages.train import _this_run
     from adapterxfer.training.loop import TrainResult
 
-    quiet = TrainResult(3, 1.0, 0.5, 100, 120, 2.0, None, 3, {"nli": 3})
+    quiet = TrainResult(
+        steps=3,
+        first_loss=1.0,
+        last_loss=0.5,
+        tokens=100,
+        padded_tokens=120,
+        seconds=2.0,
+        dev_score=None,
+        selected_step=3,
+        steps_by_task={"nli": 3},
+    )
     assert _this_run(quiet) == {"tokens_per_second": 50}
     halved = ({"step": 2, "token_budget": 64},)
     busy = replace(quiet, halvings=halved, processes=2, sharding="fsdp", resumed_at=1)

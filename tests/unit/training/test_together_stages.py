@@ -41,10 +41,12 @@ def group(world: Path, tmp_path: Path) -> Group:
         scratch.mkdir()
         made.append(scratch)
         identity = {"phase": {"kind": phase, "version": 1}, "seeds": list(SEEDS), **TARGET, **changes}
-        stage = Stage("train_together", 1, identity, dict.fromkeys(inputs, "0" * 64))
+        stage = Stage(kind="train_together", version=1, identity=identity, inputs=dict.fromkeys(inputs, "0" * 64))
         lines: list[Mapping[str, Any]] = []
         folders = {"backbone": world / "backbone", "data": world / "pos", **inputs}
-        result = together_stage.execute(StageContext(stage, folders, scratch, lines.append, {}, **(context or {})))
+        result = together_stage.execute(
+            StageContext(stage=stage, inputs=folders, scratch=scratch, log=lines.append, settings={}, **(context or {}))
+        )
         assert result["phase"] == phase
         failed = {line["seed"] for line in lines if "diverged" in line}
         assert failed == {int(seed) for seed, told in result["seeds"].items() if "failed" in told}
@@ -58,8 +60,10 @@ def group(world: Path, tmp_path: Path) -> Group:
 def take(folder: Path, seed: int, scratch: Path) -> dict[str, Any]:
     """Runs the stage of one seed."""
     scratch.mkdir(parents=True)
-    stage = Stage("train_target", 1, {**TARGET, "seed": seed}, {"together": "0" * 64})
-    return train_stage.execute(StageContext(stage, {"together": folder}, scratch, lambda line: None, {}))
+    stage = Stage(kind="train_target", version=1, identity={**TARGET, "seed": seed}, inputs={"together": "0" * 64})
+    return train_stage.execute(
+        StageContext(stage=stage, inputs={"together": folder}, scratch=scratch, log=lambda line: None, settings={})
+    )
 
 
 def alike(one: Path, other: Path) -> float:
@@ -157,7 +161,9 @@ def test_a_group_goes_on_where_it_was_stopped(group: Group, tmp_path: Path) -> N
 
 
 def test_without_its_group_a_seed_is_not_trained(world: Path, tmp_path: Path) -> None:
-    stage = Stage("train_target", 1, {**TARGET, "seed": 11}, {})
+    stage = Stage(kind="train_target", version=1, identity={**TARGET, "seed": 11}, inputs={})
     folders = {"backbone": world / "backbone", "data": world / "pos"}
     with pytest.raises(StageError, match="without the group"):
-        train_stage.execute(StageContext(stage, folders, tmp_path, lambda line: None, {}))
+        train_stage.execute(
+            StageContext(stage=stage, inputs=folders, scratch=tmp_path, log=lambda line: None, settings={})
+        )

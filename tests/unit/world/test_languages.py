@@ -8,7 +8,12 @@ from adapterxfer.world.grammar import Event, Phrase, Utterance
 from adapterxfer.world.languages import FAMILIES, LANGUAGES, RESOURCES, ZERO_SHOT
 from adapterxfer.world.lexicon import lexicons
 
-EVENT = Event("carry", Phrase("Tom", "person"), Phrase("book", "thing", adjective="red"), place=Phrase("Paris", "city"))
+EVENT = Event(
+    verb="carry",
+    subject=Phrase("Tom", "person"),
+    object=Phrase("book", "thing", adjective="red"),
+    place=Phrase("Paris", "city"),
+)
 
 
 def order(language: str) -> str:
@@ -50,7 +55,7 @@ def test_adjectives_adpositions_and_case(code: str) -> None:
 
 
 def test_negation_stands_before_the_verb_everywhere() -> None:
-    negated = Event("sleep", Phrase("Tom", "person"), negated=True)
+    negated = Event(verb="sleep", subject=Phrase("Tom", "person"), negated=True)
     for code in LANGUAGES:
         tags = [word.pos for word in said(Utterance(negated), code)]
         assert tags.index("NEG") == tags.index("VERB") - 1

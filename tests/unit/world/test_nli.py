@@ -8,7 +8,7 @@ from adapterxfer.world.nli import LABELS, inference_pair, judge
 
 TOM = Phrase("Tom", "person")
 DOG = Phrase("dog", "animal")
-SEES = Event("see", TOM, DOG)
+SEES = Event(verb="see", subject=TOM, object=DOG)
 
 
 def with_object(**changes: str) -> Event:
