@@ -168,14 +168,14 @@ def test_joined_reads_are_those_of_the_batches(world: Path, backbone: LoadedBack
     assert joint.reads is not None
     assert len({batch.input_ids.shape[1] for batch in batches}) > 1
     assert joint.rows == (3, 2, 4)
-    found = joint.input_ids.flatten()[joint.reads.places].split(joint.read)
-    rows = joint.reads.places // joint.input_ids.shape[1]
+    found = joint.input_ids.flatten()[joint.reads.positions].split(joint.read)
+    rows = joint.reads.positions // joint.input_ids.shape[1]
     grid = torch.full((9 * joint.reads.most,), -1).index_copy(0, joint.reads.slots, rows)
     for row, filled in enumerate(grid.view(9, -1)):
         assert set(filled.tolist()) <= {row, -1}
     for batch, own in zip(batches, found, strict=True):
         assert batch.reads is not None
-        assert torch.equal(batch.input_ids.flatten()[batch.reads.places], own)
+        assert torch.equal(batch.input_ids.flatten()[batch.reads.positions], own)
     everything = [replace(batches[0], reads=None), *batches[1:]]
     assert join(everything, pad_id=task.pad_id).reads is None
 
