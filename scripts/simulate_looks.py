@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from adapterxfer.report.looks import declared_looks
+from adapterxfer.report.look_levels import declared_looks
 
 from adapterxfer.recipe.hypotheses import read_hypotheses
 from adapterxfer.report.findings import verdicts
