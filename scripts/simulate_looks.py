@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from adapterxfer.report.look_levels import declared_looks
 
 from adapterxfer.recipe.hypotheses import read_hypotheses
 from adapterxfer.report.findings import verdicts
+from adapterxfer.report.look_levels import declared_looks
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 
