@@ -325,7 +325,7 @@ def _also(recipe: Recipe) -> list[tuple[Path, str]]:
 
 
 def notes(recipe: Recipe) -> list[str]:
-    """What a careful reader would ask about: parts of a recipe without effect.
+    """Remarks about parts of a recipe that have no effect.
 
     No errors, since `--set` often causes them.
     """
