@@ -201,6 +201,7 @@ class DataSet:
         labels: names in official order as published; empty where the format has none or the data decide.
         clusters: how examples group.
         unanswerable: questions without an answer belong to it.
+        hides_words: whether its reader leaves out words that some of its files hide for the licence of their texts.
         repair: questions taken from another language.
         hub: its repository; None where only original files exist.
         origin: where the original files are, for what no repository holds.
@@ -227,6 +228,7 @@ class DataSet:
     codes: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     unanswerable: bool = False
+    hides_words: bool = False
     repair: Repair | None = None
     hub: HubSource | None = None
     origin: str = ""

@@ -47,10 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per comparison, means first."""
     recipe = read_recipe(arguments)
-    asked = question(arguments)
-    effects = compare(recipe, arguments.a, arguments.b, store=arguments.store, of=arguments.of, over=asked["over"])
+    criteria = question(arguments)
+    effects = compare(recipe, arguments.a, arguments.b, store=arguments.store, of=arguments.of, over=criteria["over"])
     effects.sort(key=lambda effect: (bool(effect.target), bool(effect.backbone)))
-    tests = contrast(recipe, asked, store=arguments.store)
+    tests = contrast(recipe, criteria, store=arguments.store)
     if arguments.json:
         from adapterxfer.report.model import plain
 

@@ -43,9 +43,9 @@ def execute(arguments: argparse.Namespace) -> int:
     facts = reader.flatten(stage)
     nearest, changes = None, {}
     for other in others.values():
-        found = difference(facts, reader.flatten(other))
-        if nearest is None or len(found) < len(changes):
-            nearest, changes = other, found
+        differences = difference(facts, reader.flatten(other))
+        if nearest is None or len(differences) < len(changes):
+            nearest, changes = other, differences
     if arguments.json:
         say_json(
             {

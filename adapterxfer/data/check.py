@@ -23,8 +23,8 @@ State = Literal["found", "absent", "refused"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One split of one language.
+class SplitCheck:
+    """One split of one language of a task, as it lies in the folder.
 
     Attributes:
         role: ``train``, ``dev``, ``test``, a split of candidates (``test-pool`` ...), or ``more`` for splits that a run
@@ -68,16 +68,18 @@ class TaskCheck:
     """
 
     task: str
-    parts: tuple[Part, ...]
+    parts: tuple[SplitCheck, ...]
     notes: Mapping[str, int]
     parallel_by: str = ""
 
     @property
     def runnable(self) -> bool:
         """Whether a run has all but test languages, of which it has one, and would refuse nothing that is there."""
-        roles = {part.role for part in self.parts if part.state == "found"}
-        needed = {part.role for part in self.parts if part.role not in ("dev", "more")}
-        stopped = any(part.state == "refused" or (part.needed and part.state == "absent") for part in self.parts)
+        roles = {checked.role for checked in self.parts if checked.state == "found"}
+        needed = {checked.role for checked in self.parts if checked.role not in ("dev", "more")}
+        stopped = any(
+            checked.state == "refused" or (checked.needed and checked.state == "absent") for checked in self.parts
+        )
         return needed <= roles and not stopped
 
 
@@ -129,7 +131,7 @@ class _Checker:
             for code in self._spoken(role, layout)
         ]
         if (test := self.material.test) is not None:
-            parts += self._more(test, {(part.dataset, part.split, part.language) for part in parts})
+            parts += self._more(test, {(checked.dataset, checked.split, checked.language) for checked in parts})
         notes = {name: count for name, count in sorted(self.notes.items()) if count}
         by = "" if test is None else parallel_by(self.tests, test.clusters, self.material.format)
         return TaskCheck(self.task, tuple(parts), notes, by)
@@ -142,10 +144,10 @@ class _Checker:
             return ("any",)  # one file, of the one language that a recipe then tests
         return list(dict.fromkeys((*self.languages, *layout_languages(layout, self.root))))
 
-    def _official(self, needs: list[Need]) -> Part:
+    def _official(self, needs: list[Need]) -> SplitCheck:
         first = needs[0]
         problems = [need.problem for need in needs if need.problem]
-        part = Part(
+        checked = SplitCheck(
             role=first.role,
             dataset=first.data.name,
             split=first.split,
@@ -156,19 +158,19 @@ class _Checker:
             message="; ".join(problems),
             needed=first.role in ("train", "dev") and bool(problems),
         )
-        if problems and (part.files or any(need.misnamed for need in needs)):
-            return replace(part, state="refused")  # which of several, or the rest of it, a run cannot know
-        if part.message or not part.files:
-            return replace(part, message=part.message or "expected */" + " or */".join(first.expected))
+        if problems and (checked.files or any(need.misnamed for need in needs)):
+            return replace(checked, state="refused")  # which of several, or the rest of it, a run cannot know
+        if checked.message or not checked.files:
+            return replace(checked, message=checked.message or "expected */" + " or */".join(first.expected))
         return self._load(
-            part,
+            checked,
             lambda: read_part(
                 first.data, first.split, first.language, root=self.root, needs=needs, role=first.role, notes=self.notes
             ),
         )
 
-    def _described(self, role: str, layout: Layout, language: str) -> Part:
-        part = Part(
+    def _described(self, role: str, layout: Layout, language: str) -> SplitCheck:
+        checked = SplitCheck(
             role=role,
             dataset=f"{self.task} (layout)",
             split=role,
@@ -177,26 +179,25 @@ class _Checker:
             files=tuple(layout_files(layout, self.root, language)),
             message=f"expected {layout.path.replace(LANGUAGE, language)}",
         )
-        if not part.files:
-            return part
-        paths = [self.root / path for path in part.files]
-        return self._load(part, lambda: read_layout(layout, self.task, paths, language, self.notes))
+        if not checked.files:
+            return checked
+        paths = [self.root / path for path in checked.files]
+        return self._load(checked, lambda: read_layout(layout, self.task, paths, language, self.notes))
 
-    def _load(self, part: Part, read: Callable[[], list[Example]]) -> Part:
+    def _load(self, checked: SplitCheck, read: Callable[[], list[Example]]) -> SplitCheck:
         try:
             examples = read()
-            if examples:
-                self._check(part, examples)
+            self._check(checked, examples)
         except DataError as error:
-            return replace(part, state="refused", message=error.what)
+            return replace(checked, state="refused", message=error.what)
         in_training = 0
-        if part.role == "train":
+        if checked.role == "train":
             self.trained |= {item_of(example) for example in examples}
-        elif part.role == "test":
-            self.tests[part.language] = examples
+        elif checked.role == "test":
+            self.tests[checked.language] = examples
             in_training = sum(item_of(example) in self.trained for example in examples)
         return replace(
-            part,
+            checked,
             state="found",
             message="",
             examples=len(examples),
@@ -204,22 +205,26 @@ class _Checker:
             in_training=in_training,
         )
 
-    def _check(self, part: Part, examples: list[Example]) -> None:
+    def _check(self, checked: SplitCheck, examples: list[Example]) -> None:
         """What is checked before a run stores a task.
 
         Raises:
             DataError: an id is repeated, or an example is not whole; names the files.
         """
+        if not examples:
+            raise DataError(
+                f"{', '.join(checked.files[:4])}: no example", fix="leave the language out, or repair the file"
+            )
         labels = self.material.labels
         if self.material.format == "tagging" and not labels:  # those of the training data
             labels = tuple({tag for example in examples if isinstance(example, TaggingExample) for tag in example.tags})
-        splits = {(part.split, examples[0].language): examples}
+        splits = {(checked.split, examples[0].language): examples}
         try:
             check_task(TaskData(self.task, self.material.format, labels, splits))
         except DataError as error:
-            raise DataError(f"{', '.join(part.files[:4])}: {error.what}", fix=error.fix) from None
+            raise DataError(f"{', '.join(checked.files[:4])}: {error.what}", fix=error.fix) from None
 
-    def _more(self, data: DataSet, done: set[tuple[str, str, str]]) -> list[Part]:
+    def _more(self, data: DataSet, done: set[tuple[str, str, str]]) -> list[SplitCheck]:
         """Development sets of other languages: no run uses them, but they tell what a folder holds."""
         parts = []
         for language in self.languages:

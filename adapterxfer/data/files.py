@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -107,18 +107,25 @@ class HashCache:
         Raises:
             DataError: there is no such file: a link leads nowhere.
         """
+        # Hashes of marked files were remembered with the mark in them before: they have names of their own now.
+        return str(self.fact(path, "#unmarked" if has_mark(path) else "", file_sha256))
+
+    def fact(self, path: Path, name: str, compute: Callable[[Path], object]) -> object:
+        """What ``compute`` says of a file, remembered under a name beside the hash.
+
+        Raises:
+            DataError: there is no such file: a link leads nowhere.
+        """
         try:
             state = path.stat()
         except OSError as error:
             raise DataError(f"{path}: cannot be read ({error.strerror})", fix="repair the link or remove it") from None
-        stamp = [state.st_size, state.st_mtime_ns]
-        # Hashes of marked files were remembered with the mark in them before: they have names of their own now.
-        name = str(path.resolve()) + ("#unmarked" if has_mark(path) else "")
-        known = self._known.get(name)
+        stamp, key = [state.st_size, state.st_mtime_ns], str(path.resolve()) + name
+        known = self._known.get(key)
         if isinstance(known, list) and len(known) == 3 and known[:2] == stamp:
-            return str(known[2])
-        value = file_sha256(path)
-        self._known[name] = [*stamp, value]
+            return known[2]
+        value = compute(path)
+        self._known[key] = [*stamp, value]
         self._changed = True
         return value
 

@@ -81,13 +81,13 @@ class Index:
 
     def alike(self, pattern: str) -> list[str]:
         """Paths whose last parts have the letters and digits of a pattern, whatever their case and signs."""
-        parts = [_letters(part) for part in pattern.split("/")]
+        parts = [_letters(folder) for folder in pattern.split("/")]
         if any(sign in pattern for sign in "*?["):
             return []  # a pattern says too little about a name to tell a wrong one from another file
         return sorted(
             path
             for plain, path in self._alike.get(parts[-1], ())
-            if [_letters(part) for part in plain.split("/")[-len(parts) :]] == parts
+            if [_letters(folder) for folder in plain.split("/")[-len(parts) :]] == parts
         )
 
 

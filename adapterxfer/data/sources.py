@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adapterxfer.catalog import parts_of_task
+from adapterxfer.catalog import DataSet, parts_of_task
+from adapterxfer.data.conllu import hides_words
 from adapterxfer.data.files import HashCache, file_sha256, list_files, plain_name
 from adapterxfer.data.official import find
 from adapterxfer.errors import DataError
@@ -22,7 +23,8 @@ SOURCES_FILE = "SOURCES.tsv"
 """Optional list of the parts of the text files, from which translation pairs are recovered; see `data.pairs`."""
 
 READING = 2
-"""Version of reading described layouts, in the identity of those that give other examples than with the first."""
+"""Version of reading files, in the identity of those that give other examples than with the first: some described
+layouts, and treebanks with hidden words."""
 
 
 class Located(NamedTuple):
@@ -121,12 +123,31 @@ def describe_sources(
             fix="put the original files there (any folder below it), or ask for fewer tasks or languages",
         )
     cache = cache or HashCache()
-    described = {
-        task: {"kind": "files", "files": {file.path: cache.sha256(root / file.path) for file in entries}}
-        for task, entries in located.items()
-    }
+    described = {}
+    for task, files_of_task in located.items():
+        hashed = {file.path: cache.sha256(root / file.path) for file in files_of_task}
+        data_sets = parts_of_task(task).data_sets() if task != CORPUS else ()
+        described[task] = with_reading(data_sets, root, hashed, cache)
     cache.save()
     return described
+
+
+def with_reading(
+    data_sets: Iterable[DataSet], root: Path, hashed: Mapping[str, str], cache: HashCache
+) -> dict[str, Any]:
+    """The ``source`` of files, with the version of reading them where that has changed what they give.
+
+    Only treebanks with hidden words are read otherwise: all others keep the keys that they have.
+
+    Args:
+        data_sets: that the files may be of.
+        hashed: relative path -> sha256.
+    """
+    hidden = any(data.hides_words for data in data_sets) and any(
+        cache.fact(root / path, "#hides", hides_words) for path in hashed if plain_name(path).endswith(".conllu")
+    )
+    source = {"kind": "files", "files": dict(hashed)}
+    return {**source, "reading": READING} if hidden else source
 
 
 def describe_layouts(
@@ -159,8 +180,11 @@ def describe_layouts(
         raise DataError("\n".join([f"data_root '{root}':", *_report(task, problems)]), fix="correct the layout")
     cache = HashCache()
     hashed = {path: cache.sha256(root / path) for path in sorted(set(paths))}
+    described = {
+        **with_reading(parts_of_task(task, protocol).data_sets(), root, hashed, cache),
+        "layout": dict(layouts),
+    }
     cache.save()
-    described = {"kind": "files", "files": hashed, "layout": dict(layouts)}
     return {**described, "reading": READING} if _read_otherwise(parts_of_task(task).format, layouts) else described
 
 

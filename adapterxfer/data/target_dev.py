@@ -18,6 +18,7 @@ from adapterxfer.data.held_out import keep
 from adapterxfer.data.official import Need, find, find_development
 from adapterxfer.data.original import needed_under
 from adapterxfer.data.readers import reader_of
+from adapterxfer.data.sources import with_reading
 from adapterxfer.errors import DataError
 
 LEAVE_OUT = "or name the other targets: oracle: [TARGET, ...]"
@@ -94,6 +95,7 @@ def describe_target_dev(
     cache = HashCache()
     paths = sorted({path for need in needs for path in need.found})
     hashed = {path: cache.sha256(root / path) for path in paths}
+    source = with_reading([_tested(task, protocol)], root, hashed, cache)
     cache.save()
     by_content = {content: path for path, content in tested.items()}
     if both := [path for path in paths if hashed[path] in by_content]:
@@ -104,7 +106,7 @@ def describe_target_dev(
             f"oracle on {task}: the recipe tests on its development data: {shown}",
             fix=f"test on the official test files, {LEAVE_OUT}",
         )
-    return DevFiles({"kind": "files", "files": hashed}, spoken)
+    return DevFiles(source, spoken)
 
 
 def tested_files(

@@ -29,6 +29,7 @@ RATES = (0.75, 1.5, 3.0, 6.0)
 MIDDLES, STEEPNESSES = (0.0, 0.5, 1.0), (4.0, 8.0)
 """Where `bounded` is half way, and how fast it goes, as shares of the observed range."""
 FEWEST = 3
+"""Different sizes that a law needs: a line through two leaves no degree of freedom for their deviations."""
 FEWEST_LEFT_OUT = 4
 """Sizes from which on one can be left out and the others still fitted."""
 

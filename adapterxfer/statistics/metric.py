@@ -16,6 +16,8 @@ ScoreFunction = Callable[[Floats], Floats]
 """Vectorised: sums of shape ``(..., k)`` to points of shape ``(...)``; must not depend on the scale of the sums."""
 
 _RELATIVE_STEP = 1e-5
+"""Of central differences, relative to the largest sum: near the cube root of the rounding of doubles, where the errors
+of rounding and of curvature are equally small."""
 
 
 @dataclass(frozen=True, slots=True)

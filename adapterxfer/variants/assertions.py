@@ -33,6 +33,7 @@ def _all(rule: Rule) -> Callable[[VariantSpec], Rule]:
 UNFUSED = _not("there is no fusion")
 ALL_TRAINS = _not("everything beside the backbone trains")
 MATTERS = Rule("at least", 1e-4)
+"""For parts that must do something: ten times above what rounding alone changes (`ROUNDING`)."""
 START = Rule("at most", 0.5)
 RECORDED = Rule("recorded")
 
@@ -43,6 +44,7 @@ ROUNDING = Rule("at most", 1e-5)
 """For effects that are zero up to the order of additions: DoRA divides lengths that are equal."""
 
 SAME_SUM = Rule("at most", 1e-6)
+"""For weighted sums in double precision that are stored in single precision."""
 PRODUCTS = Rule("at most", 1e-5)
 """For updates that are products of rounded factors."""
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from transformers import XLMRobertaForMaskedLM
 
 CLOZES = 300
+"""Pairs of each language: the standard error of a share near one half is below 3 points."""
 
 
 def marker_cloze(model: XLMRobertaForMaskedLM, tokenizer: Tokenizer, *, clozes: int = CLOZES) -> dict[str, float]:

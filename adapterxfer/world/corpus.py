@@ -20,10 +20,12 @@ VOCABULARY = 3000
 LONGEST = 64
 """Tokens after which a line is cut."""
 TOKENIZER_DOCUMENTS = 1500
+"""The most that the tokenizer reads of one language, so that languages with much text do not take all word pieces."""
 HELDOUT_DOCUMENTS = 120
 SPECIAL = SpecialTokens()
 SPECIAL_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 STREAM_SHARES = {"mono": 0.55, "parallel": 0.2, "mixed": 0.25}
+"""Shares of the lines: plain documents, translated sentences, and code-switched documents."""
 TEMPERATURE = 0.7
 """Inside a stream a language is drawn with probability proportional to its size to this power."""
 

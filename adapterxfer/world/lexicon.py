@@ -21,7 +21,9 @@ from adapterxfer.world.languages import FAMILIES, LANGUAGES, RESOURCES, WorldLan
 
 LEXICON_SEED = 20_261
 LOAN_SHARE = 0.15
+"""Share of the content words that a family borrows from English."""
 _PATIENCE = 200
+"""Taken words in a row after which the next has one syllable more: no family runs out of words."""
 
 _SOUNDS: dict[str, tuple[str, str, str]] = {
     "A": ("b d f g h k l m n p r s t w st br fl", "a e i o u ee oo", "n t k r d s"),

@@ -37,6 +37,7 @@ UDPOS = DataSet(
     },
     dev_files=(("+{lang}_*-ud-dev.conllu",),),
     reader="adapterxfer.data.tagged:read_udpos",
+    hides_words=True,
     labels=UPOS,
     clusters=ClusterRule(unit="sentence"),
     hub=HubSource(
@@ -57,6 +58,7 @@ UDPOS_FUSED = replace(
         "test": (("+{lang}_*-ud-test.conllu",),),
     },
     reader="adapterxfer.data.fused:read_fused_treebanks",
+    hides_words=False,  # they never were examples there
     hub=None,
 )
 # English to train on for tags of other languages: XTREME's processed columns serve where there is no treebank.

@@ -139,6 +139,13 @@ def test_choose_rates(script: Load, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert [line.split(":")[0] for line in printed.splitlines() if ": mean " in line] == ["1e-3", "1e-2"]
 
 
+def test_simulate_looks(tmp_path: Path) -> None:
+    rows = tmp_path / "rows.json"
+    run("simulate_looks", "--studies", "1", "--json", str(rows), "--page", str(tmp_path / "page.md"))
+    ways = {row["judged"] for row in json.loads(rows.read_text(encoding="utf-8"))}
+    assert ways == {"declared looks", "0.05 at each look", "once, ten seeds"}
+
+
 def test_simulate_run_variance(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     run("simulate_run_variance", "--studies", "40", "--page", str(page))
