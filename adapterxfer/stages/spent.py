@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from adapterxfer.errors import StoreError
+from adapterxfer.store.kinds import MERGED
 from adapterxfer.store.record import STAGE_FILE, read_record
 
-TRAININGS = ("train_", "merge")
+TRAININGS = ("train_", MERGED)
 """Beginnings of the kinds of stages that hold a model; preparing and pretraining are no cost of a variant."""
 
 IN_ALL = "seconds_in_all"

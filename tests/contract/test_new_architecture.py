@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -48,11 +47,9 @@ train:
 
 
 @pytest.fixture
-def added() -> Iterator[str]:
-    assert NAME not in ARCHITECTURES
-    ARCHITECTURES[NAME] = ENTRY
-    yield NAME
-    del ARCHITECTURES[NAME]
+def added(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setitem(ARCHITECTURES, NAME, ENTRY)
+    return NAME
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +61,6 @@ def tools() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.CONFIGS[NAME] = module.COMMON
     return module
 
 
@@ -84,7 +80,10 @@ def recipe(folder: Path, variant: str, adapter: str, model_type: str = NAME) -> 
 LORA, PREFIX = "{method: lora, rank: 4}", "{method: prefix, prefix_length: 4}"
 
 
-def test_check_refuses_what_cannot_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_refuses_what_cannot_be_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(ARCHITECTURES, NAME, raising=False)
     assert main(["check", recipe(tmp_path / "mine", "stack", LORA)]) == 2
     says = capsys.readouterr().err
     assert f"backbone 'mine' is a '{NAME}' encoder; known are {', '.join(ARCHITECTURES)}" in says

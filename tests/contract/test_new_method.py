@@ -37,9 +37,10 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     (folder / "gelu.py").write_text(MODULE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(variants, "__path__", [*variants.__path__, str(folder)])
+        patch.delitem(METHODS, "gelu_bn", raising=False)  # whoever follows the page has it already
         register(MethodSpec(**SPEC))
         yield "gelu_bn"
-        del METHODS["gelu_bn"]
+        patch.delitem(METHODS, "gelu_bn")
         sys.modules.pop("adapterxfer.variants.gelu", None)
 
 
