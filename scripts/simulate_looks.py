@@ -19,7 +19,7 @@ import numpy as np
 
 from adapterxfer.recipe.hypotheses import read_hypotheses
 from adapterxfer.report.findings import verdicts
-from adapterxfer.report.looks import declared_looks
+from adapterxfer.report.look_levels import declared_looks
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 

@@ -24,8 +24,8 @@ import numpy.typing as npt
 from adapterxfer.metrics import METRICS
 from adapterxfer.plan.cells import Cell
 from adapterxfer.recipe.hypotheses import read_hypotheses
-from adapterxfer.report.cells import Language
 from adapterxfer.report.declared import Judged
+from adapterxfer.report.display import LanguageFacts
 from adapterxfer.report.reading import Frame
 from adapterxfer.report.results import Results, TargetResults
 from adapterxfer.report.settings import ReportSettings
@@ -71,7 +71,7 @@ class Design:
 def draw(design: Design, rng: np.random.Generator) -> Results:
     """One study as finished results."""
     codes = ["en", *(f"x{number}" for number in range(design.languages))]
-    known = {code: Language(code, code, "A" if n % 2 else "B", "high") for n, code in enumerate(codes)}
+    known = {code: LanguageFacts(code, code, "A" if n % 2 else "B", "high") for n, code in enumerate(codes)}
     size = len(codes) * design.items
     systems = list(product(range(design.backbones), design.variants, ("none", *design.intermediates)))
     common = _effects(rng, (design.backbones, design.seeds), design.tail)

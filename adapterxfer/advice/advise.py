@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from adapterxfer.advice.judging import Sampling, judge, trained_choices
+from adapterxfer.advice.judging import ResamplingOptions, judge, trained_choices
 from adapterxfer.advice.measuring import Measurer
-from adapterxfer.advice.model import Advice, Protocol, Row, with_ranks
 from adapterxfer.advice.questions import Question, Questions
+from adapterxfer.advice.records import Advice, AdviceSettings, CandidateScores, with_ranks
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.data.storage import read_task
 from adapterxfer.errors import DataError
@@ -32,7 +32,7 @@ def advise_plan(
     plan: Plan,
     store: Store,
     questions: Questions,
-    protocol: Protocol,
+    protocol: AdviceSettings,
     *,
     folders: Mapping[str, str],
     say: Callable[[str], None],
@@ -59,7 +59,7 @@ def advise_plan(
     completed = store.completed()
     tasks = {name: read_task(completed[stage.short_key]) for name, stage in questions.data.items()}
     where = str(device_for(device))
-    rows: list[Row] = []
+    rows: list[CandidateScores] = []
     seconds: dict[str, float] = defaultdict(float)
     features: dict[str, str] = {}
     for name in dict.fromkeys(question.backbone for question in questions.questions):
@@ -82,7 +82,7 @@ def advise_plan(
     chosen = plan.recipe.statistics
     judged = judge(
         choices, rows, is_nli=lambda candidate: _is_nli(plan, questions.parts[candidate]),
-        sampling=Sampling(chosen.resamples, chosen.seed, chosen.confidence),
+        sampling=ResamplingOptions(chosen.resamples, chosen.seed, chosen.confidence),
     )  # fmt: skip
     return Advice(
         recipe=plan.recipe.name, synthetic=plan.recipe.synthetic, protocol=protocol, rows=with_ranks(rows),

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from adapterxfer.advice.model import Protocol
+from adapterxfer.advice.records import AdviceSettings
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.data.examples import Example, SpanExample
 from adapterxfer.data.storage import StoredTask
@@ -32,7 +32,7 @@ from adapterxfer.formats.inference import BATCH_TOKENS, Forward, token_batches
 from adapterxfer.formats.reads import Reads
 from adapterxfer.formats.registry import get_format
 from adapterxfer.formats.tokenization import encoder_for
-from adapterxfer.predict.languages import model_of
+from adapterxfer.predict.by_language import model_of
 from adapterxfer.predict.systems import layer_number
 from adapterxfer.training.tasks import SOURCE_LANGUAGE
 from adapterxfer.variants.encoder import encode
@@ -57,7 +57,7 @@ class Labelled(NamedTuple):
     described: str
 
 
-def forward_of(backbone: LoadedBackbone, folder: Path | None, protocol: Protocol, *, device: str) -> Forward:
+def forward_of(backbone: LoadedBackbone, folder: Path | None, protocol: AdviceSettings, *, device: str) -> Forward:
     """What computes the states of the protocol's layer: of the backbone, or of a trained model with its adapters.
 
     Raises:
@@ -110,7 +110,7 @@ def encode_some(
 
 
 def label_features(
-    forward: Forward, backbone: LoadedBackbone, task: StoredTask, protocol: Protocol, *, device: str
+    forward: Forward, backbone: LoadedBackbone, task: StoredTask, protocol: AdviceSettings, *, device: str
 ) -> Labelled:
     """Rows of features with labels, at most as many as the protocol says.
 
@@ -149,7 +149,7 @@ def label_features(
 
 def _rows(
     format_name: str, states: Tensor, batch: Batch, features: Sequence[Feature], examples: Sequence[Example],
-    protocol: Protocol,
+    protocol: AdviceSettings,
 ) -> Iterator[tuple[int, Tensor, list[int]]]:  # fmt: skip
     """(index among the features, vectors, labels) of one batch."""
     if format_name == "tagging":
@@ -187,7 +187,7 @@ def _sentences(
 
 
 def task_embedding(
-    forward: Forward, backbone: LoadedBackbone, task: StoredTask, protocol: Protocol, *, device: str
+    forward: Forward, backbone: LoadedBackbone, task: StoredTask, protocol: AdviceSettings, *, device: str
 ) -> Array:
     """Mean over examples of the mean state of all tokens of their inputs, shape ``(hidden,)``.
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adapterxfer.advice.model import BASELINES, NLI, PREDICTORS, RANDOM, TRIES, Judgement, Row
+from adapterxfer.advice.records import BASELINES, NLI, PREDICTORS, RANDOM, TRIES, CandidateScores, PredictorJudgement
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.report.results import ScoreRow
@@ -16,7 +16,7 @@ from adapterxfer.statistics.regret import mean_over_cells, regret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice(Axes):
+class TrainedChoice(Axes):
     """A trained choice: the score of every candidate for one variant, backbone and target.
 
     Attributes:
@@ -31,7 +31,7 @@ class Choice(Axes):
         return f"{self.variant} {self.adapter}".strip()
 
 
-class Sampling(NamedTuple):
+class ResamplingOptions(NamedTuple):
     """Of the intervals; see `Statistics` of the recipe."""
 
     resamples: int
@@ -41,7 +41,7 @@ class Sampling(NamedTuple):
 
 def trained_choices(
     scores: Iterable[ScoreRow], candidates: Mapping[tuple[str, str, str], Sequence[str]], *, source_language: str
-) -> tuple[list[Choice], list[str]]:
+) -> tuple[list[TrainedChoice], list[str]]:
     """Choices whose candidates are all trained, and a line on each that is not.
 
     Scores are means over the seeds that all candidates share, so none is favoured by a lucky seed of its own.
@@ -73,13 +73,17 @@ def trained_choices(
             lines.append(f"{where}: no seed is finished for all of {', '.join(names)}")
             continue
         means = {name: float(np.mean([np.mean(trained[name][seed]) for seed in sorted(seeds)])) for name in names}
-        choices.append(Choice(variant=variant, adapter=adapter, backbone=backbone, target=target, scores=means))
+        choices.append(TrainedChoice(variant=variant, adapter=adapter, backbone=backbone, target=target, scores=means))
     return choices, lines
 
 
 def judge(
-    choices: Sequence[Choice], rows: Iterable[Row], *, is_nli: Callable[[str], bool], sampling: Sampling
-) -> Iterator[Judgement]:
+    choices: Sequence[TrainedChoice],
+    rows: Iterable[CandidateScores],
+    *,
+    is_nli: Callable[[str], bool],
+    sampling: ResamplingOptions,
+) -> Iterator[PredictorJudgement]:
     """Regrets of every predictor and baseline by variant; a predictor is judged where it values all candidates.
 
     Args:
@@ -102,7 +106,7 @@ def judge(
 def _value(
     predictor: str,
     name: str,
-    choice: Choice,
+    choice: TrainedChoice,
     said: Mapping[tuple[str, str, str, str], Mapping[str, float]],
     is_nli: Callable[[str], bool],
 ) -> float | None:
@@ -114,9 +118,9 @@ def _value(
 
 
 def _judged(
-    label: str, predictor: str, k: int, choices: Sequence[Choice], predicted: Mapping[int, list[float]],
-    sampling: Sampling,
-) -> Judgement | None:  # fmt: skip
+    label: str, predictor: str, k: int, choices: Sequence[TrainedChoice], predicted: Mapping[int, list[float]],
+    sampling: ResamplingOptions,
+) -> PredictorJudgement | None:  # fmt: skip
     """Mean regret over the cells with more candidates than tries: in the others nothing can be lost."""
     cells = [(choices[index], values) for index, values in predicted.items() if len(values) > k]
     if not cells:
@@ -135,7 +139,7 @@ def _judged(
         confidence=sampling.confidence,
     )  # fmt: skip
     counts = [len(values) for _, values in cells]
-    return Judgement(
+    return PredictorJudgement(
         variant=label, predictor=predictor, k=k, regret=mean.estimate, low=mean.low, high=mean.high,
         confidence=sampling.confidence, percent=float(np.nanmean(percent)), cells=mean.cells,
         candidates=(min(counts), max(counts)), resampled=mean.resampled,

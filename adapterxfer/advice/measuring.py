@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from adapterxfer.advice.features import Array, Labelled, cosine, forward_of, label_features, task_embedding
-from adapterxfer.advice.model import LOGME, NO_TEXTS, NOT_TRAINED, STEPS, TEXT, Protocol, Row
 from adapterxfer.advice.questions import FULL, Question
+from adapterxfer.advice.records import LOGME, NO_TEXTS, NOT_TRAINED, STEPS, TEXT, AdviceSettings, CandidateScores
 from adapterxfer.advice.short_run import short_run
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.data.storage import StoredTask
@@ -45,7 +45,7 @@ class Measurer:
         tasks: Mapping[str, StoredTask],
         parts: Mapping[str, tuple[str, ...]],
         completed: Mapping[str, Path],
-        protocol: Protocol,
+        protocol: AdviceSettings,
         say: Callable[[str], None],
         device: str,
     ) -> None:
@@ -56,7 +56,7 @@ class Measurer:
         self._embeddings: dict[str, Array] = {}
         self._plain: dict[str, tuple[float | None, str]] = {}
 
-    def rows(self, question: Question) -> Iterator[Row]:
+    def rows(self, question: Question) -> Iterator[CandidateScores]:
         """The backbone as it is (``none``), then every candidate."""
         for name in (NONE, *question.candidates):
             values: dict[str, float] = {}
@@ -72,7 +72,7 @@ class Measurer:
                     reasons[predictor] = reason
                 else:
                     values[predictor] = value
-            yield Row(
+            yield CandidateScores(
                 backbone=question.backbone, target=question.target, adapter=question.adapter, intermediate=name,
                 seed=question.seed, predictions=values, reasons=reasons,
             )  # fmt: skip

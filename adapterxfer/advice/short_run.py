@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapterxfer.advice.features import draw_examples
-from adapterxfer.advice.model import Protocol
+from adapterxfer.advice.records import AdviceSettings
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.data.storage import StoredTask
 from adapterxfer.errors import DataError
@@ -27,7 +27,7 @@ def short_run(
     inputs: Mapping[str, Path],
     backbone: LoadedBackbone,
     task: StoredTask,
-    protocol: Protocol,
+    protocol: AdviceSettings,
     *,
     device: str = "cpu",
 ) -> float:

@@ -12,11 +12,11 @@ from adapterxfer.plan.backbones import backbone_folders
 from adapterxfer.recipe import Recipe, resolve_recipe
 
 if TYPE_CHECKING:
-    from adapterxfer.advice.model import Advice, Protocol
+    from adapterxfer.advice.records import Advice, AdviceSettings
 
 
 def _silent(_: str) -> None:
-    """Nobody listens."""
+    """Default listener: ignores every message."""
 
 
 def advise(
@@ -24,7 +24,7 @@ def advise(
     *,
     store: str | Path = DEFAULT_STORE,
     only: Sequence[str] = (),
-    protocol: Protocol | None = None,
+    protocol: AdviceSettings | None = None,
     say: Callable[[str], None] = _silent,
     device: str = "cpu",
 ) -> Advice:
@@ -35,7 +35,7 @@ def advise(
 
     Args:
         only: entries such as ``target=world-xnli`` that narrow the grid.
-        protocol: how to predict; the defaults of `Protocol`, with the recipe's first seed, if absent.
+        protocol: how to predict; the defaults of `AdviceSettings`, with the recipe's first seed, if absent.
         say: takes lines of progress.
         device: where to compute: ``cpu``, ``auto``, ``cuda``...
 
@@ -44,13 +44,13 @@ def advise(
         DataError: original files are missing, or the recipe leaves nothing to choose.
         BackboneError: a backbone cannot be loaded.
     """
-    from adapterxfer.advice.model import Protocol
     from adapterxfer.advice.questions import questions_of
+    from adapterxfer.advice.records import AdviceSettings
     from adapterxfer.store.store import Store
 
     plan = build_plan(resolve_recipe(as_recipe(recipe), store), only=only)
     plan.require_runnable()
-    chosen = protocol or Protocol(seed=plan.recipe.seeds[0])
+    chosen = protocol or AdviceSettings(seed=plan.recipe.seeds[0])
     questions = questions_of(plan, seed=chosen.seed)
     ready = Store(store)
     if questions.questions:

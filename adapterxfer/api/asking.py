@@ -16,8 +16,8 @@ from adapterxfer.recipe import Recipe, resolve_recipe
 
 if TYPE_CHECKING:
     from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
+    from adapterxfer.report.content import Effect, Findings
     from adapterxfer.report.declared import Judged, Spending
-    from adapterxfer.report.model import Effect, Findings
     from adapterxfer.report.results import Results
     from adapterxfer.report.settings import ReportSettings
 
@@ -145,7 +145,7 @@ def power(
 def _finished(
     recipe: Recipe | str | Path, store: str | Path, only: Sequence[str], settings: Mapping[str, Any] | None
 ) -> tuple[Plan, Results, ReportSettings]:
-    """The plan, the results in the store, and the statistics of the recipe with some changed.
+    """The plan, its finished results, and the report settings of the recipe with the given changes.
 
     Raises:
         DataError: no cell is finished, or predictions do not fit together.
@@ -191,7 +191,7 @@ def compare(
         RecipeError: the recipe has no such variant, target or backbone, or ``over`` names no axis.
         DataError: nothing to compare is finished.
     """
-    from adapterxfer.plan.select import Selection
+    from adapterxfer.plan.select import CellFilter
     from adapterxfer.report.findings import compared
 
     if a == b:
@@ -199,7 +199,7 @@ def compare(
     named = {"target": tuple(targets), "backbone": tuple(backbones)}
     narrowed = {**(over or {}), **{axis: values for axis, values in named.items() if values}}
     loaded = as_recipe(recipe)
-    Selection(loaded, [f"variant={a},{b}", *(f"{axis}={value}" for axis, values in named.items() for value in values)])
+    CellFilter(loaded, [f"variant={a},{b}", *(f"{axis}={value}" for axis, values in named.items() for value in values)])
     _question({"contrast": "difference", "of": of, "a": a, "b": b, "over": narrowed})
     _, results, chosen = _finished(loaded, store, (), None)
     effects = list(compared(results, chosen, (a, b), of=of, over=narrowed))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from adapterxfer.api.running import DEFAULT_STORE, RunResult, as_recipe, run
 from adapterxfer.errors import DataError, Problem, RecipeError
 from adapterxfer.plan import Plan, build_plan
-from adapterxfer.plan.estimate import estimate
+from adapterxfer.plan.remaining import estimate
 from adapterxfer.recipe import Recipe, resolve_recipe
 from adapterxfer.recipe.axes import Axes
 
@@ -149,7 +149,7 @@ def _require_looks(recipe: Recipe) -> tuple[int, ...]:
 
 
 def _with_seeds(recipe: Recipe, seeds_of: Mapping[Axes, int], otherwise: int) -> Callable[[Axes], bool]:
-    """Keeps the first seeds of every system, as many as it may have."""
+    """A filter for cells: keeps the first seeds of every system, as many as the system may have."""
     order = {seed: number for number, seed in enumerate(recipe.seeds)}
     counts = dict(seeds_of)
     return lambda axes: order[axes.seed] < counts.get(replace(Axes.of(axes), seed=0), otherwise)
@@ -179,13 +179,13 @@ def _finished_seeds(plan: Plan, store: Store) -> dict[Axes, int]:
 
 
 class _Prices:
-    """Estimated hours of what a choice of seeds adds to the store."""
+    """Estimates the hours that a choice of seeds would still take, given what the store already holds."""
 
     def __init__(self, recipe: Recipe, only: Sequence[str], store: Store) -> None:
         self.recipe, self.only, self.store = recipe, only, store
 
     def hours(self, seeds_of: Mapping[Axes, int]) -> float:
-        """Of everything that is missing for these seeds; infinite where no speed is known."""
+        """Hours of everything these seeds still lack; infinite if no speed is known."""
         plan = build_plan(self.recipe, only=self.only, keep=_with_seeds(self.recipe, seeds_of, 0))
         rows = [row for row in estimate(plan, self.store) if row.kind != "report"]
         return math.fsum(math.inf if row.seconds is None else row.seconds for row in rows) / 3600.0

@@ -17,7 +17,7 @@ from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.budget import token_budget
 
 if TYPE_CHECKING:
-    from adapterxfer.engines.events import Event, Outcome
+    from adapterxfer.engines.events import Outcome, StageEvent
     from adapterxfer.store.store import Store
 
 DEFAULT_STORE = "store"
@@ -87,7 +87,7 @@ def run(
     store: str | Path = DEFAULT_STORE,
     only: Sequence[str] = (),
     jobs: int | None = None,
-    listener: Callable[[Event], None] | None = None,
+    listener: Callable[[StageEvent], None] | None = None,
     settings: Mapping[str, Any] | None = None,
     prepared: Callable[[Plan], None] | None = None,
     retry_failed: bool = False,

@@ -18,7 +18,7 @@ from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.fields import NONE
 
 if TYPE_CHECKING:
-    from adapterxfer.advice.model import Advice, Judgement, Row
+    from adapterxfer.advice.records import Advice, CandidateScores, PredictorJudgement
 
 
 TOP = 3
@@ -55,10 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Print predictions with their ranks, and regrets where the trained matrix is there."""
-    from adapterxfer.advice.model import Protocol
+    from adapterxfer.advice.records import AdviceSettings
 
     recipe = read_recipe(arguments)
-    protocol = Protocol(
+    protocol = AdviceSettings(
         examples=arguments.examples,
         layer=arguments.layer,
         pooling=arguments.pooling,
@@ -77,7 +77,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def _say_advice(advice: Advice, *, every: bool) -> None:
-    from adapterxfer.advice.model import PREDICTORS
+    from adapterxfer.advice.records import PREDICTORS
 
     if advice.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")
@@ -102,8 +102,8 @@ def _say_advice(advice: Advice, *, every: bool) -> None:
     _say_judged(advice)
 
 
-def _cells(row: Row) -> list[str]:
-    from adapterxfer.advice.model import PREDICTORS
+def _cells(row: CandidateScores) -> list[str]:
+    from adapterxfer.advice.records import PREDICTORS
 
     shown = []
     for predictor in PREDICTORS:
@@ -114,9 +114,9 @@ def _cells(row: Row) -> list[str]:
     return [*(axes[axis] for axis in SHOWN), *shown]
 
 
-def _say_reasons(predictor: str, rows: tuple[Row, ...]) -> None:
+def _say_reasons(predictor: str, rows: tuple[CandidateScores, ...]) -> None:
     """Why a predictor has no value, with the intermediate tasks this is true of."""
-    from adapterxfer.advice.model import NO_TEXTS
+    from adapterxfer.advice.records import NO_TEXTS
 
     without: dict[str, dict[str, None]] = {}
     for row in rows:
@@ -140,7 +140,7 @@ def _say_judged(advice: Advice) -> None:
         say(f"not judged: {line}")
 
 
-def _judged(judgement: Judgement) -> list[str]:
+def _judged(judgement: PredictorJudgement) -> list[str]:
     fewest, most = judgement.candidates
     interval = (
         "-" if judgement.low is None or judgement.high is None else f"{judgement.low:.2f} to {judgement.high:.2f}"

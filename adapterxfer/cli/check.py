@@ -15,7 +15,7 @@ from adapterxfer.recipe.checks import notes
 from adapterxfer.recipe.decidable import undecidable
 
 if TYPE_CHECKING:
-    from adapterxfer.hub.early import Look
+    from adapterxfer.hub.early import AdapterCheck
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
     plan = build_plan(recipe)
     missing = unavailable(plan)
     refusals = plan.obstacles()
-    looks: list[Look] = []
+    looks: list[AdapterCheck] = []
     try:
         looks = published(recipe, online=arguments.online)
     except AdapterxferError as error:
@@ -92,7 +92,7 @@ def problems_of(error: AdapterxferError) -> list[dict[str, Any]]:
     return [{"line": None, "column": None, "message": error.what, "fix": error.fix}]
 
 
-def published(recipe: Recipe, *, online: bool) -> list[Look]:
+def published(recipe: Recipe, *, online: bool) -> list[AdapterCheck]:
     """Published adapters of the recipe, compared with it as far as their descriptions are known.
 
     Raises:

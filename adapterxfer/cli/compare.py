@@ -9,7 +9,7 @@ from adapterxfer.api import compare, contrast
 from adapterxfer.cli.console import say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_set, add_store, read_recipe
 from adapterxfer.errors import AdapterxferError
-from adapterxfer.report.model import Effect
+from adapterxfer.report.content import Effect
 
 if TYPE_CHECKING:
     from adapterxfer.report.declared import Judged
@@ -52,7 +52,7 @@ def execute(arguments: argparse.Namespace) -> int:
     effects.sort(key=lambda effect: (bool(effect.target), bool(effect.backbone)))
     tests = contrast(recipe, criteria, store=arguments.store)
     if arguments.json:
-        from adapterxfer.report.model import plain
+        from adapterxfer.report.content import plain
 
         say_json({"verdicts": [plain(test) for test in tests], "effects": [plain(effect) for effect in effects]})
         return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from adapterxfer.cli.console import say, say_json, say_table
 from adapterxfer.cli.options import add_json
+from adapterxfer.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from adapterxfer.data.check import TaskCheck
@@ -32,8 +33,15 @@ def execute(arguments: argparse.Namespace) -> int:
 
     layouts = None
     if arguments.layouts is not None:
-        content = parse_yaml(arguments.layouts.read_bytes(), str(arguments.layouts)).value
-        layouts = parse_layouts(content, str(arguments.layouts))
+        try:
+            document = parse_yaml(arguments.layouts.read_bytes(), str(arguments.layouts))
+        except OSError as error:
+            raise DataError(
+                f"layouts '{arguments.layouts}' cannot be read: {error.strerror}", fix="give the path of a YAML file"
+            ) from None
+        if document.problems:
+            raise RecipeError(str(arguments.layouts), document.problems)
+        layouts = parse_layouts(document.value, str(arguments.layouts))
     checks = check_folder(arguments.data_root, arguments.task, layouts=layouts)
     if arguments.json:
         say_json([{**asdict(check), "runnable": check.runnable} for check in checks])

@@ -122,7 +122,7 @@ def _tokens(text: str | None) -> dict[str, float] | None:
 
 
 def _say_laws(recipe: Recipe, fitted: list[LawOfGain], without: dict[str, str], level: float) -> None:
-    from adapterxfer.report.cells import parameter_text
+    from adapterxfer.report.display import parameter_text
 
     if recipe.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")

@@ -16,7 +16,7 @@ from adapterxfer.plan.pins import data_repositories
 from adapterxfer.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
-    from adapterxfer.hub.pinning import Pin
+    from adapterxfer.hub.pinning import RepositoryState
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +61,7 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def say_blocks(pins: list[Pin], commits: dict[str, str]) -> None:
+def say_blocks(pins: list[RepositoryState], commits: dict[str, str]) -> None:
     """Print both blocks as a recipe takes them."""
     if pins:
         say("backbone_sources:")
@@ -107,7 +107,7 @@ def named(argument: str) -> dict[str, str]:
     )
 
 
-def line(pin: Pin) -> str:
+def line(pin: RepositoryState) -> str:
     """One entry of `backbone_sources`, commented out where it could not be loaded."""
     known = backbones().get(pin.name)
     repository = "" if known is not None and known.hub == pin.repository else f"hub: {pin.repository}, "

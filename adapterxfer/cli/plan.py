@@ -7,8 +7,8 @@ import argparse
 from adapterxfer.cli.console import complain, count, duration, say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
 from adapterxfer.plan import Plan
-from adapterxfer.plan.estimate import KindEstimate, estimate
 from adapterxfer.plan.model import NAME_SOURCE, NO_SOURCE
+from adapterxfer.plan.remaining import KindEstimate, estimate
 from adapterxfer.store.store import Store
 
 

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.cli.console import console, duration, say
-from adapterxfer.engines.events import Event
+from adapterxfer.engines.events import StageEvent
 from adapterxfer.store.keys import Stage
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
     ) -> None:
         return None
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: StageEvent) -> None:
         """Take one event of the engine."""
         key = event.stage.key
         if event.kind == "progress":
@@ -98,7 +98,7 @@ class BarProgress(AbstractContextManager["BarProgress"]):
     ) -> None:
         self.progress.stop()
 
-    def __call__(self, event: Event) -> None:
+    def __call__(self, event: StageEvent) -> None:
         """Take one event of the engine."""
         key = event.stage.key
         if event.kind == "started":
@@ -133,14 +133,14 @@ class BarProgress(AbstractContextManager["BarProgress"]):
         return f"about {duration(seconds)} left"
 
 
-def remember_loss(losses: dict[str, float], event: Event) -> None:
+def remember_loss(losses: dict[str, float], event: StageEvent) -> None:
     """Keep the latest training loss of a stage."""
     loss: Any = event.detail.get("loss")
     if isinstance(loss, int | float):
         losses[event.stage.key] = float(loss)
 
 
-def failure_text(event: Event) -> str:
+def failure_text(event: StageEvent) -> str:
     """Error class, message and fix of a failed stage."""
     detail = event.detail
     fix = f"\n  fix: {detail['fix']}" if detail.get("fix") else ""

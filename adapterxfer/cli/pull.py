@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(arguments: argparse.Namespace) -> int:
     """Fetch, verify, and say where it is."""
+    from adapterxfer.hub.addresses import parse_address
     from adapterxfer.hub.checking import verify_fresh
-    from adapterxfer.hub.places import parse_address
     from adapterxfer.hub.pulling import pull
 
     out = Path(arguments.out) if arguments.out else None

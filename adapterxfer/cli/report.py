@@ -12,8 +12,8 @@ from adapterxfer.cli.console import complain, count, say, say_json
 from adapterxfer.cli.options import add_json, add_recipe, add_store, positive, read_recipe
 
 if TYPE_CHECKING:
+    from adapterxfer.report.content import Findings
     from adapterxfer.report.declared import Judged
-    from adapterxfer.report.model import Findings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +34,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.verdicts:
         tests = verdicts(recipe, store=arguments.store, only=arguments.only, settings=settings)
         if arguments.json:
-            from adapterxfer.report.model import plain
+            from adapterxfer.report.content import plain
 
             say_json([plain(test) for test in tests])
         else:

@@ -14,7 +14,7 @@ from adapterxfer.api import ENGINES, RunResult, default_jobs, run
 from adapterxfer.cli.console import complain, count, duration, say, say_json
 from adapterxfer.cli.options import add_json, add_recipe, add_store, positive
 from adapterxfer.cli.progress import BarProgress, PlainProgress, make_progress
-from adapterxfer.engines.events import Event
+from adapterxfer.engines.events import StageEvent
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.plan import Plan
 from adapterxfer.recipe import Recipe, load_recipe
@@ -100,7 +100,7 @@ def execute(arguments: argparse.Namespace) -> int:
                     stack.enter_context(shown)
                     display.append(shown)
 
-        def listener(event: Event) -> None:
+        def listener(event: StageEvent) -> None:
             for shown in display:
                 shown(event)
 

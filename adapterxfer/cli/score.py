@@ -14,7 +14,7 @@ from adapterxfer.cli.console import say, say_json, say_table
 from adapterxfer.cli.options import add_json, positive
 
 if TYPE_CHECKING:
-    from adapterxfer.report.submission_scores import Score, SubmissionScores
+    from adapterxfer.report.submission_scores import IntervalScore, SubmissionScores
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -107,11 +107,11 @@ def _show(scores: SubmissionScores, *, languages: bool) -> None:
     )
 
 
-def _cells(score: Score) -> list[str]:
+def _cells(score: IntervalScore) -> list[str]:
     return [f"{score.value:.2f}", f"{score.low:.2f} to {score.high:.2f}"]
 
 
-def _tests(scores: SubmissionScores, score: Score) -> list[str]:
+def _tests(scores: SubmissionScores, score: IntervalScore) -> list[str]:
     if not scores.difference:
         return []
     return ["-" if value is None else f"{value:.4f}" for value in (score.p, score.p_holm)]

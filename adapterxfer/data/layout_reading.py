@@ -75,9 +75,12 @@ def layout_languages(layout: Layout, root: Path) -> list[str]:
     if not mark or LANGUAGE in after:
         return []
     shape = re.compile(f"{_shape(before)}(?P<lang>[A-Za-z][A-Za-z0-9_-]*){_shape(after)}(?:\\.gz|\\.bz2)?")
-    paths = (
-        path.relative_to(root).as_posix() for end in ("", ".gz", ".bz2") for path in root.glob(f"{before}*{after}{end}")
-    )
+    parts = [
+        re.sub(r"\*+", "*", part.replace(LANGUAGE, "*")) if LANGUAGE in part else part
+        for part in layout.path.split("/")
+    ]
+    matches = (path for end in ("", ".gz", ".bz2") for path in root.glob("/".join(parts) + end))
+    paths = (path.relative_to(root).as_posix() for path in matches)
     return sorted({match["lang"] for path in paths if (match := shape.fullmatch(path)) is not None})
 
 

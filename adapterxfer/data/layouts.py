@@ -130,7 +130,7 @@ def _check_path(path: str, position: str) -> None:
         )
     if any(sign in path.replace(LANGUAGE, "") for sign in "{}"):
         raise DataError(f"{position}: path '{path}': braces hold {LANGUAGE} alone", fix="use * or ? for other parts")
-    if any("**" in segment and segment != "**" for segment in segments):
+    if segments[-1] == "**" or any("**" in segment and segment != "**" for segment in segments):
         raise DataError(f"{position}: path '{path}': ** is a whole folder name", fix="write **/ or *")
 
 

@@ -47,7 +47,7 @@ def read_questions(
                 continue
             known.add(whole)
             name = numbered(name, seen, notes)
-            spans, without_text = answer_spans(context, question, notes)
+            spans, without_text = answer_spans(context, question, notes, path=path)
             hidden += without_text
             if not spans and not (unanswerable and not question["answers"]):
                 notes["questions without an answer left out"] += 1

@@ -47,7 +47,7 @@ def read_squad(path: Path, language: str, notes: Counter[str], *, id_prefix: str
     seen: Counter[str] = Counter()
     for cluster, context, question in _questions(path, id_prefix):
         name = numbered(str(question["id"]), seen, notes)
-        spans, without_text = answer_spans(context, question, notes)
+        spans, without_text = answer_spans(context, question, notes, path=path)
         hidden += without_text
         if not spans:
             notes["questions without an answer left out"] += 1
@@ -122,16 +122,20 @@ def numbered(name: str, seen: Counter[str], notes: Counter[str]) -> str:
     return f"{name}#{seen[name]}"
 
 
-def answer_spans(context: str, question: dict[str, Any], notes: Counter[str]) -> tuple[list[tuple[int, str]], int]:
+def answer_spans(
+    context: str, question: dict[str, Any], notes: Counter[str], *, path: Path
+) -> tuple[list[tuple[int, str]], int]:
     """Start and text of every different answer of a question, repaired where the start is wrong.
 
     Returns:
         The spans, and how many answers are empty: their gold was removed.
+
+    Raises:
+        DataError: the answers are no list of objects with ``text`` and ``answer_start``.
     """
     spans: list[tuple[int, str]] = []
     hidden = 0
-    for answer in question["answers"]:
-        text, start = str(answer["text"]), int(answer["answer_start"])
+    for text, start in _stated(question, path):
         if not text.strip():
             hidden += 1
             continue
@@ -143,6 +147,20 @@ def answer_spans(context: str, question: dict[str, Any], notes: Counter[str]) ->
         if (offset, text) not in spans:
             spans.append((offset, text))
     return spans, hidden
+
+
+def _stated(question: dict[str, Any], path: Path) -> list[tuple[str, int]]:
+    """Answers and starts as the file has them."""
+    answers = question["answers"]
+    try:
+        if not isinstance(answers, list) or not all(isinstance(answer["text"], str | int) for answer in answers):
+            raise TypeError
+        return [(str(answer["text"]), int(answer["answer_start"])) for answer in answers]
+    except (KeyError, TypeError, ValueError, OverflowError):
+        raise DataError(
+            f"{path}: question {question['id']!r} has the answers {str(answers)[:80]}",
+            fix="expected a list of objects with text and answer_start: download the file again, or repair it",
+        ) from None
 
 
 def locate_answer(context: str, answer: str, start: int) -> int | None:

@@ -15,7 +15,7 @@ EventKind = Literal["reused", "started", "progress", "waiting", "retried", "fini
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class StageEvent:
     """One thing that happened to one stage.
 
     Attributes:
@@ -36,10 +36,10 @@ class Event:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-Listener = Callable[[Event], None]
+Listener = Callable[[StageEvent], None]
 
 
-def silent(_event: Event) -> None:
+def silent(_event: StageEvent) -> None:
     """A listener that does nothing."""
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.engines.events import Event, EventKind, Listener, Outcome, PlanLike
+from adapterxfer.engines.events import EventKind, Listener, Outcome, PlanLike, StageEvent
 from adapterxfer.engines.schedule import Schedule
 from adapterxfer.engines.wire import error_from_json
 from adapterxfer.errors import StoreError
@@ -118,7 +118,7 @@ class Ledger:
         detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Tell the listener."""
-        self.listener(Event(kind, stage, worker, seconds, detail or {}))
+        self.listener(StageEvent(kind, stage, worker, seconds, detail or {}))
 
     def _look_into_store(self) -> None:
         completed = self.store.completed()

@@ -15,13 +15,13 @@ KIND = "reuse_intermediate"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PlanSlice:
     """Some stages of a plan."""
 
     stages: Mapping[str, Stage]
 
 
-def published_first(plan: PlanLike, store: Store) -> Part | None:
+def published_first(plan: PlanLike, store: Store) -> PlanSlice | None:
     """The stages that fetch published adapters and are not done; None where there is none.
 
     Where the recipe pretrains a backbone itself, its adapters wait for that: only the trained weights can tell.
@@ -36,7 +36,7 @@ def published_first(plan: PlanLike, store: Store) -> Part | None:
     }
     parents = {key for stage in published.values() for key in stage.inputs.values()}
     return (
-        Part({key: plan.stages[key] for key in plan.stages if key in parents or key in published})
+        PlanSlice({key: plan.stages[key] for key in plan.stages if key in parents or key in published})
         if published
         else None
     )

@@ -20,28 +20,28 @@ class Reads(NamedTuple):
 
     Attributes:
         most: reads of the row that has most of them.
-        places: index of each read in the flattened batch, shape ``(reads,)``.
+        positions: index of each read in the flattened batch, shape ``(reads,)``.
         slots: index of each read in flattened ``(rows, most)``, rows one after the other, shape ``(reads,)``.
     """
 
     most: int
-    places: Tensor
+    positions: Tensor
     slots: Tensor
 
     def to(self, device: torch.device | str) -> Reads:
         """The same on another device."""
-        return Reads(self.most, self.places.to(device), self.slots.to(device))
+        return Reads(self.most, self.positions.to(device), self.slots.to(device))
 
 
 def reads_of(read: NDArray[np.bool_]) -> Reads:
     """The true positions of a mask of shape ``(rows, width)``."""
     rows = len(read)
-    places = np.flatnonzero(read)
+    positions = np.flatnonzero(read)
     counts = read.sum(axis=1)
     most = max(1, int(counts.max(initial=0)))
     before = counts.cumsum() - counts
-    slots = np.arange(len(places)) + np.repeat(np.arange(rows) * most - before, counts)
-    return Reads(most, torch.from_numpy(places), torch.from_numpy(slots))
+    slots = np.arange(len(positions)) + np.repeat(np.arange(rows) * most - before, counts)
+    return Reads(most, torch.from_numpy(positions), torch.from_numpy(slots))
 
 
 def first_tokens(rows: int, width: int) -> Reads:

@@ -13,6 +13,7 @@ from typing import Any
 
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
+from adapterxfer.hub.addresses import HubAddress, cache_root
 from adapterxfer.hub.fetching import (
     CONFIG,
     WEIGHTS,
@@ -27,7 +28,6 @@ from adapterxfer.hub.fetching import (
     transfer,
 )
 from adapterxfer.hub.manifest import Manifest, read_manifest
-from adapterxfer.hub.places import HubAddress, cache_root
 from adapterxfer.hub.requests import Sleep
 
 

@@ -62,7 +62,7 @@ def _fetches_backbone(folder: Path) -> bool:
 
 
 def verify(folder: Path, *, backbone: Path | None = None) -> dict[str, Any]:
-    """The same in this process.
+    """Verify a bundle as `verify_fresh` does, but in this process.
 
     Raises:
         BundleError: it is not a whole bundle, or answers something else.
@@ -86,7 +86,7 @@ def verify(folder: Path, *, backbone: Path | None = None) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The fresh process."""
+    """Entry point of the fresh process: verify one folder and print the answer as JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--backbone", type=Path, default=None)

@@ -8,7 +8,7 @@ from typing import Literal
 
 from adapterxfer.catalog import ORACLE
 from adapterxfer.errors import BundleError
-from adapterxfer.hub.evidence import TRAINING_KINDS
+from adapterxfer.hub.bundle_results import TRAINING_KINDS
 from adapterxfer.plan import Plan
 from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.report.sharing import bundle_name

@@ -21,10 +21,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
+from adapterxfer.hub.addresses import parse_address
 from adapterxfer.hub.card import SYNTHETIC_NOTE, intermediate_of
 from adapterxfer.hub.licences import OTHER, facts_of
 from adapterxfer.hub.manifest import Manifest, read_json, read_manifest
-from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.pushing import DEFAULT_BRANCH, Pushed, push, refuse_secrets, upload
 from adapterxfer.hub.requests import Sleep, call, hub_api
 
@@ -34,7 +34,7 @@ TITLE_LENGTH, DESCRIPTION_LENGTH, NOTE_LENGTH = 60, 150, 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class IndexRow:
     """One bundle in the index.
 
     Attributes:
@@ -152,7 +152,7 @@ def push_study(
 
 
 def write_index(
-    folder: Path, first: Path, rows: Sequence[Row], *, title: str, left_out: Sequence[str]
+    folder: Path, first: Path, rows: Sequence[IndexRow], *, title: str, left_out: Sequence[str]
 ) -> dict[str, int]:
     """Write ``README.md`` and ``index.json``; returns their sizes."""
     manifest, results = read_manifest(first), read_json(first / layout.RESULTS)
@@ -164,7 +164,9 @@ def write_index(
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
 
 
-def render_index(manifest: Manifest, rows: Sequence[Row], *, title: str, level: float, left_out: Sequence[str]) -> str:
+def render_index(
+    manifest: Manifest, rows: Sequence[IndexRow], *, title: str, level: float, left_out: Sequence[str]
+) -> str:
     """The index card, metadata first.
 
     Args:
@@ -174,7 +176,7 @@ def render_index(manifest: Manifest, rows: Sequence[Row], *, title: str, level: 
         loader=PackageLoader("adapterxfer.hub", "templates"), undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    targets: dict[str, list[Row]] = {}
+    targets: dict[str, list[IndexRow]] = {}
     for row in rows:
         targets.setdefault(row.target, []).append(row)
     strictest = max((row.license for row in rows), key=lambda name: facts_of(name).rank)
@@ -201,14 +203,14 @@ def render_index(manifest: Manifest, rows: Sequence[Row], *, title: str, level: 
     return f"---\n{yaml.safe_dump(metadata, sort_keys=False, width=1000)}---\n\n{body}"
 
 
-def _row(folder: Path, pushed: Pushed) -> Row:
+def _row(folder: Path, pushed: Pushed) -> IndexRow:
     manifest, results = read_manifest(folder), read_json(folder / layout.RESULTS)
     labels = manifest.lineage[0].labels
     target = str(labels.get("target") or "")
     means = [row for row in results["scores"] if row["group"] == "zero-shot" and not row["secondary"]]
     mean, gain = _of_target(means, target), _of_target(results["gains"], target)
     composition = manifest.composition
-    return Row(
+    return IndexRow(
         name=manifest.name,
         repository=pushed.repository,
         commit=pushed.commit,
@@ -240,7 +242,7 @@ def _holds(repository: str, content: bytes) -> bool:
 
 
 def _collect(
-    organisation: str, title: str, study: str, index: str, rows: Sequence[Row], *, private: bool, sleep: Sleep
+    organisation: str, title: str, study: str, index: str, rows: Sequence[IndexRow], *, private: bool, sleep: Sleep
 ) -> tuple[str, bool]:
     """Make the collection hold the index and all bundles with their notes; whether anything was missing."""
     api = hub_api()
@@ -269,7 +271,7 @@ def _collect(
     return str(collection.slug), changed
 
 
-def _note(row: Row) -> str:
+def _note(row: IndexRow) -> str:
     score = f"Zero-shot {row.target}: {row.score_text} points." if row.target else "Intermediate model."
     gain = f" Gain of {row.intermediate}: {row.gain_text}." if row.gain is not None else ""
     return (score + gain)[:NOTE_LENGTH]

@@ -12,11 +12,11 @@ from typing import Any, Literal
 from adapterxfer.catalog import is_development, is_other_evaluation
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
+from adapterxfer.hub.bundle_results import cells_of
 from adapterxfer.hub.counts import SYSTEM, Counts, CountsFacts, RunCounts, RunFacts, file_name, write_counts
-from adapterxfer.hub.evidence import cells_of
 from adapterxfer.plan import Cell, Plan
-from adapterxfer.report.cells import NONE, SOURCE_LANGUAGE
 from adapterxfer.report.clusters import judged
+from adapterxfer.report.display import NONE, SOURCE_LANGUAGE
 from adapterxfer.report.reading import FILE_NAME, read_counts, read_frame
 from adapterxfer.store.keys import SHORT_KEY
 from adapterxfer.store.store import Store

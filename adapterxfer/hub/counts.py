@@ -116,7 +116,7 @@ class Counts:
     runs: tuple[RunCounts, ...]
 
     def of(self, role: Role) -> tuple[RunCounts, ...]:
-        """The runs of a role."""
+        """The runs with this role: ``model``, or ``baseline`` without the intermediate task."""
         return tuple(run for run in self.runs if run.facts.role == role)
 
 

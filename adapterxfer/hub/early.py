@@ -15,10 +15,10 @@ from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.catalog.architectures import PRETRAINED
 from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub.about import About, ask_about, known_about
+from adapterxfer.hub.addresses import HubAddress
 from adapterxfer.hub.fetching import at
 from adapterxfer.hub.fitting import WantedAdapter, adapter_size, bundle_differences, foreign_differences
 from adapterxfer.hub.foreign import describe
-from adapterxfer.hub.places import HubAddress
 from adapterxfer.hub.requests import Sleep
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.recipe import Recipe
@@ -27,7 +27,7 @@ FIX = "use adapters that fit, change the recipe, or train the task here (leave '
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class AdapterCheck:
     """What came of looking at one published adapter.
 
     Attributes:
@@ -58,7 +58,7 @@ def look_at_published(
     only: Collection[tuple[str, str]] | None = None,
     root: Path | None = None,
     sleep: Sleep = time.sleep,
-) -> list[Look]:
+) -> list[AdapterCheck]:
     """Compare every published adapter of a recipe with what the recipe asks for.
 
     Args:
@@ -77,7 +77,7 @@ def look_at_published(
     return looks
 
 
-def require_fit(looks: Sequence[Look], recipe: str) -> None:
+def require_fit(looks: Sequence[AdapterCheck], recipe: str) -> None:
     """Refuse a study whose published adapters do not fit; names all of them with everything that differs.
 
     Raises:
@@ -94,7 +94,7 @@ def require_fit(looks: Sequence[Look], recipe: str) -> None:
         raise HubError("\n".join([first, *unreached]), fix="check name, commit and network, then run again")
 
 
-def _look(address: HubAddress, needed: WantedAdapter, *, online: bool, root: Path | None, sleep: Sleep) -> Look:
+def _look(address: HubAddress, needed: WantedAdapter, *, online: bool, root: Path | None, sleep: Sleep) -> AdapterCheck:
     about, differences, unreached = None, [], ""
     try:
         about = ask_about(address, root=root, sleep=sleep) if online else known_about(address, root=root)
@@ -104,7 +104,7 @@ def _look(address: HubAddress, needed: WantedAdapter, *, online: bool, root: Pat
     except BundleError as error:
         differences = [error.what]
     looked = about is not None or bool(differences)
-    return Look(needed.backbone, needed.task, address, looked, tuple(differences), unreached)
+    return AdapterCheck(needed.backbone, needed.task, address, looked, tuple(differences), unreached)
 
 
 def differences_of(about: About, needed: WantedAdapter) -> list[str]:

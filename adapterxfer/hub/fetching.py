@@ -20,9 +20,9 @@ from filelock import FileLock
 
 from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
+from adapterxfer.hub.addresses import HubAddress, cache_root
 from adapterxfer.hub.inspection import read_header
 from adapterxfer.hub.manifest import Manifest, read_json
-from adapterxfer.hub.places import HubAddress, cache_root
 from adapterxfer.hub.pulling import pull
 from adapterxfer.hub.requests import Sleep, call, hub_api
 from adapterxfer.store.files import hash_file

@@ -30,7 +30,7 @@ MORE = {"swish": "silu", "SiLU": "silu"}
 
 @dataclass(slots=True, kw_only=True)
 class Foreign:
-    """An adapter's own description, compared with a wanted method.
+    """What an adapter of another tool says of itself, and how it differs from the method of the recipe.
 
     Attributes:
         library: whose file it is.

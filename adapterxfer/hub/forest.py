@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from adapterxfer.hub.meta import MetaEffect
 from adapterxfer.hub.meta_words import subject
-from adapterxfer.report.cells import signed
+from adapterxfer.report.display import signed
 from adapterxfer.report.svg import INK, MUTED, SERIES, Panel, drawing, finish
 
 ROW_INCHES = 0.28

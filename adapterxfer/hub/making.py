@@ -16,10 +16,10 @@ from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.errors import BundleError
 from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout
+from adapterxfer.hub.bundle_results import TRAINING_KINDS, collect_results, lineage
 from adapterxfer.hub.card import render_card
 from adapterxfer.hub.choosing import Wanted
 from adapterxfer.hub.counting import write_all_counts
-from adapterxfer.hub.evidence import TRAINING_KINDS, collect_results, lineage
 from adapterxfer.hub.figure import draw_scores
 from adapterxfer.hub.layout import Layout
 from adapterxfer.hub.library_files import AdapterFiles, layout_for, write_library_files

@@ -75,7 +75,7 @@ class HeadEntry(Record):
     protocol: Name = ""
 
 
-class Composition(Record):
+class BundleComposition(Record):
     """The parts of the model; see `variants.composition.Composition`."""
 
     variant: VariantName
@@ -141,7 +141,7 @@ class Manifest(Record):
     name: Name
     synthetic: bool
     seed: int
-    composition: Composition
+    composition: BundleComposition
     backbone: BackboneEntry
     trainable_parameters: int
     bundle_parameters: int

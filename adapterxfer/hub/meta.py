@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from adapterxfer.errors import DataError
 from adapterxfer.hub.meta_studies import (
-    Contrast,
+    Comparison,
     Quantity,
     StudyRuns,
     check_rows,
@@ -30,8 +30,18 @@ from adapterxfer.metrics import METRICS
 from adapterxfer.report.clusters import domain_names
 from adapterxfer.report.reading import Frame
 from adapterxfer.report.study import GOLD_COLUMNS
-from adapterxfer.statistics import CellCounts, SumScore, System, build_table, estimates, linear, macro, resample, score
-from adapterxfer.statistics import Contrast as Question
+from adapterxfer.statistics import (
+    CellCounts,
+    Contrast,
+    SumScore,
+    System,
+    build_table,
+    estimates,
+    linear,
+    macro,
+    resample,
+    score,
+)
 from adapterxfer.statistics.intervals import t_interval
 from adapterxfer.statistics.pooling import Pooled, pool
 from adapterxfer.statistics.table import Label
@@ -74,7 +84,7 @@ class MetaEffect:
         notes: why the studies are not independent, and what is not known.
     """
 
-    contrast: Contrast
+    contrast: Comparison
     quantity: Quantity
     languages: tuple[str, ...]
     studies: tuple[StudyEffect, ...]
@@ -131,7 +141,7 @@ def _language_sets(study: StudyRuns, each: bool) -> list[tuple[str, ...]]:
 
 
 def _pool(
-    contrast: Contrast, quantity: Quantity, studies: Sequence[StudyRuns], languages: tuple[str, ...], level: float
+    contrast: Comparison, quantity: Quantity, studies: Sequence[StudyRuns], languages: tuple[str, ...], level: float
 ) -> MetaEffect:
     items = _Items(studies, languages)
     owner = np.array([k for k, study in enumerate(studies) for _ in study.runs])
@@ -225,7 +235,7 @@ class _Items:
         columns = METRICS[facts.metric].columns
         gold = tuple(column for column, name in enumerate(columns) if name in GOLD_COLUMNS)
         cells: list[CellCounts] = []
-        self.questions: list[Question] = []
+        self.questions: list[Contrast] = []
         for study in studies:
             for run in study.runs:
                 number = len(self.questions)
@@ -273,7 +283,7 @@ class _Items:
 def _apart(results: Sequence[MetaEffect]) -> list[str]:
     """Effects that differ in nothing but the data or the weights of the backbone, and so were not pooled."""
     remarks = []
-    seen: dict[tuple[str, ...], Contrast] = {}
+    seen: dict[tuple[str, ...], Comparison] = {}
     for effect in results:
         c = effect.contrast
         key = (c.target, c.backbone, c.variant, c.adapter, c.intermediate, *effect.languages)

@@ -32,7 +32,7 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Contrast(Axes):
+class Comparison(Axes):
     """What is compared: bundles agree on all of it, or they are not pooled.
 
     Attributes:
@@ -45,7 +45,7 @@ class Contrast(Axes):
     gold_fingerprint: str
     fingerprint: str
 
-    def over(self, axes: Sequence[str]) -> Contrast:
+    def over(self, axes: Sequence[str]) -> Comparison:
         """The same with these axes left out, so that their values are pooled."""
         blank = dict.fromkeys(axes, "") | ({"fingerprint": ""} if "backbone" in axes else {})
         return replace(self, **blank)  # type: ignore[arg-type]
@@ -65,7 +65,7 @@ class StudyRuns:
 
     label: str
     folders: tuple[str, ...]
-    contrast: Contrast
+    contrast: Comparison
     counts: Counts
     runs: tuple[Run, ...]
     recipe: str
@@ -133,7 +133,7 @@ def _studies_of(folder: Path, label: str, quantity: Quantity) -> Iterator[StudyR
         counts = read_counts(path)
         facts = counts.facts
         system: dict[str, Any] = dict(facts.system)
-        contrast = Contrast(
+        contrast = Comparison(
             **system, target=facts.target, metric=facts.metric, protocol=facts.protocol,
             gold_fingerprint=facts.gold_fingerprint, fingerprint=manifest.backbone.fingerprint,
         )  # fmt: skip
@@ -155,9 +155,9 @@ def _runs(counts: Counts, quantity: Quantity) -> Iterator[Run]:
             yield Run(model.facts.seed, model, baseline)
 
 
-def group_studies(studies: Sequence[StudyRuns], across: Sequence[str]) -> dict[Contrast, list[StudyRuns]]:
+def group_studies(studies: Sequence[StudyRuns], across: Sequence[str]) -> dict[Comparison, list[StudyRuns]]:
     """Comparable studies together, each training run once."""
-    groups: dict[Contrast, list[StudyRuns]] = {}
+    groups: dict[Comparison, list[StudyRuns]] = {}
     for study in studies:
         groups.setdefault(study.contrast.over(across), []).append(study)
     return {contrast: _joined(members) for contrast, members in groups.items()}
@@ -223,7 +223,7 @@ def _of(study: StudyRuns, role: str) -> Iterator[RunCounts]:
             yield run.baseline  # a backbone as it is varies nowhere
 
 
-def check_rows(contrast: Contrast, studies: Sequence[StudyRuns]) -> None:
+def check_rows(contrast: Comparison, studies: Sequence[StudyRuns]) -> None:
     """The same gold means the same items; clusters must be the same too.
 
     Raises:

@@ -17,7 +17,7 @@ MOST_PROPOSALS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
+class RepositoryState:
     """One repository as it is now.
 
     Attributes:
@@ -41,7 +41,7 @@ class Pin:
         return not self.lacks
 
 
-def find_pin(name: str, repository: str, revision: str | None = None) -> Pin:
+def find_pin(name: str, repository: str, revision: str | None = None) -> RepositoryState:
     """Ask the Hub (``HF_ENDPOINT``) what a branch of a repository points to.
 
     Args:
@@ -57,7 +57,7 @@ def find_pin(name: str, repository: str, revision: str | None = None) -> Pin:
     proposals: tuple[tuple[str, str], ...] = ()
     if not _has_weights(files):
         proposals = _proposals(api, repository)
-    return Pin(name, repository, commit, lacks, proposals)
+    return RepositoryState(name, repository, commit, lacks, proposals)
 
 
 def find_data_commit(repository: str, branch: str = "") -> str:

@@ -20,9 +20,9 @@ from filelock import FileLock
 
 from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub import layout
+from adapterxfer.hub.addresses import HubAddress, cache_root, parse_address
 from adapterxfer.hub.inspection import inspect_bundle
 from adapterxfer.hub.manifest import Manifest, parse_manifest, read_json
-from adapterxfer.hub.places import HubAddress, cache_root, parse_address
 from adapterxfer.hub.requests import Sleep, call, hub_api
 from adapterxfer.store.files import hash_file, write_json
 

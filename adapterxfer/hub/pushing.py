@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub import layout
+from adapterxfer.hub.addresses import HubAddress, parse_address
 from adapterxfer.hub.card import render_card
 from adapterxfer.hub.counts import ids_of
 from adapterxfer.hub.inspection import inspect_bundle
 from adapterxfer.hub.manifest import Manifest, read_json, read_manifest, write_manifest
-from adapterxfer.hub.places import HubAddress, parse_address
 from adapterxfer.hub.requests import Sleep, call, hub_api
 from adapterxfer.store.files import hash_file
 from adapterxfer.store.redaction import holds_token

@@ -21,12 +21,12 @@ from adapterxfer.catalog.methods import peft_words
 from adapterxfer.errors import BundleError, VariantError
 from adapterxfer.formats.registry import get_format
 from adapterxfer.hub import peft_keys
+from adapterxfer.hub.addresses import HubAddress
 from adapterxfer.hub.fetching import Published, fetch_published, read_config
 from adapterxfer.hub.fitting import WantedAdapter, bundle_differences, foreign_differences
 from adapterxfer.hub.foreign import describe
 from adapterxfer.hub.loading import Opened, open_bundle
 from adapterxfer.hub.manifest import Manifest, read_json
-from adapterxfer.hub.places import HubAddress
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.variants.adapter import AdapterShape

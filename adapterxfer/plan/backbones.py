@@ -12,7 +12,7 @@ from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.data.files import HashCache
 from adapterxfer.errors import BackboneError
 from adapterxfer.plan.cost import embedding_parameters, non_embedding_parameters
-from adapterxfer.recipe.models import BackboneSource
+from adapterxfer.recipe.model_options import BackboneSource
 from adapterxfer.recipe.recipe import Recipe
 
 
@@ -37,7 +37,7 @@ class Backbones:
         self.unfit: list[BackboneError] = []
 
     def source(self, name: str) -> BackboneSource | None:
-        """What the recipe says of a backbone that is not its own and not package data."""
+        """Where the recipe takes a backbone from; None if the recipe pretrains it or the package ships it."""
         return self._recipe.backbone_sources.get(name)
 
     def available(self, name: str) -> bool:
@@ -61,7 +61,7 @@ class Backbones:
         return Size(0, 0) if spec is None else Size(spec.parameters or 0, spec.non_embedding_parameters or 0)
 
     def described(self, name: str) -> Description | None:
-        """What lies in the folder of a backbone, or in the cache of the Hub; None where nothing does."""
+        """Facts read from the files of a backbone, in its folder or the cache of the Hub; None without files."""
         source = self.source(name)
         if source is None:
             return None
@@ -93,7 +93,7 @@ class Backbones:
         return (source and source.hub) or (spec and spec.hub) or ""
 
     def identity(self, name: str) -> dict[str, Any]:
-        """What pins a backbone that is not the recipe's own."""
+        """What fixes the weights of a backbone the recipe does not pretrain: fingerprint, file hashes or commit."""
         source, spec = self.source(name), backbones().get(name)
         if source is not None:
             loaded = {"dtype": source.dtype, "attention": source.attention}

@@ -21,13 +21,13 @@ from adapterxfer.plan.cells import CONTROL, Cell
 from adapterxfer.plan.limits import length_problems
 from adapterxfer.plan.model import Plan, Refusal
 from adapterxfer.plan.report_stage import add_report
-from adapterxfer.plan.select import Selection
+from adapterxfer.plan.select import CellFilter
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.plan.systems import SystemMaker
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
-from adapterxfer.recipe.models import AdapterSpec
+from adapterxfer.recipe.model_options import AdapterSpec
 from adapterxfer.recipe.recipe import Recipe
 
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
@@ -58,7 +58,7 @@ def build_plan(
     Raises:
         RecipeError: an entry of ``only`` names nothing in the recipe.
     """
-    builder = _Builder(recipe, Selection(recipe, only, keep=keep), sources or Sources(recipe))
+    builder = _Builder(recipe, CellFilter(recipe, only, keep=keep), sources or Sources(recipe))
     with _without_collection():
         cells = [*builder.grid(), *builder.controls()]
         add_report(builder.maker, cells)
@@ -96,7 +96,7 @@ def _is_intermediate_alone(spec: VariantSpec) -> bool:
 class _Builder:
     """One pass over the grid; every loop variable is an axis of the study."""
 
-    def __init__(self, recipe: Recipe, selection: Selection, sources: Sources) -> None:
+    def __init__(self, recipe: Recipe, selection: CellFilter, sources: Sources) -> None:
         self.recipe = recipe
         self.selection = selection
         self.maker = StageMaker(recipe, sources)
@@ -143,7 +143,7 @@ class _Builder:
         return [spec for spec in self.recipe.adapters if wants(spec.method, spec.label)]
 
     def _row(self, row: Axes, adapter: AdapterSpec | None) -> Iterator[Cell]:
-        """All intermediates and seeds of one system."""
+        """The cells of one system (backbone, target, variant, adapter) with every intermediate task and seed."""
         if VARIANTS[row.variant].control:
             yield from self._head_only(row)
             return
@@ -165,7 +165,7 @@ class _Builder:
                     yield from self._run(replace(axes, seed=seed), adapter, overlap=overlap)
 
     def _run(self, axes: Axes, adapter: AdapterSpec | None, *, overlap: bool) -> Iterator[Cell]:
-        """One training run: a cell for every evaluation of its model, and its diagnostics."""
+        """The cells of one training run: one for each evaluation of its model, and the diagnostics beside them."""
         if not self.selection.keeps(axes):
             return
         self._count_unnamed(axes.backbone)
@@ -233,7 +233,7 @@ class _Builder:
             self.refused.append(refusal)
 
     def _joins(self, variant: str, intermediate: str) -> bool:
-        """Whether a variant has this intermediate: `pool` exists where several models are joined."""
+        """Whether a variant can use this intermediate: `pool` needs a variant that joins several models."""
         spec = VARIANTS[variant]
         return intermediate != POOL or spec.pools or (spec.joins and self.recipe.merging.pools)
 

@@ -14,7 +14,7 @@ from typing import Any
 from adapterxfer.backbones.describing import Description
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.series import Pretrain, Shape
+from adapterxfer.recipe.series import Pretrain, SeriesShape
 
 LENGTH_SHARE = 0.5
 """Assumed mean length of a text as a share of ``max_length``."""
@@ -97,7 +97,7 @@ class CostModel:
         """Operations of one pretraining in GFLOP; 0.0 while the token budget is not measured."""
         if isinstance(tokens, str):
             return 0.0
-        shape: Shape = setup.series[size]
+        shape: SeriesShape = setup.series[size]
         layers = non_embedding_parameters(shape.hidden, shape.layers)
         output = setup.mask * setup.corpus.vocabulary * shape.hidden
         attention = 2 * shape.layers * shape.hidden * setup.corpus.sequence_length

@@ -6,7 +6,7 @@ from typing import Any
 
 from adapterxfer.plan.cells import CONTROL
 from adapterxfer.plan.inputs import InputMaker
-from adapterxfer.plan.languages import LanguageMaker
+from adapterxfer.plan.language_stages import LanguageMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.also import Also
 from adapterxfer.recipe.axes import Axes

@@ -8,7 +8,7 @@ from adapterxfer.catalog import UNTRAINED
 from adapterxfer.plan.backbones import backbone_identity
 from adapterxfer.plan.workbench import DATA_SEED, Workbench
 from adapterxfer.recipe.also import Also
-from adapterxfer.recipe.series import Corpus
+from adapterxfer.recipe.series import CorpusOptions
 
 
 class InputMaker:
@@ -20,7 +20,7 @@ class InputMaker:
         self._backbones: dict[str, tuple[dict[str, Any], dict[str, str]]] = {}
 
     def task(self, name: str, also: Also | None = None) -> str:
-        """The examples of one task, where a protocol decides their words those of another evaluation."""
+        """The stage with the examples of one task; a protocol that changes their texts has a stage of its own."""
         memo = ("prepare", name, also.label if also else "")
         if memo not in self._memo:
             task = self._recipe.task(name)
@@ -46,7 +46,7 @@ class InputMaker:
             self._memo[memo] = self._bench.add("prepare", identity, {}, name, {"task": name}, {})
         return self._memo[memo]
 
-    def corpus(self, corpus: Corpus, *, pairs: bool) -> str:
+    def corpus(self, corpus: CorpusOptions, *, pairs: bool) -> str:
         """Tokenizer and token arrays of the pretraining text."""
         identity = {
             "what": "corpus",

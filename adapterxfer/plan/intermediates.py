@@ -7,14 +7,14 @@ from typing import Any
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.stand_ins import shared_heads
 from adapterxfer.catalog.variants import alone
-from adapterxfer.plan.arms import ArmMaker
+from adapterxfer.plan.arm_identity import ArmMaker
 from adapterxfer.plan.inputs import InputMaker
-from adapterxfer.plan.languages import LanguageMaker
-from adapterxfer.plan.together import TogetherMaker
+from adapterxfer.plan.language_stages import LanguageMaker
+from adapterxfer.plan.seed_groups import TogetherMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import Pin
-from adapterxfer.recipe.models import AdapterSpec
+from adapterxfer.recipe.model_options import AdapterSpec
 
 
 class IntermediateMaker:

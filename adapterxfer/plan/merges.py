@@ -8,7 +8,7 @@ from dataclasses import replace
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
-from adapterxfer.recipe.models import AdapterSpec, Merge
+from adapterxfer.recipe.model_options import AdapterSpec, Merge
 from adapterxfer.store.kinds import MERGED
 
 

@@ -33,6 +33,7 @@ def add_report(maker: StageMaker, cells: Sequence[Cell]) -> None:
         identity["languages"] = {
             code: {"name": table[code].name, "family": table[code].family, "resource": table[code].resource}
             for code in codes
+            if code in table  # others have no tier
         }
     inputs = {role: key for key, role in roles.items()}
     trained = dict.fromkeys(cell.backbone for cell in cells if recipe.is_own(cell.backbone))

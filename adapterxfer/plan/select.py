@@ -12,7 +12,7 @@ from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.recipe import Recipe
 
 
-class Selection:
+class CellFilter:
     """Decides about a cell.
 
     Args:

@@ -63,7 +63,7 @@ class Sources:
 
     @property
     def missing(self) -> DataError | None:
-        """Everything that is missing, as one error."""
+        """One error that lists every missing file of every task; None if nothing is missing."""
         if not self._missing:
             return None
         fixes = dict.fromkeys(error.fix for error in self._missing if error.fix)

@@ -15,16 +15,16 @@
 
 from __future__ import annotations
 
-from adapterxfer.plan.arms import ArmMaker
+from adapterxfer.plan.arm_identity import ArmMaker
 from adapterxfer.plan.evaluations import EvaluationMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
-from adapterxfer.plan.languages import LanguageMaker
+from adapterxfer.plan.language_stages import LanguageMaker
 from adapterxfer.plan.merges import MergeMaker
+from adapterxfer.plan.seed_groups import TogetherMaker
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.targets import TargetMaker
-from adapterxfer.plan.together import TogetherMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.recipe import Recipe
 

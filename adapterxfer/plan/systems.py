@@ -9,7 +9,7 @@ from adapterxfer.catalog.variants import alone
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
-from adapterxfer.recipe.models import AdapterSpec
+from adapterxfer.recipe.model_options import AdapterSpec
 from adapterxfer.recipe.recipe import Recipe
 
 SOUP_STEP = 1_000_000

@@ -9,13 +9,13 @@ from adapterxfer.catalog import VARIANTS, VariantSpec
 from adapterxfer.catalog.variants import FRESH, Mode, alone, by_mode
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
-from adapterxfer.plan.languages import LanguageMaker
+from adapterxfer.plan.language_stages import LanguageMaker
+from adapterxfer.plan.seed_groups import SETTING, TogetherMaker
 from adapterxfer.plan.target_dev import TargetDevMaker
-from adapterxfer.plan.together import SETTING, TogetherMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE
-from adapterxfer.recipe.models import AdapterSpec
+from adapterxfer.recipe.model_options import AdapterSpec
 
 
 class TargetMaker:

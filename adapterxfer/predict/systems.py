@@ -19,7 +19,7 @@ from adapterxfer.formats.encoded import Encoded, encode_split
 from adapterxfer.formats.inference import BATCH_TOKENS, Forward, predict_encoded
 from adapterxfer.formats.reads import Reads
 from adapterxfer.formats.retrieval import Retrieval
-from adapterxfer.predict.languages import head_for, model_of, predict_by_language, refuse_two_languages
+from adapterxfer.predict.by_language import head_for, model_of, predict_by_language, refuse_two_languages
 from adapterxfer.predict.pools import Embedder, pooling_format
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.model import TransferModel

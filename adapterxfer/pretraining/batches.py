@@ -21,7 +21,7 @@ WINDOW_BATCHES = 50
 _ORDER, _MASK = 1, 2
 
 
-class Batch(NamedTuple):
+class StreamBatch(NamedTuple):
     """Rows of one optimiser step: ``(stream, row)`` pairs, shape ``(sequences,)`` each."""
 
     streams: NDArray[np.int16]
@@ -77,7 +77,7 @@ class MaskedBatch(NamedTuple):
         )
 
 
-def plan_batches(corpus: Corpus, *, tokens: int, batch_sequences: int, seed: int) -> list[Batch]:
+def plan_batches(corpus: Corpus, *, tokens: int, batch_sequences: int, seed: int) -> list[StreamBatch]:
     """Draw every batch of a training of about ``tokens`` tokens.
 
     Streams are interleaved evenly in proportion to their weights, each repeated in a new order when it is exhausted.
@@ -115,13 +115,13 @@ def plan_batches(corpus: Corpus, *, tokens: int, batch_sequences: int, seed: int
     for index, stream in enumerate(corpus.streams):
         mine = streams == index
         lengths[mine] = stream.sequences.lengths[rows[mine]]
-    batches: list[Batch] = []
+    batches: list[StreamBatch] = []
     window = WINDOW_BATCHES * batch_sequences
     for start in range(0, len(rows), window):
         inside = start + np.argsort(lengths[start : start + window], kind="stable")
         groups = [inside[at : at + batch_sequences] for at in range(0, len(inside), batch_sequences)]
         groups = [group for group in groups if len(group) == batch_sequences]
-        batches.extend(Batch(streams[groups[at]], rows[groups[at]]) for at in rng.permutation(len(groups)))
+        batches.extend(StreamBatch(streams[groups[at]], rows[groups[at]]) for at in rng.permutation(len(groups)))
     return batches
 
 
@@ -139,7 +139,7 @@ def _draw_rows(stream: Stream, tokens: float, rng: np.random.Generator) -> IntAr
     return rows[: int(np.searchsorted(reached, tokens)) + 1]
 
 
-def gather(corpus: Corpus, batch: Batch) -> IntArray:
+def gather(corpus: Corpus, batch: StreamBatch) -> IntArray:
     """Token ids of a batch, padded, shape ``(sequences, longest)``."""
     parts = [
         (np.flatnonzero(batch.streams == index), stream.sequences)

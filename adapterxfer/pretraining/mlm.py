@@ -24,7 +24,7 @@ from adapterxfer.pretraining.corpus import Corpus
 from adapterxfer.pretraining.diagnostics import Diagnostics, Heldout, diagnose
 from adapterxfer.pretraining.forward import predict_hidden
 from adapterxfer.pretraining.initialisation import Initialisation, build_config, build_model
-from adapterxfer.pretraining.resume import Log, Progress, Saving
+from adapterxfer.pretraining.resume import Log, PretrainingProgress, Saving
 
 CURVE_POINTS = (0.125, 0.25, 0.5)
 """Fractions of the training at which held-out losses are measured; the end is always measured."""
@@ -123,7 +123,7 @@ def pretrain(
         with _precision(settings.dtype, device):
             return diagnose(model, heldout, unigrams, device=device)
 
-    state = Progress()
+    state = PretrainingProgress()
     if settings.tokens:
         plan = plan_batches(
             corpus, tokens=settings.tokens, batch_sequences=settings.batch_sequences, seed=settings.seed
@@ -186,7 +186,7 @@ def pretrain(
     return Pretrained(model, record, state.resumed_at)
 
 
-def _point(state: Progress, diagnostics: Diagnostics) -> dict[str, Any]:
+def _point(state: PretrainingProgress, diagnostics: Diagnostics) -> dict[str, Any]:
     return {"step": state.step, "tokens": state.tokens, **diagnostics.summary()}
 
 

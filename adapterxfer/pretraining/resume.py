@@ -20,13 +20,13 @@ from torch import Tensor, nn
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.durable.optimiser import optimiser_state, restore_optimiser
 from adapterxfer.errors import StageError, StageStopped
-from adapterxfer.pretraining.batches import Batch
+from adapterxfer.pretraining.batches import StreamBatch
 
 Log = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(slots=True, kw_only=True)
-class Progress:
+class PretrainingProgress:
     """What a pretraining has done, weights aside.
 
     Attributes:
@@ -81,7 +81,7 @@ class Progress:
         }
 
     @classmethod
-    def from_facts(cls, step: int, facts: Mapping[str, Any]) -> Progress:
+    def from_facts(cls, step: int, facts: Mapping[str, Any]) -> PretrainingProgress:
         """What `facts` gave after ``step``."""
         return cls(
             step=step,
@@ -109,13 +109,13 @@ class Saving:
         checkpoints: Checkpoints | None,
         model: nn.Module,
         optimiser: torch.optim.Optimizer,
-        plan: Sequence[Batch],
+        plan: Sequence[StreamBatch],
     ) -> None:
         self._checkpoints, self._optimiser = checkpoints, optimiser
         self._named = dict(model.named_parameters())
         self._order = "" if checkpoints is None else _digest(plan)
 
-    def go_on(self, log: Log) -> Progress:
+    def go_on(self, log: Log) -> PretrainingProgress:
         """Restore the newest checkpoint, or begin.
 
         Raises:
@@ -123,7 +123,7 @@ class Saving:
         """
         saved = self._checkpoints.load() if self._checkpoints is not None else None
         if saved is None:
-            return Progress()
+            return PretrainingProgress()
         weights = {name: saved.tensors.get(f"weights/{name}") for name in self._named}
         if saved.facts["order"] != self._order or any(
             tensor is None or tensor.shape != self._named[name].shape for name, tensor in weights.items()
@@ -139,13 +139,13 @@ class Saving:
         prefix = "optimiser/"
         moments = {n.removeprefix(prefix): t for n, t in saved.tensors.items() if n.startswith(prefix)}
         restore_optimiser(self._optimiser, self._named, moments)
-        state = Progress.from_facts(saved.step, saved.facts)
+        state = PretrainingProgress.from_facts(saved.step, saved.facts)
         for line in state.history:
             log(line)
         log({"resumed": saved.step})
         return state
 
-    def save_if_due(self, state: Progress, log: Log) -> None:
+    def save_if_due(self, state: PretrainingProgress, log: Log) -> None:
         """Write a checkpoint where it is time to, and end where somebody asks for it.
 
         Raises:
@@ -176,7 +176,7 @@ class Saving:
             self._checkpoints.clear()
 
 
-def _digest(plan: Sequence[Batch]) -> str:
+def _digest(plan: Sequence[StreamBatch]) -> str:
     """Of the order of all sequences."""
     digest = hashlib.sha256()
     for batch in plan:

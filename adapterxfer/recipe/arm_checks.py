@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from adapterxfer.catalog import known_languages, world_languages
 from adapterxfer.catalog.arms import ARMS, split_arm
-from adapterxfer.recipe.arms import OPTIONS, WORLD
+from adapterxfer.recipe.arm_options import OPTIONS, WORLD
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.yaml_core import Path
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def arm_problems(recipe: Recipe) -> list[tuple[Path, str]]:
-    """Arms without their option, options of another world than the tasks, unknown languages."""
+    """Arms whose option is missing, options that mix made-up texts with real tasks, and unknown languages."""
     problems: list[tuple[Path, str]] = []
     for arm in ARMS:
         option = OPTIONS[arm]
@@ -46,7 +46,7 @@ def arm_problems(recipe: Recipe) -> list[tuple[Path, str]]:
 
 
 def arm_notes(recipe: Recipe) -> list[str]:
-    """Options without an arm, and that stand-ins are no tasks."""
+    """Options that no arm uses, and a reminder that world stand-ins are not the real tasks."""
     problems = [
         f"{OPTIONS[arm]} has no effect: no intermediate task ends in +{arm}"
         for arm in ARMS

@@ -49,7 +49,7 @@ class Axes:
 
     @classmethod
     def of(cls, record: Axes) -> Self:
-        """The place of a record in the grid, without anything else that the record says."""
+        """The six axis values of a record, without its other fields."""
         return cls(**record.values())
 
 

@@ -56,14 +56,14 @@ def undecidable(recipe: Recipe) -> list[str]:
         families[hypothesis.family] += tests[hypothesis.id]
     problems: list[str] = []
     for hypothesis in recipe.statistics.hypotheses:
-        reasons = list(_Asked(recipe, hypothesis).reasons(families[hypothesis.family]))
+        reasons = list(_Question(recipe, hypothesis).reasons(families[hypothesis.family]))
         problems += [f"hypothesis {hypothesis.id}: {reason}" for reason in dict.fromkeys(reasons)]
     return problems
 
 
 def count_tests(recipe: Recipe, hypothesis: Hypothesis) -> int:
     """How many tests a hypothesis adds to its family: one per combination of the axes in `each`."""
-    look = _Asked(recipe, hypothesis)
+    look = _Question(recipe, hypothesis)
     return math.prod(max(len(look.values(axis)), 1) for axis in hypothesis.each)
 
 
@@ -74,12 +74,12 @@ def series_of(recipe: Recipe, backbone: str) -> str:
     return backbones()[backbone].series
 
 
-class _Asked:
-    """One hypothesis beside the recipe that declares it."""
+class _Question:
+    """One hypothesis, checked against the seeds, sizes and languages of the recipe that declares it."""
 
     def __init__(self, recipe: Recipe, hypothesis: Hypothesis) -> None:
         self.recipe = recipe
-        self.asked = hypothesis
+        self.hypothesis = hypothesis
         self.sides = [side for side in (hypothesis.a, hypothesis.b) if side is not None] or [Selection()]
 
     def reasons(self, tests_in_family: int) -> Iterator[str]:
@@ -97,7 +97,7 @@ class _Asked:
 
     def values(self, axis: str) -> tuple[str, ...]:
         """Values of an axis that the hypothesis is about in this recipe; a side that names it wins, b before a."""
-        naming = [side.axes()[axis] for side in (*reversed(self.sides), self.asked.over) if axis in side.axes()]
+        naming = [side.axes()[axis] for side in (*reversed(self.sides), self.hypothesis.over) if axis in side.axes()]
         chosen = naming[0] if naming else None
         present = self._present()[axis]
         if chosen is None:
@@ -108,7 +108,7 @@ class _Asked:
         recipe = self.recipe
         codes = self._codes(None)
         table = languages_of(recipe)
-        series = self.asked.series
+        series = self.hypothesis.series
         sized = [name for name in recipe.backbones if not name.endswith(UNTRAINED)]
         return {
             "backbone": tuple(name for name in sized if series is None or series_of(recipe, name) == series),
@@ -140,10 +140,11 @@ class _Asked:
 
     def _names(self) -> Iterator[str]:
         present = self._present()
-        if self.asked.series is not None and not present["backbone"]:
+        if self.hypothesis.series is not None and not present["backbone"]:
             known = sorted({series_of(self.recipe, name) for name in self.recipe.backbones})
-            yield f"no backbone of series '{self.asked.series}' in this recipe{suggestion(self.asked.series, known)}"
-        for side in (self.asked.over, *self.sides):
+            series = self.hypothesis.series
+            yield f"no backbone of series '{series}' in this recipe{suggestion(series, known)}"
+        for side in (self.hypothesis.over, *self.sides):
             for axis, values in side.axes().items():
                 allowed = (*present[axis], SOURCE) if axis == "language" else present[axis]
                 absent = [value for value in values if value not in allowed]
@@ -153,15 +154,17 @@ class _Asked:
 
     def _gain(self) -> Iterator[str]:
         tasks = self.recipe.intermediate_tasks
-        if self.asked.of == "gain" and (NONE not in tasks or len(tasks) < 2):
+        if self.hypothesis.of == "gain" and (NONE not in tasks or len(tasks) < 2):
             yield "a gain needs intermediate task 'none' and another one"
         chosen = self.values("intermediate")
-        if self.asked.across == "intermediate" and len([name for name in chosen if name != NONE]) < (self.asked.k or 2):
-            yield f"fewer than {self.asked.k or 2} intermediate tasks to choose from"
+        if self.hypothesis.across == "intermediate" and len([name for name in chosen if name != NONE]) < (
+            self.hypothesis.k or 2
+        ):
+            yield f"fewer than {self.hypothesis.k or 2} intermediate tasks to choose from"
 
     def _choice(self) -> Iterator[str]:
-        """A choice on development data needs every target evaluated on them."""
-        if self.asked.choose_by is None:
+        """Why tasks cannot be chosen on development data: targets that are not evaluated on them."""
+        if self.hypothesis.choose_by is None:
             return
         known = self.recipe.other_evaluations()
         trained = [name for name in self.values("target") if self.recipe.task(base_target(name)).trained]
@@ -173,7 +176,7 @@ class _Asked:
             )
 
     def _sizes(self) -> Iterator[str]:
-        if self.asked.contrast not in ("slope", "slope_difference"):
+        if self.hypothesis.contrast not in ("slope", "slope_difference"):
             return
         chosen = self.values("backbone")
         sizes = {self._size(name) for name in chosen}
@@ -181,9 +184,9 @@ class _Asked:
             yield "a slope needs backbones of two sizes or more"
         elif len(sizes) == 2:
             yield "two sizes give a difference, not a trend"
-        if self.asked.scope == "backbones" and len(sizes) < 3:
+        if self.hypothesis.scope == "backbones" and len(sizes) < 3:
             yield "scope 'backbones' needs three sizes or more: nothing is left to estimate their scatter from"
-        elif self.asked.scope == "backbones" and len(sizes) == 3:
+        elif self.hypothesis.scope == "backbones" and len(sizes) == 3:
             yield (
                 "three sizes cannot decide scope 'backbones': one degree of freedom is left for their scatter, so the "
                 "power is about .1; use four sizes or more, or scope: items+runs"
@@ -200,20 +203,20 @@ class _Asked:
     def _languages(self) -> Iterator[str]:
         for side, values in product(self.sides, product(*(self.values(axis) for axis in self._language_axes()))):
             narrowed = dict(zip(self._language_axes(), ((value,) for value in values), strict=True))
-            conditions = {**self.asked.over.axes(), **side.axes(), **narrowed}
+            conditions = {**self.hypothesis.over.axes(), **side.axes(), **narrowed}
             codes = self._matching(conditions)
             named = " and ".join(
                 f"{axis} {', '.join(conditions[axis])}" for axis in LANGUAGE_AXES if axis in conditions
             )
             if not codes:
                 yield f"no target has a zero-shot language of {named or 'any kind'}"
-            elif self.asked.scope == "languages" and len(codes) < 2:
+            elif self.hypothesis.scope == "languages" and len(codes) < 2:
                 yield f"scope 'languages' needs two languages or more; {named or 'the selection'} has one"
-            if self.asked.across == "language" and len(codes) < (self.asked.k or 1):
-                yield f"at_least {self.asked.k} of {len(codes)} languages"
+            if self.hypothesis.across == "language" and len(codes) < (self.hypothesis.k or 1):
+                yield f"at_least {self.hypothesis.k} of {len(codes)} languages"
 
     def _language_axes(self) -> list[str]:
-        return [axis for axis in self.asked.each if axis in LANGUAGE_AXES]
+        return [axis for axis in self.hypothesis.each if axis in LANGUAGE_AXES]
 
     def _matching(self, conditions: dict[str, tuple[str, ...]]) -> set[str]:
         named = (*self.recipe.target_tasks, *(self.recipe.other_evaluations() if "target" in conditions else ()))
@@ -229,7 +232,7 @@ class _Asked:
         }
 
     def _seeds(self, tests_in_family: int) -> Iterator[str]:
-        seeds, hypothesis = len(self.recipe.seeds), self.asked
+        seeds, hypothesis = len(self.recipe.seeds), self.hypothesis
         if hypothesis.scope == "items":
             return
         if seeds == 1:
@@ -245,9 +248,9 @@ class _Asked:
 
     def _moderated(self) -> bool:
         """Whether other gains can lend their run variance: gains of one variant at a time, and enough of them."""
-        if self.asked.of != "gain" or len({side.variant for side in self.sides}) > 1:
+        if self.hypothesis.of != "gain" or len({side.variant for side in self.sides}) > 1:
             return False
-        if self.asked.contrast in ("at_least", "chosen"):
+        if self.hypothesis.contrast in ("at_least", "chosen"):
             return False
         variants = [name for name in self.recipe.variants if not VARIANTS[name].control]
         return len(variants) * len(self._present()["backbone"]) * self._kinds() >= FEWEST_LENDERS
@@ -257,21 +260,21 @@ class _Asked:
         tasks = [name for name in self.recipe.intermediate_tasks if name != NONE]
         axes = {"intermediate": len(tasks), "target": len(self.recipe.target_tasks)}
         compared = {axis for side in self.sides for axis in side.axes()}
-        single = [a for a in axes if a not in compared and (a in self.asked.each or len(self.values(a)) == 1)]
+        single = [a for a in axes if a not in compared and (a in self.hypothesis.each or len(self.values(a)) == 1)]
         return math.prod(max(axes[axis], 1) for axis in single)
 
     def _margin(self) -> Iterator[str]:
         """A margin below what the test items allow even if two systems hardly differed and seeds did not matter."""
-        if self.asked.margin is None:
+        if self.hypothesis.margin is None:
             return
         used = self.recipe.used_tasks()
         named = [(name, base_target(name)) for name in self.values("target")]
-        targets = [name for name, base in named if used[base].trained or "target" in self.asked.over.axes()]
+        targets = [name for name, base in named if used[base].trained or "target" in self.hypothesis.over.axes()]
         sizes = []
         for name in targets:
             options, base = self.recipe.tasks.get(base_target(name)), base_target(name)
             items = (options and options.test_examples) or used[base].test_examples
-            codes = self._matching({**self.asked.over.axes(), "target": (name,)})
+            codes = self._matching({**self.hypothesis.over.axes(), "target": (name,)})
             if items is None or not codes:
                 return
             sizes.append(items * len(codes))
@@ -279,10 +282,10 @@ class _Asked:
             return
         variance = math.fsum(FEWEST_DISCORDANT / size for size in sizes) / len(sizes) ** 2
         smallest = 100.0 * _Z_EQUIVALENCE * math.sqrt(variance)
-        if smallest > self.asked.margin:
+        if smallest > self.hypothesis.margin:
             yield (
-                f"margin {self.asked.margin:g} is out of reach: even if only {FEWEST_DISCORDANT:.0%} of the answers "
-                f"differed, {smallest:.1f} points would be needed with so few test items"
+                f"margin {self.hypothesis.margin:g} is out of reach: even if only {FEWEST_DISCORDANT:.0%} of the "
+                f"answers differed, {smallest:.1f} points would be needed with so few test items"
             )
 
 

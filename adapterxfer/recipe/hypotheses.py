@@ -52,7 +52,7 @@ def _identifier(value: str) -> str:
 
 
 def _side(value: Any) -> Any:
-    """A text stands for a variant."""
+    """A plain text in place of a selection is the name of a variant."""
     return {"variant": value} if isinstance(value, str) else value
 
 

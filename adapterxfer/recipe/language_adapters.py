@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from adapterxfer.catalog.methods import language_methods
 from adapterxfer.catalog.methods.spec import adapter_label
-from adapterxfer.recipe.arms import Codes, Folder
+from adapterxfer.recipe.arm_options import Codes, Folder
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import Count, LanguageMethod, Rate, Seed, problem
 

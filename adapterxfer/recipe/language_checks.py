@@ -9,7 +9,7 @@ from adapterxfer.catalog import known_languages, world_languages
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.capabilities import LANGUAGE, capability
-from adapterxfer.recipe.arms import WORLD
+from adapterxfer.recipe.arm_options import WORLD
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.yaml_core import Path
 
@@ -73,7 +73,7 @@ def _missing(recipe: Recipe) -> Iterator[str]:
 
 
 def language_notes(recipe: Recipe) -> list[str]:
-    """The option without anybody who asks for it."""
+    """A remark where `language_adapters` is given and no adapter of the recipe uses it."""
     if recipe.language_adapters is not None and not any(spec.language for spec in recipe.adapters):
         return ["language_adapters has no effect: no entry of adapters has language: true"]
     return []

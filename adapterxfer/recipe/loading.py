@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from adapterxfer.catalog import UNTRAINED, backbones, tasks
 from adapterxfer.catalog.arms import ARMS, arm_of
 from adapterxfer.errors import Problem, RecipeError
-from adapterxfer.recipe.arms import add_arms
+from adapterxfer.recipe.arm_options import add_arms
 from adapterxfer.recipe.checks import cross_problems
 from adapterxfer.recipe.fields import MULTI
 from adapterxfer.recipe.hypotheses import frozen

@@ -12,7 +12,7 @@ from adapterxfer.recipe.fields import SeriesName
 
 
 class LowResource(Section):
-    """One of three definitions.
+    """Which languages count as low-resource: exactly one of three definitions.
 
     Attributes:
         by: ``joshi`` (class 0 to 2, as without this option; the tiers are low, mid and high), ``gib`` (less pretraining

@@ -24,7 +24,7 @@ from adapterxfer.recipe.also import DEFAULT, Also
 from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.fields import MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
-from adapterxfer.recipe.models import Merge
+from adapterxfer.recipe.model_options import Merge
 from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.store.keys import digest

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.variants import by_mode
 from adapterxfer.recipe.also import Also, Layer
-from adapterxfer.recipe.arms import MlmMix, Sampling, Translated
+from adapterxfer.recipe.arm_options import MlmMix, Sampling, Translated
 from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import (
@@ -35,9 +35,17 @@ from adapterxfer.recipe.fields import (
 from adapterxfer.recipe.hypotheses import Hypothesis, Margin, Method
 from adapterxfer.recipe.language_adapters import LanguageAdapters
 from adapterxfer.recipe.low_resource import LowResource
-from adapterxfer.recipe.models import AdapterSpec, BackboneSource, Commit, FusionOptions, Merge, RepositoryName, Reuse
+from adapterxfer.recipe.model_options import (
+    AdapterSpec,
+    BackboneSource,
+    Commit,
+    FusionOptions,
+    Merge,
+    RepositoryName,
+    Reuse,
+)
 from adapterxfer.recipe.series import Pretrain
-from adapterxfer.recipe.train_blocks import Mode, Resources, TrainBlock, TrainKey
+from adapterxfer.recipe.train_blocks import Mode, ResourceRequest, TrainBlock, TrainKey
 
 
 class TaskOptions(Section):
@@ -178,7 +186,7 @@ class RecipeModel(Section):
     data_revisions: dict[RepositoryName, Commit] = Field(default_factory=dict)
     merge: Merge | None = None
     pretrain: Pretrain | None = None
-    resources: dict[BackboneName, dict[Mode, Resources]] = Field(default_factory=dict)
+    resources: dict[BackboneName, dict[Mode, ResourceRequest]] = Field(default_factory=dict)
     tokens_per_second: dict[BackboneName, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
     data_root: str | None = None
     statistics: Statistics = Statistics()
@@ -194,7 +202,7 @@ class RecipeModel(Section):
 
     @field_validator("resources")
     @classmethod
-    def _shards_pay(cls, value: dict[str, dict[Mode, Resources]]) -> dict[str, dict[Mode, Resources]]:
+    def _shards_pay(cls, value: dict[str, dict[Mode, ResourceRequest]]) -> dict[str, dict[Mode, ResourceRequest]]:
         for backbone, modes in value.items():
             for mode, request in modes.items():
                 if request.sharding == "fsdp" and not by_mode(mode).trains_backbone:

@@ -20,7 +20,7 @@ from adapterxfer.recipe.fields import (
 )
 
 
-class Shape(Section):
+class SeriesShape(Section):
     """Shape of one backbone of a pretrained series."""
 
     hidden: Annotated[int, Field(ge=8, le=16384)]
@@ -28,13 +28,13 @@ class Shape(Section):
     heads: Annotated[int, Field(ge=1, le=256)]
 
     @model_validator(mode="after")
-    def _heads_divide(self) -> Shape:
+    def _heads_divide(self) -> SeriesShape:
         if self.hidden % self.heads:
             raise problem(f"hidden ({self.hidden}) is not a multiple of heads ({self.heads})")
         return self
 
 
-class Corpus(Section):
+class CorpusOptions(Section):
     """The text a series is pretrained on."""
 
     languages: Annotated[tuple[LanguageCode, ...], Field(min_length=1)]
@@ -48,8 +48,8 @@ class Corpus(Section):
 class Pretrain(Section):
     """A controlled series of backbones: one corpus, one recipe, several sizes."""
 
-    corpus: Corpus
-    series: Annotated[dict[PlainName, Shape], Field(min_length=1)]
+    corpus: CorpusOptions
+    series: Annotated[dict[PlainName, SeriesShape], Field(min_length=1)]
     tokens: TokenCount = "auto"
     minutes: Annotated[float, Field(gt=0, le=100_000)] = 45.0
     minutes_fp32: Annotated[float, Field(gt=0, le=100_000)] | None = None

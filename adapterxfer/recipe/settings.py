@@ -9,8 +9,8 @@ from adapterxfer.catalog import VARIANTS
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.variants import alone, by_mode
 from adapterxfer.recipe.fields import NONE, POOL
-from adapterxfer.recipe.models import ADAPTERS
-from adapterxfer.recipe.train_blocks import Mode, TrainSettings
+from adapterxfer.recipe.model_options import ADAPTERS
+from adapterxfer.recipe.train_blocks import Mode, TrainOptions
 
 if TYPE_CHECKING:
     from adapterxfer.recipe.recipe import Recipe
@@ -76,7 +76,7 @@ def _has_group(recipe: Recipe, phase: str, mode: Mode, task: str) -> bool:
     return phase != "intermediate" or (not split_arm(task).arm and len(recipe.parts_of(task)) == 1)
 
 
-def _merge(merged: dict[str, Any], block: TrainSettings) -> None:
+def _merge(merged: dict[str, Any], block: TrainOptions) -> None:
     for key in (*_KEYS, *_OPTIONS):
         value = getattr(block, key)
         if value is None:

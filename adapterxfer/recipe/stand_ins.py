@@ -47,7 +47,7 @@ def use_world(value: dict[str, Any]) -> None:
 
 
 def _translate(hypothesis: dict[str, Any], chosen: Mapping[str, str]) -> None:
-    """Ask a hypothesis about the world: its backbones and series; published values say nothing there."""
+    """Rewrite a hypothesis for the backbones of the world, and drop published values, which do not apply there."""
     hypothesis.pop("reference", None)
     if "series" in hypothesis:
         hypothesis["series"] = SERIES

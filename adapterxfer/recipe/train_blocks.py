@@ -21,12 +21,12 @@ def _train_key(value: str, info: ValidationInfo) -> str:
     return value
 
 
-__all__ = ["MODES", "PHASES", "Mode", "Resources", "TrainBlock", "TrainKey", "TrainSettings"]
+__all__ = ["MODES", "PHASES", "Mode", "ResourceRequest", "TrainBlock", "TrainKey", "TrainOptions"]
 
 TrainKey = Annotated[str, AfterValidator(_train_key)]
 
 
-class TrainSettings(Section):
+class TrainOptions(Section):
     """Settings of one training; an absent key leaves the value of a more general block."""
 
     learning_rate: Rate | None = None
@@ -47,7 +47,7 @@ class TrainSettings(Section):
     seeds_together: bool | None = None
 
     @model_validator(mode="after")
-    def _one_length(self) -> TrainSettings:
+    def _one_length(self) -> TrainOptions:
         if self.steps is not None and self.epochs is not None:
             raise problem("steps and epochs both set the length of a training; keep one", key=True)
         return self
@@ -59,24 +59,24 @@ def _as_written(field: str) -> str:
     return mode if mode in MODES else field
 
 
-class TrainBlock(TrainSettings):
+class TrainBlock(TrainOptions):
     """Settings of a task or backbone, with blocks for single modes inside."""
 
     model_config = ConfigDict(alias_generator=_as_written)
 
-    full_ft: TrainSettings | None = None
-    adapters: TrainSettings | None = None
-    fuse: TrainSettings | None = None
-    head_only: TrainSettings | None = None
-    language: TrainSettings | None = None
+    full_ft: TrainOptions | None = None
+    adapters: TrainOptions | None = None
+    fuse: TrainOptions | None = None
+    head_only: TrainOptions | None = None
+    language: TrainOptions | None = None
 
-    def of_mode(self, mode: Mode) -> TrainSettings | None:
+    def of_mode(self, mode: Mode) -> TrainOptions | None:
         """The block of one mode; None where there is none."""
-        block: TrainSettings | None = getattr(self, mode.replace("-", "_"))
+        block: TrainOptions | None = getattr(self, mode.replace("-", "_"))
         return block
 
 
-class Resources(Section):
+class ResourceRequest(Section):
     """What one training needs of a machine."""
 
     gpus: Annotated[int, Field(ge=0, le=1024)] = 0

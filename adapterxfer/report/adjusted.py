@@ -25,17 +25,17 @@ def adjusted_interval(item: Evidence, level: float) -> tuple[float, float] | Non
     alpha = 1.0 - level
     if adjusted <= 0.0:
         return (item.low, item.high) if item.low is not None and item.high is not None else None
-    own = min(alpha * p / adjusted, alpha)
+    unadjusted_alpha = min(alpha * p / adjusted, alpha)
     if item.readings:
-        ends = [t_interval(r.value, r.standard_error, r.df, level=1.0 - own) for r in item.readings]
+        ends = [t_interval(r.value, r.standard_error, r.df, level=1.0 - unadjusted_alpha) for r in item.readings]
         return _reachable(min(end.low for end in ends), max(end.high for end in ends))
-    if item.low is None or item.high is None or own <= 0.0:
+    if item.low is None or item.high is None or unadjusted_alpha <= 0.0:
         return None
     # From replicates: the unadjusted ends are moved out as far as those of a normal distribution would be.
-    wider = float(norm.isf(own / 2.0) / norm.isf(alpha / 2.0))
+    wider = float(norm.isf(unadjusted_alpha / 2.0) / norm.isf(alpha / 2.0))
     return _reachable(value - wider * (value - item.low), value + wider * (item.high - value))
 
 
 def _reachable(low: float, high: float) -> tuple[float, float]:
-    """No difference of two scores goes beyond the scale."""
+    """Cut to -100 to 100 points, the range of a difference of two scores."""
     return max(low, -WHOLE_SCALE), min(high, WHOLE_SCALE)

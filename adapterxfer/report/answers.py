@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapterxfer.catalog.pair_kinds import LABELS
-from adapterxfer.report.cells import NONE, resource_key, signed
-from adapterxfer.report.model import Answer, Effect, Score, Statement
+from adapterxfer.report.content import Answer, Effect, Score, Statement
+from adapterxfer.report.display import NONE, resource_key, signed
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
 from adapterxfer.report.words import SMALLEST_EFFECT, level_text, verdict_words
 
@@ -185,11 +185,11 @@ class _Writer:
 
     def _find(self, kind: str, **labels: str) -> list[int]:
         """Positions of effects with these labels; of the main means where no kind of pair is asked for."""
-        wanted = {"pair_kind": "", **labels}
+        labels_sought = {"pair_kind": "", **labels}
         return [
             number
             for number, effect in enumerate(self.effects)
-            if effect.kind == kind and all(getattr(effect, name) == value for name, value in wanted.items())
+            if effect.kind == kind and all(getattr(effect, name) == value for name, value in labels_sought.items())
         ]
 
     def _statement(
@@ -253,12 +253,12 @@ def _joined(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _count(effects: Sequence[Effect], what: str, up: str, down: str) -> str:
+def _count(effects: Sequence[Effect], noun: str, up: str, down: str) -> str:
     """How many single rows point up, down, or nowhere after correction."""
     if not effects:
         return ""
-    found = [effect for effect in effects if effect.verdict == "difference found"]
-    higher = sum(effect.estimate > 0 for effect in found)
-    lower = len(found) - higher
-    rest = len(effects) - len(found)
-    return f"Of {len(effects)} {what}, {higher} {up}, {lower} {down} and {rest} open, after correction for all of them."
+    differing = [effect for effect in effects if effect.verdict == "difference found"]
+    higher = sum(effect.estimate > 0 for effect in differing)
+    lower = len(differing) - higher
+    rest = len(effects) - len(differing)
+    return f"Of {len(effects)} {noun}, {higher} {up}, {lower} {down} and {rest} open, after correction for all of them."

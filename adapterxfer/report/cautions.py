@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from adapterxfer.report.cells import signed
+from adapterxfer.report.content import BackboneFacts, Caution, Effect, Score
 from adapterxfer.report.declared import Judged
-from adapterxfer.report.model import BackboneFacts, Caution, Effect, Score
+from adapterxfer.report.display import signed
 from adapterxfer.report.sampling import TOLERANCE, Sampled
 from adapterxfer.report.study import Study
 

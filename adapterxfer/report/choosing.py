@@ -18,7 +18,7 @@ from adapterxfer.catalog import base_target, target_under
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.decidable import CHOSEN_RUNS
 from adapterxfer.recipe.hypotheses import Hypothesis
-from adapterxfer.report.cells import signed
+from adapterxfer.report.display import signed
 from adapterxfer.report.selection import Narrowed, NothingSelected, Selector, average
 from adapterxfer.report.study import Study
 from adapterxfer.statistics import Contrast, macro
@@ -26,7 +26,7 @@ from adapterxfer.statistics import Contrast, macro
 Seed = int | str
 
 
-class Choice(NamedTuple):
+class ChosenTask(NamedTuple):
     """The task chosen for a target, its mean gain on what it was chosen by, and of how many it is the best."""
 
     intermediate: str
@@ -39,7 +39,7 @@ class Chooser:
     """Choices that a hypothesis of contrast `chosen` declares."""
 
     study: Study
-    asked: Hypothesis
+    hypothesis: Hypothesis
     select: Selector
 
     def mean_gain(self, axes: Narrowed, codes: tuple[str, ...] | None) -> tuple[Contrast, int]:
@@ -48,7 +48,7 @@ class Chooser:
         Raises:
             NothingSelected: no finished cell, nothing to choose by, or too few seeds.
         """
-        numbers = self.select.numbers(axes, self.asked.of, codes=codes)
+        numbers = self.select.numbers(axes, self.hypothesis.of, codes=codes)
         choosing, judged = self._seeds(numbers)
         choices = self._choices(axes, choosing)
         kept = {
@@ -63,13 +63,13 @@ class Chooser:
 
     def note(self, axes: Narrowed) -> str:
         """What was chosen, by what and on which seeds."""
-        choosing, judged = self._seeds(self.select.numbers(axes, self.asked.of))
+        choosing, judged = self._seeds(self.select.numbers(axes, self.hypothesis.of))
         choices = self._choices(axes, choosing).items()
         named = [f"{c.intermediate} for {target} ({signed(c.gain)}, of {c.candidates})" for target, c in choices]
-        by = "development data" if self.asked.choose_by is not None else "test items"
+        by = "development data" if self.hypothesis.choose_by is not None else "test items"
         runs = f" with {_listed(choosing)}, judged with {_listed(judged)}" if judged else ""
         text = f"Chosen by the gain on {by} of the source language{runs}: {', '.join(named)}."
-        if self.asked.choose_by is not None:
+        if self.hypothesis.choose_by is not None:
             return text
         return (
             f"{text} The languages that are judged had no part in the choice, but parallel test sets share their items "
@@ -82,7 +82,7 @@ class Chooser:
         cells = {cell for contrast in numbers.values() for cell in contrast.terms}
         by_cell = [{seed for seed in table.seeds(cell) if seed is not None} for cell in cells]
         trained = [seeds for seeds in by_cell if seeds]
-        if self.asked.scope == "items" or not trained:
+        if self.hypothesis.scope == "items" or not trained:
             return frozenset(), frozenset()
         common = sorted(set.intersection(*trained), key=lambda seed: (str(type(seed)), seed))
         if len(common) < CHOSEN_RUNS:
@@ -91,7 +91,7 @@ class Chooser:
             )
         return frozenset(common[: len(common) // 2]), frozenset(common[len(common) // 2 :])
 
-    def _choices(self, axes: Narrowed, seeds: frozenset[Seed]) -> dict[str, Choice]:
+    def _choices(self, axes: Narrowed, seeds: frozenset[Seed]) -> dict[str, ChosenTask]:
         """Target -> the intermediate task with the highest mean gain in the source language.
 
         Raises:
@@ -102,25 +102,25 @@ class Chooser:
         narrowed = {**axes, "language": sources}
         for axis in ("family", "resource"):
             narrowed.pop(axis, None)
-        if self.asked.choose_by is not None:
+        if self.hypothesis.choose_by is not None:
             targets = narrowed.get("target", self.study.targets)
-            narrowed["target"] = tuple(target_under(name, self.asked.choose_by) for name in targets)
+            narrowed["target"] = tuple(target_under(name, self.hypothesis.choose_by) for name in targets)
         gains: dict[str, dict[str, list[float]]] = {}
-        for key, contrast in self.select.numbers(narrowed, self.asked.of).items():
+        for key, contrast in self.select.numbers(narrowed, self.hypothesis.of).items():
             value = self._value(contrast, seeds)
             gains.setdefault(base_target(key.target), {}).setdefault(key.intermediate, []).append(value)
         if not gains:
-            on = "development data" if self.asked.choose_by else "test items"
+            on = "development data" if self.hypothesis.choose_by else "test items"
             raise NothingSelected(f"no scores on {on} of the source language to choose the intermediate task by")
         choices = {}
         for target, by_task in gains.items():
             means = {name: math.fsum(values) / len(values) for name, values in by_task.items()}
             best = max(means, key=lambda name: means[name])
-            choices[target] = Choice(best, means[best], len(means))
+            choices[target] = ChosenTask(best, means[best], len(means))
         return choices
 
     def _value(self, contrast: Contrast, seeds: frozenset[Seed]) -> float:
-        """A contrast with some runs; with all where none are named, and of what was not trained."""
+        """A contrast restricted to some runs; all runs count if none are named, or if nothing was trained."""
         table = self.study.table
         terms = []
         for cell, weight in contrast.terms.items():

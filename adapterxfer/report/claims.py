@@ -57,7 +57,7 @@ class Claim:
         note: what a reader has to know about this test.
     """
 
-    asked: Hypothesis
+    hypothesis: Hypothesis
     subject: str
     contrast: Contrast | None
     about: Subject = Subject()
@@ -74,7 +74,7 @@ class Claim:
 def claims(study: Study, hypotheses: Iterable[Hypothesis]) -> list[Claim]:
     """All tests of all hypotheses; a hypothesis that no finished cell is about gives one that says so."""
     select = Selector(study)
-    return [claim for asked in hypotheses for claim in ClaimBuilder(select, asked).claims()]
+    return [claim for hypothesis in hypotheses for claim in ClaimBuilder(select, hypothesis).claims()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,27 +93,27 @@ class ClaimBuilder:
         ladder: build what the upper rungs of the ladder and the other scales need too, which takes most of the time.
     """
 
-    def __init__(self, select: Selector, asked: Hypothesis, *, ladder: bool = True) -> None:
+    def __init__(self, select: Selector, hypothesis: Hypothesis, *, ladder: bool = True) -> None:
         self.study = select.study
-        self.asked = asked
+        self.hypothesis = hypothesis
         self.select = select
         self.ladder = ladder
-        self.chooser = Chooser(select.study, asked, select)
+        self.chooser = Chooser(select.study, hypothesis, select)
 
     def claims(self) -> Iterator[Claim]:
         """One claim per combination of the axes in `each`."""
-        values = [self._values(axis) for axis in self.asked.each]
-        empty = [axis for axis, names in zip(self.asked.each, values, strict=True) if not names]
+        values = [self._values(axis) for axis in self.hypothesis.each]
+        empty = [axis for axis, names in zip(self.hypothesis.each, values, strict=True) if not names]
         if empty:
             missing = f"no finished cell to ask for each {' and '.join(empty)}"
-            yield Claim(asked=self.asked, subject="", contrast=None, missing=missing)
+            yield Claim(hypothesis=self.hypothesis, subject="", contrast=None, missing=missing)
             return
         for chosen in product(*values):
-            narrowed: dict[str, tuple[str, ...]] = {a: (v,) for a, v in zip(self.asked.each, chosen, strict=True)}
+            narrowed: dict[str, tuple[str, ...]] = {a: (v,) for a, v in zip(self.hypothesis.each, chosen, strict=True)}
             try:
                 yield self._claim(", ".join(chosen), narrowed)
             except NothingSelected as error:
-                yield Claim(asked=self.asked, subject=", ".join(chosen), contrast=None, missing=str(error))
+                yield Claim(hypothesis=self.hypothesis, subject=", ".join(chosen), contrast=None, missing=str(error))
 
     def _values(self, axis: str) -> tuple[str, ...]:
         """Values of an axis of `each`: of the side that names it (b before a), else those that any side has."""
@@ -121,22 +121,24 @@ class ClaimBuilder:
         naming = [side for side in reversed(sides) if axis in side.axes()][:1]
         present: dict[str, None] = {}
         for side in naming or sides:
-            axes = self.select.axes(self.asked, side, {})
-            present.update(dict.fromkeys(self.select.present(axis, axes, self.asked.of, overlaps=self.asked.overlaps)))
+            axes = self.select.axes(self.hypothesis, side, {})
+            present.update(
+                dict.fromkeys(self.select.present(axis, axes, self.hypothesis.of, overlaps=self.hypothesis.overlaps))
+            )
         return tuple(present)
 
     def _sides(self) -> list[Selection]:
-        return [side for side in (self.asked.a, self.asked.b) if side is not None] or [Selection()]
+        return [side for side in (self.hypothesis.a, self.hypothesis.b) if side is not None] or [Selection()]
 
     def _claim(self, subject: str, narrowed: Narrowed) -> Claim:
-        kind = self.asked.contrast
-        name = f"{self.asked.id} {subject}".strip()
+        kind = self.hypothesis.contrast
+        name = f"{self.hypothesis.id} {subject}".strip()
         if kind == "at_least":
             return self._at_least(name, subject, narrowed)
         built = self._build(narrowed)
         contrast = plain(built.contrast, name)
         return Claim(
-            asked=self.asked,
+            hypothesis=self.hypothesis,
             subject=subject,
             contrast=contrast,
             about=self._about(narrowed),
@@ -153,7 +155,7 @@ class ClaimBuilder:
         sides = self._sides()
         first, last = (self._single(side, narrowed) for side in (sides[0], sides[-1]))
         differ = [value for axis, value in last.items() if first.get(axis) != value]
-        if self.asked.two_sided and "control" in last:
+        if self.hypothesis.two_sided and "control" in last:
             differ = [last["control"]]
         kind, group = "zero-shot", "zero-shot"
         for axis in ("resource", "family", "language"):
@@ -165,25 +167,25 @@ class ClaimBuilder:
             kind = "source"
         return Subject(
             **{axis: value for axis, value in first.items() if axis in AXES},
-            against=", ".join(differ) if self.asked.two_sided else "",
+            against=", ".join(differ) if self.hypothesis.two_sided else "",
             pair_kind=first.get("pair", ""),
             group_kind=kind,
             group=group,
         )
 
     def _single(self, side: Selection, narrowed: Narrowed) -> dict[str, Any]:
-        axes = self.select.axes(self.asked, side, narrowed)
+        axes = self.select.axes(self.hypothesis, side, narrowed)
         return {axis: values[0] for axis, values in axes.items() if len(values) == 1}
 
     def _sources(self) -> list[tuple[str, ...]]:
         return [group.languages for groups in self.study.groups.values() for group in groups if group.kind == "source"]
 
     def _build(self, narrowed: Narrowed, codes: tuple[str, ...] | None = None) -> _Built:
-        if self.asked.contrast in ("slope", "slope_difference"):
+        if self.hypothesis.contrast in ("slope", "slope_difference"):
             return self._slope(narrowed, codes)
-        if self.asked.contrast == "chosen":
+        if self.hypothesis.contrast == "chosen":
             return self._chosen(narrowed, codes)
-        if self.asked.two_sided:
+        if self.hypothesis.two_sided:
             return self._difference(narrowed, codes)
         return self._mean(narrowed, codes)
 
@@ -194,31 +196,31 @@ class ClaimBuilder:
         return _Built(macro(list(numbers.values())), pairs=_pairs(numbers))
 
     def _numbers(self, narrowed: Narrowed, side: Selection, codes: tuple[str, ...] | None) -> dict[Axes, Contrast]:
-        axes = self.select.axes(self.asked, side, narrowed)
-        found = self._selected(axes, codes)
-        kept = balanced(found)
-        if (axis := self.asked.balance) is not None and axis in narrowed:
+        axes = self.select.axes(self.hypothesis, side, narrowed)
+        cells = self._selected(axes, codes)
+        kept = balanced(cells)
+        if (axis := self.hypothesis.balance) is not None and axis in narrowed:
             # The tasks that every value of the axis has: known only when all of them are looked at.
             wider = {name: values for name, values in narrowed.items() if name != axis}
-            shared = balanced(self._selected(self.select.axes(self.asked, side, wider), codes))
+            shared = balanced(self._selected(self.select.axes(self.hypothesis, side, wider), codes))
             kept = {key: contrast for key, contrast in shared.items() if getattr(key, axis) in axes[axis]}
         if not kept:
             where = "; ".join(f"{axis} {', '.join(values)}" for axis, values in axes.items()) or "any kind"
-            why = "no pair of tasks that all systems have" if found else "no finished cell"
+            why = "no pair of tasks that all systems have" if cells else "no finished cell"
             raise NothingSelected(f"{why} of: {where}")
         return kept
 
     def _selected(self, axes: Narrowed, codes: tuple[str, ...] | None = None) -> dict[Axes, Contrast]:
-        return self.select.numbers(axes, self.asked.of, codes=codes, overlaps=self.asked.overlaps)
+        return self.select.numbers(axes, self.hypothesis.of, codes=codes, overlaps=self.hypothesis.overlaps)
 
     # Slopes
 
     def _slope(self, narrowed: Narrowed, codes: tuple[str, ...] | None) -> _Built:
-        if not self.asked.two_sided:
+        if not self.hypothesis.two_sided:
             return self._one_slope(self._numbers(narrowed, Selection(), codes))
-        assert self.asked.a is not None
-        assert self.asked.b is not None
-        first, second = (self._numbers(narrowed, side, codes) for side in (self.asked.a, self.asked.b))
+        assert self.hypothesis.a is not None
+        assert self.hypothesis.b is not None
+        first, second = (self._numbers(narrowed, side, codes) for side in (self.hypothesis.a, self.hypothesis.b))
         contrasted = self._contrasted()
         first, second = self._matched(first, second, contrasted)
         built = self._one_slope(first)
@@ -237,9 +239,9 @@ class ClaimBuilder:
     # Two sides
 
     def _difference(self, narrowed: Narrowed, codes: tuple[str, ...] | None) -> _Built:
-        assert self.asked.a is not None
-        assert self.asked.b is not None
-        first, second = (self._numbers(narrowed, side, codes) for side in (self.asked.a, self.asked.b))
+        assert self.hypothesis.a is not None
+        assert self.hypothesis.b is not None
+        first, second = (self._numbers(narrowed, side, codes) for side in (self.hypothesis.a, self.hypothesis.b))
         contrasted = self._contrasted()
         first, second = self._apart(*self._matched(first, second, contrasted))
         left, right = average(first, contrasted), average(second, contrasted)
@@ -247,15 +249,15 @@ class ClaimBuilder:
 
     def _contrasted(self) -> tuple[str, ...]:
         """Parts of a key on which the two sides differ by declaration."""
-        assert self.asked.a is not None
-        assert self.asked.b is not None
-        named = {*self.asked.a.axes(), *self.asked.b.axes()}
-        return tuple(dict.fromkeys(part for axis, part in CELL_AXES.items() if axis in named))
+        assert self.hypothesis.a is not None
+        assert self.hypothesis.b is not None
+        named = {*self.hypothesis.a.axes(), *self.hypothesis.b.axes()}
+        return tuple(dict.fromkeys(field for axis, field in CELL_AXES.items() if axis in named))
 
     def _matched(
         self, first: dict[Axes, Contrast], second: dict[Axes, Contrast], contrasted: tuple[str, ...]
     ) -> tuple[dict[Axes, Contrast], dict[Axes, Contrast]]:
-        """Only what both sides have, apart from what they differ in."""
+        """The numbers of both sides restricted to the cells that both have, so that like is compared with like."""
         shared = {without(key, contrasted) for key in first} & {without(key, contrasted) for key in second}
         if not shared:
             raise NothingSelected("the two sides have no cell in common that differs in nothing else")
@@ -268,7 +270,7 @@ class ClaimBuilder:
     def _apart(
         first: dict[Axes, Contrast], second: dict[Axes, Contrast]
     ) -> tuple[dict[Axes, Contrast], dict[Axes, Contrast]]:
-        """Without the pairs on which a cell of both sides is one and the same model: that is no comparison."""
+        """Drop pairs for which both sides are the same model, since their difference is 0 by construction."""
         models = {frozenset(contrast.terms) for contrast in first.values()}
         same = [key for key, contrast in second.items() if frozenset(contrast.terms) in models]
         pairs = {(key.intermediate, key.target) for key in same}
@@ -288,24 +290,24 @@ class ClaimBuilder:
         """The question in each language, where all targets have the same languages; else nothing."""
         if any(axis in side.axes() for side in self._sides() for axis in ("family", "resource", "language")):
             return ()
-        axes = self.select.axes(self.asked, self._sides()[0], narrowed)
+        axes = self.select.axes(self.hypothesis, self._sides()[0], narrowed)
         sets = {self.select.languages(axes, key.target) for key in self._selected(axes)}
         if len(sets) != 1:
             return ()
         return tuple(plain(self._build(narrowed, (code,)).contrast, code) for code in next(iter(sets)))
 
     def _at_least(self, name: str, subject: str, narrowed: Narrowed) -> Claim:
-        axis = self.asked.across
+        axis = self.hypothesis.across
         assert axis is not None
-        axes = self.select.axes(self.asked, Selection(), narrowed)
+        axes = self.select.axes(self.hypothesis, Selection(), narrowed)
         parts = []
-        for value in self.select.present(axis, axes, self.asked.of):
+        for value in self.select.present(axis, axes, self.hypothesis.of):
             numbers = self._numbers({**narrowed, axis: (value,)}, Selection(), None)
             parts.append(plain(macro(list(numbers.values())), value))
-        if len(parts) < (self.asked.k or 1):
-            raise NothingSelected(f"{len(parts)} of {axis} are finished, {self.asked.k} are needed")
+        if len(parts) < (self.hypothesis.k or 1):
+            raise NothingSelected(f"{len(parts)} of {axis} are finished, {self.hypothesis.k} are needed")
         return Claim(
-            asked=self.asked,
+            hypothesis=self.hypothesis,
             subject=subject,
             contrast=plain(macro(parts), name),
             about=self._about(narrowed),
@@ -314,29 +316,29 @@ class ClaimBuilder:
         )
 
     def _chosen(self, narrowed: Narrowed, codes: tuple[str, ...] | None) -> _Built:
-        contrast, pairs = self.chooser.mean_gain(self.select.axes(self.asked, Selection(), narrowed), codes)
+        contrast, pairs = self.chooser.mean_gain(self.select.axes(self.hypothesis, Selection(), narrowed), codes)
         return _Built(contrast, pairs=pairs)
 
     def _note(self, narrowed: Narrowed) -> str:
-        if self.asked.contrast != "chosen":
+        if self.hypothesis.contrast != "chosen":
             return ""
-        return self.chooser.note(self.select.axes(self.asked, Selection(), narrowed))
+        return self.chooser.note(self.select.axes(self.hypothesis, Selection(), narrowed))
 
     def _absent(self, narrowed: Narrowed) -> str:
         """What the hypothesis names although no finished cell has it, so that a mean is over less than declared."""
-        found: dict[str, None] = {}
+        absent: dict[str, None] = {}
         for side in self._sides():
-            axes = self.select.axes(self.asked, side, narrowed)
+            axes = self.select.axes(self.hypothesis, side, narrowed)
             numbers = self._selected(axes)
-            for axis, part in CELL_AXES.items():
+            for axis, field in CELL_AXES.items():
                 if axis in axes and axis not in ("adapter", "variant"):
-                    have = {getattr(key, part) for key in numbers}
-                    found.update(dict.fromkeys(f"{axis} {value}" for value in axes[axis] if value not in have))
-        return f" Not finished, so left out of the mean: {', '.join(found)}." if found else ""
+                    have = {getattr(key, field) for key in numbers}
+                    absent.update(dict.fromkeys(f"{axis} {value}" for value in axes[axis] if value not in have))
+        return f" Not finished, so left out of the mean: {', '.join(absent)}." if absent else ""
 
     def _on_scales(self, contrast: Contrast) -> tuple[Contrast, ...]:
         """A gain in points may shrink with size because nothing is left to gain: sizes are compared on three scales."""
-        if self.asked.contrast not in ("slope", "slope_difference"):
+        if self.hypothesis.contrast not in ("slope", "slope_difference"):
             return ()
         return tuple(contrast.on(scale) for scale in ("logit", "log-error"))
 

@@ -117,9 +117,9 @@ def _stage(folder: Path) -> Mapping[str, Any]:
 def _prepared(folder: Path, stage: Mapping[str, Any]) -> StoredTask | None:
     """The task that was predicted; None where its folder is not in the store (bundles hold predictions alone)."""
     key = str(stage.get("inputs", {}).get("data", ""))
-    found = sorted((folder.parent.parent / "prepare").glob(f"*-{key[:SHORT_KEY]}")) if key else []
+    folders = sorted((folder.parent.parent / "prepare").glob(f"*-{key[:SHORT_KEY]}")) if key else []
     try:
-        return read_task(found[0]) if found else None
+        return read_task(folders[0]) if folders else None
     except DataError:
         return None
 
@@ -178,8 +178,8 @@ def _rows(frame: Frame) -> Keys:
     """Number of each row within its language."""
     numbers = np.zeros(len(frame.language), dtype=np.intp)
     for index in range(len(frame.languages)):
-        own = frame.language == index
-        numbers[own] = np.arange(int(own.sum()))
+        in_language = frame.language == index
+        numbers[in_language] = np.arange(int(in_language.sum()))
     return numbers
 
 

@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from adapterxfer.report.content import Effect, Findings, Score, columns
 from adapterxfer.report.declared import Judged
-from adapterxfer.report.model import Effect, Findings, Score, columns
 from adapterxfer.report.table_shape import Table
 
 

@@ -15,8 +15,8 @@ from adapterxfer.catalog import ORACLE
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.pair_kinds import SEVERAL, UNTRAINED_TARGET, kinds_in_order, pair_kind
 from adapterxfer.recipe.hypotheses import Hypothesis, Quantity, read_hypotheses
-from adapterxfer.report.cells import FULL, NONE
-from adapterxfer.report.model import EffectKind
+from adapterxfer.report.content import EffectKind
+from adapterxfer.report.display import FULL, NONE
 from adapterxfer.report.selection import UNTRAINED
 from adapterxfer.report.study import UNTRAINED_LABEL, Study, tiers_to_compare
 
@@ -66,7 +66,7 @@ class Default:
         systems: the rows are about systems and not about variants, several of which may be one system.
     """
 
-    asked: Hypothesis
+    hypothesis: Hypothesis
     kind: EffectKind
     family_text: str
     ladder: bool = False
@@ -98,12 +98,12 @@ def comparison(
     say = _Declarations(study, margin)
     every = {"target": study.targets, "intermediate": ((NONE,) if of == "score" else ()) + study.intermediates, **over}
     for first, second in product(*arms):
-        asked: dict[str, Any] = {"contrast": "difference", "of": of, "a": first, "b": second}
-        means = {**asked, "over": over, "balance": "backbone", "overlaps": False}
+        declared: dict[str, Any] = {"contrast": "difference", "of": of, "a": first, "b": second}
+        means = {**declared, "over": over, "balance": "backbone", "overlaps": False}
         listed += [
             say.ask(kind, "asked-mean", **means),
             say.ask(kind, "asked", each=["backbone"], **means),
-            say.ask(kind, "asked-cell", each=["backbone", "target", "intermediate"], over=every, **asked),
+            say.ask(kind, "asked-cell", each=["backbone", "target", "intermediate"], over=every, **declared),
         ]
     return listed
 
@@ -140,8 +140,8 @@ class _Declarations:
         name = f"default.{family}"
         if self.margin is not None and declared["contrast"] != "slope":
             declared["margin"] = self.margin
-        (asked,) = read_hypotheses([{"id": f"default.{self.number}", "family": f"{name}{ending}", **declared}])
-        return Default(asked, kind, FAMILIES[name] + text, ladder, systems)
+        (hypothesis,) = read_hypotheses([{"id": f"default.{self.number}", "family": f"{name}{ending}", **declared}])
+        return Default(hypothesis, kind, FAMILIES[name] + text, ladder, systems)
 
     def over(self, **more: Any) -> dict[str, Any]:
         """All arms by name, so that several adapters of one variant stay apart."""
@@ -158,10 +158,10 @@ class _Declarations:
     def means(self) -> Iterator[Default]:
         """Gain of every variant, over all sizes and at each, and its trend; for groups of languages too."""
         for group, more, each in self.groups():
-            asked: dict[str, Any] = {"contrast": "gain", "over": self.over(**more), "balance": "backbone"}
+            declared: dict[str, Any] = {"contrast": "gain", "over": self.over(**more), "balance": "backbone"}
             text: dict[str, Any] = {} if group else {"text": "Gain"}
-            yield self.ask("gain", "mean-gain", group, ladder=not group, each=["variant", *each], **asked, **text)
-            yield self.ask("gain", "gain-at-size", group, each=["variant", *each, "backbone"], **asked)
+            yield self.ask("gain", "mean-gain", group, ladder=not group, each=["variant", *each], **declared, **text)
+            yield self.ask("gain", "gain-at-size", group, each=["variant", *each, "backbone"], **declared)
             text = {} if group else {"text": "Trend of the gain"}
             yield self.trend("trend", self.over(**more), ["variant", *each], group, ladder=not group, **text)
 
@@ -177,9 +177,9 @@ class _Declarations:
         pairs = kinds_in_order(pair_kind(i, t) for i in self.study.intermediates for t in self.study.targets)
         if not pairs:
             return
-        asked: dict[str, Any] = {"contrast": "gain", "over": self.over(pair=pairs), "balance": "backbone"}
-        yield self.ask("gain", "kind-gain", each=["pair", "variant"], **asked)
-        yield self.ask("gain", "kind-gain-at-size", each=["pair", "variant", "backbone"], **asked)
+        declared: dict[str, Any] = {"contrast": "gain", "over": self.over(pair=pairs), "balance": "backbone"}
+        yield self.ask("gain", "kind-gain", each=["pair", "variant"], **declared)
+        yield self.ask("gain", "kind-gain-at-size", each=["pair", "variant", "backbone"], **declared)
         yield self.trend("kind-trend", self.over(pair=pairs), ["pair", "variant"])
 
     def kept(self) -> Iterator[Default]:
@@ -187,19 +187,19 @@ class _Declarations:
         full = next((arm.label for arm in self.study.arms if arm.variant == FULL), None)
         for arm in self.arms if full is not None else ():
             if arm != full:
-                asked: dict[str, Any] = {"contrast": "difference", "a": arm, "b": full, "balance": "backbone"}
-                yield self.ask("gain kept", "kept-mean", **asked)
-                yield self.ask("gain kept", "kept", each=["backbone"], **asked)
+                declared: dict[str, Any] = {"contrast": "difference", "a": arm, "b": full, "balance": "backbone"}
+                yield self.ask("gain kept", "kept-mean", **declared)
+                yield self.ask("gain kept", "kept", each=["backbone"], **declared)
 
     def variants(self) -> Iterator[Default]:
         """Score of one variant minus another, with an intermediate task."""
         for first, second in combinations(self.arms, 2):
-            asked: dict[str, Any] = {
+            declared: dict[str, Any] = {
                 "contrast": "difference", "of": "score", "a": second, "b": first, "balance": "backbone",
                 "overlaps": False,
             }  # fmt: skip
-            yield self.ask("variant difference", "variants-mean", **asked)
-            yield self.ask("variant difference", "variants", each=["backbone"], **asked)
+            yield self.ask("variant difference", "variants-mean", **declared)
+            yield self.ask("variant difference", "variants", each=["backbone"], **declared)
 
     def cells(self) -> Iterator[Default]:
         """Gain of every single cell and its trend; pairs whose data overlap too, since nothing is averaged."""

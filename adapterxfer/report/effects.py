@@ -10,12 +10,12 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from adapterxfer.report.cells import NONE
 from adapterxfer.report.claims import Claim, ClaimBuilder, Subject
+from adapterxfer.report.content import MODELS_ONLY, NO_INTERVAL, Effect
 from adapterxfer.report.declared import FamilySummary, Judged, Spending
 from adapterxfer.report.default_hypotheses import FAMILIES, LANGUAGES, Default, default_hypotheses
+from adapterxfer.report.display import NONE
 from adapterxfer.report.evidence import Evidence
-from adapterxfer.report.model import MODELS_ONLY, NO_INTERVAL, Effect
 from adapterxfer.report.overview import component_claims
 from adapterxfer.report.rulings import OTHER_QUESTIONS, Numbers, Ruling, Rulings
 from adapterxfer.report.selection import UNTRAINED, Selector
@@ -29,7 +29,7 @@ SHOWN = "default.shown-"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class AskedRow:
     """One question and how the report shows it."""
 
     default: Default
@@ -38,7 +38,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class DefaultAnswers:
     """What the default hypotheses came to.
 
     Attributes:
@@ -58,7 +58,7 @@ def family_texts() -> dict[str, str]:
     return {f"{name}{ending}": text + more for name, text in FAMILIES.items() for ending, more in LANGUAGES.values()}
 
 
-def answer(study: Study, settings: ReportSettings, declared: Verdicts) -> Answered:
+def answer(study: Study, settings: ReportSettings, declared: Verdicts) -> DefaultAnswers:
     """Every default question of a study.
 
     Args:
@@ -71,44 +71,44 @@ def answer(study: Study, settings: ReportSettings, declared: Verdicts) -> Answer
     return answer_questions(study, rows, settings, rulings, component_claims(select))
 
 
-def rows_of(select: Selector, defaults: Iterable[Default]) -> list[Row]:
+def rows_of(select: Selector, defaults: Iterable[Default]) -> list[AskedRow]:
     """The questions that finished cells can answer; a system that has several names is asked about once."""
     rows = []
     shown: Numbers[None] = Numbers()
     for default in defaults:
-        for claim in ClaimBuilder(select, default.asked, ladder=default.ladder).claims():
+        for claim in ClaimBuilder(select, default.hypothesis, ladder=default.ladder).claims():
             if claim.contrast is None or not claim.contrast.terms:
                 continue
             if default.systems and shown.find(claim.contrast) is not None:
                 continue
             if default.systems:
                 shown.add(claim.contrast, None)
-            rows.append(Row(default, claim, claim.contrast))
+            rows.append(AskedRow(default, claim, claim.contrast))
     return rows
 
 
 def answer_questions(
-    study: Study, rows: Sequence[Row], settings: ReportSettings, rulings: Rulings, beside: Sequence[Claim] = ()
-) -> Answered:
+    study: Study, rows: Sequence[AskedRow], settings: ReportSettings, rulings: Rulings, beside: Sequence[Claim] = ()
+) -> DefaultAnswers:
     """Judge the numbers that have no verdict yet, and give one row per question.
 
     Args:
         beside: claims of which only the parts of the uncertainty are shown.
     """
-    asked = _to_judge(rows, rulings)
-    verdicts = judge_claims(study, [*asked, *beside], settings, spend_on=_has_text)
+    to_judge = _to_judge(rows, rulings)
+    verdicts = judge_claims(study, [*to_judge, *beside], settings, spend_on=_has_text)
     texts = family_texts()
-    rulings.take(_first(verdicts, len(asked)), texts, "{family}")
+    rulings.take(_first(verdicts, len(to_judge)), texts, "{family}")
     effects = []
     for row in rows:
         ruling = rulings.find(row.contrast)
         assert ruling is not None
         effects.append(_effect(study, row, *ruling, settings))
-    main = zip(asked, verdicts.tests, strict=False)
+    main = zip(to_judge, verdicts.tests, strict=False)
     ladders = [_as_ruled(test, rulings, claim.contrast) for claim, test in main if claim.contrast and _has_text(claim)]
     order = {arm.label: number for number, arm in enumerate(study.arms)}
-    names = {claim.asked.id: claim.asked.text for claim in asked if claim.asked.text}
-    return Answered(
+    names = {claim.hypothesis.id: claim.hypothesis.text for claim in to_judge if claim.hypothesis.text}
+    return DefaultAnswers(
         effects=tuple(effects),
         families=tuple(replace(row, family=texts[row.family]) for row in verdicts.families if row.family in texts),
         ladders=tuple(sorted(ladders, key=lambda test: order.get(test.subject, len(order)))),
@@ -117,9 +117,9 @@ def answer_questions(
     )
 
 
-def _to_judge(rows: Sequence[Row], rulings: Rulings) -> list[Claim]:
+def _to_judge(rows: Sequence[AskedRow], rulings: Rulings) -> list[Claim]:
     """One claim for each number without a verdict, and those of ladders, which are shown whatever judges them."""
-    asked: list[Claim] = []
+    unruled: list[Claim] = []
     seen: Numbers[None] = Numbers()
     for row in rows:
         decided = rulings.find(row.contrast) is not None
@@ -128,21 +128,21 @@ def _to_judge(rows: Sequence[Row], rulings: Rulings) -> list[Claim]:
         seen.add(row.contrast, None)
         claim = row.claim
         if decided:  # its verdict stands elsewhere, so it takes no part in a family here
-            alone = claim.asked.model_copy(update={"family": f"{SHOWN}{len(asked)}"})
-            claim = replace(claim, asked=alone)
-        asked.append(claim)
-    return asked
+            alone = claim.hypothesis.model_copy(update={"family": f"{SHOWN}{len(unruled)}"})
+            claim = replace(claim, hypothesis=alone)
+        unruled.append(claim)
+    return unruled
 
 
 def repeat_verdicts(verdicts: Verdicts, rulings: Rulings, level: float) -> tuple[Judged, ...]:
     """Tests asked apart from the report; a number that has a verdict in the same scope already keeps it."""
     tests = []
     for claim, item, test in zip(verdicts.claims, verdicts.evidence, verdicts.tests, strict=True):
-        asked = claim.asked
-        ruling = rulings.find(claim.contrast) if claim.contrast and asked.contrast not in OTHER_QUESTIONS else None
+        hypothesis = claim.hypothesis
+        ruling = rulings.find(claim.contrast) if claim.contrast and hypothesis.contrast not in OTHER_QUESTIONS else None
         if ruling is not None and item is not None:
             known = ruling[0].evidence
-            if (known.scope, known.claim.asked.alternative) == (asked.scope, asked.alternative):
+            if (known.scope, known.claim.hypothesis.alternative) == (hypothesis.scope, hypothesis.alternative):
                 ruled = replace(item, p_adjusted=known.p_adjusted, adjustment=known.adjustment, withheld=known.withheld)
                 test = judged(claim, ruled, level)
                 test = replace(test, remark=f"{test.remark} Judged as {ruling[0].source}.".strip())
@@ -167,26 +167,26 @@ def _spent_on(subject: str, names: Mapping[str, str]) -> str:
 
 def _has_text(claim: Claim) -> bool:
     """Whether a test is one of the main questions, which have a text of their own."""
-    return bool(claim.asked.text)
+    return bool(claim.hypothesis.text)
 
 
 def _as_ruled(test: Judged, rulings: Rulings, contrast: Contrast) -> Judged:
-    """A main question under its name, with the verdict that its number has."""
-    found = rulings.find(contrast)
-    assert found is not None
-    ruled, sign = found[0].judged, found[1]
+    """A main question under its own name, with the verdict that its number received elsewhere."""
+    ruling = rulings.find(contrast)
+    assert ruling is not None
+    ruled, sign = ruling[0].judged, ruling[1]
     repeats = ruled.scope == test.scope and sign > 0
     return replace(
         test,
         text=f"{test.text}, {test.subject}",
         outcome=ruled.outcome,
-        verdict=ruled.verdict if repeats else f"{ruled.outcome}; judged as {found[0].source}",
+        verdict=ruled.verdict if repeats else f"{ruled.outcome}; judged as {ruling[0].source}",
         p_adjusted=ruled.p_adjusted,
         adjustment=ruled.adjustment,
     )
 
 
-def _effect(study: Study, row: Row, ruling: Ruling, sign: float, settings: ReportSettings) -> Effect:
+def _effect(study: Study, row: AskedRow, ruling: Ruling, sign: float, settings: ReportSettings) -> Effect:
     """A row of a default table."""
     default, claim = row.default, row.claim
     test, item, about = ruling.judged, ruling.evidence, claim.about

@@ -100,8 +100,8 @@ class Evidence:
 
     @property
     def name(self) -> str:
-        """Id and subject."""
-        return f"{self.claim.asked.id} {self.claim.subject}".strip()
+        """The id of the hypothesis with the subject of this test."""
+        return f"{self.claim.hypothesis.id} {self.claim.subject}".strip()
 
     @property
     def main(self) -> Estimate:
@@ -147,13 +147,13 @@ def moderated(
     declared cell keeps its own variance: if its runs are much noisier than those of its lenders, its one test would err
     in up to 20 % of the cases, while a family or a mean hardly notices one noisy cell.
     """
-    lending, sizes = LendersOfGains(study), Counter(claim.asked.family for claim in claims)
+    lending, sizes = LendersOfGains(study), Counter(claim.hypothesis.family for claim in claims)
     pools: dict[int, Lenders] = {}
     for claim, column in zip(claims, _columns(claims), strict=True):
         assert claim.contrast is not None
-        if claim.asked.scope == "items" or claim.asked.contrast == "at_least":
+        if claim.hypothesis.scope == "items" or claim.hypothesis.contrast == "at_least":
             continue
-        if sizes[claim.asked.family] == 1 and lending.cells(claim.contrast) == 1:
+        if sizes[claim.hypothesis.family] == 1 and lending.cells(claim.contrast) == 1:
             continue
         pool = lending.of(claim.contrast)
         if pool.enough and replicates.components.fewest_runs[column] > 1:
@@ -163,7 +163,7 @@ def moderated(
 
 
 def _columns(claims: Sequence[Claim]) -> list[int]:
-    """Number of the first contrast of every claim among those of all."""
+    """Index of the first contrast of every claim in the list of all contrasts."""
     widths = [1 + len(c.languages) + len(c.sizes) + len(c.parts) + len(c.on_scales) for c in claims]
     return [sum(widths[:number]) for number in range(len(claims))]
 
@@ -221,7 +221,7 @@ def over_items(item: Evidence) -> Evidence:
 
 
 def _side(claim: Claim) -> Alternative:
-    return "greater" if claim.asked.contrast == "at_least" else claim.asked.alternative
+    return "greater" if claim.hypothesis.contrast == "at_least" else claim.hypothesis.alternative
 
 
 class _Gatherer:
@@ -236,7 +236,7 @@ class _Gatherer:
         self.level = level
         self.rows = rows
         self.pool = pool
-        self.base: Scope = "items" if claim.asked.scope == "items" else "items+runs"
+        self.base: Scope = "items" if claim.hypothesis.scope == "items" else "items+runs"
 
     def evidence(self) -> Evidence:
         """Numbers in the declared scope, with everything that stands beside them."""
@@ -253,13 +253,13 @@ class _Gatherer:
             parameters=claim.parameters,
             shared=shared_error(self.replicates.components, column, by_language),
         )
-        main = items if claim.asked.scope == "items" else both
-        rung = {"languages": ladder[2], "backbones": ladder[3]}.get(claim.asked.scope)
+        main = items if claim.hypothesis.scope == "items" else both
+        rung = {"languages": ladder[2], "backbones": ladder[3]}.get(claim.hypothesis.scope)
         readings = self._readings(main, ladder, rung)
         numbers = self._numbers(main, rung, readings)
         detectable = self._detectable(main, readings)
         remark = THREE_SIZES_REMARK if rung is ladder[3] and len(sizes) < ENOUGH_SIZES and not rung.missing else ""
-        if claim.asked.contrast == "at_least":
+        if claim.hypothesis.contrast == "at_least":
             numbers, remark, detectable = self._conjunction(numbers)
             readings = ()
         margin = self._margin(main, readings)
@@ -269,7 +269,7 @@ class _Gatherer:
             items=items,
             both=both,
             by_language=tuple(languages.tolist()),
-            scope=claim.asked.scope,
+            scope=claim.hypothesis.scope,
             value=numbers.value,
             standard_error=numbers.error,
             df=numbers.df,
@@ -295,7 +295,7 @@ class _Gatherer:
 
     def _readings(self, main: Estimate, ladder: Sequence[Rung], rung: Rung | None) -> tuple[Reading, ...]:
         """The t tests of the scope: of the rungs from items and runs up to it."""
-        side: Alternative = self.claim.asked.alternative
+        side: Alternative = self.claim.hypothesis.alternative
         used = [Reading(main.value, main.standard_error, main.df, side)] if main.interval == "t" else []
         if rung is not None and not rung.missing:
             for other in ladder[2 : list(ladder).index(rung) + 1]:
@@ -343,7 +343,7 @@ class _Gatherer:
 
     def _margin(self, main: Estimate, readings: Sequence[Reading]) -> _Margin:
         """Tests against the margin in every rung of the scope: the largest p-values and the hull of the intervals."""
-        margin = self.claim.asked.margin
+        margin = self.claim.hypothesis.margin
         if margin is None or main.p is None:
             return _Margin(None, None, None, None)
         tested = []
@@ -359,21 +359,21 @@ class _Gatherer:
 
     def _conjunction(self, numbers: _Numbers) -> tuple[_Numbers, str, float]:
         """p-value of "positive in fewer than k", what was shown, and the effect each part would have needed."""
-        asked, first = self.claim.asked, self.column + 1 + len(self.claim.languages) + len(self.claim.sizes)
-        assert asked.k is not None
+        hypothesis, first = self.claim.hypothesis, self.column + 1 + len(self.claim.languages) + len(self.claim.sizes)
+        assert hypothesis.k is not None
         parts = self.rows["greater"][self.base][first : first + len(self.claim.parts)]
         tested = partial_conjunction([1.0 if row.p is None else row.p for row in parts], alpha=1.0 - self.level)
         positive = sum(row.value > 0 for row in parts)
         remark = (
-            f"Positive in {positive} of {len(parts)} ({asked.across}); shown in at least {tested.at_least} of them. "
-            "The estimate is their mean."
+            f"Positive in {positive} of {len(parts)} ({hypothesis.across}); shown in at least {tested.at_least} of "
+            "them. The estimate is their mean."
         )
-        spread = len(parts) - asked.k + 1
+        spread = len(parts) - hypothesis.k + 1
         needed = sorted(
             minimum_detectable_effect(row.standard_error, row.df, alpha=2.0 * (1.0 - self.level), tests=spread)
             for row in parts
         )
-        return numbers._replace(p=tested.p[asked.k - 1]), remark, needed[asked.k - 1]
+        return numbers._replace(p=tested.p[hypothesis.k - 1]), remark, needed[hypothesis.k - 1]
 
     def _scales(self) -> tuple[ScaleRow, ...]:
         """The question in points, logits and relative error (signs turned so that up is better)."""

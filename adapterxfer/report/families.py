@@ -28,8 +28,8 @@ def adjust_tests(tests: Sequence[Evidence], replicates: Replicates, multiplicity
     least the margin" can be true, so each kind is adjusted over the whole family.
     """
     result = list(tests)
-    for family in dict.fromkeys(item.claim.asked.family for item in tests):
-        numbers = [number for number, item in enumerate(tests) if item.claim.asked.family == family]
+    for family in dict.fromkeys(item.claim.hypothesis.family for item in tests):
+        numbers = [number for number, item in enumerate(tests) if item.claim.hypothesis.family == family]
         method = multiplicity.get(family, "bh" if family == EXPLORATORY else "romano_wolf")
         adjusted = _family([tests[number] for number in numbers], replicates, method)  # type: ignore[arg-type]
         for number, item in zip(numbers, adjusted, strict=True):
@@ -57,11 +57,11 @@ def _family(members: list[Evidence], replicates: Replicates, method: Method) -> 
 
 
 def _member(item: Evidence) -> FamilyMember:
-    asked = item.claim.asked
+    hypothesis = item.claim.hypothesis
     joint = (
         item.scope == "items"
-        and asked.alternative == "two-sided"
-        and asked.contrast != "at_least"
+        and hypothesis.alternative == "two-sided"
+        and hypothesis.contrast != "at_least"
         and item.items.interval not in ("t", "agresti-min")
     )
     return FamilyMember(
@@ -88,7 +88,7 @@ def _margins(members: list[Evidence], limits: Sequence[float], method: Literal["
 
 def _with_df(item: Evidence, df: float) -> tuple[float, float]:
     """p-values of "outside of the margins" and of "worse by the margin", never smaller than before."""
-    margin = item.claim.asked.margin
+    margin = item.claim.hypothesis.margin
     assert margin is not None
     assert item.p_equivalent is not None
     assert item.p_not_inferior is not None

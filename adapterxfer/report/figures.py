@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from adapterxfer.catalog import ORACLE, is_development
 from adapterxfer.report import figures_declared as declared
-from adapterxfer.report.cells import NONE
+from adapterxfer.report.content import Effect, Findings, Score
+from adapterxfer.report.display import NONE
 from adapterxfer.report.figures_cost import cost
 from adapterxfer.report.figures_spending import components
-from adapterxfer.report.model import Effect, Findings, Score
 from adapterxfer.report.panels import (
     CHARACTER_INCHES,
     HEIGHT,
@@ -97,7 +97,7 @@ def gain_by_size(findings: Findings) -> Figure | None:
 
 
 def _gain_panels(
-    findings: Findings, rows: Sequence[Effect], prefix: str, what: str, series_of: Callable[[Effect], str]
+    findings: Findings, rows: Sequence[Effect], prefix: str, title: str, series_of: Callable[[Effect], str]
 ) -> tuple[Panel, ...]:
     """One panel per variant with one line per series; all share one range, so that variants can be compared.
 
@@ -115,13 +115,13 @@ def _gain_panels(
             axes = place_axes(canvas)
             axes.axhline(0, color=MUTED, linewidth=1)
             for index, series in enumerate(names):
-                own = [e for e in rows if e.variant == variant and series_of(e) == series]
-                own.sort(key=lambda e: sizes[e.backbone])
+                effects = [e for e in rows if e.variant == variant and series_of(e) == series]
+                effects.sort(key=lambda e: sizes[e.backbone])
                 main = series == ALL_ZERO_SHOT
                 interval_line(
                     axes,
-                    [sizes[e.backbone] * dodge(index, len(names)) for e in own],
-                    own,
+                    [sizes[e.backbone] * dodge(index, len(names)) for e in effects],
+                    effects,
                     label=series,
                     color=INK if main else SERIES[(index - (ALL_ZERO_SHOT in names)) % len(SERIES)],
                     marker=MARKERS[index % len(MARKERS)],
@@ -132,7 +132,7 @@ def _gain_panels(
             axes.set_ylabel("gain, points")
             axes.set_title(variant)
             place_legend(axes)
-            panels.append(finish(canvas, name, f"Gain against parameters with {variant}, {what}"))
+            panels.append(finish(canvas, name, f"Gain against parameters with {variant}, {title}"))
     return tuple(panels)
 
 
@@ -169,12 +169,12 @@ def _variant_differences(findings: Findings) -> Panel | None:
         axes.axhline(0, color=MUTED, linewidth=1)
         variants = in_order(findings.variants, {e.variant for e in rows})
         for index, variant in enumerate(variants):
-            own = sorted((e for e in rows if e.variant == variant), key=lambda e: sizes[e.backbone])
+            effects = sorted((e for e in rows if e.variant == variant), key=lambda e: sizes[e.backbone])
             number = findings.variants.index(variant)
             interval_line(
                 axes,
-                [sizes[e.backbone] * dodge(index, len(variants)) for e in own],
-                own,
+                [sizes[e.backbone] * dodge(index, len(variants)) for e in effects],
+                effects,
                 label=variant,
                 color=SERIES[number % len(SERIES)],
                 marker=MARKERS[number % len(MARKERS)],
@@ -192,17 +192,17 @@ def _target_scores(findings: Findings) -> list[Panel]:
     sizes = backbone_sizes(findings)
     panels = []
     for target in [facts.name for facts in findings.targets]:
-        own = [s for s in scores if s.target == target and not s.control and s.backbone in sizes]
-        if not own:
+        of_target = [s for s in scores if s.target == target and not s.control and s.backbone in sizes]
+        if not of_target:
             continue
         name = f"scores-{file_slug(target)}"
         with drawing(name, width_inches=WIDTH, height_inches=HEIGHT) as canvas:
             axes = place_axes(canvas)
-            for variant in in_order(findings.variants, {s.variant for s in own}):
+            for variant in in_order(findings.variants, {s.variant for s in of_target}):
                 number = findings.variants.index(variant)
                 color, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
                 for with_task in (True, False):
-                    chosen = [s for s in own if s.variant == variant and (s.intermediate != NONE) == with_task]
+                    chosen = [s for s in of_target if s.variant == variant and (s.intermediate != NONE) == with_task]
                     means = mean_by_size(chosen, sizes)
                     axes.plot(
                         list(means),
@@ -230,8 +230,8 @@ def gain_map(findings: Findings) -> Figure | None:
     backbones = [facts.name for facts in findings.backbones if any(e.backbone == facts.name for e in rows)]
     panels = []
     for variant in in_order(findings.variants, {e.variant for e in rows}):
-        own = {(e.intermediate, e.target, e.backbone): e for e in rows if e.variant == variant}
-        pairs = list(dict.fromkeys((intermediate, target) for intermediate, target, _ in own))
+        effects = {(e.intermediate, e.target, e.backbone): e for e in rows if e.variant == variant}
+        pairs = list(dict.fromkeys((intermediate, target) for intermediate, target, _ in effects))
         name = f"gain-map-{file_slug(variant)}"
         height = 0.85 + 0.34 * len(pairs)
         with drawing(name, width_inches=WIDTH, height_inches=height) as canvas:
@@ -241,7 +241,7 @@ def gain_map(findings: Findings) -> Figure | None:
             axes.grid(visible=False)
             for row, pair in enumerate(pairs):
                 for column, backbone in enumerate(backbones):
-                    effect = own.get((*pair, backbone))
+                    effect = effects.get((*pair, backbone))
                     if effect is not None:
                         heat_cell(axes, column, row, effect, strongest)
             axes.set_xlim(-0.5, len(backbones) - 0.5)
@@ -274,12 +274,12 @@ def by_language(findings: Findings) -> Figure | None:
             for s in findings.scores
             if s.target == facts.name and s.group_kind in ("language", "source") and s.intermediate == NONE
         ]
-        own = [s for s in rows if s.backbone == largest and not s.control and not s.repeated]
+        of_largest = [s for s in rows if s.backbone == largest and not s.control and not s.repeated]
         beside = [s for s in rows if s.control and not s.control.startswith(ORACLE)]
         controls = [s for s in beside if s.backbone in ("", largest, f"{largest}-untrained")]
-        if own and not is_development(facts.name):
+        if of_largest and not is_development(facts.name):
             panels.append(
-                _language_panel(findings, facts.name, own, controls, [c for c in order if c in facts.languages])
+                _language_panel(findings, facts.name, of_largest, controls, [c for c in order if c in facts.languages])
             )
     if not panels:
         return None
@@ -292,16 +292,16 @@ def by_language(findings: Findings) -> Figure | None:
 
 
 def _language_panel(
-    findings: Findings, target: str, own: Sequence[Score], controls: Sequence[Score], codes: list[str]
+    findings: Findings, target: str, of_target: Sequence[Score], controls: Sequence[Score], codes: list[str]
 ) -> Panel:
     name = f"languages-{file_slug(target)}"
-    place = {code: index for index, code in enumerate(codes)}
+    position = {code: index for index, code in enumerate(codes)}
     with drawing(name, width_inches=WIDTH, height_inches=HEIGHT) as canvas:
         axes = place_axes(canvas)
         for index, control in enumerate(dict.fromkeys(s.control for s in controls)):
-            marks = [s for s in controls if s.control == control and s.group in place]
+            marks = [s for s in controls if s.control == control and s.group in position]
             axes.plot(
-                [place[s.group] for s in marks],
+                [position[s.group] for s in marks],
                 [s.score for s in marks],
                 linestyle="none",
                 marker=("_", "x", "+", "1", "2", "3")[index % 6],
@@ -309,13 +309,13 @@ def _language_panel(
                 markersize=7,
                 label=control,
             )
-        systems = list(dict.fromkeys((s.variant, s.shown) for s in own))
+        systems = list(dict.fromkeys((s.variant, s.shown) for s in of_target))
         for index, (variant, shown) in enumerate(systems):
             number = findings.variants.index(variant)
-            marks = [s for s in own if s.shown == shown and s.group in place]
+            marks = [s for s in of_target if s.shown == shown and s.group in position]
             shift = 0.16 * (index - (len(systems) - 1) / 2)
             axes.plot(
-                [place[s.group] + shift for s in marks],
+                [position[s.group] + shift for s in marks],
                 [s.score for s in marks],
                 linestyle="none",
                 marker=MARKERS[number % len(MARKERS)],

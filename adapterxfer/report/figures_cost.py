@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from adapterxfer.report.cells import NONE, parameter_text
-from adapterxfer.report.model import Findings, SystemSize
+from adapterxfer.report.content import Findings, SystemSize
+from adapterxfer.report.display import NONE, parameter_text
 from adapterxfer.report.panels import HEIGHT, WIDTH, backbone_sizes, in_order, place_axes, place_legend
 from adapterxfer.report.svg import MARKERS, SERIES, Figure, Panel, drawing, finish
 
@@ -104,12 +104,12 @@ def _few_ticks(axes: object, values: Sequence[float]) -> None:
 
 
 def _hours(size: SystemSize) -> float:
-    """Of all trainings behind a system."""
+    """Hours of all trainings behind a system."""
     return (size.seconds or 0.0) / 3600.0
 
 
 def _mebibytes(size: SystemSize) -> float:
-    """Of the last training: what trains, and what stays frozen beside it."""
+    """Memory of the last training in MiB: trained weights, and the frozen weights beside them."""
     trained = size.trainable[-1]
     return (TRAINED_BYTES * trained + FROZEN_BYTES * (size.total[-1] - trained)) / 2**20
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from adapterxfer.report.cells import resource_key
+from adapterxfer.report.content import Effect, Findings
 from adapterxfer.report.declared import Judged
-from adapterxfer.report.model import Effect, Findings
+from adapterxfer.report.display import resource_key
 from adapterxfer.report.panels import (
     CHARACTER_INCHES,
     ROW_INCHES,
@@ -58,11 +58,11 @@ def _ladder(findings: Findings, test: Judged) -> Panel:
     rows = [(SCOPE_NAMES[rung.scope], rung.estimate, rung.low, rung.high) for rung in test.rungs]
 
     def paint(axes: Any) -> None:
-        for place, (_, value, low, high) in enumerate(rows):
+        for position, (_, value, low, high) in enumerate(rows):
             if value is None or low is None or high is None:
-                axes.plot([0], [place], alpha=0)
+                axes.plot([0], [position], alpha=0)
                 continue
-            interval_bar(axes, place, value, low=low, high=high, color=SERIES[0], marker="o")
+            interval_bar(axes, position, value, low=low, high=high, color=SERIES[0], marker="o")
 
     alt = f"Intervals of {title} in four scopes of inference"
     return row_panel(name, title, [row[0] for row in rows], f"{test.unit}", alt, paint)
@@ -73,8 +73,8 @@ def equivalence(findings: Findings) -> Figure | None:
     tests = [test for test in findings.tests if test.margin is not None and test.margin_low is not None]
     panels = []
     for hypothesis in dict.fromkeys(test.hypothesis for test in tests):
-        own = [test for test in tests if test.hypothesis == hypothesis]
-        panels.append(_margin_panel(hypothesis, own))
+        of_hypothesis = [test for test in tests if test.hypothesis == hypothesis]
+        panels.append(_margin_panel(hypothesis, of_hypothesis))
     inner = 2 * findings.settings["level"] - 1
     caption = (
         f"Shaded: the declared margin. Thick: the {level_text(inner)} interval of the two one-sided tests; inside the "
@@ -90,15 +90,15 @@ def _margin_panel(hypothesis: str, tests: Sequence[Judged]) -> Panel:
 
     def paint(axes: Any) -> None:
         axes.axvspan(-margin, margin, color=GRID, zorder=0)
-        for place, test in enumerate(tests):
+        for position, test in enumerate(tests):
             assert test.estimate is not None
             assert test.low is not None
             assert test.high is not None
             assert test.margin_low is not None
             assert test.margin_high is not None
-            axes.plot([test.low, test.high], [place, place], color=SERIES[0], linewidth=1)
-            axes.plot([test.margin_low, test.margin_high], [place, place], color=SERIES[0], linewidth=3.2)
-            axes.plot([test.estimate], [place], marker="D", color=INK, markersize=5)
+            axes.plot([test.low, test.high], [position, position], color=SERIES[0], linewidth=1)
+            axes.plot([test.margin_low, test.margin_high], [position, position], color=SERIES[0], linewidth=3.2)
+            axes.plot([test.estimate], [position], marker="D", color=INK, markersize=5)
 
     labels = [test.subject or test.hypothesis for test in tests]
     title = f"{hypothesis}: margin {margin:g}"
@@ -109,17 +109,17 @@ def rank_intervals(findings: Findings) -> Figure | None:
     """Which intermediate task may be the best, one panel per variant."""
     panels = []
     for variant in in_order(findings.variants, {row.variant for row in findings.ranks}):
-        own = [row for row in findings.ranks if row.variant == variant]
+        of_variant = [row for row in findings.ranks if row.variant == variant]
 
-        def paint(axes: Any, own: list[Any] = own) -> None:
-            for place, row in enumerate(own):
+        def paint(axes: Any, of_variant: list[Any] = of_variant) -> None:
+            for position, row in enumerate(of_variant):
                 color = SERIES[2] if row.may_be_best else MUTED
-                axes.plot([row.low, row.high], [place, place], color=color, linewidth=3, solid_capstyle="butt")
-                axes.plot([row.rank], [place], marker="o", color=color, markersize=7)
-            axes.set_xticks(range(1, len(own) + 1))
-            axes.set_xlim(0.5, len(own) + 0.5)
+                axes.plot([row.low, row.high], [position, position], color=color, linewidth=3, solid_capstyle="butt")
+                axes.plot([row.rank], [position], marker="o", color=color, markersize=7)
+            axes.set_xticks(range(1, len(of_variant) + 1))
+            axes.set_xlim(0.5, len(of_variant) + 0.5)
 
-        labels = [row.intermediate for row in own]
+        labels = [row.intermediate for row in of_variant]
         alt = f"Rank intervals of intermediate tasks with {variant}"
         panels.append(
             row_panel(f"ranks-{file_slug(variant)}", variant, labels, "rank, 1 is best", alt, paint, zero=False)
@@ -138,9 +138,9 @@ def forest(findings: Findings) -> Figure | None:
     facts = {row["code"]: row for row in findings.languages}
     panels = []
     for variant in in_order(findings.variants, {e.variant for e in rows}):
-        own = [e for e in rows if e.variant == variant]
-        own.sort(key=lambda e: (facts[e.group]["family"], resource_key(facts[e.group]["resource"]), e.group))
-        panels.append(_forest_panel(findings, variant, own, facts))
+        of_variant = [e for e in rows if e.variant == variant]
+        of_variant.sort(key=lambda e: (facts[e.group]["family"], resource_key(facts[e.group]["resource"]), e.group))
+        panels.append(_forest_panel(findings, variant, of_variant, facts))
     caption = (
         "Mean gain in points over sizes and over the pairs with a trained target that the language has; "
         f"{level_of(findings)} intervals over new test items and new training runs, not adjusted for the "
@@ -149,12 +149,12 @@ def forest(findings: Findings) -> Figure | None:
     return Figure("forest", "Gain by language", caption, tuple(panels)) if panels else None
 
 
-def _forest_panel(findings: Findings, variant: str, own: list[Effect], facts: dict[str, dict[str, str]]) -> Panel:
+def _forest_panel(findings: Findings, variant: str, effects: list[Effect], facts: dict[str, dict[str, str]]) -> Panel:
     families = list(dict.fromkeys(row["family"] for row in findings.languages))
 
     def paint(axes: Any) -> None:
         seen: set[str] = set()
-        for place, effect in enumerate(own):
+        for position, effect in enumerate(effects):
             family, low = facts[effect.group]["family"], facts[effect.group]["resource"] == "low"
             number = families.index(family)
             color = SERIES[number % len(SERIES)]
@@ -162,13 +162,20 @@ def _forest_panel(findings: Findings, variant: str, own: list[Effect], facts: di
             seen.add(family)
             marker = MARKERS[number % len(MARKERS)]
             interval_bar(
-                axes, place, effect.estimate, low=effect.low, high=effect.high, color=color, marker=marker, hollow=low
+                axes,
+                position,
+                effect.estimate,
+                low=effect.low,
+                high=effect.high,
+                color=color,
+                marker=marker,
+                hollow=low,
             )
             if label:
                 axes.plot([], [], color=color, marker=marker, linestyle="none", label=label)
-        place_legend(axes, below=-0.62 / (ROW_INCHES * len(own) + 0.4), columns=3)
+        place_legend(axes, below=-0.62 / (ROW_INCHES * len(effects) + 0.4), columns=3)
 
-    labels = [f"{facts[e.group]['name']} ({e.group})" for e in own]
+    labels = [f"{facts[e.group]['name']} ({e.group})" for e in effects]
     alt = f"Gain in every language with {variant}"
     return row_panel(
         f"forest-{file_slug(variant)}", variant, labels, "gain, points", alt, paint,
@@ -188,9 +195,9 @@ def heatmap(findings: Findings) -> Figure | None:
     targets = in_order([facts.name for facts in findings.targets], {e.target for e in rows})
     panels = []
     for variant in in_order(findings.variants, {e.variant for e in rows}):
-        own = {(e.intermediate, e.target): e for e in rows if e.variant == variant}
-        tasks = in_order(findings.intermediates, {task for task, _ in own})
-        panels.append(_heat_panel(variant, tasks, targets, own, strongest))
+        effects = {(e.intermediate, e.target): e for e in rows if e.variant == variant}
+        tasks = in_order(findings.intermediates, {task for task, _ in effects})
+        panels.append(_heat_panel(variant, tasks, targets, effects, strongest))
     caption = (
         f"Zero-shot gain in points at {largest}. Tinted (**): significant after correction for all cells. Hollow: "
         "undecided (the smallest effects we would find are in tables/all-effects.csv); those with * hold for these "
@@ -200,7 +207,7 @@ def heatmap(findings: Findings) -> Figure | None:
 
 
 def _heat_panel(
-    variant: str, tasks: list[str], targets: list[str], own: dict[tuple[str, str], Effect], strongest: float
+    variant: str, tasks: list[str], targets: list[str], effects: dict[tuple[str, str], Effect], strongest: float
 ) -> Panel:
     name = f"heatmap-{file_slug(variant)}"
     longest = max(map(len, tasks))
@@ -213,7 +220,7 @@ def _heat_panel(
         axes.grid(visible=False)
         for row, task in enumerate(tasks):
             for column, target in enumerate(targets):
-                effect = own.get((task, target))
+                effect = effects.get((task, target))
                 if effect is not None:
                     hollow = effect.verdict != "difference found"
                     heat_cell(axes, column, row, effect, strongest, hollow=hollow)

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from adapterxfer.report.content import Findings
 from adapterxfer.report.declared import Spending
-from adapterxfer.report.model import Findings
 from adapterxfer.report.panels import ROW_INCHES, place_legend, row_panel
 from adapterxfer.report.svg import MARKERS, SERIES, Figure, Panel
 
@@ -33,12 +33,14 @@ def _component_panel(rows: Sequence[Spending]) -> Panel:
     )
 
     def paint(axes: Any) -> None:
-        for place, row in enumerate(rows):
+        for position, row in enumerate(rows):
             total = math.fsum((get(row) or 0.0) ** 2 for _, get in sources) or 1.0
             start = 0.0
             for number, (label, get) in enumerate(sources):
                 share = 100.0 * (get(row) or 0.0) ** 2 / total
-                axes.barh(place, share, left=start, height=0.62, color=SERIES[number], label=None if place else label)
+                axes.barh(
+                    position, share, left=start, height=0.62, color=SERIES[number], label=None if position else label
+                )
                 start += share
         axes.set_xlim(0, 100)
         place_legend(axes, below=-0.62 / (ROW_INCHES * len(rows) + 0.4), columns=3)
@@ -61,20 +63,25 @@ def _detectable_panel(rows: Sequence[Spending]) -> Panel:
 
     def paint(axes: Any) -> None:
         for number, (label, get) in enumerate(choices):
-            points = [(value, place) for place, row in enumerate(rows) if (value := get(row)) is not None]
-            shown = [(value, place) for value, place in points if value <= limit]
+            points = [(value, position) for position, row in enumerate(rows) if (value := get(row)) is not None]
+            shown = [(value, position) for value, position in points if value <= limit]
             axes.plot(
                 [value for value, _ in shown],
-                [place for _, place in shown],
+                [position for _, position in shown],
                 linestyle="none",
                 marker=MARKERS[number],
                 color=SERIES[number],
                 label=label,
             )
-            for value, place in points:
+            for value, position in points:
                 if value > limit:
                     axes.annotate(
-                        f"{value:.0f} \u2192", (limit, place), ha="right", va="center", fontsize=8, color=SERIES[number]
+                        f"{value:.0f} \u2192",
+                        (limit, position),
+                        ha="right",
+                        va="center",
+                        fontsize=8,
+                        color=SERIES[number],
                     )
         axes.set_xlim(0, limit * 1.02)
         place_legend(axes, below=-0.62 / (ROW_INCHES * len(rows) + 0.4), columns=3)

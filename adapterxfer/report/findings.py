@@ -11,14 +11,14 @@ import numpy as np
 from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
 from adapterxfer.report.answers import write_answers
 from adapterxfer.report.cautions import find_cautions
-from adapterxfer.report.cells import Cell, resource_key
 from adapterxfer.report.clusters import domains, grouping
+from adapterxfer.report.content import Caution, Effect, Findings, Score, TargetFacts
 from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
-from adapterxfer.report.effects import Answered, answer, answer_questions, repeat_verdicts, rows_of
+from adapterxfer.report.display import Cell, resource_key
+from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, repeat_verdicts, rows_of
 from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
-from adapterxfer.report.looks import look_settings, undeclared
-from adapterxfer.report.model import Caution, Effect, Findings, Score, TargetFacts
+from adapterxfer.report.look_levels import look_settings, undeclared
 from adapterxfer.report.overview import ranks
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
 from adapterxfer.report.results import Results
@@ -51,7 +51,7 @@ def find(
         StatisticsError: systems of one target were scored on different examples.
     """
     judgements = judge_looks(results, settings, defaults=True)
-    study, judged, answered = None, Verdicts(), Answered()
+    study, judged, answered = None, Verdicts(), DefaultAnswers()
     score_rows: list[Score] = []
     declared, look = settings, None
     effects = default_effects(declared, judgements)
@@ -150,7 +150,7 @@ def spending(results: Results, settings: ReportSettings) -> tuple[Spending, ...]
     return (*judged.spending, *answer(study, settings, judged).spending)
 
 
-def asked_apart(results: Results, settings: ReportSettings, asked: Sequence[Hypothesis]) -> tuple[Judged, ...]:
+def asked_apart(results: Results, settings: ReportSettings, hypotheses: Sequence[Hypothesis]) -> tuple[Judged, ...]:
     """Questions that neither the recipe nor the report asks; a number that has a verdict there keeps it.
 
     Raises:
@@ -158,7 +158,7 @@ def asked_apart(results: Results, settings: ReportSettings, asked: Sequence[Hypo
     """
     study = build_study(results)
     answered = answer(study, settings, judge(study, settings.hypotheses, settings))
-    apart = judge(study, asked, replace(settings, multiplicity={}))
+    apart = judge(study, hypotheses, replace(settings, multiplicity={}))
     return repeat_verdicts(apart, answered.rulings, settings.level)
 
 
@@ -179,8 +179,8 @@ def compared(
 def describe(cell: Cell) -> str:
     """``stack nli > xnli on tiny-2, seed 1``."""
     if cell.control:
-        place = f" on {cell.backbone}" if cell.backbone else ""
-        return f"control {cell.control} for {cell.target}{place}"
+        where = f" on {cell.backbone}" if cell.backbone else ""
+        return f"control {cell.control} for {cell.target}{where}"
     return f"{cell.variant} {cell.intermediate} > {cell.target} on {cell.backbone}, seed {cell.seed}"
 
 
@@ -262,8 +262,8 @@ def _target_facts(results: Results, name: str) -> TargetFacts:
 
 def _languages(results: Results) -> tuple[dict[str, str], ...]:
     rows = [
-        {"code": code, "name": entry.name, "family": entry.family, "resource": entry.resource}
-        for code, entry in results.languages.items()
+        {"code": code, "name": language.name, "family": language.family, "resource": language.resource}
+        for code, language in results.languages.items()
     ]
     source = results.source_language
     rows.sort(key=lambda row: (row["code"] != source, row["family"], resource_key(row["resource"]), row["code"]))

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from adapterxfer.catalog.pair_kinds import kinds_in_order
-from adapterxfer.report.cells import signed
-from adapterxfer.report.model import Effect, Findings
+from adapterxfer.report.content import Effect, Findings
+from adapterxfer.report.display import signed
 from adapterxfer.report.words import SIGNIFICANT, UNDECIDED, verdict_words
 
 ALL_PAIRS = "all pairs"
@@ -121,14 +121,14 @@ def _sentence(findings: Findings, gains: Sequence[Effect], trends: Sequence[Effe
 
 def _help(gains: Sequence[Effect]) -> str:
     """Whether an intermediate task helps: the mean over all pairs with a trained target, then every decided kind."""
-    what = "English intermediate training"
+    training = "English intermediate training"
     main = [e for e in gains if not e.pair_kind]
     clauses = [
         _clause(
             main,
-            up=f"{what} raises zero-shot scores",
-            down=f"{what} lowers zero-shot scores",
-            open_=f"whether {what} raises zero-shot scores is",
+            up=f"{training} raises zero-shot scores",
+            down=f"{training} lowers zero-shot scores",
+            open_=f"whether {training} raises zero-shot scores is",
         )
     ]
     for kind in kinds_in_order(e.pair_kind for e in gains):

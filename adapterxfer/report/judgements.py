@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adapterxfer.report.content import Effect
 from adapterxfer.report.declared import Judged
-from adapterxfer.report.effects import Answered, answer
-from adapterxfer.report.looks import Judging, first_decided, judgings
-from adapterxfer.report.model import Effect
+from adapterxfer.report.effects import DefaultAnswers, answer
+from adapterxfer.report.look_levels import Judging, first_decided, judgings
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study, build_study
@@ -17,12 +17,12 @@ from adapterxfer.report.verdicts import Verdicts, judge
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Everything that is said at one look."""
+    """The verdicts, default effects and remarks of one look at the study."""
 
     judging: Judging
     study: Study
     verdicts: Verdicts
-    answered: Answered
+    answered: DefaultAnswers
 
 
 def judge_looks(results: Results, settings: ReportSettings, *, defaults: bool) -> tuple[Judgement, ...]:
@@ -38,7 +38,7 @@ def judge_looks(results: Results, settings: ReportSettings, *, defaults: bool) -
     for judging in judgings(results, settings) if results.cells else ():
         study = build_study(judging.results)
         verdicts = judge(study, settings.hypotheses, judging.settings)
-        answered = answer(study, judging.settings, verdicts) if defaults else Answered()
+        answered = answer(study, judging.settings, verdicts) if defaults else DefaultAnswers()
         rows.append(Judgement(judging, study, verdicts, answered))
     return tuple(rows)
 

@@ -112,9 +112,9 @@ def _heading(number: int, table: Table, texts: list[list[str]]) -> str:
     longest = max((len(row[number]) for row in texts), default=0)
     if len(words) < 2 or len(label) <= longest + 2 or _paragraph_cm(number, table, texts):
         return escape(label)
-    middle = min(range(1, len(words)), key=lambda place: abs(len(" ".join(words[:place])) - len(label) / 2))
+    middle = min(range(1, len(words)), key=lambda split: abs(len(" ".join(words[:split])) - len(label) / 2))
     side = "l" if table.columns[number].kind == "text" else "r"
-    lines = [escape(" ".join(part)) for part in (words[:middle], words[middle:])]
+    lines = [escape(" ".join(half)) for half in (words[:middle], words[middle:])]
     return f"\\begin{{tabular}}[b]{{@{{}}{side}@{{}}}}{lines[0]}\\\\{lines[1]}\\end{{tabular}}"
 
 
@@ -122,5 +122,5 @@ def _number(column: Column, text: str) -> str:
     escaped = escape(text)
     if column.kind == "text":
         return escaped
-    return "".join("$-$" if character == "-" and not (place and escaped[place - 1].isalnum()) else character
-                   for place, character in enumerate(escaped))  # fmt: skip
+    return "".join("$-$" if character == "-" and not (position and escaped[position - 1].isalnum()) else character
+                   for position, character in enumerate(escaped))  # fmt: skip

@@ -102,7 +102,7 @@ def _expected(
     level: float,
     forms: Mapping[Form, tuple[float, float, float]] | None = None,
 ) -> Expected:
-    """A prediction about a subject: kind, name and family."""
+    """One prediction, for a subject given by its kind, its name and its language family."""
     kind, name, family = subject
     tail = (1.0 - level) / 2.0
     return Expected(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapterxfer.catalog.pair_kinds import pair_kind
-from adapterxfer.report.cells import NONE
+from adapterxfer.report.display import NONE
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Arm, Study
 from adapterxfer.statistics import Contrast, estimates, macro, resample, score
@@ -46,7 +46,7 @@ class GainSeries:
 
     @property
     def standard_errors(self) -> Floats:
-        """Of the effects, over test items and training runs."""
+        """Standard errors of the effects over test items and training runs."""
         return np.asarray(np.sqrt(np.diag(self.covariance)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from adapterxfer.report.cells import NONE
+from adapterxfer.report.display import NONE
 from adapterxfer.report.study import Study
 from adapterxfer.statistics import Contrast, Lenders, ScoreCell, System, lenders
 
@@ -49,7 +49,7 @@ class LendersOfGains:
         return len({(c.system, c.target) for c in contrast.terms if (c.system, c.target) in self._treated})
 
     def of(self, contrast: Contrast) -> Lenders:
-        """Lenders of a contrast; none where it is not a gain of one variant, such as a difference of scores."""
+        """Gains that lend a contrast their run variance; none unless the contrast is a gain of one variant."""
         weights = self._weights(contrast)
         if weights is None:
             return NO_LENDERS

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
-from adapterxfer.report.cells import NONE
 from adapterxfer.report.claims import Claim, ClaimBuilder
 from adapterxfer.report.declared import Ranked
+from adapterxfer.report.display import NONE
 from adapterxfer.report.selection import Selector, average, plain
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study
@@ -19,11 +19,11 @@ COMPONENTS = "components"
 
 
 def component_claims(select: Selector) -> list[Claim]:
-    """The gain of every variant on every target: no verdict is shown of these, only where their uncertainty is from."""
+    """The gain of every variant on every target, for the variance components; these tests get no verdict."""
     study = select.study
     if not study.arms:
         return []
-    asked = Hypothesis(
+    hypothesis = Hypothesis(
         id=COMPONENTS,
         text="Gain",
         family=COMPONENTS,
@@ -31,7 +31,7 @@ def component_claims(select: Selector) -> list[Claim]:
         over=Selection(variant=tuple(arm.label for arm in study.arms), target=study.targets),
         each=("variant", "target"),
     )
-    built = ClaimBuilder(select, asked).claims()
+    built = ClaimBuilder(select, hypothesis).claims()
     return [replace(claim, subject=_on_target(claim)) for claim in built if claim.contrast is not None]
 
 
@@ -56,15 +56,15 @@ def ranks(study: Study, settings: ReportSettings) -> tuple[Ranked, ...]:
     if not columns:
         return ()
     replicates = resample(study.table, columns, resamples=settings.resamples, seed=settings.seed)
-    found: list[Ranked] = []
+    all_ranked: list[Ranked] = []
     first = 0
     for label, names in owners:
         chosen = range(first, first + len(names))
         rows = rank_intervals(replicates, list(chosen), level=settings.level)
         ranked = [Ranked(label, row.name, row.value, row.rank, row.low, row.high) for row in rows]
-        found += sorted(ranked, key=lambda row: (row.rank, names.index(row.intermediate)))
+        all_ranked += sorted(ranked, key=lambda row: (row.rank, names.index(row.intermediate)))
         first += len(names)
-    return tuple(found)
+    return tuple(all_ranked)
 
 
 def _scores(study: Study, label: str) -> dict[str, Contrast]:

@@ -10,10 +10,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from adapterxfer.catalog import is_other_evaluation
-from adapterxfer.report.cells import signed
+from adapterxfer.report.content import MODELS_ONLY, Effect, Findings
 from adapterxfer.report.declared import Judged
+from adapterxfer.report.display import signed
 from adapterxfer.report.headline import headline
-from adapterxfer.report.model import MODELS_ONLY, Effect, Findings
 from adapterxfer.report.scores_page import zero_shot_table
 from adapterxfer.report.sharing import sharing
 from adapterxfer.report.svg import Figure
@@ -167,7 +167,7 @@ def facts_line(findings: Findings) -> str:
         f"{_plural(len(zero_shot), 'zero-shot language')} in {_plural(len(families), 'family', 'families')}",
         _plural(len(findings.seeds), "seed"),
     ]
-    return "; ".join(part for part in parts if part) + "."
+    return "; ".join(fact for fact in parts if fact) + "."
 
 
 def protocol_text(protocol: Any) -> str:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from adapterxfer.report.cells import parameter_text, signed
-from adapterxfer.report.model import MODELS_ONLY, Effect, Findings, Score
+from adapterxfer.report.content import MODELS_ONLY, Effect, Findings, Score
+from adapterxfer.report.display import parameter_text, signed
 from adapterxfer.report.svg import GRID, INK, MUTED, Panel, drawing, finish
 from adapterxfer.report.words import level_text
 
@@ -40,8 +40,8 @@ def interval_line(
     below = [e.estimate - e.low if math.isfinite(e.low) else 0.0 for e in effects]
     above = [e.high - e.estimate if math.isfinite(e.high) else 0.0 for e in effects]
     at_size: dict[float, list[Effect]] = {}
-    for place, effect in zip(places, effects, strict=True):
-        at_size.setdefault(place, []).append(effect)
+    for position, effect in zip(places, effects, strict=True):
+        at_size.setdefault(position, []).append(effect)
     spread = {id(e): dodge(i, len(same)) for same in at_size.values() for i, e in enumerate(same)}
     axes.plot(
         list(at_size),
@@ -51,7 +51,7 @@ def interval_line(
         zorder=3 if thick else 2,
     )
     axes.errorbar(
-        [place * spread[id(effect)] for place, effect in zip(places, effects, strict=True)],
+        [position * spread[id(effect)] for position, effect in zip(places, effects, strict=True)],
         [e.estimate for e in effects],
         yerr=[below, above],
         color=color,
@@ -71,7 +71,7 @@ def heat_cell(axes: Any, column: int, row: int, effect: Effect, strongest: float
     share = min(abs(effect.estimate) / strongest, 1.0)
     tint = _HEAT_POSITIVE if effect.estimate > 0 else _HEAT_NEGATIVE
     # At most 60 % tint: black text stays readable on every cell, in both schemes.
-    red, green, blue = (round(255 - 0.6 * share * (255 - part)) for part in tint)
+    red, green, blue = (round(255 - 0.6 * share * (255 - channel)) for channel in tint)
     ground = "none" if hollow else f"#{red:02x}{green:02x}{blue:02x}"
     box = Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=ground, edgecolor=GRID)
     axes.add_patch(box)
@@ -148,7 +148,7 @@ def dodge(index: int, count: int) -> float:
 
 
 def in_order(order: Sequence[str], present: set[str]) -> list[str]:
-    """Those of ``order`` that are present."""
+    """The names of ``order`` that are present, in that order."""
     return [name for name in order if name in present]
 
 

@@ -57,11 +57,11 @@ def plan_comparison(
     for size in items:
         for runs in seeds:
             error = paired_standard_error(size, discordance, seeds=runs, seed_sd=seed_sd, effect=effect or 0.0)
-            found = (
+            detectable = (
                 power_paired(size, discordance, effect, seeds=runs, seed_sd=seed_sd, alpha=alpha) if effect else None
             )
             exact = None
             if effect and runs == 1 and seed_sd == 0.0 and size <= EXACT_LIMIT:
                 exact = power_mcnemar(size, discordance, effect, alpha=alpha, mid_p=True)
-            rows.append(Planned(size, runs, error, minimum_detectable_effect(error, alpha=alpha), found, exact))
+            rows.append(Planned(size, runs, error, minimum_detectable_effect(error, alpha=alpha), detectable, exact))
     return tuple(rows)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.report.cells import UNTRAINED_SUFFIX, Cell
-from adapterxfer.report.model import BackboneFacts
+from adapterxfer.report.content import BackboneFacts
+from adapterxfer.report.display import UNTRAINED_SUFFIX, Cell
 from adapterxfer.store.record import STAGE_FILE, read_record
 from adapterxfer.world.backbones import backbone_index
 
@@ -17,13 +17,13 @@ PRETRAINING_FILE = "pretraining.json"
 
 def library_versions(folders: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
     """Library -> versions that made the predictions in these folders; more than one is a reason for caution."""
-    found: dict[str, set[str]] = {}
+    versions: dict[str, set[str]] = {}
     for folder in folders.values():
         if not (folder / STAGE_FILE).is_file():
             continue
         for name, version in dict(read_record(folder).provenance.get("libraries", {})).items():
-            found.setdefault(str(name), set()).add(str(version))
-    return {name: tuple(sorted(versions)) for name, versions in sorted(found.items())}
+            versions.setdefault(str(name), set()).add(str(version))
+    return {name: tuple(sorted(versions)) for name, versions in sorted(versions.items())}
 
 
 def training_seconds(folder: Path) -> float | None:

@@ -88,14 +88,14 @@ def read_frame(folder: Path) -> Frame:
     )
 
 
-def gold_difference(one: Path, other: Path) -> str:
+def gold_difference(first: Path, second: Path) -> str:
     """What is different in the gold data of two prediction files, in words: languages, examples or gold answers.
 
     Args:
-        one, other: folders of the predict stages.
+        first, second: folders of the predict stages.
     """
-    tables = [read_predictions(folder) for folder in (one, other)]
-    names = [f"{folder / FILE_NAME}" for folder in (one, other)]
+    tables = [read_predictions(folder) for folder in (first, second)]
+    names = [f"{folder / FILE_NAME}" for folder in (first, second)]
     for mine, its, name in ((tables[1], tables[0], names[1]), (tables[0], tables[1], names[0])):
         lacking = sorted(set(its.languages) - set(mine.languages))
         if lacking:

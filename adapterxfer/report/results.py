@@ -18,9 +18,9 @@ from adapterxfer.catalog import oracle_without
 from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric
 from adapterxfer.recipe.axes import Axes
-from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell, Language
 from adapterxfer.report.clusters import judged
-from adapterxfer.report.languages import describe_languages
+from adapterxfer.report.display import SOURCE_LANGUAGE, Cell, LanguageFacts
+from adapterxfer.report.language_facts import describe_languages
 from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, gold_difference, read_counts, read_frame
 from adapterxfer.store.keys import SHORT_KEY
 
@@ -93,7 +93,7 @@ class Results:
     cells: tuple[Cell, ...]
     missing: tuple[Cell, ...]
     folders: Mapping[str, Path]
-    languages: Mapping[str, Language]
+    languages: Mapping[str, LanguageFacts]
     source_language: str = SOURCE_LANGUAGE
     trained_seeds: tuple[int, ...] = ()
     _files: dict[str, PredictionFile] = field(default_factory=dict, repr=False)
@@ -192,8 +192,8 @@ class Results:
             )
 
         def keep(cell: Cell) -> bool:
-            for name, wanted in labels.items():
-                allowed = wanted if isinstance(wanted, (list, tuple, set, frozenset)) else (wanted,)
+            for name, value in labels.items():
+                allowed = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
                 if getattr(cell, name) not in allowed:
                     return False
             return True
@@ -304,14 +304,14 @@ def _check_same_gold(cells: Sequence[Cell], files: Mapping[str, PredictionFile])
     for cell in cells:
         file = files[cell.predict]
         other = first.setdefault(cell.target, file)
-        for what in ("gold_fingerprint", "metric", "protocol"):
-            if file.metadata.get(what) != other.metadata.get(what):
-                gold = what == "gold_fingerprint"
+        for column in ("gold_fingerprint", "metric", "protocol"):
+            if file.metadata.get(column) != other.metadata.get(column):
+                gold = column == "gold_fingerprint"
                 cause = f"\n  {gold_difference(other.path.parent, file.path.parent)}" if gold else ""
                 raise DataError(
-                    f"target '{cell.target}': two systems cannot be compared because their {what} differs\n"
-                    f"  {other.path}: {other.metadata.get(what)}\n"
-                    f"  {file.path}: {file.metadata.get(what)}{cause}",
+                    f"target '{cell.target}': two systems cannot be compared because their {column} differs\n"
+                    f"  {other.path}: {other.metadata.get(column)}\n"
+                    f"  {file.path}: {file.metadata.get(column)}{cause}",
                     fix="predictions of different data or settings share a target name: plan the recipe again, "
                     "and delete predict folders of other versions of the data",
                 )

@@ -70,7 +70,7 @@ class Rulings(Numbers[Ruling]):
         """
         rows = zip(verdicts.claims, verdicts.evidence, verdicts.tests, strict=True)
         for claim, evidence, test in sorted(rows, key=lambda row: row[2].scope != "items+runs"):
-            if claim.contrast is None or evidence is None or claim.asked.contrast in OTHER_QUESTIONS:
+            if claim.contrast is None or evidence is None or claim.hypothesis.contrast in OTHER_QUESTIONS:
                 continue
             family = families.get(test.family, test.family)
             said = source.format(family=family, hypothesis=test.hypothesis, scope=test.scope)

@@ -55,25 +55,25 @@ def read_sampling(inputs: Mapping[str, Path]) -> tuple[Sampled, ...]:
             continue
         name = role.removeprefix(ROLE).partition(".")[2]
         described = json.loads((folder / MODEL_FILE).read_text(encoding="utf-8"))
-        for share_of, part, entry in _shares(described["training"].get("sampling") or {}):
-            seen.setdefault((name, share_of, part, float(entry["declared"])), []).append(float(entry["realised"]))
+        for share_of, drawn_from, share in _shares(described["training"].get("sampling") or {}):
+            seen.setdefault((name, share_of, drawn_from, float(share["declared"])), []).append(float(share["realised"]))
     return tuple(
         Sampled(
             intermediate=name,
             share_of=share_of,
-            part=part,
+            part=drawn_from,
             declared=declared,
             low=min(drawn),
             high=max(drawn),
             trainings=len(drawn),
         )
-        for (name, share_of, part, declared), drawn in seen.items()
+        for (name, share_of, drawn_from, declared), drawn in seen.items()
     )
 
 
 def _shares(sampling: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, float]]]:
-    for part, entry in (sampling.get("tasks") or {}).items():
-        yield "steps", part, entry
+    for name, share in (sampling.get("tasks") or {}).items():
+        yield "steps", name, share
     for task, languages in (sampling.get("languages") or {}).items():
-        for part, entry in languages.items():
-            yield task, part, entry
+        for name, share in languages.items():
+            yield task, name, share

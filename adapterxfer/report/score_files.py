@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from adapterxfer.errors import DataError
-from adapterxfer.report.cells import NONE, SOURCE_LANGUAGE, Cell
-from adapterxfer.report.languages import describe_languages
+from adapterxfer.report.display import NONE, SOURCE_LANGUAGE, Cell
+from adapterxfer.report.language_facts import describe_languages
 from adapterxfer.report.reading import Frame, PredictionFile
 from adapterxfer.report.results import Results, TargetResults
 from adapterxfer.report.score_tables import NUMBERS, SYSTEM, Floats, ScoreRows, read_table
@@ -47,11 +47,11 @@ def read_scores(path: Path, *, source_language: str = SOURCE_LANGUAGE, common_la
     targets: dict[str, TargetResults] = {}
     files: dict[str, PredictionFile] = {}
     for target, members in by_target.items():
-        made, made_files = _target(rows, target, members, source_language, common_languages=common_languages)
-        targets[target] = made
+        target_results, made_files = _target(rows, target, members, source_language, common_languages=common_languages)
+        targets[target] = target_results
         files |= made_files
     _check_sizes(rows, cells)
-    codes = dict.fromkeys(code for made in targets.values() for code in made.frame.languages)
+    codes = dict.fromkeys(code for target_results in targets.values() for code in target_results.frame.languages)
     return Results(
         cells=tuple(cells),
         missing=(),
@@ -74,11 +74,11 @@ def _check_sizes(rows: ScoreRows, cells: list[Cell]) -> None:
     sizes: dict[str, set[int]] = {}
     for cell in cells:
         sizes.setdefault(cell.backbone, set()).add(cell.non_embedding_parameters or cell.parameters)
-    several = sorted(name for name, found in sizes.items() if len(found) > 1)
-    unknown = sorted(name for name, found in sizes.items() if found == {0})
+    several = sorted(name for name, numbers in sizes.items() if len(numbers) > 1)
+    unknown = sorted(name for name, numbers in sizes.items() if numbers == {0})
     if several or (unknown and len(unknown) < len(sizes)):
-        what = f"{several[0]} has several sizes" if several else f"no size of {', '.join(unknown)}, but of others"
-        raise DataError(f"{rows.path}: parameters: {what}", fix="give every backbone one parameter count, or none")
+        problem = f"{several[0]} has several sizes" if several else f"no size of {', '.join(unknown)}, but of others"
+        raise DataError(f"{rows.path}: parameters: {problem}", fix="give every backbone one parameter count, or none")
 
 
 def _target(
@@ -93,8 +93,8 @@ def _target(
     languages = rows.columns["language"]
     present = [set(languages[chosen].tolist()) for _, chosen in members]
     shared = sorted(set.intersection(*present))
-    for (cell, _), own in zip(members, present, strict=True):
-        absent = sorted(set.union(*present) - own)
+    for (cell, _), present_rows in zip(members, present, strict=True):
+        absent = sorted(set.union(*present) - present_rows)
         if absent and not common_languages:
             raise DataError(
                 f"{rows.path}: target '{target}': {_name(cell)} has no rows in {', '.join(absent)}, where others have",
@@ -113,19 +113,19 @@ def _target(
         examples = rows.columns["example"][kept]
         ids = list(zip(languages[kept].astype(str).tolist(), examples.astype(str).tolist(), strict=True))
         order = sorted(range(len(ids)), key=ids.__getitem__)
-        sorted_ids = [ids[place] for place in order]
+        sorted_ids = [ids[row] for row in order]
         _check_once(rows, cell, sorted_ids)
-        own_gold = [str(rows.columns["gold"][kept[place]]) for place in order]
-        own_clusters = [str(rows.columns["cluster"][kept[place]]) for place in order]
+        own_gold = [str(rows.columns["gold"][kept[row]]) for row in order]
+        own_clusters = [str(rows.columns["cluster"][kept[row]]) for row in order]
         if not reference:
             reference, gold, clusters = sorted_ids, own_gold, own_clusters
         _check_same(rows, target, members[0][0], cell, reference, sorted_ids)
-        for what, mine, theirs in (("gold", own_gold, gold), ("cluster", own_clusters, clusters)):
+        for column, mine, theirs in (("gold", own_gold, gold), ("cluster", own_clusters, clusters)):
             if mine != theirs:
-                place = next(number for number, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1])
+                row = next(number for number, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1])
                 raise DataError(
-                    f"{rows.path}: target '{target}': the {what} of example '{reference[place][1]}' in "
-                    f"{reference[place][0]} is '{mine[place]}' for {_name(cell)} and '{theirs[place]}' for "
+                    f"{rows.path}: target '{target}': the {column} of example '{reference[row][1]}' in "
+                    f"{reference[row][0]} is '{mine[row]}' for {_name(cell)} and '{theirs[row]}' for "
                     f"{_name(members[0][0])}",
                     fix="compare systems on the same data",
                 )
@@ -142,7 +142,7 @@ def _target(
         cell.predict: PredictionFile(rows.path, rows.metric.columns, counts[cell.predict], metadata)
         for cell, _ in members
     }
-    made = TargetResults(
+    results = TargetResults(
         target=target,
         metric=rows.metric,
         protocol=rows.metric.protocol,
@@ -152,7 +152,7 @@ def _target(
         counts=counts,
         zero_shot=tuple(code for code in shared if code != source_language),
     )
-    return made, files
+    return results, files
 
 
 def _check_once(rows: ScoreRows, cell: Cell, ids: list[tuple[str, str]]) -> None:
@@ -180,7 +180,7 @@ def _check_same(
 
 def _name(cell: Cell) -> str:
     parts = [cell.backbone, cell.variant, cell.adapter, "" if cell.intermediate == NONE else cell.intermediate]
-    return f"{' '.join(part for part in parts if part)} seed {cell.seed}"
+    return f"{' '.join(word for word in parts if word)} seed {cell.seed}"
 
 
 def _languages(rows: ScoreRows) -> dict[str, dict[str, str]]:
@@ -189,22 +189,22 @@ def _languages(rows: ScoreRows) -> dict[str, dict[str, str]]:
     Raises:
         DataError: a language has two families or two tiers.
     """
-    found: dict[str, dict[str, str]] = {}
+    languages: dict[str, dict[str, str]] = {}
     for name in ("family", "resource"):
         for code, value in dict.fromkeys(zip(rows.columns["language"], rows.columns[name], strict=True)):
             if not value:
                 continue
-            known = found.setdefault(str(code), {}).setdefault(name, str(value))
+            known = languages.setdefault(str(code), {}).setdefault(name, str(value))
             if known != str(value):
                 raise DataError(
                     f"{rows.path}: language '{code}' has the {name} '{known}' and '{value}'", fix="keep one of them"
                 )
-    described = describe_languages(found, {})
+    described = describe_languages(languages, {})
     return {
         code: {
             "name": described[code].name,
-            "family": entry.get("family", described[code].family),
-            "resource": entry.get("resource", described[code].resource),
+            "family": facts.get("family", described[code].family),
+            "resource": facts.get("resource", described[code].resource),
         }
-        for code, entry in found.items()
+        for code, facts in languages.items()
     }

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric, check_counts
 from adapterxfer.recipe.axes import AXES, Axes
-from adapterxfer.report.cells import NONE
+from adapterxfer.report.display import NONE
 
 REQUIRED = ("target", "language", "example")
 SYSTEM = (*(axis for axis in AXES if axis not in ("target", "seed")), "parameters", "non_embedding_parameters")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from adapterxfer.catalog import oracle_without
 from adapterxfer.recipe.axes import Axes
-from adapterxfer.report.cells import NONE
-from adapterxfer.report.model import Score
+from adapterxfer.report.content import Score
+from adapterxfer.report.display import NONE
 from adapterxfer.report.study import Study
 from adapterxfer.statistics import ScoreCell, System
 

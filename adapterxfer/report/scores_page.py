@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from adapterxfer.catalog import ORACLE
-from adapterxfer.report.cells import NONE
-from adapterxfer.report.model import Findings, Score
+from adapterxfer.report.content import Findings, Score
+from adapterxfer.report.display import NONE
 from adapterxfer.report.table_shape import Column, Table, Value
 
 Key = tuple[str, str, str, bool]

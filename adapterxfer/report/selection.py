@@ -12,7 +12,7 @@ from adapterxfer.catalog.pair_kinds import UNTRAINED_TARGET, pair_kind
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.decidable import OWN_SERIES
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
-from adapterxfer.report.cells import NONE, UNTRAINED_SUFFIX
+from adapterxfer.report.display import NONE, UNTRAINED_SUFFIX
 from adapterxfer.report.study import UNTRAINED_LABEL, Arm, Study
 from adapterxfer.statistics import Contrast, System, macro, score
 
@@ -75,19 +75,19 @@ class Selector:
         self._means: dict[Any, Contrast] = {}
         self._codes: dict[Any, tuple[str, ...]] = {}
 
-    def axes(self, asked: Hypothesis, side: Selection, narrowed: Narrowed) -> dict[str, tuple[str, ...]]:
+    def axes(self, hypothesis: Hypothesis, side: Selection, narrowed: Narrowed) -> dict[str, tuple[str, ...]]:
         """The selection of a hypothesis narrowed by a side, and by the values of `each`.
 
         A side that names an axis of `each` without the value keeps its own values: in "a: multi, b: each single task"
         the first side stays what it is.
         """
         sided = side.axes()
-        axes = {**asked.over.axes(), **sided}
+        axes = {**hypothesis.over.axes(), **sided}
         axes |= {
             axis: values for axis, values in narrowed.items() if axis not in sided or set(values) <= set(sided[axis])
         }
-        if asked.series is not None and "backbone" not in axes:
-            axes["backbone"] = tuple(b.name for b in self.study.backbones if series_of(b.name) == asked.series)
+        if hypothesis.series is not None and "backbone" not in axes:
+            axes["backbone"] = tuple(b.name for b in self.study.backbones if series_of(b.name) == hypothesis.series)
         return axes
 
     def numbers(

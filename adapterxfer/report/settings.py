@@ -11,7 +11,7 @@ from adapterxfer.recipe.hypotheses import Hypothesis, read_hypotheses
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSettings:
-    """Title, honesty and resampling of one report.
+    """Title, resampling, margins and declared hypotheses of one report.
 
     Attributes:
         recipe: name of the recipe.

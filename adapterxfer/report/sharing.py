@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from adapterxfer.catalog import is_other_evaluation, tasks
 from adapterxfer.recipe.axes import Axes
-from adapterxfer.report.cells import FULL, NONE
-from adapterxfer.report.model import Findings
+from adapterxfer.report.content import Findings
+from adapterxfer.report.display import FULL, NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def bundle_name(axes: Axes, *, first_seed: bool = True) -> str:
     intermediate = "" if axes.intermediate == NONE else axes.intermediate
     parts = [axes.backbone, axes.variant, intermediate, axes.target, axes.adapter.replace("/", "-")]
     parts.append("" if first_seed else f"seed{axes.seed}")
-    text = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(part for part in parts if part))
+    text = re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(word for word in parts if word))
     return re.sub(r"\.{2,}", ".", text).strip("-.")[:96]
 
 
@@ -55,9 +55,9 @@ def sharing(findings: Findings) -> Sharing | None:
         if score.group_kind == "zero-shot" and not score.control and score.target in names and score.variant
     ]
     for facts in reversed(trained):
-        own = [row for row in rows if row.backbone == facts.name]
+        of_backbone = [row for row in rows if row.backbone == facts.name]
         systems: dict[tuple[str, str], dict[str, float]] = {}
-        for row in own:
+        for row in of_backbone:
             systems.setdefault((row.variant, row.intermediate), {})[row.target] = row.score
         most = max(map(len, systems.values()), default=0)
         whole = {system: scores for system, scores in systems.items() if len(scores) == most}
@@ -88,7 +88,7 @@ def _commands(findings: Findings, axes: Axes, points: float) -> Sharing:
     model = replace(axes, variant=variant, adapter=adapter)
     only = [f"{axis}={value}" for axis, value in model.values().items() if value]
     name = bundle_name(replace(model, variant=trained))
-    make = f"adapterxfer bundle recipes/{findings.recipe}.yaml " + " ".join(f"--only {entry}" for entry in only)
+    make = f"adapterxfer bundle recipes/{findings.recipe}.yaml " + " ".join(f"--only {condition}" for condition in only)
     make += " --full-weights" if variant == FULL else ""
     text += (
         "The bundle holds the run of the first seed, not the best one. Where the study was run with --store or --set, "

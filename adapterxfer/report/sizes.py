@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from adapterxfer.report.cells import NONE, Cell
-from adapterxfer.report.model import SystemSize
+from adapterxfer.report.content import SystemSize
+from adapterxfer.report.display import NONE, Cell
 from adapterxfer.report.provenance import training_seconds
 from adapterxfer.report.results import Results
 from adapterxfer.report.study import UNTRAINED_LABEL, Study, arm_labels
@@ -29,21 +29,21 @@ def system_sizes(results: Results, study: Study) -> tuple[SystemSize, ...]:
         if label and not label.startswith(UNTRAINED_LABEL):
             cells.setdefault((cell.backbone, label), []).append((cell, size))
     order = [backbone.name for backbone in study.backbones]
-    rows = [_row(results, backbone, label, found) for (backbone, label), found in cells.items()]
+    rows = [_row(results, backbone, label, members) for (backbone, label), members in cells.items()]
     return tuple(sorted(rows, key=lambda row: order.index(row.backbone)))
 
 
-def _row(results: Results, backbone: str, label: str, found: list[tuple[Cell, Mapping[str, Any]]]) -> SystemSize:
-    first = found[0][0]
+def _row(results: Results, backbone: str, label: str, members: list[tuple[Cell, Mapping[str, Any]]]) -> SystemSize:
+    first = members[0][0]
     return SystemSize(
         backbone=backbone,
         system=label,
-        trained=tuple(dict.fromkeys(cell.intermediate for cell, _ in found if cell.intermediate != NONE)),
+        trained=tuple(dict.fromkeys(cell.intermediate for cell, _ in members if cell.intermediate != NONE)),
         parameters=first.parameters,
         non_embedding_parameters=first.non_embedding_parameters,
-        total=_ends([int(size["total"]) for _, size in found]),
-        trainable=_ends([int(size["trainable"]) for _, size in found if "trainable" in size]),
-        seconds=_mean([training_seconds(results.folders[cell.predict]) for cell, _ in found]),
+        total=_ends([int(size["total"]) for _, size in members]),
+        trainable=_ends([int(size["trainable"]) for _, size in members if "trainable" in size]),
+        seconds=_mean([training_seconds(results.folders[cell.predict]) for cell, _ in members]),
     )
 
 
@@ -54,5 +54,5 @@ def _mean(values: list[float | None]) -> float | None:
 
 
 def _ends(values: list[int]) -> tuple[int, ...]:
-    """Smallest and largest; one number where they are equal, none where there is none."""
+    """Smallest and largest value; one number if they are equal, nothing if there are no values."""
     return tuple(sorted({min(values), max(values)})) if values else ()

@@ -49,9 +49,9 @@ def spending(
     Twice the items leaves the variance over runs as it is, and the other way round; what both share falls with either.
     """
     parts, alpha = replicates.components, 1.0 - level
-    over_items, runs, shared = (float(part[column]) for part in (parts.items, parts.runs, parts.residual))
+    over_items, runs, shared = (float(values[column]) for values in (parts.items, parts.runs, parts.residual))
     trained_once = math.isnan(runs)
-    made = _Parts(
+    variances = _Parts(
         items=over_items if trained_once else max(over_items - shared, 0.0),
         runs=0.0 if trained_once else max(runs - shared, 0.0),
         interaction=0.0 if trained_once else min(shared, over_items),
@@ -59,23 +59,25 @@ def spending(
         df=both.df,
     )
     now = minimum_detectable_effect(both.standard_error, both.df, alpha=alpha)
-    with_items = made.detectable(alpha, items=2.0)
+    with_items = variances.detectable(alpha, items=2.0)
     planned = [
-        (n, found) for n in SEED_CHOICES if made.seeds > 1 and (found := made.detectable(alpha, seeds=n / made.seeds))
+        (n, effect)
+        for n in SEED_CHOICES
+        if variances.seeds > 1 and (effect := variances.detectable(alpha, seeds=n / variances.seeds))
     ]
     return Spending(
         subject=name,
         estimate=both.value,
         standard_error=both.standard_error,
         seeds=both.runs,
-        items=math.sqrt(made.items),
-        runs=None if trained_once else math.sqrt(made.runs),
-        interaction=None if trained_once else math.sqrt(made.interaction),
+        items=math.sqrt(variances.items),
+        runs=None if trained_once else math.sqrt(variances.runs),
+        interaction=None if trained_once else math.sqrt(variances.interaction),
         languages=statistics.stdev(by_language) if len(by_language) > 1 else None,
         detectable=now,
         with_twice_items=with_items,
         with_seeds=tuple(planned),
-        advice=_advice(made, alpha, with_items, trained_once=trained_once),
+        advice=_advice(variances, alpha, with_items, trained_once=trained_once),
     )
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation, tasks
-from adapterxfer.report.cells import FULL, NONE, RESOURCE_ORDER, Cell, Language, resource_key, variant_key
 from adapterxfer.report.clusters import domain_names
-from adapterxfer.report.model import GroupKind
+from adapterxfer.report.content import GroupKind
+from adapterxfer.report.display import FULL, NONE, RESOURCE_ORDER, Cell, LanguageFacts, resource_key, variant_key
 from adapterxfer.report.results import Results, TargetResults
 from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table
 
@@ -46,7 +46,7 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True)
-class Backbone:
+class TrainedBackbone:
     """A backbone that was trained, with its sizes."""
 
     name: str
@@ -80,20 +80,20 @@ class Study:
     systems: Mapping[tuple[str, str, str, str], System]
     controls: Mapping[tuple[str, str, str], System]
     shown: Mapping[tuple[System, str], str]
-    backbones: tuple[Backbone, ...]
+    backbones: tuple[TrainedBackbone, ...]
     arms: tuple[Arm, ...]
     intermediates: tuple[str, ...]
     targets: tuple[str, ...]
     secondary: tuple[str, ...]
     overlaps: frozenset[tuple[str, str]]
-    languages: Mapping[str, Language]
+    languages: Mapping[str, LanguageFacts]
     groups: Mapping[str, tuple[Group, ...]]
 
     def baseline(self, backbone: str, arm: Arm, target: str) -> System | None:
         """The system without intermediate training that a gain of this arm is measured against."""
-        own = self.systems.get((backbone, arm.label, NONE, target))
-        if own is not None:
-            return own
+        without = self.systems.get((backbone, arm.label, NONE, target))
+        if without is not None:
+            return without
         # A target that is not trained has one baseline for all variants: the backbone as it is.
         others = {
             system
@@ -107,7 +107,7 @@ class Study:
         return other.adapter in ("", arm.adapter)
 
     def order(self, label: str) -> int:
-        """Place of an arm in the order in which arms are shown."""
+        """Sort key of an arm: its position in the order in which arms are shown."""
         return next((index for index, arm in enumerate(self.arms) if arm.label == label), len(self.arms))
 
     def group(self, target: str, kind: GroupKind, name: str) -> Group | None:
@@ -206,7 +206,7 @@ def _is_one_adapter(variant: str) -> bool:
     return variant in VARIANTS and VARIANTS[variant].shares_adapter_baseline
 
 
-def language_groups(codes: tuple[str, ...], languages: Mapping[str, Language], source: str) -> Iterator[Group]:
+def language_groups(codes: tuple[str, ...], languages: Mapping[str, LanguageFacts], source: str) -> Iterator[Group]:
     """Zero-shot mean, source language, families, tiers and single languages of a target."""
     zero_shot = tuple(code for code in codes if code != source)
     if zero_shot:
@@ -284,13 +284,13 @@ def _counts(data: TargetResults, target: str, cells: list[Cell], system: System)
             )
 
 
-def _backbones(cells: list[Cell]) -> tuple[Backbone, ...]:
-    found = {
-        cell.backbone: Backbone(cell.backbone, cell.parameters, cell.non_embedding_parameters)
+def _backbones(cells: list[Cell]) -> tuple[TrainedBackbone, ...]:
+    sizes = {
+        cell.backbone: TrainedBackbone(cell.backbone, cell.parameters, cell.non_embedding_parameters)
         for cell in cells
         if cell.backbone
     }
-    return tuple(sorted(found.values(), key=lambda item: (item.size, item.name)))
+    return tuple(sorted(sizes.values(), key=lambda item: (item.size, item.name)))
 
 
 def arm_labels(cells: tuple[Cell, ...]) -> dict[tuple[str, str], str]:

@@ -19,7 +19,7 @@ from adapterxfer.errors import DataError
 from adapterxfer.metrics.benchmarks import BENCHMARKS, GROUPS, BenchmarkTask
 from adapterxfer.metrics.submission import LanguageCounts, count_task, join_clusters
 from adapterxfer.metrics.submission_files import read_declaration
-from adapterxfer.report.submission_scores import LanguageScores, Score, SubmissionScores, TaskScores
+from adapterxfer.report.submission_scores import IntervalScore, LanguageScores, SubmissionScores, TaskScores
 from adapterxfer.statistics import adjust
 from adapterxfer.statistics.grouped import cluster_sums, domain_clusters, resample_sums, resampled_interval
 from adapterxfer.statistics.intervals import Bounds
@@ -96,7 +96,7 @@ def score_submission(
         folders = [predictions] if against is None else [predictions, against]
         submissions = [count_task(task, labels, folder, allow_missing=allow_missing) for folder in folders]
         if task.by_id:
-            submissions = [join_clusters(part) for part in submissions]
+            submissions = [join_clusters(submission) for submission in submissions]
         scores, means[name] = _score_task(task, submissions, resamples, seed, level)
         left_out = tuple(code for code in table[name].languages if code not in languages[name])
         scored[name] = replace(scores, absent=left_out)
@@ -208,7 +208,7 @@ def _score_task(
     average = _Number(
         float(np.mean([value for value, _ in parts])), np.mean([draws for _, draws in parts], axis=0), clusters
     )
-    notes = tuple(dict.fromkeys(entry.note for entry in submissions[0].values() if entry.note))
+    notes = tuple(dict.fromkeys(language.note for language in submissions[0].values() if language.note))
     scores_of_all = _score(average, level, tested=tested)
     return TaskScores(task.protocol, scores_of_all, averages, languages, notes=notes), average
 
@@ -225,19 +225,19 @@ def _draw(task: BenchmarkTask, submissions: list[dict[str, LanguageCounts]], res
     points: dict[str, Floats] = {}
     replicates: dict[str, Floats] = {}
     for domain in domains:
-        numbers, number = domain_clusters([entry[code].clusters for entry in submissions for code in domain])
-        parts = [entry[code].counts[:, :width] for entry in submissions for code in domain]
+        numbers, number = domain_clusters([submission[code].clusters for submission in submissions for code in domain])
+        parts = [submission[code].counts[:, :width] for submission in submissions for code in domain]
         sums = np.concatenate(
-            [cluster_sums(part, own, number) for part, own in zip(parts, numbers, strict=True)], axis=1
+            [cluster_sums(counts, clusters, number) for counts, clusters in zip(parts, numbers, strict=True)], axis=1
         )
         name = task.name if task.parallel else f"{task.name}/{domain[0]}"
         drawn = resample_sums(sums, resamples=resamples, seed=seed, name=name).reshape(resamples, -1, width)
         full = sums.sum(axis=0).reshape(-1, width)
-        for place, code in enumerate(domain):
-            points[code], replicates[code] = _points(full[place], ratios), _points(drawn[:, place], ratios)
+        for position, code in enumerate(domain):
+            points[code], replicates[code] = _points(full[position], ratios), _points(drawn[:, position], ratios)
             if len(submissions) == 2:
-                points[code] = points[code] - _points(full[place + len(domain)], ratios)
-                replicates[code] = replicates[code] - _points(drawn[:, place + len(domain)], ratios)
+                points[code] = points[code] - _points(full[position + len(domain)], ratios)
+                replicates[code] = replicates[code] - _points(drawn[:, position + len(domain)], ratios)
     return _Drawn(tuple(ratios), points, replicates)
 
 
@@ -250,18 +250,18 @@ def _points(sums: Floats, ratios: Mapping[str, tuple[tuple[int, ...], tuple[int,
     return np.stack(columns, axis=-1)
 
 
-def _score(number: _Number, level: float, *, tested: bool) -> Score:
+def _score(number: _Number, level: float, *, tested: bool) -> IntervalScore:
     reach = Bounds(-WHOLE_SCALE if tested else 0.0, WHOLE_SCALE)
     low, high, p = resampled_interval(number.value, number.draws, number.clusters, reach=reach, level=level)
-    return Score(number.value, low, high, p if tested else None)
+    return IntervalScore(number.value, low, high, p if tested else None)
 
 
-def _with_holm(found: SubmissionScores) -> SubmissionScores:
+def _with_holm(scores: SubmissionScores) -> SubmissionScores:
     """Adjust the p-values of the task averages for their number."""
-    known = {name: p for name, task in found.tasks.items() if (p := task.average.p) is not None}
+    known = {name: p for name, task in scores.tasks.items() if (p := task.average.p) is not None}
     adjusted = dict(zip(known, adjust(list(known.values()), "holm").tolist(), strict=True))
     tasks = {
         name: replace(task, average=replace(task.average, p_holm=adjusted.get(name)))
-        for name, task in found.tasks.items()
+        for name, task in scores.tasks.items()
     }
-    return replace(found, tasks=tasks)
+    return replace(scores, tasks=tasks)

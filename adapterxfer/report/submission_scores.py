@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class IntervalScore:
     """Points with an interval; ``p`` is of "no difference" and only there for differences."""
 
     value: float
@@ -21,7 +21,7 @@ class Score:
 class LanguageScores:
     """One language of one task; ``others`` are points without interval (token accuracy)."""
 
-    scores: Mapping[str, Score]
+    scores: Mapping[str, IntervalScore]
     others: Mapping[str, float]
     examples: int
     clusters: int
@@ -36,8 +36,8 @@ class TaskScores:
     """
 
     protocol: str
-    average: Score
-    averages: Mapping[str, Score]
+    average: IntervalScore
+    averages: Mapping[str, IntervalScore]
     languages: Mapping[str, LanguageScores]
     absent: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -55,8 +55,8 @@ class SubmissionScores:
     """
 
     benchmark: str
-    overall: Score | None
-    groups: Mapping[str, Score]
+    overall: IntervalScore | None
+    groups: Mapping[str, IntervalScore]
     tasks: Mapping[str, TaskScores]
     absent: tuple[str, ...]
     resamples: int

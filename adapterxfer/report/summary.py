@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from adapterxfer.catalog.pair_kinds import LABELS, kinds_in_order
-from adapterxfer.report.model import MODELS_ONLY, Effect
+from adapterxfer.report.content import MODELS_ONLY, Effect
 
 
 def summarise(effects: Sequence[Effect]) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def _sentence(start: str, effects: Sequence[Effect], *, up: str, down: str) -> s
         return ""
     chosen = [e for e in effects if e.verdict == "difference found"]
     parts = [f"{word} with {_and(names)}" for word, names in _directions(chosen, up, down)]
-    found = bool(chosen)
+    any_chosen = bool(chosen)
     same = [e for e in effects if e.verdict == "equivalent"]
     if same:
         parts.append(f"equivalent within {same[0].margin:g} points with {_and([e.variant for e in same])}")
@@ -57,7 +57,7 @@ def _sentence(start: str, effects: Sequence[Effect], *, up: str, down: str) -> s
     rest = [e.variant for e in undecided if e.remark != MODELS_ONLY]
     if rest:
         parts.append(f"open for {_and(rest)}")
-    return f"{start}{'' if found or start.endswith(':') else ':'} {'; '.join(parts)}."
+    return f"{start}{'' if any_chosen or start.endswith(':') else ':'} {'; '.join(parts)}."
 
 
 def _directions(effects: Sequence[Effect], up: str, down: str) -> list[tuple[str, list[str]]]:

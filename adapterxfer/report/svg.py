@@ -61,7 +61,7 @@ _STYLE: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One drawing.
+    """One drawing of a figure; several stand side by side.
 
     Attributes:
         name: of its file, without the ending.

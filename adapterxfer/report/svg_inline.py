@@ -124,9 +124,13 @@ def _references(element: ET.Element) -> list[str]:
 
 def _style(text: str) -> str:
     """A style without what the page says for all drawings: the font, and butt ends."""
-    parts = [part.strip() for part in text.split(";")]
-    kept = [part for part in parts if part and not part.startswith(("font-family", "stroke-linecap: butt"))]
-    return ";".join(_shorter(part).replace(": ", ":") for part in kept)
+    parts = [declaration.strip() for declaration in text.split(";")]
+    kept = [
+        declaration
+        for declaration in parts
+        if declaration and not declaration.startswith(("font-family", "stroke-linecap: butt"))
+    ]
+    return ";".join(_shorter(declaration).replace(": ", ":") for declaration in kept)
 
 
 def _shorter(text: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from adapterxfer.report.cells import parameter_text, signed
+from adapterxfer.report.display import parameter_text, signed
 
 Kind = Literal[
     "text", "points", "signed", "interval", "p", "count", "nats", "size", "fine", "df", "percent", "percents"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapterxfer.catalog import ORACLE
-from adapterxfer.report.cells import parameter_text, resource_key
-from adapterxfer.report.model import Effect, Findings, Score
+from adapterxfer.report.content import Effect, Findings, Score
+from adapterxfer.report.display import parameter_text, resource_key
 from adapterxfer.report.table_shape import Column, Table, Value
 from adapterxfer.report.tables_oracle import oracle_table
 from adapterxfer.report.words import level_text
@@ -190,8 +190,8 @@ def _control_label(control: str) -> str:
 def _score_table(findings: Findings) -> Table:
     families = _group_names(findings, "family")
     tiers = sorted(_group_names(findings, "resource"), key=resource_key)
-    wanted: list[tuple[str, str]] = [("zero-shot", "zero-shot"), ("source", findings.source_language)]
-    wanted += [("family", name) for name in families] + [("resource", name) for name in tiers]
+    averages: list[tuple[str, str]] = [("zero-shot", "zero-shot"), ("source", findings.source_language)]
+    averages += [("family", name) for name in families] + [("resource", name) for name in tiers]
     systems: dict[tuple[str, str, str, str, str], dict[tuple[str, str], Score]] = {}
     for score in findings.scores:
         if score.repeated:
@@ -206,9 +206,9 @@ def _score_table(findings: Findings) -> Table:
         target, backbone, shown, intermediate, control = key
         groups = systems[key]
         values: list[Value] = []
-        for place in wanted:
-            found = groups.get(place)
-            values.append(None if found is None else (found.score, found.standard_deviation))
+        for column in averages:
+            mean = groups.get(column)
+            values.append(None if mean is None else (mean.score, mean.standard_deviation))
         label = _control_label(control) if control else shown
         first = next(iter(groups.values()))
         rows.append((target, backbone, label, "" if control else intermediate, *values, first.seeds))

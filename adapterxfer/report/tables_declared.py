@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from adapterxfer.report.content import Findings
 from adapterxfer.report.declared import Judged
-from adapterxfer.report.model import Findings
 from adapterxfer.report.table_shape import Column, Table, Value
 from adapterxfer.report.words import level_text
 

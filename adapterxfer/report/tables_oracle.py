@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import fmean
 
 from adapterxfer.catalog import oracle_system, oracle_without
-from adapterxfer.report.cells import FULL, NONE
-from adapterxfer.report.model import Findings, Score
+from adapterxfer.report.content import Findings, Score
+from adapterxfer.report.display import FULL, NONE
 from adapterxfer.report.table_shape import Column, Table, Value
 
 _NOTE = (
@@ -32,15 +32,15 @@ def oracle_table(findings: Findings) -> Table:
         elif not score.control:
             systems.setdefault((score.target, score.backbone, _name(score)), {})[score.group] = score
     rows: list[tuple[Value, ...]] = []
-    for (target, backbone, name), found in oracles.items():
-        first = next(iter(found.values()))
+    for (target, backbone, name), with_oracle in oracles.items():
+        first = next(iter(with_oracle.values()))
         without = oracle_without(first.control)
-        own = systems.get((target, backbone, name)) or systems.get((target, backbone, _without_adapter(name))) or {}
-        same = [own[code].score for code in found if code in own]
-        zero_shot = fmean(same) if len(same) == len(found) else None
+        plain = systems.get((target, backbone, name)) or systems.get((target, backbone, _without_adapter(name))) or {}
+        same = [plain[code].score for code in with_oracle if code in plain]
+        zero_shot = fmean(same) if len(same) == len(with_oracle) else None
         system, _, intermediate = name.partition(" after ")
-        oracle = fmean(score.score for score in found.values())
-        count = f"{len(found)} of {len(found) + len(without)}"
+        oracle = fmean(score.score for score in with_oracle.values())
+        count = f"{len(with_oracle)} of {len(with_oracle) + len(without)}"
         rows.append(
             (target, backbone, system, intermediate or NONE, zero_shot, oracle, count, " ".join(without), first.seeds)
         )

@@ -54,14 +54,14 @@ def undecided(results: Results, settings: ReportSettings) -> tuple[tuple[Judged,
 
 
 def _systems(study: Study, claim: Claim) -> frozenset[Axes]:
-    """Places in the grid of everything that a claim adds up."""
+    """The systems, as values of the axes, whose scores a claim adds up."""
     cells = {(cell.system, cell.target) for contrast in columns_of(claim) for cell in contrast.terms}
     arms = {arm.label: arm for arm in study.arms}
-    places = set()
+    all_axes = set()
     for key, system in study.systems.items():
         backbone, label, intermediate, target = key
         if (system, target) in cells:
             arm = arms[label]
-            place = Axes(backbone=backbone, variant=arm.variant, adapter=arm.adapter)
-            places.add(replace(place, intermediate=intermediate, target=target))
-    return frozenset(places)
+            axes = Axes(backbone=backbone, variant=arm.variant, adapter=arm.adapter)
+            all_axes.add(replace(axes, intermediate=intermediate, target=target))
+    return frozenset(all_axes)

@@ -48,7 +48,7 @@ def judge(study: Study, hypotheses: Sequence[Hypothesis], settings: ReportSettin
 
 def judge_claims(
     study: Study,
-    asked: Sequence[Claim],
+    to_judge: Sequence[Claim],
     settings: ReportSettings,
     *,
     spend_on: Callable[[Claim], bool] = bool,
@@ -60,7 +60,7 @@ def judge_claims(
     """
     evidence: dict[int, Evidence] = {}
     rows: list[Spending] = []
-    for batch in _batches([claim for claim in asked if claim.contrast is not None]):
+    for batch in _batches([claim for claim in to_judge if claim.contrast is not None]):
         columns = [contrast for claim in batch for contrast in columns_of(claim)]
         replicates = resample(study.table, columns, resamples=settings.resamples, seed=settings.seed)
         replicates, pools = moderated(study, replicates, batch)
@@ -69,18 +69,18 @@ def judge_claims(
         fixed = adjust_tests([over_items(item) for item in gathered], replicates, settings.multiplicity)
         for item, same in zip(adjusted, fixed, strict=True):
             evidence[id(item.claim)] = replace(item, items_p_adjusted=same.p_adjusted)
-            if spend_on(item.claim) and item.claim.asked.contrast != "at_least":
+            if spend_on(item.claim) and item.claim.hypothesis.contrast != "at_least":
                 rows.append(_spent(item, replicates, settings.level))
-    items = tuple(evidence.get(id(claim)) for claim in asked)
-    tests = tuple(judged(claim, item, settings.level) for claim, item in zip(asked, items, strict=True))
-    return Verdicts(tests, summarise_families(tests), tuple(rows), tuple(asked), items)
+    items = tuple(evidence.get(id(claim)) for claim in to_judge)
+    tests = tuple(judged(claim, item, settings.level) for claim, item in zip(to_judge, items, strict=True))
+    return Verdicts(tests, summarise_families(tests), tuple(rows), tuple(to_judge), items)
 
 
-def _batches(asked: Sequence[Claim]) -> Iterator[list[Claim]]:
+def _batches(to_judge: Sequence[Claim]) -> Iterator[list[Claim]]:
     """Whole families, since their tests are adjusted together, as many at a time as memory allows."""
     families: dict[str, list[Claim]] = {}
-    for claim in asked:
-        families.setdefault(claim.asked.family, []).append(claim)
+    for claim in to_judge:
+        families.setdefault(claim.hypothesis.family, []).append(claim)
     batch: list[Claim] = []
     for members in families.values():
         if batch and sum(len(columns_of(claim)) for claim in (*batch, *members)) > BATCH:
@@ -103,26 +103,26 @@ def _spent(item: Evidence, replicates: Replicates, level: float) -> Spending:
 
 def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
     """The verdict of one test; without evidence it is inconclusive, whatever the effect."""
-    asked, alpha = claim.asked, 1.0 - level
-    expected = asked.expect or IMPLIED.get(asked.contrast, "")
+    hypothesis, alpha = claim.hypothesis, 1.0 - level
+    expected = hypothesis.expect or IMPLIED.get(hypothesis.contrast, "")
     declared: dict[str, Any] = {
-        "hypothesis": asked.id,
-        "text": asked.text,
+        "hypothesis": hypothesis.id,
+        "text": hypothesis.text,
         "subject": claim.subject,
-        "family": asked.family,
-        "contrast": asked.contrast,
-        "quantity": asked.of,
-        "scope": asked.scope,
-        "unit": _unit(asked),
-        "margin": asked.margin,
+        "family": hypothesis.family,
+        "contrast": hypothesis.contrast,
+        "quantity": hypothesis.of,
+        "scope": hypothesis.scope,
+        "unit": _unit(hypothesis),
+        "margin": hypothesis.margin,
         "expected": expected,
-        "reference": asked.reference.value if asked.reference else None,
-        "reference_label": asked.reference.label if asked.reference else "",
+        "reference": hypothesis.reference.value if hypothesis.reference else None,
+        "reference_label": hypothesis.reference.label if hypothesis.reference else "",
     }
     if item is None:
         return Judged(
             **declared,
-            not_inferior=None if asked.margin is None else False,
+            not_inferior=None if hypothesis.margin is None else False,
             held="does not hold" if expected else "",
             remark=f"Not evaluated: {claim.missing}.",
         )
@@ -152,7 +152,7 @@ def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
         p_not_inferior=item.p_not_inferior,
         outcome=outcome,
         verdict=_sentence(item, outcome, equivalent=equivalent),
-        not_inferior=None if asked.margin is None else not_inferior,
+        not_inferior=None if hypothesis.margin is None else not_inferior,
         held=_held(expected, outcome, item.value, equivalent=equivalent, not_inferior=not_inferior),
         detectable=item.detectable(),
         pairs=claim.pairs,
@@ -162,7 +162,7 @@ def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
         scales=item.scales,
         scale_dependent=len(signs) > 1 or len(rejected) > 1,
         rungs=tuple(map(_rung, item.rungs)),
-        remark=" ".join(part for part in (claim.note, item.remark, item.withheld) if part),
+        remark=" ".join(remark for remark in (claim.note, item.remark, item.withheld) if remark),
         flags=item.both.flag_texts,
     )
 
@@ -181,13 +181,13 @@ def _rung(rung: Rung) -> RungRow:
     )
 
 
-def _unit(asked: Hypothesis) -> str:
-    return "points per tenfold parameters" if asked.contrast in ("slope", "slope_difference") else "points"
+def _unit(hypothesis: Hypothesis) -> str:
+    return "points per tenfold parameters" if hypothesis.contrast in ("slope", "slope_difference") else "points"
 
 
 def _sentence(item: Evidence, outcome: Outcome, *, equivalent: bool) -> str:
     """The verdict with its numbers."""
-    margin, unit, detectable = item.claim.asked.margin, _unit(item.claim.asked), item.detectable()
+    margin, unit, detectable = item.claim.hypothesis.margin, _unit(item.claim.hypothesis), item.detectable()
     if outcome == "difference found":
         assert item.value is not None
         shown = f"difference found: {item.value:+.2f} {unit}"
@@ -204,12 +204,12 @@ def _sentence(item: Evidence, outcome: Outcome, *, equivalent: bool) -> str:
 def _held(expected: str, outcome: Outcome, value: float | None, *, equivalent: bool, not_inferior: bool) -> Held:
     if not expected:
         return ""
-    found = outcome == "difference found"
+    differs = outcome == "difference found"
     sign = 0.0 if value is None else value
     holds = {
-        "difference": found,
-        "positive": found and sign > 0,
-        "negative": found and sign < 0,
+        "difference": differs,
+        "positive": differs and sign > 0,
+        "negative": differs and sign < 0,
         "equivalent": equivalent,
         "noninferior": not_inferior,
     }[expected]
@@ -220,11 +220,11 @@ def summarise_families(tests: Sequence[Judged]) -> tuple[FamilySummary, ...]:
     """How every family was adjusted, and what came out."""
     rows = []
     for family in dict.fromkeys(test.family for test in tests):
-        own = [test for test in tests if test.family == family]
-        methods = dict.fromkeys(test.adjustment for test in own if test.adjustment)
+        of_family = [test for test in tests if test.family == family]
+        methods = dict.fromkeys(test.adjustment for test in of_family if test.adjustment)
         counts = [
-            sum(test.outcome == outcome for test in own)
+            sum(test.outcome == outcome for test in of_family)
             for outcome in ("difference found", "equivalent", "inconclusive")
         ]
-        rows.append(FamilySummary(family, len(own), ", ".join(methods) or "nothing to adjust", *counts))
+        rows.append(FamilySummary(family, len(of_family), ", ".join(methods) or "nothing to adjust", *counts))
     return tuple(rows)

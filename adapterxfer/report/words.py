@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from adapterxfer.report.content import MODELS_ONLY
 from adapterxfer.report.declared import Outcome
-from adapterxfer.report.model import MODELS_ONLY
 
 SIGNIFICANT: Outcome = "difference found"
 UNDECIDED: Outcome = "inconclusive"

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.report.content import Findings
 from adapterxfer.report.csv_files import csv_files, table_csv
 from adapterxfer.report.figures import draw_figures
 from adapterxfer.report.findings import find
 from adapterxfer.report.latex import table_tex
-from adapterxfer.report.model import Findings
 from adapterxfer.report.page import render_html, render_markdown
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import Sampled

@@ -21,7 +21,7 @@ def prepare_texts(context: StageContext) -> dict[str, Any]:
     identity = context.stage.identity
     source, languages, lines = identity["source"], identity["languages"], identity["lines"]
     if source["kind"] == "world":
-        from adapterxfer.world.arms import load_texts
+        from adapterxfer.world.arm_texts import load_texts
 
         texts = load_texts(languages, lines, seed=identity["seed"])
     else:
@@ -40,7 +40,7 @@ def prepare_translations(context: StageContext) -> dict[str, Any]:
     identity = context.stage.identity
     source, languages = identity["source"], identity["languages"]
     if source["kind"] == "world":
-        from adapterxfer.world.arms import load_translations
+        from adapterxfer.world.arm_texts import load_translations
 
         data = load_translations(
             source.get("stand_in", identity["task"]),
@@ -77,7 +77,7 @@ def prepare_target_dev(context: StageContext) -> dict[str, Any]:
     identity = context.stage.identity
     source, languages, kept = identity["source"], identity["languages"], identity["dev_examples"]
     if source["kind"] == "world":
-        from adapterxfer.world.arms import load_target_dev
+        from adapterxfer.world.arm_texts import load_target_dev
 
         data = load_target_dev(
             source.get("stand_in", identity["task"]),

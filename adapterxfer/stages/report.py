@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from adapterxfer.report.cells import SOURCE_LANGUAGE, Cell
+from adapterxfer.report.display import SOURCE_LANGUAGE, Cell
 from adapterxfer.report.provenance import pretraining_diagnostics
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import read_sampling

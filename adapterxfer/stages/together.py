@@ -23,8 +23,8 @@ from adapterxfer.store.keys import Stage
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.training.loop import TrainResult
 from adapterxfer.training.meter import DivergedError
+from adapterxfer.training.seeds_together import train_together
 from adapterxfer.training.settings import TrainSettings
-from adapterxfer.training.together import train_together
 
 INTERMEDIATE = "intermediate."
 """Beginning of the roles of what the seeds were trained on before; the seed follows."""

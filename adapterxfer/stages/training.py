@@ -10,9 +10,9 @@ from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.catalog.systems import BY_LANGUAGE
 from adapterxfer.errors import StageError
 from adapterxfer.stages.context import StageContext
-from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
+from adapterxfer.training.arm_data import draw_mixtures, text_task, with_translations
 from adapterxfer.training.building import build_fusion, build_single
-from adapterxfer.training.languages import build_language, language_task
+from adapterxfer.training.language_adapters import build_language, language_task
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask, read_train_task, with_target_dev
 from adapterxfer.variants.model import TransferModel

@@ -65,7 +65,10 @@ def build_single(
     shape = AdapterShape.of(adapter or {}, backbone.hidden_size, layers=backbone.layers) if spec.adapters else None
     start: Start = spec.build(Given(backbone, before, shape, seed))
     names = {INTERMEDIATE_ID: name, TARGET_ID: _joined(tasks)}
-    parts = (*lowest, *(_part(part_id, names[part_id], adapter) for part_id, adapter in start.adapters.items()))
+    parts = (
+        *lowest,
+        *(_described(adapter_id, names[adapter_id], adapter) for adapter_id, adapter in start.adapters.items()),
+    )
     backbone = start.backbone
     model = TransferModel(
         backbone,
@@ -117,11 +120,11 @@ def build_fusion(
     adapters, lowest = language_part(language, backbone)
     parts = [*lowest]
     for index, (name, folder) in enumerate(intermediates.items()):
-        part_id = f"i{index:02d}"
+        adapter_id = f"i{index:02d}"
         member = read_description(folder)
         _require_language(member, lowest)
-        adapters[part_id] = load_adapter(member, TARGET_ID, backbone)
-        parts.append(_part(part_id, name, adapters[part_id]))
+        adapters[adapter_id] = load_adapter(member, TARGET_ID, backbone)
+        parts.append(_described(adapter_id, name, adapters[adapter_id]))
     if target is not None:
         stored = read_description(target)
         if stored.composition.variant != alone(adapter=True).name:
@@ -131,11 +134,11 @@ def build_fusion(
             )
         _require_language(stored, lowest)
         adapters[TARGET_ID] = load_adapter(stored, TARGET_ID, backbone)
-        parts.append(_part(TARGET_ID, task.name, adapters[TARGET_ID]))
+        parts.append(_described(TARGET_ID, task.name, adapters[TARGET_ID]))
     elif joint is not None:
         shape = AdapterShape.of(joint, backbone.hidden_size, layers=backbone.layers)
         adapters[TARGET_ID] = new_adapter(backbone, shape, seed=seed)
-        parts.append(_part(TARGET_ID, task.name, adapters[TARGET_ID]))
+        parts.append(_described(TARGET_ID, task.name, adapters[TARGET_ID]))
     heads = head_parts([task])
     return TransferModel(
         backbone,
@@ -244,10 +247,10 @@ def head_parts(tasks: Sequence[TrainTask]) -> tuple[HeadPart, ...]:
     return tuple(parts)
 
 
-def _part(part_id: str, name: str, adapter: Adapter) -> AdapterPart:
-    role: Role = "target" if part_id == TARGET_ID else "intermediate"
+def _described(adapter_id: str, name: str, adapter: Adapter) -> AdapterPart:
+    role: Role = "target" if adapter_id == TARGET_ID else "intermediate"
     shape = adapter.shape
-    return AdapterPart(part_id, role, name, shape.method, shape.bottleneck_size, shape.first_layer)
+    return AdapterPart(adapter_id, role, name, shape.method, shape.bottleneck_size, shape.first_layer)
 
 
 def _joined(tasks: Sequence[TrainTask]) -> str:

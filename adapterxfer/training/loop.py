@@ -26,7 +26,7 @@ from adapterxfer.training.micro import Accumulator
 from adapterxfer.training.mixing import plan_steps
 from adapterxfer.training.optimiser import apply, new_optimiser
 from adapterxfer.training.parallel import Processes
-from adapterxfer.training.resume import Progress, go_on, save
+from adapterxfer.training.resume import TrainingProgress, go_on, save
 from adapterxfer.training.seeds import DropoutStream, derive_seed
 from adapterxfer.training.selection import BY_SCORE, BestWeights, MeanWeights, dev_score, evaluation_steps, mean_steps
 from adapterxfer.training.settings import TrainSettings
@@ -154,7 +154,7 @@ def train(
             model, forward, context, token_budget=token_budget, dropout=dropout, log=log, processes=processes,
             bottom=Bottom(model, tasks, dtype=settings.dtype) if settings.cache_bottom else None,
         )  # fmt: skip
-        progress = Progress(
+        progress = TrainingProgress(
             named=named,
             optimiser=optimiser,
             kept=best or mean,

@@ -47,7 +47,7 @@ class Budgeted(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class TrainingProgress:
     """Everything of a training that changes from step to step.
 
     Attributes:
@@ -121,7 +121,7 @@ class Progress:
         self.dropout.set_state({name: state.clone() for name, state in processes.own(parts["dropout"]).items()})
 
 
-def go_on(progress: Progress, checkpoints: Checkpoints | None, processes: Processes, log: Log) -> int:
+def go_on(progress: TrainingProgress, checkpoints: Checkpoints | None, processes: Processes, log: Log) -> int:
     """Restore the newest checkpoint; returns its step, 0 where there is none."""
     saved = checkpoints.load() if checkpoints is not None else None
     if saved is None:
@@ -133,7 +133,7 @@ def go_on(progress: Progress, checkpoints: Checkpoints | None, processes: Proces
     return saved.step
 
 
-def save(progress: Progress, checkpoints: Checkpoints, processes: Processes, step: int, log: Log) -> None:
+def save(progress: TrainingProgress, checkpoints: Checkpoints, processes: Processes, step: int, log: Log) -> None:
     """Write a checkpoint if one is due, and end if somebody asks for it.
 
     Raises:

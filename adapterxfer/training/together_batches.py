@@ -22,8 +22,8 @@ from adapterxfer.training.micro import Sums
 from adapterxfer.training.seed_table import SeedTable
 from adapterxfer.training.seeds import DropoutStream
 from adapterxfer.training.tasks import TrainTask
+from adapterxfer.variants.adapters_together import Together, cut
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.together import Together, cut
 
 
 class Joint(NamedTuple):
@@ -53,13 +53,13 @@ def join(batches: Sequence[Batch], *, pad_id: int) -> Joint:
     reads = [batch.reads for batch in batches if batch.reads is not None]
     if len(reads) < len(batches):
         return Joint(ids, mask, None, rows, ())
-    most, first = max(positions.most for positions in reads), 0
-    places, slots = [], []
-    for batch, positions in zip(batches, reads, strict=True):
-        places.append(_moved(positions.places, batch.input_ids.shape[1], width, first))
-        slots.append(_moved(positions.slots, positions.most, most, first))
+    most, first = max(each.most for each in reads), 0
+    positions, slots = [], []
+    for batch, each in zip(batches, reads, strict=True):
+        positions.append(_moved(each.positions, batch.input_ids.shape[1], width, first))
+        slots.append(_moved(each.slots, each.most, most, first))
         first += len(batch.input_ids)
-    return Joint(ids, mask, Reads(most, torch.cat(places), torch.cat(slots)), rows, tuple(map(len, places)))
+    return Joint(ids, mask, Reads(most, torch.cat(positions), torch.cat(slots)), rows, tuple(map(len, positions)))
 
 
 def _widened(rows: Tensor, width: int, value: int) -> Tensor:

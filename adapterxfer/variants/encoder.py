@@ -93,7 +93,7 @@ def encode(
         attention = layer.attention.self
         every = states
         if chosen is not None:  # beside keys and values, every position is on its own
-            states = every.flatten(0, 1).index_select(0, chosen.places).unsqueeze(0)
+            states = every.flatten(0, 1).index_select(0, chosen.positions).unsqueeze(0)
         mixed = _attend(
             attention,
             asking=states,
@@ -120,7 +120,7 @@ def encode(
             total = places.ffn(index, total, states, output.LayerNorm)
         states = output.LayerNorm(total)
         if chosen is not None:
-            states = _spread(states, chosen.places, every.shape[0], every.shape[1])
+            states = _spread(states, chosen.positions, every.shape[0], every.shape[1])
         return states if places.layer is None else places.layer(index, states)
 
     for index in range(0 if begin is None else begin.layer, len(layers)):
@@ -172,10 +172,10 @@ def _additive_mask(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor 
     return empty.masked_fill_(padding, torch.finfo(dtype).min)[:, None, None, :]
 
 
-def _spread(states: Tensor, places: Tensor, rows: int, width: int) -> Tensor:
-    """States of shape ``(1, reads, hidden)`` at their places in zeros of shape ``(rows, width, hidden)``."""
+def _spread(states: Tensor, positions: Tensor, rows: int, width: int) -> Tensor:
+    """States of shape ``(1, reads, hidden)`` at their positions in zeros of shape ``(rows, width, hidden)``."""
     empty = states.new_zeros(rows * width, states.shape[-1])
-    return empty.index_copy(0, places, states[0]).view(rows, width, -1)
+    return empty.index_copy(0, positions, states[0]).view(rows, width, -1)
 
 
 def _attend(

@@ -128,10 +128,10 @@ def change_without_intermediate(evidence: AssertionInput) -> float:
     # The adapter of `sequential` is the intermediate's own, continued.
     ids = [adapter.id for adapter in model.composition.adapters if adapter.role == "intermediate"] or [TARGET_ID]
     changes = []
-    for part_id in ids:
+    for adapter_id in ids:
         # Zeroed, not left out: a fusion of equal adapters (same data, same seed) would rightly not change.
-        module: Any = model.adapters[part_id]
-        with zeroed(model, [part_id]) if module.can_be_neutral else model.without(part_id):
+        module: Any = model.adapters[adapter_id]
+        with zeroed(model, [adapter_id]) if module.can_be_neutral else model.without(adapter_id):
             changes.append(distance(_logits(evidence), logits))
     return min(changes)
 
@@ -236,7 +236,7 @@ def evaluating(model: TransferModel) -> Iterator[None]:
 @contextmanager
 def zeroed(model: TransferModel, ids: list[str]) -> Iterator[None]:
     """Adapters with weights that change nothing; their own come back bit for bit."""
-    modules: list[Any] = [model.adapters[part_id] for part_id in ids]
+    modules: list[Any] = [model.adapters[adapter_id] for adapter_id in ids]
     before = [copy.deepcopy(module.state_dict()) for module in modules]
     try:
         for module in modules:

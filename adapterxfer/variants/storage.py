@@ -191,7 +191,7 @@ def assemble(
     return model.eval()
 
 
-def load_adapter(stored: StoredModel, part_id: str, backbone: LoadedBackbone) -> Adapter:
+def load_adapter(stored: StoredModel, adapter_id: str, backbone: LoadedBackbone) -> Adapter:
     """One trained adapter of a model folder.
 
     Raises:
@@ -199,16 +199,16 @@ def load_adapter(stored: StoredModel, part_id: str, backbone: LoadedBackbone) ->
     """
     check_backbone(stored, backbone)
     for described in stored.composition.adapters:
-        if described.id == part_id:
+        if described.id == adapter_id:
             adapter = empty_adapter(
                 backbone, AdapterShape(described.method, described.bottleneck_size, described.first_layer)
             )
-            prefix = f"adapters.{part_id}."
+            prefix = f"adapters.{adapter_id}."
             state = {n.removeprefix(prefix): t for n, t in read_weights(stored.folder).items() if n.startswith(prefix)}
             fill(untied_state(adapter), state, str(stored.folder / WEIGHTS))
             return adapter
     raise VariantError(
-        f"{stored.folder}: the model ('{stored.composition.variant}') has no adapter '{part_id}'",
+        f"{stored.folder}: the model ('{stored.composition.variant}') has no adapter '{adapter_id}'",
         fix="use a model that was trained with an adapter",
     )
 

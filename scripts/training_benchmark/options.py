@@ -14,9 +14,9 @@ from adapterxfer.formats.base import Feature
 from adapterxfer.training.bottom import forget_bottoms
 from adapterxfer.training.building import build_single
 from adapterxfer.training.loop import train
+from adapterxfer.training.seeds_together import train_together
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask
-from adapterxfer.training.together import train_together
 from adapterxfer.variants.model import TransferModel
 from training_benchmark.inputs import BACKBONES, BOTTLENECKS, MAX_LENGTH, Inputs
 from training_benchmark.measuring import Rows, settle, timed

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adapterxfer.engines.choice import choose_engine
-from adapterxfer.engines.events import Event, Outcome
+from adapterxfer.engines.events import Outcome, StageEvent
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.store.audit import audit
 from adapterxfer.store.store import Store
@@ -88,7 +88,7 @@ def test_failures_block_their_dependents_only(engine: str, tmp_path: Path) -> No
     bad, dead, good = stage("refuse", "bad"), stage("die", "dead"), stage("work", "good")
     child, orphan = stage("work", "child", bad), stage("work", "orphan", dead)
     grandchild = stage("work", "grandchild", child, good)
-    events: list[Event] = []
+    events: list[StageEvent] = []
     plan = FakePlan([bad, dead, good, child, orphan, grandchild])
     store, outcome = run(engine, plan, tmp_path, listener=events.append)
     assert (outcome.exit_code, outcome.finished) == (1, (good.key,))

@@ -17,7 +17,7 @@ from adapterxfer.stages import together
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.store import Store
 from adapterxfer.training.meter import DivergedError
-from adapterxfer.training.together import train_together
+from adapterxfer.training.seeds_together import train_together
 
 RECIPE = """
 recipe: 1

@@ -17,7 +17,7 @@ from engine_fakes import REGISTRY, FakePlan, diamonds, stage
 from slurm_node import SlurmNode, missing, running
 
 from adapterxfer.engines import inline, slurm
-from adapterxfer.engines.events import Event, Outcome
+from adapterxfer.engines.events import Outcome, StageEvent
 from adapterxfer.engines.queue import Queue
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.store.audit import audit
@@ -48,7 +48,7 @@ class Study:
     """One store, run through the queue."""
 
     def __init__(self, folder: Path) -> None:
-        self.store, self.runs, self.events = Store(folder / "store"), folder / "runs", list[Event]()
+        self.store, self.runs, self.events = Store(folder / "store"), folder / "runs", list[StageEvent]()
 
     def run(self, plan: FakePlan, **settings: str) -> Outcome:
         return slurm.run_plan(

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from adapterxfer.advice.features import draw_examples, encode_some, forward_of, label_features, task_embedding
-from adapterxfer.advice.model import Protocol
+from adapterxfer.advice.records import AdviceSettings
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.data.examples import SpanExample, TaskData
 from adapterxfer.data.storage import StoredTask, read_task, write_task
@@ -20,7 +20,7 @@ from adapterxfer.errors import DataError
 from adapterxfer.formats.registry import get_format
 
 Stored = Callable[[str], StoredTask]
-PROTOCOL = Protocol(examples=30)
+PROTOCOL = AdviceSettings(examples=30)
 
 
 def states_alone(backbone: LoadedBackbone, sequence: list[int], layer: int | None = None) -> Any:
@@ -30,7 +30,7 @@ def states_alone(backbone: LoadedBackbone, sequence: list[int], layer: int | Non
     return out.hidden_states[-1 if layer is None else layer][0].double().numpy()
 
 
-def measured(backbone: LoadedBackbone, task: StoredTask, protocol: Protocol = PROTOCOL) -> Any:
+def measured(backbone: LoadedBackbone, task: StoredTask, protocol: AdviceSettings = PROTOCOL) -> Any:
     return label_features(forward_of(backbone, None, protocol, device="cpu"), backbone, task, protocol, device="cpu")
 
 
@@ -47,7 +47,7 @@ def test_texts(nano: LoadedBackbone, stored: Stored) -> None:
     assert [task.labels[label] for label in rows.labels] == [example.label for example in examples]
     expected = [states_alone(nano, feature.sequences[0]).mean(axis=0) for feature in features]
     np.testing.assert_allclose(rows.features, expected, atol=1e-5)
-    first = measured(nano, task, Protocol(examples=30, pooling="first", layer="1"))
+    first = measured(nano, task, AdviceSettings(examples=30, pooling="first", layer="1"))
     expected = [states_alone(nano, feature.sequences[0], layer=1)[0] for feature in features]
     np.testing.assert_allclose(first.features, expected, atol=1e-5)
 
@@ -96,7 +96,7 @@ def test_sentences_of_contexts(nano: LoadedBackbone, stored: Stored) -> None:
 
 def test_a_limit_on_rows_keeps_the_first_examples(nano: LoadedBackbone, stored: Stored) -> None:
     whole = measured(nano, stored("world-pos"))
-    cut = measured(nano, stored("world-pos"), Protocol(examples=30, rows=25))
+    cut = measured(nano, stored("world-pos"), AdviceSettings(examples=30, rows=25))
     assert len(cut.labels) == 25
     np.testing.assert_array_equal(cut.features, whole.features[:25])
 
@@ -115,7 +115,7 @@ def test_refusals(nano: LoadedBackbone, stored: Stored, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no English validation or dev2 split"):
         draw_examples(stored("world-nli"), count=5, seed=0, splits=("validation", "dev2"))
     with pytest.raises(DataError, match="it has 0"):
-        measured(nano, stored("world-xnli"), Protocol(layer="9"))
+        measured(nano, stored("world-xnli"), AdviceSettings(layer="9"))
     short = [
         SpanExample(
             example_id=str(i),

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from adapterxfer.advice.judging import Sampling, judge, trained_choices
-from adapterxfer.advice.model import LOGME, NLI, RANDOM, TEXT, Protocol, Row, with_ranks
+from adapterxfer.advice.judging import ResamplingOptions, judge, trained_choices
+from adapterxfer.advice.records import LOGME, NLI, RANDOM, TEXT, AdviceSettings, CandidateScores, with_ranks
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.report.results import ScoreRow
 
 NAMES = ("nli", "qa", "mc", "pos")
-SAMPLING = Sampling(500, 0, 0.95)
+SAMPLING = ResamplingOptions(500, 0, 0.95)
 
 
 def score(
@@ -64,11 +64,13 @@ def test_regret_of_each_predictor() -> None:
     rows = [*matrix("b1", (10, 30, 20, 0)), *matrix("b2", (10, 20, 40, 30))]
     choices, _ = trained_choices(rows, asked("b1", "b2"), source_language="en")
     said = [
-        Row(backbone=b, target="t", adapter="seq_bn/2", intermediate=name, predictions={TEXT: text, LOGME: evidence})
+        CandidateScores(
+            backbone=b, target="t", adapter="seq_bn/2", intermediate=name, predictions={TEXT: text, LOGME: evidence}
+        )
         for b in ("b1", "b2")
         for name, text, evidence in zip(NAMES, (4, 3, 2, 1), (0.1, 0.9, 0.2, 0.8), strict=True)
     ]
-    said[-1] = Row(backbone="b2", target="t", adapter="seq_bn/2", intermediate="pos", predictions={TEXT: 1})
+    said[-1] = CandidateScores(backbone="b2", target="t", adapter="seq_bn/2", intermediate="pos", predictions={TEXT: 1})
     judged = list(judge(choices, said, is_nli=lambda name: name == "nli", sampling=SAMPLING))
     regrets = {(judgement.predictor, judgement.k): judgement for judgement in judged}
     assert regrets[TEXT, 1].regret == pytest.approx((20 + 30) / 2)
@@ -103,13 +105,13 @@ def test_without_inference_there_is_no_such_baseline_and_with_few_candidates_no_
 )
 def test_an_impossible_protocol(options: dict[str, Any], message: str) -> None:
     with pytest.raises(AdapterxferError, match=message):
-        Protocol(**options)
+        AdviceSettings(**options)
 
 
 def test_equal_values_share_the_better_place() -> None:
     rows = [
-        Row(backbone="b", target="t", intermediate=name, predictions={TEXT: value})
+        CandidateScores(backbone="b", target="t", intermediate=name, predictions={TEXT: value})
         for name, value in (("none", 9.0), ("nli", 1.0), ("qa", 2.0), ("mc", 2.0))
     ]
-    rows.append(Row(backbone="b2", target="t", intermediate="nli", predictions={TEXT: 0.5}))
+    rows.append(CandidateScores(backbone="b2", target="t", intermediate="nli", predictions={TEXT: 0.5}))
     assert [row.ranks.get(TEXT) for row in with_ranks(rows)] == [None, 3, 1, 1, 1]

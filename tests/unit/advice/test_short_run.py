@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapterxfer.advice.features import forward_of, task_embedding
-from adapterxfer.advice.model import Protocol
+from adapterxfer.advice.records import AdviceSettings
 from adapterxfer.advice.short_run import short_run
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.data.examples import RetrievalExample, TaskData
@@ -49,7 +49,7 @@ def dual_encoder(folder: Path) -> StoredTask:
 
 @pytest.mark.parametrize("name", ["world-xnli", "world-pos", "world-xmc", "world-xqa"])
 def test_a_few_steps(nano: LoadedBackbone, stored: Stored, name: str) -> None:
-    task, protocol = stored(name), Protocol(steps=2)
+    task, protocol = stored(name), AdviceSettings(steps=2)
     first = short_run(target_training(task), {}, nano, task, protocol)
     assert 0 <= first <= 100
     assert short_run(target_training(task), {}, nano, task, protocol) == first
@@ -57,12 +57,12 @@ def test_a_few_steps(nano: LoadedBackbone, stored: Stored, name: str) -> None:
 
 def test_more_steps_learn_more(nano: LoadedBackbone, stored: Stored) -> None:
     task = stored("world-pos")
-    scores = [short_run(target_training(task), {}, nano, task, Protocol(steps=steps)) for steps in (1, 40)]
+    scores = [short_run(target_training(task), {}, nano, task, AdviceSettings(steps=steps)) for steps in (1, 40)]
     assert scores[1] > scores[0] + 10
 
 
 def test_trained_retrieval_has_texts_and_short_runs(nano: LoadedBackbone, tmp_path: Path) -> None:
-    task, protocol = dual_encoder(tmp_path / "pairs"), Protocol(steps=2)
+    task, protocol = dual_encoder(tmp_path / "pairs"), AdviceSettings(steps=2)
     assert 0 <= short_run(target_training(task), {}, nano, task, protocol) <= 100
     embedding = task_embedding(forward_of(nano, None, protocol, device="cpu"), nano, task, protocol, device="cpu")
     assert embedding.shape == (nano.hidden_size,)
@@ -71,7 +71,7 @@ def test_trained_retrieval_has_texts_and_short_runs(nano: LoadedBackbone, tmp_pa
 def test_refusals(nano: LoadedBackbone, stored: Stored) -> None:
     task = stored("world-xmc")
     with pytest.raises(DataError, match="trained on siqa first"):
-        short_run(target_training(task, before=[{"task": "siqa"}]), {}, nano, task, Protocol())
+        short_run(target_training(task, before=[{"task": "siqa"}]), {}, nano, task, AdviceSettings())
     without = replace(task, counts={split: counts for split, counts in task.counts.items() if split != "dev"})
     with pytest.raises(DataError, match="no English dev split"):
-        short_run(target_training(task), {}, nano, without, Protocol())
+        short_run(target_training(task), {}, nano, without, AdviceSettings())

@@ -12,7 +12,7 @@ import pytest
 
 from adapterxfer.cli.main import main
 from adapterxfer.engines import inline
-from adapterxfer.engines.events import Event, Outcome
+from adapterxfer.engines.events import Outcome, StageEvent
 from adapterxfer.plan import Plan
 from adapterxfer.store.failures import Failure
 from adapterxfer.store.keys import Stage
@@ -84,17 +84,17 @@ def engine(*, fail: str = "", interrupt: int = 0) -> Runner:
             if found is not None:
                 reused.append(key)
                 folders[key] = found
-                listener(Event("reused", stage))
+                listener(StageEvent("reused", stage))
                 continue
-            listener(Event("started", stage))
+            listener(StageEvent("started", stage))
             if stage.kind == fail:
                 failed[key] = Failure(stage=stage, error="DataError", what="no such file", fix="look again")
-                listener(Event("failed", stage, detail={"error": "DataError", "what": "no such file"}))
+                listener(StageEvent("failed", stage, detail={"error": "DataError", "what": "no such file"}))
                 break
-            listener(Event("progress", stage, detail={"step": 1, "steps": 2, "loss": 0.61}))
+            listener(StageEvent("progress", stage, detail={"step": 1, "steps": 2, "loss": 0.61}))
             folders[key] = commit(store, stage)
             finished.append(key)
-            listener(Event("finished", stage, seconds=3.0))
+            listener(StageEvent("finished", stage, seconds=3.0))
             if interrupt and len(finished) == 3:
                 break
         return Outcome(

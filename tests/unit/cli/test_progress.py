@@ -8,7 +8,7 @@ import pytest
 
 from adapterxfer.cli import console
 from adapterxfer.cli.progress import BarProgress, PlainProgress, describe
-from adapterxfer.engines.events import Event
+from adapterxfer.engines.events import StageEvent
 from adapterxfer.store.keys import Stage
 
 LABELS = {
@@ -32,11 +32,11 @@ def test_describe() -> None:
 
 def test_plain_lines_count_and_name_failures(capsys: pytest.CaptureFixture[str]) -> None:
     with PlainProgress(total=9, done=4) as shown:
-        shown(Event("started", STAGE))
-        shown(Event("progress", STAGE, detail={"step": 1, "loss": 0.5}))
-        shown(Event("finished", STAGE, seconds=75.0))
-        shown(Event("failed", STAGE, detail={"error": "DataError", "what": "gone", "fix": "look"}))
-        shown(Event("retried", STAGE, detail={"cause": "signal 9"}))
+        shown(StageEvent("started", STAGE))
+        shown(StageEvent("progress", STAGE, detail={"step": 1, "loss": 0.5}))
+        shown(StageEvent("finished", STAGE, seconds=75.0))
+        shown(StageEvent("failed", STAGE, detail={"error": "DataError", "what": "gone", "fix": "look"}))
+        shown(StageEvent("retried", STAGE, detail={"cause": "signal 9"}))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("[5/9] train_target nano stack nli>xnli seed 1")
     assert lines[0].endswith("loss 0.50    1 min 15 s")
@@ -56,11 +56,11 @@ def test_bars_show_loss_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> N
     shown = BarProgress(total=20, done=0, costs=keys)
     with shown:
         for _ in range(6):
-            shown(Event("started", STAGE))
-            shown(Event("progress", STAGE, detail={"step": 3, "steps": 10, "loss": 0.25}))
+            shown(StageEvent("started", STAGE))
+            shown(StageEvent("progress", STAGE, detail={"step": 3, "steps": 10, "loss": 0.25}))
             shown.progress.refresh()
-            shown(Event("finished", STAGE, seconds=1.0))
-        shown(Event("failed", STAGE, detail={"error": "DataError", "what": "gone"}))
+            shown(StageEvent("finished", STAGE, seconds=1.0))
+        shown(StageEvent("failed", STAGE, detail={"error": "DataError", "what": "gone"}))
         shown.progress.refresh()
     text = out.getvalue()
     assert "train_target nano stack nli>xnli seed 1" in text

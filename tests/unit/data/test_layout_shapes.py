@@ -229,6 +229,7 @@ PAIR = {"text": "a", "label": "l"}
         ({"path": "{}.csv"}, "braces hold"),
         ({"path": "{lang.csv"}, "braces hold"),
         ({"path": "a**/x.csv"}, "whole folder name"),
+        ({"path": "a/**"}, "whole folder name"),
         ({"labels": "entailment"}, "labels are 'entailment'"),
         ({"labels": {"a": ["neutral"]}}, "label 'a' means"),
         ({"labels": ["yes", "no"]}, "no label 'yes'"),
@@ -283,6 +284,17 @@ def test_official_formats_under_other_names_and_in_other_languages(tmp_path: Pat
     assert found == {("udpos", "xx"): 1, ("xquad", "gsw"): 1}
     with pytest.raises(DataError, match="not of format span_qa"):
         parse_layouts({"xquad": {"test": layouts["udpos"]["test"]}}, "layouts.yaml")
+
+
+@pytest.mark.parametrize(
+    "answers", [{"text": ["Ulm"], "answer_start": [3]}, [{"text": "Ulm"}], [{"text": "Ulm", "answer_start": "x"}],
+                [{"text": ["Ulm"], "answer_start": 3}], None, ["Ulm"]],
+)  # fmt: skip
+def test_other_answers_in_a_file_like_squads_are_refused(tmp_path: Path, answers: object) -> None:
+    content = json.loads(json.dumps(SQUAD))
+    content["data"][0]["paragraphs"][0]["qas"][0]["answers"] = answers
+    with pytest.raises(DataError, match=r"x\.json: question '1' has the answers"):
+        read(tmp_path, "squad-v1", json.dumps(content), name="x.json", layout="squad")
 
 
 def test_a_repeated_id_is_refused_before_a_run(tmp_path: Path) -> None:

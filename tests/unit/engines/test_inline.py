@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from engine_fakes import REGISTRY, FakePlan, diamonds, stage
 
-from adapterxfer.engines.events import Event, Outcome
+from adapterxfer.engines.events import Outcome, StageEvent
 from adapterxfer.engines.inline import run_plan
 from adapterxfer.engines.worker import run_stage
 from adapterxfer.errors import DataError, StoreError
@@ -24,7 +24,7 @@ class Study:
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder / "store")
         self.runs = folder / "runs"
-        self.events: list[Event] = []
+        self.events: list[StageEvent] = []
 
     def run(self, plan: FakePlan, jobs: int = 2, **settings: Any) -> Outcome:
         self.events.clear()
@@ -201,7 +201,7 @@ def test_one_stage_alone_in_this_process(study: Study) -> None:
 
 
 def test_listener_that_raises_leaves_no_worker(study: Study) -> None:
-    def listen(event: Event) -> None:
+    def listen(event: StageEvent) -> None:
         if event.kind == "started":
             raise BrokenPipeError
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from engine_fakes import REGISTRY, FakePlan, stage
 
-from adapterxfer.engines.events import Event, Outcome
+from adapterxfer.engines.events import Outcome, StageEvent
 from adapterxfer.engines.faults import ANY_FIX, fix_for, store_fault
 from adapterxfer.engines.inline import run_plan
 from adapterxfer.engines.wire import error_as_json
@@ -24,7 +24,7 @@ class Study:
 
     def __init__(self, folder: Path) -> None:
         self.store = Store(folder / "store")
-        self.events: list[Event] = []
+        self.events: list[StageEvent] = []
         self.runs = folder / "runs"
 
     def run(self, plan: FakePlan, *, retry_failed: bool = False, **settings: Any) -> Outcome:

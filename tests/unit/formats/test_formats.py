@@ -152,7 +152,7 @@ def test_features_and_batches_stay_what_they_are(tokenizer, name, protocol):
     total = hashlib.sha256(repr([(f.sequences, f.target, f.example) for f in features]).encode())
     tensors = {"ids": batch.input_ids, "mask": batch.attention_mask, **batch.fields}
     if batch.reads is not None:
-        tensors |= {"places": batch.reads.places, "slots": batch.reads.slots}
+        tensors |= {"places": batch.reads.positions, "slots": batch.reads.slots}
     for key in sorted(tensors):
         total.update(
             f"{key} {tensors[key].dtype} {tuple(tensors[key].shape)}".encode() + tensors[key].numpy().tobytes()

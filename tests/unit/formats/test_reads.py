@@ -58,7 +58,7 @@ def test_reads_of_a_mask_are_its_true_places() -> None:
     read = np.array([[0, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 1]], dtype=bool)
     reads = reads_of(read)
     assert reads.most == 3
-    assert reads.places.tolist() == [1, 3, 8, 12, 13, 15]
+    assert reads.positions.tolist() == [1, 3, 8, 12, 13, 15]
     # rows of three slots, filled from the left
     assert reads.slots.tolist() == [0, 1, 6, 9, 10, 11]
 
@@ -68,20 +68,20 @@ def test_first_tokens_are_those_of_a_mask() -> None:
     read[:, 0] = True
     found, expected = first_tokens(5, 4), reads_of(read)
     assert found.most == expected.most == 1
-    assert torch.equal(found.places, expected.places)
+    assert torch.equal(found.positions, expected.positions)
     assert torch.equal(found.slots, expected.slots)
 
 
 def test_of_an_empty_mask_nothing_is_read() -> None:
     reads = reads_of(np.zeros((2, 3), dtype=bool))
-    assert (reads.most, len(reads.places), len(reads.slots)) == (1, 0, 0)
+    assert (reads.most, len(reads.positions), len(reads.slots)) == (1, 0, 0)
 
 
 def changed_elsewhere(batch: Batch, hidden: torch.Tensor, value: float) -> torch.Tensor:
     """Other numbers wherever the batch says that nothing is read."""
     assert batch.reads is not None
     other = torch.full_like(hidden, value).flatten(0, 1)
-    other[batch.reads.places] = hidden.flatten(0, 1)[batch.reads.places]
+    other[batch.reads.positions] = hidden.flatten(0, 1)[batch.reads.positions]
     return other.view(hidden.shape)
 
 
@@ -97,15 +97,15 @@ def test_nothing_else_changes_loss_or_results(tokenizer: Any, name: str, null_th
     head = fmt.make_head(8, labels, generator=torch.Generator().manual_seed(1), std=1.0)
     hidden = torch.randn(*batch.input_ids.shape, 8, generator=torch.Generator().manual_seed(2))
     expected, results = fmt.loss(head(hidden, batch), batch), fmt.results(head(hidden, batch), batch)
-    assert len(batch.reads.places) < batch.input_ids.numel()
+    assert len(batch.reads.positions) < batch.input_ids.numel()
     for value in (0.0, 50.0, -50.0):
         found = head(changed_elsewhere(batch, hidden, value), batch)
         assert torch.equal(fmt.loss(found, batch).total, expected.total)
         assert all(np.array_equal(a, b) for a, b in zip(fmt.results(found, batch), results, strict=True))
     # and each read counts: without any of them something is another number
-    for index in range(len(batch.reads.places)):
+    for index in range(len(batch.reads.positions)):
         one = hidden.clone()
-        one.flatten(0, 1)[batch.reads.places[index]] += 3.0
+        one.flatten(0, 1)[batch.reads.positions[index]] += 3.0
         assert not torch.equal(fmt.loss(head(one, batch), batch).total, expected.total)
 
 
@@ -116,7 +116,7 @@ def test_masked_texts_are_read_at_hidden_tokens() -> None:
     head.tie(_Tied())
     hidden = torch.randn(2, 4, 8)
     assert batch.reads is not None
-    assert batch.reads.places.tolist() == [2, 5]
+    assert batch.reads.positions.tolist() == [2, 5]
     assert torch.equal(head(changed_elsewhere(batch, hidden, 9.0), batch), head(hidden, batch))
 
 
@@ -134,4 +134,4 @@ def test_a_batch_moves_with_what_is_read() -> None:
     batch = Batch(torch.zeros(2, 3), torch.ones(2, 3), (1, 1), {}, first_tokens(2, 3))
     moved = batch.to("meta").reads
     assert moved is not None
-    assert moved.places.device.type == moved.slots.device.type == "meta"
+    assert moved.positions.device.type == moved.slots.device.type == "meta"

@@ -109,7 +109,7 @@ def test_the_rules_name_every_room() -> None:
         "import adapterxfer.cli.main",
         "from adapterxfer import load_recipe, build_plan",
         "from adapterxfer import run, Results, compare",
-        "import adapterxfer.hub.card, adapterxfer.hub.evidence, adapterxfer.hub.pushing, adapterxfer.hub.pulling",
+        "import adapterxfer.hub.card, adapterxfer.hub.bundle_results, adapterxfer.hub.pushing, adapterxfer.hub.pulling",
         "import adapterxfer.hub.early, adapterxfer.hub.choosing, adapterxfer.hub.collection",
     ],
 )

@@ -11,8 +11,8 @@ import yaml
 from hub_study import Make, StudyFiles
 from stand_in_hub import StandInHub, card_problems
 
+from adapterxfer.hub.bundle_results import collect_results
 from adapterxfer.hub.card import render_card
-from adapterxfer.hub.evidence import collect_results
 from adapterxfer.hub.licences import facts_of, most_restrictive
 from adapterxfer.hub.manifest import Manifest, read_manifest
 from adapterxfer.plan import build_plan

@@ -17,10 +17,10 @@ from test_methods import run_as_the_card_says
 from adapterxfer import load_bundle
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.cli.main import main
+from adapterxfer.hub.addresses import parse_address
 from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.loading import open_bundle
 from adapterxfer.hub.making import make_bundle
-from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.pulling import pull
 from adapterxfer.hub.pushing import push
 from adapterxfer.store.store import Store

@@ -18,11 +18,11 @@ from stand_in_hub import StandInHub
 from adapterxfer.catalog import METHODS
 from adapterxfer.cli.main import main
 from adapterxfer.hub.about import ask_about, known_about
+from adapterxfer.hub.addresses import parse_address
 from adapterxfer.hub.early import look_at_published
 from adapterxfer.hub.fetching import fetch_published
 from adapterxfer.hub.fitting import WantedAdapter, adapter_size, bundle_differences
 from adapterxfer.hub.manifest import read_manifest
-from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.pushing import push
 from adapterxfer.recipe.loading import parse_recipe
 from adapterxfer.variants.adapter import AdapterShape

@@ -9,8 +9,8 @@ from reuse_tools import SHA, make_adapterhub, publish
 from stand_in_hub import StandInHub
 
 from adapterxfer.errors import BundleError, HubError
+from adapterxfer.hub.addresses import HubAddress
 from adapterxfer.hub.fetching import fetch_published
-from adapterxfer.hub.places import HubAddress
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 

@@ -12,8 +12,8 @@ from transfers import pull
 
 from adapterxfer.cli.main import main
 from adapterxfer.errors import BundleError
+from adapterxfer.hub.addresses import parse_address
 from adapterxfer.hub.inspection import inspect_bundle
-from adapterxfer.hub.places import parse_address
 from adapterxfer.store.store import Store
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")

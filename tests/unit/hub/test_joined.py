@@ -14,9 +14,9 @@ from test_methods import run_as_the_card_says
 
 from adapterxfer import load_bundle
 from adapterxfer.formats.registry import get_format
+from adapterxfer.hub.addresses import parse_address
 from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.making import make_bundle
-from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.probes import ask
 from adapterxfer.hub.pulling import pull
 from adapterxfer.hub.pushing import push

@@ -11,9 +11,9 @@ from stand_in_hub import StandInHub
 from transfers import Waits, pull
 
 from adapterxfer.errors import BundleError, HubError
+from adapterxfer.hub.addresses import parse_address
 from adapterxfer.hub.inspection import inspect_bundle
 from adapterxfer.hub.loading import open_bundle
-from adapterxfer.hub.places import parse_address
 from adapterxfer.hub.pulling import Pulled
 from adapterxfer.hub.pulling import pull as pull_from
 from adapterxfer.hub.pushing import push as push_to

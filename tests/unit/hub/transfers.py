@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from adapterxfer.hub.places import parse_address
+from adapterxfer.hub.addresses import parse_address
 from adapterxfer.hub.pulling import Pulled
 from adapterxfer.hub.pulling import pull as pull_from
 from adapterxfer.hub.pushing import Pushed

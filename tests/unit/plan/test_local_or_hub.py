@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapterxfer.cli.main import main
 from adapterxfer.data.files import HashCache, list_files
-from adapterxfer.errors import DataError
+from adapterxfer.errors import DataError, RecipeError
 from adapterxfer.plan import Plan, build_plan
 from adapterxfer.recipe import parse_recipe
 
@@ -93,3 +94,21 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"train-en\.tsv: cannot be read"):
         HashCache().sha256(tmp_path / FILES[0])
     assert "train-en.tsv: cannot be read" in str(planned(tmp_path).missing_data)
+
+
+def test_described_files_may_be_in_languages_that_the_catalogue_does_not_know(tmp_path: Path) -> None:
+    put(tmp_path, *FILES, "x-gsw.tsv", "x-zh-Hant.tsv")
+    layout = ', layout: {test: {path: "x-{lang}.tsv", layout: tsv, record: 0, columns: {words: 0, tags: 1}}}'
+    text = RECIPE.replace("ROOT", str(tmp_path)).replace("[de, fi]", "[gsw, zh-Hant]")
+    plan = build_plan(parse_recipe(text.replace("SOURCE", layout)))
+    assert (source_of(plan), plan.missing_data) == ("files", None)
+    with pytest.raises(RecipeError, match="language 'gsw' is not one of"):
+        parse_recipe(text.replace("SOURCE", ""))
+    with pytest.raises(RecipeError, match=r"language '\.\./x' is not one of"):
+        parse_recipe(text.replace("SOURCE", layout).replace("zh-Hant", "../x"))
+
+
+def test_a_file_of_layouts_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = str(tmp_path / "nowhere.yaml")
+    assert main(["data", "check", "--data-root", str(tmp_path), "--task", "panx", "--layouts", missing]) == 2
+    assert "nowhere.yaml' cannot be read: No such file" in capsys.readouterr().err

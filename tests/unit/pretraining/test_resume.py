@@ -118,7 +118,7 @@ def test_the_comparison_sees_what_is_not_restored(
         monkeypatch.setattr(resume, "restore_optimiser", lambda *_: None)
     else:
         forget = classmethod(lambda cls, step, facts: cls(step=step, resumed_at=step))
-        monkeypatch.setattr(resume.Progress, "from_facts", forget)
+        monkeypatch.setattr(resume.PretrainingProgress, "from_facts", forget)
     done = pretrain(small_corpus, SETTINGS, silent, checkpoints=Checkpoints(tmp_path, stage="k"))
     if broken == "restore_optimiser":
         assert differing(expected, done)
@@ -171,12 +171,12 @@ def test_a_diverged_pretraining_leaves_no_checkpoint(
 def test_seconds_add_up_over_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(resume.time, "perf_counter", lambda: now[0])
-    state = resume.Progress()
+    state = resume.PretrainingProgress()
     state.resume_clock()
     now[0] += 5
     with state.pause():
         now[0] += 40
-    again = resume.Progress.from_facts(7, state.facts())
+    again = resume.PretrainingProgress.from_facts(7, state.facts())
     now[0] += 1000
     again.resume_clock()
     now[0] += 2

@@ -8,8 +8,8 @@ from pathlib import Path
 import adapterxfer
 from adapterxfer.plan import Cell
 from adapterxfer.recipe.axes import AXES, Axes, within
-from adapterxfer.report.cells import Cell as ReportCell
-from adapterxfer.report.model import Effect, Score
+from adapterxfer.report.content import Effect, Score
+from adapterxfer.report.display import Cell as ReportCell
 from adapterxfer.report.results import ScoreRow
 
 PACKAGE = Path(adapterxfer.__file__).parent

@@ -19,7 +19,7 @@ PHANG = ROOT / "recipes" / "hypotheses" / "phang2020.yaml"
 
 def quickstart(*hypotheses: str, changes: tuple[str, ...] = ()) -> Recipe:
     listed = ", ".join(f"{{id: H{number}, {text}}}" for number, text in enumerate(hypotheses, start=1))
-    return load_recipe(QUICKSTART, [f"statistics.hypotheses=[{listed}]", *changes])
+    return load_recipe(QUICKSTART, ["seeds=[1, 2]", f"statistics.hypotheses=[{listed}]", *changes])
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_identity_holds_what_was_declared_and_reads_back() -> None:
         }
     ]
     assert read_hypotheses(declared) == recipe.statistics.hypotheses
-    plain = load_recipe(QUICKSTART).statistics.identity()
+    plain = quickstart().statistics.identity()
     assert plain == {"resamples": 1000, "confidence": 0.95, "seed": 0, "hypotheses": [], "multiplicity": {}}
 
 
@@ -86,15 +86,15 @@ def test_included_file_counts_by_its_content_only(tmp_path: Path) -> None:
         place.write_text(text, encoding="utf-8")
     inline = "statistics.hypotheses=[{id: X, family: x, contrast: gain}]"
     recipes = [
-        load_recipe(QUICKSTART, [f"statistics.include={tmp_path / 'a.yaml'}"]),
-        load_recipe(QUICKSTART, [f"statistics.include=[{tmp_path / 'deep' / 'b.yaml'}]"]),
-        load_recipe(QUICKSTART, [inline, "statistics.multiplicity={x: holm}"]),
+        quickstart(changes=(f"statistics.include={tmp_path / 'a.yaml'}",)),
+        quickstart(changes=(f"statistics.include=[{tmp_path / 'deep' / 'b.yaml'}]",)),
+        quickstart(changes=(inline, "statistics.multiplicity={x: holm}")),
     ]
     keys = {plan.report.key for plan in map(build_plan, recipes) if plan.report is not None}
     assert len(keys) == 1
     copied = tmp_path / "recipe.yaml"
-    beside = QUICKSTART.read_text(encoding="utf-8").replace("{resamples: 1000}", "{include: deep/b.yaml}")
-    copied.write_text(beside, encoding="utf-8")
+    grid, _, _ = QUICKSTART.read_text(encoding="utf-8").partition("statistics:")
+    copied.write_text(f"{grid}statistics: {{include: deep/b.yaml}}\n", encoding="utf-8")
     assert [entry.id for entry in load_recipe(copied).statistics.hypotheses] == ["X"]
 
 
@@ -181,5 +181,5 @@ def test_claims_of_the_paper_are_all_there_and_labelled() -> None:
     assert by_id["C5"].choose_by == "dev"
     assert {f"{name}@dev" for name in by_id["C5"].over.target or ()} <= known
     assert not [line for line in undecidable(recipe) if line.startswith("hypothesis C")]
-    attached = load_recipe(QUICKSTART, [f"statistics.include={PHANG}"])
+    attached = quickstart(changes=(f"statistics.include={PHANG}",))
     assert attached.statistics.hypotheses == declared

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from adapterxfer.report.cells import Cell
+from adapterxfer.report.display import Cell
 
 LANGUAGES = {
     "en": {"name": "English", "family": "A", "resource": "high"},

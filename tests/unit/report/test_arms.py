@@ -12,9 +12,9 @@ import pytest
 from adapterxfer.plan import Sources, build_plan
 from adapterxfer.recipe import load_recipe
 from adapterxfer.report.cautions import find_cautions
+from adapterxfer.report.content import Findings
 from adapterxfer.report.default_hypotheses import compared_arms
 from adapterxfer.report.findings import find
-from adapterxfer.report.model import Findings
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import Sampled, read_sampling
 from adapterxfer.report.settings import ReportSettings

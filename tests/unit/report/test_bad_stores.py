@@ -21,7 +21,7 @@ from adapterxfer.metrics import METRICS
 from adapterxfer.plan import build_plan
 from adapterxfer.predict.table import FILE_NAME, METADATA_KEY, SCHEMA_VERSION, gold_fingerprint
 from adapterxfer.recipe import load_recipe
-from adapterxfer.report.model import MODELS_ONLY
+from adapterxfer.report.content import MODELS_ONLY
 from adapterxfer.store.store import Store
 
 RECIPE = """\

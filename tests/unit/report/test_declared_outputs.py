@@ -12,8 +12,8 @@ import pytest
 from planted_study import plant
 
 from adapterxfer.recipe.hypotheses import read_hypotheses
+from adapterxfer.report.content import Findings
 from adapterxfer.report.latex import escape, table_tex
-from adapterxfer.report.model import Findings
 from adapterxfer.report.planning import plan_comparison
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings

@@ -89,7 +89,7 @@ def test_means_are_over_trained_targets_that_all_sizes_have(study: Study) -> Non
 
 def test_a_margin_is_tested_by_all_questions_in_points(study: Study) -> None:
     defaults = default_hypotheses(study, 1.5)
-    margins = {default.asked.contrast: default.asked.margin for default in defaults}
+    margins = {default.hypothesis.contrast: default.hypothesis.margin for default in defaults}
     assert margins == {"gain": 1.5, "difference": 1.5, "slope": None}
 
 

@@ -10,9 +10,9 @@ import pytest
 from planted_study import LANGUAGES, PlantedStudy, plant, write_accuracy
 
 from adapterxfer.catalog import ORACLE, oracle_label
-from adapterxfer.report.cells import Cell
+from adapterxfer.report.content import MODELS_ONLY, Effect, Findings
+from adapterxfer.report.display import Cell
 from adapterxfer.report.findings import find
-from adapterxfer.report.model import MODELS_ONLY, Effect, Findings
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.tables import build_tables

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from adapterxfer.cli.main import main
-from adapterxfer.hub.evidence import collect_results
+from adapterxfer.hub.bundle_results import collect_results
 from adapterxfer.plan import Plan, build_plan
 from adapterxfer.recipe import load_recipe
 from adapterxfer.store.store import Store

@@ -11,7 +11,7 @@ import pytest
 from planted_study import LANGUAGES, PlantedStudy, plant, write_accuracy
 
 from adapterxfer.errors import DataError
-from adapterxfer.report.cells import Cell
+from adapterxfer.report.display import Cell
 from adapterxfer.report.results import Results
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from planted_study import PlantedStudy, plant
 
+from adapterxfer.report.content import Findings
 from adapterxfer.report.findings import find
-from adapterxfer.report.model import Findings
 from adapterxfer.report.page import render_html, render_markdown
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings

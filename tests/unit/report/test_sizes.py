@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from planted_study import PlantedStudy, plant
 
-from adapterxfer.report.model import Findings
+from adapterxfer.report.content import Findings
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.writing import write_report

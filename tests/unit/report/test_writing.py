@@ -13,10 +13,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from planted_study import PlantedStudy, plant
 
-from adapterxfer.report.cells import signed
+from adapterxfer.report.content import SCHEMA, Findings
+from adapterxfer.report.display import signed
 from adapterxfer.report.figures import draw_figures
 from adapterxfer.report.headline import headline
-from adapterxfer.report.model import SCHEMA, Findings
 from adapterxfer.report.page import PANEL_LIMIT, SYNTHETIC_NOTE
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings

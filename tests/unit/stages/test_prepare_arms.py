@@ -18,7 +18,7 @@ from adapterxfer.errors import DataError, StageError
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.prepare import execute
 from adapterxfer.store.keys import Stage
-from adapterxfer.world.arms import load_translations
+from adapterxfer.world.arm_texts import load_translations
 
 WORLD = {"kind": "world", "generator": "w"}
 

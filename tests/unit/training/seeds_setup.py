@@ -13,9 +13,9 @@ from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.training.building import build_single
 from adapterxfer.training.loop import TrainResult, train
 from adapterxfer.training.meter import DivergedError
+from adapterxfer.training.seeds_together import train_together
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask, read_train_task
-from adapterxfer.training.together import train_together
 from adapterxfer.variants.model import TransferModel
 
 SEEDS = (11, 22, 33)

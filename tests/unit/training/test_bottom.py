@@ -111,8 +111,8 @@ def test_examples_beyond_the_limit_are_computed_again(
     kept = bottom.Bottom(model, [task], dtype="fp32", limit=300 * 24 * 4)
     batch = task.format.collate(task.features, pad_id=task.pad_id)
     assert batch.reads is not None
-    expected = model(batch.input_ids, batch.attention_mask).flatten(0, 1)[batch.reads.places]
-    found = kept.hidden(task, task.features, batch).flatten(0, 1)[batch.reads.places]
+    expected = model(batch.input_ids, batch.attention_mask).flatten(0, 1)[batch.reads.positions]
+    found = kept.hidden(task, task.features, batch).flatten(0, 1)[batch.reads.positions]
     assert (found - expected).abs().max().item() < 1e-5
     (entry,) = bottom._kept.values()
     assert 0 < entry.room < len(entry.chunks)

@@ -25,9 +25,9 @@ from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import StageError, StageStopped, VariantError
 from adapterxfer.training.loop import TrainResult, train
 from adapterxfer.training.meter import DivergedError
+from adapterxfer.training.seeds_together import train_together
 from adapterxfer.training.selection import dev_score
-from adapterxfer.training.together import train_together
-from adapterxfer.variants import together
+from adapterxfer.variants import adapters_together
 from adapterxfer.variants.model import TransferModel
 
 pytestmark = pytest.mark.usefixtures("every_step")
@@ -128,15 +128,15 @@ def test_memory_that_runs_out_makes_parts_smaller(
     task = task_of(world, backbone, "pos")
     models = {seed: build(backbone, task, seed) for seed in SEEDS}
     group(models, task, SETTINGS)
-    plain, sizes = together.Together.forward, []
+    plain, sizes = adapters_together.Together.forward, []
 
-    def forward(this: together.Together, input_ids: Tensor, *rest: Any, **options: Any) -> Tensor:
+    def forward(this: adapters_together.Together, input_ids: Tensor, *rest: Any, **options: Any) -> Tensor:
         if input_ids.numel() > limit:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         sizes.append(input_ids.numel())
         return plain(this, input_ids, *rest, **options)
 
-    monkeypatch.setattr(together.Together, "forward", forward)
+    monkeypatch.setattr(adapters_together.Together, "forward", forward)
     limit = 80
     halved = {seed: build(backbone, task, seed) for seed in SEEDS}
     _, results = group(halved, task, SETTINGS)
@@ -152,7 +152,7 @@ def test_memory_that_runs_out_makes_parts_smaller(
         group({seed: build(backbone, task, seed) for seed in SEEDS}, task, SETTINGS)
     limit = 10**9
     assert max(sizes) <= 80
-    monkeypatch.setattr("adapterxfer.training.together.CPU_TOKENS", 100)
+    monkeypatch.setattr("adapterxfer.training.seeds_together.CPU_TOKENS", 100)
     _, results = group({seed: build(backbone, task, seed) for seed in SEEDS}, task, SETTINGS)
     assert 80 < max(sizes) <= 100
     assert all(isinstance(result, TrainResult) and not result.halvings for result in results.values())

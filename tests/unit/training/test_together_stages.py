@@ -16,7 +16,7 @@ from adapterxfer.stages import train as train_stage
 from adapterxfer.stages.context import StageContext
 from adapterxfer.store.keys import Stage
 from adapterxfer.training.meter import DivergedError
-from adapterxfer.training.together import train_together
+from adapterxfer.training.seeds_together import train_together
 from adapterxfer.variants.assertions import TABLE
 from adapterxfer.variants.storage import read_description, read_weights
 

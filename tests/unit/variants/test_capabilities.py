@@ -14,7 +14,7 @@ from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.capabilities import Capability, capabilities, capability, model_type_of
 from adapterxfer.catalog.methods import language_methods
 from adapterxfer.errors import StageError, VariantError
-from adapterxfer.training.arms import require_masked_lm
+from adapterxfer.training.arm_data import require_masked_lm
 from adapterxfer.variants.measures import AssertionInput
 from adapterxfer.variants.merging import MergeMember, merge
 

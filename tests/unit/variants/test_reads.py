@@ -29,7 +29,7 @@ UNEVEN = np.array([[0, 1, 0, 1, 1, 0, 1], [0, 1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0,
 
 
 def read(hidden: Tensor, reads: Reads) -> Tensor:
-    return hidden.flatten(0, 1).index_select(0, reads.places)
+    return hidden.flatten(0, 1).index_select(0, reads.positions)
 
 
 def gradients(found: AssertionInput, reads: Reads, *, whole: bool) -> list[Tensor]:

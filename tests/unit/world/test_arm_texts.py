@@ -8,7 +8,7 @@ import pytest
 
 from adapterxfer.data.examples import ChoiceExample, PairExample, SpanExample, TaggingExample
 from adapterxfer.errors import DataError
-from adapterxfer.world.arms import load_texts, load_translations
+from adapterxfer.world.arm_texts import load_texts, load_translations
 from adapterxfer.world.corpus import monolingual
 from adapterxfer.world.languages import LANGUAGES
 from adapterxfer.world.lexicon import lexicons

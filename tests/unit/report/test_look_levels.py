@@ -10,7 +10,7 @@ from planted_study import PlantedStudy, plant
 
 from adapterxfer.recipe.hypotheses import read_hypotheses
 from adapterxfer.report.findings import find, verdicts
-from adapterxfer.report.looks import declared_looks, undeclared
+from adapterxfer.report.look_levels import declared_looks, undeclared
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.undecided import undecided

@@ -29,7 +29,7 @@ class TogetherMaker:
         self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
         resources: dict[str, Any], *, intermediates: Mapping[int, str] | None = None, ending: str = "",
     ) -> str:  # fmt: skip
-        """The key of one training.
+        """Add one training, with the group of its seeds where one is asked for, and give the key of its stage.
 
         Args:
             slug: what comes before the seed in the names of folders.

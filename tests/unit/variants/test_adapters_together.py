@@ -13,9 +13,9 @@ from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.methods import names_of
 from adapterxfer.formats.reads import Reads, reads_of
+from adapterxfer.variants.adapters_together import Together, cut
 from adapterxfer.variants.measures import AssertionInput
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.together import Together, cut
 
 METHODS_TOGETHER = names_of(lambda spec: spec.batched)
 PAD, ROWS, WIDTH = 1, (2, 3), 9

@@ -26,7 +26,7 @@ from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, check_finite
 from adapterxfer.training.meter import DivergedError, Log, Meter
 from adapterxfer.training.mixing import plan_steps
 from adapterxfer.training.parallel import Processes
-from adapterxfer.training.resume import Progress, go_on, save
+from adapterxfer.training.resume import TrainingProgress, go_on, save
 from adapterxfer.training.seed_table import SeedTable
 from adapterxfer.training.seeds import DropoutStream, derive_seed
 from adapterxfer.training.selection import BY_SCORE, BestWeights, MeanWeights, dev_score, evaluation_steps, mean_steps
@@ -34,8 +34,8 @@ from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.streams import Streams
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.training.together_batches import TogetherAccumulator
+from adapterxfer.variants.adapters_together import check_alike
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.together import check_alike
 
 CPU_TOKENS = 2048
 """Default of rows times width of one forward pass on a CPU, where activations of larger parts leave the cache."""
@@ -96,7 +96,7 @@ def train_together(
     began = time.perf_counter()
     with DropoutStream(derive_seed(seeds[0], "dropout", *map(str, seeds)), context.device) as dropout:
         accumulator = TogetherAccumulator(members, table, context, token_budget=budget, dropout=dropout, log=log)
-        progress = Progress(
+        progress = TrainingProgress(
             named=table.trainable(),
             optimiser=table.optimiser,
             kept=best or mean,

@@ -31,7 +31,7 @@ from adapterxfer.training import together_batches
 from adapterxfer.training.seed_table import SeedTable
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.training.together_batches import join
-from adapterxfer.variants import together
+from adapterxfer.variants import adapters_together
 
 pytestmark = pytest.mark.usefixtures("every_step")
 
@@ -103,12 +103,12 @@ def test_options_that_a_group_has(world: Path, backbone: LoadedBackbone, change:
 
 def _swap(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two seeds have each other's weights at one place."""
-    plain = together._through
+    plain = adapters_together._through
 
-    def swapped(weights: Mapping[str, Tensor], *rest: Any) -> together.Through:
+    def swapped(weights: Mapping[str, Tensor], *rest: Any) -> adapters_together.Through:
         return plain({**weights, "up.weight": weights["up.weight"][[1, 0, 2]]}, *rest)
 
-    monkeypatch.setattr(together, "_through", swapped)
+    monkeypatch.setattr(adapters_together, "_through", swapped)
 
 
 def _norm_of_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +136,7 @@ def _reads_cut_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
     """The positions that are read in the last layer cut as if every seed had as many."""
     plain = together_batches.cut
 
-    def cut(counts: Any, device: Any = "cpu") -> together.Cut:
+    def cut(counts: Any, device: Any = "cpu") -> adapters_together.Cut:
         if len(set(counts)) > 1:
             counts = [*[sum(counts) // len(counts)] * (len(counts) - 1), sum(counts)]
             counts[-1] -= sum(counts[:-1])
@@ -168,21 +168,21 @@ def test_joined_reads_are_those_of_the_batches(world: Path, backbone: LoadedBack
     assert joint.reads is not None
     assert len({batch.input_ids.shape[1] for batch in batches}) > 1
     assert joint.rows == (3, 2, 4)
-    found = joint.input_ids.flatten()[joint.reads.places].split(joint.read)
-    rows = joint.reads.places // joint.input_ids.shape[1]
+    found = joint.input_ids.flatten()[joint.reads.positions].split(joint.read)
+    rows = joint.reads.positions // joint.input_ids.shape[1]
     grid = torch.full((9 * joint.reads.most,), -1).index_copy(0, joint.reads.slots, rows)
     for row, filled in enumerate(grid.view(9, -1)):
         assert set(filled.tolist()) <= {row, -1}
     for batch, own in zip(batches, found, strict=True):
         assert batch.reads is not None
-        assert torch.equal(batch.input_ids.flatten()[batch.reads.places], own)
+        assert torch.equal(batch.input_ids.flatten()[batch.reads.positions], own)
     everything = [replace(batches[0], reads=None), *batches[1:]]
     assert join(everything, pad_id=task.pad_id).reads is None
 
 
 def test_a_cut_is_undone_by_joining() -> None:
     states = torch.arange(9.0).unsqueeze(1)
-    parted = together.cut([2, 4, 3]).split(states)
+    parted = adapters_together.cut([2, 4, 3]).split(states)
     assert parted.squeeze(2).tolist() == [[0, 1, 0, 0], [2, 3, 4, 5], [6, 7, 8, 6]]
-    assert torch.equal(together.cut([2, 4, 3]).join(parted), states)
-    assert together.cut([3, 3, 3]).index is None
+    assert torch.equal(adapters_together.cut([2, 4, 3]).join(parted), states)
+    assert adapters_together.cut([3, 3, 3]).index is None

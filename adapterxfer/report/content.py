@@ -208,8 +208,8 @@ class SystemSize:
         """Smallest and largest share of the parameters that trained; one number where they are equal."""
         if not self.trainable:
             return ()
-        found = {self.trainable[0] / self.total[-1], self.trainable[-1] / self.total[0]}
-        return tuple(sorted(found))
+        shares = {self.trainable[0] / self.total[-1], self.trainable[-1] / self.total[0]}
+        return tuple(sorted(shares))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from adapterxfer.data.texts import read_texts, write_texts
 from adapterxfer.errors import DataError, StageError, VariantError
 from adapterxfer.formats.base import Initial
 from adapterxfer.formats.masked_lm import Hiding, LanguageModelHead, MaskedTexts
-from adapterxfer.training.arms import draw_mixtures, text_task, with_translations
+from adapterxfer.training.arm_data import draw_mixtures, text_task, with_translations
 from adapterxfer.training.building import build_single
 from adapterxfer.training.mixing import plan_steps, stratified_batches
 from adapterxfer.training.settings import TrainSettings

@@ -18,8 +18,8 @@ from adapterxfer.hub.licences import facts_of
 from adapterxfer.plan import Cell, Plan
 from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.recipe.fields import NONE
+from adapterxfer.report.content import Effect, columns
 from adapterxfer.report.findings import find
-from adapterxfer.report.model import Effect, columns
 from adapterxfer.report.results import Results, cell_of
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study, build_study
@@ -164,7 +164,7 @@ def _gains(plan: Plan, store: Store, cells: Sequence[Cell], settings: ReportSett
 
 
 def _pair(axes: Axes) -> Axes:
-    """Where a gain stands: its variant is looked at apart, since tables name it with its adapter."""
+    """The axes a gain belongs to; the variant is matched apart, because tables name it with its adapter."""
     return Axes(backbone=axes.backbone, intermediate=axes.intermediate, target=axes.target)
 
 

@@ -15,7 +15,7 @@ TEXT_SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class ArmParts:
-    """Additions of an arm; all empty for a plain training.
+    """What an arm adds to the stage of its training; everything is empty for a training without an arm.
 
     Attributes:
         identity: keys beside those of a plain training.

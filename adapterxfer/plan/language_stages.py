@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapterxfer.plan.arms import ArmMaker
+from adapterxfer.plan.arm_identity import ArmMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.language_adapters import SOURCE
-from adapterxfer.recipe.models import AdapterSpec
+from adapterxfer.recipe.model_options import AdapterSpec
 
 
 class LanguageMaker:

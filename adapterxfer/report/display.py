@@ -1,4 +1,4 @@
-"""A language as the report sees it, and the words a reader meets for cells of the study."""
+"""How a report shows languages, variants and numbers: the order they stand in and the texts they become."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adapterxfer.recipe.fields import NONE
 
 __all__ = [
     "CONTROL", "FULL", "NONE", "RESOURCE_ORDER", "SOURCE_LANGUAGE", "UNTRAINED_SUFFIX", "Cell",
-    "Language", "parameter_text", "resource_key", "signed", "variant_key",
+    "LanguageFacts", "parameter_text", "resource_key", "signed", "variant_key",
 ]  # fmt: skip
 
 FULL = alone(adapter=False).name
@@ -22,8 +22,8 @@ RESOURCE_ORDER = ("high", "mid", "medium", "low")
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
-    """What the report groups languages by."""
+class LanguageFacts:
+    """One language with what a report groups languages by: family and resource tier."""
 
     code: str
     name: str
@@ -44,7 +44,7 @@ def resource_key(resource: str) -> tuple[int, str]:
 
 
 def signed(value: float) -> str:
-    """One digit after the point with a sign, but no sign on nothing."""
+    """One digit after the point with a sign; a value that rounds to zero has no sign."""
     text = f"{value:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text
 

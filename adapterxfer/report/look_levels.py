@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
+from adapterxfer.report.content import Caution, Effect
 from adapterxfer.report.declared import Judged
-from adapterxfer.report.model import Caution, Effect
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.statistics.looks import error_rate, spending_levels
@@ -123,7 +123,7 @@ def _before_the_first(settings: ReportSettings, row: Row) -> Row:
 
 
 def _withheld(row: Row, reason: str) -> Row:
-    """A row without a verdict."""
+    """The row with its verdict taken away for the given reason."""
     if isinstance(row, Judged):
         remark = f"{row.remark} No verdict: {reason}.".strip()
         return replace(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.backbones.loading import LoadedBackbone
-from adapterxfer.training.arms import text_task
+from adapterxfer.training.arm_data import text_task
 from adapterxfer.training.building import head_parts, new_heads, tied
 from adapterxfer.training.seeds import torch_generator
 from adapterxfer.training.tasks import TrainTask

@@ -30,7 +30,7 @@ Pooling = Literal["mean", "first"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Protocol:
+class AdviceSettings:
     """Everything that decides the predictions beside recipe and store.
 
     Attributes:
@@ -72,7 +72,7 @@ class Protocol:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row(Axes):
+class CandidateScores(Axes):
     """What the predictors say of one intermediate task before one target.
 
     The adapter is empty for full fine-tuning, and the variant always: several go on from one intermediate model. The
@@ -95,7 +95,7 @@ class Row(Axes):
         return (self.backbone, self.adapter, self.target)
 
 
-def with_ranks(rows: Iterable[Row]) -> tuple[Row, ...]:
+def with_ranks(rows: Iterable[CandidateScores]) -> tuple[CandidateScores, ...]:
     """The rows with their places; ``none`` has none."""
     every = tuple(rows)
     values: dict[tuple[str, tuple[str, str, str]], list[float]] = {}
@@ -103,7 +103,7 @@ def with_ranks(rows: Iterable[Row]) -> tuple[Row, ...]:
         for predictor, value in row.predictions.items() if row.intermediate != NONE else ():
             values.setdefault((predictor, row.choice), []).append(value)
 
-    def ranks(row: Row) -> dict[str, int]:
+    def ranks(row: CandidateScores) -> dict[str, int]:
         if row.intermediate == NONE:
             return {}
         return {
@@ -115,7 +115,7 @@ def with_ranks(rows: Iterable[Row]) -> tuple[Row, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judgement:
+class PredictorJudgement:
     """How far the choices of one predictor are from the best of the trained matrix.
 
     Attributes:
@@ -159,10 +159,10 @@ class Advice:
 
     recipe: str
     synthetic: bool
-    protocol: Protocol
-    rows: tuple[Row, ...]
+    protocol: AdviceSettings
+    rows: tuple[CandidateScores, ...]
     refused: Mapping[str, str]
-    judged: tuple[Judgement, ...]
+    judged: tuple[PredictorJudgement, ...]
     unjudged: tuple[str, ...]
     seconds: Mapping[str, float]
     features: Mapping[str, str]

@@ -21,8 +21,8 @@ from adapterxfer.stages import predict as predict_stage
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.merge import execute as merge
 from adapterxfer.store.keys import Stage
-from adapterxfer.training.arms import draw_mixtures
-from adapterxfer.training.languages import build_language, language_task
+from adapterxfer.training.arm_data import draw_mixtures
+from adapterxfer.training.language_adapters import build_language, language_task
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.variants.storage import read_description, read_weights
 
