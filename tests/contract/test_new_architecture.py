@@ -1,49 +1,33 @@
-"""An encoder added as a user would add one: one entry of the table of architectures."""
+"""An encoder added as CONTRIBUTING.md says: one entry of the table of architectures."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from contributing import arguments, blocks
 from safetensors.torch import save_file
 
 import adapterxfer.world
-from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture, SumSite
+from adapterxfer.backbones.loading import load_backbone
+from adapterxfer.catalog import architectures
+from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture
 from adapterxfer.catalog.capabilities import capabilities, capability
 from adapterxfer.catalog.methods import METHODS
 from adapterxfer.cli.main import main
+from adapterxfer.plan import build_plan
+from adapterxfer.recipe import load_recipe
 from adapterxfer.variants.assertions import check
 from adapterxfer.variants.measures import AssertionInput
 
 NAME = "bert"
-ENTRY = Architecture(
-    model_type=NAME,
-    config="BertConfig",
-    model="BertModel",
-    arguments={"add_pooling_layer": False},
-    prefixes=("bert.",),
-    dropped=("cls.", "pooler.", "classifier."),
-    attention=("sdpa", "eager"),
-    layers="encoder.layer",
-    linears={
-        "query": "attention.self.query",
-        "key": "attention.self.key",
-        "value": "attention.self.value",
-        "ffn_out": "output.dense",
-    },
-    sums={
-        "attention": SumSite("norm", "attention.output.LayerNorm", "attention.output", 1),
-        "ffn": SumSite("norm", "output.LayerNorm", "output", 1),
-    },
-    post_norm=True,
-    positions="absolute",
-)
+ENTRY_TEXT, MAKE = blocks("Add a backbone architecture")
+ENTRY = Architecture(**arguments(ENTRY_TEXT, **vars(architectures)))
 RECIPE = """
 recipe: 1
 name: own-encoder
@@ -63,11 +47,9 @@ train:
 
 
 @pytest.fixture
-def added() -> Iterator[str]:
-    assert NAME not in ARCHITECTURES
-    ARCHITECTURES[NAME] = ENTRY
-    yield NAME
-    del ARCHITECTURES[NAME]
+def added(monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setitem(ARCHITECTURES, NAME, ENTRY)
+    return NAME
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +61,6 @@ def tools() -> ModuleType:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    module.CONFIGS[NAME] = module.COMMON
     return module
 
 
@@ -99,7 +80,10 @@ def recipe(folder: Path, variant: str, adapter: str, model_type: str = NAME) -> 
 LORA, PREFIX = "{method: lora, rank: 4}", "{method: prefix, prefix_length: 4}"
 
 
-def test_check_refuses_what_cannot_be_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_check_refuses_what_cannot_be_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(ARCHITECTURES, NAME, raising=False)
     assert main(["check", recipe(tmp_path / "mine", "stack", LORA)]) == 2
     says = capsys.readouterr().err
     assert f"backbone 'mine' is a '{NAME}' encoder; known are {', '.join(ARCHITECTURES)}" in says
@@ -127,6 +111,18 @@ def test_a_folder_decides_for_a_name_of_the_catalogue_too(tmp_path: Path, capsys
     path.write_text(path.read_text().replace("mine]", "xlm-r-base]").replace("{mine:", "{xlm-r-base:"))
     assert main(["check", str(path)]) == 2
     assert "own forward pass of XLM-R only" in capsys.readouterr().err
+
+
+def test_the_recipe_of_the_page_is_planned(added: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(MAKE, {})
+    (text,) = blocks("Add a backbone architecture", "yaml")
+    (tmp_path / "bert.yaml").write_text(text)
+    assert main(["check", "bert.yaml"]) == 0
+    plan = build_plan(load_recipe("bert.yaml"))
+    assert {cell.variant for cell in plan.cells if not cell.control} == {"stack", "full-ft"}
+    identity = next(stage.identity["backbone"] for stage in plan.stages.values() if stage.kind == "train_target")
+    assert load_backbone(identity, tmp_path / "my-bert").layers == 2
 
 
 def test_every_method_has_its_cells(added: str) -> None:

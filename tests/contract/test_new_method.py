@@ -1,65 +1,47 @@
-"""A method added as a user would add one: a module with one layer's class, and one specification that names it."""
+"""A method added as CONTRIBUTING.md says: a module with one layer's class, and one specification that names it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from contributing import arguments, blocks
 from hub_study import METHODS_RECIPE, StudyFiles, make_study
 
+from adapterxfer import variants
 from adapterxfer.catalog.capabilities import capabilities, capability
 from adapterxfer.catalog.methods import METHODS, MethodSpec, register
 from adapterxfer.cli.ls import LISTINGS
+from adapterxfer.cli.main import main
 from adapterxfer.errors import RecipeError
 from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.inspection import inspect_bundle
 from adapterxfer.hub.loading import open_bundle
 from adapterxfer.hub.making import make_bundle
-from adapterxfer.recipe import parse_recipe
+from adapterxfer.plan import build_plan
+from adapterxfer.recipe import load_recipe, parse_recipe
 from adapterxfer.store.store import Store
 from adapterxfer.variants.sizes import SHAPES, rows_of
 from adapterxfer.variants.storage import read_description
 
-MODULE = '''
-"""A bottleneck with GELU in place of ReLU."""
-
-from torch.nn import functional
-
-from adapterxfer.variants.bottleneck import Bottleneck, Formula
-
-
-class GeluBottleneck(Bottleneck):
-    formulas = {"ffn": Formula("", lambda through, total, _, norm: total + through(norm(total), functional.gelu))}
-'''
-
-SPEC = {
-    "name": "gelu_bn",
-    "description": "bottleneck with GELU after the feed-forward block",
-    "library": "",
-    "builder": "my_methods:GeluBottleneck",
-    "sizes": ("reduction_factor",),
-    "examples": ({"reduction_factor": 8},),
-    "places": ("ffn",),
-    "start": "normal",
-    "partial_layers": True,
-    "batched": True,
-    "merges": "weights",
-    "why_unfused": "AdapterFusion folds rectified bottlenecks",
-    "citation": "Nobody 2026, *A Smooth Bottleneck*",
-}
+MODULE, ENTRY = blocks("Add an adapter method")
+SPEC = arguments(ENTRY)
 
 
 @pytest.fixture(scope="module")
 def added(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("user")
-    (folder / "my_methods.py").write_text(MODULE)
+    (folder / "gelu.py").write_text(MODULE)
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        register(MethodSpec(**SPEC))  # type: ignore[arg-type]
+        patch.setattr(variants, "__path__", [*variants.__path__, str(folder)])
+        patch.delitem(METHODS, "gelu_bn", raising=False)  # whoever follows the page has it already
+        register(MethodSpec(**SPEC))
         yield "gelu_bn"
-        del METHODS["gelu_bn"]
+        patch.delitem(METHODS, "gelu_bn")
+        sys.modules.pop("adapterxfer.variants.gelu", None)
 
 
 def recipe(variants: str, adapter: str = "{method: gelu_bn, reduction_factor: 6}", more: str = "") -> str:
@@ -89,6 +71,14 @@ def test_recipes_may_ask_for_what_it_can_do_and_for_nothing_else(added: str) -> 
         parse_recipe(recipe("[fuse]"))
     with pytest.raises(RecipeError, match="'gelu_bn' has no rank"):
         parse_recipe(recipe("[stack]", "{method: gelu_bn, rank: 6}"))
+
+
+def test_the_recipe_of_the_page_is_planned(added: str, tmp_path: Path) -> None:
+    (text,) = blocks("Add an adapter method", "yaml")
+    (tmp_path / "gelu.yaml").write_text(text)
+    assert main(["check", str(tmp_path / "gelu.yaml")]) == 0
+    plan = build_plan(load_recipe(tmp_path / "gelu.yaml"))
+    assert {cell.adapter for cell in plan.cells if cell.variant == "stack"} == {"gelu_bn/8"}
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +112,12 @@ def test_it_trains_under_every_assertion_and_becomes_a_bundle(study: StudyFiles,
         ({"examples": ()}, "has an example of its size"),
         ({"examples": ({"rank": 2},)}, "has examples of its own sizes"),
         ({"maps": ("query",)}, "names in maps the linear maps that it changes"),
-        ({"builder": "my_methods.GeluBottleneck"}, "names its builder as module:class"),
+        ({"builder": "gelu.GeluBottleneck"}, "names its builder as module:class"),
     ],
 )
 def test_a_specification_without_an_answer_cannot_be_written(change: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        MethodSpec(**{**SPEC, **change})  # type: ignore[arg-type]
+        MethodSpec(**{**SPEC, **change})
 
 
 def test_a_name_is_taken_once() -> None:

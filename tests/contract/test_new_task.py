@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from contributing import blocks
 
 import adapterxfer.data
 from adapterxfer.catalog import (
@@ -67,6 +69,33 @@ def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     for package in (families, adapterxfer.data):
         sys.modules.pop(f"{package.__name__}.reviews", None)
     forget()
+
+
+@pytest.fixture
+def letters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The task of CONTRIBUTING.md, whose reader is there already, in the folder that its recipe names."""
+    (entry,) = blocks("Add a target task")
+    folder = tmp_path / "families"
+    folder.mkdir()
+    (folder / "letters.py").write_text(entry, encoding="utf-8")
+    monkeypatch.setattr(families, "__path__", [*families.__path__, str(folder)])
+    monkeypatch.chdir(tmp_path)
+    for code, split in itertools.product(("de", "en", "sw"), ("train", "dev", "test")):
+        path = tmp_path / "texts" / "letters" / code / f"{split}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"Dear O\nAnna B-PER\n{split}{i} O\n\n" for i in range(20)), encoding="utf-8")
+    forget()
+    yield tmp_path
+    sys.modules.pop(f"{families.__name__}.letters", None)
+    forget()
+
+
+def test_the_task_of_the_page_for_contributors(letters: Path) -> None:
+    (text,) = blocks("Add a target task", "yaml")
+    Path("letters.yaml").write_text(text, encoding="utf-8")
+    assert main(["data", "check", "--data-root", "texts", "--task", "letters"]) == 0
+    assert main(["check", "letters.yaml"]) == 0
+    assert {cell.target for cell in build_plan(load_recipe("letters.yaml")).cells} == {"letters"}
 
 
 def forget() -> None:

@@ -1,4 +1,4 @@
-"""A variant added as a user would add one: a function that puts its model together, and one specification of it."""
+"""A variant added as CONTRIBUTING.md says: a function that puts its model together, and one specification of it."""
 
 from __future__ import annotations
 
@@ -7,61 +7,37 @@ from pathlib import Path
 
 import pytest
 import torch
+from contributing import arguments, blocks
 from hub_study import METHODS_RECIPE, StudyFiles, make_study
 
 from adapterxfer.catalog.capabilities import capability
 from adapterxfer.catalog.variants import VARIANTS, VariantSpec, register, trained_as
 from adapterxfer.cli.ls import LISTINGS
+from adapterxfer.cli.main import main
 from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.loading import open_bundle
 from adapterxfer.hub.making import make_bundle
+from adapterxfer.plan import build_plan
+from adapterxfer.recipe import load_recipe
 from adapterxfer.store.store import Store
+from adapterxfer.training import starts
 from adapterxfer.variants.storage import read_description, read_weights
 
-MODULE = '''
-"""The intermediate's adapter is trained further, from half of what it does."""
-
-import torch
-
-from adapterxfer.training.starts import Given, Start, continued_adapter
-
-
-def half(given: Given) -> Start:
-    start = continued_adapter(given)
-    with torch.no_grad():
-        for adapter in start.adapters.values():
-            for layer in adapter:
-                layer.up.weight.mul_(0.5)
-                layer.up.bias.mul_(0.5)
-    return start
-'''
-
-SPEC = {
-    "name": "half",
-    "description": "one adapter, trained further from half of the intermediate's",
-    "layout": "one",
-    "trains": "adapter",
-    "mode": "adapters",
-    "training": "adapter",
-    "builder": "my_variants:half",
-    "composition": "half",
-    "continues": True,
-    "shares_adapter_baseline": True,
-    "card": "Half of an adapter ({kind}) of {before} on {backbone}, trained further on {tasks}.",
-    "citation": "Variant: Nobody 2026, *Halves*",
-}
+FUNCTION, ENTRY = blocks("Add a transfer variant")
+SPEC = arguments(ENTRY)
 ADAPTER = "{method: seq_bn, reduction_factor: 6}"
 
 
 @pytest.fixture(scope="module")
-def added(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("user")
-    (folder / "my_variants.py").write_text(MODULE)
+def added() -> Iterator[str]:
+    names = {**vars(starts), "torch": torch}
+    exec(FUNCTION, names)
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(folder)
-        register(VariantSpec(**SPEC))  # type: ignore[arg-type]
+        patch.setattr(starts, "half_adapter", names["half_adapter"], raising=False)
+        patch.delitem(VARIANTS, "half", raising=False)  # whoever follows the page has it already
+        register(VariantSpec(**SPEC))
         yield "half"
-        del VARIANTS["half"]
+        patch.delitem(VARIANTS, "half")
         trained_as.cache_clear()
 
 
@@ -76,6 +52,14 @@ def test_it_is_listed_and_has_its_cells(added: str) -> None:
     assert capability("mt5", "lora", added).works
     assert not capability("mt5", "prefix", added).works
     assert any(added in map(str, line) for line in LISTINGS["variants"]()[1])
+
+
+def test_the_recipe_of_the_page_is_planned(added: str, tmp_path: Path) -> None:
+    (text,) = blocks("Add a transfer variant", "yaml")
+    (tmp_path / "half.yaml").write_text(text)
+    assert main(["check", str(tmp_path / "half.yaml")]) == 0
+    plan = build_plan(load_recipe(tmp_path / "half.yaml"))
+    assert {cell.variant for cell in plan.cells if not cell.control} == {"sequential", "half"}
 
 
 def test_it_is_planned_beside_the_others_and_shares_what_is_the_same(study: StudyFiles) -> None:
@@ -124,11 +108,11 @@ def test_it_trains_under_every_assertion_and_becomes_a_bundle(study: StudyFiles,
 )
 def test_a_specification_that_contradicts_itself_cannot_be_written(change: dict[str, object], says: str) -> None:
     with pytest.raises(ValueError, match=says):
-        VariantSpec(**{**SPEC, **change})  # type: ignore[arg-type]
+        VariantSpec(**{**SPEC, **change})
 
 
 def test_stages_tell_variants_apart() -> None:
     with pytest.raises(ValueError, match="registered already"):
         register(VARIANTS["stack"])
     with pytest.raises(ValueError, match="another one has composition 'stack'"):
-        register(VariantSpec(**{**SPEC, "name": "third", "composition": "stack"}))  # type: ignore[arg-type]
+        register(VariantSpec(**{**SPEC, "name": "third", "composition": "stack"}))

@@ -83,7 +83,7 @@ def test_the_study_is_named_completely() -> None:
     assert {"full-ft", "sequential", "stack", "fuse", "merge"} <= set(VARIANTS)
     runs = ["seq_bn", "double_seq_bn", "par_bn", "seq_bn_inv", "compacter", "prefix", "loreft"]
     runs += ["lora", "rslora", "dora", "ia3", "vera"]
-    assert list(METHODS) == runs
+    assert [name for name in METHODS if name in runs] == runs
     assert {"xlm-r-base", "xlm-r-large", "xlm-r-xl", "xlm-r-xxl", "mdeberta-v3-base", "rembert"} <= set(backbones())
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 import adapterxfer
-from adapterxfer.catalog import METHODS, VARIANTS, data_sets, task_specs
+from adapterxfer.catalog import METHODS, VARIANTS, backbones, data_sets, task_specs
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.world.task_list import TASKS as WORLD_TASKS
 
@@ -56,7 +56,7 @@ BACKBONES = "catalog/backbones.py"
 """The table of public backbones says of each which architecture it is."""
 
 ELSEWHERE: dict[tuple[str, str], set[str]] = {
-    **{("architecture", name): {BACKBONES} for name in ARCHITECTURES},
+    **{("architecture", backbone.model_type): {BACKBONES} for backbone in backbones().values()},
     # A kind of stage, and a key of a stored model's description: both are older than the variant and mean the joining.
     ("variant", "merge"): {"store/kinds.py", "variants/storage.py"},
 }
@@ -66,6 +66,8 @@ OTHER_MEANINGS: dict[tuple[str, str], set[str]] = {
     # Two series of backbones, whose pretraining texts are listed there, are called like the architecture of both.
     ("architecture", "mt5"): {"catalog/pretraining.py"},
     ("architecture", "rembert"): {"catalog/pretraining.py"},
+    # Start values of the library `adapters` are called so.
+    ("architecture", "bert"): {"hub/library_files.py"},
 }
 """Equal words for something else; not counted."""
 

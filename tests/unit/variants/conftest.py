@@ -20,6 +20,7 @@ from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.variants import composition
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
@@ -83,7 +84,7 @@ def _one_thread() -> None:
 @cache
 def tiny(model_type: str) -> LoadedBackbone:
     architecture = ARCHITECTURES[model_type]
-    config = library_class(architecture.config)(**CONFIGS[model_type])
+    config = library_class(architecture.config)(**CONFIGS.get(model_type, COMMON))
     config._attn_implementation = architecture.attention[0]
     torch.manual_seed(1)
     model = library_class(architecture.model)(config, **architecture.arguments).eval().requires_grad_(False)
@@ -100,13 +101,8 @@ class FirstToken(nn.Linear):
         return super().forward(hidden[:, 0])
 
 
-IDS = {
-    "adapter": ["t00"],
-    "sequential": ["t00"],
-    "stack": ["i00", "t00"],
-    "fuse": ["i00", "i01", "t00"],
-    "language": ["t00"],
-}
+IDS = {"none": [], "one": ["t00"], "two": ["i00", "t00"], "mixed": ["i00", "i01", "t00"]}
+"""Adapters of each layout, bottom first."""
 
 
 def trained(adapter: Adapter, seed: int = 9) -> Adapter:
@@ -128,9 +124,9 @@ def make_evidence(
     variant: str, method: str = "seq_bn", model_type: str = "xlm-roberta", *, language: str = ""
 ) -> AssertionInput:
     """A model with what its assertions need; ``language`` is the method of an adapter of English below the others."""
-    loaded = tiny(model_type)
+    loaded, spec = tiny(model_type), composition(variant)
     pristine = loaded.model
-    if variant == "full-ft":
+    if spec.trains_backbone:
         loaded = with_own_weights(loaded)
         with torch.no_grad():
             next(iter(loaded.linears[0].values())).weight.mul_(1.5)
@@ -142,10 +138,10 @@ def make_evidence(
         made["l00"] = trained(Adapter(LAYERS, HIDDEN, shape, generator=generator), seed=21)
     made |= {
         part: Adapter(LAYERS, HIDDEN, AdapterShape(method, size), generator=generator, linears=loaded.linears)
-        for part in IDS.get(variant, [])
+        for part in IDS[spec.layout]
     }
     for number, (part, adapter) in enumerate((p, a) for p, a in made.items() if p != "l00"):
-        if part.startswith("i") or variant in ("sequential", "fuse"):
+        if part.startswith("i") or spec.continues or spec.fuses:
             trained(adapter, seed=9 + number)
     parts = tuple(
         AdapterPart("l00", "language", "en", language, SIZE)
@@ -157,9 +153,9 @@ def make_evidence(
     torch.manual_seed(2)
     model = TransferModel(
         loaded,
-        Composition(variant, parts, heads, "" if variant in ("adapter", "head-only", "language") else "nli"),  # type: ignore[arg-type]
+        Composition(variant, parts, heads, "nli" if spec.continues or spec.keeps_adapters else ""),  # type: ignore[arg-type]
         adapters=made,
-        fusion=Fusion(LAYERS, HIDDEN, dropout=0.0, generator=generator) if variant == "fuse" else None,
+        fusion=Fusion(LAYERS, HIDDEN, dropout=0.0, generator=generator) if spec.fuses else None,
         heads={"h00": FirstToken(HIDDEN, 2)},
     )
     tokens, mask = inputs()
