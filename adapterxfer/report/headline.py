@@ -123,20 +123,21 @@ def _help(gains: Sequence[Effect]) -> str:
     """Whether an intermediate task helps: the mean over all pairs with a trained target, then every decided kind."""
     training = "English intermediate training"
     main = [e for e in gains if not e.pair_kind]
-    clauses = [
-        _clause(
-            main,
-            up=f"{training} raises zero-shot scores",
-            down=f"{training} lowers zero-shot scores",
-            open_=f"whether {training} raises zero-shot scores is",
-        )
-    ]
+    text = _clause(
+        main,
+        up=f"{training} raises zero-shot scores",
+        down=f"{training} lowers zero-shot scores",
+        open_=f"whether {training} raises zero-shot scores is",
+    )
+    raised = {e.estimate > 0 for e in main if e.verdict == SIGNIFICANT}
     for kind in kinds_in_order(e.pair_kind for e in gains):
         effects = [e for e in gains if e.pair_kind == kind]
-        if any(e.verdict == SIGNIFICANT for e in effects):
+        signs = {e.estimate > 0 for e in effects if e.verdict == SIGNIFICANT}
+        if signs:
             where = _KIND_PHRASES[kind]
-            clauses.append(_clause(effects, up=f"{where} it raises them", down=f"{where} it lowers them", open_=""))
-    return ", but ".join(clause for clause in clauses if clause)
+            clause = _clause(effects, up=f"{where} it raises them", down=f"{where} it lowers them", open_="")
+            text += f", {'and' if signs == raised else 'but'} {clause}"
+    return text
 
 
 def _clause(effects: Sequence[Effect], *, up: str, down: str, open_: str) -> str:
