@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from adapterxfer.catalog.backbones import UNTRAINED, backbones
+from adapterxfer.catalog.controls import (
+    CONTROLS,
+    ORACLE,
+    controls_of,
+    oracle_label,
+    oracle_system,
+    oracle_without,
+)
 from adapterxfer.catalog.data_sets import Alternate, ClusterRule, DataSet, DataSplit, HubSource, Repair
 from adapterxfer.catalog.flores import FLORES
 from adapterxfer.catalog.languages import extension_languages, known_languages, languages, world_languages
@@ -29,14 +37,6 @@ from adapterxfer.catalog.protocols import (
     with_layer,
 )
 from adapterxfer.catalog.records import Backbone, ControlSpec, Language, Task
-from adapterxfer.catalog.systems import (
-    CONTROLS,
-    ORACLE,
-    controls_of,
-    oracle_label,
-    oracle_system,
-    oracle_without,
-)
 from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskProtocol, TaskSpec, codes
 from adapterxfer.catalog.tasks import (
     data_sets,

@@ -64,7 +64,7 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, address: str 
         synthetic_note=SYNTHETIC_NOTE,
         encoder=_encoder(manifest),
         sizes={adapter.id: _size(adapter) for adapter in manifest.composition.adapters},
-        why_own=_why_own(manifest),
+        why_own=_why_unread(manifest),
         citation=_citation(manifest),
         title=title(manifest),
         what=summary(manifest),
@@ -94,7 +94,7 @@ def _size(adapter: AdapterEntry) -> str:
     return f", {word} {adapter.bottleneck_size}"
 
 
-def _why_own(manifest: Manifest) -> str:
+def _why_unread(manifest: Manifest) -> str:
     """Why no library reads the adapters."""
     if manifest.composition.fusion_rank:
         return "`adapters` has no low-rank fusion."
@@ -139,10 +139,10 @@ def summary(manifest: Manifest) -> str:
     """What the model is, in a few sentences."""
     merged = manifest.lineage[0].kind == MERGED
     more = ' Its weights were joined from those of several trained models, listed under "Where it comes from".'
-    return _what(manifest) + (more if merged else "")
+    return _summary(manifest) + (more if merged else "")
 
 
-def _what(manifest: Manifest) -> str:
+def _summary(manifest: Manifest) -> str:
     composition = manifest.composition
     tasks = " and ".join(head.task for head in composition.heads)
     before = intermediate_of(manifest)

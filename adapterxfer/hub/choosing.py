@@ -18,7 +18,7 @@ Phase = Literal["target", "intermediate"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ChosenModel:
     """One model to bundle.
 
     Attributes:
@@ -30,7 +30,7 @@ class Wanted:
     name: str
 
 
-def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> list[Wanted]:
+def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> list[ChosenModel]:
     """The models of a narrowed plan, one per system; never chosen by their scores.
 
     Args:
@@ -41,7 +41,7 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
         BundleError: the plan has no such model.
     """
     run = plan.recipe.seeds[0] if seed is None else seed
-    models: dict[str, Wanted] = {}
+    models: dict[str, ChosenModel] = {}
     for cell in plan.cells:
         model = plan.stages[cell.predict].inputs.get("model")
         if model is None or cell.seed != run or cell.control.startswith(ORACLE):
@@ -52,7 +52,7 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
             if stage.kind not in TRAINING_KINDS:
                 continue  # a reused adapter is published already
             if (phase == "intermediate") == (stage.kind == "train_intermediate") or not stage.labels["target"]:
-                models.setdefault(key, Wanted(key, _name(plan, stage)))
+                models.setdefault(key, ChosenModel(key, _name(plan, stage)))
     if not models:
         raise BundleError(
             f"{plan.recipe.name}: no {phase} model with seed {run} in what --only leaves",

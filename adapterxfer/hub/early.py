@@ -17,7 +17,7 @@ from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub.about import About, ask_about, known_about
 from adapterxfer.hub.addresses import HubAddress
 from adapterxfer.hub.fetching import at
-from adapterxfer.hub.fitting import WantedAdapter, adapter_size, bundle_differences, foreign_differences
+from adapterxfer.hub.fitting import RequiredAdapter, adapter_size, bundle_differences, foreign_differences
 from adapterxfer.hub.foreign import describe
 from adapterxfer.hub.requests import Sleep
 from adapterxfer.plan.backbones import Backbones
@@ -72,7 +72,7 @@ def look_at_published(
             pin = recipe.reused(backbone, task)
             if pin is None or (only is not None and (backbone, task) not in only):
                 continue
-            needed = _wanted(recipe, table, backbone, task)
+            needed = _required(recipe, table, backbone, task)
             looks.append(_look(HubAddress(*pin), needed, online=online, root=root, sleep=sleep))
     return looks
 
@@ -94,7 +94,9 @@ def require_fit(looks: Sequence[AdapterCheck], recipe: str) -> None:
         raise HubError("\n".join([first, *unreached]), fix="check name, commit and network, then run again")
 
 
-def _look(address: HubAddress, needed: WantedAdapter, *, online: bool, root: Path | None, sleep: Sleep) -> AdapterCheck:
+def _look(
+    address: HubAddress, needed: RequiredAdapter, *, online: bool, root: Path | None, sleep: Sleep
+) -> AdapterCheck:
     about, differences, unreached = None, [], ""
     try:
         about = ask_about(address, root=root, sleep=sleep) if online else known_about(address, root=root)
@@ -107,18 +109,18 @@ def _look(address: HubAddress, needed: WantedAdapter, *, online: bool, root: Pat
     return AdapterCheck(needed.backbone, needed.task, address, looked, tuple(differences), unreached)
 
 
-def differences_of(about: About, needed: WantedAdapter) -> list[str]:
+def differences_of(about: About, needed: RequiredAdapter) -> list[str]:
     """Everything of a published adapter that is not as a recipe asks."""
     if about.manifest is not None:
         return bundle_differences(about.manifest, needed)
     return foreign_differences(describe(about.config, needed.method), about.licence, needed)
 
 
-def _wanted(recipe: Recipe, table: Backbones, backbone: str, task: str) -> WantedAdapter:
+def _required(recipe: Recipe, table: Backbones, backbone: str, task: str) -> RequiredAdapter:
     """What the recipe asks for, as far as that is known without loading a backbone."""
     adapter = recipe.adapters[0].identity()
     model_type, hidden, layers = _shape(recipe, table, backbone)
-    return WantedAdapter(
+    return RequiredAdapter(
         task=task,
         method=str(adapter["method"]),
         size=adapter_size(adapter, hidden),

@@ -19,7 +19,7 @@ FREE = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WantedAdapter:
+class RequiredAdapter:
     """What a recipe asks of a published adapter; None where it is not known.
 
     Attributes:
@@ -72,7 +72,7 @@ def licence_differences(stated: str, accepted: str | None) -> list[str]:
     return [f"its licence is {stated}{about}; if you may use it, accept it in the recipe with licence: {stated}"]
 
 
-def bundle_differences(manifest: Manifest, needed: WantedAdapter) -> list[str]:
+def bundle_differences(manifest: Manifest, needed: RequiredAdapter) -> list[str]:
     """What of a bundle of ours is not as the recipe asks."""
     composition = manifest.composition
     differences = licence_differences(manifest.license, needed.licence) + _backbone_differences(manifest, needed)
@@ -89,7 +89,7 @@ def bundle_differences(manifest: Manifest, needed: WantedAdapter) -> list[str]:
     return differences
 
 
-def _backbone_differences(manifest: Manifest, needed: WantedAdapter) -> list[str]:
+def _backbone_differences(manifest: Manifest, needed: RequiredAdapter) -> list[str]:
     backbone, name = manifest.backbone, needed.backbone
     differences = []
     if needed.model_type is not None and backbone.model_type != needed.model_type:
@@ -137,7 +137,7 @@ def describe_backbone(manifest: Manifest) -> str:
             return f"'{backbone.name}'"
 
 
-def foreign_differences(foreign: Foreign, licence: str, needed: WantedAdapter) -> list[str]:
+def foreign_differences(foreign: Foreign, licence: str, needed: RequiredAdapter) -> list[str]:
     """What of an adapter of another tool is not as the recipe asks, by its own description."""
     name = needed.backbone
     differences = licence_differences(licence, needed.licence) + foreign.differences
@@ -156,7 +156,7 @@ def foreign_differences(foreign: Foreign, licence: str, needed: WantedAdapter) -
     return differences
 
 
-def shape_differences(method: str, size: int | None, needed: WantedAdapter) -> list[str]:
+def shape_differences(method: str, size: int | None, needed: RequiredAdapter) -> list[str]:
     """Method and size that are not the recipe's; None where a size is not known."""
     if method != needed.method:
         return [f"adapter method {method}; the recipe asks for {needed.method}"]

@@ -18,7 +18,7 @@ from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout
 from adapterxfer.hub.bundle_results import TRAINING_KINDS, collect_results, lineage
 from adapterxfer.hub.card import render_card
-from adapterxfer.hub.choosing import Wanted
+from adapterxfer.hub.choosing import ChosenModel
 from adapterxfer.hub.counting import write_all_counts
 from adapterxfer.hub.figure import draw_scores
 from adapterxfer.hub.layout import Layout
@@ -40,7 +40,7 @@ from adapterxfer.variants.storage import load_model
 
 
 def make_bundle(
-    plan: Plan, store: Store, chosen: Wanted, out: Path, *, full_weights: bool = False, counts: bool = True
+    plan: Plan, store: Store, chosen: ChosenModel, out: Path, *, full_weights: bool = False, counts: bool = True
 ) -> tuple[Path, Manifest]:
     """Write the bundle of one trained model as ``out/NAME``; an older one of that name is replaced in one step.
 
@@ -119,7 +119,7 @@ def _write(
     store: Store,
     record: StageRecord,
     model: TransferModel,
-    chosen: Wanted,
+    chosen: ChosenModel,
     *,
     encoder: bool,
     counts: bool,

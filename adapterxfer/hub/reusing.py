@@ -23,7 +23,7 @@ from adapterxfer.formats.registry import get_format
 from adapterxfer.hub import peft_keys
 from adapterxfer.hub.addresses import HubAddress
 from adapterxfer.hub.fetching import Published, fetch_published, read_config
-from adapterxfer.hub.fitting import WantedAdapter, bundle_differences, foreign_differences
+from adapterxfer.hub.fitting import RequiredAdapter, bundle_differences, foreign_differences
 from adapterxfer.hub.foreign import describe
 from adapterxfer.hub.loading import Opened, open_bundle
 from adapterxfer.hub.manifest import Manifest, read_json
@@ -57,7 +57,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         )
     address = HubAddress(identity["from"]["repository"], identity["from"]["commit"])
     published = fetch_published(address)
-    needed = WantedAdapter(
+    needed = RequiredAdapter(
         task=str(identity["task"]),
         method=shape.method,
         size=shape.bottleneck_size,
@@ -99,7 +99,7 @@ def _refuse(published: Published, differences: list[str]) -> None:
 
 
 def _from_bundle(
-    published: Published, manifest: Manifest, needed: WantedAdapter, context: StageContext, backbone: LoadedBackbone
+    published: Published, manifest: Manifest, needed: RequiredAdapter, context: StageContext, backbone: LoadedBackbone
 ) -> tuple[TransferModel, dict[str, Any]]:
     _refuse(published, bundle_differences(manifest, needed))
     opened: Opened = open_bundle(published.folder, backbone=context.backbone_folder)
@@ -122,7 +122,7 @@ def _from_bundle(
 
 
 def _from_others(
-    published: Published, needed: WantedAdapter, backbone: LoadedBackbone, shape: AdapterShape
+    published: Published, needed: RequiredAdapter, backbone: LoadedBackbone, shape: AdapterShape
 ) -> tuple[TransferModel, dict[str, Any]]:
     """An adapter of AdapterHub or peft; its head, if it has one, stays where it is."""
     content = read_config(published.folder, str(published))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from adapterxfer.catalog.systems import BY_LANGUAGE
+from adapterxfer.catalog.controls import BY_LANGUAGE
 from adapterxfer.plan.sources import Source
 from adapterxfer.plan.workbench import DATA_SEED, Workbench
 from adapterxfer.recipe.language_adapters import SOURCE

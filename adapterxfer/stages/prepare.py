@@ -12,7 +12,7 @@ from adapterxfer.data.examples import TaskData
 from adapterxfer.data.original import read_original
 from adapterxfer.data.sources import CORPUS, check_source, locate
 from adapterxfer.data.storage import write_task
-from adapterxfer.errors import StageError
+from adapterxfer.errors import DataError, StageError
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.prepare_arms import prepare_target_dev, prepare_texts, prepare_translations
 
@@ -57,19 +57,8 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
         root = check_source(context.settings.get("data_root"), source)
         data = _read_files(root, identity)
     elif source["kind"] in ("hub", "local"):
-        from adapterxfer.data.hub import read_hub
-
         _check_pin(identity["task"], source)
-        data = read_hub(
-            identity["task"],
-            identity["languages"],
-            train_examples=identity["train_examples"],
-            dev_examples=identity["dev_examples"],
-            test_examples=identity["test_examples"],
-            seed=identity["seed"],
-            protocol=identity["protocol"],
-            revisions=source.get("revisions"),
-        )
+        data = _read_hub(identity, context.settings.get("data_root"))
     elif source["kind"] == "world":
         from adapterxfer.world.tasks import load_task
 
@@ -124,6 +113,28 @@ def _read_files(root: Path, identity: Any) -> TaskData:
         layouts=identity["source"].get("layout"),
         protocol=identity["protocol"],
     )
+
+
+def _read_hub(identity: Any, data_root: object) -> TaskData:
+    """A task from the Hub; where that fails, the error says why no files were read."""
+    from adapterxfer.data.hub import read_hub
+
+    try:
+        return read_hub(
+            identity["task"],
+            identity["languages"],
+            train_examples=identity["train_examples"],
+            dev_examples=identity["dev_examples"],
+            test_examples=identity["test_examples"],
+            seed=identity["seed"],
+            protocol=identity["protocol"],
+            revisions=identity["source"].get("revisions"),
+        )
+    except DataError as error:
+        if not data_root:
+            raise
+        why = f"no official file of it is below data_root '{data_root}', or the recipe says source: hub"
+        raise DataError(f"{error.what}\n  The Hub was asked as {why}.", fix=error.fix) from None
 
 
 def _prepare_corpus(context: StageContext) -> dict[str, Any]:

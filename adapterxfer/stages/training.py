@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from adapterxfer.backbones.loading import LoadedBackbone
-from adapterxfer.catalog.systems import BY_LANGUAGE
+from adapterxfer.catalog.controls import BY_LANGUAGE
 from adapterxfer.errors import StageError
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.arm_data import draw_mixtures, text_task, with_translations

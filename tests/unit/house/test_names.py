@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import symtable
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,9 @@ LIMIT = 0.001
 
 Libraries of the same kind (mteb, torchtune, peft) measured by the same count stay below 0.007.
 """
+
+ROLES = frozenset({"__init__.py", "__main__.py", "registry.py"})
+"""Files that play the same part in every room, so that their equal names help a reader."""
 
 
 def variables(source: str) -> Iterator[str]:
@@ -63,3 +67,18 @@ def test_few_variables_have_a_name_that_fits_anything() -> None:
 )
 def test_what_counts_as_a_variable(source: str, names: list[str]) -> None:
     assert sorted(variables(source)) == sorted(names)
+
+
+def test_a_public_class_name_means_one_thing() -> None:
+    homes: dict[str, list[str]] = defaultdict(list)
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                homes[node.name].append(path.relative_to(PACKAGE).as_posix())
+    assert len(homes) > 100
+    assert {name: files for name, files in homes.items() if len(files) > 1} == {}
+
+
+def test_files_of_one_name_stand_in_three_rooms_at_most() -> None:
+    rooms = Counter(path.name for path in PACKAGE.rglob("*.py"))
+    assert {name: number for name, number in rooms.items() if number > 3 and name not in ROLES} == {}

@@ -21,7 +21,7 @@ from adapterxfer.hub.about import ask_about, known_about
 from adapterxfer.hub.addresses import parse_address
 from adapterxfer.hub.early import look_at_published
 from adapterxfer.hub.fetching import fetch_published
-from adapterxfer.hub.fitting import WantedAdapter, adapter_size, bundle_differences
+from adapterxfer.hub.fitting import RequiredAdapter, adapter_size, bundle_differences
 from adapterxfer.hub.manifest import read_manifest
 from adapterxfer.hub.pushing import push
 from adapterxfer.recipe.loading import parse_recipe
@@ -228,7 +228,7 @@ def test_package_weights_of_another_version(bundle: Make) -> None:
     facts: dict[str, Any] = {"kind": "embedded", "name": "tiny", "fingerprint": "a" * 64}
     entry = manifest.backbone.model_copy(update={"kind": "embedded", "identity": facts})
     changed = manifest.model_copy(update={"backbone": entry, "license": "mit"})
-    wanted = WantedAdapter(
+    wanted = RequiredAdapter(
         task="world-nli", method="seq_bn", size=6, licence=None, backbone="tiny", identity=facts,
         model_type="xlm-roberta", hidden_size=24, layers=2,
     )  # fmt: skip

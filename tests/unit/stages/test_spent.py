@@ -11,7 +11,7 @@ from adapterxfer.store.store import Store
 
 
 def committed(store: Store, kind: str, slug: str, result: dict[str, Any]) -> Path:
-    stage = Stage(kind, 1, {"slug": slug}, {}, slug, {}, {})
+    stage = Stage(kind=kind, version=1, identity={"slug": slug}, inputs={}, slug=slug)
     with store.locked(stage), store.scratch(stage) as scratch:
         (scratch / "log.jsonl").write_text("", encoding="utf-8")
         return store.commit(stage, scratch, result=result, provenance={})
