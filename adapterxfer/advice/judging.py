@@ -27,12 +27,12 @@ class TrainedChoice(Axes):
 
     @property
     def label(self) -> str:
-        """Variant with its adapter."""
+        """The variant, with its adapter where it has one."""
         return f"{self.variant} {self.adapter}".strip()
 
 
 class ResamplingOptions(NamedTuple):
-    """Of the intervals; see `Statistics` of the recipe."""
+    """How the intervals of regrets are resampled; see `Statistics` of the recipe."""
 
     resamples: int
     seed: int

@@ -23,7 +23,7 @@ from adapterxfer.store.keys import SHORT_KEY, Stage
 
 
 class Measurer:
-    """Measures one backbone.
+    """Measures the predictors for the questions of one backbone.
 
     Args:
         backbone: frozen and shared.

@@ -42,7 +42,7 @@ class Question(Axes):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """All of a plan.
+    """All choices of an intermediate task that a plan asks about.
 
     Attributes:
         questions: by backbone, target and adapter.

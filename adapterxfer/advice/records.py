@@ -96,7 +96,7 @@ class CandidateScores(Axes):
 
 
 def with_ranks(rows: Iterable[CandidateScores]) -> tuple[CandidateScores, ...]:
-    """The rows with their places; ``none`` has none."""
+    """The rows with the rank of each candidate; ``none`` is no candidate and has no rank."""
     every = tuple(rows)
     values: dict[tuple[str, tuple[str, str, str]], list[float]] = {}
     for row in every:
@@ -145,7 +145,7 @@ class PredictorJudgement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Advice:
-    """The answer.
+    """What `advise` answers.
 
     Attributes:
         synthetic: made on the embedded world.

@@ -68,7 +68,7 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def question(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The arguments as a hypothesis.
+    """The arguments of the command as a declared hypothesis.
 
     Raises:
         AdapterxferError: `--over` without a value.

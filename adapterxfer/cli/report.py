@@ -86,7 +86,7 @@ def say_verdicts(tests: Sequence[Judged]) -> None:
 
 
 def checked(tests: Sequence[Judged]) -> int:
-    """1 if a declared expectation does not hold, else 0."""
+    """Exit code of ``--check``: 1 if a declared expectation does not hold, else 0."""
     failed = [test for test in tests if test.held == "does not hold"]
     for test in failed:
         complain(f"{test.name}: expected {test.expected}, but: {test.verdict}")

@@ -147,7 +147,7 @@ def _run(recipe: Recipe, arguments: argparse.Namespace, options: dict[str, Any])
 
 
 def _silent(_: object) -> None:
-    """Nothing is printed between the runs of a program."""
+    """Listener for ``--json``: prints nothing while the run goes on."""
 
 
 def _say_decision(decision: Decision) -> None:

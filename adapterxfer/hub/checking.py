@@ -19,6 +19,7 @@ from adapterxfer.hub.manifest import read_manifest
 
 PACKAGE_PARENT = Path(__file__).parents[2]
 TIMEOUT_S = 3600.0
+"""Longest check of one bundle: it may first download a backbone of some gigabytes over a slow line."""
 
 
 def verify_fresh(folder: Path, *, backbone: Path | None = None, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:

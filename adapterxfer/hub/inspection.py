@@ -257,7 +257,7 @@ def _check_setup(folder: Path, manifest: Manifest) -> None:
 
 
 def setup_of(ids: list[str], fused: bool) -> dict[str, Any]:
-    """A composition in the words of the `adapters` library."""
+    """A composition as the `adapters` library writes it: nested blocks of type Fuse, Stack and single."""
     return {"type": "Fuse" if fused else "Stack", "children": [{"type": "single", "children": [i]} for i in ids]}
 
 

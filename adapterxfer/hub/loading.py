@@ -66,7 +66,7 @@ def open_bundle(folder: Path, *, backbone: Path | None = None) -> Opened:
 
 
 def composition_of(manifest: Manifest) -> Composition:
-    """The composition in the words of the variants.
+    """The bundle's composition as the record that builds a transfer model.
 
     Raises:
         BundleError: no variant has such parts.

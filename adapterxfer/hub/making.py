@@ -188,7 +188,7 @@ def _write(
 
 
 def _recipe(plan: Plan) -> dict[str, Any]:
-    """The resolved recipe without places of this machine."""
+    """The resolved recipe without paths of this machine."""
     content = {key: value for key, value in plan.recipe.resolved().items() if key != "data_root"}
     for name, source in content.get("backbone_sources", {}).items():
         if "folder" in source:

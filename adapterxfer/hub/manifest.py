@@ -41,13 +41,13 @@ VariantName = Annotated[str, AfterValidator(_known_variant)]
 
 
 class Record(BaseModel):
-    """Frozen, and nothing beside its fields."""
+    """Base of the records of a manifest: frozen, and unknown fields are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class FileEntry(Record):
-    """Content of one file."""
+    """Checksum and size of one file of the bundle."""
 
     sha256: Sha256
     bytes: Annotated[int, Field(ge=0)]
@@ -237,7 +237,7 @@ def parse_manifest(content: Any, where: str) -> Manifest:
 
 
 def _check_parts(manifest: Manifest, where: str) -> None:
-    """What the schema cannot say: parts that contradict each other."""
+    """Refuse parts that contradict each other, which the schema alone cannot see."""
     problems = layout.unsafe_names(manifest.files)
     heads = [head.id for head in manifest.composition.heads]
     ids = [*manifest.adapter_ids, *heads]

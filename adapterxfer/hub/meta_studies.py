@@ -46,7 +46,7 @@ class Comparison(Axes):
     fingerprint: str
 
     def over(self, axes: Sequence[str]) -> Comparison:
-        """The same with these axes left out, so that their values are pooled."""
+        """The same comparison without these axes, so that studies with different values on them are pooled."""
         blank = dict.fromkeys(axes, "") | ({"fingerprint": ""} if "backbone" in axes else {})
         return replace(self, **blank)  # type: ignore[arg-type]
 
@@ -164,7 +164,7 @@ def group_studies(studies: Sequence[StudyRuns], across: Sequence[str]) -> dict[C
 
 
 def _joined(studies: Sequence[StudyRuns]) -> list[StudyRuns]:
-    """Bundles that hold the same training run are one study, with all of their runs, each once."""
+    """Merge bundles that share a training run into one study, in which every run counts once."""
     result: list[StudyRuns] = []
     for study in studies:
         runs = {_identity(run) for run in study.runs}
@@ -181,7 +181,7 @@ def _joined(studies: Sequence[StudyRuns]) -> list[StudyRuns]:
 
 
 def _identity(run: Run) -> tuple[str, str]:
-    """A run is the same if its stage and all of its answers are."""
+    """What identifies a run: the key of its stage and the checksum of its per-item counts."""
     return run.model.facts.stage, run.model.digest
 
 

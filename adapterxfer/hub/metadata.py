@@ -69,7 +69,7 @@ def _library(manifest: Manifest) -> str:
 
 
 def tags(manifest: Manifest) -> list[str]:
-    """Sorted, so that the same bundle always has the same card."""
+    """Tags of the card, sorted so that the same bundle always has the same card."""
     variant = manifest.composition.variant
     names = {"adapterxfer", "cross-lingual-transfer", "zero-shot-transfer", f"variant:{variant}"}
     names.add(manifest.backbone.model_type)

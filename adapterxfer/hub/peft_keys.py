@@ -97,7 +97,7 @@ def untargeted(content: Mapping[str, Any], tensors: Iterable[str]) -> list[str]:
 
 
 def _names(rule: Any, module: str) -> bool:
-    """As in peft: a text is a regular expression for the whole name, a list holds names or their last parts."""
+    """Whether a rule of peft names a module: a text is a pattern for the whole name, a list holds names or endings."""
     if isinstance(rule, str):
         try:
             return re.fullmatch(rule, module) is not None

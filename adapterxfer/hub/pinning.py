@@ -18,7 +18,7 @@ MOST_PROPOSALS = 20
 
 @dataclass(frozen=True, slots=True)
 class RepositoryState:
-    """One repository as it is now.
+    """What a branch of a repository points to now, and whether that commit can be loaded.
 
     Attributes:
         name: of the backbone, in the recipe.

@@ -157,7 +157,7 @@ def upload(
 
 @contextmanager
 def _only_errors(library: str) -> Iterator[None]:
-    """A library's remarks are said by the command in its own words."""
+    """Silence the remarks of the library; the command prints its own messages."""
     logger = logging.getLogger(library)
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -204,7 +204,7 @@ def _link(source: str, target: str) -> str:
 
 
 def refuse_secrets(folder: Path) -> None:
-    """Nothing that names this machine or its user leaves it.
+    """Refuse to publish files that hold an access token or a path of this machine.
 
     Raises:
         BundleError: a file holds an access token or a path of a machine.

@@ -18,7 +18,10 @@ T = TypeVar("T")
 Sleep = Callable[[float], None]
 
 ATTEMPTS = 4
+"""Tries of one request, after waits of 1, 2 and 4 seconds: enough for a hiccup, soon over where the Hub is down."""
+
 LONGEST_WAIT_S = 120.0
+"""A rate limit that asks for more is an error that says so; a command that sleeps longer looks like one that hangs."""
 
 
 def hub_api() -> HfApi:

@@ -161,7 +161,7 @@ RatePerSize = Annotated[Any, PlainValidator(_per_size)]
 Pins = Annotated[Any, PlainValidator(_pins)]
 Controls = Annotated[Any, PlainValidator(_controls)]
 Oracle = Annotated[Any, PlainValidator(_oracle)]
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-Count = Annotated[int, Field(gt=0, le=10**9)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]  # what every generator in use accepts, on every platform
+Count = Annotated[int, Field(gt=0, le=10**9)]  # more is a slip of the pen: no step, batch or sentence count comes near
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Rate = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]

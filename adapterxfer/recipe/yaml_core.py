@@ -18,7 +18,10 @@ import yaml
 from adapterxfer.errors import Problem, RecipeError
 
 MAX_BYTES = 256 * 1024
+"""Largest document. The longest file that ships has 5 KB, so one above this is something else, given by mistake."""
+
 MAX_DEPTH = 32
+"""Deepest nesting. Recipes that ship go 6 deep; code that walks a document by recursion is safe at this depth."""
 
 Path = tuple[str | int, ...]
 

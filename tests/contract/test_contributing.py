@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,15 @@ def test_each_addition_takes_the_files_it_says(title: str) -> None:
     assert [file for file in files if f"`{file}`" not in section(title)] == []
     assert set(edited) <= set(files)
     assert len(blocks(title)) >= len(files)
+
+
+@pytest.mark.parametrize("title", ["Add an adapter method", "Add a target task"])
+def test_new_files_pass_lint(title: str) -> None:
+    new = blocks(title)[0]
+    for command in (["ruff", "check", "-"], ["ruff", "format", "--check", "-"]):
+        arguments = [*command, "--stdin-filename", "adapterxfer/variants/new_file.py"]
+        done = subprocess.run([sys.executable, "-m", *arguments], input=new, capture_output=True, text=True, cwd=ROOT)
+        assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("title", FILES)

@@ -14,6 +14,7 @@ from hub_study import METHODS_RECIPE, StudyFiles, make_study
 from adapterxfer import variants
 from adapterxfer.catalog.capabilities import capabilities, capability
 from adapterxfer.catalog.methods import METHODS, MethodSpec, register
+from adapterxfer.catalog.variants import variants_of
 from adapterxfer.cli.ls import LISTINGS
 from adapterxfer.cli.main import main
 from adapterxfer.errors import RecipeError
@@ -54,9 +55,9 @@ def test_it_is_listed_counted_and_answers_for_every_composition(added: str) -> N
     assert capability("mt5", added, "merge").works
     refused = capability("xlm-roberta", added, "fuse")
     assert (refused.because, refused.nearest) == ("AdapterFusion folds rectified bottlenecks", "stack/gelu_bn")
-    assert sum(cell.method == added for cell in capabilities().values()) == 4 * len(
-        {cell.architecture for cell in capabilities().values()}
-    )
+    assert sum(cell.method == added for cell in capabilities().values()) == len(
+        variants_of(lambda variant: variant.adapters)
+    ) * len({cell.architecture for cell in capabilities().values()})
     row = next(row for row in rows_of(SHAPES[0]) if row.system == "adapter gelu_bn/8")
     assert row.trainable == 12 * (2 * 768 * 96 + 96 + 768)
     assert any(added in map(str, line) for line in LISTINGS["methods"]()[1])
