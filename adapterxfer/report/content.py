@@ -190,8 +190,8 @@ class SystemSize:
         parameters, non_embedding_parameters: of the backbone.
         total: of everything that is active; several intermediates may differ.
         trainable: of its last training; empty where none is known, as for merged models.
-        seconds: of all trainings behind it, intermediate ones too, mean over its cells, on the machine that trained
-            them; None where it was not recorded.
+        gflop: estimated operations of all trainings behind it, intermediate ones too, mean over its cells; None where
+            they were not recorded.
     """
 
     backbone: str
@@ -201,7 +201,7 @@ class SystemSize:
     non_embedding_parameters: int
     total: tuple[int, ...]
     trainable: tuple[int, ...]
-    seconds: float | None = None
+    gflop: float | None = None
 
     @property
     def share(self) -> tuple[float, ...]:

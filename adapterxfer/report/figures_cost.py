@@ -32,13 +32,13 @@ def cost(findings: Findings) -> Figure | None:
         _panel(findings, points, "cost-parameters", "trained parameters", lambda size: float(size.trainable[-1])),
         _panel(findings, points, "cost-memory", "memory of weights, gradients and optimiser, MiB", _mebibytes),
     ]
-    if all(point.size.seconds for point in points):
-        panels.insert(1, _panel(findings, points, "cost-hours", "hours of training, intermediate too", _hours))
+    if all(point.size.gflop for point in points):
+        panels.insert(1, _panel(findings, points, "cost-operations", "operations of all trainings, TFLOP", _teraflop))
     caption = (
         "Each mark is a variant at one backbone size (larger marks, larger backbones): its zero-shot score, averaged "
         "over the targets that all of them have and over intermediate tasks. Memory is computed from parameter counts "
-        "for fp32 and AdamW; activations come on top. Hours are those of the machine that trained, where they "
-        "were recorded."
+        "for fp32 and AdamW; activations come on top. Operations are estimated, "
+        "the same on every machine; `adapterxfer plan` turns them into hours of yours."
     )
     return Figure("cost", "What a score costs", caption, tuple(panels))
 
@@ -103,9 +103,9 @@ def _few_ticks(axes: object, values: Sequence[float]) -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def _hours(size: SystemSize) -> float:
-    """Hours of all trainings behind a system."""
-    return (size.seconds or 0.0) / 3600.0
+def _teraflop(size: SystemSize) -> float:
+    """Of all trainings behind a system."""
+    return (size.gflop or 0.0) / 1000.0
 
 
 def _mebibytes(size: SystemSize) -> float:

@@ -16,9 +16,9 @@ from adapterxfer.report.content import Effect, Findings
 from adapterxfer.report.display import signed
 from adapterxfer.report.words import SIGNIFICANT, UNDECIDED, verdict_words
 
-ALL_PAIRS = "all pairs"
+ALL_PAIRS = "all trained targets"
 PER_TENFOLD = "per tenfold parameters"
-AGAINST = "minus {against}'s gain"
+AGAINST = "beside {against}'s gain"
 
 _KIND_PHRASES = {
     "same kind": "with a task of the same kind as the target",
@@ -30,7 +30,7 @@ _KIND_COLUMNS = {
     "same kind": "task of the same kind",
     "other kind": "another kind",
     "several tasks": "several tasks",
-    "no target training": "target not trained",
+    "no target training": "retrieval (untrained)",
 }
 
 
@@ -48,14 +48,21 @@ class Headline:
     """The first screen of a report.
 
     Attributes:
-        sentence: the answer with its numbers; empty where there is nothing to compare.
+        answers: question in a word -> its answer with numbers: whether it helps, what size does, whether adapters
+            keep it. Without anything to compare, one text under an empty word.
         columns: what the numbers of the table are, in points.
         rows: one for each variant that has a gain.
     """
 
-    sentence: str
+    answers: tuple[tuple[str, str], ...]
     columns: tuple[str, ...] = ()
     rows: tuple[HeadlineRow, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """All answers in one sentence."""
+        text = "; ".join(answer for _, answer in self.answers)
+        return f"{text[0].upper()}{text[1:]}."
 
 
 def headline(findings: Findings) -> Headline:
@@ -65,11 +72,10 @@ def headline(findings: Findings) -> Headline:
     trends = [e for e in over_sizes if e.kind == "trend" and not e.pair_kind]
     kept = [e for e in over_sizes if e.kind == "gain kept" and not e.backbone]
     if not gains:
-        return Headline(_nothing(findings))
+        return Headline((("", _nothing(findings)),))
     kinds = kinds_in_order(e.pair_kind for e in gains)
-    columns: dict[str, list[Effect]] = {
-        _KIND_COLUMNS[kind]: [e for e in gains if e.pair_kind == kind] for kind in kinds
-    } or {ALL_PAIRS: gains}
+    columns: dict[str, list[Effect]] = {ALL_PAIRS: [e for e in gains if not e.pair_kind]}
+    columns |= {_KIND_COLUMNS[kind]: [e for e in gains if e.pair_kind == kind] for kind in kinds}
     if trends:
         columns[PER_TENFOLD] = trends
     if kept:
@@ -81,42 +87,42 @@ def headline(findings: Findings) -> Headline:
         if any(cells):
             overall = main.get(variant)
             rows.append(HeadlineRow(variant, verdict_words(overall) if overall else "", cells))
-    return Headline(_sentence(findings, gains, trends, kept), tuple(columns), tuple(rows))
+    return Headline(_answers(findings, gains, trends, kept), tuple(columns), tuple(rows))
 
 
-def _sentence(findings: Findings, gains: Sequence[Effect], trends: Sequence[Effect], kept: Sequence[Effect]) -> str:
-    """What is decided first, then what is not, each with its numbers."""
-    parts = [_help(gains)]
-    if trends:
-        parts.append(
-            _clause(
-                trends,
-                up="per tenfold parameters the gain rises",
-                down="per tenfold parameters the gain falls",
-                open_="how the gain changes per tenfold parameters is",
-            )
-        )
-    if kept:
-        against = kept[0].against
-        parts.append(
-            _clause(
-                kept,
-                up=f"adapters gain more than {against}",
-                down=f"adapters gain less than {against}",
-                open_=f"whether adapters keep {against}'s gain is",
-            )
-        )
-    text = "; ".join(parts)
-    seeds = len(findings.seeds)
+def _answers(
+    findings: Findings, gains: Sequence[Effect], trends: Sequence[Effect], kept: Sequence[Effect]
+) -> tuple[tuple[str, str], ...]:
+    """What is decided first, then what is not, each with its numbers in points."""
+    help_text = _help(gains)
     if not any(decided(e) for e in (*gains, *trends, *kept)):
         smallest = sorted(e.detectable for e in gains if not e.pair_kind and math.isfinite(e.detectable))
         if smallest:
             bounds = dict.fromkeys(f"{value:.1f}" for value in (smallest[0], smallest[-1]))
-            text += (
-                f". With {seeds} seed{'s' if seeds != 1 else ''} the smallest mean gain we would find is "
-                f"{' to '.join(bounds)} points"
+            seeds = len(findings.seeds)
+            help_text += (
+                f" (with {seeds} seed{'s' if seeds != 1 else ''} the smallest mean gain we would find is "
+                f"{' to '.join(bounds)} points)"
             )
-    return f"{text[0].upper()}{text[1:]} (mean differences in points)."
+    answers = [("Does it help?", help_text)]
+    if trends:
+        text = _clause(
+            trends,
+            up="per tenfold parameters the gain rises",
+            down="per tenfold parameters the gain falls",
+            open_="how the gain changes per tenfold parameters is",
+        )
+        answers.append(("Does size matter?", text))
+    if kept:
+        against = kept[0].against
+        text = _clause(
+            kept,
+            up=f"adapters gain more than {against}",
+            down=f"adapters gain less than {against}",
+            open_=f"whether adapters keep {against}'s gain is",
+        )
+        answers.append(("Do adapters keep it?", text))
+    return tuple(answers)
 
 
 def _help(gains: Sequence[Effect]) -> str:
@@ -174,8 +180,8 @@ def _nothing(findings: Findings) -> str:
     """A study without a pair of cells to compare: its best scores, or what is missing."""
     scores = [s for s in findings.scores if s.group_kind == "zero-shot" and not s.control and not s.repeated]
     if not scores:
-        return "Nothing is finished yet."
+        return "nothing is finished yet"
     best: Callable[[str], float] = lambda target: max(s.score for s in scores if s.target == target)  # noqa: E731
     targets = list(dict.fromkeys(s.target for s in scores))
     listed = ", ".join(f"{target} {best(target):.1f}" for target in targets[:4])
-    return f"No system with and without an intermediate task to compare yet. Best zero-shot scores: {listed}."
+    return f"no system with and without an intermediate task to compare yet; best zero-shot scores: {listed}"

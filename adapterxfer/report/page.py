@@ -9,7 +9,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from adapterxfer.catalog import is_other_evaluation
+from adapterxfer.catalog import VARIANTS, is_other_evaluation
 from adapterxfer.report.content import MODELS_ONLY, Effect, Findings
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.display import signed
@@ -19,7 +19,14 @@ from adapterxfer.report.sharing import sharing
 from adapterxfer.report.svg import Figure
 from adapterxfer.report.svg_inline import style_sheet
 from adapterxfer.report.table_shape import Table
-from adapterxfer.report.words import SMALLEST_EFFECT, THESE_MODELS, level_text, outcome_words, verdict_words
+from adapterxfer.report.words import (
+    SIGNIFICANT,
+    SMALLEST_EFFECT,
+    THESE_MODELS,
+    level_text,
+    outcome_words,
+    verdict_words,
+)
 
 SYNTHETIC_NOTE = (
     "Synthetic demonstration: made-up languages, texts and backbones. The numbers show how the tool works and say "
@@ -72,7 +79,10 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
         "f": findings,
         "headline": first,
         "remarked": MODELS_ONLY in remarks,
+        # On a phone the means over all pairs stand in the sentence alone where the kinds of pairs have rows.
+        "by_kind": any(effect.pair_kind for row in first.rows for effect in row.cells if effect is not None),
         "these_models": THESE_MODELS,
+        "variants_note": variants_note([row.variant for row in first.rows]),
         "level": level,
         "figures": shown,
         "more_figures": [figure for figure in figures if not figure.shown],
@@ -99,6 +109,13 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
     }
 
 
+def variants_note(shown: Sequence[str]) -> str:
+    """What the variants of the first table are, in a sentence each."""
+    names = dict.fromkeys(label.split(" ")[0].split("/")[0] for label in shown)
+    known = [f"{name}: {VARIANTS[name].description}" for name in names if name in VARIANTS]
+    return "; ".join(known) + "." if known else ""
+
+
 def number_cell(effect: Effect | None) -> dict[str, str] | None:
     """What the first table shows of one effect."""
     if effect is None:
@@ -114,6 +131,7 @@ def number_cell(effect: Effect | None) -> dict[str, str] | None:
         "p": "" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}",
         "verdict": verdict_words(effect),
         "outcome": effect.verdict.replace(" ", "-"),
+        "lower": "yes" if effect.verdict == SIGNIFICANT and effect.estimate < 0 else "",
         "remark": THESE_MODELS if effect.remark == MODELS_ONLY else "",
     }
 

@@ -26,12 +26,12 @@ def library_versions(folders: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(versions)) for name, versions in sorted(versions.items())}
 
 
-def training_seconds(folder: Path) -> float | None:
-    """Seconds of the trainings behind the predictions in a folder; None where nobody recorded them."""
+def training_gflop(folder: Path) -> float | None:
+    """Estimated operations of the trainings behind the predictions in a folder; None where nobody recorded them."""
     if not (folder / STAGE_FILE).is_file():
         return None
-    seconds = read_record(folder).result.get("training_seconds")
-    return float(seconds) if seconds else None
+    gflop = read_record(folder).result.get("training_gflop")
+    return float(gflop) if gflop else None
 
 
 def pretraining_diagnostics(folders: Mapping[str, Path]) -> dict[str, dict[str, Any]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapterxfer.report.content import SystemSize
 from adapterxfer.report.display import NONE, Cell
-from adapterxfer.report.provenance import training_seconds
+from adapterxfer.report.provenance import training_gflop
 from adapterxfer.report.results import Results
 from adapterxfer.report.study import UNTRAINED_LABEL, Study, arm_labels
 
@@ -43,7 +43,7 @@ def _row(results: Results, backbone: str, label: str, members: list[tuple[Cell, 
         non_embedding_parameters=first.non_embedding_parameters,
         total=_ends([int(size["total"]) for _, size in members]),
         trainable=_ends([int(size["trainable"]) for _, size in members if "trainable" in size]),
-        seconds=_mean([training_seconds(results.folders[cell.predict]) for cell, _ in members]),
+        gflop=_mean([training_gflop(results.folders[cell.predict]) for cell, _ in members]),
     )
 
 

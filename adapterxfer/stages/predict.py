@@ -16,7 +16,7 @@ from adapterxfer.predict.controls import CONTROLS, EMBEDDING_LAYER, ControlResul
 from adapterxfer.predict.controls.base import ControlInput
 from adapterxfer.predict.table import read_predictions, write_predictions
 from adapterxfer.stages.context import StageContext
-from adapterxfer.stages.spent import seconds_in_all
+from adapterxfer.stages.spent import gflop_in_all
 
 DEFAULT_SPLIT = "test"
 
@@ -29,7 +29,7 @@ def execute(context: StageContext) -> dict[str, Any]:
 
     Returns:
         ``examples``, ``metric``, ``scores`` (language -> points), ``model_size`` where there is a model, and
-        ``untokenized_words`` for tagging tasks; ``training_seconds`` of the trainings behind the model.
+        ``untokenized_words`` for tagging tasks; ``training_gflop`` of the trainings behind the model.
 
     Raises:
         StageError: the identity names an unknown kind of system.
@@ -66,7 +66,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     write_predictions(context.scratch, examples, result.predictions, metric, metadata=metadata, counts=result.counts)
     summary = _summary(context, metric, notes)
     if "model" in context.inputs:
-        summary["training_seconds"] = seconds_in_all([context.inputs["model"]])
+        summary["training_gflop"] = gflop_in_all([context.inputs["model"]])
     return summary
 
 

@@ -16,7 +16,7 @@ from adapterxfer.errors import StageError
 from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.checkpointing import checkpoints_of
 from adapterxfer.stages.context import StageContext
-from adapterxfer.stages.spent import IN_ALL, seconds_in_all
+from adapterxfer.stages.spent import IN_ALL, gflop_in_all
 from adapterxfer.stages.taking import TOGETHER, take
 from adapterxfer.stages.training import before_of, build_of, tasks_of
 from adapterxfer.training.device import use_one_thread
@@ -83,7 +83,8 @@ def execute(context: StageContext) -> dict[str, Any]:
             **options,
         )
     stored = proved.store(result, earlier)
-    return {**stored, IN_ALL: round(stored["seconds"] + seconds_in_all(context.inputs.values()), 3)}
+    gflop = float(context.stage.resources.get("cost") or 0.0)
+    return {**stored, IN_ALL: round(gflop + gflop_in_all(context.inputs.values()), 6)}
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ def test_a_kind_of_pair_agrees_with_the_mean_or_not(value: float, joined: str) -
         findings(effect("gain", "full-ft", 2.0, "+"), effect("gain", "full-ft", value, "+", pair_kind="same kind"))
     )
     assert joined in head.sentence
-    assert head.columns == ("task of the same kind",)
+    assert head.columns == ("all trained targets", "task of the same kind")
 
 
 def test_a_trend_and_the_gain_kept_have_columns_and_clauses() -> None:
@@ -68,7 +68,7 @@ def test_a_trend_and_the_gain_kept_have_columns_and_clauses() -> None:
     )  # fmt: skip
     assert "per tenfold parameters the gain falls with stack (-4.0)" in head.sentence
     assert "whether adapters keep full-ft's gain is undecided with stack (-1.0)" in head.sentence
-    assert head.columns == ("all pairs", "per tenfold parameters", "minus full-ft's gain")
+    assert head.columns == ("all trained targets", "per tenfold parameters", "beside full-ft's gain")
     assert [[cell is not None for cell in row.cells] for row in head.rows] == [[True, False, False], [True, True, True]]
 
 
