@@ -15,10 +15,12 @@ ROOT = Path(__file__).parents[2]
 
 SMALL = {
     "backbones: [world-nano, world-micro, world-mini]": "backbones: [world-nano]",
-    "seeds: [1, 2]": "seeds: [1]",
+    "seeds: [1, 2, 3]": "seeds: [1]",
+    "backbone: world-mini, intermediate": "backbone: world-nano, intermediate",
     "{steps: 250}": "{steps: 3}",
     "{steps: 100}": "{steps: 3}",
     "{steps: 150}": "{steps: 3}",
+    "tasks:\n  world-xnli: {train_examples: 100} #": "# ",
     "controls: true": "controls: false\ntasks:\n" + "\n".join(
         f"  {name}: {{train_examples: 40, dev_examples: 10, {test}}}"
         for name, test in (
