@@ -60,7 +60,8 @@ def device_context(dtype: str, device: str = "cpu") -> DeviceContext:
     if device not in ("cpu", "auto"):
         _choose(device)
     state = PartialState(cpu=device == "cpu")
-    # One state for the whole process: alone, it may have been made for another device than the one asked for now.
+    # accelerate keeps one state for the whole process, made for the device of the first call. A process without others
+    # may train on another device next, so it does not take the device from there.
     alone = torch.device("cpu") if device == "cpu" else state.default_device
     chosen = state.device if state.num_processes > 1 else alone
     if dtype == "bf16" and chosen.type == "cuda" and not torch.cuda.is_bf16_supported():

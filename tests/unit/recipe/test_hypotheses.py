@@ -183,3 +183,11 @@ def test_claims_of_the_paper_are_all_there_and_labelled() -> None:
     assert not [line for line in undecidable(recipe) if line.startswith("hypothesis C")]
     attached = quickstart(changes=(f"statistics.include={PHANG}",))
     assert attached.statistics.hypotheses == declared
+
+
+def test_check_and_the_report_ask_for_as_many_lenders() -> None:
+    """`check` starts too fast to load the statistics, so the number stands in both."""
+    from adapterxfer.recipe import decidable
+    from adapterxfer.statistics import moderation
+
+    assert decidable.FEWEST_LENDERS == moderation.FEWEST_LENDERS
