@@ -25,14 +25,14 @@ def adjusted_interval(item: Evidence, level: float) -> tuple[float, float] | Non
     alpha = 1.0 - level
     if adjusted <= 0.0:
         return (item.low, item.high) if item.low is not None and item.high is not None else None
-    unadjusted_alpha = min(alpha * p / adjusted, alpha)
+    alpha_in_family = min(alpha * p / adjusted, alpha)
     if item.readings:
-        ends = [t_interval(r.value, r.standard_error, r.df, level=1.0 - unadjusted_alpha) for r in item.readings]
+        ends = [t_interval(r.value, r.standard_error, r.df, level=1.0 - alpha_in_family) for r in item.readings]
         return _reachable(min(end.low for end in ends), max(end.high for end in ends))
-    if item.low is None or item.high is None or unadjusted_alpha <= 0.0:
+    if item.low is None or item.high is None or alpha_in_family <= 0.0:
         return None
     # From replicates: the unadjusted ends are moved out as far as those of a normal distribution would be.
-    wider = float(norm.isf(unadjusted_alpha / 2.0) / norm.isf(alpha / 2.0))
+    wider = float(norm.isf(alpha_in_family / 2.0) / norm.isf(alpha / 2.0))
     return _reachable(value - wider * (value - item.low), value + wider * (item.high - value))
 
 
