@@ -47,7 +47,15 @@ class StageMaker:
         self.pretrain = inputs.pretrain
         self.intermediate = intermediates.intermediate
         self.target_dev = TargetDevMaker(bench)
-        targets = TargetMaker(bench, inputs, intermediates, languages, self.target_dev, together, choices)
+        targets = TargetMaker(
+            bench,
+            inputs,
+            intermediates=intermediates,
+            languages=languages,
+            target_dev=self.target_dev,
+            together=together,
+            choices=choices,
+        )
         self.target, self.fusion = targets.target, targets.fusion
         self.merge = MergeMaker(bench, inputs).merge
         self.predict = EvaluationMaker(bench, inputs, languages).predict

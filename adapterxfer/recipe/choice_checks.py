@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapterxfer.recipe.choices import EACH, Choice, RateChoice
 from adapterxfer.recipe.settings import choices_of, training_settings, trainings
-from adapterxfer.recipe.train_blocks import MODES, Mode, TrainBlock, TrainOptions
+from adapterxfer.recipe.train_blocks import MODES, TrainBlock, TrainOptions
 from adapterxfer.recipe.yaml_core import Path
 
 if TYPE_CHECKING:
@@ -67,20 +67,17 @@ def _choices(recipe: Recipe) -> Iterator[str]:
             if len({(choice.per, choice.seeds) for choice in choices.values()}) > 1:
                 yield f"{names} for {where} are chosen together: give them the same per and seeds"
             for first in recipe.task(task).before if phase != "intermediate" else ():
-                yield from _before(choices, recipe, phase, mode, first, backbone, where)
+                earlier = choices_of(recipe, phase=phase, mode=mode, task=first, backbone=backbone)
+                for name in _apart(choices, earlier):
+                    yield (
+                        f"{name} for '{first}', which is trained before {where}, is chosen with it: give both the same "
+                        "grid, or a number to one of them"
+                    )
 
 
-def _before(
-    choices: Mapping[str, Choice], recipe: Recipe, phase: str, mode: Mode, first: str, backbone: str, where: str
-) -> Iterator[str]:
-    """What is trained before a target takes the values that are chosen for the target."""
-    earlier = choices_of(recipe, phase=phase, mode=mode, task=first, backbone=backbone)
-    for name, choice in earlier.items():
-        if name not in choices or choices[name].grid != choice.grid:
-            yield (
-                f"{name} for '{first}', which is trained before {where}, is chosen with it: give both the same grid, "
-                "or a number to one of them"
-            )
+def _apart(choices: Mapping[str, Choice], earlier: Mapping[str, Choice]) -> list[str]:
+    """Settings of what is trained before a target whose grid is not the target's: both take one value."""
+    return [name for name, other in earlier.items() if name not in choices or choices[name].grid != other.grid]
 
 
 def _stopping(recipe: Recipe) -> Iterator[str]:
