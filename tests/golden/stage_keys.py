@@ -59,11 +59,14 @@ def stubbed_plan(path: Path, generation: int = NEWEST) -> Plan:
         return build_plan(recipe, sources=sources, generation=generation)
 
 
-def earlier_keys(generation: int) -> dict[str, str]:
-    """One number over all keys of each recipe as a generation had them; written once, when the next one begins."""
-    shipped = {path.stem: sorted(stubbed_plan(path, generation).stages) for path in sorted(RECIPES.glob("*.yaml"))}
-    parts = {f"part {name}": sorted(part_keys(text, generation).items()) for name, text in part_recipes().items()}
-    return {name: hashlib.sha256(json.dumps(keys).encode()).hexdigest() for name, keys in {**shipped, **parts}.items()}
+def earlier_keys(generation: int) -> dict[str, dict[str, str]]:
+    """Keys of small recipes as a generation had them, where they are not today's."""
+    table = {}
+    for name, text in part_recipes().items():
+        today = part_keys(text)
+        earlier = part_keys(text, generation)
+        table[name] = {cell: key for cell, key in earlier.items() if key != today[cell]}
+    return {name: keys for name, keys in table.items() if keys}
 
 
 def summarise(plan: Plan) -> dict[str, Any]:
@@ -155,5 +158,6 @@ def collect_parts() -> dict[str, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    for path, content in ((GOLDEN, collect()), (PARTS, collect_parts())):
+    earlier = {str(number): earlier_keys(number) for number in range(1, NEWEST)}
+    for path, content in ((GOLDEN, collect()), (PARTS, collect_parts()), (EARLIER, earlier)):
         path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
