@@ -233,9 +233,9 @@ def _check_encoder(folder: Path, manifest: Manifest) -> None:
 def _sizes(config: Mapping[str, Any]) -> dict[str, Any]:
     """The sizes of a configuration, whose names differ between encoders."""
     names = {
-        "hidden": ("hidden_size", "d_model"),
-        "layers": ("num_hidden_layers", "num_layers"),
-        "inner": ("intermediate_size", "d_ff"),
+        "hidden": ("hidden_size", "d_model", "dim"),
+        "layers": ("num_hidden_layers", "num_layers", "n_layers"),
+        "inner": ("intermediate_size", "d_ff", "hidden_dim"),
         "vocabulary": ("vocab_size",),
         "positions": ("max_position_embeddings",),
     }

@@ -12,11 +12,12 @@ from typing import Any
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.sources import Sources
+from adapterxfer.recipe.choices import Choice
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.settings import training_settings
+from adapterxfer.recipe.settings import choices_of, training_settings
 from adapterxfer.recipe.train_blocks import Mode
 from adapterxfer.store.keys import Stage
-from adapterxfer.store.kinds import MERGED
+from adapterxfer.store.kinds import CANDIDATE, CHOICE, MERGED
 
 VERSIONS = {
     "prepare": 1,
@@ -27,6 +28,8 @@ VERSIONS = {
     "train_target": 1,
     "train_together": 1,
     "train_fusion": 1,
+    CANDIDATE: 1,
+    CHOICE: 1,
     MERGED: 1,
     "predict": 1,
     "report": 3,
@@ -51,6 +54,7 @@ class Workbench:
         self.cost = CostModel(recipe, self.backbones.described)
         self.stages: dict[str, Stage] = {}
         self._settings: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._choosing = recipe.chooses
 
     def add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
             resources: dict[str, Any]) -> str:  # fmt: skip
@@ -73,6 +77,12 @@ class Workbench:
         if memo not in self._settings:
             self._settings[memo] = training_settings(self.recipe, phase=phase, mode=mode, task=task, backbone=backbone)
         return self._settings[memo]
+
+    def choices(self, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Choice]:
+        """The settings of one training that development data choose."""
+        if not self._choosing:
+            return {}
+        return choices_of(self.recipe, phase=phase, mode=mode, task=task, backbone=backbone)
 
     def resources(self, backbone: str, mode: Mode, cost: float) -> dict[str, Any]:
         """What a training needs of a machine: its cost in operations, and what the recipe asks for."""
