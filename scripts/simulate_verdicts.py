@@ -4,8 +4,8 @@
 
 Every study draws new test items, training runs and languages, and is judged by the functions behind `adapterxfer report
 --verdicts`: contrasts, moderated run variance, ladder, families, verdicts. Nothing is trained and no file is written. A
-rate is the share of studies in which a verdict was wrong (without an effect) or right (with one). The situations stand in
-`verdict_studies.py`.
+rate is the share of studies in which a verdict was wrong (without an effect) or right (with one). `verdict_studies.py`
+has the situations.
 """
 
 from __future__ import annotations

@@ -104,7 +104,9 @@ def draw(design: Design, rng: np.random.Generator) -> Results:
                     predict=f"{backbone}/{'adapter' if shared else variant}/{intermediate}/{target}/{seed}",
                 )
                 chosen.append(cell)
-                counts.setdefault(cell.predict, np.stack([right.ravel(), np.ones(right.size)], axis=1).astype(np.float64))
+                counts.setdefault(
+                    cell.predict, np.stack([right.ravel(), np.ones(right.size)], axis=1).astype(np.float64)
+                )
         targets[target] = TargetResults(
             target=target,
             metric=METRICS["accuracy"],
@@ -223,7 +225,7 @@ KINDS: Mapping[str, Mapping[str, object]] = {
     "one run in ten collapses": {"tail": "collapse", "run_sd": 0.2},
     "tests of 50 and 1,000 items": {"items_of": {"xnli": 50, "pawsx": 1000}, "languages": 2},
 }
-"""Kinds of run spread and of test items, from the first that the rules were chosen on to the last that they were not."""
+"""Kinds of run spread and of test items; the rules were chosen without the last six."""
 
 
 def situations() -> Iterator[tuple[str, Situation]]:

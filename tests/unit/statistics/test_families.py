@@ -84,7 +84,9 @@ def test_moderated_variances_of_three_runs_keep_their_degrees_of_freedom() -> No
 
 def test_moderated_tests_over_several_backbones_keep_their_degrees_of_freedom_with_two_runs() -> None:
     own = [st.Reading(2.0, 1.0, df).p() for df in (3.0, 9.0)]
-    one, several = ([replace(member(p, df), backbones=n) for p, df in zip(own, (3.0, 9.0), strict=True)] for n in (1, 3))
+    one, several = (
+        [replace(member(p, df), backbones=n) for p, df in zip(own, (3.0, 9.0), strict=True)] for n in (1, 3)
+    )
     assert [row.p for row in st.adjust_tests(one)] == pytest.approx([2 * own[0], 2 * own[0]])
     assert [row.p for row in st.adjust_tests(several)] == pytest.approx([max(own[0], 2 * own[1]), 2 * own[1]])
     mixed = st.adjust_tests([one[0], several[1]])
