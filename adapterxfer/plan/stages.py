@@ -3,11 +3,11 @@
 | stages | made in |
 |---|---|
 | prepare of tasks and corpora, pretrain | `inputs.py` |
-| prepare of texts and translations | `arms.py` |
-| train_language, prepare of development data in target languages | `languages.py` |
+| prepare of texts and translations | `arm_identity.py` |
+| train_language, prepare of development data in target languages | `language_stages.py` |
 | train_intermediate, reuse_intermediate | `intermediates.py` |
 | train_target, train_fusion | `targets.py` |
-| train_together | `together.py` |
+| train_together | `seed_groups.py` |
 | merge | `merges.py` |
 | predict | `evaluations.py` |
 | report | `report_stage.py` |
@@ -21,7 +21,6 @@ from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.language_stages import LanguageMaker
 from adapterxfer.plan.merges import MergeMaker
-from adapterxfer.plan.seed_groups import TogetherMaker
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.targets import TargetMaker
@@ -37,13 +36,12 @@ class StageMaker:
         inputs = InputMaker(bench)
         arms = ArmMaker(bench)
         languages = LanguageMaker(bench, inputs, arms)
-        together = TogetherMaker(bench)
-        intermediates = IntermediateMaker(bench, inputs, arms, languages, together)
+        intermediates = IntermediateMaker(bench, inputs, arms, languages)
         self.bench = bench
         self.pretrain = inputs.pretrain
         self.intermediate = intermediates.intermediate
         self.target_dev = TargetDevMaker(bench)
-        targets = TargetMaker(bench, inputs, intermediates, languages, self.target_dev, together)
+        targets = TargetMaker(bench, inputs, intermediates, languages, self.target_dev)
         self.target, self.fusion = targets.target, targets.fusion
         self.merge = MergeMaker(bench, inputs).merge
-        self.predict = EvaluationMaker(bench, inputs, languages).predict
+        self.evaluation = EvaluationMaker(bench, inputs, languages).evaluation

@@ -55,15 +55,20 @@ class Workbench:
     def add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
             resources: dict[str, Any]) -> str:  # fmt: skip
         """Add a stage to the plan unless it is there, and give its key."""
-        stage = Stage(
-            kind=kind,
-            version=VERSIONS[kind],
-            identity=identity,
-            inputs=inputs,
-            slug=slug,
-            labels=labels,
-            resources=resources,
+        return self.put(
+            Stage(
+                kind=kind,
+                version=VERSIONS[kind],
+                identity=identity,
+                inputs=inputs,
+                slug=slug,
+                labels=labels,
+                resources=resources,
+            )
         )
+
+    def put(self, stage: Stage) -> str:
+        """Add a finished stage to the plan unless it is there, and give its key."""
         self.stages.setdefault(stage.key, stage)
         return stage.key
 
