@@ -14,6 +14,7 @@ from adapterxfer.cli.console import complain
 from adapterxfer.errors import AdapterxferError
 
 COMMANDS = (
+    "recipes",
     "check",
     "plan",
     "run",
@@ -28,6 +29,7 @@ COMMANDS = (
     "power",
     "law",
     "advise",
+    "significance",
     "score",
     "export",
     "data",
@@ -36,6 +38,7 @@ COMMANDS = (
     "push",
     "pull",
     "meta",
+    "env",
 )
 """Names of the modules beside this one; only the one that is asked for is imported: all take longer than most runs."""
 

@@ -9,7 +9,7 @@ from adapterxfer.plan.cells import CONTROL
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.language_stages import LanguageMaker
 from adapterxfer.plan.templates import Template
-from adapterxfer.plan.workbench import VERSIONS, Workbench
+from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.also import Also
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE
@@ -82,7 +82,9 @@ class EvaluationMaker:
             others = [code for code in languages if code != SOURCE]
             inputs |= {f"language.{code}": self._languages.adapter(backbone, code) for code in others}
         resources = {"cost": self._bench.cost.prediction(backbone, task)}
-        template = Template("predict", VERSIONS["predict"], identity, inputs, roles=("model",) if trained else ())
+        template = Template(
+            "predict", self._bench.version("predict", identity), identity, inputs, roles=("model",) if trained else ()
+        )
         named = also.target(task) if also else task
         return _Evaluation(
             self._bench,

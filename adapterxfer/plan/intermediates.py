@@ -8,9 +8,10 @@ from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.stand_ins import shared_heads
 from adapterxfer.catalog.variants import alone
 from adapterxfer.plan.arm_identity import ArmMaker
+from adapterxfer.plan.choosing import ChoiceMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.language_stages import LanguageMaker
-from adapterxfer.plan.seed_groups import KeyOfSeed, SeedRow
+from adapterxfer.plan.seed_groups import KeyOfSeed, SeedRow, Training
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import Pin
@@ -20,9 +21,11 @@ from adapterxfer.recipe.model_options import AdapterSpec
 class IntermediateMaker:
     """Builds and remembers these stages."""
 
-    def __init__(self, bench: Workbench, inputs: InputMaker, arms: ArmMaker, languages: LanguageMaker) -> None:
+    def __init__(
+        self, bench: Workbench, inputs: InputMaker, arms: ArmMaker, languages: LanguageMaker, choices: ChoiceMaker
+    ) -> None:
         self._bench, self._recipe = bench, bench.recipe
-        self._inputs, self._arms, self._languages = inputs, arms, languages
+        self._inputs, self._arms, self._languages, self._choices = inputs, arms, languages, choices
         self._rows: dict[tuple[str, str, str], KeyOfSeed] = {}
 
     def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str) -> KeyOfSeed:
@@ -40,7 +43,14 @@ class IntermediateMaker:
         return row
 
     def _row(self, backbone: str, adapter: AdapterSpec | None, name: str) -> KeyOfSeed:
-        label = adapter.label if adapter else ""
+        training = self._described(backbone, adapter, name)
+        choices = self._bench.choices("intermediate", alone(adapter=adapter is not None).mode, name, backbone)
+        memo = ("intermediate", backbone, adapter.label if adapter else "", name)
+        self._choices.add_to(training.inputs, choices, memo, lambda: self._described(backbone, adapter, name))
+        return SeedRow(self._bench, training).key
+
+    def _described(self, backbone: str, adapter: AdapterSpec | None, name: str) -> Training:
+        """An intermediate training without a choice of settings."""
         parts = self._recipe.parts_of(name)
         who, inputs = self._inputs.backbone(backbone)
         variant = alone(adapter=adapter is not None)
@@ -60,13 +70,17 @@ class IntermediateMaker:
         more = self._arms.of(name, parts)
         identity |= more.identity
         inputs |= more.inputs
+        label = adapter.label if adapter else ""
         axes = Axes(backbone=backbone, variant=variant.name, adapter=label, intermediate=name)
         cost = more.length * self._bench.cost.training(backbone, settings, parts, frozen=adapter is not None)
-        slug = f"{backbone}-{variant.mode}-{name}"
-        resources = self._bench.resources(backbone, variant.mode, cost)
-        return SeedRow(
-            self._bench, "train_intermediate", identity, inputs, slug=slug, labels=axes.values(), resources=resources
-        ).key
+        return Training(
+            kind="train_intermediate",
+            identity=identity,
+            inputs=inputs,
+            slug=f"{backbone}-{variant.mode}-{name}",
+            labels=axes.values(),
+            resources=self._bench.resources(backbone, variant.mode, cost),
+        )
 
     def _published(self, backbone: str, adapter: AdapterSpec, name: str, pin: Pin) -> str:
         """A published adapter in place of a training; the same for all seeds."""

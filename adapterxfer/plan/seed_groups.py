@@ -8,10 +8,11 @@ more input: predictions, fusions and bundles need not know.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from adapterxfer.plan.templates import SEED, Template
-from adapterxfer.plan.workbench import VERSIONS, Workbench
+from adapterxfer.plan.workbench import Workbench
 
 SETTING = "seeds_together"
 ROLE = "together"
@@ -23,61 +24,92 @@ KeyOfSeed = Callable[[int], str]
 """Seed -> key of a stage, which is in the plan from then on."""
 
 
-class SeedRow:
-    """The same training with several seeds; each stage is made when it is first asked for.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A training with any seed.
 
-    Args:
+    Attributes:
+        kind: of its stage.
         identity: without the seed.
         inputs: those that all seeds share.
         slug: what comes before the seed in the names of folders.
-        labels: without the seed.
+        labels, resources: of its stage; the seed is added to the labels.
         others: role -> keys of the inputs that differ.
+    """
+
+    kind: str
+    identity: dict[str, Any]
+    inputs: dict[str, str]
+    slug: str
+    labels: dict[str, Any]
+    resources: dict[str, Any]
+    others: Mapping[str, KeyOfSeed] = field(default_factory=dict)
+
+    def whole(self, seed: int) -> tuple[dict[str, Any], dict[str, str]]:
+        """Identity and inputs with one seed."""
+        others = {role: key_of(seed) for role, key_of in self.others.items()}
+        return {**self.identity, SEED: seed}, {**self.inputs, **others}
+
+
+class SeedRow:
+    """The stages of one training with several seeds; each is made when it is first asked for.
+
+    Args:
         ending: what comes after the seed in the names of folders.
     """
 
-    def __init__(
-        self, bench: Workbench, kind: str, identity: dict[str, Any], inputs: dict[str, str], *, slug: str,
-        labels: dict[str, Any], resources: dict[str, Any], others: Mapping[str, KeyOfSeed] | None = None,
-        ending: str = "",
-    ) -> None:  # fmt: skip
-        self._bench, self._kind, self._identity, self._inputs = bench, kind, identity, inputs
-        self._slug, self._labels, self._resources, self._ending = slug, labels, resources, ending
-        self._others = dict(others or {})
-        self._template: Template | None = None
+    def __init__(self, bench: Workbench, training: Training, *, ending: str = "") -> None:
+        self._bench, self._training, self._ending = bench, training, ending
         self._done: dict[int, str] = {}
-        self._in_group = bool(identity["settings"].get(SETTING))
+        self._together = bool(training.identity["settings"].get(SETTING))
+        self._template: Template | None = None
         self._group = ""
 
     def key(self, seed: int) -> str:
         """Key of the stage of one seed, which is in the plan from now on."""
         key = self._done.get(seed)
         if key is None:
-            key = self._done[seed] = self._make(seed)
+            stray = self._together and seed not in self._bench.recipe.seeds
+            key = self._done[seed] = self._add_stray(seed) if stray else self._add(seed)
         return key
 
-    def _make(self, seed: int) -> str:
-        keys = [key_of(seed) for key_of in self._others.values()]
-        resources = self._resources
-        if self._in_group:
+    def _add(self, seed: int) -> str:
+        training = self._training
+        keys = [key_of(seed) for key_of in training.others.values()]
+        resources = training.resources
+        if self._together:
             self._group = self._group or self._add_group()
             keys.append(self._group)
             resources = {"cost": TAKING}
         if self._template is None:
-            roles = (*self._others, ROLE) if self._in_group else tuple(self._others)
-            version = VERSIONS[self._kind]
-            self._template = Template(self._kind, version, self._identity, self._inputs, roles=roles, seeded=True)
-        slug = f"{self._slug}-s{seed}{self._ending}"
-        labels = {**self._labels, SEED: seed}
+            roles = (*training.others, ROLE) if self._together else tuple(training.others)
+            version = self._bench.version(training.kind, training.identity)
+            self._template = Template(
+                training.kind, version, training.identity, training.inputs, roles=roles, seeded=True
+            )
+        slug = f"{training.slug}-s{seed}{self._ending}"
+        labels = {**training.labels, SEED: seed}
         return self._bench.put(self._template.stage(seed, keys, slug=slug, labels=labels, resources=resources))
 
+    def _add_stray(self, seed: int) -> str:
+        """A run that chooses settings is none of the study's: it is trained by itself."""
+        training = self._training
+        settings = {name: value for name, value in training.identity["settings"].items() if name != SETTING}
+        identity, inputs = training.whole(seed)
+        slug = f"{training.slug}-s{seed}{self._ending}"
+        labels = {**training.labels, SEED: seed}
+        identity["settings"] = settings
+        return self._bench.add(training.kind, identity, inputs, slug, labels, training.resources)
+
     def _add_group(self) -> str:
-        seeds = self._bench.recipe.seeds
+        training, seeds = self._training, self._bench.recipe.seeds
+        phase = {"kind": training.kind, "version": self._bench.version(training.kind, training.identity)}
         return self._bench.add(
             "train_together",
-            {"phase": {"kind": self._kind, "version": VERSIONS[self._kind]}, "seeds": list(seeds), **self._identity},
-            self._inputs
-            | {f"{role}.{number}": key_of(number) for number in seeds for role, key_of in self._others.items()},
-            f"{self._slug}-{len(seeds)}-seeds{self._ending}",
-            {**self._labels, SEED: "+".join(map(str, seeds))},
-            self._resources | {"cost": self._resources["cost"] * len(seeds)},
+            {"phase": phase, "seeds": list(seeds), **training.identity},
+            training.inputs
+            | {f"{role}.{number}": key_of(number) for number in seeds for role, key_of in training.others.items()},
+            f"{training.slug}-{len(seeds)}-seeds{self._ending}",
+            {**training.labels, SEED: "+".join(map(str, seeds))},
+            training.resources | {"cost": training.resources["cost"] * len(seeds)},
         )

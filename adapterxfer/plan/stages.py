@@ -4,10 +4,12 @@
 |---|---|
 | prepare of tasks and corpora, pretrain | `inputs.py` |
 | prepare of texts and translations | `arm_identity.py` |
-| train_language, prepare of development data in target languages | `language_stages.py` |
+| train_language | `language_stages.py` |
+| prepare of development data in target languages | `target_dev.py` |
 | train_intermediate, reuse_intermediate | `intermediates.py` |
 | train_target, train_fusion | `targets.py` |
 | train_together | `seed_groups.py` |
+| train_candidate, choose | `choosing.py` |
 | merge | `merges.py` |
 | predict | `evaluations.py` |
 | report | `report_stage.py` |
@@ -16,6 +18,7 @@
 from __future__ import annotations
 
 from adapterxfer.plan.arm_identity import ArmMaker
+from adapterxfer.plan.choosing import ChoiceMaker
 from adapterxfer.plan.evaluations import EvaluationMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
@@ -31,17 +34,25 @@ from adapterxfer.recipe.recipe import Recipe
 class StageMaker:
     """Builds and remembers stages."""
 
-    def __init__(self, recipe: Recipe, sources: Sources) -> None:
-        bench = Workbench(recipe, sources)
+    def __init__(self, recipe: Recipe, sources: Sources, generation: int) -> None:
+        bench = Workbench(recipe, sources, generation)
         inputs = InputMaker(bench)
         arms = ArmMaker(bench)
         languages = LanguageMaker(bench, inputs, arms)
-        intermediates = IntermediateMaker(bench, inputs, arms, languages)
+        choices = ChoiceMaker(bench)
+        intermediates = IntermediateMaker(bench, inputs, arms, languages, choices)
         self.bench = bench
         self.pretrain = inputs.pretrain
         self.intermediate = intermediates.intermediate
         self.target_dev = TargetDevMaker(bench)
-        targets = TargetMaker(bench, inputs, intermediates, languages, self.target_dev)
+        targets = TargetMaker(
+            bench,
+            inputs,
+            intermediates=intermediates,
+            languages=languages,
+            target_dev=self.target_dev,
+            choices=choices,
+        )
         self.target, self.fusion = targets.target, targets.fusion
         self.merge = MergeMaker(bench, inputs).merge
         self.evaluation = EvaluationMaker(bench, inputs, languages).evaluation

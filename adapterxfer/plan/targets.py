@@ -7,17 +7,16 @@ from typing import Any
 
 from adapterxfer.catalog import VARIANTS, VariantSpec
 from adapterxfer.catalog.variants import FRESH, Mode, alone, by_mode
+from adapterxfer.plan.choosing import ChoiceMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.language_stages import LanguageMaker
-from adapterxfer.plan.seed_groups import KeyOfSeed, SeedRow
+from adapterxfer.plan.seed_groups import KeyOfSeed, SeedRow, Training
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.model_options import AdapterSpec
-
-ORACLE_ENDING = "-oracle"
 
 
 class TargetMaker:
@@ -30,9 +29,11 @@ class TargetMaker:
         intermediates: IntermediateMaker,
         languages: LanguageMaker,
         target_dev: TargetDevMaker,
+        choices: ChoiceMaker,
     ) -> None:
         self._bench, self._recipe, self._target_dev = bench, bench.recipe, target_dev
         self._inputs, self._intermediates, self._languages = inputs, intermediates, languages
+        self._choices = choices
         self._rows: dict[tuple[str, str, str, str, str, bool], KeyOfSeed] = {}
         self._fusions: dict[tuple[str, str, str, str, bool], KeyOfSeed] = {}
 
@@ -50,20 +51,29 @@ class TargetMaker:
         memo = (axes.backbone, label, variant.name, axes.intermediate, axes.target, oracle)
         row = self._rows.get(memo)
         if row is None:
-            row = self._rows[memo] = self._row(axes, adapter, variant, oracle=oracle)
+            training = self._described(axes, adapter, variant)
+            self._choose(axes, adapter, variant, training.inputs)
+            row = self._rows[memo] = self._row(training, axes.target, oracle=oracle)
         return row
 
-    def _row(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, *, oracle: bool) -> KeyOfSeed:
-        backbone, task, intermediate = axes.backbone, axes.target, axes.intermediate
+    def _row(self, training: Training, task: str, *, oracle: bool) -> KeyOfSeed:
+        """The stages of a training, or of its diagnostic beside it."""
+        if oracle:
+            self._target_dev.add_to(task, training.identity, training.inputs)
+            training.labels["control"] = "oracle"
+        return SeedRow(self._bench, training, ending="-oracle" if oracle else "").key
+
+    def _described(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec) -> Training:
+        """A target training without a choice of settings."""
+        backbone, task = axes.backbone, axes.target
         spec = self._recipe.task(task)
         who, inputs = self._inputs.backbone(backbone)
-        fresh = intermediate == NONE
         settings = self._bench.settings("target", variant.mode, task, backbone)
         identity: dict[str, Any] = {
             "backbone": who,
             "mode": variant.training,
             "adapter": adapter.identity() if adapter else None,
-            "composition": FRESH if fresh else variant.composition,
+            "composition": FRESH if axes.intermediate == NONE else variant.composition,
             "task": task,
             "format": spec.format,
             "settings": settings,
@@ -71,23 +81,33 @@ class TargetMaker:
         inputs = {"data": self._inputs.task(task), **inputs}
         self._add_before(task, variant.mode, backbone, identity, inputs)
         self._languages.add_to(adapter, backbone, identity, inputs)
-        if oracle:
-            self._target_dev.add_to(task, identity, inputs)
-        before = {} if fresh else {"intermediate": self._intermediates.intermediate(backbone, adapter, intermediate)}
-        labels = replace(axes, variant=variant.name, adapter=adapter.label if adapter else "").values()
-        labels |= {"control": "oracle"} if oracle else {}
         cost = self._bench.cost.training(backbone, settings, (task,), frozen=not variant.trains_backbone)
-        return SeedRow(
-            self._bench,
-            "train_target",
-            identity,
-            inputs,
-            slug=f"{backbone}-{variant.name}-{intermediate}-{task}",
-            labels=labels,
+        before = {}
+        if axes.intermediate != NONE:
+            before = {"intermediate": self._intermediates.intermediate(backbone, adapter, axes.intermediate)}
+        return Training(
+            kind="train_target",
+            identity=identity,
+            inputs=inputs,
+            slug=f"{backbone}-{variant.name}-{axes.intermediate}-{task}",
+            labels=replace(axes, variant=variant.name, adapter=adapter.label if adapter else "").values(),
             resources=self._bench.resources(backbone, variant.mode, cost),
             others=before,
-            ending=ORACLE_ENDING if oracle else "",
-        ).key
+        )
+
+    def _choose(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, inputs: dict[str, str]) -> None:
+        """Choices without an intermediate task are shared by all that is trained in the same mode."""
+        choices = self._bench.choices("target", variant.mode, axes.target, axes.backbone)
+        if not choices:
+            return
+        if next(iter(choices.values())).per == "backbone":
+            # A control has no variant without an intermediate task: it never has one.
+            variant = variant if variant.control else alone(adapter=adapter is not None)
+            axes = replace(axes, intermediate=NONE)
+
+        label = adapter.label if adapter else ""
+        memo = ("target", axes.backbone, label, variant.name, axes.intermediate, axes.target)
+        self._choices.add_to(inputs, choices, memo, lambda: self._described(axes, adapter, variant))
 
     def fusion(
         self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool = True,
@@ -97,12 +117,13 @@ class TargetMaker:
         memo = (axes.backbone, adapter.label, axes.intermediate, axes.target, oracle)
         row = self._fusions.get(memo)
         if row is None:
-            row = self._fusions[memo] = self._fusion(axes, adapter, fused, with_target=with_target, oracle=oracle)
+            training = self._fusion(axes, adapter, fused, with_target=with_target)
+            self._choose_fusion(axes, adapter, fused, training.inputs, with_target=with_target)
+            row = self._fusions[memo] = self._row(training, axes.target, oracle=oracle)
         return row
 
-    def _fusion(
-        self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool, oracle: bool
-    ) -> KeyOfSeed:
+    def _fusion(self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool) -> Training:
+        """A fusion without a choice of settings."""
         backbone, name, task = axes.backbone, axes.intermediate, axes.target
         variant = VARIANTS[axes.variant]
         who, inputs = self._inputs.backbone(backbone)
@@ -126,27 +147,35 @@ class TargetMaker:
         inputs = {"data": self._inputs.task(task), **inputs}
         self._add_before(task, variant.mode, backbone, identity, inputs)
         self._languages.add_to(adapter, backbone, identity, inputs)
-        if oracle:
-            self._target_dev.add_to(task, identity, inputs)
         members: dict[str, KeyOfSeed] = {}
         if with_target and not joint:
             members["target"] = self.target(replace(axes, intermediate=NONE), adapter, alone(adapter=True))
         for joined in fused:
             members[f"intermediate.{joined}"] = self._intermediates.intermediate(backbone, adapter, joined)
-        labels = replace(axes, adapter=adapter.label).values()
-        labels |= {"control": "oracle"} if oracle else {}
         cost = self._bench.cost.training(backbone, settings, (task,), frozen=True, width=len(fused) + 1)
-        return SeedRow(
-            self._bench,
-            "train_fusion",
-            identity,
-            inputs,
+        return Training(
+            kind="train_fusion",
+            identity=identity,
+            inputs=inputs,
             slug=f"{backbone}-{variant.name}-{name}-{task}",
-            labels=labels,
+            labels=replace(axes, adapter=adapter.label).values(),
             resources=self._bench.resources(backbone, variant.mode, cost),
             others=members,
-            ending=ORACLE_ENDING if oracle else "",
-        ).key
+        )
+
+    def _choose_fusion(
+        self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], inputs: dict[str, str], *, with_target: bool
+    ) -> None:
+        """A fusion has no form without an intermediate task: the first of the recipe stands for all."""
+        choices = self._bench.choices("fusion", VARIANTS[axes.variant].mode, axes.target, axes.backbone)
+        if not choices:
+            return
+        if next(iter(choices.values())).per == "backbone":
+            fused = self._recipe.single_intermediates()[:1]
+            axes = replace(axes, intermediate=fused[0])
+
+        memo = ("fusion", axes.backbone, adapter.label, axes.intermediate, axes.target, with_target)
+        self._choices.add_to(inputs, choices, memo, lambda: self._fusion(axes, adapter, fused, with_target=with_target))
 
     def _add_before(
         self, task: str, mode: Mode, backbone: str, identity: dict[str, Any], inputs: dict[str, str]

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapterxfer.errors import RecipeError
 from adapterxfer.plan import build_plan
 from adapterxfer.plan.templates import Template
 from adapterxfer.recipe import load_recipe
