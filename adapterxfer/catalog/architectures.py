@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from adapterxfer.catalog.piece_tokens import DEBERTA, REMBERT, T5, XLM_R, PieceTokens
 from adapterxfer.errors import BackboneError
 
 
@@ -57,7 +58,7 @@ class Architecture:
         score_dropout: configuration key of the dropout on attention scores.
         start_deviation: configuration key of the deviation of start values; None where there is none.
         sentencepiece: file of its SentencePiece model, which stands in where there is no ``tokenizer.json``.
-        tokenizer: class of `transformers` that reads that file; it is converted to a fast one.
+        pieces: how that file becomes a tokenizer.
         own_encoder: whether `adapterxfer.variants.encoder` computes the forward pass; hooks run all others.
         usual_tokens: whether a tokenizer without a list of special tokens has those of XLM-R.
         settings: values that replace those of ``config.json``.
@@ -81,7 +82,7 @@ class Architecture:
     start_deviation: str | None = "initializer_range"
     embeddings: str | None = "embeddings"
     sentencepiece: str | None = None
-    tokenizer: str | None = None
+    pieces: PieceTokens | None = None
     own_encoder: bool = False
     usual_tokens: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -137,7 +138,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             post_norm=True,
             positions="from-pad",
             sentencepiece="sentencepiece.bpe.model",
-            tokenizer="XLMRobertaTokenizer",
+            pieces=XLM_R,
             own_encoder=True,
             usual_tokens=True,
             in_adapters=True,
@@ -159,7 +160,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             post_norm=False,
             positions="from-pad",
             sentencepiece="sentencepiece.bpe.model",
-            tokenizer="XLMRobertaTokenizer",
+            pieces=XLM_R,
         ),
         Architecture(
             model_type="deberta-v2",
@@ -180,7 +181,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             post_norm=True,
             positions="absolute",
             sentencepiece="spm.model",
-            tokenizer="DebertaV2Tokenizer",
+            pieces=DEBERTA,
             in_adapters=True,
         ),
         Architecture(
@@ -217,7 +218,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             positions="absolute",
             embeddings=None,
             sentencepiece="sentencepiece.model",
-            tokenizer="RemBertTokenizer",
+            pieces=REMBERT,
             no_masked_lm="its embeddings are narrower than its layers, so no output matrix can be tied to them",
         ),
         Architecture(
@@ -245,7 +246,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             start_deviation=None,
             embeddings="encoder.embed_tokens",
             sentencepiece="spiece.model",
-            tokenizer="T5Tokenizer",
+            pieces=T5,
             no_masked_lm="its tokenizer has no mask token, so it cannot be trained to fill masks",
         ),
     )
