@@ -13,7 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog.piece_tokens import PieceTokens
+from adapterxfer.catalog.architectures.piece_tokens import PieceTokens
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:

@@ -27,11 +27,12 @@ class Refusal:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Plan:
     """A recipe unfolded.
 
     Attributes:
+        generation: whose keys the stages have.
         stages: key -> stage, every stage after its inputs; the report is the last one.
         cells: the systems to compare, in recipe order.
         unavailable: backbone without a source -> number of cells that need it.
@@ -43,6 +44,7 @@ class Plan:
     """
 
     recipe: Recipe
+    generation: int
     stages: Mapping[str, Stage]
     cells: tuple[Cell, ...]
     unavailable: Mapping[str, int] = field(default_factory=dict)
@@ -51,6 +53,9 @@ class Plan:
     needs_measurement: bool = False
     missing_data: AdapterxferError | None = None
     unfit: AdapterxferError | None = None
+
+    def __repr__(self) -> str:
+        return f"Plan({self.recipe.name}: {len(self.stages)} stages, {len(self.cells)} cells)"
 
     def counts(self) -> dict[str, int]:
         """Kind -> number of stages, in order of first appearance."""

@@ -7,10 +7,11 @@ from typing import Any
 
 from adapterxfer.catalog import VARIANTS, VariantSpec
 from adapterxfer.catalog.variants import FRESH, Mode, alone, by_mode
+from adapterxfer.plan.choosing import ChoiceMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.language_stages import LanguageMaker
-from adapterxfer.plan.seed_groups import SETTING, TogetherMaker
+from adapterxfer.plan.seed_groups import KeyOfSeed, SeedRow, Training
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
@@ -28,103 +29,153 @@ class TargetMaker:
         intermediates: IntermediateMaker,
         languages: LanguageMaker,
         target_dev: TargetDevMaker,
-        together: TogetherMaker,
+        choices: ChoiceMaker,
     ) -> None:
         self._bench, self._recipe, self._target_dev = bench, bench.recipe, target_dev
         self._inputs, self._intermediates, self._languages = inputs, intermediates, languages
-        self._together = together
-        self._memo: dict[tuple[Any, ...], str] = {}
+        self._choices = choices
+        self._rows: dict[tuple[str, str, str, str, str, bool], KeyOfSeed] = {}
+        self._fusions: dict[tuple[str, str, str, str, bool], KeyOfSeed] = {}
 
-    def target(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, *, oracle: bool = False) -> str:
-        """One target training.
+    def target(
+        self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, *, oracle: bool = False
+    ) -> KeyOfSeed:
+        """One target training with any seed.
 
         Args:
+            axes: of the training; their seed is not looked at.
             variant: what is trained; without an intermediate `alone`, or a control.
             oracle: select the weights by development data in the target languages.
         """
-        backbone, task, seed = axes.backbone, axes.target, axes.seed
         label = adapter.label if adapter else ""
-        memo = ("target", backbone, label, variant.name, axes.intermediate, task, seed, oracle)
-        if memo not in self._memo:
-            spec = self._recipe.task(task)
-            who, inputs = self._inputs.backbone(backbone)
-            fresh = axes.intermediate == NONE
-            settings = self._bench.settings("target", variant.mode, task, backbone)
-            identity: dict[str, Any] = {
-                "backbone": who,
-                "mode": variant.training,
-                "adapter": adapter.identity() if adapter else None,
-                "composition": FRESH if fresh else variant.composition,
-                "task": task,
-                "format": spec.format,
-                "settings": settings,
-                "seed": seed,
-            }
-            inputs = {"data": self._inputs.task(task), **inputs}
-            self._add_before(task, variant.mode, backbone, identity, inputs)
-            self._languages.add_to(adapter, backbone, identity, inputs)
-            before: dict[int, str] = {}
-            if not fresh:
-                every = self._recipe.seeds if settings.get(SETTING) else (seed,)
-                make = self._intermediates.intermediate
-                before = {number: make(backbone, adapter, axes.intermediate, number) for number in every}
-            if oracle:
-                self._target_dev.add_to(task, identity, inputs)
-            labels = replace(axes, variant=variant.name, adapter=label).values()
-            cost = self._bench.cost.training(backbone, settings, (task,), frozen=not variant.trains_backbone)
-            slug = f"{backbone}-{variant.name}-{axes.intermediate}-{task}"
-            labels |= {"control": "oracle"} if oracle else {}
-            resources = self._bench.resources(backbone, variant.mode, cost)
-            self._memo[memo] = self._together.add(
-                "train_target", identity, inputs, slug, labels, resources, intermediates=before,
-                ending="-oracle" if oracle else "",
-            )  # fmt: skip
-        return self._memo[memo]
+        memo = (axes.backbone, label, variant.name, axes.intermediate, axes.target, oracle)
+        row = self._rows.get(memo)
+        if row is None:
+            training = self._described(axes, adapter, variant)
+            self._choose(axes, adapter, variant, training.inputs)
+            row = self._rows[memo] = self._row(training, axes.target, oracle=oracle)
+        return row
+
+    def _row(self, training: Training, task: str, *, oracle: bool) -> KeyOfSeed:
+        """The stages of a training, or of its diagnostic beside it."""
+        if oracle:
+            self._target_dev.add_to(task, training.identity, training.inputs)
+            training.labels["control"] = "oracle"
+        return SeedRow(self._bench, training, ending="-oracle" if oracle else "").key
+
+    def _described(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec) -> Training:
+        """A target training without a choice of settings."""
+        backbone, task = axes.backbone, axes.target
+        spec = self._recipe.task(task)
+        who, inputs = self._inputs.backbone(backbone)
+        settings = self._bench.settings("target", variant.mode, task, backbone)
+        identity: dict[str, Any] = {
+            "backbone": who,
+            "mode": variant.training,
+            "adapter": adapter.identity() if adapter else None,
+            "composition": FRESH if axes.intermediate == NONE else variant.composition,
+            "task": task,
+            "format": spec.format,
+            "settings": settings,
+        }
+        inputs = {"data": self._inputs.task(task), **inputs}
+        self._add_before(task, variant.mode, backbone, identity, inputs)
+        self._languages.add_to(adapter, backbone, identity, inputs)
+        cost = self._bench.cost.training(backbone, settings, (task,), frozen=not variant.trains_backbone)
+        before = {}
+        if axes.intermediate != NONE:
+            before = {"intermediate": self._intermediates.intermediate(backbone, adapter, axes.intermediate)}
+        return Training(
+            kind="train_target",
+            identity=identity,
+            inputs=inputs,
+            slug=f"{backbone}-{variant.name}-{axes.intermediate}-{task}",
+            labels=replace(axes, variant=variant.name, adapter=adapter.label if adapter else "").values(),
+            resources=self._bench.resources(backbone, variant.mode, cost),
+            others=before,
+        )
+
+    def _choose(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, inputs: dict[str, str]) -> None:
+        """Choices without an intermediate task are shared by all that is trained in the same mode."""
+        choices = self._bench.choices("target", variant.mode, axes.target, axes.backbone)
+        if not choices:
+            return
+        if next(iter(choices.values())).per == "backbone":
+            # A control has no variant without an intermediate task: it never has one.
+            variant = variant if variant.control else alone(adapter=adapter is not None)
+            axes = replace(axes, intermediate=NONE)
+
+        label = adapter.label if adapter else ""
+        memo = ("target", axes.backbone, label, variant.name, axes.intermediate, axes.target)
+        self._choices.add_to(inputs, choices, memo, lambda: self._described(axes, adapter, variant))
 
     def fusion(
         self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool = True,
         oracle: bool = False,
-    ) -> str:  # fmt: skip
+    ) -> KeyOfSeed:  # fmt: skip
         """AdapterFusion over intermediate adapters and the fresh target adapter, trained on the target of ``axes``."""
-        backbone, name, task, seed = axes.backbone, axes.intermediate, axes.target, axes.seed
+        memo = (axes.backbone, adapter.label, axes.intermediate, axes.target, oracle)
+        row = self._fusions.get(memo)
+        if row is None:
+            training = self._fusion(axes, adapter, fused, with_target=with_target)
+            self._choose_fusion(axes, adapter, fused, training.inputs, with_target=with_target)
+            row = self._fusions[memo] = self._row(training, axes.target, oracle=oracle)
+        return row
+
+    def _fusion(self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool) -> Training:
+        """A fusion without a choice of settings."""
+        backbone, name, task = axes.backbone, axes.intermediate, axes.target
         variant = VARIANTS[axes.variant]
-        memo = ("fusion", backbone, adapter.label, name, task, seed, oracle)
-        if memo not in self._memo:
-            who, inputs = self._inputs.backbone(backbone)
-            settings = self._bench.settings("fusion", variant.mode, task, backbone)
-            identity = {
-                "backbone": who,
-                "adapter": adapter.identity(),
-                "task": task,
-                "format": self._recipe.task(task).format,
-                "fused": list(fused),
-                "settings": settings,
-                "seed": seed,
-            }
-            options = self._recipe.fusion
-            joint = with_target and options is not None and options.target == "jointly"
-            if joint:
-                identity["joint"] = True
-            if options is not None and options.rank is not None:
-                identity["rank"] = options.rank
-            elif settings["weight_decay"]:
-                identity["undecayed"] = ["value"]  # once it was, so results with weight decay have keys of their own
-            inputs = {"data": self._inputs.task(task), **inputs}
-            self._add_before(task, variant.mode, backbone, identity, inputs)
-            self._languages.add_to(adapter, backbone, identity, inputs)
-            if with_target and not joint:
-                inputs["target"] = self.target(replace(axes, intermediate=NONE), adapter, alone(adapter=True))
-            for joined in fused:
-                inputs[f"intermediate.{joined}"] = self._intermediates.intermediate(backbone, adapter, joined, seed)
-            labels = replace(axes, adapter=adapter.label).values()
-            if oracle:
-                self._target_dev.add_to(task, identity, inputs)
-                labels["control"] = "oracle"
-            cost = self._bench.cost.training(backbone, settings, (task,), frozen=True, width=len(fused) + 1)
-            slug = f"{backbone}-{variant.name}-{name}-{task}-s{seed}" + ("-oracle" if oracle else "")
-            resources = self._bench.resources(backbone, variant.mode, cost)
-            self._memo[memo] = self._bench.add("train_fusion", identity, inputs, slug, labels, resources)
-        return self._memo[memo]
+        who, inputs = self._inputs.backbone(backbone)
+        settings = self._bench.settings("fusion", variant.mode, task, backbone)
+        identity: dict[str, Any] = {
+            "backbone": who,
+            "adapter": adapter.identity(),
+            "task": task,
+            "format": self._recipe.task(task).format,
+            "fused": list(fused),
+            "settings": settings,
+        }
+        options = self._recipe.fusion
+        joint = with_target and options is not None and options.target == "jointly"
+        if joint:
+            identity["joint"] = True
+        if options is not None and options.rank is not None:
+            identity["rank"] = options.rank
+        elif settings["weight_decay"]:
+            identity["undecayed"] = ["value"]  # once it was, so results with weight decay have keys of their own
+        inputs = {"data": self._inputs.task(task), **inputs}
+        self._add_before(task, variant.mode, backbone, identity, inputs)
+        self._languages.add_to(adapter, backbone, identity, inputs)
+        members: dict[str, KeyOfSeed] = {}
+        if with_target and not joint:
+            members["target"] = self.target(replace(axes, intermediate=NONE), adapter, alone(adapter=True))
+        for joined in fused:
+            members[f"intermediate.{joined}"] = self._intermediates.intermediate(backbone, adapter, joined)
+        cost = self._bench.cost.training(backbone, settings, (task,), frozen=True, width=len(fused) + 1)
+        return Training(
+            kind="train_fusion",
+            identity=identity,
+            inputs=inputs,
+            slug=f"{backbone}-{variant.name}-{name}-{task}",
+            labels=replace(axes, adapter=adapter.label).values(),
+            resources=self._bench.resources(backbone, variant.mode, cost),
+            others=members,
+        )
+
+    def _choose_fusion(
+        self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], inputs: dict[str, str], *, with_target: bool
+    ) -> None:
+        """A fusion has no form without an intermediate task: the first of the recipe stands for all."""
+        choices = self._bench.choices("fusion", VARIANTS[axes.variant].mode, axes.target, axes.backbone)
+        if not choices:
+            return
+        if next(iter(choices.values())).per == "backbone":
+            fused = self._recipe.single_intermediates()[:1]
+            axes = replace(axes, intermediate=fused[0])
+
+        memo = ("fusion", axes.backbone, adapter.label, axes.intermediate, axes.target, with_target)
+        self._choices.add_to(inputs, choices, memo, lambda: self._fusion(axes, adapter, fused, with_target=with_target))
 
     def _add_before(
         self, task: str, mode: Mode, backbone: str, identity: dict[str, Any], inputs: dict[str, str]
