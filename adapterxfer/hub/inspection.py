@@ -53,7 +53,8 @@ def inspect_bundle(folder: Path) -> Manifest:
         )
     expected = manifest.expected_files()
     problems = [f"{name}: missing" for name in sorted(expected - present)]
-    problems += [f"{name}: does not belong to a bundle" for name in sorted(present - expected - layout.IGNORED)]
+    extra = [name for name in sorted(present - expected) if not layout.is_beside(name)]
+    problems += [f"{name}: does not belong to a bundle" for name in extra]
     if problems:
         raise BundleError(f"{folder}: {_some(problems)}", fix="pull or make the bundle again")
     problems = [line for name, listed in manifest.files.items() for line in _damage(folder / name, name, listed)]

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from adapterxfer.catalog import known_languages
 from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
-from adapterxfer.plan.workbench import VERSIONS
 from adapterxfer.recipe.tiers import tiered
 from adapterxfer.store.keys import Stage
 
@@ -41,7 +40,7 @@ def add_report(maker: StageMaker, cells: Sequence[Cell]) -> None:
     inputs |= _mixed(maker.bench.stages)
     stage = Stage(
         kind="report",
-        version=VERSIONS["report"],
+        version=maker.bench.version("report", identity),
         identity=identity,
         inputs=inputs,
         slug=recipe.name,
@@ -54,8 +53,8 @@ def _mixed(stages: Mapping[str, Stage]) -> dict[str, str]:
     """Intermediate trainings on several tasks, with masked text or translations: the report shows their shares."""
     keys: dict[str, str] = {}
     for key, stage in stages.items():
-        parts = stage.identity.get("tasks") or ()
-        mixed = len(parts) > 1 or "mlm" in stage.identity or "translated" in stage.identity
-        if stage.kind == "train_intermediate" and mixed:
+        if stage.kind != "train_intermediate":
+            continue
+        if len(stage.identity["tasks"]) > 1 or "mlm" in stage.identity or "translated" in stage.identity:
             keys[f"mixed.{len(keys)}.{stage.labels['intermediate']}"] = key
     return keys
