@@ -97,7 +97,7 @@ class Backbones:
         """What fixes the weights of a backbone the recipe does not pretrain: fingerprint, file hashes or commit."""
         source, spec = self.source(name), backbones().get(name)
         if source is not None:
-            loaded = {"dtype": source.dtype, "attention": source.attention}
+            loaded: dict[str, str] = {"dtype": source.dtype, "attention": source.attention}
             if source.pooling is not None and source.pooling != self._usual_pooling(name):
                 loaded["pooling"] = source.pooling
             if source.folder is not None:
