@@ -63,8 +63,8 @@ class Architecture:
         no_masked_lm: why it cannot be trained to fill masks, which languages' adapters are; empty if it can.
         in_adapters: whether `adapters` 1.3 has this encoder, with bottlenecks and names at the places of ours.
         segments: whether the second text of a pair has segment id 1, where configuration and tokenizer have one for it.
-        pooling: what stands for a text unless the recipe says otherwise.
-        causal: whether a token sees those before it only. Its weights stay frozen: it serves as an encoder.
+        pooling: what stands for a text: its first token (which then is a special one), or what the recipe may choose.
+        causal: whether a token sees those before it only.
         library: folder of `transformers.models` that has the classes; versions without it do not know the architecture.
     """
 
