@@ -34,8 +34,8 @@ def _strict(read: Reader) -> Reader:
     return checked
 
 
-@_strict
 @equal_together
+@_strict
 def read_mewsli_mentions(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Mentions of Mewsli-X in one language, marked in their sentence, with the id of their entity.
 
@@ -78,8 +78,8 @@ def mentions(rows: Iterable[Any], language: str, notes: Notes, subject: str) -> 
     return examples
 
 
-@_strict
 @equal_together
+@_strict
 def read_mewsli_pool(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """All candidate entities of Mewsli-X; their text is the description, not the title."""
     del notes
@@ -93,8 +93,8 @@ def entities(rows: Iterable[Any], language: str) -> Iterator[Example]:
         yield CandidateExample(name, name, language, entity_text(row))
 
 
-@_strict
 @equal_together
+@_strict
 def read_mewsli_pairs(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Training pairs of Mewsli-X: a mention and the description of its entity; equal entities are a cluster."""
     stems = [plain_name(path.name).rpartition(".")[0] for path in paths]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import wraps
@@ -23,6 +22,9 @@ from adapterxfer.data.gold import gold_text
 
 Arguments = ParamSpec("Arguments")
 
+_SAMPLED = "as_sampled"
+"""Attribute of a reader under `equal_together`: the reader without it."""
+
 
 def equal_together(read: Callable[Arguments, list[Example]]) -> Callable[Arguments, list[Example]]:
     """Make equal items of a language one cluster in what a reader gives.
@@ -34,6 +36,7 @@ def equal_together(read: Callable[Arguments, list[Example]]) -> Callable[Argumen
     def joined(*args: Arguments.args, **kwargs: Arguments.kwargs) -> list[Example]:
         return join_equal(read(*args, **kwargs))
 
+    vars(joined)[_SAMPLED] = read
     return joined
 
 
@@ -42,7 +45,7 @@ def as_sampled(read: Callable[Arguments, list[Example]]) -> Callable[Arguments, 
 
     What is stored has these: joining them would change the bytes of every stage that holds them, and judging does it.
     """
-    reader: Callable[Arguments, list[Example]] = inspect.unwrap(read)
+    reader: Callable[Arguments, list[Example]] = vars(read).get(_SAMPLED, read)
     return reader
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -135,8 +134,8 @@ def test_readers_give_joined_clusters_and_stages_the_sampled_ones(name: str) -> 
     data = data_sets()[name]
     for split in data.files:
         public = load_function(data.reader_of(split))
-        assert inspect.unwrap(public) is not public, "decorate it with equal_together"
-        assert reader_of(data, split) is inspect.unwrap(public)
+        assert as_sampled(public) is not public, "decorate it with equal_together, outermost"
+        assert reader_of(data, split) is as_sampled(public)
 
 
 @pytest.mark.parametrize(
