@@ -20,6 +20,9 @@ from adapterxfer.backbones.special_tokens import (
 from adapterxfer.catalog.architectures import Architecture
 from adapterxfer.errors import BackboneError
 
+BARE = "adapterxfer_bare"
+"""Attribute of tokenizers whose texts may begin without a special token, because no head reads the first one."""
+
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
@@ -54,7 +57,9 @@ def load_tokenizer(path: Path, *, max_length: int, architecture: Architecture) -
         raise lacks(path, lacking)
     stored.no_truncation()
     stored.no_padding()
-    return PreTrainedTokenizerFast(tokenizer_object=stored, model_max_length=max_length, **special)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=stored, model_max_length=max_length, **special)
+    setattr(tokenizer, BARE, architecture.pooling != "first")
+    return tokenizer
 
 
 def _read(path: Path) -> Tokenizer:

@@ -8,7 +8,6 @@ from typing import Any
 from adapterxfer.catalog import known_languages
 from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
-from adapterxfer.plan.workbench import VERSIONS
 from adapterxfer.recipe.tiers import tiered
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import CHOICE
@@ -71,7 +70,7 @@ def add_report(
     inputs |= _mixed(maker.bench.stages)
     stage = Stage(
         kind="report",
-        version=VERSIONS["report"],
+        version=maker.bench.version("report", identity),
         identity=identity,
         inputs=inputs,
         slug=recipe.name,
@@ -94,8 +93,8 @@ def _mixed(stages: Mapping[str, Stage]) -> dict[str, str]:
     """Intermediate trainings on several tasks, with masked text or translations: the report shows their shares."""
     keys: dict[str, str] = {}
     for key, stage in stages.items():
-        parts = stage.identity.get("tasks") or ()
-        mixed = len(parts) > 1 or "mlm" in stage.identity or "translated" in stage.identity
-        if stage.kind == "train_intermediate" and mixed:
+        if stage.kind != "train_intermediate":
+            continue
+        if len(stage.identity["tasks"]) > 1 or "mlm" in stage.identity or "translated" in stage.identity:
             keys[f"mixed.{len(keys)}.{stage.labels['intermediate']}"] = key
     return keys

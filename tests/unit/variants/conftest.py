@@ -39,6 +39,15 @@ COMMON = {
     "initializer_range": 0.15,
     "pad_token_id": PAD,
 }
+T5 = {
+    "vocab_size": 50,
+    "d_model": HIDDEN,
+    "num_layers": LAYERS,
+    "num_heads": 2,
+    "d_kv": 12,
+    "d_ff": 64,
+    "pad_token_id": PAD,
+}
 CONFIGS: dict[str, dict[str, Any]] = {
     "xlm-roberta": COMMON,
     "xlm-roberta-xl": COMMON,
@@ -64,15 +73,28 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "eos_token_id": 3,
     },
     "rembert": COMMON | {"input_embedding_size": 16, "output_embedding_size": 24},
-    "mt5": {
+    "electra": COMMON | {"embedding_size": 16},
+    "llama": COMMON | {"num_key_value_heads": 1},
+    "qwen3": COMMON | {"num_key_value_heads": 1, "head_dim": 24},
+    "gemma3_text": COMMON
+    | {
+        "num_key_value_heads": 1,
+        "head_dim": 24,
+        "sliding_window": 4,
+        "layer_types": ["sliding_attention", "full_attention"],
+    },
+    "distilbert": {
         "vocab_size": 50,
-        "d_model": HIDDEN,
-        "num_layers": LAYERS,
-        "num_heads": 2,
-        "d_kv": 12,
-        "d_ff": 64,
+        "dim": HIDDEN,
+        "n_layers": LAYERS,
+        "n_heads": 2,
+        "hidden_dim": 64,
+        "max_position_embeddings": 32,
+        "initializer_range": 0.15,
         "pad_token_id": PAD,
     },
+    "mt5": T5,
+    "umt5": T5,
 }
 
 
@@ -96,9 +118,13 @@ def tiny(model_type: str) -> LoadedBackbone:
     return LoadedBackbone(model, None, config, {"name": model_type}, fingerprint, count_parameters(model))  # type: ignore[arg-type]
 
 
-class FirstToken(nn.Linear):
+class OneToken(nn.Linear):
+    """Reads the first token, or one that sees others before it where attention is causal; no row has it padded."""
+
+    token = 0
+
     def forward(self, hidden: Tensor, batch: Any) -> Tensor:  # type: ignore[override]
-        return super().forward(hidden[:, 0])
+        return super().forward(hidden[:, self.token])
 
 
 IDS = {"none": [], "one": ["t00"], "two": ["i00", "t00"], "mixed": ["i00", "i01", "t00"]}
@@ -151,12 +177,14 @@ def make_evidence(
     )
     heads = (HeadPart("h00", "pos", "tagging", ("x", "y")),)
     torch.manual_seed(2)
+    head = OneToken(HIDDEN, 2)
+    head.token = 4 if loaded.architecture.causal else 0
     model = TransferModel(
         loaded,
         Composition(variant, parts, heads, "nli" if spec.continues or spec.keeps_adapters else ""),  # type: ignore[arg-type]
         adapters=made,
         fusion=Fusion(LAYERS, HIDDEN, dropout=0.0, generator=generator) if spec.fuses else None,
-        heads={"h00": FirstToken(HIDDEN, 2)},
+        heads={"h00": head},
     )
     tokens, mask = inputs()
     return AssertionInput(
