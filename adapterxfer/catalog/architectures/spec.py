@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from adapterxfer.catalog.architectures.piece_tokens import PieceTokens
+
 
 @dataclass(frozen=True, slots=True)
 class SumSite:
@@ -54,7 +56,7 @@ class Architecture:
         score_dropout: configuration key of the dropout on attention scores.
         start_deviation: configuration key of the deviation of start values; None where there is none.
         sentencepiece: file of its SentencePiece model, which stands in where there is no ``tokenizer.json``.
-        tokenizer: class of `transformers` that reads that file; it is converted to a fast one.
+        pieces: how that file becomes a tokenizer.
         own_encoder: whether `adapterxfer.variants.encoder` computes the forward pass; hooks run all others.
         usual_tokens: special tokens of a tokenizer that names none; empty where it has to name them.
         settings: values that replace those of ``config.json``.
@@ -85,7 +87,7 @@ class Architecture:
     embeddings: str | None = "embeddings"
     projection: str = ""
     sentencepiece: str | None = None
-    tokenizer: str | None = None
+    pieces: PieceTokens | None = None
     own_encoder: bool = False
     usual_tokens: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
