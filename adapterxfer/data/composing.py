@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.data.examples import TaskData
 from adapterxfer.data.files import OPENERS
 
 COMPOSED_NOTE = "texts composed (Unicode NFC) before they are tokenized"
@@ -132,6 +133,24 @@ def _followers() -> frozenset[str]:
     return frozenset(jamo | {chr(int(d[1], 16)) for d in decompositions if len(d) == 2 and not d[0].startswith("<")})
 
 
+def changes_of(text: str) -> Iterable[str]:
+    """What composing changes in a text, as code points: ``U+0065 U+0301 > U+00E9``; a piece that recurs comes again."""
+    made = compose_with_way_back(text)
+    for start, end, begin, stop in zip(made.starts, made.ends, made.begins, made.stops, strict=True):
+        yield f"{_code_points(text[begin:stop])} > {_code_points(made.text[start:end])}"
+
+
+def _code_points(text: str) -> str:
+    return " ".join(f"U+{ord(character):04X}" for character in text)
+
+
+def note_uncomposed(data: TaskData) -> None:
+    """Add the number of texts that composing changes to the notes of a task; nothing where there is none."""
+    changed = sum(count_uncomposed(examples)[0] for examples in data.splits.values())
+    if changed:
+        data.notes[COMPOSED_NOTE] = changed
+
+
 def count_uncomposed(examples: Iterable[Any]) -> tuple[int, int]:
     """How many texts of examples composing changes, and how many texts there are.
 
@@ -169,13 +188,18 @@ def holds_uncomposed(path: Path) -> bool:
     """
     try:
         with OPENERS.get(path.suffix, open)(path, "rb") as file:
-            raw = file.read()
+            return any(
+                _changes(line) for line in file
+            )  # line by line: some training files do not fit into memory twice
     except (OSError, EOFError):
         return False  # whoever reads it for its examples says what is wrong
-    escaped = b"\\u" in raw
-    if raw.isascii() and not escaped:
+
+
+def _changes(line: bytes) -> bool:
+    escaped = b"\\u" in line
+    if line.isascii() and not escaped:
         return False
-    text = raw.decode("utf-8", errors="replace")
+    text = line.decode("utf-8", errors="replace")
     if escaped:
         text = _ESCAPED.sub(_character, _SURROGATE_PAIR.sub(_pair, text))
     return not is_composed(text)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.declared import FamilySummary, Judged, Outcome, Ranked, Spending
+from adapterxfer.report.inputs import InputRow
 from adapterxfer.report.sampling import Sampled
 
 SCHEMA = 2
@@ -247,6 +248,7 @@ class Findings:
         sampling: declared and realised shares of mixed intermediate trainings.
         adapters: variant, as in `variants`, -> its adapter with its size; only variants that have one.
         sizes: parameters of every system, and how many of them train.
+        inputs: what the tokenizers made of the test texts, by language.
     """
 
     title: str
@@ -281,6 +283,7 @@ class Findings:
     sampling: tuple[Sampled, ...] = ()
     adapters: dict[str, str] = field(default_factory=dict)
     sizes: tuple[SystemSize, ...] = ()
+    inputs: tuple[InputRow, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """JSON values with the schema version; floats rounded to 6 digits after the point."""
