@@ -74,7 +74,7 @@ def _word_starts(inputs: Sequence[InputRow]) -> Iterator[Caution]:
     if lines := unmarked(inputs):
         yield Caution(
             "word starts",
-            f"Less than {NEEDED_SHARE:.0%} of the words given to a tagger begin with the tokenizer's mark of a word: the "
+            f"Less than {NEEDED_SHARE:.0%} of the words given to a tagger begin with the mark of a word: the "
             f"backbone reads the others as middles of words, and scores are too low: {_listed(lines)}",
         )
 
