@@ -23,11 +23,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from adapterxfer.cli.report import checked, say_verdicts
 from adapterxfer.errors import AdapterxferError, DataError
-from adapterxfer.plan import build_plan
+from adapterxfer.plan.generations import NEWEST, caution_text
+from adapterxfer.plan.superseded import nothing_finished, plan_at
 from adapterxfer.recipe import load_recipe, resolve_recipe
 from adapterxfer.recipe.including import read_hypothesis_file
 from adapterxfer.report.findings import verdicts
@@ -55,6 +57,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--recipe", help="recipe of the store")
     parser.add_argument(
         "--set", action="append", default=[], dest="set_", metavar="KEY=VALUE", help="change the recipe"
+    )
+    parser.add_argument(
+        "--generation", type=int, default=NEWEST, metavar="N", help="read a store as an earlier version computed it"
     )
     parser.add_argument("--hypotheses", type=Path, metavar="FILE", help="declared hypotheses (docs/hypotheses.md)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the whole report there")
@@ -91,11 +96,16 @@ def _from_store(arguments: argparse.Namespace) -> tuple[Results, ReportSettings]
     changes = [*arguments.set_, *([f"statistics.include={arguments.hypotheses}"] if arguments.hypotheses else [])]
     changes += [f"statistics.resamples={arguments.resamples}"] if arguments.resamples else []
     changes += [f"statistics.margin={arguments.margin}"] if arguments.margin is not None else []
-    plan = build_plan(resolve_recipe(load_recipe(arguments.recipe, changes), arguments.source))
+    recipe = resolve_recipe(load_recipe(arguments.recipe, changes), arguments.source)
+    plan, later = plan_at(recipe, generation=arguments.generation)
     results = Results.from_plan(plan, Store(arguments.source))
     if plan.report is None or not results.cells:
-        raise DataError(f"{arguments.source}: no cell of {arguments.recipe} is finished", fix="run the recipe first")
-    return results, ReportSettings.from_identity(plan.report.identity)
+        raise nothing_finished(plan, Store(arguments.source))
+    settings = ReportSettings.from_identity(plan.report.identity)
+    caution = caution_text(arguments.generation, later) if later else ""
+    if caution:
+        print(f"caution: {caution}", file=sys.stderr)
+    return results, replace(settings, superseded=caution)
 
 
 def _from_table(arguments: argparse.Namespace) -> tuple[Results, ReportSettings]:

@@ -32,8 +32,8 @@ from adapterxfer.recipe.recipe import Recipe
 class StageMaker:
     """Builds and remembers stages."""
 
-    def __init__(self, recipe: Recipe, sources: Sources) -> None:
-        bench = Workbench(recipe, sources)
+    def __init__(self, recipe: Recipe, sources: Sources, generation: int) -> None:
+        bench = Workbench(recipe, sources, generation)
         inputs = InputMaker(bench)
         arms = ArmMaker(bench)
         languages = LanguageMaker(bench, inputs, arms)

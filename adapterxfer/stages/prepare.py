@@ -11,6 +11,7 @@ from adapterxfer.catalog import task_specs
 from adapterxfer.data.composing import note_uncomposed
 from adapterxfer.data.examples import TaskData
 from adapterxfer.data.original import read_original
+from adapterxfer.data.same_items import SAME_ITEMS
 from adapterxfer.data.sources import CORPUS, check_source, locate
 from adapterxfer.data.storage import write_task
 from adapterxfer.errors import DataError, StageError
@@ -114,6 +115,7 @@ def _read_files(root: Path, identity: Any) -> TaskData:
         seed=identity["seed"],
         layouts=identity["source"].get("layout"),
         protocol=identity["protocol"],
+        same_items=SAME_ITEMS in identity["source"],
     )
 
 
@@ -131,6 +133,7 @@ def _read_hub(identity: Any, data_root: object) -> TaskData:
             seed=identity["seed"],
             protocol=identity["protocol"],
             revisions=identity["source"].get("revisions"),
+            same_items=SAME_ITEMS in identity["source"],
         )
     except DataError as error:
         if not data_root:
