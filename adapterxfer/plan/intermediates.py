@@ -46,6 +46,7 @@ class IntermediateMaker:
                 "sampling": self._sampling() if split_arm(name).base == "multi" else None,
                 "settings": settings,
                 "seed": seed,
+                **self._bench.words(backbone, *parts),
             }
             if shared := shared_heads([self._recipe.task(task) for task in parts]):
                 identity["shared_heads"] = shared

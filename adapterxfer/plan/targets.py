@@ -59,6 +59,7 @@ class TargetMaker:
                 "format": spec.format,
                 "settings": settings,
                 "seed": seed,
+                **self._bench.words(backbone, task, *spec.before),
             }
             inputs = {"data": self._inputs.task(task), **inputs}
             self._add_before(task, variant.mode, backbone, identity, inputs)
@@ -100,6 +101,7 @@ class TargetMaker:
                 "fused": list(fused),
                 "settings": settings,
                 "seed": seed,
+                **self._bench.words(backbone, task, *self._recipe.task(task).before),
             }
             options = self._recipe.fusion
             joint = with_target and options is not None and options.target == "jointly"

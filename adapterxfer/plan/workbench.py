@@ -11,7 +11,7 @@ from typing import Any
 
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
-from adapterxfer.plan.generations import NEWEST, identity_at, version_of
+from adapterxfer.plan.generations import NEWEST, WORD_STARTS, identity_at, version_of
 from adapterxfer.plan.sources import Sources
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.settings import training_settings
@@ -38,6 +38,7 @@ class Workbench:
         self.cost = CostModel(recipe, self.backbones.described)
         self.stages: dict[str, Stage] = {}
         self._settings: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._spaced: dict[str, bool] = {}
 
     def add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
             resources: dict[str, Any]) -> str:  # fmt: skip
@@ -58,6 +59,15 @@ class Workbench:
     def version(self, kind: str, identity: dict[str, Any]) -> int:
         """The version of a stage in this plan's generation."""
         return version_of(kind, identity, self.generation)
+
+    def words(self, backbone: str, *tasks: str) -> dict[str, Any]:
+        """What the identity of a stage says of the words it reads; nothing for most tokenizers, and without words."""
+        spaced = self._spaced.get(backbone)
+        if spaced is None:
+            spaced = self._spaced[backbone] = self.backbones.lacks_word_starts(backbone)
+        if not spaced or all(self.recipe.task(task).format != "tagging" for task in tasks):
+            return {}
+        return {WORD_STARTS: "spaced"}
 
     def settings(self, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Any]:
         """Settings of one training."""

@@ -25,7 +25,7 @@ def test_every_shipped_recipe_is_pinned() -> None:
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_keys_of_a_recipe(path: Path) -> None:
     pinned = json.loads(golden.GOLDEN.read_text(encoding="utf-8"))[path.stem]
-    found = json.loads(json.dumps(golden.summarise(golden.stubbed_plan(path))))
+    found = json.loads(json.dumps(golden.summarise(golden.stubbed_plan(path, golden.FIRST))))
     for kind, values in pinned.items():
         assert found[kind]["first"] == values["first"], f"{kind}: if this is wanted, run tests/golden/stage_keys.py"
     assert found == pinned, "if this is wanted, run: python tests/golden/stage_keys.py"
@@ -38,3 +38,9 @@ def test_keys_of_every_method_task_and_variant(name: str) -> None:
     changed = [cell for cell in pinned if keys.get(cell) != pinned[cell]]
     assert not changed, "if this is wanted, run: python tests/golden/stage_keys.py"
     assert sorted(keys) == sorted(pinned), "new cells; run: python tests/golden/stage_keys.py"
+
+
+def test_keys_of_the_newest_generation() -> None:
+    """Only what a change of generations names has other keys than before."""
+    pinned = json.loads(golden.NEWER.read_text(encoding="utf-8"))
+    assert golden.newer() == pinned, "if this is wanted, run: python tests/golden/stage_keys.py"
