@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from adapterxfer.backbones.describing import TOKENIZER, check_files, tokenizer_name
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_json, read_weights
+from adapterxfer.backbones.segments import mark_segments
 from adapterxfer.backbones.snapshots import hub_snapshot
 from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.catalog.architectures import PRETRAINED, Architecture, architecture_of
@@ -195,30 +196,51 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
         raise BackboneError(f"backbone dtype {dtype!r}; expected one of {', '.join(DTYPES)}", fix="change the recipe")
     _check_file(identity, folder)
     config = read_config(folder, attention=str(identity.get("attention", "sdpa")))
-    if identity["kind"] == "untrained":
-        model = _untrained(config, folder, seed=int(identity.get("seed", 1)))
-    else:
-        model = empty_model(config)
-        fill(model, read_weights(folder, architecture_of(config.model_type)), str(folder))
-    model = model.to(getattr(torch, dtype)).requires_grad_(False).eval()
     architecture = architecture_of(config.model_type)
     # The embedded backbones share one tokenizer.
     shared = identity["kind"] in ("embedded", "untrained") and not (folder / TOKENIZER).is_file()
     home = WORLD_FOLDER / "tokenizer" if shared else folder
-    path = home / tokenizer_name(home, architecture)
-    tokenizer = load_tokenizer(path, max_length=architecture.max_length(config), architecture=architecture)
-    if tokenizer.pad_token_id != config.pad_token_id:
-        raise BackboneError(
-            f"{path}: padding has id {tokenizer.pad_token_id}, in {folder / 'config.json'} {config.pad_token_id}",
-            fix="put the backbone's own tokenizer beside it",
-        )
-    if len(tokenizer) > config.vocab_size:
-        raise BackboneError(
-            f"{path}: {len(tokenizer)} tokens, but {folder / 'config.json'} has room for {config.vocab_size}",
-            fix="put the backbone's own tokenizer beside it",
-        )
+    tokenizer = tokenizer_for(home / tokenizer_name(home, architecture), config, folder / "config.json")
+    if identity["kind"] == "untrained":
+        model = _untrained(config, folder, seed=int(identity.get("seed", 1)))
+    else:
+        model = empty_model(config)
+        fill(model, read_weights(folder, architecture), str(folder))
+    model = model.to(getattr(torch, dtype)).requires_grad_(False).eval()
+    if architecture.segments:
+        mark_segments(model, tokenizer)
     fingerprint = state_fingerprint(model.state_dict())
     return LoadedBackbone(model, tokenizer, config, dict(identity), fingerprint, count_parameters(model))
+
+
+def tokenizer_for(path: Path, config: PretrainedConfig, where: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of an encoder; its padding id goes into the configuration where positions do not hang on it.
+
+    Args:
+        path: of the tokenizer.
+        config: of the encoder, before the encoder is made.
+        where: the file of the configuration, for messages.
+
+    Raises:
+        BackboneError: it cannot be read, or does not fit the configuration.
+    """
+    architecture = architecture_of(config.model_type)
+    tokenizer = load_tokenizer(path, max_length=architecture.max_length(config), architecture=architecture)
+    if tokenizer.pad_token_id != config.pad_token_id:
+        if architecture.positions == "from-pad":
+            raise BackboneError(
+                f"{path}: padding has id {tokenizer.pad_token_id}, in {where} {config.pad_token_id}",
+                fix="put the backbone's own tokenizer beside it",
+            )
+        # Multilingual E5 and MiniLM are BERTs with XLM-R's tokenizer, whose configuration kept BERT's padding id: the
+        # embedding of that id (there "<s>") would never train.
+        config.pad_token_id = tokenizer.pad_token_id
+    if len(tokenizer) > config.vocab_size:
+        raise BackboneError(
+            f"{path}: {len(tokenizer)} tokens, but {where} has room for {config.vocab_size}",
+            fix="put the backbone's own tokenizer beside it",
+        )
+    return tokenizer
 
 
 def _check_file(identity: Mapping[str, Any], folder: Path) -> None:

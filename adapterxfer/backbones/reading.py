@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,6 +83,9 @@ def read_weights(folder: Path, architecture: Architecture = ARCHITECTURES[PRETRA
             name = full_name
             for prefix in architecture.prefixes:
                 name = name.removeprefix(prefix)
+            # As the first checkpoints of BERT, multilingual BERT among them, still name them.
+            name = re.sub(r"(?<=LayerNorm\.)gamma\Z", "weight", name)
+            name = re.sub(r"(?<=LayerNorm\.)beta\Z", "bias", name)
             if not name.startswith(architecture.dropped):
                 state[name] = tensor
     return state

@@ -51,7 +51,7 @@ def chooses_otherwise(
         return False
     if source["kind"] != "files":
         return test.clusters.same_items == "ids"
-    root, files = Path(data_root or ""), sorted(source["files"] or ())
+    root, files = Path(data_root or ""), sorted(source.get("files") or ())
     if not files or not (root / files[0]).is_file():
         return False  # what is missing is said elsewhere
 

@@ -58,7 +58,6 @@ class EvaluationMaker:
                 "system": system,
                 "split": split,
                 "languages": languages,
-                **(self._bench.words(backbone, task) if backbone else {}),
             }
             if target.stand_in:
                 # The name alone would give the metric of the real task.

@@ -14,7 +14,7 @@ from typing import Any
 from adapterxfer.data.sources import COMPOSED
 from adapterxfer.errors import AdapterxferError, StageError
 from adapterxfer.store.keys import Stage
-from adapterxfer.store.kinds import MERGED
+from adapterxfer.store.kinds import CANDIDATE, CHOICE, MERGED
 
 Identity = Mapping[str, Any]
 
@@ -30,6 +30,8 @@ FIRST: Mapping[str, int] = {
     "train_target": 1,
     "train_together": 1,
     "train_fusion": 1,
+    CANDIDATE: 1,
+    CHOICE: 1,
     MERGED: 1,
     "predict": 1,
     "report": 3,

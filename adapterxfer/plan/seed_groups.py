@@ -39,6 +39,10 @@ class TogetherMaker:
         seed = identity["seed"]
         before = intermediates or {}
         intermediate = {"intermediate": before[seed]} if before else {}
+        if identity["settings"].get(SETTING) and seed not in self._bench.recipe.seeds:
+            # A run that chooses settings is none of the study's: it is trained by itself.
+            alone = {name: value for name, value in identity["settings"].items() if name != SETTING}
+            identity = {**identity, "settings": alone}
         if not identity["settings"].get(SETTING):
             return self._bench.add(
                 kind, identity, {**inputs, **intermediate}, f"{slug}-s{seed}{ending}", labels, resources

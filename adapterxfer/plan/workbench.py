@@ -13,10 +13,17 @@ from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.generations import NEWEST, WORD_STARTS, identity_at, version_of
 from adapterxfer.plan.sources import Sources
+from adapterxfer.recipe.choices import Choice
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.settings import training_settings
+from adapterxfer.recipe.settings import choices_of, training_settings
 from adapterxfer.recipe.train_blocks import Mode
 from adapterxfer.store.keys import Stage
+from adapterxfer.store.kinds import CANDIDATE
+
+READING_KINDS = frozenset(
+    {"train_intermediate", "train_target", "train_together", "train_fusion", CANDIDATE, "predict"}
+)
+"""Stages that tokenize the examples of tasks."""
 
 DATA_SEED = 0
 """Every system of a study sees the same examples; seeds of the study move initialisation and order."""
@@ -39,11 +46,12 @@ class Workbench:
         self.stages: dict[str, Stage] = {}
         self._settings: dict[tuple[str, ...], dict[str, Any]] = {}
         self._spaced: dict[str, bool] = {}
+        self._choosing = recipe.chooses
 
     def add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
             resources: dict[str, Any]) -> str:  # fmt: skip
         """Add a stage to the plan unless it is there, and give its key."""
-        identity = identity_at(identity, self.generation)
+        identity = identity_at({**identity, **self._words(kind, identity)}, self.generation)
         stage = Stage(
             kind=kind,
             version=self.version(kind, identity),
@@ -60,14 +68,18 @@ class Workbench:
         """The version of a stage in this plan's generation."""
         return version_of(kind, identity, self.generation)
 
-    def words(self, backbone: str, *tasks: str) -> dict[str, Any]:
+    def _words(self, kind: str, identity: dict[str, Any]) -> dict[str, Any]:
         """What the identity of a stage says of the words it reads; nothing for most tokenizers, and without words."""
-        spaced = self._spaced.get(backbone)
-        if spaced is None:
-            spaced = self._spaced[backbone] = self.backbones.lacks_word_starts(backbone)
-        if not spaced or all(self.recipe.task(task).format != "tagging" for task in tasks):
+        if kind not in READING_KINDS or not (backbone := identity["backbone"]):
             return {}
-        return {WORD_STARTS: "spaced"}
+        name = backbone["name"]
+        spaced = self._spaced.get(name)
+        if spaced is None:
+            spaced = self._spaced[name] = self.backbones.lacks_word_starts(name)
+        if not spaced:
+            return {}
+        formats = {identity.get("format"), *(task["format"] for task in identity.get("tasks", ()))}
+        return {WORD_STARTS: "spaced"} if "tagging" in formats else {}
 
     def settings(self, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Any]:
         """Settings of one training."""
@@ -75,6 +87,12 @@ class Workbench:
         if memo not in self._settings:
             self._settings[memo] = training_settings(self.recipe, phase=phase, mode=mode, task=task, backbone=backbone)
         return self._settings[memo]
+
+    def choices(self, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Choice]:
+        """The settings of one training that development data choose."""
+        if not self._choosing:
+            return {}
+        return choices_of(self.recipe, phase=phase, mode=mode, task=task, backbone=backbone)
 
     def resources(self, backbone: str, mode: Mode, cost: float) -> dict[str, Any]:
         """What a training needs of a machine: its cost in operations, and what the recipe asks for."""

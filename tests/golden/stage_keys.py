@@ -1,10 +1,7 @@
-"""What the golden files pin: stage keys of the shipped recipes, with everything outside code and recipes stubbed.
+"""What the golden file pins: stage keys of the shipped recipes, with everything outside code and recipes stubbed.
 
 Fingerprints of weights, of the world's generator and of data files are replaced by fixed texts, so the files change
 only when the code or a recipe changes a key. `python tests/golden/stage_keys.py` writes it anew after a wanted change.
-
-Keys of the first generation, under which older results are read, stand in full; of the newest one the third file has
-what differs from them.
 """
 
 from __future__ import annotations
@@ -23,11 +20,8 @@ from adapterxfer.plan.generations import NEWEST
 from adapterxfer.recipe import load_recipe
 
 GOLDEN = Path(__file__).with_name("stage_keys.json")
+EARLIER = Path(__file__).with_name("earlier_keys.json")
 PARTS = Path(__file__).with_name("part_keys.json")
-NEWER = Path(__file__).with_name("newer_keys.json")
-FIRST = 1
-"""The first generation."""
-
 RECIPES = Path(__file__).parents[2] / "recipes"
 
 UPPER = ("seq_bn", "double_seq_bn", "par_bn")
@@ -48,7 +42,7 @@ MERGES = {
 
 
 def stubbed_plan(path: Path, generation: int = NEWEST) -> Plan:
-    """The plan of a recipe at a generation, with fixed fingerprints and sizes."""
+    """The plan of a recipe with fixed fingerprints and sizes."""
     recipe = load_recipe(path)
     table = {
         name: replace(entry, fingerprint=f"weights of {name}", parameters=1, non_embedding_parameters=1)
@@ -63,6 +57,16 @@ def stubbed_plan(path: Path, generation: int = NEWEST) -> Plan:
         patch("adapterxfer.plan.backbones.backbones", lambda: table),
     ):
         return build_plan(recipe, sources=sources, generation=generation)
+
+
+def earlier_keys(generation: int) -> dict[str, dict[str, str]]:
+    """Keys of small recipes as a generation had them, where they are not today's."""
+    table = {}
+    for name, text in part_recipes().items():
+        today = part_keys(text)
+        earlier = part_keys(text, generation)
+        table[name] = {cell: key for cell, key in earlier.items() if key != today[cell]}
+    return {name: keys for name, keys in table.items() if keys}
 
 
 def summarise(plan: Plan) -> dict[str, Any]:
@@ -82,7 +86,7 @@ def summarise(plan: Plan) -> dict[str, Any]:
 
 def collect() -> dict[str, Any]:
     """The content of the golden file."""
-    return {path.stem: summarise(stubbed_plan(path, FIRST)) for path in sorted(RECIPES.glob("*.yaml"))}
+    return {path.stem: summarise(stubbed_plan(path)) for path in sorted(RECIPES.glob("*.yaml"))}
 
 
 def part_recipes() -> dict[str, str]:
@@ -126,7 +130,7 @@ def _tasks(intermediate: list[str], target: list[str]) -> str:
     return f"intermediate_tasks: [{', '.join(intermediate)}]\ntarget_tasks: [{', '.join(target)}]\n"
 
 
-def part_keys(text: str, generation: int = FIRST) -> dict[str, str]:
+def part_keys(text: str, generation: int = NEWEST) -> dict[str, str]:
     """Cell -> beginning of the key of its predictions, which covers the keys of all that they come from."""
     settings = "seeds: [1, 2]\ntrain:\n  default: {batch_size: 8, steps: 10, learning_rate: 1e-3}\n"
     with tempfile.TemporaryDirectory() as folder:
@@ -153,23 +157,7 @@ def collect_parts() -> dict[str, dict[str, str]]:
     return {name: part_keys(text) for name, text in part_recipes().items()}
 
 
-def newer() -> dict[str, dict[str, Any]]:
-    """The content of the third golden file: what of the newest generation has other keys than in the first."""
-    table: dict[str, dict[str, Any]] = {}
-    for path in sorted(RECIPES.glob("*.yaml")):
-        first, newest = (summarise(stubbed_plan(path, number)) for number in (FIRST, NEWEST))
-        if changed := {kind: values["keys"] for kind, values in newest.items() if values != first[kind]}:
-            table[path.stem] = changed
-    for name, text in part_recipes().items():
-        first_keys, keys = part_keys(text), part_keys(text, NEWEST)
-        if changed := sorted(keys[cell] for cell in keys if keys[cell] != first_keys[cell]):
-            table[f"part {name}"] = {
-                "cells": len(changed),
-                "keys": hashlib.sha256("\n".join(changed).encode()).hexdigest(),
-            }
-    return table
-
-
 if __name__ == "__main__":
-    for path, content in ((GOLDEN, collect()), (PARTS, collect_parts()), (NEWER, newer())):
+    earlier = {str(number): earlier_keys(number) for number in range(1, NEWEST)}
+    for path, content in ((GOLDEN, collect()), (PARTS, collect_parts()), (EARLIER, earlier)):
         path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")

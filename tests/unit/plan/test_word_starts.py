@@ -11,7 +11,6 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from adapterxfer.plan import Sources, build_plan
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.generations import WORD_STARTS
-from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe import parse_recipe
 
 STUDY = """\
@@ -85,10 +84,3 @@ def test_stages_that_read_words_are_marked_and_no_others(tmp_path: Path) -> None
     assert kinds == {"train_target", "train_intermediate", "train_fusion", "predict"}
     earlier = build_plan(recipe, sources=Sources(recipe, world=lambda: "generator"), generation=1)
     assert not any(WORD_STARTS in stage.identity for stage in earlier.stages.values())
-
-
-def test_nothing_is_asked_of_texts(tmp_path: Path) -> None:
-    recipe = parse_recipe(STUDY.replace("FOLDER", str(byte_level(tmp_path / "one", prefix=False))))
-    bench = Workbench(recipe, Sources(recipe))
-    assert bench.words("mine", "world-pos") == bench.words("mine", "world-nli", "world-ccg") == {WORD_STARTS: "spaced"}
-    assert bench.words("mine", "world-nli") == bench.words("world-nano", "world-pos") == {}
