@@ -9,15 +9,13 @@ from adapterxfer.backbones.describing import TOKENIZER, Description, describe_fo
 from adapterxfer.backbones.snapshots import check_snapshot, hub_snapshot
 from adapterxfer.backbones.special_tokens import tokenizer_problems
 from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.data.files import HashCache
 from adapterxfer.data.word_starts import file_lacks_word_starts
 from adapterxfer.errors import BackboneError
 from adapterxfer.plan.cost import embedding_parameters, non_embedding_parameters
 from adapterxfer.recipe.model_options import BackboneSource
 from adapterxfer.recipe.recipe import Recipe
-
-MARKING = frozenset({"xlm-roberta", "xlm-roberta-xl", "deberta-v2", "rembert", "mt5"})
-"""Architectures whose published tokenizers give every word the mark of its beginning."""
 
 
 class Size(NamedTuple):
@@ -110,7 +108,7 @@ class Backbones:
             return False
         repository = self.repository(name)
         known = next((other.model_type for other in backbones().values() if other.hub == repository), "")
-        return known not in MARKING
+        return known not in ARCHITECTURES or not ARCHITECTURES[known].marks_words
 
     def repository(self, name: str) -> str:
         """Repository of a backbone of the Hub."""
