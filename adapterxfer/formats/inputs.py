@@ -86,7 +86,8 @@ def _count_tagged(counts: Counter[str], members: Iterable[tuple[Any, list[Featur
             counts["unknown"] += content.count(encoder.unknown)
             for position in feature.target.positions:
                 # The label stands behind a bare mark, which is then the beginning of the word.
-                counts["marked"] += encoder.begins_word(sequence[position]) or sequence[position - 1] in encoder.marks
+                bare = position > 0 and sequence[position - 1] in encoder.marks
+                counts["marked"] += bare or encoder.begins_word(sequence[position])
 
 
 def _count_texts(

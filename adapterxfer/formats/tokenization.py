@@ -18,6 +18,9 @@ from adapterxfer.data.composing import compose, compose_with_way_back
 from adapterxfer.data.word_starts import WORD_START_MARKS, begins_word, lacks_word_starts, marks_words
 from adapterxfer.errors import BackboneError
 
+SEPARATOR = "\n"
+"""Between two texts, for tokenizers that put no special token there."""
+
 _ENCODERS: WeakKeyDictionary[Any, Encoder] = WeakKeyDictionary()
 
 
@@ -182,8 +185,10 @@ def _make_encoder(tokenizer: Any) -> Encoder:
     backend.no_padding()
     single = _split_specials(backend.encode("a"), 1)
     pair = _split_specials(backend.encode("a", "a"), 2)
-    if not single[0]:
+    if not single[0] and not getattr(tokenizer, "adapterxfer_bare", False):
         raise BackboneError("the tokenizer puts no special token before a text", fix="add a post-processor to it")
+    if not pair[1]:  # byte-level tokenizers of decoders: nothing would part the two texts
+        pair[1] = backend.encode(SEPARATOR, add_special_tokens=False).ids
     pad_id = getattr(tokenizer, "pad_token_id", None)
     if pad_id is None:
         pad_id = next((i for t in ("<pad>", "[PAD]") if (i := backend.token_to_id(t)) is not None), None)

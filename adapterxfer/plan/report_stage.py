@@ -53,8 +53,8 @@ def _mixed(stages: Mapping[str, Stage]) -> dict[str, str]:
     """Intermediate trainings on several tasks, with masked text or translations: the report shows their shares."""
     keys: dict[str, str] = {}
     for key, stage in stages.items():
-        parts = stage.identity.get("tasks") or ()
-        mixed = len(parts) > 1 or "mlm" in stage.identity or "translated" in stage.identity
-        if stage.kind == "train_intermediate" and mixed:
+        if stage.kind != "train_intermediate":
+            continue
+        if len(stage.identity["tasks"]) > 1 or "mlm" in stage.identity or "translated" in stage.identity:
             keys[f"mixed.{len(keys)}.{stage.labels['intermediate']}"] = key
     return keys

@@ -51,16 +51,25 @@ class Workbench:
     def add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
             resources: dict[str, Any]) -> str:  # fmt: skip
         """Add a stage to the plan unless it is there, and give its key."""
-        identity = identity_at({**identity, **self._words(kind, identity)}, self.generation)
-        stage = Stage(
-            kind=kind,
-            version=self.version(kind, identity),
-            identity=identity,
-            inputs=inputs,
-            slug=slug,
-            labels=labels,
-            resources=resources,
+        identity = self.whole(kind, identity)
+        return self.put(
+            Stage(
+                kind=kind,
+                version=self.version(kind, identity),
+                identity=identity,
+                inputs=inputs,
+                slug=slug,
+                labels=labels,
+                resources=resources,
+            )
         )
+
+    def whole(self, kind: str, identity: dict[str, Any]) -> dict[str, Any]:
+        """The identity of a stage with the facts about its backbone that this plan's generation knows."""
+        return identity_at({**identity, **self._words(kind, identity)}, self.generation)
+
+    def put(self, stage: Stage) -> str:
+        """Add a finished stage to the plan unless it is there, and give its key."""
         self.stages.setdefault(stage.key, stage)
         return stage.key
 
