@@ -30,7 +30,7 @@ def test_large_simulations_count_what_they_did(tmp_path: Path) -> None:
 
 def test_whole_studies_and_moderated_variances_are_simulated(tmp_path: Path) -> None:
     target, page, ranges = tmp_path / "rates.json", tmp_path / "page.md", tmp_path / "ranges.md"
-    only = ["--studies", "2", "--only", "best of 6", "--json", str(target), "--page", str(page)]
+    only = ["--studies", "2", "--only", "best of 6 equal", "--json", str(target), "--page", str(page)]
     printed = run("simulate_verdicts.py", *only)
     rates = json.loads(target.read_text(encoding="utf-8"))
     assert {name.split(":")[0] for name in rates} == {
