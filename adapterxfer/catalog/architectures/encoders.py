@@ -36,6 +36,7 @@ _MT5 = Architecture(
     width="d_model",
     depth="num_layers",
     no_masked_lm="its tokenizer has no mask token, so it cannot be trained to fill masks",
+    no_float16="its feed-forward blocks leave the range of float16, so its library keeps a part in float32",
     pooling="mean",
 )
 
