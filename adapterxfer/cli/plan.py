@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from adapterxfer.cli.console import complain, count, duration, say, say_json, say_table
-from adapterxfer.cli.options import add_json, add_recipe, add_store, positive, read_plan
+from adapterxfer.cli.options import add_json, add_recipe, add_store, hub_notes, positive, read_plan
 from adapterxfer.plan import Plan
 from adapterxfer.plan.choosing import MadeChoice, choices_made
 from adapterxfer.plan.devices import ASSUMED_SHARE, DEVICES
@@ -120,6 +120,8 @@ def say_obstacles(plan: Plan) -> None:
         say(f"excluded: {count(cells, 'cell')}: {because}")
     for line in published_lines(plan):
         say(line)
+    for note in hub_notes(plan):
+        say(note)
     if plan.needs_measurement:
         say("the token budget is measured when the run starts; stages that depend on it have provisional keys")
     if plan.missing_data is not None:
@@ -162,6 +164,7 @@ def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
         ],
         "excluded": dict(plan.excluded),
         "needs_measurement": plan.needs_measurement,
+        "from_hub": list(plan.from_hub),
         "published": published_lines(plan),
         "missing_data": plan.missing_data.what if plan.missing_data else None,
         "unfit": plan.unfit.what if plan.unfit else None,
