@@ -17,10 +17,12 @@ from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.display import Cell, resource_key
 from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, repeat_verdicts, rows_of
+from adapterxfer.report.input_counts import input_rows
 from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
 from adapterxfer.report.look_levels import look_settings, undeclared
 from adapterxfer.report.overview import ranks
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
+from adapterxfer.report.rates import RateFacts, common_trends, rate_cautions
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import Sampled
 from adapterxfer.report.scores import scores
@@ -40,16 +42,19 @@ def find(
     *,
     pretraining: Mapping[str, Mapping[str, Any]] | None = None,
     sampling: tuple[Sampled, ...] = (),
+    rates: RateFacts | None = None,
 ) -> Findings:
     """Score, compare and explain the finished part of a study.
 
     Args:
         pretraining: backbone -> content of its ``pretraining.json``; added to `ReportSettings.diagnostics`.
         sampling: shares of mixed intermediate trainings.
+        rates: what was chosen, and the study at common rates.
 
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
+    rates = rates or RateFacts()
     judgements = judge_looks(results, settings, defaults=True)
     study, judged, answered = None, Verdicts(), DefaultAnswers()
     score_rows: list[Score] = []
@@ -65,6 +70,7 @@ def find(
     shipped = world_diagnostics() if settings.synthetic else {}
     facts = backbone_facts(results.cells, {**shipped, **settings.diagnostics, **(pretraining or {})})
     missing = tuple(dict.fromkeys(describe(cell) for cell in results.missing))
+    inputs = input_rows(results)
     return Findings(
         title=settings.title or settings.recipe,
         recipe=settings.recipe,
@@ -88,7 +94,9 @@ def find(
                 resamples=settings.resamples,
                 level=settings.level,
                 sampling=sampling,
+                inputs=inputs,
             ),
+            *rate_cautions(rates, effects),
         )
         if study
         else (),
@@ -121,6 +129,9 @@ def find(
         sampling=sampling,
         adapters={arm.label: arm.adapter for arm in study.arms if arm.adapter} if study else {},
         sizes=system_sizes(results, study) if study else (),
+        inputs=inputs,
+        chosen=rates.chosen,
+        common_trends=common_trends(rates, effects, settings),
     )
 
 

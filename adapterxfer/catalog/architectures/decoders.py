@@ -40,6 +40,7 @@ _LLAMA = Architecture(
     embeddings="embed_tokens",
     settings={"use_cache": False},  # keys and values of tokens to come: nothing is generated
     no_masked_lm=_NO_MASKED_LM,
+    marks_words=False,
     pooling="last",
     causal=True,
 )

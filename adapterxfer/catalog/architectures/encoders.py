@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from adapterxfer.catalog.architectures.bert_family import BERT_LINEARS, NO_POOLER, POST_NORM, ROBERTA_TOKENS
 from adapterxfer.catalog.architectures.decoders import LLAMA_LINEARS, LLAMA_SUMS
+from adapterxfer.catalog.architectures.piece_tokens import DEBERTA, T5, XLM_R
 from adapterxfer.catalog.architectures.spec import Architecture, SumSite
 
 _MT5 = Architecture(
@@ -33,7 +34,7 @@ _MT5 = Architecture(
     start_deviation=None,
     embeddings="encoder.embed_tokens",
     sentencepiece="spiece.model",
-    tokenizer="T5Tokenizer",
+    pieces=T5,
     width="d_model",
     depth="num_layers",
     no_masked_lm="its tokenizer has no mask token, so it cannot be trained to fill masks",
@@ -59,7 +60,7 @@ OTHER_ENCODERS = (
         post_norm=False,
         positions="from-pad",
         sentencepiece="sentencepiece.bpe.model",
-        tokenizer="XLMRobertaTokenizer",
+        pieces=XLM_R,
     ),
     Architecture(
         model_type="deberta-v2",
@@ -80,7 +81,7 @@ OTHER_ENCODERS = (
         post_norm=True,
         positions="absolute",
         sentencepiece="spm.model",
-        tokenizer="DebertaV2Tokenizer",
+        pieces=DEBERTA,
         in_adapters=True,
     ),
     Architecture(
@@ -101,6 +102,7 @@ OTHER_ENCODERS = (
         positions="absolute",
         score_dropout="attention_dropout",
         settings={"reference_compile": False},  # compiled layers would change numbers with the machine
+        marks_words=False,
     ),
     _MT5,
     Architecture(
@@ -118,6 +120,7 @@ OTHER_ENCODERS = (
         positions="absolute",
         score_dropout="attention_dropout",
         embeddings="embed_tokens",
+        marks_words=False,
         library="eurobert",
     ),
     Architecture(
