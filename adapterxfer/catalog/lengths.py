@@ -17,7 +17,10 @@ SERIES_LIMITS: Mapping[str, int] = {
     "rembert": 512,
     "mmbert": 8192,
     "mt5": TRUSTED,
+    **dict.fromkeys(("mbert", "labse", "minilm", "me5", "glot500", "xlm-v", "afroxlmr"), 512),
+    **dict.fromkeys(("eurobert", "gte"), 8192),
 }
 """Series -> limit of all its members, as the published ``config.json`` has it. XLM-R: 514 positions, counted from the
-third. mDeBERTa and RemBERT: 512 positions. mmBERT: 8192 (Marone et al. 2025, *mmBERT*, section 2). mT5 has relative
-positions."""
+third, as in all that are made of it (`minilm`, `me5`, `glot500`, `xlm-v`, `afroxlmr`; of multilingual-minilm-l12 the
+file was not read). mDeBERTa, RemBERT, multilingual BERT and LaBSE: 512 positions. EuroBERT and GTE: 8192. mmBERT: 8192
+(Marone et al. 2025, *mmBERT*, section 2). mT5 has relative positions."""
