@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,14 +59,25 @@ def read_config(folder: Path, *, attention: str) -> PretrainedConfig:
     return config
 
 
-def empty_model(config: PretrainedConfig) -> PreTrainedModel:
-    """The bare encoder of ``config`` without pooling layer; its weights are to be filled in by the caller."""
+def empty_model(config: PretrainedConfig, *, words: bool = True) -> PreTrainedModel:
+    """The bare encoder of ``config`` without pooling layer; its weights are to be filled in by the caller.
+
+    Args:
+        words: with its word matrix; otherwise with a stump of it, to be replaced.
+    """
     import torch
 
     architecture = architecture_of(config.model_type)
-    # The constructor draws start values nobody uses: keep them out of the caller's random stream.
-    with torch.random.fork_rng(devices=[]):
-        model: PreTrainedModel = library_class(architecture.model)(config, **architecture.arguments)
+    vocabulary = config.vocab_size
+    if not words:
+        config.vocab_size = int(config.pad_token_id or 0) + 1
+    try:
+        # The constructor draws start values nobody uses: keep them out of the caller's random stream.
+        with torch.random.fork_rng(devices=[]):
+            model: PreTrainedModel = library_class(architecture.model)(config, **architecture.arguments)
+    finally:
+        config.vocab_size = vocabulary
+    model.config = config
     model.eval()
     return model
 
@@ -73,18 +85,38 @@ def empty_model(config: PretrainedConfig) -> PreTrainedModel:
 def read_weights(folder: Path, architecture: Architecture = ARCHITECTURES[PRETRAINED]) -> dict[str, torch.Tensor]:
     """Tensors of the encoder by name of the bare model; heads of a language model and poolers are dropped.
 
+    They are mapped, not copied: what is never looked at is never read.
+
     Raises:
         BackboneError: a file is absent or damaged.
     """
-    state = {}
+    state: dict[str, torch.Tensor] = {}
     for path in weight_files(folder):
-        for full_name, tensor in read_file(path).items():
-            name = full_name
-            for prefix in architecture.prefixes:
-                name = name.removeprefix(prefix)
-            if not name.startswith(architecture.dropped):
-                state[name] = tensor
+        stored = read_file(path)
+        state |= {name: stored[full_name] for name, full_name in encoder_names(stored, architecture).items()}
     return state
+
+
+def encoder_names(stored: Iterable[str], architecture: Architecture) -> dict[str, str]:
+    """Names of tensors in the bare model -> their stored names, without those of heads and poolers."""
+    names = {}
+    for full_name in stored:
+        name = full_name
+        for prefix in architecture.prefixes:
+            name = name.removeprefix(prefix)
+        if not name.startswith(architecture.dropped):
+            names[name] = full_name
+    return names
+
+
+def home_of(folder: Path, names: Collection[str], architecture: Architecture) -> tuple[Path, str] | None:
+    """File and stored name of a tensor of the bare model, under any of its names; None where no file has it."""
+    for path in weight_files(folder):
+        stored = encoder_names(read_file(path), architecture)
+        for name in names:
+            if name in stored:
+                return path, stored[name]
+    return None
 
 
 def weight_files(folder: Path) -> list[Path]:
@@ -114,6 +146,11 @@ def read_file(path: Path) -> dict[str, torch.Tensor]:
     except SafetensorError as error:
         raise BackboneError(f"{path}: cannot be read ({error})", fix="restore the file from its source") from None
     return stored
+
+
+def mapped_tensor(path: Path, name: str) -> torch.Tensor:
+    """One tensor of a file as the kernel maps it: pages are read when they are looked at, and shared by processes."""
+    return read_file(path)[name]
 
 
 def fill(model: PreTrainedModel, state: dict[str, torch.Tensor], where: str) -> None:

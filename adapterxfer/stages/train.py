@@ -18,7 +18,7 @@ from adapterxfer.stages.checkpointing import checkpoints_of
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.spent import IN_ALL, gflop_in_all
 from adapterxfer.stages.taking import TOGETHER, take
-from adapterxfer.stages.training import before_of, build_of, tasks_of
+from adapterxfer.stages.training import before_of, build_of, tasks_of, with_needed_words
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
 from adapterxfer.training.settings import TrainSettings
@@ -28,6 +28,7 @@ from adapterxfer.variants.measures import AssertionInput, snapshot
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.rules import AssertionResult
 from adapterxfer.variants.storage import read_weights, write_description, write_weights
+from adapterxfer.variants.word_rows import as_carried
 
 PROBE_FEATURES = 4
 """Inputs on which the assertions are measured."""
@@ -50,8 +51,10 @@ def execute(context: StageContext) -> dict[str, Any]:
             "group that does so among its inputs",
             fix="the plan was made by another version of adapterxfer: plan the recipe again with this one",
         )
-    backbone = load_backbone(identity["backbone"], context.backbone_folder)
+    backbone = load_backbone(identity["backbone"], context.backbone_folder, words=False)
     tasks = tasks_of(context, backbone, settings)
+    before = list(before_of(context, backbone, tasks[0]))
+    backbone = with_needed_words(context, backbone, tasks, settings, before)
     proved = prove(context, backbone, tasks)
     options: dict[str, Any] = {
         "device": str(context.settings.get("device") or "cpu"),
@@ -70,7 +73,7 @@ def execute(context: StageContext) -> dict[str, Any]:
                 checkpoints=checkpoints_of(context, before=name),
                 **options,
             )
-            for name, first, first_settings in before_of(context, backbone, tasks[0])
+            for name, first, first_settings in before
         ]
         result = train(
             proved.model,
@@ -157,7 +160,7 @@ def prove(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask
         task=tasks[0].name,
         start=snapshot(model),
         start_backbone=_fingerprint(model),
-        stored=lambda: read_weights(context.scratch),
+        stored=lambda: as_carried(read_weights(context.scratch), backbone),
         pristine=backbone.model,
     )
     return Proved(context, tasks, model, evidence, check("built", evidence))
@@ -190,7 +193,7 @@ def _fingerprint(model: TransferModel) -> str:
 
     if model.composition.trains_backbone:
         return state_fingerprint(model.backbone.state_dict())
-    return model.loaded.fingerprint
+    return model.loaded.carried
 
 
 class TrainLog:

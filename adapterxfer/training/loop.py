@@ -173,7 +173,9 @@ def train(
             if model.fusion is not None:
                 model.fusion.add_penalty_gradients(max(1, sums.units))
             rate = settings.rate(step - 1, steps)
-            norm = apply(optimiser, parameters, rate=rate, count=sums.units, clip=settings.clip)
+            norm = apply(
+                optimiser, parameters, rate=rate, count=sums.units, clip=settings.clip, words=model.trained_words
+            )
             try:
                 meter.add(step, sums.total, sums.units, norm, rate)
             except DivergedError:

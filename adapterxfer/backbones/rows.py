@@ -1,0 +1,107 @@
+"""Rows of the word matrix that texts use; the others stay on the disk.
+
+Most weights of a small multilingual encoder are its word matrix (96 of the 118 millions of a 12-layer encoder 384
+wide), and the texts of a stage use a few per cent of its rows. Whatever is never looked up has no gradient, no moments
+and, without weight decay, no change, so computing with the rows in use gives the same numbers, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adapterxfer.backbones.reading import mapped_tensor
+from adapterxfer.errors import BackboneError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+LARGE = 2_000_000
+"""Numbers in a word matrix from which on its rows in use alone are carried; below 8 MB there is nothing to save."""
+
+CHUNK = 8192
+"""Rows that are converted at a time where a whole matrix is read through."""
+
+AT_ONCE = 1_000_000
+"""Token ids that are looked at together: 8 MB."""
+
+TokenIds = NDArray[np.int64]
+"""Ids of tokens, ascending, each once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordSource:
+    """Where the word matrix of a backbone lies, to be read row by row.
+
+    Attributes:
+        path: a safetensors file.
+        tensor: name of the matrix in there.
+        names: its names in the state of the module; more than one where it is tied.
+        vocabulary, width: its shape.
+        padding_id: token id whose row gets no gradient; None for none.
+        dtype: of the module; files of other dtypes are converted.
+        stamp: size and time of the file when it was first read.
+    """
+
+    path: Path
+    tensor: str
+    names: tuple[str, ...]
+    vocabulary: int
+    width: int
+    padding_id: int | None
+    dtype: torch.dtype
+    stamp: tuple[int, int]
+
+    def read(self, ids: TokenIds | None) -> Tensor:
+        """Rows of these ids, or all, shape ``(ids, width)``, in memory of their own.
+
+        Raises:
+            BackboneError: the file is gone, or is not the one that was first read.
+        """
+        import torch
+
+        count = self.vocabulary if ids is None else len(ids)
+        rows = torch.empty((count, self.width), dtype=self.dtype)
+        matrix = self._mapped()
+        for start in range(0, count, CHUNK):
+            some = slice(start, start + CHUNK) if ids is None else torch.from_numpy(ids[start : start + CHUNK])
+            rows[start : start + CHUNK] = matrix[some].float()
+        return rows
+
+    def chunks(self) -> Iterator[Tensor]:
+        """The whole matrix, some rows at a time."""
+        matrix = self._mapped()
+        for start in range(0, self.vocabulary, CHUNK):
+            yield matrix[start : start + CHUNK].float().to(self.dtype)
+
+    def _mapped(self) -> Tensor:
+        if stamp_of(self.path) != self.stamp:
+            raise BackboneError(
+                f"{self.path}: changed while it was in use", fix="restore the file, and run the same command again"
+            )
+        return mapped_tensor(self.path, self.tensor)
+
+
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Size and time of change of a file, by which one that was read is known again; zeros where there is none."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return (0, 0)
+    return (facts.st_size, facts.st_mtime_ns)
+
+
+def ids_in(sequences: Iterable[Sequence[int]], vocabulary: int) -> NDArray[np.bool_]:
+    """Which token ids occur, shape ``(vocabulary,)``."""
+    used = np.zeros(vocabulary, dtype=np.bool_)
+    flat = chain.from_iterable(sequences)
+    while len(some := np.fromiter(islice(flat, AT_ONCE), dtype=np.int64)):
+        used[some] = True
+    return used
