@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from adapterxfer.api import compare, run
+    from adapterxfer.api import RunResult, compare, run
     from adapterxfer.hub.inference import Bundle, load_bundle
     from adapterxfer.plan import Plan, build_plan
     from adapterxfer.recipe import Recipe, load_recipe
@@ -22,6 +22,7 @@ _PLACES = {
     "Plan": "adapterxfer.plan",
     "Recipe": "adapterxfer.recipe",
     "Results": "adapterxfer.report.results",
+    "RunResult": "adapterxfer.api",
     "build_plan": "adapterxfer.plan",
     "compare": "adapterxfer.api",
     "load_bundle": "adapterxfer.hub.inference",
@@ -34,6 +35,7 @@ __all__ = [
     "Plan",
     "Recipe",
     "Results",
+    "RunResult",
     "__version__",
     "build_plan",
     "compare",

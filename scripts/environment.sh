@@ -6,7 +6,7 @@ venv="${ADAPTERXFER_VENV:-$root/.venv}"
 
 find_python() {
   local candidate
-  for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3 python; do
+  for candidate in "${PYTHON:-}" python3.11 python3.12 python3.13 python3.14 python3 python; do
     if [ -n "$candidate" ] && command -v "$candidate" >/dev/null 2>&1 &&
       "$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
       command -v "$candidate"
@@ -28,8 +28,11 @@ prepare_environment() {
   [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
   target="$root${extras:+[$extras]}"
   echo "installing into $venv (a few minutes the first time; log: $venv/install.log)"
-  # torch first and pinned: left to a dependency it would pull the much larger GPU build.
-  if ! { "$venv/bin/python" -m pip install --disable-pip-version-check -c "$root/constraints.txt" "torch==$(pinned torch)" &&
+  # torch first and pinned: left to a dependency it would be another version, and the GPU build where there is no GPU.
+  local torch_options
+  torch_options="$("$venv/bin/python" "$root/scripts/torch_build.py" "$(pinned torch)")" || return 1
+  # shellcheck disable=SC2086  # options, none or two
+  if ! { "$venv/bin/python" -m pip install --disable-pip-version-check -c "$root/constraints.txt" $torch_options "torch==$(pinned torch)" &&
     "$venv/bin/python" -m pip install --disable-pip-version-check -c "$root/constraints.txt" -e "$target"; } >"$venv/install.log" 2>&1; then
     tail -n 20 "$venv/install.log" >&2
     echo "installation failed; fix: read $venv/install.log, then run this script again" >&2

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.api.earlier import earlier_looks
+from adapterxfer.api.logs import log_event
 from adapterxfer.plan import Plan, build_plan
 from adapterxfer.plan.backbones import backbone_folders
 from adapterxfer.recipe import Recipe, load_recipe, read_resolved, resolve_recipe, write_resolved
@@ -26,7 +27,7 @@ ENGINES = ("inline", "ray", "slurm")
 """What can run a plan; all give the same stages and the same predictions."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class RunResult:
     """A finished, failed or interrupted run.
 
@@ -39,6 +40,26 @@ class RunResult:
     plan: Plan
     outcome: Outcome
     report: Path | None
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{value} {name}" for name, value in self._facts().items())
+        return f"RunResult({self.plan.recipe.name}: {facts})"
+
+    def _repr_html_(self) -> str:
+        from adapterxfer.report.notebook import facts_html
+
+        return facts_html(f"Run of {self.plan.recipe.name}", self._facts())
+
+    def _facts(self) -> dict[str, object]:
+        ended = self.outcome
+        facts: dict[str, object] = {
+            "stages made": len(ended.finished),
+            "found in the store": len(ended.reused),
+            "failed": len(ended.failed),
+            "blocked": len(ended.blocked),
+            "seconds": round(ended.seconds),
+        }
+        return {**facts, "report": self.report / "report.html"} if self.report is not None else facts
 
 
 def default_jobs() -> int:
@@ -100,7 +121,7 @@ def run(
     Args:
         only: entries such as ``variant=stack,fuse`` that narrow the grid.
         jobs: worker processes; the number of cores if absent.
-        listener: called for everything that happens to a stage.
+        listener: called for everything that happens to a stage; without one, the logger ``adapterxfer`` is told.
         settings: what does not change the numbers, e.g. ``{"device": "cuda"}``.
         prepared: called once with the plan, before the first stage starts.
         retry_failed: also try stages again that earlier runs gave up after three tries.
@@ -117,7 +138,6 @@ def run(
         StoreError: the store cannot be written.
     """
     from adapterxfer.engines.choice import choose_engine
-    from adapterxfer.engines.events import silent
     from adapterxfer.engines.published import published_first, refuse_published
     from adapterxfer.store.store import Store
 
@@ -140,7 +160,7 @@ def run(
     ready = Store(store)
     handed["earlier_looks"] = earlier_looks(ready, plan)
     go = partial(
-        run_plan, store=ready, jobs=workers, listener=listener or silent, settings=handed, retry_failed=retry_failed
+        run_plan, store=ready, jobs=workers, listener=listener or log_event, settings=handed, retry_failed=retry_failed
     )
     if (early := published_first(plan, ready)) is not None:
         outcome = go(early)

@@ -15,6 +15,7 @@ from adapterxfer.cli import (
     check,
     compare,
     data,
+    env,
     explain,
     export,
     law,
@@ -25,10 +26,12 @@ from adapterxfer.cli import (
     power,
     pull,
     push,
+    recipes,
     report,
     run,
     score,
     show,
+    significance,
     status,
     store,
     verify,
@@ -37,6 +40,7 @@ from adapterxfer.cli.console import complain
 from adapterxfer.errors import AdapterxferError
 
 COMMANDS = (
+    recipes,
     check,
     plan,
     run,
@@ -51,6 +55,7 @@ COMMANDS = (
     power,
     law,
     advise,
+    significance,
     score,
     export,
     data,
@@ -59,6 +64,7 @@ COMMANDS = (
     push,
     pull,
     meta,
+    env,
 )
 
 _EXIT_CODES = """exit codes:

@@ -10,8 +10,8 @@ from typing import Any
 
 from adapterxfer.cli.console import count, say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_recipe, add_store, positive, read_plan
-from adapterxfer.cli.progress import describe
 from adapterxfer.cli.run import shown_path
+from adapterxfer.engines.events import describe
 from adapterxfer.plan import Plan
 from adapterxfer.store.overview import Overview, look
 from adapterxfer.store.store import Store

@@ -39,6 +39,20 @@ class StageEvent:
 Listener = Callable[[StageEvent], None]
 
 
+def describe(stage: Stage) -> str:
+    """``train_target world-nano stack nli>xnli seed 1``: a stage in the words of the study."""
+    labels = stage.labels
+    parts = [stage.kind]
+    parts += [str(labels[key]) for key in ("backbone", "variant", "control") if labels.get(key)]
+    tasks = [str(labels[key]) for key in ("intermediate", "target") if labels.get(key) and labels[key] != "none"]
+    parts += [">".join(tasks)] if tasks else []
+    parts += ["above language"] if str(labels.get("adapter", "")).endswith("+language") else []
+    parts += [str(labels["language"])] if labels.get("language") else []
+    parts += [str(labels[key]) for key in ("task", "recipe") if labels.get(key)]
+    parts += [f"seed {labels['seed']}"] if labels.get("variant") not in (None, "control") and labels.get("seed") else []
+    return " ".join(parts)
+
+
 def silent(_event: StageEvent) -> None:
     """A listener that does nothing."""
 

@@ -27,7 +27,7 @@ class Refusal:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Plan:
     """A recipe unfolded.
 
@@ -51,6 +51,9 @@ class Plan:
     needs_measurement: bool = False
     missing_data: AdapterxferError | None = None
     unfit: AdapterxferError | None = None
+
+    def __repr__(self) -> str:
+        return f"Plan({self.recipe.name}: {len(self.stages)} stages, {len(self.cells)} cells)"
 
     def counts(self) -> dict[str, int]:
         """Kind -> number of stages, in order of first appearance."""

@@ -48,6 +48,14 @@ def include_hypotheses(document: Document, source: str) -> None:
                 document.problems.append(Problem(*position, text))
 
 
+def included_files(path: Path) -> tuple[Path, ...]:
+    """The files of hypotheses that a recipe file includes from beside itself."""
+    document = parse_yaml(path.read_bytes(), str(path))
+    statistics = document.value.get("statistics") if isinstance(document.value, dict) else None
+    named = statistics.get("include", ()) if isinstance(statistics, dict) else ()
+    return tuple(path.parent / name for name in ([named] if isinstance(named, str) else named))
+
+
 def read_hypothesis_file(path: Path) -> HypothesisFile:
     """Read and check one file of hypotheses.
 

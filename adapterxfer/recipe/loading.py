@@ -19,6 +19,7 @@ from adapterxfer.recipe.including import include_hypotheses
 from adapterxfer.recipe.layouts_file import include_layouts
 from adapterxfer.recipe.messages import problems_of
 from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.recipe.shipped import recipe_file, shipped_recipes
 from adapterxfer.recipe.stand_ins import use_world
 from adapterxfer.recipe.yaml_core import Document, parse_yaml
 from adapterxfer.recipe.yaml_core import Path as KeyPath
@@ -28,20 +29,20 @@ def load_recipe(path: str | Path, set_: Sequence[str] = ()) -> Recipe:
     """Read and check a recipe.
 
     Args:
-        path: the YAML file.
+        path: the YAML file, or the name of a recipe that comes with the package, e.g. ``quickstart``.
         set_: changes such as ``train.default.steps=50`` or ``seeds=[1, 2]``, read by the same YAML rules.
 
     Raises:
         RecipeError: the file cannot be read, or anything in it is wrong; all problems are listed with their positions.
     """
-    source = str(path)
+    file = recipe_file(path)
+    source = str(file)
     try:
-        text = Path(path).read_bytes()
+        text = file.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise RecipeError(
-            source, [Problem(1, 1, f"cannot be read: {reason}")], fix="give the path of a recipe file"
-        ) from None
+        fix = f"give the path of a recipe file, or one of {', '.join(shipped_recipes())}"
+        raise RecipeError(source, [Problem(1, 1, f"cannot be read: {reason}")], fix=fix) from None
     return parse_recipe(text, source, set_)
 
 

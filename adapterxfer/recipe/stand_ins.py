@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.catalog.lengths import SERIES_LIMITS
 from adapterxfer.catalog.stand_ins import stand_in_backbones
 
 SERIES = "world"
@@ -16,6 +17,7 @@ def use_world(value: dict[str, Any]) -> None:
     """Replace the backbones, small ones by small ones; tasks keep their names and are looked up in the world.
 
     Backbones of the world stay, so that a recipe can name the ones it wants. Unknown names are left to the check.
+    Inputs are cut where the world's backbones end: a recipe for real ones asks for more than those can read.
     Hypotheses are asked about the world's backbones, without their published values.
     """
     axis = value.get("backbones")
@@ -39,11 +41,22 @@ def use_world(value: dict[str, Any]) -> None:
         for name in axis
     ]
     value["backbones"] = list(dict.fromkeys(replaced)) if all(isinstance(name, str) for name in axis) else replaced
+    _shorten(value.get("train"), SERIES_LIMITS[SERIES])
     statistics = value.get("statistics")
     hypotheses = statistics.get("hypotheses") if isinstance(statistics, dict) else None
     for hypothesis in hypotheses if isinstance(hypotheses, list) else ():
         if isinstance(hypothesis, dict):
             _translate(hypothesis, chosen)
+
+
+def _shorten(block: Any, limit: int) -> None:
+    """Bring every `max_length` in a block of settings, and in the blocks inside it, down to a limit in tokens."""
+    if not isinstance(block, dict):
+        return
+    if isinstance(block.get("max_length"), int):
+        block["max_length"] = min(block["max_length"], limit)
+    for inner in block.values():
+        _shorten(inner, limit)
 
 
 def _translate(hypothesis: dict[str, Any], chosen: Mapping[str, str]) -> None:

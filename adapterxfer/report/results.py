@@ -21,6 +21,7 @@ from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.clusters import judged
 from adapterxfer.report.display import SOURCE_LANGUAGE, Cell, LanguageFacts
 from adapterxfer.report.language_facts import describe_languages
+from adapterxfer.report.notebook import facts_html
 from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, gold_difference, read_counts, read_frame
 from adapterxfer.store.keys import SHORT_KEY
 
@@ -78,7 +79,7 @@ class _Store(Protocol):
     def completed(self) -> Mapping[str, Path]: ...
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Results:
     """Cells of a study with predictions, and the cells that still lack them.
 
@@ -161,6 +162,26 @@ class Results:
         keys = dict.fromkeys(cell.predict for cell in cells)
         folders = {key: done[key[:SHORT_KEY]] for key in keys if key[:SHORT_KEY] in done}
         return cls.from_folders(cells, folders)
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{name}: {value}" for name, value in self._facts().items())
+        return f"Results({facts})"
+
+    def _repr_html_(self) -> str:
+        return facts_html("Results", self._facts())
+
+    def _facts(self) -> dict[str, object]:
+        def listed(values: Iterable[str]) -> str:
+            return ", ".join(dict.fromkeys(values)) or "none"
+
+        return {
+            "cells with predictions": len(self.cells),
+            "cells without": len(self.missing),
+            "backbones": listed(cell.backbone for cell in self.cells),
+            "targets": listed(self.targets),
+            "variants": listed(cell.variant for cell in self.cells if not cell.is_control),
+            "languages": len(self.languages),
+        }
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -7,8 +7,8 @@ import io
 import pytest
 
 from adapterxfer.cli import console
-from adapterxfer.cli.progress import BarProgress, PlainProgress, describe
-from adapterxfer.engines.events import StageEvent
+from adapterxfer.cli.progress import BarProgress, PlainProgress
+from adapterxfer.engines.events import StageEvent, describe
 from adapterxfer.store.keys import Stage
 
 LABELS = {

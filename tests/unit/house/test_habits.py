@@ -47,4 +47,6 @@ def test_the_changelog_has_this_version_and_what_comes_next() -> None:
 
 def test_the_package_says_that_it_is_typed() -> None:
     assert (ROOT / "adapterxfer" / "py.typed").is_file()
-    assert PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["adapterxfer"]
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["only-include"] == ["adapterxfer", "recipes"]
+    assert wheel["sources"] == {"recipes": "adapterxfer/recipes"}

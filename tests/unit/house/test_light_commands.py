@@ -14,6 +14,9 @@ HEAVY = ("torch", "transformers", "datasets", "numpy", "scipy", "pyarrow", "matp
 
 COMMANDS = [
     ["--help"],
+    ["env"],
+    ["recipes", "list"],
+    ["check", "quickstart"],
     ["check", RECIPE],
     ["plan", RECIPE, "--store", "empty"],
     ["status", RECIPE, "--store", "empty"],

@@ -35,6 +35,9 @@ ALLOWED: dict[str, str] = {}
 _HARMLESS = {"abstractmethod", "cache", "cached_property", "classmethod", "overload", "property", "staticmethod"}
 """Decorators that register nothing."""
 
+NOTEBOOK = "_repr_html_"
+"""What notebooks call to show an object."""
+
 _POINTER = re.compile(r"[\w.]*\w:(\w+)$|\bimport (\w+)")
 """A builder named as a string, ``adapterxfer.formats.tagging:Tagging``, or code for another process."""
 
@@ -111,7 +114,7 @@ def definitions(path: Path, known: set[str]) -> Iterator[Definition]:
             for item in node.body:
                 if isinstance(item, ast.FunctionDef):
                     registered = not {*map(_decorator, item.decorator_list)} <= _HARMLESS
-                    hook = hooks or registered or item.name.startswith("__")
+                    hook = hooks or registered or item.name.startswith("__") or item.name == NOTEBOOK
                     yield Definition(
                         item.name,
                         place(item, f"{node.name}.{item.name}"),
