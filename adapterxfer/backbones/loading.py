@@ -20,11 +20,12 @@ import numpy as np
 from adapterxfer.backbones import rows
 from adapterxfer.backbones.describing import TOKENIZER, check_files, tokenizer_name
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
-from adapterxfer.backbones.reading import DTYPES, empty_model, fill, home_of, read_config, read_json, read_weights
+from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_weights
 from adapterxfer.backbones.rows import TokenIds, WordSource
 from adapterxfer.backbones.snapshots import hub_snapshot
 from adapterxfer.backbones.tokenizer import load_tokenizer
-from adapterxfer.catalog.architectures import PRETRAINED, Architecture, architecture_of
+from adapterxfer.backbones.untrained import untrained_twin
+from adapterxfer.catalog.architectures import Architecture, architecture_of
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -261,13 +262,13 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
     architecture = architecture_of(config.model_type)
     source: WordSource | None = None
     if identity["kind"] == "untrained":
-        model = _untrained(config, folder, seed=int(identity.get("seed", 1)))
+        model = untrained_twin(config, folder, seed=int(identity.get("seed", 1)))
     else:
         large = config.vocab_size * config.hidden_size >= rows.LARGE
         model = empty_model(config, words=not large)
         state = read_weights(folder, architecture)
         if large:
-            source = _words_apart(model, state, folder, getattr(torch, dtype))
+            source = rows.words_apart(model, state, folder, getattr(torch, dtype))
         fill(model, state, str(folder))
     model = model.to(getattr(torch, dtype)).requires_grad_(False).eval()
     # The embedded backbones share one tokenizer.
@@ -286,39 +287,13 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
             fix="put the backbone's own tokenizer beside it",
         )
     fingerprint = state_fingerprint(model.state_dict(), source)
-    loaded = LoadedBackbone(model, tokenizer, config, dict(identity), fingerprint, count_parameters(model), source)
+    counts = count_parameters(model)
     if source is None:
-        return loaded
+        return LoadedBackbone(model, tokenizer, config, dict(identity), fingerprint, counts)
     stump = model.get_input_embeddings().weight.shape[0]
-    missing = (source.vocabulary - stump) * source.width
-    counts = ParameterCount(loaded.parameters.total + missing, loaded.parameters.non_embedding)
-    return with_words(replace(loaded, parameters=counts), np.empty(0, dtype=np.int64))
-
-
-def _words_apart(model: Any, state: dict[str, Any], folder: Path, dtype: Any) -> WordSource | None:
-    """Where the word matrix lies; in the state, only its first rows stay, as many as the model has room for.
-
-    Raises:
-        BackboneError: it has not the shape of the configuration.
-    """
-    from adapterxfer.backbones.lookup import matrix_names
-
-    names, stump = matrix_names(model), model.get_input_embeddings()
-    home = home_of(folder, names, architecture_of(model.config.model_type))
-    if home is None:
-        return None  # `fill` says what is missing
-    shape = (int(model.config.vocab_size), int(stump.weight.shape[1]))
-    for name in names:
-        if name in state and tuple(state[name].shape) != shape:
-            raise BackboneError(
-                f"{folder}: weights do not fit the configuration: shape {name} {tuple(state[name].shape)} for {shape}",
-                fix="restore the folder",
-            )
-    state |= {name: state[name][: len(stump.weight)] for name in names if name in state}
-    return WordSource(
-        path=home[0], tensor=home[1], names=names, vocabulary=shape[0], width=shape[1], padding_id=stump.padding_idx,
-        dtype=dtype, stamp=rows.stamp_of(home[0]),
-    )  # fmt: skip
+    counts = ParameterCount(counts.total + (source.vocabulary - stump) * source.width, counts.non_embedding)
+    loaded = LoadedBackbone(model, tokenizer, config, dict(identity), fingerprint, counts)
+    return with_words(replace(loaded, source=source), np.empty(0, dtype=np.int64))
 
 
 def _check_file(identity: Mapping[str, Any], folder: Path) -> None:
@@ -343,27 +318,3 @@ def _check_file(identity: Mapping[str, Any], folder: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _untrained(config: PretrainedConfig, folder: Path, *, seed: int) -> PreTrainedModel:
-    """A twin with the start values that pretraining would have given it: same rule, own seed."""
-    from transformers import XLMRobertaConfig
-
-    from adapterxfer.pretraining.initialisation import Initialisation, build_model
-
-    if not isinstance(config, XLMRobertaConfig) or config.model_type != PRETRAINED:
-        raise BackboneError(
-            f"{folder / 'config.json'}: no untrained twin of a {config.model_type} encoder",
-            fix="use an untrained twin of an embedded backbone",
-        )
-    record = read_json(folder / "pretraining.json")
-    try:
-        rule = Initialisation(**record["settings"]["initialisation"])
-    except (KeyError, TypeError) as error:
-        raise BackboneError(
-            f"{folder / 'pretraining.json'}: no initialisation rule ({error})", fix="pretrain with this version"
-        ) from None
-    model = empty_model(config)
-    start = build_model(config, rule, seed=seed).roberta.state_dict()
-    fill(model, {name: tensor for name, tensor in start.items() if not name.startswith("pooler.")}, str(folder))
-    return model

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapterxfer.backbones.reading import mapped_tensor
+from adapterxfer.backbones.reading import home_of, mapped_tensor
+from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -87,6 +88,37 @@ class WordSource:
                 f"{self.path}: changed while it was in use", fix="restore the file, and run the same command again"
             )
         return mapped_tensor(self.path, self.tensor)
+
+
+def words_apart(model: Any, state: dict[str, Tensor], folder: Path, dtype: torch.dtype) -> WordSource | None:
+    """Where the word matrix lies; in the state, only its first rows stay, as many as the model has room for.
+
+    Args:
+        model: made with ``words=False``.
+        state: mapped from the files of ``folder``.
+        dtype: that the model will have.
+
+    Raises:
+        BackboneError: it has not the shape of the configuration.
+    """
+    from adapterxfer.backbones.lookup import matrix_names
+
+    names, stump = matrix_names(model), model.get_input_embeddings()
+    home = home_of(folder, names, architecture_of(model.config.model_type))
+    if home is None:
+        return None  # `fill` says what is missing
+    shape = (int(model.config.vocab_size), int(stump.weight.shape[1]))
+    for name in names:
+        if name in state and tuple(state[name].shape) != shape:
+            raise BackboneError(
+                f"{folder}: weights do not fit the configuration: shape {name} {tuple(state[name].shape)} for {shape}",
+                fix="restore the folder",
+            )
+    state |= {name: state[name][: len(stump.weight)] for name in names if name in state}
+    return WordSource(
+        path=home[0], tensor=home[1], names=names, vocabulary=shape[0], width=shape[1], padding_id=stump.padding_idx,
+        dtype=dtype, stamp=stamp_of(home[0]),
+    )  # fmt: skip
 
 
 def stamp_of(path: Path) -> tuple[int, int]:

@@ -41,7 +41,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def write_backbone(folder: Path, *, seed: int = 1, hidden: int = 24, layers: int = 2) -> Path:
+def write_backbone(folder: Path, *, seed: int = 1, hidden: int = 24, layers: int = 2, unused: int = 0) -> Path:
     from safetensors.torch import save_file
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
 
@@ -49,7 +49,9 @@ def write_backbone(folder: Path, *, seed: int = 1, hidden: int = 24, layers: int
     from adapterxfer.pretraining.initialisation import Initialisation, build_config, build_model
 
     folder.mkdir(parents=True)
-    vocabulary = {token: index for index, token in enumerate(["<s>", "<pad>", "</s>", "<unk>", "<mask>", *WORDS])}
+    others = [f"unused{number}" for number in range(unused)]
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", *others[::2], *WORDS, *others[1::2]]
+    vocabulary = {token: index for index, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
     tokenizer.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

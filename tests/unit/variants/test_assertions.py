@@ -263,10 +263,7 @@ def _change_backbone(found: AssertionInput) -> None:
 
 
 def _restore_backbone(found: AssertionInput) -> None:
-    assert found.pristine is not None
-    found.model.backbone.load_state_dict(
-        {name.removeprefix("backbone."): t for name, t in found.start.items() if name.startswith("backbone.")}
-    )
+    found.model.backbone.load_state_dict(evidence("full-ft").model.backbone.state_dict())
 
 
 def _change_frozen(found: AssertionInput) -> None:
@@ -275,9 +272,7 @@ def _change_frozen(found: AssertionInput) -> None:
 
 
 def _restore_head(found: AssertionInput) -> None:
-    with torch.no_grad():
-        for name, parameter in found.model.heads.named_parameters():
-            parameter.copy_(found.start[f"heads.{name}"])
+    found.model.heads.load_state_dict(evidence("fuse").model.heads.state_dict())
 
 
 def _drop_stored(found: AssertionInput) -> None:
