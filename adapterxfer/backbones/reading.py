@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.backbones.lean import leave_out_unneeded
 from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED, Architecture, architecture_of
 from adapterxfer.errors import BackboneError
 
@@ -36,6 +37,7 @@ def library_class(name: str) -> Any:
     """A class of `transformers`; some of its modules use what this torch calls outdated, which no user can change."""
     import transformers
 
+    leave_out_unneeded()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*torch\.jit\.script", category=DeprecationWarning)
         return getattr(transformers, name)

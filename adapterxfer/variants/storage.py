@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
 from adapterxfer.backbones.measure import untied_state
+from adapterxfer.durable.tensors import write_tensors
 from adapterxfer.errors import VariantError, wrong_schema
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import Composition, HeadPart
@@ -47,12 +48,7 @@ def write_weights(folder: Path, model: TransferModel) -> None:
 
     Of a large word matrix that trains, the rows that differ from the backbone's are written; see `word_rows`.
     """
-    tensors = {
-        name: tensor.detach().cpu().contiguous() for name, tensor in as_stored(model.own_state(), model.loaded).items()
-    }
-    # What shares memory cannot be written; backbones have memory of their own, and are large.
-    tensors = {name: t if name.startswith("backbone.") else t.clone() for name, t in tensors.items()}
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    write_tensors(folder / WEIGHTS, as_stored(model.own_state(), model.loaded), metadata={"format": "pt"})
 
 
 def write_description(folder: Path, model: TransferModel, **extra: Any) -> dict[str, Any]:
