@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from adapterxfer.api.earlier import earlier_looks
 from adapterxfer.api.running import DEFAULT_STORE, as_recipe
 from adapterxfer.errors import DataError, Problem, RecipeError
-from adapterxfer.plan import Plan, build_plan
+from adapterxfer.plan import Plan
+from adapterxfer.plan.generations import NEWEST, caution_text
+from adapterxfer.plan.superseded import nothing_finished, plan_at
 from adapterxfer.recipe import Recipe, resolve_recipe
 
 if TYPE_CHECKING:
@@ -29,12 +31,14 @@ def report(
     store: str | Path = DEFAULT_STORE,
     only: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
+    generation: int = NEWEST,
 ) -> Findings:
     """Write a report of what is finished, complete or not, into a folder; trains nothing.
 
     Args:
         only: entries such as ``variant=stack,fuse`` that narrow the grid.
         settings: statistics that differ from the recipe's: ``resamples``, ``seed``, ``confidence``.
+        generation: reads results as an earlier generation computed them; the report then carries a caution.
 
     Raises:
         DataError: no cell is finished, or predictions do not fit together.
@@ -43,7 +47,7 @@ def report(
     from adapterxfer.report.writing import write_report
     from adapterxfer.store.store import Store
 
-    plan, results, chosen = _finished(recipe, store, only, settings)
+    plan, results, chosen = _finished(recipe, store, only, settings, generation)
     assert plan.report is not None
     chosen = replace(chosen, earlier_looks=earlier_looks(Store(store), plan))
     completed = Store(store).completed()
@@ -65,6 +69,7 @@ def verdicts(
     store: str | Path = DEFAULT_STORE,
     only: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
+    generation: int = NEWEST,
 ) -> tuple[Judged, ...]:
     """The declared hypotheses of a recipe evaluated on what is finished; writes nothing.
 
@@ -83,7 +88,7 @@ def verdicts(
             [Problem(1, 1, "no hypothesis is declared")],
             fix="declare some in statistics.hypotheses, or --set statistics.include=recipes/hypotheses/phang2020.yaml",
         )
-    _, results, chosen = _finished(loaded, store, only, settings)
+    _, results, chosen = _finished(loaded, store, only, settings, generation)
     return evaluate(results, chosen)
 
 
@@ -92,6 +97,7 @@ def contrast(
     declared: Mapping[str, Any],
     *,
     store: str | Path = DEFAULT_STORE,
+    generation: int = NEWEST,
 ) -> tuple[Judged, ...]:
     """One question, asked as a hypothesis of docs/hypotheses.md, on what is finished.
 
@@ -99,6 +105,7 @@ def contrast(
 
     Args:
         declared: its keys; `id` is optional.
+        generation: see `report`.
 
     Raises:
         RecipeError: the keys contradict each other.
@@ -107,7 +114,7 @@ def contrast(
     from adapterxfer.report.findings import asked_apart
 
     question = _question(declared)
-    _, results, chosen = _finished(recipe, store, (), None)
+    _, results, chosen = _finished(recipe, store, (), None, generation)
     return asked_apart(results, chosen, [question])
 
 
@@ -129,7 +136,11 @@ def _question(declared: Mapping[str, Any]) -> Hypothesis:
 
 
 def power(
-    recipe: Recipe | str | Path, *, store: str | Path = DEFAULT_STORE, only: Sequence[str] = ()
+    recipe: Recipe | str | Path,
+    *,
+    store: str | Path = DEFAULT_STORE,
+    only: Sequence[str] = (),
+    generation: int = NEWEST,
 ) -> tuple[Spending, ...]:
     """What the finished part of a study could find, and what more seeds or test items would change.
 
@@ -138,12 +149,16 @@ def power(
     """
     from adapterxfer.report.findings import spending
 
-    _, results, chosen = _finished(recipe, store, only, None)
+    _, results, chosen = _finished(recipe, store, only, None, generation)
     return spending(results, chosen)
 
 
 def _finished(
-    recipe: Recipe | str | Path, store: str | Path, only: Sequence[str], settings: Mapping[str, Any] | None
+    recipe: Recipe | str | Path,
+    store: str | Path,
+    only: Sequence[str],
+    settings: Mapping[str, Any] | None,
+    generation: int,
 ) -> tuple[Plan, Results, ReportSettings]:
     """The plan, its finished results, and the report settings of the recipe with the given changes.
 
@@ -154,13 +169,14 @@ def _finished(
     from adapterxfer.report.settings import ReportSettings
     from adapterxfer.store.store import Store
 
-    plan = build_plan(resolve_recipe(as_recipe(recipe), store), only=only)
+    plan, changes = plan_at(resolve_recipe(as_recipe(recipe), store), only=only, generation=generation)
     results = Results.from_plan(plan, Store(store))
     last = plan.report
     if last is None or not results.cells:
-        raise DataError(f"{plan.recipe.name}: no cell is finished in store '{store}'", fix="run the recipe first")
+        raise nothing_finished(plan, Store(store), only=only)
     identity = {**last.identity, "statistics": {**last.identity["statistics"], **(settings or {})}}
-    return plan, results, ReportSettings.from_identity(identity)
+    chosen = ReportSettings.from_identity(identity)
+    return plan, results, replace(chosen, superseded=caution_text(generation, changes) if changes else "")
 
 
 def compare(
@@ -173,6 +189,7 @@ def compare(
     backbones: Sequence[str] = (),
     of: Quantity = "score",
     over: Mapping[str, Any] | None = None,
+    generation: int = NEWEST,
 ) -> list[Effect]:
     """Variant ``a`` minus variant ``b``, from the finished part of a study, in points.
 
@@ -182,6 +199,7 @@ def compare(
         backbones: only these backbones; all if empty.
         of: ``score``, or ``gain``: the gain of ``a`` minus the gain of ``b``.
         over: axis -> values that narrow the comparison, as in a hypothesis, e.g. ``{"resource": "low"}``.
+        generation: see `report`.
 
     Returns:
         One effect per backbone, intermediate and target, and means over them, each with interval and p-value. Verdicts
@@ -201,7 +219,7 @@ def compare(
     loaded = as_recipe(recipe)
     CellFilter(loaded, [f"variant={a},{b}", *(f"{axis}={value}" for axis, values in named.items() for value in values)])
     _question({"contrast": "difference", "of": of, "a": a, "b": b, "over": narrowed})
-    _, results, chosen = _finished(loaded, store, (), None)
+    _, results, chosen = _finished(loaded, store, (), None, generation)
     effects = list(compared(results, chosen, (a, b), of=of, over=narrowed))
     if not effects:
         raise DataError(

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import adapterxfer
 from adapterxfer.api.running import DEFAULT_STORE, as_recipe
 from adapterxfer.errors import DataError
-from adapterxfer.plan import Plan, build_plan
+from adapterxfer.plan import Plan
+from adapterxfer.plan.generations import NEWEST
+from adapterxfer.plan.superseded import nothing_finished, plan_at
 from adapterxfer.recipe import Recipe, resolve_recipe
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ def laws(
     languages: Mapping[str, str] | None = None,
     tokens: Mapping[str, float] | None = None,
     level: float = 0.95,
+    generation: int = NEWEST,
 ) -> tuple[list[LawOfGain], dict[str, str]]:
     """Laws of the gains of every variant, and predictions where asked.
 
@@ -39,6 +42,7 @@ def laws(
         languages: code -> family of languages that were not measured.
         tokens: code -> amount of text in pretraining; makes a language's level follow its logarithm.
         level: of the intervals.
+        generation: reads results as an earlier generation computed them.
 
     Returns:
         Laws, and variant -> why it has none.
@@ -50,7 +54,7 @@ def laws(
     from adapterxfer.report.law import law_of_gain
     from adapterxfer.report.law_data import gain_series
 
-    _, study, settings, _ = _finished(recipe, store, only)
+    _, study, settings, _ = _finished(recipe, store, only, generation)
     series, without = gain_series(study, settings)
     if not series:
         reasons = "; ".join(f"{variant}: {reason}" for variant, reason in without.items()) or "nothing is finished"
@@ -77,7 +81,12 @@ def register_laws(recipe: Recipe | str | Path, path: Path, fitted: Sequence[LawO
 
 
 def score_laws(
-    recipe: Recipe | str | Path, path: Path, *, store: str | Path = DEFAULT_STORE, only: Sequence[str] = ()
+    recipe: Recipe | str | Path,
+    path: Path,
+    *,
+    store: str | Path = DEFAULT_STORE,
+    only: Sequence[str] = (),
+    generation: int = NEWEST,
 ) -> tuple[list[Scored], list[str], dict[str, Any]]:
     """Compare registered predictions with what is finished now.
 
@@ -91,7 +100,7 @@ def score_laws(
     from adapterxfer.report.registration import read_registration, score_registration
 
     content = read_registration(path)
-    plan, study, settings, ready = _finished(recipe, store, only)
+    plan, study, settings, ready = _finished(recipe, store, only, generation)
     pairs = {str(row["variant"]): {(str(a), str(b)) for a, b in row["pairs"]} for row in content["series"]}
     codes = {str(code) for row in content["series"] for code in row["languages"]}
     unseen = {str(item["name"]) for row in content["series"] for item in row["expected"] if item["kind"] == "language"}
@@ -105,7 +114,7 @@ def score_laws(
     return rows, missing, content
 
 
-def _finished(recipe: Recipe | str | Path, store: str | Path, only: Sequence[str]) -> tuple[
+def _finished(recipe: Recipe | str | Path, store: str | Path, only: Sequence[str], generation: int) -> tuple[
     Plan, Study, ReportSettings, Store
 ]:  # fmt: skip
     from adapterxfer.report.results import Results
@@ -113,11 +122,11 @@ def _finished(recipe: Recipe | str | Path, store: str | Path, only: Sequence[str
     from adapterxfer.report.study import build_study
     from adapterxfer.store.store import Store
 
-    plan = build_plan(resolve_recipe(as_recipe(recipe), store), only=only)
+    plan, _ = plan_at(resolve_recipe(as_recipe(recipe), store), only=only, generation=generation)
     ready = Store(store)
     results = Results.from_plan(plan, ready)
     if plan.report is None or not results.cells:
-        raise DataError(f"{plan.recipe.name}: no cell is finished in store '{store}'", fix="run the recipe first")
+        raise nothing_finished(plan, ready, only=only)
     return plan, build_study(results), ReportSettings.from_identity(plan.report.identity), ready
 
 

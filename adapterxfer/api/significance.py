@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapterxfer.errors import DataError
-from adapterxfer.plan import build_plan
+from adapterxfer.plan.generations import NEWEST, caution_text
+from adapterxfer.plan.superseded import nothing_finished, plan_at
 from adapterxfer.recipe import load_recipe, resolve_recipe
 from adapterxfer.recipe.including import read_hypothesis_file
 
@@ -26,8 +28,12 @@ def read_store(
     hypotheses: Path | None = None,
     resamples: int | None = None,
     margin: float | None = None,
+    generation: int = NEWEST,
 ) -> tuple[Results, ReportSettings]:
     """The finished part of a study, and the settings of its report with the given changes.
+
+    Args:
+        generation: reads results as an earlier generation computed them; the settings then carry a caution.
 
     Raises:
         DataError: no recipe is given, or no cell of it is finished.
@@ -42,11 +48,12 @@ def read_store(
     changes = [*set_, *([f"statistics.include={hypotheses}"] if hypotheses else [])]
     changes += [f"statistics.resamples={resamples}"] if resamples else []
     changes += [f"statistics.margin={margin}"] if margin is not None else []
-    plan = build_plan(resolve_recipe(load_recipe(recipe, changes), store))
+    plan, later = plan_at(resolve_recipe(load_recipe(recipe, changes), store), generation=generation)
     results = Results.from_plan(plan, Store(store))
     if plan.report is None or not results.cells:
-        raise DataError(f"{store}: no cell of {recipe} is finished", fix="run the recipe first")
-    return results, ReportSettings.from_identity(plan.report.identity)
+        raise nothing_finished(plan, Store(store))
+    settings = ReportSettings.from_identity(plan.report.identity)
+    return results, replace(settings, superseded=caution_text(generation, later) if later else "")
 
 
 def read_table(

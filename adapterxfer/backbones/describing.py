@@ -62,8 +62,7 @@ def describe_folder(folder: Path, sha256: Callable[[Path], str]) -> Description:
     names = [CONFIG, *weight_names(folder), tokenizer_name(folder, architecture)]
     names += [TOKENIZER_FACTS] if (folder / TOKENIZER_FACTS).is_file() else []
     total, tables = _count(folder, architecture.prefixes, architecture.dropped)
-    hidden = config.get("hidden_size", config.get("d_model"))
-    layers = config.get("num_hidden_layers", config.get("num_layers"))
+    hidden, layers = config.get(architecture.width), config.get(architecture.depth)
     if not isinstance(hidden, int) or not isinstance(layers, int):
         raise BackboneError(f"{folder / CONFIG}: names no width or no number of layers", fix="restore the file")
     return Description(

@@ -22,6 +22,7 @@ from adapterxfer.backbones.describing import TOKENIZER, check_files, tokenizer_n
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_weights
 from adapterxfer.backbones.rows import TokenIds, WordSource
+from adapterxfer.backbones.segments import mark_segments
 from adapterxfer.backbones.snapshots import hub_snapshot
 from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.backbones.untrained import untrained_twin
@@ -260,6 +261,10 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
     _check_file(identity, folder)
     config = read_config(folder, attention=str(identity.get("attention", "sdpa")))
     architecture = architecture_of(config.model_type)
+    # The embedded backbones share one tokenizer.
+    shared = identity["kind"] in ("embedded", "untrained") and not (folder / TOKENIZER).is_file()
+    home = WORLD_FOLDER / "tokenizer" if shared else folder
+    tokenizer = tokenizer_for(home / tokenizer_name(home, architecture), config, folder / "config.json")
     source: WordSource | None = None
     if identity["kind"] == "untrained":
         model = untrained_twin(config, folder, seed=int(identity.get("seed", 1)))
@@ -271,21 +276,8 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
             source = rows.words_apart(model, state, folder, getattr(torch, dtype))
         fill(model, state, str(folder))
     model = model.to(getattr(torch, dtype)).requires_grad_(False).eval()
-    # The embedded backbones share one tokenizer.
-    shared = identity["kind"] in ("embedded", "untrained") and not (folder / TOKENIZER).is_file()
-    home = WORLD_FOLDER / "tokenizer" if shared else folder
-    path = home / tokenizer_name(home, architecture)
-    tokenizer = load_tokenizer(path, max_length=architecture.max_length(config), architecture=architecture)
-    if tokenizer.pad_token_id != config.pad_token_id:
-        raise BackboneError(
-            f"{path}: padding has id {tokenizer.pad_token_id}, in {folder / 'config.json'} {config.pad_token_id}",
-            fix="put the backbone's own tokenizer beside it",
-        )
-    if len(tokenizer) > config.vocab_size:
-        raise BackboneError(
-            f"{path}: {len(tokenizer)} tokens, but {folder / 'config.json'} has room for {config.vocab_size}",
-            fix="put the backbone's own tokenizer beside it",
-        )
+    if architecture.segments:
+        mark_segments(model, tokenizer)
     fingerprint = state_fingerprint(model.state_dict(), source)
     counts = count_parameters(model)
     if source is None:
@@ -294,6 +286,36 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
     counts = ParameterCount(counts.total + (source.vocabulary - stump) * source.width, counts.non_embedding)
     loaded = LoadedBackbone(model, tokenizer, config, dict(identity), fingerprint, counts)
     return with_words(replace(loaded, source=source), np.empty(0, dtype=np.int64))
+
+
+def tokenizer_for(path: Path, config: PretrainedConfig, where: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of an encoder; its padding id goes into the configuration where positions do not hang on it.
+
+    Args:
+        path: of the tokenizer.
+        config: of the encoder, before the encoder is made.
+        where: the file of the configuration, for messages.
+
+    Raises:
+        BackboneError: it cannot be read, or does not fit the configuration.
+    """
+    architecture = architecture_of(config.model_type)
+    tokenizer = load_tokenizer(path, max_length=architecture.max_length(config), architecture=architecture)
+    if tokenizer.pad_token_id != config.pad_token_id:
+        if architecture.positions == "from-pad":
+            raise BackboneError(
+                f"{path}: padding has id {tokenizer.pad_token_id}, in {where} {config.pad_token_id}",
+                fix="put the backbone's own tokenizer beside it",
+            )
+        # Multilingual E5 and MiniLM are BERTs with XLM-R's tokenizer, whose configuration kept BERT's padding id: the
+        # embedding of that id (there "<s>") would never train.
+        config.pad_token_id = tokenizer.pad_token_id
+    if len(tokenizer) > config.vocab_size:
+        raise BackboneError(
+            f"{path}: {len(tokenizer)} tokens, but {where} has room for {config.vocab_size}",
+            fix="put the backbone's own tokenizer beside it",
+        )
+    return tokenizer
 
 
 def _check_file(identity: Mapping[str, Any], folder: Path) -> None:

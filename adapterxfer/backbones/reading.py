@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -106,6 +107,9 @@ def encoder_names(stored: Iterable[str], architecture: Architecture) -> dict[str
         name = full_name
         for prefix in architecture.prefixes:
             name = name.removeprefix(prefix)
+        # As the first checkpoints of BERT, multilingual BERT among them, still name them.
+        name = re.sub(r"(?<=LayerNorm\.)gamma\Z", "weight", name)
+        name = re.sub(r"(?<=LayerNorm\.)beta\Z", "bias", name)
         if not name.startswith(architecture.dropped):
             names[name] = full_name
     return names

@@ -14,16 +14,8 @@ from adapterxfer.backbones.describing import CONFIG, TOKENIZER, TOKENIZER_FACTS
 from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture
 from adapterxfer.errors import BackboneError
 
-SPECIAL_TOKENS = {
-    "bos_token": "<s>",
-    "eos_token": "</s>",
-    "sep_token": "</s>",
-    "cls_token": "<s>",
-    "unk_token": "<unk>",
-    "pad_token": "<pad>",
-    "mask_token": "<mask>",
-}
-"""Of XLM-R; they hold where the folder says nothing else."""
+SPECIAL_TOKENS = ("bos_token", "eos_token", "sep_token", "cls_token", "unk_token", "pad_token", "mask_token")
+"""What a ``tokenizer_config.json`` calls them."""
 
 
 def sidecar(path: Path) -> dict[str, Any]:
@@ -55,8 +47,7 @@ def named_tokens(facts: Mapping[str, Any]) -> dict[str, str]:
 def special_tokens(facts: Mapping[str, Any], architecture: Architecture | None) -> dict[str, str]:
     """Special tokens of a ``tokenizer.json`` of this architecture, with these facts beside it."""
     named = named_tokens(facts)
-    usual = architecture is not None and architecture.usual_tokens
-    return dict(SPECIAL_TOKENS) if not named and usual else named
+    return dict(architecture.usual_tokens) if not named and architecture is not None else named
 
 
 def tokenizer_problems(folder: Path) -> list[BackboneError]:

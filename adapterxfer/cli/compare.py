@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.api import compare, contrast
 from adapterxfer.cli.console import say, say_json, say_table
-from adapterxfer.cli.options import add_json, add_set, add_store, read_recipe
+from adapterxfer.cli.options import add_generation, add_json, add_set, add_store, read_recipe, say_caution
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.report.content import Effect
 
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--ladder", action="store_true", help="show every verdict in four scopes of inference")
     add_store(parser)
+    add_generation(parser)
     add_json(parser)
 
 
@@ -48,9 +49,11 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print one row per comparison, means first."""
     recipe = read_recipe(arguments)
     criteria = question(arguments)
-    effects = compare(recipe, arguments.a, arguments.b, store=arguments.store, of=arguments.of, over=criteria["over"])
+    say_caution(arguments, recipe)
+    common = {"store": arguments.store, "generation": arguments.generation}
+    effects = compare(recipe, arguments.a, arguments.b, of=arguments.of, over=criteria["over"], **common)
     effects.sort(key=lambda effect: (bool(effect.target), bool(effect.backbone)))
-    tests = contrast(recipe, criteria, store=arguments.store)
+    tests = contrast(recipe, criteria, **common)
     if arguments.json:
         from adapterxfer.report.content import plain
 

@@ -12,6 +12,7 @@ from adapterxfer.cli.find import find_stage
 from adapterxfer.cli.options import add_json, add_set, add_store
 from adapterxfer.errors import StoreError
 from adapterxfer.plan import build_plan
+from adapterxfer.plan.generations import CHANGES, FIRST, version_of
 from adapterxfer.recipe import load_recipe, resolve_recipe
 from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.store import Store
@@ -57,6 +58,10 @@ def execute(arguments: argparse.Namespace) -> int:
         )
         return 0
     say(f"{stage.kind}/{stage.folder_name}: {'in the store' if done else 'not in the store'}")
+    today = version_of(stage.kind, stage.identity) if stage.kind in FIRST else stage.version
+    if today != stage.version:
+        since = "; ".join(change.name for change in CHANGES if change.touches(stage.kind, stage.identity))
+        say(f"  version {stage.version}, today {today}: {since}")
     for path, value in facts.items():
         if not path.startswith("inputs."):
             say(f"  {path}: {_text(value)}")

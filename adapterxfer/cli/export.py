@@ -6,13 +6,14 @@ import argparse
 from pathlib import Path
 
 from adapterxfer.cli.console import count, say, say_json
-from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
+from adapterxfer.cli.options import add_generation, add_json, add_recipe, add_store, read_plan, say_caution
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `export`."""
     add_recipe(parser)
     add_store(parser)
+    add_generation(parser)
     parser.add_argument("--submission", required=True, metavar="DIR", help="folder for the predictions; made if absent")
     parser.add_argument("--labels", metavar="DIR", help="folder for the gold labels in the same layout, for `score`")
     parser.add_argument("--seed", type=int, default=None, help="which training run (default: the recipe's first)")
@@ -24,8 +25,10 @@ def execute(arguments: argparse.Namespace) -> int:
     from adapterxfer.report.exporting import export_submission
     from adapterxfer.store.store import Store
 
+    plan = read_plan(arguments)
+    say_caution(arguments, plan.recipe)
     exported = export_submission(
-        read_plan(arguments),
+        plan,
         Store(arguments.store),
         Path(arguments.submission),
         labels=Path(arguments.labels) if arguments.labels else None,

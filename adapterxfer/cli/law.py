@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.cli.console import say, say_json, say_table
-from adapterxfer.cli.options import add_json, add_recipe, add_store, read_recipe
+from adapterxfer.cli.options import add_generation, add_json, add_recipe, add_store, read_recipe, say_caution
 from adapterxfer.errors import AdapterxferError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `law`."""
     add_recipe(parser)
     add_store(parser)
+    add_generation(parser)
     parser.add_argument(
         "--at", action="append", default=[], type=_size, metavar="PARAMETERS",
         help="predict the gain of a backbone of this size (non-embedding parameters), e.g. --at 560M",
@@ -66,8 +67,11 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.language and not arguments.at:
         raise AdapterxferError("--language without a size", fix="add --at PARAMETERS")
     recipe = read_recipe(arguments)
+    say_caution(arguments, recipe)
     if arguments.score:
-        rows, missing, content = score_laws(recipe, Path(arguments.score), store=arguments.store, only=arguments.only)
+        rows, missing, content = score_laws(
+            recipe, Path(arguments.score), store=arguments.store, only=arguments.only, generation=arguments.generation
+        )
         if arguments.json:
             say_json({"registration": content, "scored": [_plain_score(row) for row in rows], "missing": missing})
         else:
@@ -76,7 +80,7 @@ def execute(arguments: argparse.Namespace) -> int:
     languages = _languages(arguments.language)
     fitted, without = laws(
         recipe, store=arguments.store, only=arguments.only, at=arguments.at, languages=languages,
-        tokens=_tokens(arguments.text), level=arguments.level,
+        tokens=_tokens(arguments.text), level=arguments.level, generation=arguments.generation,
     )  # fmt: skip
     registered = ""
     if arguments.register:

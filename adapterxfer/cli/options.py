@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from adapterxfer.cli.console import complain, say
 from adapterxfer.plan import Plan, build_plan
+from adapterxfer.plan.generations import NEWEST, caution_text
+from adapterxfer.plan.superseded import plan_at, superseded
 from adapterxfer.recipe import Recipe, load_recipe, resolve_recipe
+from adapterxfer.store.store import Store
 
 
 def positive(text: str) -> int:
@@ -54,6 +58,15 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
+def add_generation(parser: argparse.ArgumentParser) -> None:
+    """Which version of the framework computed the results that are read."""
+    parser.add_argument(
+        "--generation", type=int, default=NEWEST, metavar="N", choices=range(1, NEWEST + 1),
+        help=f"read results as an earlier generation of adapterxfer computed them (1 to {NEWEST}, default: {NEWEST}, "
+        "today's)",
+    )  # fmt: skip
+
+
 def read_recipe(arguments: argparse.Namespace) -> Recipe:
     """The recipe with `--set` applied, and with the stored measurement if the store has one."""
     recipe = load_recipe(arguments.recipe, arguments.set_)
@@ -62,5 +75,20 @@ def read_recipe(arguments: argparse.Namespace) -> Recipe:
 
 
 def read_plan(arguments: argparse.Namespace) -> Plan:
-    """The plan of the recipe, narrowed by `--only`."""
-    return build_plan(read_recipe(arguments), only=arguments.only)
+    """The plan of the recipe, narrowed by `--only`, of the generation that is asked for."""
+    return build_plan(read_recipe(arguments), only=arguments.only, generation=getattr(arguments, "generation", NEWEST))
+
+
+def say_superseded(arguments: argparse.Namespace) -> None:
+    """Say what the store holds of an earlier generation where today's results are missing."""
+    earlier = superseded(read_plan(arguments), Store(arguments.store).completed(), only=arguments.only)
+    if earlier is not None:
+        say(earlier.text(arguments.recipe))
+
+
+def say_caution(arguments: argparse.Namespace, recipe: Recipe) -> None:
+    """Warn where `--generation` reads results that a later change of the framework concerns."""
+    if arguments.generation < NEWEST:
+        _, changes = plan_at(recipe, only=getattr(arguments, "only", ()), generation=arguments.generation)
+        if changes:
+            complain(f"caution: {caution_text(arguments.generation, changes)}")

@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING
 
 from adapterxfer.api import power
 from adapterxfer.cli.console import say, say_json, say_table
-from adapterxfer.cli.options import add_json, add_only, add_set, add_store, positive, read_recipe
+from adapterxfer.cli.options import (
+    add_generation,
+    add_json,
+    add_only,
+    add_set,
+    add_store,
+    positive,
+    read_recipe,
+    say_caution,
+)
 from adapterxfer.errors import AdapterxferError
 
 if TYPE_CHECKING:
@@ -28,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_set(parser)
     add_only(parser)
     add_store(parser)
+    add_generation(parser)
     parser.add_argument(
         "--items", type=positive, action="append", default=[], metavar="N", help="independent test items"
     )
@@ -59,7 +69,9 @@ def execute(arguments: argparse.Namespace) -> int:
             raise AdapterxferError(
                 "power: --items plans a study ahead, and a recipe is asked for what is finished", fix="leave one out"
             )
-        rows = power(read_recipe(arguments), store=arguments.store, only=arguments.only)
+        recipe = read_recipe(arguments)
+        say_caution(arguments, recipe)
+        rows = power(recipe, store=arguments.store, only=arguments.only, generation=arguments.generation)
         if arguments.json:
             say_json([asdict(row) for row in rows])
         else:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 
 from adapterxfer.api import report, verdicts
 from adapterxfer.cli.console import complain, count, say, say_json
-from adapterxfer.cli.options import add_json, add_recipe, add_store, positive, read_recipe
+from adapterxfer.cli.options import (
+    add_generation,
+    add_json,
+    add_recipe,
+    add_store,
+    positive,
+    read_recipe,
+    say_caution,
+    say_superseded,
+)
 
 if TYPE_CHECKING:
     from adapterxfer.report.content import Findings
@@ -20,6 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `report`."""
     add_recipe(parser)
     add_store(parser)
+    add_generation(parser)
     parser.add_argument("--out", metavar="DIR", help="folder to write (default: report-NAME)")
     parser.add_argument("--resamples", type=positive, help="bootstrap resamples, if not those of the recipe")
     parser.add_argument("--verdicts", action="store_true", help="only the declared hypotheses; writes nothing")
@@ -32,7 +42,10 @@ def execute(arguments: argparse.Namespace) -> int:
     recipe = read_recipe(arguments)
     settings = {"resamples": arguments.resamples} if arguments.resamples else {}
     if arguments.verdicts:
-        tests = verdicts(recipe, store=arguments.store, only=arguments.only, settings=settings)
+        say_caution(arguments, recipe)
+        tests = verdicts(
+            recipe, store=arguments.store, only=arguments.only, settings=settings, generation=arguments.generation
+        )
         if arguments.json:
             from adapterxfer.report.content import plain
 
@@ -41,13 +54,18 @@ def execute(arguments: argparse.Namespace) -> int:
             say_verdicts(tests)
         return checked(tests) if arguments.check else 0
     folder = Path(arguments.out or f"report-{recipe.name}")
-    findings = report(recipe, folder, store=arguments.store, only=arguments.only, settings=settings)
+    findings = report(
+        recipe, folder, store=arguments.store, only=arguments.only, settings=settings, generation=arguments.generation
+    )
     if arguments.json:
         say_json(findings.as_json())
         return checked(findings.tests) if arguments.check else 0
     if findings.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")
     say(f"{findings.finished:,} of {count(findings.planned, 'cell')} finished")
+    say_caution(arguments, recipe)
+    if findings.missing:
+        say_superseded(arguments)
     say_verdicts(findings.tests)
     say_headline(findings)
     say(f"Report: {folder / 'report.html'}")

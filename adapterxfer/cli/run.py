@@ -17,6 +17,7 @@ from adapterxfer.cli.progress import BarProgress, PlainProgress, make_progress
 from adapterxfer.engines.events import StageEvent
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.plan import Plan
+from adapterxfer.plan.superseded import superseded
 from adapterxfer.recipe import Recipe, load_recipe
 from adapterxfer.recipe.decidable import undecidable
 from adapterxfer.store.store import Store
@@ -95,6 +96,8 @@ def execute(arguments: argparse.Namespace) -> int:
             done = sum(stage.short_key in completed for stage in plan.stages.values())
             if not arguments.json:
                 _say_start(plan, done, arguments.store)
+                if (earlier := superseded(plan, completed, only=arguments.only)) is not None:
+                    say(earlier.text(arguments.recipe))
                 if done < len(plan.stages):
                     shown = make_progress(plan.stages, completed)
                     stack.enter_context(shown)

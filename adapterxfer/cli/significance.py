@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapterxfer.api.significance import read_store, read_table
-from adapterxfer.cli.console import say, say_json
-from adapterxfer.cli.options import add_json, add_set, positive
+from adapterxfer.cli.console import complain, say, say_json
+from adapterxfer.cli.options import add_generation, add_json, add_set, positive
 from adapterxfer.cli.report import checked, say_verdicts
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, help="a table of scores (CSV or Parquet), or a store")
     parser.add_argument("--recipe", help="recipe of the store")
     add_set(parser)
+    add_generation(parser)
     parser.add_argument("--hypotheses", type=Path, metavar="FILE", help="declared hypotheses (docs/hypotheses.md)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the whole report there")
     parser.add_argument("--check", action="store_true", help="exit with 1 if a declared expectation does not hold")
@@ -61,6 +62,8 @@ def execute(arguments: argparse.Namespace) -> int:
     from adapterxfer.report.writing import write_report
 
     results, settings = _read(arguments)
+    if settings.superseded:
+        complain(f"caution: {settings.superseded}")
     if arguments.out is None:
         tests = verdicts(results, settings)
     else:
@@ -85,6 +88,7 @@ def _read(arguments: argparse.Namespace) -> tuple[Results, ReportSettings]:
             hypotheses=arguments.hypotheses,
             resamples=arguments.resamples,
             margin=arguments.margin,
+            generation=arguments.generation,
         )
     return read_table(
         arguments.source,

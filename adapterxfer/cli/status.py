@@ -9,10 +9,11 @@ from collections import Counter
 from typing import Any
 
 from adapterxfer.cli.console import count, say, say_json, say_table
-from adapterxfer.cli.options import add_json, add_recipe, add_store, positive, read_plan
+from adapterxfer.cli.options import add_generation, add_json, add_recipe, add_store, positive, read_plan, say_caution
 from adapterxfer.cli.run import shown_path
 from adapterxfer.engines.events import describe
 from adapterxfer.plan import Plan
+from adapterxfer.plan.superseded import superseded
 from adapterxfer.store.overview import Overview, look
 from adapterxfer.store.store import Store
 
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `status`."""
     add_recipe(parser)
     add_store(parser)
+    add_generation(parser)
     parser.add_argument("--watch", action="store_true", help="show every change until nothing runs any more")
     parser.add_argument("--every", type=positive, default=2, metavar="SECONDS", help="time between two looks")
     add_json(parser)
@@ -33,16 +35,21 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print one row per stage kind, what runs now, and every failure. Reads the store and nothing else."""
     plan = read_plan(arguments)
     store = Store(arguments.store)
+    earlier = superseded(plan, store.completed(), only=arguments.only)
+    say_caution(arguments, plan.recipe)
     shown: Overview | None = None
     while True:
         overview = look(store, plan.stages)
         if overview != shown:
             if arguments.json:
-                say_json(_as_json(plan, overview, _report(plan, store, arguments.store)))
+                found = {"superseded": earlier.as_json()} if earlier else {}
+                say_json({**_as_json(plan, overview, _report(plan, store, arguments.store)), **found})
             else:
                 if arguments.watch and sys.stdout.isatty():
                     say("\x1b[H\x1b[2J\x1b[3J")
                 _print(plan, overview, _report(plan, store, arguments.store))
+                if earlier is not None:
+                    say(earlier.text(arguments.recipe))
             shown = overview
         if not arguments.watch or not overview.active:
             return 0

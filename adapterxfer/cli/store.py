@@ -6,9 +6,10 @@ import argparse
 from pathlib import Path
 
 from adapterxfer.cli.console import complain, count, say, say_json
-from adapterxfer.cli.options import add_json, add_only, add_set, add_store
+from adapterxfer.cli.options import add_generation, add_json, add_only, add_set, add_store
 from adapterxfer.errors import AdapterxferError, StoreError
 from adapterxfer.plan import build_plan
+from adapterxfer.plan.generations import NEWEST
 from adapterxfer.recipe import load_recipe, resolve_recipe
 from adapterxfer.store.audit import audit, set_aside_damaged
 from adapterxfer.store.differences import read_differences
@@ -34,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gc = actions.add_parser("gc", help="list what none of these recipes needs; --delete removes it")
     gc.add_argument("recipe", nargs="+", help="every recipe whose results must stay")
     _add_set(gc)
+    gc.add_argument(
+        "--superseded", action="store_true",
+        help="list also what earlier generations computed of these recipes and a later change concerns",
+    )  # fmt: skip
     gc.add_argument("--delete", action="store_true", help="remove instead of listing")
     add_store(gc)
     add_json(gc)
@@ -42,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     export.add_argument("recipe", help="recipe file")
     _add_set(export)
     add_only(export)
+    add_generation(export)
     export.add_argument("--what", choices=KINDS, default="all", help="all stages (default), or predictions only")
     export.add_argument("--to", required=True, metavar="FILE.tar", help="the archive to write")
     add_store(export)
@@ -99,7 +105,8 @@ def _gc(arguments: argparse.Namespace) -> int:
         raise StoreError(f"store {store.root}: no such folder", fix="name the store with --store")
     referenced: set[str] = set()
     for recipe in arguments.recipe:
-        referenced |= set(_stages(recipe, arguments))
+        for generation in (NEWEST,) if arguments.superseded else range(1, NEWEST + 1):
+            referenced |= set(_stages(recipe, arguments, generation=generation))
     garbage = find_garbage(store, referenced)
     removed = remove(store, garbage) if arguments.delete else []
     folders = {**garbage.stages, **garbage.leftovers}
@@ -123,7 +130,7 @@ def _export(arguments: argparse.Namespace) -> int:
     completed = store.completed()
     chosen = [
         completed[stage.short_key]
-        for stage in _stages(arguments.recipe, arguments, only=arguments.only).values()
+        for stage in _stages(arguments.recipe, arguments, only=arguments.only, generation=arguments.generation).values()
         if stage.short_key in completed and (arguments.what == "all" or stage.kind == "predict")
     ]
     if not chosen:
@@ -157,10 +164,12 @@ def _import(arguments: argparse.Namespace) -> int:
     return 1 if matters else 0
 
 
-def _stages(path: str, arguments: argparse.Namespace, *, only: list[str] | None = None) -> dict[str, Stage]:
+def _stages(
+    path: str, arguments: argparse.Namespace, *, only: list[str] | None = None, generation: int
+) -> dict[str, Stage]:
     """Stages of a recipe by key, refused where keys are not known yet."""
     recipe = resolve_recipe(load_recipe(path, arguments.set_), Path(arguments.store))
-    plan = build_plan(recipe, only=only or [])
+    plan = build_plan(recipe, only=only or [], generation=generation)
     if plan.missing_data is not None:
         # Without the files the keys are provisional: every result of this recipe would look unreferenced.
         raise AdapterxferError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 
 from adapterxfer.data.examples import Example
 from adapterxfer.errors import DataError
@@ -28,6 +29,34 @@ def keep(examples: list[Example], count: int | None, seed: int, *, last: bool = 
     ranked = sorted(examples, key=lambda example: rank(example.example_id, seed), reverse=last)
     chosen = {example.example_id for example in ranked[:count]}
     return [example for example in examples if example.example_id in chosen]
+
+
+def keep_tests(
+    tests: Mapping[str, list[Example]], count: int | None, seed: int, *, by: str = ""
+) -> dict[str, list[Example]]:
+    """``count`` test examples of each language, in the order of their files; of a parallel test set the same items.
+
+    Args:
+        tests: language -> its examples.
+        by: what tells that examples are one item: ``ids``, of which those go first that the most languages have, or
+            ``rows``, their places in files that agree row by row. Empty for each language by the hashes of its ids,
+            which are the same items only where every language has every id.
+    """
+    if count is None or not by:
+        return {code: keep(examples, count, seed) for code, examples in tests.items()}
+    if by == "rows":
+        sizes = {len(examples) for examples in tests.values()}
+        rows = set(sorted(range(max(sizes)), key=lambda row: rank(str(row), seed))[:count])
+        return {
+            code: [example for row, example in enumerate(examples) if row in rows] for code, examples in tests.items()
+        }
+    languages = Counter(name for examples in tests.values() for name in {example.example_id for example in examples})
+    kept = {}
+    for code, examples in tests.items():
+        names = [example.example_id for example in examples]
+        chosen = set(sorted(names, key=lambda name: (-languages[name], rank(name, seed)))[:count])
+        kept[code] = [example for example in examples if example.example_id in chosen]
+    return kept
 
 
 def carve(examples: list[Example], count: int, seed: int) -> tuple[list[Example], list[Example]]:

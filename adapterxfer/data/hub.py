@@ -15,10 +15,11 @@ from typing import Any
 
 from adapterxfer.catalog import DataSet, DataSplit, HubSource, parts_of_task
 from adapterxfer.data.examples import Example, FormatName, TaskData
-from adapterxfer.data.held_out import CARVED_DEV, carve, keep
+from adapterxfer.data.held_out import CARVED_DEV, carve, keep, keep_tests
 from adapterxfer.data.hub_rows import RowMaker
 from adapterxfer.data.origins import FIX, need_files, off_hub
 from adapterxfer.data.readers import load_function
+from adapterxfer.data.repeats import parallel_by
 from adapterxfer.data.rows import refuse_hidden
 from adapterxfer.errors import DataError
 
@@ -33,6 +34,7 @@ def read_hub(
     seed: int,
     protocol: str = "",
     revisions: Mapping[str, str] | None = None,
+    same_items: bool = False,
 ) -> TaskData:
     """Load a task; arguments as in `adapterxfer.data.original.read_original`.
 
@@ -57,8 +59,10 @@ def read_hub(
             notes["development examples cut from the training data"] = len(dev)
         splits = {("train", "en"): keep(train, train_examples, seed), ("dev", "en"): dev}
     if (test := parts.test) is not None:
-        for language in languages:
-            splits[("test", language)] = keep(read(test, "test", language, parts.format), test_examples, seed)
+        tests = {language: read(test, "test", language, parts.format) for language in languages}
+        by = parallel_by(tests, test.clusters, parts.format) if same_items else ""
+        tests = keep_tests(tests, test_examples, seed, by=by)
+        splits |= {("test", language): examples for language, examples in tests.items()}
         for split in parts.pools:
             if test.on_hub(split):
                 for language in parts.pool_languages(languages):

@@ -10,12 +10,13 @@ from typing import Any
 
 from adapterxfer.catalog import DataSet, DataSplit, parts_of_task
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
-from adapterxfer.data.held_out import CARVED_DEV, carve, keep
+from adapterxfer.data.held_out import CARVED_DEV, carve, keep, keep_tests
 from adapterxfer.data.layout_reading import LANGUAGE
 from adapterxfer.data.layouts import Layout, layout_files, parse_layouts, read_layout
 from adapterxfer.data.official import Need, find
 from adapterxfer.data.pools import join_languages
 from adapterxfer.data.readers import reader_of
+from adapterxfer.data.repeats import parallel_by
 from adapterxfer.errors import DataError
 
 UNKNOWN_TAG = "UNK"
@@ -34,6 +35,7 @@ def read_original(
     seed: int,
     layouts: Mapping[str, Any] | None = None,
     protocol: str = "",
+    same_items: bool = False,
 ) -> TaskData:
     """Read a task.
 
@@ -52,6 +54,7 @@ def read_original(
         layouts: role -> layout as the user described it (see `adapterxfer.data.layouts`): such a role is read from the
             files it means instead of the official ones.
         protocol: decides which files are read and how, for instance the words of treebanks.
+        same_items: keep the same items in every language of a parallel test set, also where their ids differ.
 
     Raises:
         DataError: files are missing or damaged, labels were removed, or a split would be empty.
@@ -82,22 +85,48 @@ def read_original(
             labels, dev = _open_labels(train, dev, notes)
         splits = {("train", "en"): train, ("dev", "en"): dev}
     if (test := material.test) is not None:
-        tests = {
-            language: described(described_roles["test"], task, root, language, notes)
-            if "test" in described_roles
-            else read_part(test, "test", language, root=root, needs=needs, role="test", notes=notes)
-            for language in languages
-        }
+        layout = described_roles.get("test")
+        tests = read_tests(task, root, needs, languages, layout=layout, protocol=protocol, notes=notes)
         if material.joint:
             tests = join_languages(tests)
-        for language, examples in tests.items():
-            splits[("test", language)] = keep(examples, test_examples, seed)
+        by = parallel_by(tests, test.clusters, material.format) if same_items else ""
+        tests = keep_tests(tests, test_examples, seed, by=by)
+        splits |= {("test", language): examples for language, examples in tests.items()}
         for split in material.pools:
             for language in material.pool_languages(languages):
                 splits[(split, language)] = read_part(
                     test, split, language, root=root, needs=needs, role=split, notes=notes
                 )
     return TaskData(task, material.format, labels, splits, {name: n for name, n in sorted(notes.items()) if n})
+
+
+def read_tests(
+    task: str,
+    root: Path,
+    needs: Sequence[Need],
+    languages: Sequence[str],
+    *,
+    layout: Layout | None,
+    protocol: str,
+    notes: Counter[str],
+) -> dict[str, list[Example]]:
+    """Test examples of each language, all of them.
+
+    Args:
+        needs: official files that were found.
+        layout: that of the test role, if it is described.
+
+    Raises:
+        DataError: a file is damaged, or does not fit its layout.
+    """
+    test = parts_of_task(task, protocol).test
+    assert test is not None
+    return {
+        language: described(layout, task, root, language, notes)
+        if layout is not None
+        else read_part(test, "test", language, root=root, needs=needs, role="test", notes=notes)
+        for language in languages
+    }
 
 
 def needed_under(needs: Sequence[Need], protocol: str) -> list[Need]:

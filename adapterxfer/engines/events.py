@@ -50,6 +50,7 @@ def describe(stage: Stage) -> str:
     parts += [str(labels["language"])] if labels.get("language") else []
     parts += [str(labels[key]) for key in ("task", "recipe") if labels.get(key)]
     parts += [f"seed {labels['seed']}"] if labels.get("variant") not in (None, "control") and labels.get("seed") else []
+    parts += [f"with {labels['candidate']}"] if labels.get("candidate") else []
     return " ".join(parts)
 
 

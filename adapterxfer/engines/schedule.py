@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.store.keys import Stage
-from adapterxfer.store.kinds import MERGED
+from adapterxfer.store.kinds import CANDIDATE, CHOICE, MERGED
 
 DEFAULT_COST: Mapping[str, float] = {
     "prepare": 1.0,
@@ -18,6 +18,8 @@ DEFAULT_COST: Mapping[str, float] = {
     "train_target": 10.0,
     "train_together": 20.0,
     "train_fusion": 10.0,
+    CANDIDATE: 10.0,
+    CHOICE: 0.1,
     MERGED: 1.0,
     "predict": 2.0,
     "report": 1.0,

@@ -27,8 +27,9 @@ from adapterxfer.engines.faults import store_fault
 from adapterxfer.engines.launch import launch, processes_for
 from adapterxfer.engines.wire import error_as_json
 from adapterxfer.errors import StageStopped, StoreError
+from adapterxfer.plan.generations import require_newest
 from adapterxfer.stages.context import StageContext, never
-from adapterxfer.stages.registry import EXECUTORS, load_executor
+from adapterxfer.stages.registry import EXECUTORS, begin_worker, load_executor
 from adapterxfer.store.failures import LOG_LINES
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.locks import StageBusyError
@@ -83,6 +84,7 @@ def run_stage(
 
     Raises:
         StageBusyError: another process was still making it after ``wait_s``.
+        StageError: it is a stage of an earlier generation.
         StageStopped: ``stop`` said so; what was saved is in the store's resume folder of the stage.
         Exception: whatever the executor raised; nothing is committed then.
     """
@@ -94,6 +96,7 @@ def run_stage(
             if not store.intact(finished, stage):
                 return StageEnd("reused", finished, 0.0)
             store.set_aside(finished)
+        require_newest(stage)
         check_inputs(store, stage, inputs)
         with store.scratch(stage) as scratch, ExitStack() as files:
             log_file: IO[str] | None = None
@@ -242,6 +245,7 @@ def serve() -> None:
     # The driver decides what an interrupt means; a terminal sends it to the whole group at once.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
+    begin_worker()
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not end up between the messages
     messages: SimpleQueue[dict[str, Any]] = SimpleQueue()

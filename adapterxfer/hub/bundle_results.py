@@ -14,6 +14,7 @@ from typing import Any
 
 from adapterxfer.catalog import ORACLE, tasks, world_languages
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
+from adapterxfer.hub.benchmarks import benchmark_places, with_places
 from adapterxfer.hub.licences import facts_of
 from adapterxfer.plan import Cell, Plan
 from adapterxfer.recipe.axes import AXES, Axes
@@ -80,6 +81,7 @@ def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False
     folders = {cell.predict: done[cell.predict[:SHORT_KEY]] for cell in cells if cell.predict[:SHORT_KEY] in done}
     results = Results.from_folders(map(cell_of, cells), folders)
     scores = _scores(build_study(results), results, settings) if results.cells else []
+    scores = with_places(scores, {} if settings.synthetic else benchmark_places(plan, cells))
     training = _training(plan, store, key, encoder=encoder)
     return {
         "schema": SCHEMA,

@@ -53,7 +53,8 @@ def inspect_bundle(folder: Path) -> Manifest:
         )
     expected = manifest.expected_files()
     problems = [f"{name}: missing" for name in sorted(expected - present)]
-    problems += [f"{name}: does not belong to a bundle" for name in sorted(present - expected - layout.IGNORED)]
+    extra = [name for name in sorted(present - expected) if not layout.is_beside(name)]
+    problems += [f"{name}: does not belong to a bundle" for name in extra]
     if problems:
         raise BundleError(f"{folder}: {_some(problems)}", fix="pull or make the bundle again")
     problems = [line for name, listed in manifest.files.items() for line in _damage(folder / name, name, listed)]
@@ -232,9 +233,9 @@ def _check_encoder(folder: Path, manifest: Manifest) -> None:
 def _sizes(config: Mapping[str, Any]) -> dict[str, Any]:
     """The sizes of a configuration, whose names differ between encoders."""
     names = {
-        "hidden": ("hidden_size", "d_model"),
-        "layers": ("num_hidden_layers", "num_layers"),
-        "inner": ("intermediate_size", "d_ff"),
+        "hidden": ("hidden_size", "d_model", "dim"),
+        "layers": ("num_hidden_layers", "num_layers", "n_layers"),
+        "inner": ("intermediate_size", "d_ff", "hidden_dim"),
         "vocabulary": ("vocab_size",),
         "positions": ("max_position_embeddings",),
     }

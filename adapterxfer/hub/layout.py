@@ -53,10 +53,14 @@ FUSION_FILES = ("adapter_fusion_config.json", "model_adapter_fusion.safetensors"
 IGNORED = frozenset({".gitattributes"})
 """The Hub puts it into every repository."""
 
+EVAL_RESULTS = ".eval_results"
+"""Folder of scores for the Hub's leaderboards; published beside a bundle, no part of it, and never fetched."""
+
 PICKLES = frozenset({".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".joblib", ".npy", ".npz", ".h5", ".msgpack"})
 """Endings of files that can hold code, or are loaded by readers that run code."""
 
 _FIGURE = re.compile(r"figures/[a-z0-9][a-z0-9-]{0,99}\.svg\Z")
+_EVAL_RESULTS = re.compile(re.escape(EVAL_RESULTS) + r"/[a-z0-9][a-z0-9-]{0,199}\.yaml\Z")
 _COUNTS = re.compile(COUNTS + r"/[a-z0-9][a-z0-9-]{0,99}\.parquet\Z")
 
 MIB = 1024 * 1024
@@ -100,6 +104,11 @@ def is_counts(name: str) -> bool:
     return _COUNTS.match(name) is not None
 
 
+def is_beside(name: str) -> bool:
+    """Whether a file may lie beside a bundle in its repository without belonging to it."""
+    return name in IGNORED or _EVAL_RESULTS.match(name) is not None
+
+
 def size_limit(name: str) -> int | None:
     """Largest allowed size of a file in bytes; None for weights."""
     path = PurePosixPath(name)
@@ -111,7 +120,7 @@ def unsafe_names(names: Iterable[str]) -> list[str]:
     problems = []
     for name in sorted(names):
         parts = name.split("/")
-        if name in IGNORED:
+        if is_beside(name):
             continue
         if name.startswith(("/", "~")) or "\\" in name or ":" in name or {"", ".", ".."} & set(parts):
             problems.append(f"{name!r}: leads out of the bundle")

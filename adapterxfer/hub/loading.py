@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, tokenizer_for
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import empty_model, fill, read_config, read_weights
-from adapterxfer.backbones.tokenizer import load_tokenizer
+from adapterxfer.backbones.segments import mark_segments
 from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.errors import AdapterxferError, BundleError
 from adapterxfer.formats.registry import format_of_head
@@ -103,13 +103,13 @@ def _backbone(folder: Path, manifest: Manifest, folder_given: Path | None) -> Lo
 def _included(folder: Path, manifest: Manifest) -> LoadedBackbone:
     encoder = folder / layout.ENCODER
     config = read_config(encoder, attention=str(manifest.backbone.identity.get("attention", "sdpa")))
-    model = empty_model(config)
     architecture = architecture_of(config.model_type)
+    tokenizer = tokenizer_for(folder / layout.TOKENIZER[0], config, encoder / "config.json")
+    model = empty_model(config)
     fill(model, read_weights(encoder, architecture), str(encoder))
     model = model.requires_grad_(False).eval()
-    tokenizer = load_tokenizer(
-        folder / layout.TOKENIZER[0], max_length=architecture.max_length(config), architecture=architecture
-    )
+    if architecture.segments:
+        mark_segments(model, tokenizer)
     identity = {**manifest.backbone.identity, "name": manifest.backbone.name}
     return LoadedBackbone(
         model, tokenizer, config, identity, state_fingerprint(model.state_dict()), count_parameters(model)

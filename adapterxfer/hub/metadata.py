@@ -34,6 +34,8 @@ def card_metadata(manifest: Manifest, results: Mapping[str, Any]) -> dict[str, A
         values["language"] = language
     if manifest.backbone.kind == "hub":
         values["base_model"] = str(manifest.backbone.identity.get("repo"))
+        # Said outright instead of left to the Hub's guess from file names.
+        values["base_model_relation"] = "adapter" if manifest.adapter_ids else "finetune"
     if datasets := sorted({row["hub"] for row in results["training"] if row["hub"]}):
         values["datasets"] = datasets
     formats = {head.task: head.format for head in manifest.composition.heads}

@@ -140,7 +140,7 @@ def _fetch(repository: str, commit: str, names: Iterable[str], partial: Path, sl
     except BundleError:
         _forget(partial, [layout.MANIFEST])
         raise
-    extra = sorted(offered - manifest.expected_files() - layout.IGNORED)
+    extra = [name for name in sorted(offered - manifest.expected_files()) if not layout.is_beside(name)]
     lacking = sorted(manifest.expected_files() - offered)
     if extra or lacking:
         lines = [f"{name}: does not belong to a bundle" for name in extra] + [f"{name}: missing" for name in lacking]

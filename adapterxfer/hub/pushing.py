@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub import layout
 from adapterxfer.hub.addresses import HubAddress, parse_address
+from adapterxfer.hub.benchmarks import write_eval_results
 from adapterxfer.hub.card import render_card
 from adapterxfer.hub.counts import ids_of
 from adapterxfer.hub.inspection import inspect_bundle
@@ -82,6 +83,8 @@ def push(
         files = {name: file.bytes for name, file in sorted(manifest.files.items())}
         if dry_run:
             return Pushed(address.repository, branch, "", None, files)
+        results = read_json(ready / layout.RESULTS)
+        files |= write_eval_results(ready, results, manifest.composition.variant, sleep=sleep)
         before, after = _send(ready, address, manifest, branch, private=private, sleep=sleep)
         return Pushed(address.repository, branch, after, before != after, files)
 

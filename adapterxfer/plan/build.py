@@ -18,6 +18,7 @@ from adapterxfer.catalog import (
 )
 from adapterxfer.errors import joined
 from adapterxfer.plan.cells import CONTROL, Cell
+from adapterxfer.plan.generations import NEWEST, require_generation
 from adapterxfer.plan.limits import length_problems
 from adapterxfer.plan.model import Plan, Refusal
 from adapterxfer.plan.report_stage import add_report
@@ -47,6 +48,7 @@ def build_plan(
     only: Sequence[str] = (),
     sources: Sources | None = None,
     keep: Callable[[Axes], bool] | None = None,
+    generation: int = NEWEST,
 ) -> Plan:
     """Unfold a recipe.
 
@@ -54,17 +56,21 @@ def build_plan(
         only: entries such as ``variant=stack,fuse`` that narrow the grid.
         keep: decides about single trained cells, on top of ``only``.
         sources: describes data files; the default reads the files under ``recipe.data_root``.
+        generation: whose keys the stages have; only today's can be run.
 
     Raises:
+        AdapterxferError: there is no such generation.
         RecipeError: an entry of ``only`` names nothing in the recipe.
     """
-    builder = _Builder(recipe, CellFilter(recipe, only, keep=keep), sources or Sources(recipe))
+    require_generation(generation)
+    builder = _Builder(recipe, CellFilter(recipe, only, keep=keep), sources or Sources(recipe), generation)
     with _without_collection():
         cells = [*builder.grid(), *builder.controls()]
         add_report(builder.maker, cells)
     bench = builder.maker.bench
     return Plan(
         recipe=recipe,
+        generation=generation,
         stages=bench.stages,
         cells=tuple(cells),
         unavailable=dict(sorted(builder.unavailable.items())),
@@ -96,10 +102,10 @@ def _is_intermediate_alone(spec: VariantSpec) -> bool:
 class _Builder:
     """One pass over the grid; every loop variable is an axis of the study."""
 
-    def __init__(self, recipe: Recipe, selection: CellFilter, sources: Sources) -> None:
+    def __init__(self, recipe: Recipe, selection: CellFilter, sources: Sources, generation: int) -> None:
         self.recipe = recipe
         self.selection = selection
-        self.maker = StageMaker(recipe, sources)
+        self.maker = StageMaker(recipe, sources, generation)
         self.systems = SystemMaker(recipe, self.maker)
         self.unavailable: Counter[str] = Counter()
         self.refused: list[Refusal] = []

@@ -33,6 +33,12 @@ def embedding_parameters(hidden: int, vocabulary: int, positions: int) -> int:
     return (vocabulary + positions + 1 + 2) * hidden
 
 
+def _most_steps(settings: dict[str, Any]) -> int:
+    """Steps of a training; the most it may have where development data choose them."""
+    steps = settings["steps"]
+    return int(max(steps["choose"]) if isinstance(steps, dict) else steps)
+
+
 class CostModel:
     """Operations of the stages of one recipe.
 
@@ -67,7 +73,7 @@ class CostModel:
         """
         examples: float
         if "steps" in settings:
-            examples = float(settings["steps"] * settings["batch_size"])
+            examples = float(_most_steps(settings) * settings["batch_size"])
         else:
             known = [self.sizes[task][0] for task in tasks]
             if any(size is None for size in known):
@@ -79,8 +85,9 @@ class CostModel:
 
     def language(self, backbone: str, settings: dict[str, Any], lines: int) -> float:
         """Operations of one language's training in GFLOP, as if it had all the lines it may have."""
-        examples = float(settings["steps"] * settings["batch_size"] if "steps" in settings else
-                         settings["epochs"] * lines)  # fmt: skip
+        examples = float(
+            _most_steps(settings) * settings["batch_size"] if "steps" in settings else settings["epochs"] * lines
+        )
         length = float(settings["max_length"]) * LENGTH_SHARE
         return 2.0 * self.forward(backbone, length) * length * examples / 1e9
 

@@ -30,15 +30,16 @@ class InputMaker:
                 key: (options and getattr(options, key)) or getattr(task, key)
                 for key in ("train_examples", "dev_examples", "test_examples")
             }
+            protocol, count = self._recipe.protocol_of(name, also), sizes["test_examples"]
             identity = {
                 "what": "task",
                 "task": name,
                 "format": task.format,
-                "source": self._bench.sources.of_task(task),
+                "source": self._bench.sources.with_items(task, languages, protocol, count=count, seed=DATA_SEED),
                 "languages": languages,
                 **sizes,
                 "seed": DATA_SEED,
-                "protocol": self._recipe.protocol_of(name, also),
+                "protocol": protocol,
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed

@@ -8,6 +8,7 @@ from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.stand_ins import shared_heads
 from adapterxfer.catalog.variants import alone
 from adapterxfer.plan.arm_identity import ArmMaker
+from adapterxfer.plan.choosing import ChoiceMaker, Trial
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.language_stages import LanguageMaker
 from adapterxfer.plan.seed_groups import TogetherMaker
@@ -21,10 +22,17 @@ class IntermediateMaker:
     """Builds and remembers these stages."""
 
     def __init__(
-        self, bench: Workbench, inputs: InputMaker, arms: ArmMaker, languages: LanguageMaker, together: TogetherMaker
+        self,
+        bench: Workbench,
+        inputs: InputMaker,
+        arms: ArmMaker,
+        languages: LanguageMaker,
+        together: TogetherMaker,
+        choices: ChoiceMaker,
     ) -> None:
         self._bench, self._recipe = bench, bench.recipe
-        self._inputs, self._arms, self._languages, self._together = inputs, arms, languages, together
+        self._inputs, self._arms, self._languages = inputs, arms, languages
+        self._together, self._choices = together, choices
         self._memo: dict[tuple[Any, ...], str] = {}
 
     def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> str:
@@ -34,34 +42,49 @@ class IntermediateMaker:
         label = adapter.label if adapter else ""
         memo = ("intermediate", backbone, label, name, seed)
         if memo not in self._memo:
-            parts = self._recipe.parts_of(name)
-            who, inputs = self._inputs.backbone(backbone)
-            variant = alone(adapter=adapter is not None)
-            settings = self._bench.settings("intermediate", variant.mode, name, backbone)
-            identity: dict[str, Any] = {
-                "backbone": who,
-                "mode": variant.training,
-                "adapter": adapter.identity() if adapter else None,
-                "tasks": [{"task": task, "format": self._recipe.task(task).format} for task in parts],
-                "sampling": self._sampling() if split_arm(name).base == "multi" else None,
-                "settings": settings,
-                "seed": seed,
-            }
-            if shared := shared_heads([self._recipe.task(task) for task in parts]):
-                identity["shared_heads"] = shared
-            inputs = {f"data.{task}": self._inputs.task(task) for task in parts} | inputs
-            self._languages.add_to(adapter, backbone, identity, inputs)
-            more = self._arms.of(name, parts)
-            identity |= more.identity
-            inputs |= more.inputs
-            axes = Axes(backbone=backbone, variant=variant.name, adapter=label, intermediate=name, seed=seed)
-            cost = more.length * self._bench.cost.training(backbone, settings, parts, frozen=adapter is not None)
-            slug = f"{backbone}-{variant.mode}-{name}"
-            resources = self._bench.resources(backbone, variant.mode, cost)
+            trial = self._described(backbone, adapter, name, seed)
+            choices = self._bench.choices("intermediate", alone(adapter=adapter is not None).mode, name, backbone)
+            self._choices.add_to(
+                trial.inputs, choices, memo[:-1], lambda number: self._described(backbone, adapter, name, number)
+            )
             self._memo[memo] = self._together.add(
-                "train_intermediate", identity, inputs, slug, axes.values(), resources
+                trial.kind, trial.identity, trial.inputs, trial.slug, trial.labels, trial.resources
             )
         return self._memo[memo]
+
+    def _described(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> Trial:
+        """An intermediate training without a choice of settings."""
+        parts = self._recipe.parts_of(name)
+        who, inputs = self._inputs.backbone(backbone)
+        variant = alone(adapter=adapter is not None)
+        settings = self._bench.settings("intermediate", variant.mode, name, backbone)
+        identity: dict[str, Any] = {
+            "backbone": who,
+            "mode": variant.training,
+            "adapter": adapter.identity() if adapter else None,
+            "tasks": [{"task": task, "format": self._recipe.task(task).format} for task in parts],
+            "sampling": self._sampling() if split_arm(name).base == "multi" else None,
+            "settings": settings,
+            "seed": seed,
+        }
+        if shared := shared_heads([self._recipe.task(task) for task in parts]):
+            identity["shared_heads"] = shared
+        inputs = {f"data.{task}": self._inputs.task(task) for task in parts} | inputs
+        self._languages.add_to(adapter, backbone, identity, inputs)
+        more = self._arms.of(name, parts)
+        identity |= more.identity
+        inputs |= more.inputs
+        label = adapter.label if adapter else ""
+        axes = Axes(backbone=backbone, variant=variant.name, adapter=label, intermediate=name, seed=seed)
+        cost = more.length * self._bench.cost.training(backbone, settings, parts, frozen=adapter is not None)
+        return Trial(
+            kind="train_intermediate",
+            identity=identity,
+            inputs=inputs,
+            slug=f"{backbone}-{variant.mode}-{name}",
+            labels=axes.values(),
+            resources=self._bench.resources(backbone, variant.mode, cost),
+        )
 
     def _published(self, backbone: str, adapter: AdapterSpec, name: str, pin: Pin) -> str:
         """A published adapter in place of a training; the same for all seeds."""

@@ -32,6 +32,7 @@ class Plan:
     """A recipe unfolded.
 
     Attributes:
+        generation: whose keys the stages have.
         stages: key -> stage, every stage after its inputs; the report is the last one.
         cells: the systems to compare, in recipe order.
         unavailable: backbone without a source -> number of cells that need it.
@@ -43,6 +44,7 @@ class Plan:
     """
 
     recipe: Recipe
+    generation: int
     stages: Mapping[str, Stage]
     cells: tuple[Cell, ...]
     unavailable: Mapping[str, int] = field(default_factory=dict)

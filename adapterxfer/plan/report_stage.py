@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from adapterxfer.catalog import known_languages
 from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
-from adapterxfer.plan.workbench import VERSIONS
 from adapterxfer.recipe.tiers import tiered
 from adapterxfer.store.keys import Stage
 
@@ -41,7 +40,7 @@ def add_report(maker: StageMaker, cells: Sequence[Cell]) -> None:
     inputs |= _mixed(maker.bench.stages)
     stage = Stage(
         kind="report",
-        version=VERSIONS["report"],
+        version=maker.bench.version("report", identity),
         identity=identity,
         inputs=inputs,
         slug=recipe.name,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapterxfer.plan.workbench import VERSIONS, Workbench
+from adapterxfer.plan.workbench import Workbench
 
 SETTING = "seeds_together"
 ROLE = "together"
@@ -39,6 +39,10 @@ class TogetherMaker:
         seed = identity["seed"]
         before = intermediates or {}
         intermediate = {"intermediate": before[seed]} if before else {}
+        if identity["settings"].get(SETTING) and seed not in self._bench.recipe.seeds:
+            # A run that chooses settings is none of the study's: it is trained by itself.
+            alone = {name: value for name, value in identity["settings"].items() if name != SETTING}
+            identity = {**identity, "settings": alone}
         if not identity["settings"].get(SETTING):
             return self._bench.add(
                 kind, identity, {**inputs, **intermediate}, f"{slug}-s{seed}{ending}", labels, resources
@@ -47,7 +51,7 @@ class TogetherMaker:
         shared = {name: value for name, value in identity.items() if name != "seed"}
         group = self._bench.add(
             "train_together",
-            {"phase": {"kind": kind, "version": VERSIONS[kind]}, "seeds": list(seeds), **shared},
+            {"phase": {"kind": kind, "version": self._bench.version(kind, identity)}, "seeds": list(seeds), **shared},
             {**inputs, **{f"intermediate.{number}": key for number, key in before.items()}},
             f"{slug}-{len(seeds)}-seeds{ending}",
             labels | {"seed": "+".join(map(str, seeds))},

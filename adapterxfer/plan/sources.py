@@ -83,6 +83,24 @@ class Sources:
             return self._local_first(task)
         return self._from_hub(task)
 
+    def with_items(
+        self, task: Task, languages: Sequence[str], protocol: str, *, count: int | None, seed: int
+    ) -> Source:
+        """The ``source`` of a task's prepare stage, and whether fewer test items have to be chosen over languages.
+
+        Args:
+            count, seed: how many test items of each language are kept, and what chooses them.
+        """
+        source = self.of_task(task)
+        if count is None or len(languages) < 2 or source["kind"] == "world":
+            return source
+        from adapterxfer.data.same_items import SAME_ITEMS, chooses_otherwise
+
+        root = self._recipe.data_root
+        if chooses_otherwise(task.name, root, source, languages, protocol=protocol, count=count, seed=seed):
+            return {**source, SAME_ITEMS: True}
+        return source
+
     def _local_first(self, task: Task) -> Source:
         """Original files where the folder has any, else the Hub; what is missing of either is said."""
         from adapterxfer.data.origins import off_hub

@@ -3,11 +3,13 @@
 | stages | made in |
 |---|---|
 | prepare of tasks and corpora, pretrain | `inputs.py` |
-| prepare of texts and translations | `arms.py` |
-| train_language, prepare of development data in target languages | `languages.py` |
+| prepare of texts and translations | `arm_identity.py` |
+| train_language | `language_stages.py` |
+| prepare of development data in target languages | `target_dev.py` |
 | train_intermediate, reuse_intermediate | `intermediates.py` |
 | train_target, train_fusion | `targets.py` |
-| train_together | `together.py` |
+| train_together | `seed_groups.py` |
+| train_candidate, choose | `choosing.py` |
 | merge | `merges.py` |
 | predict | `evaluations.py` |
 | report | `report_stage.py` |
@@ -16,6 +18,7 @@
 from __future__ import annotations
 
 from adapterxfer.plan.arm_identity import ArmMaker
+from adapterxfer.plan.choosing import ChoiceMaker
 from adapterxfer.plan.evaluations import EvaluationMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
@@ -32,18 +35,27 @@ from adapterxfer.recipe.recipe import Recipe
 class StageMaker:
     """Builds and remembers stages."""
 
-    def __init__(self, recipe: Recipe, sources: Sources) -> None:
-        bench = Workbench(recipe, sources)
+    def __init__(self, recipe: Recipe, sources: Sources, generation: int) -> None:
+        bench = Workbench(recipe, sources, generation)
         inputs = InputMaker(bench)
         arms = ArmMaker(bench)
         languages = LanguageMaker(bench, inputs, arms)
         together = TogetherMaker(bench)
-        intermediates = IntermediateMaker(bench, inputs, arms, languages, together)
+        choices = ChoiceMaker(bench)
+        intermediates = IntermediateMaker(bench, inputs, arms, languages, together, choices)
         self.bench = bench
         self.pretrain = inputs.pretrain
         self.intermediate = intermediates.intermediate
         self.target_dev = TargetDevMaker(bench)
-        targets = TargetMaker(bench, inputs, intermediates, languages, self.target_dev, together)
+        targets = TargetMaker(
+            bench,
+            inputs,
+            intermediates=intermediates,
+            languages=languages,
+            target_dev=self.target_dev,
+            together=together,
+            choices=choices,
+        )
         self.target, self.fusion = targets.target, targets.fusion
         self.merge = MergeMaker(bench, inputs).merge
         self.predict = EvaluationMaker(bench, inputs, languages).predict

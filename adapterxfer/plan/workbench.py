@@ -11,27 +11,13 @@ from typing import Any
 
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
+from adapterxfer.plan.generations import NEWEST, identity_at, version_of
 from adapterxfer.plan.sources import Sources
+from adapterxfer.recipe.choices import Choice
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.settings import training_settings
+from adapterxfer.recipe.settings import choices_of, training_settings
 from adapterxfer.recipe.train_blocks import Mode
 from adapterxfer.store.keys import Stage
-from adapterxfer.store.kinds import MERGED
-
-VERSIONS = {
-    "prepare": 1,
-    "pretrain": 1,
-    "train_language": 1,
-    "train_intermediate": 1,
-    "reuse_intermediate": 1,
-    "train_target": 1,
-    "train_together": 1,
-    "train_fusion": 1,
-    MERGED: 1,
-    "predict": 1,
-    "report": 3,
-}
-"""Raised when the code of a kind changes what the same identity computes."""
 
 DATA_SEED = 0
 """Every system of a study sees the same examples; seeds of the study move initialisation and order."""
@@ -41,23 +27,27 @@ class Workbench:
     """Shared by the makers of one plan.
 
     Attributes:
+        generation: whose versions the stages have.
         stages: key -> stage in the order of first use, inputs first.
     """
 
-    def __init__(self, recipe: Recipe, sources: Sources) -> None:
+    def __init__(self, recipe: Recipe, sources: Sources, generation: int = NEWEST) -> None:
         self.recipe = recipe
+        self.generation = generation
         self.sources = sources
         self.backbones = Backbones(recipe)
         self.cost = CostModel(recipe, self.backbones.described)
         self.stages: dict[str, Stage] = {}
         self._settings: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._choosing = recipe.chooses
 
     def add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
             resources: dict[str, Any]) -> str:  # fmt: skip
         """Add a stage to the plan unless it is there, and give its key."""
+        identity = identity_at(identity, self.generation)
         stage = Stage(
             kind=kind,
-            version=VERSIONS[kind],
+            version=self.version(kind, identity),
             identity=identity,
             inputs=inputs,
             slug=slug,
@@ -67,12 +57,22 @@ class Workbench:
         self.stages.setdefault(stage.key, stage)
         return stage.key
 
+    def version(self, kind: str, identity: dict[str, Any]) -> int:
+        """The version of a stage in this plan's generation."""
+        return version_of(kind, identity, self.generation)
+
     def settings(self, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Any]:
         """Settings of one training."""
         memo = (phase, mode, task, backbone)
         if memo not in self._settings:
             self._settings[memo] = training_settings(self.recipe, phase=phase, mode=mode, task=task, backbone=backbone)
         return self._settings[memo]
+
+    def choices(self, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Choice]:
+        """The settings of one training that development data choose."""
+        if not self._choosing:
+            return {}
+        return choices_of(self.recipe, phase=phase, mode=mode, task=task, backbone=backbone)
 
     def resources(self, backbone: str, mode: Mode, cost: float) -> dict[str, Any]:
         """What a training needs of a machine: its cost in operations, and what the recipe asks for."""

@@ -25,6 +25,7 @@ from adapterxfer.errors import Problem
 from adapterxfer.recipe.also import DEFAULT
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.axes import Axes, within
+from adapterxfer.recipe.choice_checks import choice_problems
 from adapterxfer.recipe.fields import MULTI, NONE, POOL
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.language_checks import language_notes, language_problems
@@ -44,6 +45,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     problems += _adapters(recipe)
     problems += cached_problems(recipe)
     problems += together_problems(recipe)
+    problems += choice_problems(recipe)
     problems += _architectures(recipe)
     problems += _capabilities(recipe)
     problems += _intermediates(recipe)

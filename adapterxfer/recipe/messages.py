@@ -51,7 +51,8 @@ def _follows(error: ErrorDetails) -> bool:
 
 
 def _problem(error: ErrorDetails, document: Document, model: type[BaseModel]) -> Problem:
-    path: Path = tuple(step for step in error["loc"] if step != "[key]")
+    # Steps in brackets are pydantic's: the key itself, and which form of a value was meant.
+    path: Path = tuple(step for step in error["loc"] if step not in ("[key]", "[value]", "[choice]"))
     name = ".".join(map(str, path))
     kind = error["type"]
     if kind == "extra_forbidden":
@@ -120,7 +121,9 @@ def _strip(annotation: Any) -> Any:
         if origin is typing.Annotated:
             annotation = arguments[0]
         elif origin in (typing.Union, types.UnionType):
-            rest = [argument for argument in arguments if argument is not type(None)]
+            rest = [_strip(argument) for argument in arguments if argument is not type(None)]
+            if len(rest) > 1:  # a value or a block of keys: only a block has keys
+                rest = [argument for argument in rest if isinstance(argument, type) and issubclass(argument, BaseModel)]
             if len(rest) != 1:
                 return annotation
             annotation = rest[0]

@@ -111,6 +111,11 @@ class Recipe(RecipeModel):
         """Whether any task of the recipe belongs to the synthetic world."""
         return any(task.synthetic for task in self.used_tasks().values())
 
+    @property
+    def chooses(self) -> bool:
+        """Whether development data choose any setting of its trainings."""
+        return any(block.chooses for block in self.train.values())
+
     def reused(self, backbone: str, intermediate: str) -> Pin | None:
         """The published adapter that takes the place of an intermediate training on a backbone.
 

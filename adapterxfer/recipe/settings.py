@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from adapterxfer.catalog import VARIANTS
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.variants import alone, by_mode
+from adapterxfer.recipe.choices import Choice
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.model_options import ADAPTERS
 from adapterxfer.recipe.train_blocks import Mode, TrainOptions
@@ -30,7 +31,7 @@ DEFAULTS: dict[str, Any] = {
 _LENGTHS = ("steps", "epochs")
 _KEYS = ("learning_rate", "batch_size", *_LENGTHS, "warmup_fraction", "schedule", "weight_decay", "clip", "dtype",
          "max_length", "selection")  # fmt: skip
-_OPTIONS = ("gradient_checkpointing", "compile", "cache_bottom", "seeds_together", "mean_of")
+_OPTIONS = ("gradient_checkpointing", "compile", "cache_bottom", "seeds_together", "mean_of", "early_stopping")
 MEAN_OF = 3
 """Moments that ``selection: mean`` averages where the recipe does not say."""
 
@@ -38,11 +39,27 @@ MEAN_OF = 3
 def training_settings(recipe: Recipe, *, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Any]:
     """Settings of one training: default, then phase, mode, task and backbone; inside a block, its own mode block wins.
 
+    A value that development data choose is ``{choose: [...]}``, smallest first; see `choices_of`.
+
     Args:
         phase: ``intermediate``, ``target`` or ``fusion``; empty for a language's adapter.
         mode: block of ``train`` for what is trained.
         task: empty for a language's adapter.
     """
+    merged = _merged(recipe, phase, mode, task, backbone)
+    merged |= {key: value.identity() for key, value in merged.items() if isinstance(value, Choice)}
+    if stopping := merged.get("early_stopping"):
+        merged["early_stopping"] = stopping.model_dump(mode="json")
+    return merged
+
+
+def choices_of(recipe: Recipe, *, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Choice]:
+    """The settings of one training that development data choose, and how; arguments as in `training_settings`."""
+    merged = _merged(recipe, phase, mode, task, backbone)
+    return {key: value for key, value in merged.items() if isinstance(value, Choice)}
+
+
+def _merged(recipe: Recipe, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Any]:
     merged = dict(DEFAULTS)
     base = split_arm(task).base
     more = (base, task) if base != task else (task,)
@@ -50,10 +67,10 @@ def training_settings(recipe: Recipe, *, phase: str, mode: Mode, task: str, back
         block = recipe.train.get(name)
         if block is None:
             continue
-        _merge(merged, block)
+        _add(merged, block)
         special = block.of_mode(mode)
         if special is not None:
-            _merge(merged, special)
+            _add(merged, special)
     # Options that change nothing are left out: what was trained before they existed stays what it was.
     for name in ("gradient_checkpointing", "compile", "cache_bottom", "seeds_together"):
         if not merged.get(name, True):
@@ -76,7 +93,7 @@ def _has_group(recipe: Recipe, phase: str, mode: Mode, task: str) -> bool:
     return phase != "intermediate" or (not split_arm(task).arm and len(recipe.parts_of(task)) == 1)
 
 
-def _merge(merged: dict[str, Any], block: TrainOptions) -> None:
+def _add(merged: dict[str, Any], block: TrainOptions) -> None:
     for key in (*_KEYS, *_OPTIONS):
         value = getattr(block, key)
         if value is None:

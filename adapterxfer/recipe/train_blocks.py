@@ -8,7 +8,8 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, model_va
 
 from adapterxfer.catalog.variants import Mode
 from adapterxfer.recipe.base import Section
-from adapterxfer.recipe.fields import Count, Rate, Share, problem, unknown
+from adapterxfer.recipe.choices import Choice, EarlyStopping, RateOrChoice, StepsOrChoice
+from adapterxfer.recipe.fields import Count, Share, problem, unknown
 
 PHASES = ("intermediate", "target", "fusion")
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -29,9 +30,9 @@ TrainKey = Annotated[str, AfterValidator(_train_key)]
 class TrainOptions(Section):
     """Settings of one training; an absent key leaves the value of a more general block."""
 
-    learning_rate: Rate | None = None
+    learning_rate: RateOrChoice | None = None
     batch_size: Count | None = None
-    steps: Count | None = None
+    steps: StepsOrChoice | None = None
     epochs: Annotated[float, Field(gt=0, le=1000)] | None = None
     warmup_fraction: Share | None = None
     schedule: Literal["linear", "cosine", "constant"] | None = None
@@ -45,6 +46,12 @@ class TrainOptions(Section):
     compile: bool | None = None
     cache_bottom: bool | None = None
     seeds_together: bool | None = None
+    early_stopping: EarlyStopping | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether development data choose a value here."""
+        return isinstance(self.learning_rate, Choice) or isinstance(self.steps, Choice)
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainOptions:
@@ -69,6 +76,12 @@ class TrainBlock(TrainOptions):
     fuse: TrainOptions | None = None
     head_only: TrainOptions | None = None
     language: TrainOptions | None = None
+
+    @property
+    def chooses(self) -> bool:
+        """Whether development data choose a value here, or in the block of a mode."""
+        inner = (self.of_mode(mode) for mode in MODES)
+        return super().chooses or any(options is not None and options.chooses for options in inner)
 
     def of_mode(self, mode: Mode) -> TrainOptions | None:
         """The block of one mode; None where there is none."""

@@ -13,6 +13,9 @@ from adapterxfer.report.sampling import Sampled
 SCHEMA = 2
 """Version of report.json; raised when a field changes its meaning."""
 
+SUPERSEDED = "results of an earlier version"
+"""Name of the caution on results of an earlier generation."""
+
 MODELS_ONLY = "for these trained models alone: found"
 """Remark on an inconclusive effect that holds for new test items, while the seeds do not show that it would survive
 retraining."""
@@ -281,6 +284,11 @@ class Findings:
     sampling: tuple[Sampled, ...] = ()
     adapters: dict[str, str] = field(default_factory=dict)
     sizes: tuple[SystemSize, ...] = ()
+
+    @property
+    def superseded(self) -> str:
+        """The caution that an earlier version computed these results, which every page says first; else empty."""
+        return next((caution.text for caution in self.cautions if caution.check == SUPERSEDED), "")
 
     def as_json(self) -> dict[str, Any]:
         """JSON values with the schema version; floats rounded to 6 digits after the point."""

@@ -12,7 +12,7 @@ from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
 from adapterxfer.report.answers import write_answers
 from adapterxfer.report.cautions import find_cautions
 from adapterxfer.report.clusters import domains, grouping
-from adapterxfer.report.content import Caution, Effect, Findings, Score, TargetFacts
+from adapterxfer.report.content import SUPERSEDED, Caution, Effect, Findings, Score, TargetFacts
 from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.display import Cell, resource_key
@@ -75,6 +75,7 @@ def find(
         effects=effects,
         scores=tuple(score_rows),
         cautions=(
+            *([Caution(SUPERSEDED, settings.superseded)] if settings.superseded else ()),
             *_looks(declared, results),
             *find_cautions(
                 study,

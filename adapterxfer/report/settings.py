@@ -24,6 +24,7 @@ class ReportSettings:
         earlier_looks: numbers of seeds with which the store says the study was judged before.
         hypotheses: declared by the recipe before the run.
         multiplicity: family of hypotheses -> how its p-values are adjusted.
+        superseded: the caution of results that an earlier generation computed; empty for today's.
         diagnostics: backbone -> what its pretraining reached, for backbones that are package data.
     """
 
@@ -38,6 +39,7 @@ class ReportSettings:
     earlier_looks: tuple[int, ...] = ()
     hypotheses: tuple[Hypothesis, ...] = ()
     multiplicity: Mapping[str, str] = field(default_factory=dict)
+    superseded: str = ""
     diagnostics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod

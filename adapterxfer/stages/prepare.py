@@ -10,6 +10,7 @@ from typing import Any
 from adapterxfer.catalog import task_specs
 from adapterxfer.data.examples import TaskData
 from adapterxfer.data.original import read_original
+from adapterxfer.data.same_items import SAME_ITEMS
 from adapterxfer.data.sources import CORPUS, check_source, locate
 from adapterxfer.data.storage import write_task
 from adapterxfer.errors import DataError, StageError
@@ -112,6 +113,7 @@ def _read_files(root: Path, identity: Any) -> TaskData:
         seed=identity["seed"],
         layouts=identity["source"].get("layout"),
         protocol=identity["protocol"],
+        same_items=SAME_ITEMS in identity["source"],
     )
 
 
@@ -129,6 +131,7 @@ def _read_hub(identity: Any, data_root: object) -> TaskData:
             seed=identity["seed"],
             protocol=identity["protocol"],
             revisions=identity["source"].get("revisions"),
+            same_items=SAME_ITEMS in identity["source"],
         )
     except DataError as error:
         if not data_root:

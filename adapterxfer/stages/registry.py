@@ -8,7 +8,7 @@ from typing import cast
 
 from adapterxfer.errors import StageError
 from adapterxfer.stages.context import Executor
-from adapterxfer.store.kinds import MERGED
+from adapterxfer.store.kinds import CANDIDATE, CHOICE, MERGED
 
 EXECUTORS: Mapping[str, str] = {
     "prepare": "adapterxfer.stages.prepare:execute",
@@ -19,6 +19,8 @@ EXECUTORS: Mapping[str, str] = {
     "train_target": "adapterxfer.stages.train:execute",
     "train_together": "adapterxfer.stages.together:execute",
     "train_fusion": "adapterxfer.stages.train:execute",
+    CANDIDATE: "adapterxfer.stages.candidate:execute",
+    CHOICE: "adapterxfer.stages.choose:execute",
     MERGED: "adapterxfer.stages.merge:execute",
     "predict": "adapterxfer.stages.predict:execute",
     "report": "adapterxfer.stages.report:execute",
@@ -40,3 +42,10 @@ def load_executor(kind: str, registry: Mapping[str, str] = EXECUTORS) -> Executo
         )
     module, _, function = pointer.partition(":")
     return cast("Executor", getattr(import_module(module), function))
+
+
+def begin_worker() -> None:
+    """What a process does first that runs stages and nothing else; see `backbones.lean`."""
+    from adapterxfer.backbones.lean import be_lean
+
+    be_lean()

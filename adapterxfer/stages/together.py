@@ -15,6 +15,7 @@ from typing import Any
 from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.errors import StageError
 from adapterxfer.stages.checkpointing import checkpoints_of
+from adapterxfer.stages.chosen import chosen_values, resolved
 from adapterxfer.stages.context import Log, StageContext
 from adapterxfer.stages.taking import FAILED, TOGETHER, folder_of
 from adapterxfer.stages.train import TrainLog, marked, prove
@@ -38,6 +39,7 @@ def execute(context: StageContext) -> dict[str, Any]:
             for all seeds.
     """
     use_one_thread()
+    context = resolved(context)
     identity = context.stage.identity
     settings = TrainSettings.of(identity["settings"])
     backbone = load_backbone(identity["backbone"], context.backbone_folder, words=False)
@@ -97,7 +99,9 @@ def execute(context: StageContext) -> dict[str, Any]:
             told[str(seed)] = {"failed": failed[seed].what}
             continue
         outcome = trained.store(
-            results[seed], [done[seed] for done in earlier], {TOGETHER: {"seeds": list(members), "seed": seed}}
+            results[seed],
+            [done[seed] for done in earlier],
+            {TOGETHER: {"seeds": list(members), "seed": seed}, **chosen_values(context)},
         )
         seconds += outcome.pop("seconds")
         told[str(seed)] = outcome

@@ -15,6 +15,7 @@ from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.errors import StageError
 from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.checkpointing import checkpoints_of
+from adapterxfer.stages.chosen import chosen_values, resolved
 from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.spent import IN_ALL, gflop_in_all
 from adapterxfer.stages.taking import TOGETHER, take
@@ -43,6 +44,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     if TOGETHER in context.inputs:
         return take(context)
     use_one_thread()
+    context = resolved(context)
     identity = context.stage.identity
     settings = TrainSettings.of(identity["settings"])
     if settings.seeds_together:
@@ -52,7 +54,30 @@ def execute(context: StageContext) -> dict[str, Any]:
             fix="the plan was made by another version of adapterxfer: plan the recipe again with this one",
         )
     backbone = load_backbone(identity["backbone"], context.backbone_folder, words=False)
-    tasks = tasks_of(context, backbone, settings)
+    with TrainLog(context.scratch / "train.jsonl", context.log) as log:
+        proved, result, earlier = run_all(context, backbone, tasks_of(context, backbone, settings), log)
+    stored = proved.store(result, earlier, chosen_values(context))
+    gflop = float(context.stage.resources.get("cost") or 0.0)
+    return {**stored, IN_ALL: round(gflop + gflop_in_all(context.inputs.values()), 6)}
+
+
+def run_all(
+    context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask], log: TrainLog
+) -> tuple[Proved, TrainResult, list[TrainResult]]:
+    """Build and prove the model of a training stage, train it on what comes before and on its tasks.
+
+    Args:
+        backbone: loaded with ``words=False``: which rows of words are needed is found here.
+
+    Returns:
+        the model with its proofs, what happened, and what happened before.
+
+    Raises:
+        DivergedError: a training broke down.
+        VariantError: the model cannot be put together, or an assertion does not hold.
+    """
+    identity = context.stage.identity
+    settings = TrainSettings.of(identity["settings"])
     before = list(before_of(context, backbone, tasks[0]))
     backbone = with_needed_words(context, backbone, tasks, settings, before)
     proved = prove(context, backbone, tasks)
@@ -62,32 +87,29 @@ def execute(context: StageContext) -> dict[str, Any]:
         "sharding": str(context.stage.resources.get("sharding") or ""),
     }
     seed = int(identity["seed"])
-    with TrainLog(context.scratch / "train.jsonl", context.log) as log:
-        earlier = [
-            train(
-                proved.model,
-                [first],
-                first_settings,
-                seed=seed,
-                log=marked(log, name),
-                checkpoints=checkpoints_of(context, before=name),
-                **options,
-            )
-            for name, first, first_settings in before
-        ]
-        result = train(
+    earlier = [
+        train(
             proved.model,
-            tasks,
-            settings,
+            [first],
+            first_settings,
             seed=seed,
-            log=log,
-            sampling=identity.get("sampling"),
-            checkpoints=checkpoints_of(context),
+            log=marked(log, name),
+            checkpoints=checkpoints_of(context, before=name),
             **options,
         )
-    stored = proved.store(result, earlier)
-    gflop = float(context.stage.resources.get("cost") or 0.0)
-    return {**stored, IN_ALL: round(gflop + gflop_in_all(context.inputs.values()), 6)}
+        for name, first, first_settings in before
+    ]
+    result = train(
+        proved.model,
+        tasks,
+        settings,
+        seed=seed,
+        log=log,
+        sampling=identity.get("sampling"),
+        checkpoints=checkpoints_of(context),
+        **options,
+    )
+    return proved, result, earlier
 
 
 @dataclass(slots=True)

@@ -23,8 +23,13 @@ from adapterxfer.variants.storage import WEIGHTS
 from adapterxfer.variants.word_rows import stored_ids
 
 
-def tasks_of(context: StageContext, backbone: LoadedBackbone, settings: TrainSettings) -> list[TrainTask]:
+def tasks_of(
+    context: StageContext, backbone: LoadedBackbone, settings: TrainSettings, *, dev: bool = False
+) -> list[TrainTask]:
     """What the stage trains on.
+
+    Args:
+        dev: read English development data whatever the selection.
 
     Raises:
         AdapterxferError: inputs that do not fit the identity.
@@ -41,7 +46,7 @@ def tasks_of(context: StageContext, backbone: LoadedBackbone, settings: TrainSet
         ]
     else:
         named_tasks = [("data", identity["task"], identity["format"])]
-    dev = settings.selection == "dev"
+    dev = dev or settings.selection == "dev"
     tasks = [
         read_train_task(needed(context, role), task, fmt, backbone, max_length=settings.max_length, dev=dev)
         for role, task, fmt in named_tasks

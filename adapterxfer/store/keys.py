@@ -35,7 +35,7 @@ class Stage:
 
     Attributes:
         kind: `prepare`, `pretrain`, `train_language`, `train_intermediate`, `reuse_intermediate`, `train_target`,
-            `train_together`, `train_fusion`, `merge`, `predict` or `report`.
+            `train_together`, `train_fusion`, `train_candidate`, `choose`, `merge`, `predict` or `report`.
         version: raised when the code of this kind changes what the same identity computes.
         identity: what changes the numbers, as JSON values.
         inputs: role -> key of the stage whose folder fills it.

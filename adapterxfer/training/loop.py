@@ -28,7 +28,15 @@ from adapterxfer.training.optimiser import apply, new_optimiser
 from adapterxfer.training.parallel import Processes
 from adapterxfer.training.resume import TrainingProgress, go_on, save
 from adapterxfer.training.seeds import DropoutStream, derive_seed
-from adapterxfer.training.selection import BY_SCORE, BestWeights, MeanWeights, dev_score, evaluation_steps, mean_steps
+from adapterxfer.training.selection import (
+    BY_SCORE,
+    BestWeights,
+    MeanWeights,
+    dev_score,
+    evaluation_steps,
+    mean_steps,
+    stops_early,
+)
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.sharding import FSDP, check_shardable, collect, sharded
 from adapterxfer.training.streams import Streams
@@ -44,7 +52,7 @@ class TrainResult:
     """What happened.
 
     Attributes:
-        steps: optimiser steps.
+        steps: optimiser steps; fewer than planned where the training stopped early.
         first_loss: mean loss over the first logged steps.
         last_loss: mean loss over the last logged steps.
         tokens: real tokens seen.
@@ -138,7 +146,10 @@ def train(
     optimiser = new_optimiser(parameters, settings)
     best = BestWeights(model) if settings.selection in BY_SCORE else None
     mean = MeanWeights(model) if settings.selection == "mean" else None
-    moments = evaluation_steps(steps) if best else mean_steps(steps, settings.mean_of) if mean else frozenset()
+    stopping = settings.early_stopping
+    moments = mean_steps(steps, settings.mean_of) if mean else frozenset[int]()
+    if best is not None:
+        moments = evaluation_steps(steps, stopping["every"] if stopping else 0)
     history: list[Mapping[str, Any]] = []
 
     def record(line: Mapping[str, Any]) -> None:
@@ -164,7 +175,7 @@ def train(
             accumulator=accumulator,
             history=history,
         )
-        done = go_on(progress, checkpoints, processes, log)
+        done = last = go_on(progress, checkpoints, processes, log)
         for step in range(done + 1, steps + 1):
             draw = streams.draw()
             task = tasks[draw.task]
@@ -182,10 +193,14 @@ def train(
                 if checkpoints is not None:
                     checkpoints.clear()  # it would only break down again
                 raise
+            last = step
             if step in moments and best is not None:
                 scores = {task.name: dev_score(model, task) for task in tasks if task.dev is not None}
                 best.offer(sum(scores.values()) / len(scores), step)
                 record({"step": step, "steps": steps, "dev": scores})
+                if stopping and stops_early(history, best.step, stopping["patience"]):
+                    record({"step": step, "steps": steps, "stopped_early": True})
+                    break
             elif step in moments and mean is not None:
                 mean.add(step)
             if checkpoints is not None and step < steps:
@@ -197,14 +212,14 @@ def train(
     check_finite(whole.trainable(), meter)
     whole.eval()
     return TrainResult(
-        steps=steps,
+        steps=last,
         first_loss=meter.first,
         last_loss=meter.last,
         tokens=meter.tokens,
         padded_tokens=meter.padded_tokens,
         seconds=time.perf_counter() - began,
         dev_score=best.score if best else None,
-        selected_step=progress.kept.step if progress.kept else steps,
+        selected_step=progress.kept.step if progress.kept else last,
         steps_by_task=streams.tally.steps,
         sampling=streams.tally.as_json(),
         resumed_at=done,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any, Protocol
 
@@ -23,8 +23,10 @@ EVALUATIONS = 4
 """Moments at which a training with dev selection is evaluated: after every quarter of its steps."""
 
 
-def evaluation_steps(steps: int) -> frozenset[int]:
-    """1-based steps after which to evaluate; the last step is always one."""
+def evaluation_steps(steps: int, every: int = 0) -> frozenset[int]:
+    """1-based steps after which to evaluate, at every so many or, for 0, after every quarter; always after the last."""
+    if every:
+        return frozenset((*range(every, steps, every), steps))
     return frozenset(max(1, round(steps * index / EVALUATIONS)) for index in range(1, EVALUATIONS + 1))
 
 
@@ -111,6 +113,16 @@ class BestWeights:
         self._weights = {name: tensor.to(device, copy=True) for name, tensor in tensors.items()}
         self.score = float("-inf") if facts["score"] is None else float(facts["score"])
         self.step = int(facts["step"])
+
+
+def stops_early(history: Sequence[Mapping[str, Any]], best_step: int, patience: int) -> bool:
+    """Whether as many scores in a row as ``patience`` brought nothing better.
+
+    Args:
+        history: lines of the log, those with ``dev`` among them; a resumed training has the earlier ones too.
+        best_step: after which the best score was reached.
+    """
+    return sum(1 for line in history if "dev" in line and line["step"] > best_step) >= patience
 
 
 class Trains(Protocol):

@@ -39,6 +39,8 @@ class TrainSettings:
         compile: run the encoder through torch.compile.
         cache_bottom: keep the states below the lowest adapter, which then see no dropout; see `bottom`.
         seeds_together: all seeds of the recipe are trained in one pass; see `together`.
+        early_stopping: ``{patience, every}``: a dev score every so many steps, and the end after ``patience`` of them
+            without a better one; the best weights count. None for training to the last step.
     """
 
     learning_rate: float
@@ -57,6 +59,7 @@ class TrainSettings:
     compile: bool = False
     cache_bottom: bool = False
     seeds_together: bool = False
+    early_stopping: Mapping[str, int] | None = None
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> TrainSettings:
@@ -84,13 +87,23 @@ class TrainSettings:
             problems.append("give one of 'steps' and 'epochs'")
         for name in ("learning_rate", "batch_size", "max_length", "steps", "epochs"):
             value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
+            if isinstance(value, Mapping):
+                problems.append(f"'{name}' is a grid that nothing has chosen from")
+            elif value is not None and not (math.isfinite(value) and value > 0):
                 problems.append(f"'{name}' is {value}; expected a number above 0")
         problems += [
             f"'{name}' is {getattr(self, name)}; expected 0 or more"
             for name in ("weight_decay", "clip")
             if not getattr(self, name) >= 0
         ]
+        if self.early_stopping is not None:
+            numbers = self.early_stopping
+            if set(numbers) != {"patience", "every"} or not all(numbers[name] >= 1 for name in numbers):
+                problems.append(f"'early_stopping' is {dict(numbers)}; expected patience and every, above 0")
+            if self.selection not in ("dev", "oracle"):
+                problems.append("'early_stopping' needs a dev score; set selection: dev")
+            if self.seeds_together:
+                problems.append("'early_stopping' and 'seeds_together' cannot be combined; keep one")
         if not 1 <= self.mean_of <= 10:
             problems.append(f"'mean_of' is {self.mean_of}; expected 1 to 10")
         if self.compile and self.cache_bottom:

@@ -1,4 +1,4 @@
-"""The forward pass of an XLM-R encoder with places for adapters in every layer.
+"""The forward pass of encoders with BERT's layers (XLM-R, RoBERTa, BERT, ELECTRA), with places for adapters in each.
 
 It reads the weights of the bare `transformers` model by reference and leaves that model as it is, so many variants can
 share one frozen backbone in memory. Without adapters it computes the same numbers as the model's own forward (a test
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from adapterxfer.backbones.segments import segments_of
 from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.formats.reads import Reads
 from adapterxfer.variants.hooked import encode_hooked
@@ -50,16 +51,16 @@ def encode(
     """Hidden states after ``until`` layers.
 
     Args:
-        backbone: `XLMRobertaModel`, or another encoder (made by `hooked.hooked_copy` where places act).
+        backbone: an encoder that this pass runs, or another one (made by `hooked.hooked_copy` where places act).
         input_ids: shape ``(batch, seq)``; padding must be the backbone's padding id, which positions skip.
         attention_mask: the same shape, 1 at real tokens; ``None`` means no padding.
         places: what acts inside the layers; ``None`` is the backbone alone.
         until: number of layers to run; 0 returns the embeddings, ``None`` runs all.
         training: apply the dropout of the backbone's configuration.
         recompute: keep no activations inside layers for the backward pass; see `recompute`.
-        begin: where to begin in place of the token ids, which are not read then; XLM-R only.
+        begin: where to begin in place of the token ids, which are not read then; not in hooked encoders.
         reads: positions whose states are used; the last layer may leave out the others, whose states are zeros then.
-            XLM-R only, and not where adapters act on whole sequences after a layer.
+            Not in hooked encoders, and not where adapters act on whole sequences after a layer.
 
     Returns:
         Shape ``(batch, seq, hidden)``.
@@ -71,10 +72,7 @@ def encode(
         )
     hidden_dropout = config.hidden_dropout_prob if training else 0.0
     attention_dropout = config.attention_probs_dropout_prob if training else 0.0
-    if begin is None:
-        states = _embed(backbone.embeddings, input_ids, config.pad_token_id, hidden_dropout)
-    else:
-        states = begin.states
+    states = _embed(backbone, input_ids, attention_mask, hidden_dropout) if begin is None else begin.states
     mask = _additive_mask(attention_mask, states.dtype)
     eager = config._attn_implementation == "eager"
     places = places or Places()
@@ -133,7 +131,7 @@ def encode(
 
 
 def run_as_units(backbone: Any) -> None:
-    """Let every layer of an XLM-R run inside a call of its module, for what hooks into such calls (shards do).
+    """Let every layer of an encoder run inside a call of its module, for what hooks into such calls (shards do).
 
     Args:
         backbone: not shared: its layers no longer run any other way.
@@ -152,12 +150,22 @@ def _plain(index: int, role: str, linear: Any, states: Tensor) -> Tensor:  # noq
     return functional.linear(states, linear.weight, linear.bias)
 
 
-def _embed(embeddings: Any, input_ids: Tensor, pad_id: int, dropout: float) -> Tensor:
-    real = input_ids.ne(pad_id).int()
-    positions = (torch.cumsum(real, dim=1, dtype=torch.int32) * real).long() + pad_id
-    states = embeddings.word_embeddings(input_ids) + embeddings.token_type_embeddings.weight[0]
-    states = states + embeddings.position_embeddings(positions)
-    return _drop(embeddings.LayerNorm(states), dropout)
+def _embed(backbone: Any, input_ids: Tensor, attention_mask: Tensor | None, dropout: float) -> Tensor:
+    embeddings, architecture = backbone.embeddings, architecture_of(backbone.config.model_type)
+    segments = segments_of(backbone, input_ids, attention_mask)
+    types = embeddings.token_type_embeddings
+    kind = types.weight[0] if segments is None else types(segments)
+    states = embeddings.word_embeddings(input_ids) + kind
+    if architecture.positions == "from-pad":
+        pad_id = backbone.config.pad_token_id
+        real = input_ids.ne(pad_id).int()
+        positions = (torch.cumsum(real, dim=1, dtype=torch.int32) * real).long() + pad_id
+        states = states + embeddings.position_embeddings(positions)
+    else:
+        states = states + embeddings.position_embeddings.weight[: input_ids.shape[1]]
+    states = _drop(embeddings.LayerNorm(states), dropout)
+    widen = getattr(backbone, architecture.projection, None) if architecture.projection else None
+    return states if widen is None else widen(states)
 
 
 def _additive_mask(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:

@@ -1,7 +1,8 @@
 """Places for adapters in the encoders of `transformers`, through hooks on a copy of the module that shares all weights.
 
-XLM-R has a forward pass of its own (`encoder`); every other architecture runs that of its library. Hooks and
-dropout modes belong to one transfer model, so each gets modules of its own; the weights stay one set in memory.
+Encoders with BERT's layers have a forward pass of their own (`encoder`); every other one runs that of its library.
+Hooks and dropout modes belong to one transfer model, so each gets modules of its own; the weights stay one set in
+memory.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adapterxfer.backbones.segments import segments_of
 from adapterxfer.catalog.architectures import Architecture, SumSite
 from adapterxfer.variants.places import Norm, Places
 from adapterxfer.variants.recompute import recompute_layer
@@ -50,7 +52,7 @@ def encode_hooked(
     training: bool,
     recompute: bool = False,
 ) -> Tensor:
-    """Hidden states, as `encoder.encode` gives them for XLM-R.
+    """Hidden states, as `encoder.encode` gives them where it runs the layers itself.
 
     Args:
         model: from `hooked_copy`, or an untouched model where nothing acts.
@@ -60,10 +62,12 @@ def encode_hooked(
     """
     if attention_mask is None:
         attention_mask = input_ids.new_ones(input_ids.shape)
+    types = segments_of(model, input_ids, attention_mask)
+    segments = {} if types is None else {"token_type_ids": types}
     layers = int(model.config.num_hidden_layers)
     partly = until is not None and until < layers
     with _acting(model, places, training=training, recompute=recompute):
-        output = model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=partly)
+        output = model(input_ids=input_ids, attention_mask=attention_mask, output_hidden_states=partly, **segments)
     states: Tensor = output.hidden_states[until] if partly else output.last_hidden_state
     return states
 

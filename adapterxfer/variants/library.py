@@ -1,7 +1,8 @@
 """Names and tensors of the `adapters` library for the modules of this project, in both directions.
 
 The library itself is not needed. Exported states load into a model prepared by the library, and adapters or fusions
-trained there continue here. The names are those of encoders with BERT's layout: XLM-R and DeBERTa.
+trained there continue here. The names are those of encoders with BERT's layout: BERT, ELECTRA, RoBERTa, XLM-R and
+DeBERTa.
 """
 
 from __future__ import annotations

@@ -137,7 +137,7 @@ class TransferModel(nn.Module):
     def upper(
         self, states: Tensor, attention_mask: Tensor | None = None, *, layer: int, reads: Reads | None = None
     ) -> Tensor:
-        """Last hidden states from those after ``layer`` layers, both of shape ``(batch, seq, hidden)``; XLM-R only."""
+        """Last hidden states from those after ``layer`` layers, both ``(batch, seq, hidden)``; not if hooked."""
         return encode(
             self.backbone,
             states,

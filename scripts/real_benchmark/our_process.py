@@ -26,6 +26,7 @@ def main() -> int:
     asked: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     warnings.simplefilter("ignore")
     measured = Measured()
+    _begin()
     runner = Runner(asked, measured)
     if asked["part"] == "intermediates":
         for name in INTERMEDIATES:
@@ -121,10 +122,26 @@ class Runner:
 
         inputs = {"backbone": Path(self.asked["backbone"]), "data": self.work / TARGET, **inputs}
         keys = {role: f"{number:064x}" for number, role in enumerate(sorted(inputs))}
-        stage = Stage(kind=kind, version=1, identity=identity, inputs=keys, slug=slug)
+        stage = Stage(kind=kind, version=_version(kind, identity), identity=identity, inputs=keys, slug=slug)
         place = Store(store)
         place.open()
         return run_stage(stage, store=place, settings={}, inputs=inputs).folder
+
+
+def _version(kind: str, identity: dict[str, Any]) -> int:
+    try:
+        from adapterxfer.plan.generations import version_of
+    except ImportError:  # a checkout without generations
+        return 1
+    return version_of(kind, identity)
+
+
+def _begin() -> None:
+    try:
+        from adapterxfer.stages.registry import begin_worker
+    except ImportError:
+        return
+    begin_worker()
 
 
 def _kept(store: Path, slug: str) -> Path:

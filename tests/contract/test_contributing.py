@@ -23,7 +23,7 @@ FILES = {
     ),
     "Add a target task": ("One file", ["adapterxfer/catalog/families/letters.py"]),
     "Add a transfer variant": ("Two files", ["adapterxfer/training/starts.py", "adapterxfer/catalog/variants.py"]),
-    "Add a backbone architecture": ("One file", ["adapterxfer/catalog/architectures.py"]),
+    "Add a backbone architecture": ("One file", ["adapterxfer/catalog/architectures/bert_family.py"]),
     "Add a metric": ("One file", ["adapterxfer/metrics/registry.py"]),
 }
 

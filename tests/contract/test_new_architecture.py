@@ -15,8 +15,7 @@ from safetensors.torch import save_file
 
 import adapterxfer.world
 from adapterxfer.backbones.loading import load_backbone
-from adapterxfer.catalog import architectures
-from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture
+from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture, bert_family
 from adapterxfer.catalog.capabilities import capabilities, capability
 from adapterxfer.catalog.methods import METHODS
 from adapterxfer.cli.main import main
@@ -25,9 +24,9 @@ from adapterxfer.recipe import load_recipe
 from adapterxfer.variants.assertions import check
 from adapterxfer.variants.measures import AssertionInput
 
-NAME = "bert"
+NAME = "ernie"
 ENTRY_TEXT, MAKE = blocks("Add a backbone architecture")
-ENTRY = Architecture(**arguments(ENTRY_TEXT, **vars(architectures)))
+ENTRY = Architecture(**arguments(ENTRY_TEXT, **vars(bert_family)))
 RECIPE = """
 recipe: 1
 name: own-encoder
@@ -94,7 +93,7 @@ def test_check_refuses_what_cannot_be_loaded(
     ("variant", "adapter", "because"),
     [
         ("fuse", LORA, "AdapterFusion mixes bottlenecks"),
-        ("stack", PREFIX, "own forward pass of XLM-R only"),
+        ("stack", PREFIX, "own forward pass only"),
         ("merge", "{method: dora, rank: 4}", "it divides by row lengths"),
     ],
 )
@@ -110,19 +109,19 @@ def test_a_folder_decides_for_a_name_of_the_catalogue_too(tmp_path: Path, capsys
     path = Path(recipe(tmp_path / "mine", "stack", PREFIX, "deberta-v2"))
     path.write_text(path.read_text().replace("mine]", "xlm-r-base]").replace("{mine:", "{xlm-r-base:"))
     assert main(["check", str(path)]) == 2
-    assert "own forward pass of XLM-R only" in capsys.readouterr().err
+    assert "own forward pass only" in capsys.readouterr().err
 
 
 def test_the_recipe_of_the_page_is_planned(added: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     exec(MAKE, {})
     (text,) = blocks("Add a backbone architecture", "yaml")
-    (tmp_path / "bert.yaml").write_text(text)
-    assert main(["check", "bert.yaml"]) == 0
-    plan = build_plan(load_recipe("bert.yaml"))
+    (tmp_path / "ernie.yaml").write_text(text)
+    assert main(["check", "ernie.yaml"]) == 0
+    plan = build_plan(load_recipe("ernie.yaml"))
     assert {cell.variant for cell in plan.cells if not cell.control} == {"stack", "full-ft"}
     identity = next(stage.identity["backbone"] for stage in plan.stages.values() if stage.kind == "train_target")
-    assert load_backbone(identity, tmp_path / "my-bert").layers == 2
+    assert load_backbone(identity, tmp_path / "my-ernie").layers == 2
 
 
 def test_every_method_has_its_cells(added: str) -> None:

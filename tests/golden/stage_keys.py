@@ -16,9 +16,11 @@ from unittest.mock import patch
 
 from adapterxfer.catalog import METHODS, VARIANTS, backbones, task_names, tasks
 from adapterxfer.plan import Plan, Sources, build_plan
+from adapterxfer.plan.generations import NEWEST
 from adapterxfer.recipe import load_recipe
 
 GOLDEN = Path(__file__).with_name("stage_keys.json")
+EARLIER = Path(__file__).with_name("earlier_keys.json")
 PARTS = Path(__file__).with_name("part_keys.json")
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -39,7 +41,7 @@ MERGES = {
 }
 
 
-def stubbed_plan(path: Path) -> Plan:
+def stubbed_plan(path: Path, generation: int = NEWEST) -> Plan:
     """The plan of a recipe with fixed fingerprints and sizes."""
     recipe = load_recipe(path)
     table = {
@@ -54,7 +56,17 @@ def stubbed_plan(path: Path) -> Plan:
     with (
         patch("adapterxfer.plan.backbones.backbones", lambda: table),
     ):
-        return build_plan(recipe, sources=sources)
+        return build_plan(recipe, sources=sources, generation=generation)
+
+
+def earlier_keys(generation: int) -> dict[str, dict[str, str]]:
+    """Keys of small recipes as a generation had them, where they are not today's."""
+    table = {}
+    for name, text in part_recipes().items():
+        today = part_keys(text)
+        earlier = part_keys(text, generation)
+        table[name] = {cell: key for cell, key in earlier.items() if key != today[cell]}
+    return {name: keys for name, keys in table.items() if keys}
 
 
 def summarise(plan: Plan) -> dict[str, Any]:
@@ -118,13 +130,13 @@ def _tasks(intermediate: list[str], target: list[str]) -> str:
     return f"intermediate_tasks: [{', '.join(intermediate)}]\ntarget_tasks: [{', '.join(target)}]\n"
 
 
-def part_keys(text: str) -> dict[str, str]:
+def part_keys(text: str, generation: int = NEWEST) -> dict[str, str]:
     """Cell -> beginning of the key of its predictions, which covers the keys of all that they come from."""
     settings = "seeds: [1, 2]\ntrain:\n  default: {batch_size: 8, steps: 10, learning_rate: 1e-3}\n"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "part.yaml"
         path.write_text(f"recipe: 1\nname: part\n{text}{settings}", encoding="utf-8")
-        plan = stubbed_plan(path)
+        plan = stubbed_plan(path, generation)
     table = {}
     for cell in plan.cells:
         if cell.seed < 2:
@@ -146,5 +158,6 @@ def collect_parts() -> dict[str, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    for path, content in ((GOLDEN, collect()), (PARTS, collect_parts())):
+    earlier = {str(number): earlier_keys(number) for number in range(1, NEWEST)}
+    for path, content in ((GOLDEN, collect()), (PARTS, collect_parts()), (EARLIER, earlier)):
         path.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from adapterxfer.plan.generations import NEWEST
+
 _SPEC = importlib.util.spec_from_file_location("golden_stage_keys", Path(__file__).with_name("stage_keys.py"))
 assert _SPEC is not None
 assert _SPEC.loader is not None
@@ -38,3 +40,12 @@ def test_keys_of_every_method_task_and_variant(name: str) -> None:
     changed = [cell for cell in pinned if keys.get(cell) != pinned[cell]]
     assert not changed, "if this is wanted, run: python tests/golden/stage_keys.py"
     assert sorted(keys) == sorted(pinned), "new cells; run: python tests/golden/stage_keys.py"
+
+
+@pytest.mark.parametrize("generation", range(1, NEWEST))
+def test_keys_of_earlier_generations_stay(generation: int) -> None:
+    """Results in the stores of users are found under these: they never change, whatever changes later."""
+    pinned = json.loads(golden.EARLIER.read_text(encoding="utf-8"))
+    assert golden.earlier_keys(generation) == pinned[str(generation)], (
+        "if this is wanted, run: tests/golden/stage_keys.py"
+    )

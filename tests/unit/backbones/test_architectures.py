@@ -18,6 +18,7 @@ from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.errors import BackboneError
+from adapterxfer.variants.encoder import encode
 
 HEADED = {
     "xlm-roberta": "XLMRobertaForMaskedLM",
@@ -26,6 +27,11 @@ HEADED = {
     "modernbert": "ModernBertForMaskedLM",
     "rembert": "RemBertForMaskedLM",
     "mt5": "MT5ForConditionalGeneration",
+    "bert": "BertForMaskedLM",
+    "distilbert": "DistilBertForMaskedLM",
+    "roberta": "RobertaForMaskedLM",
+    "electra": "ElectraForPreTraining",
+    "umt5": "UMT5ForConditionalGeneration",
 }
 SHAPE: dict[str, Any] = {
     "vocab_size": 20,
@@ -36,14 +42,21 @@ SHAPE: dict[str, Any] = {
     "max_position_embeddings": 24,
     "pad_token_id": 0,
 }
+T5 = {"vocab_size": 20, "d_model": 16, "num_layers": 2, "num_heads": 2, "d_kv": 6, "d_ff": 32, "pad_token_id": 0}
 SHAPES: dict[str, dict[str, Any]] = dict.fromkeys(HEADED, SHAPE) | {
     "deberta-v2": SHAPE | {"relative_attention": True, "pos_att_type": "p2c|c2p"},
     "modernbert": SHAPE
     | {"reference_compile": False, "cls_token_id": 1, "sep_token_id": 2, "bos_token_id": 1, "eos_token_id": 2},
     "rembert": SHAPE | {"input_embedding_size": 8, "output_embedding_size": 12},
-    "mt5": {"vocab_size": 20, "d_model": 16, "num_layers": 2, "num_heads": 2, "d_kv": 6, "d_ff": 32, "pad_token_id": 0},
-}
-LENGTHS = {"xlm-roberta": 23, "xlm-roberta-xl": 23, "mt5": 1024}
+    "mt5": T5,
+    "umt5": T5,
+    "electra": SHAPE | {"embedding_size": 8},
+    "distilbert": {
+        "vocab_size": 20, "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 24,
+        "pad_token_id": 0,
+    },
+}  # fmt: skip
+LENGTHS = {"xlm-roberta": 23, "xlm-roberta-xl": 23, "roberta": 23, "mt5": 1024, "umt5": 1024}
 
 
 @pytest.fixture
@@ -83,7 +96,9 @@ def test_reads_the_encoder_of_a_headed_checkpoint(model_type: str, folder_of: An
     with torch.no_grad():
         expected = reference.eval()(input_ids=ids, attention_mask=mask).last_hidden_state
         found = loaded.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        ours = encode(loaded.model, ids, mask)
     assert torch.equal(found[mask.bool()], expected[mask.bool()])
+    assert (ours[mask.bool()] - expected[mask.bool()]).abs().max().item() <= 1e-6
     total = sum(p.numel() for p in reference.parameters())
     assert loaded.parameters.total == total
     assert 0 < loaded.parameters.non_embedding < total
@@ -145,6 +160,48 @@ def test_a_wrong_word_matrix_is_refused(folder_of: Any, monkeypatch: pytest.Monk
     save_file(state | ({name: matrix[:-1].clone()} if wrong == "shape" else {}), folder / "model.safetensors")
     with pytest.raises(BackboneError, match=rf"do not fit the configuration: {wrong} embeddings\.word_embeddings"):
         load_backbone(identity(), folder)
+
+
+def test_norms_by_their_first_names(folder_of: Any) -> None:
+    """Multilingual BERT was published with ``gamma`` and ``beta``."""
+    folder = folder_of("bert")
+    before = load_backbone(identity(), folder).fingerprint
+    names = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    state = load_file(folder / "model.safetensors")
+    renamed = {}
+    for name, tensor in state.items():
+        for new, old in names.items():
+            name = name.removesuffix(new) + old if name.endswith(new) else name
+        renamed[name] = tensor
+    assert renamed.keys() != state.keys()
+    save_file(renamed, folder / "model.safetensors")
+    forget_backbones()
+    assert load_backbone(identity(), folder).fingerprint == before
+
+
+@pytest.mark.parametrize(("model_type", "token"), [("bert", "[MASK]"), ("electra", "[MASK]"), ("roberta", "<mask>")])
+def test_special_tokens_that_no_file_names(model_type: str, token: str, folder_of: Any) -> None:
+    """The published ``tokenizer_config.json`` of multilingual BERT says ``do_lower_case`` and nothing else."""
+    folder = folder_of(model_type)
+    architecture = ARCHITECTURES[model_type]
+    text = (folder / "tokenizer.json").read_text()
+    usual = architecture.usual_tokens
+    for role, ours in (("pad", "<pad>"), ("cls", "<cls>"), ("sep", "<sep>"), ("unk", "<unk>"), ("mask", "<mask>")):
+        text = text.replace(f'"{ours}"', json.dumps(usual[f"{role}_token"]))
+    (folder / "tokenizer.json").write_text(text)
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    tokenizer = load_backbone(identity(), folder).tokenizer
+    assert (tokenizer.pad_token_id, tokenizer.mask_token) == (0, token)
+
+
+def test_padding_of_the_tokenizer_where_positions_do_not_need_it(folder_of: Any) -> None:
+    """Multilingual E5 and MiniLM kept BERT's padding id 0 beside XLM-R's tokenizer, where 0 is ``<s>``."""
+    folder = folder_of("bert")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"pad_token_id": 1}))
+    loaded = load_backbone(identity(), folder)
+    assert loaded.config.pad_token_id == 0
+    assert loaded.model.get_input_embeddings().padding_idx == 0
 
 
 def test_weights_in_parts(folder_of: Any) -> None:

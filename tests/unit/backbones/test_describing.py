@@ -28,7 +28,13 @@ TINY: dict[str, Any] = {
     "pad_token_id": 1,
 }
 MT5 = {"vocab_size": 40, "d_model": 16, "num_layers": 2, "num_heads": 2, "d_kv": 8, "d_ff": 32}
+OTHER_NAMES: dict[str, dict[str, Any]] = {
+    "mt5": MT5,
+    "umt5": MT5,
+    "distilbert": {"vocab_size": 40, "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32},
+}
 SPECIAL: dict[str, dict[str, Any]] = {
+    "electra": {"embedding_size": 8},
     "deberta-v2": {"relative_attention": True, "position_buckets": 8, "pos_att_type": "p2c|c2p"},
     "modernbert": {"cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3},
     "rembert": {"input_embedding_size": 8, "output_embedding_size": 12},
@@ -45,7 +51,7 @@ def digest(path: Path) -> str:
 def folder_of(place: Path, model_type: str) -> tuple[Path, Any]:
     """A folder as `save_pretrained` leaves it: encoder with the prefix of a model with a head, and that head."""
     architecture = ARCHITECTURES[model_type]
-    settings = MT5 if model_type == "mt5" else TINY | SPECIAL.get(model_type, {})
+    settings = OTHER_NAMES[model_type] if model_type in OTHER_NAMES else TINY | SPECIAL.get(model_type, {})
     model = library_class(architecture.model)(library_class(architecture.config)(**settings), **architecture.arguments)
     prefix = architecture.prefixes[0] if architecture.prefixes else ""
     state = {prefix + name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -131,7 +131,7 @@ def _break_weights(folder: Path, **changes: Any) -> None:
         (lambda f: (f / "model.safetensors").unlink(), "model.safetensors: not found"),
         (lambda f: (f / "config.json").unlink(), "config.json: not found"),
         (lambda f: (f / "config.json").write_text("["), "not valid JSON"),
-        (lambda f: (f / "config.json").write_text('{"model_type": "bert"}'), "model_type 'bert'"),
+        (lambda f: (f / "config.json").write_text('{"model_type": "albert"}'), "model_type 'albert'"),
         (lambda f: (f / "tokenizer.json").unlink(), "no tokenizer.json and no sentencepiece.bpe.model"),
         (lambda f: (f / "tokenizer.json").write_text("{}"), "not a tokenizer"),
         (lambda f: write_tokenizer(f / "tokenizer.json", SPECIALS[:-1]), "lacks <mask>"),

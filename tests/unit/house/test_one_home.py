@@ -49,7 +49,7 @@ CONCEPTS = {
     "method": Concept(METHODS, 2, ("catalog/methods/",), _WORDS),
     "task": Concept(TASKS, 1, ("catalog/families/", "world/task_list.py"), _CELLS),
     "variant": Concept(VARIANTS, 3, ("catalog/variants.py",), _WORDS),
-    "architecture": Concept(ARCHITECTURES, 2, ("catalog/architectures.py",), _WORDS),
+    "architecture": Concept(ARCHITECTURES, 2, ("catalog/architectures/",), _WORDS),
 }
 
 BACKBONES = "catalog/backbones.py"

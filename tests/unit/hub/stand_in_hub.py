@@ -38,6 +38,7 @@ ROUTES: list[tuple[str, str, str]] = [
     ("POST", rf"/{NAME}\.git/info/lfs/objects/batch", "batch"),
     ("PUT", "/upload/([0-9a-f]{64})", "upload"),
     ("POST", "/verify/([0-9a-f]{64})", "verify"),
+    ("GET HEAD", f"/datasets/{NAME}/resolve/([^/]+)/(.+)", "resolve_dataset"),
     ("GET HEAD", f"/{NAME}/resolve/([^/]+)/(.+)", "resolve"),
 ]
 

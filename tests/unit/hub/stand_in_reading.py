@@ -79,6 +79,9 @@ class Reading(Transport):
         more = {"Link": f'<{here}?recursive=True&cursor={end}>; rel="next"'} if end < len(entries) else {}
         self.answer(200, entries[start:end], **more)
 
+    def resolve_dataset(self, name: str, revision: str, path: str) -> None:
+        self.resolve(f"datasets/{name}", revision, path)
+
     def resolve(self, name: str, revision: str, path: str) -> None:
         found = self.at(name, revision)
         if found is None:

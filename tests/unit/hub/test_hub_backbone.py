@@ -134,6 +134,7 @@ def test_the_bundle_names_the_encoder_and_its_commit(study: Study) -> None:
     assert manifest.backbone.identity["revision"] == study.commit
     card = (study.out / "README.md").read_text()
     assert "base_model: encoders/tiny-xlm-r" in card
+    assert "base_model_relation: adapter" in card
     assert f"encoders/tiny-xlm-r at {study.commit}" in card
     config = json.loads((study.out / "t00" / "adapter_config.json").read_text())
     assert config["model_name"] == "encoders/tiny-xlm-r"

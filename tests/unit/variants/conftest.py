@@ -39,6 +39,15 @@ COMMON = {
     "initializer_range": 0.15,
     "pad_token_id": PAD,
 }
+T5 = {
+    "vocab_size": 50,
+    "d_model": HIDDEN,
+    "num_layers": LAYERS,
+    "num_heads": 2,
+    "d_kv": 12,
+    "d_ff": 64,
+    "pad_token_id": PAD,
+}
 CONFIGS: dict[str, dict[str, Any]] = {
     "xlm-roberta": COMMON,
     "xlm-roberta-xl": COMMON,
@@ -64,15 +73,19 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "eos_token_id": 3,
     },
     "rembert": COMMON | {"input_embedding_size": 16, "output_embedding_size": 24},
-    "mt5": {
+    "electra": COMMON | {"embedding_size": 16},
+    "distilbert": {
         "vocab_size": 50,
-        "d_model": HIDDEN,
-        "num_layers": LAYERS,
-        "num_heads": 2,
-        "d_kv": 12,
-        "d_ff": 64,
+        "dim": HIDDEN,
+        "n_layers": LAYERS,
+        "n_heads": 2,
+        "hidden_dim": 64,
+        "max_position_embeddings": 32,
+        "initializer_range": 0.15,
         "pad_token_id": PAD,
     },
+    "mt5": T5,
+    "umt5": T5,
 }
 
 

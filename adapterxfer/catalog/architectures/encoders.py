@@ -1,0 +1,106 @@
+"""Encoders with other layers than BERT's: norms before blocks, relative positions, joint attention maps. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from adapterxfer.catalog.architectures.bert_family import BERT_LINEARS, NO_POOLER, POST_NORM
+from adapterxfer.catalog.architectures.spec import Architecture, SumSite
+
+_MT5 = Architecture(
+    model_type="mt5",
+    config="MT5Config",
+    model="MT5EncoderModel",
+    arguments={},
+    prefixes=(),
+    dropped=("decoder.", "lm_head."),
+    attention=("eager",),
+    layers="encoder.block",
+    linears={
+        "query": "layer.0.SelfAttention.q",
+        "key": "layer.0.SelfAttention.k",
+        "value": "layer.0.SelfAttention.v",
+        "ffn_out": "layer.1.DenseReluDense.wo",
+    },
+    sums={
+        "attention": SumSite("output", "layer.0", "layer.0", 0),
+        "ffn": SumSite("output", "layer.1", "layer.1", 0),
+    },
+    post_norm=False,
+    positions="relative",
+    score_dropout="dropout_rate",
+    start_deviation=None,
+    embeddings="encoder.embed_tokens",
+    sentencepiece="spiece.model",
+    tokenizer="T5Tokenizer",
+    width="d_model",
+    depth="num_layers",
+    no_masked_lm="its tokenizer has no mask token, so it cannot be trained to fill masks",
+    pooling="mean",
+)
+
+OTHER_ENCODERS = (
+    Architecture(
+        model_type="xlm-roberta-xl",
+        config="XLMRobertaXLConfig",
+        model="XLMRobertaXLModel",
+        arguments=NO_POOLER,
+        prefixes=("roberta.",),
+        dropped=("lm_head.", "pooler.", "classifier."),
+        attention=("sdpa", "eager"),
+        layers="encoder.layer",
+        linears=BERT_LINEARS,
+        sums={
+            "attention": SumSite("output", "attention.output", "attention.output", 1),
+            "ffn": SumSite("output", "output", "output", 1),
+        },
+        post_norm=False,
+        positions="from-pad",
+        sentencepiece="sentencepiece.bpe.model",
+        tokenizer="XLMRobertaTokenizer",
+    ),
+    Architecture(
+        model_type="deberta-v2",
+        config="DebertaV2Config",
+        model="DebertaV2Model",
+        arguments={},
+        prefixes=("deberta.",),
+        dropped=("lm_predictions.", "mask_predictions.", "cls.", "pooler.", "classifier."),
+        attention=("eager",),
+        layers="encoder.layer",
+        linears={
+            "query": "attention.self.query_proj",
+            "key": "attention.self.key_proj",
+            "value": "attention.self.value_proj",
+            "ffn_out": "output.dense",
+        },
+        sums=POST_NORM,
+        post_norm=True,
+        positions="absolute",
+        sentencepiece="spm.model",
+        tokenizer="DebertaV2Tokenizer",
+        in_adapters=True,
+    ),
+    Architecture(
+        model_type="modernbert",
+        config="ModernBertConfig",
+        model="ModernBertModel",
+        arguments={},
+        prefixes=("model.",),
+        dropped=("head.", "decoder.", "classifier."),
+        attention=("sdpa", "eager"),
+        layers="layers",
+        linears={"qkv": "attn.Wqkv", "ffn_out": "mlp.Wo"},
+        sums={
+            "attention": SumSite("branch", "attn", "", 0),
+            "ffn": SumSite("output", "", "mlp_norm", 0),
+        },
+        post_norm=False,
+        positions="absolute",
+        score_dropout="attention_dropout",
+        settings={"reference_compile": False},  # compiled layers would change numbers with the machine
+    ),
+    _MT5,
+    replace(_MT5, model_type="umt5", config="UMT5Config", model="UMT5EncoderModel"),
+)
+"""Hooks run them. umT5 has a table of relative positions in every layer, mT5 in the first one."""

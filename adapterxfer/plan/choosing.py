@@ -1,0 +1,127 @@
+"""Makes the stages that choose settings on English development data: one training per value, and the choice.
+
+The key of a training that uses a choice is known before anything is trained: its identity holds the grid, its inputs
+the stage that chooses, and the value is read when it runs. A candidate has the identity of the training that it tries,
+with one value in place of the grid, so grids that overlap share their candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+from adapterxfer.plan.seed_groups import SETTING, TAKING
+from adapterxfer.plan.workbench import Workbench
+from adapterxfer.recipe.choices import CHOOSE, Choice
+from adapterxfer.store.kinds import CANDIDATE, CHOICE
+
+ROLE = "choice"
+"""Role of the choice among the inputs of a training that uses it."""
+
+TRIED = "candidate."
+"""Beginning of the roles of the trainings that a choice compares; a number follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A training as it would be without a choice: settings hold grids.
+
+    Attributes:
+        kind: of its stage.
+        identity, inputs, labels, resources: of its stage.
+        slug: of its stage, without the seed.
+    """
+
+    kind: str
+    identity: dict[str, Any]
+    inputs: dict[str, str]
+    slug: str
+    labels: dict[str, Any]
+    resources: dict[str, Any]
+
+
+class ChoiceMaker:
+    """Builds and remembers these stages."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+        self._memo: dict[tuple[Any, ...], str] = {}
+
+    def add_to(
+        self,
+        inputs: dict[str, str],
+        choices: Mapping[str, Choice],
+        memo: tuple[Any, ...],
+        trial: Callable[[int], Trial],
+    ) -> None:
+        """Let a training wait for the choice of its settings; does nothing where nothing is chosen.
+
+        Args:
+            inputs: of the training.
+            choices: setting -> how it is chosen.
+            memo: what the choice is for: trainings of the same memo share it.
+            trial: seed -> the training that tries a value.
+        """
+        if not choices:
+            return
+        memo = (*memo, *((name, choice.grid, choice.seeds) for name, choice in choices.items()))
+        if memo not in self._memo:
+            self._memo[memo] = self._choose(choices, trial)
+        inputs[ROLE] = self._memo[memo]
+
+    def _choose(self, choices: Mapping[str, Choice], trial: Callable[[int], Trial]) -> str:
+        tried: list[dict[str, Any]] = []
+        inputs: dict[str, str] = {}
+        trials = {seed: trial(seed) for seed in next(iter(choices.values())).seeds}
+        first = next(iter(trials.values()))
+        for values in combinations({name: choice.grid for name, choice in choices.items()}):
+            for seed, tries in trials.items():
+                inputs[f"{TRIED}{len(tried):02d}"] = self._candidate(tries, values)
+                tried.append({**values, "seed": seed})
+        identity = {
+            "by": "dev",
+            "grid": {name: list(choice.grid) for name, choice in choices.items()},
+            "candidates": tried,
+        }
+        return self._bench.add(CHOICE, identity, inputs, f"{first.slug}-choice", first.labels, {"cost": TAKING})
+
+    def _candidate(self, trial: Trial, values: Mapping[str, Any]) -> str:
+        settled = concrete(trial.identity, values)
+        identity = {"phase": {"kind": trial.kind, "version": self._bench.version(trial.kind, settled)}, **settled}
+        words = "-".join(f"{value:g}" for value in values.values())
+        share = _share_of_steps(trial.identity["settings"], values)
+        resources = trial.resources | {"cost": trial.resources["cost"] * share}
+        slug = f"{trial.slug}-s{trial.identity['seed']}-{words}"
+        labels = trial.labels | {"candidate": ", ".join(f"{name} {value:g}" for name, value in values.items())}
+        return self._bench.add(CANDIDATE, identity, trial.inputs, slug, labels, resources)
+
+
+def combinations(grids: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+    """All combinations of values, in the order of the grids."""
+    for values in product(*grids.values()):
+        yield dict(zip(grids, values, strict=True))
+
+
+def concrete(identity: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The identity of a training with values in place of its grids, also in what it trains before; alone, not in a
+    group of seeds.
+    """
+
+    def settled(settings: Mapping[str, Any]) -> dict[str, Any]:
+        named = {name: value for name, value in settings.items() if name != SETTING}
+        return named | {name: value for name, value in values.items() if _is_grid(named.get(name))}
+
+    changed = {**identity, "settings": settled(identity["settings"])}
+    if "before" in identity:
+        changed["before"] = [{**first, "settings": settled(first["settings"])} for first in identity["before"]]
+    return changed
+
+
+def _is_grid(value: Any) -> bool:
+    return isinstance(value, Mapping) and CHOOSE in value
+
+
+def _share_of_steps(settings: Mapping[str, Any], values: Mapping[str, Any]) -> float:
+    return float(values["steps"]) / max(settings["steps"][CHOOSE]) if "steps" in values else 1.0

@@ -1,0 +1,93 @@
+"""Checks of settings that development data choose, and of early stopping: what they cannot be combined with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from adapterxfer.recipe.choices import EACH, Choice, RateChoice
+from adapterxfer.recipe.settings import choices_of, training_settings, trainings
+from adapterxfer.recipe.train_blocks import MODES, TrainBlock, TrainOptions
+from adapterxfer.recipe.yaml_core import Path
+
+if TYPE_CHECKING:
+    from adapterxfer.recipe.recipe import Recipe
+
+
+def choice_problems(recipe: Recipe) -> list[tuple[Path, str]]:
+    """All that contradicts a choice or early stopping."""
+    return [
+        *_lengths(recipe),
+        *((("train",), message) for message in dict.fromkeys((*_choices(recipe), *_stopping(recipe)))),
+    ]
+
+
+def options_of(recipe: Recipe) -> Iterator[tuple[Path, TrainOptions]]:
+    """Every block of `train` with its path, those of single modes inside others included."""
+    for name, block in recipe.train.items():
+        yield ("train", name), block
+        yield from _inner(name, block)
+
+
+def _inner(name: str, block: TrainBlock) -> Iterator[tuple[Path, TrainOptions]]:
+    for mode in MODES:
+        if (special := block.of_mode(mode)) is not None:
+            yield ("train", name, mode), special
+
+
+def _lengths(recipe: Recipe) -> Iterator[tuple[Path, str]]:
+    """The n-th values of all grids that ``also`` names are trained together, as one study with common rates."""
+    first = 0
+    for path, options in options_of(recipe):
+        rate = options.learning_rate
+        if not isinstance(rate, RateChoice) or rate.also != EACH:
+            continue
+        if first and len(rate.grid) != first:
+            yield (
+                (*path, "learning_rate", "choose"),
+                f"{len(rate.grid)} values, another grid with also: {EACH} has {first}; the first values of all grids "
+                "are trained as one study, then the second: name as many",
+            )
+        first = first or len(rate.grid)
+
+
+def _choices(recipe: Recipe) -> Iterator[str]:
+    if not recipe.chooses:
+        return
+    for phase, mode, task in trainings(recipe):
+        for backbone in recipe.backbones:
+            choices = choices_of(recipe, phase=phase, mode=mode, task=task, backbone=backbone)
+            if not choices:
+                continue
+            names = " and ".join(choices)
+            if not phase:
+                yield f"{names} of language adapters cannot be chosen, they have no dev score: set train.language"
+                continue
+            where = f"{mode} on {task} ({phase} phase)"
+            if len({(choice.per, choice.seeds) for choice in choices.values()}) > 1:
+                yield f"{names} for {where} are chosen together: give them the same per and seeds"
+            for first in recipe.task(task).before if phase != "intermediate" else ():
+                earlier = choices_of(recipe, phase=phase, mode=mode, task=first, backbone=backbone)
+                for name in _apart(choices, earlier):
+                    yield (
+                        f"{name} for '{first}', which is trained before {where}, is chosen with it: give both the same "
+                        "grid, or a number to one of them"
+                    )
+
+
+def _apart(choices: Mapping[str, Choice], earlier: Mapping[str, Choice]) -> list[str]:
+    """Settings of what is trained before a target whose grid is not the target's: both take one value."""
+    return [name for name, other in earlier.items() if name not in choices or choices[name].grid != other.grid]
+
+
+def _stopping(recipe: Recipe) -> Iterator[str]:
+    for phase, mode, task in trainings(recipe):
+        for backbone in recipe.backbones:
+            settings = training_settings(recipe, phase=phase, mode=mode, task=task, backbone=backbone)
+            if not settings.get("early_stopping"):
+                continue
+            where = f"{mode} on {task} ({phase} phase)" if phase else "language adapters (train.language)"
+            if settings["selection"] != "dev":
+                yield f"early_stopping stops by the English dev score: set selection: dev for {where}"
+            if settings.get("seeds_together"):
+                yield f"early_stopping and seeds_together cannot be combined for {where}: seeds end at other steps"

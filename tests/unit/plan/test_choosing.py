@@ -1,0 +1,171 @@
+"""Choices in a plan: candidates that are shared, a choice for each backbone, mode and task, and static keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapterxfer.plan import Plan, Sources, build_plan
+from adapterxfer.plan.choosing import concrete
+from adapterxfer.recipe import parse_recipe
+from adapterxfer.store.keys import Stage
+
+GRID = "{choose: [1e-3, 3e-3], by: dev}"
+TEXT = f"""\
+recipe: 1
+name: chosen
+backbones: [world-nano, world-micro]
+intermediate_tasks: [none, world-nli, world-qa, pool]
+target_tasks: [world-xnli]
+variants: [full-ft, sequential, stack, fuse, head-only]
+adapters: [{{method: seq_bn, reduction_factor: 2}}]
+seeds: [1, 2]
+controls: false
+train:
+  default: {{learning_rate: {GRID}, steps: 10}}
+"""
+
+
+def plan(text: str = TEXT, only: tuple[str, ...] = ()) -> Plan:
+    recipe = parse_recipe(text, "r")
+    sources = Sources(
+        recipe, files=lambda asked, root: {name: {"kind": "files", "files": {}} for name, _ in asked}, world=lambda: "w"
+    )
+    return build_plan(recipe, only=only, sources=sources)
+
+
+def of(plan: Plan, kind: str, **labels: object) -> list[Stage]:
+    return [
+        stage
+        for stage in plan.stages.values()
+        if stage.kind == kind and all(stage.labels.get(key) == value for key, value in labels.items())
+    ]
+
+
+def test_one_choice_for_each_backbone_mode_and_task() -> None:
+    made = plan()
+    # Targets: full-ft, adapters, head-only; intermediates: two tasks in two modes; one for fusions.
+    assert made.counts()["choose"] == 2 * (3 + 4 + 1)
+    assert made.counts()["train_candidate"] == 2 * made.counts()["choose"]
+    adapters = {stage.inputs["choice"] for stage in of(made, "train_target", backbone="world-nano")} - {
+        stage.inputs["choice"] for stage in of(made, "train_target", backbone="world-nano", adapter="")
+    }
+    assert len(adapters) == 1, "sequential, stack and the adapter alone share a choice"
+    fusions = {stage.inputs["choice"] for stage in of(made, "train_fusion", backbone="world-nano")}
+    assert len(fusions) == 1
+    order = list(made.stages)
+    for stage in made.stages.values():
+        assert all(order.index(key) < order.index(stage.key) for key in stage.inputs.values())
+
+
+def test_candidates_are_runs_apart_without_an_intermediate_task() -> None:
+    made = plan()
+    (choice,) = {stage.inputs["choice"] for stage in of(made, "train_target", backbone="world-nano", variant="stack")}
+    stage = made.stages[choice]
+    assert stage.identity == {
+        "by": "dev",
+        "grid": {"learning_rate": [1e-3, 3e-3]},
+        "candidates": [{"learning_rate": 1e-3, "seed": 0}, {"learning_rate": 3e-3, "seed": 0}],
+    }
+    for key, rate in zip(stage.inputs.values(), (1e-3, 3e-3), strict=True):
+        tried = made.stages[key]
+        assert tried.identity["phase"] == {"kind": "train_target", "version": 1}
+        assert tried.identity["settings"]["learning_rate"] == rate
+        assert (tried.identity["seed"], tried.identity["composition"]) == (0, "fresh")
+        assert "intermediate" not in tried.inputs
+        assert "target_dev" not in tried.inputs
+    (one, two) = of(made, "train_target", backbone="world-nano", variant="stack", intermediate="world-nli")
+    assert one.identity["settings"]["learning_rate"] == {"choose": [1e-3, 3e-3]}
+    assert one.identity["seed"] != two.identity["seed"]
+
+
+def test_per_intermediate_starts_from_the_model_of_the_choosing_seed() -> None:
+    made = plan(TEXT.replace("by: dev", "by: dev, per: intermediate, seeds: [7]"))
+    choices = {
+        stage.labels["intermediate"]: stage.inputs["choice"]
+        for stage in of(made, "train_target", backbone="world-nano", variant="stack")
+    }
+    assert len(set(choices.values())) == 2
+    for intermediate, key in choices.items():
+        for candidate in made.stages[key].inputs.values():
+            before = made.stages[made.stages[candidate].inputs["intermediate"]]
+            assert before.identity["seed"] == 7
+            assert before.labels["intermediate"] == intermediate
+            assert "choice" in before.inputs
+    fusions = {stage.labels["intermediate"]: stage.inputs["choice"] for stage in of(made, "train_fusion")}
+    assert set(fusions) == {"world-nli", "world-qa", "pool"}
+    assert len(set(fusions.values())) == 3
+
+
+def test_overlapping_grids_share_their_candidates() -> None:
+    wider = plan(TEXT.replace("[1e-3, 3e-3]", "[1e-3, 3e-3, 1e-2]"))
+    keys = {stage.key for stage in of(plan(), "train_candidate")}
+    assert keys < {stage.key for stage in of(wider, "train_candidate")} | {
+        stage.key for stage in of(plan(), "train_candidate", variant="fuse")
+    }, "only fusions start from models of another choice"
+    reordered = plan(TEXT.replace("[1e-3, 3e-3]", "[3e-3, 1e-3]"))
+    assert set(reordered.stages) == set(plan().stages)
+
+
+def test_the_choice_does_not_depend_on_what_only_leaves() -> None:
+    whole = set(plan().stages)
+    for only in (("seed=2",), ("intermediate=world-qa",), ("variant=fuse",), ("variant=stack", "seed=1")):
+        part = plan(only=only)
+        assert {key for key, stage in part.stages.items() if stage.kind != "report"} <= whole
+
+
+def test_a_number_and_a_grid_have_different_keys_and_a_recipe_without_grids_is_as_before() -> None:
+    fixed = plan(TEXT.replace(GRID, "1e-3"))
+    assert "choose" not in fixed.counts()
+    assert all("choice" not in stage.inputs for stage in fixed.stages.values())
+    assert not {s.key for s in of(fixed, "train_target")} & {s.key for s in of(plan(), "train_target")}
+
+
+def test_steps_and_rate_are_chosen_together() -> None:
+    text = TEXT.replace("steps: 10", "steps: {choose: [5, 10], by: dev}")
+    made = plan(text)
+    assert made.counts()["train_candidate"] == 4 * made.counts()["choose"]
+    stage = of(made, "choose", backbone="world-nano", variant="full-ft")[0]
+    tried = [made.stages[key] for key in stage.inputs.values()]
+    assert [(c["learning_rate"], c["steps"]) for c in stage.identity["candidates"]] == [
+        (1e-3, 5), (1e-3, 10), (3e-3, 5), (3e-3, 10)
+    ]  # fmt: skip
+    assert tried[1].resources["cost"] == 2 * tried[0].resources["cost"] > 0
+
+
+def test_groups_of_seeds_wait_for_the_choice_and_candidates_train_alone() -> None:
+    made = plan(TEXT.replace("steps: 10", "steps: 10, seeds_together: true"))
+    for group in of(made, "train_together"):
+        assert "choice" in group.inputs
+    for candidate in of(made, "train_candidate"):
+        assert "seeds_together" not in candidate.identity["settings"]
+    for kind in ("train_target", "train_intermediate"):
+        for stage in of(made, kind, seed=0):
+            assert "seeds_together" not in stage.identity["settings"]
+            assert "together" not in stage.inputs
+
+
+def test_the_oracle_uses_the_choice_of_the_training_beside_it() -> None:
+    made = plan(TEXT + "oracle: true\n")
+    for stage in of(made, "train_target", control="oracle", seed=1, variant="full-ft", backbone="world-nano"):
+        beside = of(
+            made, "train_target", seed=1, variant="full-ft", backbone="world-nano",
+            intermediate=stage.labels["intermediate"], control=None,
+        )  # fmt: skip
+        assert [other.inputs["choice"] for other in beside] == [stage.inputs["choice"]]
+    for stage in of(made, "train_candidate"):
+        assert "target_dev" not in stage.inputs
+        assert stage.identity["settings"]["selection"] == "last"
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_values_take_the_place_of_grids_only(before: bool) -> None:
+    settings = {"learning_rate": {"choose": [1, 2]}, "steps": 5, "seeds_together": True}
+    identity = {"settings": settings, "seed": 1}
+    if before:
+        identity["before"] = [{"task": "first", "settings": {"learning_rate": 7, "steps": {"choose": [1, 5]}}}]
+    changed = concrete(identity, {"learning_rate": 2, "steps": 1})
+    assert changed["settings"] == {"learning_rate": 2, "steps": 5}
+    assert changed["seed"] == 1
+    assert settings["learning_rate"] == {"choose": [1, 2]}
+    if before:
+        assert changed["before"] == [{"task": "first", "settings": {"learning_rate": 7, "steps": 1}}]

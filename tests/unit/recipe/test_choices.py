@@ -1,0 +1,114 @@
+"""Settings that development data choose: what a recipe may say, and what a stage holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapterxfer.errors import RecipeError
+from adapterxfer.recipe import parse_recipe, training_settings
+from adapterxfer.recipe.settings import choices_of
+
+TEXT = """\
+recipe: 1
+name: chosen
+backbones: [world-nano]
+intermediate_tasks: [none, world-nli]
+target_tasks: [world-xnli]
+variants: [full-ft, stack, fuse]
+adapters: [{method: seq_bn, reduction_factor: 2}]
+seeds: [1, 2]
+train:
+  default: {learning_rate: {choose: [3e-3, 1e-3], by: dev}, steps: 10}
+  full-ft: {learning_rate: 1e-4}
+"""
+
+
+def with_default(options: str, text: str = TEXT) -> str:
+    return text.replace("{learning_rate: {choose: [3e-3, 1e-3], by: dev}, steps: 10}", options)
+
+
+def problem(text: str) -> str:
+    with pytest.raises(RecipeError) as refused:
+        parse_recipe(text)
+    return str(refused.value)
+
+
+def settings(text: str, mode: str = "adapters") -> dict[str, object]:
+    return training_settings(
+        parse_recipe(text),
+        phase="target",
+        mode=mode,
+        task="world-xnli",
+        backbone="world-nano",  # type: ignore[arg-type]
+    )
+
+
+def test_a_stage_holds_the_grid_in_order() -> None:
+    assert settings(TEXT)["learning_rate"] == {"choose": [1e-3, 3e-3]}
+    assert settings(TEXT, "full-ft")["learning_rate"] == 1e-4
+    assert settings(TEXT)["steps"] == 10
+    reordered = TEXT.replace("[3e-3, 1e-3]", "[1e-3, 3e-3]")
+    assert settings(reordered) == settings(TEXT)
+
+
+def test_a_later_block_replaces_a_grid_by_a_number_and_back() -> None:
+    text = TEXT + "  world-xnli: {full-ft: {steps: {choose: [5, 9], by: dev, per: intermediate, seeds: [7, 8]}}}\n"
+    assert settings(text, "full-ft")["steps"] == {"choose": [5, 9]}
+    chosen = choices_of(parse_recipe(text), phase="target", mode="full-ft", task="world-xnli", backbone="world-nano")
+    assert list(chosen) == ["steps"]
+    assert (chosen["steps"].per, chosen["steps"].seeds) == ("intermediate", (7, 8))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("{learning_rate: fast, steps: 10}", "learning_rate = 'fast': input should be a valid number"),
+        ("{learning_rate: {choose: [1e-3], by: dev}, steps: 10}", "at least 2 items"),
+        ("{learning_rate: {choose: [1e-3, 1e-3], by: dev}, steps: 10}", "names a value twice"),
+        ("{learning_rate: {choose: [1e-3, 3], by: dev}, steps: 10}", "choose.1 = 3: input should be less than 1"),
+        ("{learning_rate: {choose: [1e-3, 3e-3], by: test}, steps: 10}", "by = 'test': input should be 'dev'"),
+        ("{learning_rate: {choose: [1e-3, 3e-3]}, steps: 10}", "key 'train.default.learning_rate.by' is missing"),
+        ("{learning_rate: {chose: [1e-3, 3e-3], by: dev}, steps: 10}", "did you mean 'choose'?"),
+        ("{learning_rate: 1e-3, steps: {choose: [1, 2.5], by: dev}}", "choose.1 = 2.5: input should be a valid int"),
+        (
+            "{learning_rate: {choose: [1e-3, 3e-3], by: dev}, steps: {choose: [1, 2], by: dev, per: intermediate}}",
+            "give them the same per and seeds",
+        ),
+        (
+            "{learning_rate: 1e-3, steps: 10, early_stopping: {patience: 2, every: 5}}",
+            "early_stopping stops by the English dev score: set selection: dev for full-ft",
+        ),
+        (
+            "{learning_rate: 1e-3, steps: 10, selection: dev, seeds_together: true, "
+            "early_stopping: {patience: 2, every: 5}}",
+            "early_stopping and seeds_together cannot be combined",
+        ),
+    ],
+)
+def test_what_is_refused(options: str, message: str) -> None:
+    assert message in problem(with_default(options))
+
+
+def test_common_rates_are_as_many_in_every_grid() -> None:
+    text = with_default("{learning_rate: {choose: [1e-3, 3e-3], by: dev, also: each}, steps: 10}")
+    other = text.replace(
+        "full-ft: {learning_rate: 1e-4}", "full-ft: {learning_rate: {choose: [1e-4, 2e-4, 3e-4], by: dev, also: each}}"
+    )
+    assert parse_recipe(text).chooses
+    assert "3 values, another grid with also: each has 2" in problem(other)
+
+
+def test_language_adapters_have_no_score_to_choose_by() -> None:
+    text = TEXT.replace("reduction_factor: 2}]", "reduction_factor: 2, language: true}]")
+    text = text.replace("[full-ft, stack, fuse]", "[stack]")
+    text += "language_adapters: {reduction_factor: 2, texts: world}\n"
+    assert "learning_rate of language adapters cannot be chosen" in problem(text)
+    assert "cannot be chosen" not in str(parse_recipe(text.replace("full-ft: {", "language: {")))
+
+
+def test_what_is_trained_before_is_chosen_with_it() -> None:
+    text = TEXT.replace("world-xnli]", "xcopa]").replace("world-nano", "xlm-r-base").replace("world-nli", "mnli")
+    assert parse_recipe(text).chooses
+    other = text + "  siqa: {learning_rate: {choose: [1e-3, 5e-3], by: dev}}\n"
+    assert "learning_rate for 'siqa', which is trained before" in problem(other)
+    parse_recipe(text + "  siqa: {learning_rate: 1e-3}\n")
