@@ -154,11 +154,6 @@ def read_file(path: Path) -> dict[str, torch.Tensor]:
     return stored
 
 
-def mapped_tensor(path: Path, name: str) -> torch.Tensor:
-    """One tensor of a file as the kernel maps it: pages are read when they are looked at, and shared by processes."""
-    return read_file(path)[name]
-
-
 def fill(model: PreTrainedModel, state: dict[str, torch.Tensor], where: str) -> None:
     """Copy weights into ``model``; every parameter must be there with its shape, and nothing else.
 

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from adapterxfer.backbones.reading import home_of, mapped_tensor
+from adapterxfer.backbones.headers import read_header
+from adapterxfer.backbones.reading import home_of
 from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.errors import BackboneError
 
@@ -41,18 +42,23 @@ TokenIds = NDArray[np.int64]
 class WordSource:
     """Where the word matrix of a backbone lies, to be read row by row.
 
+    The file is read and not mapped: pages of a mapped file count as memory of the process, and around every row that is
+    looked at the kernel maps some 60 KB.
+
     Attributes:
         path: a safetensors file.
-        tensor: name of the matrix in there.
-        names: its names in the state of the module; more than one where it is tied.
+        begin: where in it the matrix begins, in bytes.
+        stored: kind of numbers there.
+        names: names of the matrix in the state of the module; more than one where it is tied.
         vocabulary, width: its shape.
         padding_id: token id whose row gets no gradient; None for none.
-        dtype: of the module; files of other dtypes are converted.
+        dtype: of the module; numbers of other kinds are converted.
         stamp: size and time of the file when it was first read.
     """
 
     path: Path
-    tensor: str
+    begin: int
+    stored: torch.dtype
     names: tuple[str, ...]
     vocabulary: int
     width: int
@@ -61,33 +67,51 @@ class WordSource:
     stamp: tuple[int, int]
 
     def read(self, ids: TokenIds | None) -> Tensor:
-        """Rows of these ids, or all, shape ``(ids, width)``, in memory of their own.
+        """Rows of these ids, or all, shape ``(ids, width)``.
+
+        Args:
+            ids: ascending.
 
         Raises:
             BackboneError: the file is gone, or is not the one that was first read.
         """
         import torch
 
-        count = self.vocabulary if ids is None else len(ids)
-        rows = torch.empty((count, self.width), dtype=self.dtype)
-        matrix = self._mapped()
-        for start in range(0, count, CHUNK):
-            some = slice(start, start + CHUNK) if ids is None else torch.from_numpy(ids[start : start + CHUNK])
-            rows[start : start + CHUNK] = matrix[some].float()
+        if ids is None:
+            ids = np.arange(self.vocabulary)
+        rows = torch.empty((len(ids), self.width), dtype=self.dtype)
+        with self._opened() as file:
+            for start in range(0, len(ids), CHUNK):
+                some = ids[start : start + CHUNK]
+                rows[start : start + CHUNK] = self._rows(file, some).float()
         return rows
 
     def chunks(self) -> Iterator[Tensor]:
         """The whole matrix, some rows at a time."""
-        matrix = self._mapped()
-        for start in range(0, self.vocabulary, CHUNK):
-            yield matrix[start : start + CHUNK].float().to(self.dtype)
+        with self._opened() as file:
+            for start in range(0, self.vocabulary, CHUNK):
+                some = np.arange(start, min(start + CHUNK, self.vocabulary))
+                yield self._rows(file, some).float().to(self.dtype)
 
-    def _mapped(self) -> Tensor:
+    def _opened(self) -> IO[bytes]:
         if stamp_of(self.path) != self.stamp:
             raise BackboneError(
                 f"{self.path}: changed while it was in use", fix="restore the file, and run the same command again"
             )
-        return mapped_tensor(self.path, self.tensor)
+        return self.path.open("rb", buffering=0)
+
+    def _rows(self, file: IO[bytes], ids: TokenIds) -> Tensor:
+        import torch
+
+        rows = torch.empty((len(ids), self.width), dtype=self.stored)
+        raw = rows.view(torch.uint8).reshape(-1).numpy().data
+        size = self.width * rows.element_size()
+        breaks = np.flatnonzero(np.diff(ids) != 1) + 1  # rows that follow each other are read at once
+        for start, end in zip([0, *breaks.tolist()], [*breaks.tolist(), len(ids)], strict=True):
+            file.seek(self.begin + int(ids[start]) * size)
+            if file.readinto(raw[start * size : end * size]) != (end - start) * size:  # type: ignore[attr-defined]
+                raise BackboneError(f"{self.path}: ends in the middle", fix="restore the file from its source")
+        return rows
 
 
 def words_apart(model: Any, state: dict[str, Tensor], folder: Path, dtype: torch.dtype) -> WordSource | None:
@@ -108,6 +132,7 @@ def words_apart(model: Any, state: dict[str, Tensor], folder: Path, dtype: torch
     if home is None:
         return None  # `fill` says what is missing
     shape = (int(model.config.vocab_size), int(stump.weight.shape[1]))
+    whole = next(state[name] for name in names if name in state)
     for name in names:
         if name in state and tuple(state[name].shape) != shape:
             raise BackboneError(
@@ -115,10 +140,18 @@ def words_apart(model: Any, state: dict[str, Tensor], folder: Path, dtype: torch
                 fix="restore the folder",
             )
     state |= {name: state[name][: len(stump.weight)] for name in names if name in state}
+    header, begin = read_header(home[0])
     return WordSource(
-        path=home[0], tensor=home[1], names=names, vocabulary=shape[0], width=shape[1], padding_id=stump.padding_idx,
-        dtype=dtype, stamp=stamp_of(home[0]),
-    )  # fmt: skip
+        path=home[0],
+        begin=begin + int(header[home[1]]["data_offsets"][0]),
+        stored=whole.dtype,
+        names=names,
+        vocabulary=shape[0],
+        width=shape[1],
+        padding_id=stump.padding_idx,
+        dtype=dtype,
+        stamp=stamp_of(home[0]),
+    )
 
 
 def stamp_of(path: Path) -> tuple[int, int]:

@@ -20,8 +20,8 @@ from adapterxfer.stages.context import StageContext
 from adapterxfer.stages.spent import IN_ALL, gflop_in_all
 from adapterxfer.stages.taking import TOGETHER, take
 from adapterxfer.stages.training import before_of, build_of, tasks_of, with_needed_words
-from adapterxfer.training.device import use_one_thread
-from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
+from adapterxfer.training.device import give_back_memory, use_one_thread
+from adapterxfer.training.loop import TrainResult, token_budget_of, train
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.assertions import as_json, check
@@ -81,9 +81,10 @@ def run_all(
     before = list(before_of(context, backbone, tasks[0]))
     backbone = with_needed_words(context, backbone, tasks, settings, before)
     proved = prove(context, backbone, tasks)
+    device = str(context.settings.get("device") or "cpu")
     options: dict[str, Any] = {
-        "device": str(context.settings.get("device") or "cpu"),
-        "token_budget": int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
+        "device": device,
+        "token_budget": int(context.settings.get("train_batch_tokens") or token_budget_of(proved.model, device)),
         "sharding": str(context.stage.resources.get("sharding") or ""),
     }
     seed = int(identity["seed"])
@@ -145,6 +146,7 @@ class Proved:
         """
         context, identity = self.context, self.context.stage.identity
         self.model.to("cpu")
+        give_back_memory()
         if any(task.name == MLM for task in self.tasks):
             self.model.drop_head(MLM)
         write_weights(context.scratch, self.model)

@@ -21,6 +21,7 @@ from adapterxfer.data.storage import write_task
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.formats.masked_lm import MaskedLm
 from adapterxfer.formats.registry import get_format
+from adapterxfer.hub.tensors import write_tensors
 from adapterxfer.predict.table import read_predictions
 from adapterxfer.stages import merge, predict, train
 from adapterxfer.stages.context import StageContext
@@ -172,6 +173,19 @@ def test_a_second_training_carries_what_the_first_one_changed(wide: Path, stage_
         "train_target", {"data": tmp_path / "few", "intermediate": first}, sliced=True, composition="sequential"
     )
     assert_equal(whole_state(stored_whole, wide), states[0])
+
+
+def test_a_bundle_with_full_weights_holds_the_whole_encoder(wide: Path, stage_of: Any, tmp_path: Path) -> None:
+    files = []
+    for sliced in (True, False):
+        folder = stage_of("train_target", {"data": wide / "pos"}, sliced=sliced)
+        backbone = load_backbone(identity("backbone"), wide / "backbone")
+        out = tmp_path / f"bundle-{sliced}"
+        out.mkdir()
+        write_tensors(out, load_model(folder, backbone, make_head=_head(backbone)), {}, encoder=True)
+        files.append({path.name: path.read_bytes() for path in out.rglob("*.safetensors")})
+    assert len(files[0]) == 2
+    assert files[0] == files[1]
 
 
 @pytest.mark.parametrize("kind", ["soup", "arithmetic"])
