@@ -45,15 +45,20 @@ class Workbench:
             resources: dict[str, Any]) -> str:  # fmt: skip
         """Add a stage to the plan unless it is there, and give its key."""
         identity = identity_at(identity, self.generation)
-        stage = Stage(
-            kind=kind,
-            version=self.version(kind, identity),
-            identity=identity,
-            inputs=inputs,
-            slug=slug,
-            labels=labels,
-            resources=resources,
+        return self.put(
+            Stage(
+                kind=kind,
+                version=self.version(kind, identity),
+                identity=identity,
+                inputs=inputs,
+                slug=slug,
+                labels=labels,
+                resources=resources,
+            )
         )
+
+    def put(self, stage: Stage) -> str:
+        """Add a finished stage to the plan unless it is there, and give its key."""
         self.stages.setdefault(stage.key, stage)
         return stage.key
 

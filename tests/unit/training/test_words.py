@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import ADAPTER, FORMATS, SETTINGS, identity, tagged, write_backbone
 from safetensors.torch import load_file
+from training_setup import ADAPTER, FORMATS, SETTINGS, identity, tagged, write_backbone
 
 from adapterxfer.backbones import rows
 from adapterxfer.backbones.loading import LoadedBackbone, forget_backbones, load_backbone, with_words
