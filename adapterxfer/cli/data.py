@@ -87,6 +87,13 @@ def _show(checks: list[TaskCheck], *, absent: bool) -> None:
                 say(f"{label}: {_share(checked.repeated, checked.examples)} repeat another one")
             if checked.in_training:
                 say(f"{label}: {_share(checked.in_training, checked.examples)} are in the training data")
+            if checked.uncomposed:
+                named = "; ".join(f"{change} ({count:,})" for change, count in checked.composing)
+                say(
+                    f"{label}: {checked.uncomposed:,} of {checked.texts:,} texts "
+                    f"({100 * checked.uncomposed / checked.texts:.1f} %) are not in Unicode NFC; they are composed "
+                    f"before they are tokenized, most often {named}"
+                )
         if check.parallel_by:
             say(f"{check.task}: test languages are parallel by {check.parallel_by}: they are resampled together")
     ready = [check.task for check in checks if check.runnable]

@@ -104,7 +104,7 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
         key = event.stage.key
         if event.kind == "started":
             self.running[key] = _Running(event.stage, time.monotonic())
-        elif event.kind != "progress":
+        elif event.kind not in ("progress", "tight"):
             self.running.pop(key, None)
         if event.kind == "progress":
             remember_loss(self.losses, event)
@@ -123,6 +123,8 @@ class PlainProgress(AbstractContextManager["PlainProgress"]):
             say(f"failed: {describe(event.stage)}: {failure_text(event)}")
         elif event.kind == "retried":
             say(f"tried again: {describe(event.stage)}: its process died ({event.detail.get('cause', 'unknown')})")
+        elif event.kind == "tight":
+            say(tight_text(event))
         elif event.kind == "waiting":
             say(f"waiting: {describe(event.stage)} is being made by another run")
 
@@ -174,6 +176,8 @@ class BarProgress(AbstractContextManager["BarProgress"]):
                 total=steps if isinstance(steps, int) else None,
                 note=note,
             )
+        elif event.kind == "tight":
+            self.progress.console.print(tight_text(event))
         elif event.kind in ("finished", "failed"):
             if key in self.bars:
                 self.progress.remove_task(self.bars.pop(key))
@@ -199,6 +203,15 @@ def remember_loss(losses: dict[str, float], event: StageEvent) -> None:
     loss: Any = event.detail.get("loss")
     if isinstance(loss, int | float):
         losses[event.stage.key] = float(loss)
+
+
+def tight_text(event: StageEvent) -> str:
+    """What to say of a stage that may need more memory than there is."""
+    needed, free = event.detail["needed_gb"], event.detail["free_gb"]
+    return (
+        f"caution: {describe(event.stage)} may need {needed:.1f} GiB and {free:.1f} GiB are free: it runs alone; it "
+        "needs less with fewer --batch-tokens or gradient_checkpointing: true"
+    )
 
 
 def failure_text(event: StageEvent) -> str:

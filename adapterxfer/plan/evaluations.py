@@ -77,11 +77,14 @@ class EvaluationMaker:
         if target.stand_in:
             # The name alone would give the metric of the real task.
             identity["metric"] = target.metric
+        identity = self._bench.whole("predict", identity)
         inputs = {"data": self._inputs.task(task, also if also and also.protocol else None), **inputs}
         if trained and above_language:
             others = [code for code in languages if code != SOURCE]
             inputs |= {f"language.{code}": self._languages.adapter(backbone, code) for code in others}
         resources = {"cost": self._bench.cost.prediction(backbone, task)}
+        if memory := self._bench.memory.prediction(backbone):
+            resources["estimated_memory_gb"] = round(memory, 2)
         template = Template(
             "predict", self._bench.version("predict", identity), identity, inputs, roles=("model",) if trained else ()
         )

@@ -113,4 +113,4 @@ def test_a_silent_stage_is_named_while_it_runs(capsys: pytest.CaptureFixture[str
         shown(StageEvent("started", STAGE))
         while "running:" not in (text := capsys.readouterr().out):
             time.sleep(0.005)
-    assert "running: train_target nano stack nli>xnli seed 1: 0 s" in text
+    assert "running: train_target nano stack nli>xnli seed 1: " in text
