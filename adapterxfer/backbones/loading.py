@@ -44,7 +44,7 @@ WORLD_FOLDER = Path(__file__).parent.parent / "world"
 EMBEDDED_FOLDER = WORLD_FOLDER / "backbones"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedBackbone:
     """A bare encoder with its tokenizer.
 
@@ -287,10 +287,24 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
     fingerprint = state_fingerprint(model.state_dict(), source)
     counts = count_parameters(model)
     if source is None:
-        return LoadedBackbone(model, tokenizer, config, dict(identity), fingerprint, counts)
+        return LoadedBackbone(
+            model=model,
+            tokenizer=tokenizer,
+            config=config,
+            identity=dict(identity),
+            fingerprint=fingerprint,
+            parameters=counts,
+        )
     stump = model.get_input_embeddings().weight.shape[0]
     counts = ParameterCount(counts.total + (source.vocabulary - stump) * source.width, counts.non_embedding)
-    loaded = LoadedBackbone(model, tokenizer, config, dict(identity), fingerprint, counts)
+    loaded = LoadedBackbone(
+        model=model,
+        tokenizer=tokenizer,
+        config=config,
+        identity=dict(identity),
+        fingerprint=fingerprint,
+        parameters=counts,
+    )
     return with_words(replace(loaded, source=source), np.empty(0, dtype=np.int64))
 
 

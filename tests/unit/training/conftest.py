@@ -18,7 +18,18 @@ from adapterxfer.stages.context import StageContext
 from adapterxfer.store.keys import Stage
 
 sys.path.append(str(Path(__file__).parent))
-from training_setup import ADAPTER, FORMATS, SETTINGS, identity, pairs, spans, tagged, write_backbone
+from training_setup import (  # noqa: F401 - other folders take some from here
+    ADAPTER,
+    FORMATS,
+    SETTINGS,
+    WORDS,
+    identity,
+    pairs,
+    sentence,
+    spans,
+    tagged,
+    write_backbone,
+)
 
 
 @pytest.fixture(autouse=True)
