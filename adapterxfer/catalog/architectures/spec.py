@@ -8,6 +8,10 @@ from typing import Any, Literal
 
 from adapterxfer.catalog.architectures.piece_tokens import PieceTokens
 
+TRUSTED = 1024
+"""Longest input of a model whose relative positions know no limit: mT5 was trained with this (Xue et al. 2021, *mT5*,
+section 3), and nothing is known of longer texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class SumSite:
@@ -112,8 +116,7 @@ class Architecture:
         """Longest input in tokens, special tokens included."""
         if self.positions == "from-pad":
             return int(config.max_position_embeddings - config.pad_token_id - 1)
-        # Relative positions know no limit; what the model was trained with is what it can be trusted with.
-        return int(getattr(config, "max_position_embeddings", None) or 1024)
+        return int(getattr(config, "max_position_embeddings", None) or TRUSTED)
 
     def attention_for(self, requested: str) -> str:
         """The implementation to use."""
