@@ -46,7 +46,7 @@ def inspect_bundle(folder: Path) -> Manifest:
     if problems := layout.unsafe_names(present):
         raise BundleError(f"{folder}: {_some(problems)}", fix=UNTRUSTED)
     manifest = read_manifest(folder)
-    if unknown := sorted({adapter.method for adapter in manifest.composition.adapters} - METHODS.keys()):
+    if unknown := sorted({a.method for a in manifest.composition.adapters if a.method not in METHODS}):
         raise BundleError(
             f"{folder}: this version knows no adapter method '{unknown[0]}'",
             fix="update adapterxfer, or use another bundle",

@@ -35,6 +35,7 @@ from adapterxfer.store.kinds import MERGED
 from adapterxfer.store.record import StageRecord
 from adapterxfer.store.store import Store
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.peft_files import engine_config
 from adapterxfer.variants.peft_names import changed_maps
 from adapterxfer.variants.storage import load_model
 
@@ -134,21 +135,23 @@ def _write(
         layouts = dict.fromkeys(layouts, "own")  # no library reads such a fusion
     numbers = write_tensors(folder, model, layouts, encoder=encoder)
     identity = stage.identity["backbone"]
+    base, revision = str(identity.get("repo") or identity["name"]), identity.get("revision")
+    described = []
+    for part in composition.adapters:
+        adapter: Any = model.adapters[part.id]
+        native = layouts[part.id] == "peft"
+        config = engine_config(adapter, architecture, base=base, revision=revision) if native and part.config else {}
+        maps = changed_maps(part.method, architecture) if native and not config else {}
+        described.append(AdapterFiles(part.id, part.method, part.bottleneck_size, layouts[part.id], maps, config))
     write_library_files(
         folder,
-        [
-            AdapterFiles(
-                adapter.id, adapter.method, adapter.bottleneck_size, layouts[adapter.id],
-                changed_maps(adapter.method, architecture) if layouts[adapter.id] == "peft" else {},
-            )
-            for adapter in composition.adapters
-        ],
+        described,
         fused=composition.fused,
         hidden_size=model.loaded.hidden_size,
         model_type=architecture.model_type,
-        base=str(identity.get("repo") or identity["name"]),
-        revision=identity.get("revision"),
-    )  # fmt: skip
+        base=base,
+        revision=revision,
+    )
     if encoder:
         _write_json(folder / layout.ENCODER_FILES[0], _encoder_config(model.loaded))
     write_probes(folder, model, protocols, seed=int(stage.short_key, 16))

@@ -19,7 +19,7 @@ from adapterxfer.catalog import (
 from adapterxfer.errors import joined
 from adapterxfer.plan.cells import CONTROL, Cell
 from adapterxfer.plan.generations import NEWEST, require_generation
-from adapterxfer.plan.limits import length_problems
+from adapterxfer.plan.limits import length_problems, missing_libraries
 from adapterxfer.plan.model import Plan, Refusal
 from adapterxfer.plan.report_stage import add_report
 from adapterxfer.plan.select import CellFilter
@@ -78,7 +78,13 @@ def build_plan(
         excluded=dict(builder.selection.excluded),
         needs_measurement=any("measure" in stage.resources for stage in bench.stages.values()),
         missing_data=joined([*([bench.sources.missing] if bench.sources.missing else []), *bench.backbones.missing]),
-        unfit=joined([*bench.backbones.unfit, *length_problems(recipe, bench.backbones, bench.stages.values())]),
+        unfit=joined(
+            [
+                *bench.backbones.unfit,
+                *length_problems(recipe, bench.backbones, bench.stages.values()),
+                *missing_libraries(recipe),
+            ]
+        ),
     )
 
 

@@ -250,7 +250,7 @@ def head_parts(tasks: Sequence[TrainTask]) -> tuple[HeadPart, ...]:
 def _described(adapter_id: str, name: str, adapter: Adapter) -> AdapterPart:
     role: Role = "target" if adapter_id == TARGET_ID else "intermediate"
     shape = adapter.shape
-    return AdapterPart(adapter_id, role, name, shape.method, shape.bottleneck_size, shape.first_layer)
+    return AdapterPart(adapter_id, role, name, shape.method, shape.bottleneck_size, shape.first_layer, shape.config)
 
 
 def _joined(tasks: Sequence[TrainTask]) -> str:

@@ -28,6 +28,7 @@ ELSEWHERE = {
     "simulate_laws": "tests/simulation/test_laws.py",
     "simulate_pooling": "tests/simulation/test_pooling.py",
     "simulate_verdicts": "tests/simulation/test_verdict_rates.py",
+    "table_peft": "tests/parity/test_peft_types.py",
     "table_installs": "tests/unit/scripts/test_table_installs.py",
     "torch_build": "tests/unit/scripts/test_torch_build.py",
     "soak_processes": "tests/unit/scripts/test_scripts_run.py",
