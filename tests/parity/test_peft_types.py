@@ -12,7 +12,7 @@ from adapterxfer.catalog.methods.peft_types import peft_table, peft_types
 peft = pytest.importorskip("peft")
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
-import table_peft
+import table_peft  # noqa: E402 - a script, found by the line above
 
 pytestmark = [
     pytest.mark.skipif(peft.__version__ != peft_table()["version"], reason="the table is of another peft"),

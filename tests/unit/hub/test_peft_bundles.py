@@ -1,4 +1,4 @@
-"""Bundles of methods ``peft:TYPE``: the library's own files, read by its own calls, and hostile configurations refused."""
+"""Bundles of methods ``peft:TYPE``: the library's own files, read by its own calls; hostile configurations refused."""
 
 from __future__ import annotations
 

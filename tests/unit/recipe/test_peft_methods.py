@@ -49,7 +49,7 @@ def test_the_configuration_is_part_of_what_is_trained() -> None:
         ('{method: "peft:LOHA", config: {target_modules: [dense]}}', "stack", "target_modules names 'dense'"),
         ('{method: "peft:LOHA", rank: 4}', "stack", "has no rank"),
         ("{method: lora, rank: 4, config: {r: 4}}", "stack", "'lora' has no config"),
-        ("{method: loha}", "stack", "peft:TYPE"),
+        ("{method: loha}", "stack", "write peft:LOHA"),
     ],
 )
 def test_mistakes(adapter: str, variant: str, says: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,8 +13,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     pytest.importorskip("peft")
 
-from conftest import HIDDEN, LAYERS, inputs, make_evidence, tiny
-
+from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.methods.peft_types import peft_types
 from adapterxfer.errors import VariantError
@@ -22,7 +21,11 @@ from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.assertions import check
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart
 from adapterxfer.variants.encoder import encode
+from adapterxfer.variants.measures import AssertionInput
 from adapterxfer.variants.places import places_of
+
+HIDDEN, LAYERS, PAD = 32, 2, 1
+Tiny = Callable[[str], LoadedBackbone]
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant checks")  # FROD multiplies a sparse matrix
 
@@ -33,43 +36,55 @@ SIZES: dict[str, dict[str, Any]] = {
 RUNNING = sorted(name for name, facts in peft_types().items() if facts["runs"])
 
 
-def build(kind: str, seed: int = 1, model_type: str = "xlm-roberta", **config: Any) -> Adapter:
-    shape = AdapterShape.of({"method": f"peft:{kind}", "config": {**SIZES.get(kind, {}), **config}}, HIDDEN)
-    generator = torch.Generator().manual_seed(seed)
-    return Adapter(LAYERS, HIDDEN, shape, generator=generator, linears=tiny(model_type).linears)
+class Lab:
+    """Adapters of one tiny encoder, and what it says with them."""
+
+    def __init__(self, tiny: Tiny) -> None:
+        self.tiny = tiny
+        self.tokens = torch.randint(5, 50, (3, 7), generator=torch.Generator().manual_seed(4))
+        self.mask = torch.ones_like(self.tokens)
+        self.tokens[1, 5:], self.mask[1, 5:] = PAD, 0
+
+    def build(self, kind: str, seed: int = 1, model_type: str = "xlm-roberta", **config: Any) -> Adapter:
+        shape = AdapterShape.of({"method": f"peft:{kind}", "config": {**SIZES.get(kind, {}), **config}}, HIDDEN)
+        generator = torch.Generator().manual_seed(seed)
+        return Adapter(LAYERS, HIDDEN, shape, generator=generator, linears=self.tiny(model_type).linears)
+
+    def states(self, adapter: Adapter | None) -> torch.Tensor:
+        places = places_of([adapter] if adapter else [])
+        return encode(self.tiny("xlm-roberta").model, self.tokens, self.mask, places)[self.mask.bool()]
+
+    def hidden(self, adapter: Adapter | None) -> torch.Tensor:
+        with torch.no_grad():
+            return self.states(adapter)
 
 
-def hidden(adapter: Adapter | None) -> torch.Tensor:
-    tokens, mask = inputs()
-    with torch.no_grad():
-        return encode(tiny("xlm-roberta").model, tokens, mask, places_of([adapter] if adapter else []))[mask.bool()]
+@pytest.fixture
+def lab(tiny_of: Tiny) -> Lab:
+    return Lab(tiny_of)
 
 
 @pytest.mark.parametrize("kind", RUNNING)
-def test_every_type_starts_neutral_trains_and_comes_back(kind: str) -> None:
-    adapter = build(kind).eval()
-    bare = hidden(None)
-    assert (hidden(adapter) - bare).abs().max() < 1e-4
-    tokens, mask = inputs()
-    states = encode(tiny("xlm-roberta").model, tokens, mask, places_of([adapter]))
-    states[mask.bool()].square().sum().backward()
+def test_every_type_starts_neutral_trains_and_comes_back(lab: Lab, kind: str) -> None:
+    adapter = lab.build(kind).eval()
+    bare = lab.hidden(None)
+    assert (lab.hidden(adapter) - bare).abs().max() < 1e-4
+    lab.states(adapter).square().sum().backward()
     touched = [weight for weight in adapter.parameters() if weight.grad is not None and bool(weight.grad.abs().any())]
     assert touched, "nothing would train"
     with torch.no_grad():
         for weight in adapter.parameters():
             weight.add_(0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(weight.numel())))
-    changed = hidden(adapter)
+    changed = lab.hidden(adapter)
     assert (changed - bare).abs().max() > 1e-3
-    again = build(kind, seed=7).eval()
+    again = lab.build(kind, seed=7).eval()
     again.load_state_dict(adapter.state_dict())
-    assert torch.equal(hidden(again), changed)
+    assert torch.equal(lab.hidden(again), changed)
 
 
-@pytest.mark.parametrize(("variant", "kind"), [("stack", "LOHA"), ("sequential", "OFT"), ("adapter", "SHIRA")])
-def test_models_hold_under_the_assertions(variant: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    config = json.dumps(SIZES.get(kind, {}), sort_keys=True)
-    monkeypatch.setattr("conftest.AdapterShape", lambda method, size: AdapterShape(method, size, config=config))
-    evidence = make_evidence(variant, f"peft:{kind}")
+@pytest.mark.parametrize(("variant", "kind"), [("stack", "LOHA"), ("sequential", "OFT"), ("adapter", "LOKR")])
+def test_models_hold_under_the_assertions(evidence_of: Callable[..., AssertionInput], variant: str, kind: str) -> None:
+    evidence = evidence_of(variant, f"peft:{kind}")
     names = {result.assertion: result for result in check("built", evidence)}
     assert names["effect-at-start"].kind in ("at most", "not applicable")
     assert names["neutral-when-zero"].kind == "not applicable"
@@ -79,39 +94,39 @@ def test_models_hold_under_the_assertions(variant: str, kind: str, monkeypatch: 
     assert not any("base_layer" in name for name in evidence.model.own_state())
 
 
-def test_equal_seeds_give_equal_start_values_and_others_do_not() -> None:
-    one, same, other = build("LORA", 1), build("LORA", 1), build("LORA", 2)
+def test_equal_seeds_give_equal_start_values_and_others_do_not(lab: Lab) -> None:
+    one, same, other = lab.build("LORA", 1), lab.build("LORA", 1), lab.build("LORA", 2)
     pairs = list(zip(one.parameters(), same.parameters(), other.parameters(), strict=True))
     assert all(torch.equal(a, b) for a, b, _ in pairs)
     assert any(not torch.equal(a, c) for a, _, c in pairs)
 
 
-def test_dropout_of_the_library_follows_the_mode() -> None:
-    adapter = build("LORA", lora_dropout=0.9, r=4)
+def test_dropout_of_the_library_follows_the_mode(lab: Lab) -> None:
+    adapter = lab.build("LORA", lora_dropout=0.9, r=4)
     with torch.no_grad():
         for weight in adapter.parameters():
             weight.fill_(0.3)
     adapter.train()
-    assert not torch.equal(hidden(adapter), hidden(adapter))
+    assert not torch.equal(lab.hidden(adapter), lab.hidden(adapter))
     adapter.eval()
-    assert torch.equal(hidden(adapter), hidden(adapter))
+    assert torch.equal(lab.hidden(adapter), lab.hidden(adapter))
 
 
-def test_maps_are_named_by_role() -> None:
-    adapter = build("LORA", target_modules=["key", "ffn_out"])
+def test_maps_are_named_by_role(lab: Lab) -> None:
+    adapter = lab.build("LORA", target_modules=["key", "ffn_out"])
     assert {name.split(".")[2].split("/")[0] for name in adapter.state_dict()} == {"key", "ffn_out"}
-    hooked = build("LORA", model_type="deberta-v2")
+    hooked = lab.build("LORA", model_type="deberta-v2")
     assert {name.split(".")[2].split("/")[0] for name in hooked.state_dict()} == {"query", "value"}
 
 
-def test_the_backbone_stays_as_it_is() -> None:
-    before = {name: tensor.clone() for name, tensor in tiny("xlm-roberta").model.state_dict().items()}
+def test_the_backbone_stays_as_it_is(lab: Lab) -> None:
+    before = {name: tensor.clone() for name, tensor in lab.tiny("xlm-roberta").model.state_dict().items()}
     for config in ({"init_lora_weights": "pissa"}, {"bias": "all"}):
         with pytest.raises(VariantError, match="changes or trains weights of the backbone"):
-            build("LORA", **config)
-    now = tiny("xlm-roberta").model.state_dict()
+            lab.build("LORA", **config)
+    now = lab.tiny("xlm-roberta").model.state_dict()
     assert all(torch.equal(before[name], now[name]) for name in before)
-    assert not any(parameter.requires_grad for parameter in tiny("xlm-roberta").model.parameters())
+    assert not any(parameter.requires_grad for parameter in lab.tiny("xlm-roberta").model.parameters())
 
 
 @pytest.mark.parametrize(
@@ -124,9 +139,9 @@ def test_the_backbone_stays_as_it_is() -> None:
         ("C3A", {"block_size": 7}, "block size"),
     ],
 )
-def test_mistakes_in_a_configuration(kind: str, config: dict[str, Any], says: str) -> None:
+def test_mistakes_in_a_configuration(lab: Lab, kind: str, config: dict[str, Any], says: str) -> None:
     with pytest.raises(VariantError, match=says):
-        build(kind, **config)
+        lab.build(kind, **config)
 
 
 def test_methods_of_the_library_are_looked_up_and_not_listed() -> None:
