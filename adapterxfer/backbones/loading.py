@@ -19,6 +19,7 @@ from adapterxfer.backbones.measure import ParameterCount, count_parameters, stat
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_json, read_weights
 from adapterxfer.backbones.segments import mark_segments
 from adapterxfer.backbones.snapshots import hub_snapshot
+from adapterxfer.backbones.special_tokens import too_many
 from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.catalog.architectures import PRETRAINED, Architecture, architecture_of
 from adapterxfer.errors import BackboneError
@@ -81,6 +82,11 @@ class LoadedBackbone:
     def architecture(self) -> Architecture:
         """Where this kind of encoder keeps its parts."""
         return architecture_of(self.config.model_type)
+
+    @property
+    def pooling(self) -> str:
+        """What stands for a whole text: ``first``, ``last`` or ``mean``."""
+        return str(self.identity.get("pooling", self.architecture.pooling))
 
     @property
     def score_dropout(self) -> float:
@@ -236,10 +242,7 @@ def tokenizer_for(path: Path, config: PretrainedConfig, where: Path) -> PreTrain
         # embedding of that id (there "<s>") would never train.
         config.pad_token_id = tokenizer.pad_token_id
     if len(tokenizer) > config.vocab_size:
-        raise BackboneError(
-            f"{path}: {len(tokenizer)} tokens, but {where} has room for {config.vocab_size}",
-            fix="put the backbone's own tokenizer beside it",
-        )
+        raise too_many(path, len(tokenizer), where, config.vocab_size)
     return tokenizer
 
 

@@ -47,7 +47,13 @@ def named_tokens(facts: Mapping[str, Any]) -> dict[str, str]:
 def special_tokens(facts: Mapping[str, Any], architecture: Architecture | None) -> dict[str, str]:
     """Special tokens of a ``tokenizer.json`` of this architecture, with these facts beside it."""
     named = named_tokens(facts)
-    return dict(architecture.usual_tokens) if not named and architecture is not None else named
+    if architecture is None:
+        return named
+    special = named or dict(architecture.usual_tokens)
+    if architecture.causal and "eos_token" in special:
+        # What stands behind a text is never seen, so any token may fill it up; decoders are published without one.
+        special.setdefault("pad_token", special["eos_token"])
+    return special
 
 
 def tokenizer_problems(folder: Path) -> list[BackboneError]:
@@ -55,19 +61,27 @@ def tokenizer_problems(folder: Path) -> list[BackboneError]:
 
     SentencePiece models bring their special tokens themselves.
     """
-    path = folder / TOKENIZER
+    path, config = folder / TOKENIZER, _content(folder / CONFIG)
     if not path.is_file():
         return []
+    architecture = ARCHITECTURES.get(str(config.get("model_type")))
     try:
-        tokens = special_tokens(sidecar(folder / TOKENIZER_FACTS), ARCHITECTURES.get(_model_type(folder)))
+        tokens = special_tokens(sidecar(folder / TOKENIZER_FACTS), architecture)
     except BackboneError as error:
         return [error]
-    if "pad_token" not in tokens:
-        return [no_padding(path)]
-    text = path.read_text(encoding="utf-8", errors="replace")
-    # Whether the text occurs at all: parsing a vocabulary of a quarter of a million pieces takes a second.
-    lacking = sorted({token for token in tokens.values() if not any(form in text for form in _written(token))})
-    return [lacks(path, lacking)] if lacking else []
+    content = _content(path)
+    known = _known(content)
+    if known is None:
+        return [BackboneError(f"{path}: not a tokenizer", fix="restore the file from its source")]
+    problems = [] if "pad_token" in tokens else [no_padding(path)]
+    if lacking := sorted(set(tokens.values()) - known):
+        problems.append(lacks(path, lacking))
+    room = config.get("vocab_size")
+    if isinstance(room, int) and len(known) > room:
+        problems.append(too_many(path, len(known), folder / CONFIG, room))
+    if architecture is not None and architecture.pooling == "first" and content.get("post_processor") is None:
+        problems.append(no_first_token(path))
+    return problems
 
 
 def no_padding(path: Path) -> BackboneError:
@@ -80,13 +94,34 @@ def lacks(path: Path, tokens: list[str]) -> BackboneError:
     return BackboneError(f"{path}: lacks {', '.join(tokens)}", fix="give it the special tokens of the backbone")
 
 
-def _written(token: str) -> set[str]:
-    return {json.dumps(token), json.dumps(token, ensure_ascii=False)}
+def too_many(path: Path, tokens: int, config: Path, room: int) -> BackboneError:
+    """A tokenizer with ids behind the embedding table."""
+    return BackboneError(
+        f"{path}: {tokens} tokens, but {config} has room for {room}", fix="put the backbone's own tokenizer beside it"
+    )
 
 
-def _model_type(folder: Path) -> str:
+def no_first_token(path: Path) -> BackboneError:
+    """A tokenizer that puts nothing before a text, for an encoder whose first token stands for the text."""
+    return BackboneError(f"{path}: puts no special token before a text", fix="add a post-processor to it")
+
+
+def _known(content: Mapping[str, Any]) -> set[str] | None:
+    """All tokens of a ``tokenizer.json``; None where it is none."""
+    model, added = content.get("model"), content.get("added_tokens")
+    vocabulary = model.get("vocab") if isinstance(model, Mapping) else None
     try:
-        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        # A list is one of SentencePiece: pieces with their scores.
+        pieces = set(vocabulary) if isinstance(vocabulary, Mapping) else {str(piece) for piece, _ in vocabulary or ()}
+        pieces |= {str(token["content"]) for token in added or ()}
+    except (TypeError, ValueError, KeyError):
+        return None
+    return pieces or None
+
+
+def _content(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return ""
-    return str(content.get("model_type")) if isinstance(content, dict) else ""
+        return {}
+    return content if isinstance(content, dict) else {}

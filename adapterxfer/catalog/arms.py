@@ -6,6 +6,7 @@ intermediate data, each beside the plain English training.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Literal, NamedTuple
 
 Arm = Literal["", "mlm", "translated"]
@@ -21,6 +22,7 @@ class ArmName(NamedTuple):
     arm: Arm
 
 
+@cache
 def split_arm(name: str) -> ArmName:
     """``mnli+mlm`` -> ``mnli`` and ``mlm``; ``anli+`` is a task of its own."""
     for arm in ARMS:

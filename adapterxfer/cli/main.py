@@ -3,77 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import signal
 import sys
 from collections.abc import Sequence
 
 import adapterxfer
-from adapterxfer.cli import (
-    advise,
-    bundle,
-    check,
-    compare,
-    data,
-    env,
-    explain,
-    export,
-    law,
-    ls,
-    meta,
-    pin,
-    plan,
-    power,
-    pull,
-    push,
-    recipes,
-    report,
-    run,
-    score,
-    show,
-    significance,
-    status,
-    store,
-    verify,
-)
 from adapterxfer.cli.console import complain
 from adapterxfer.errors import AdapterxferError
 
 COMMANDS = (
-    recipes,
-    check,
-    plan,
-    run,
-    status,
-    explain,
-    store,
-    ls,
-    pin,
-    show,
-    report,
-    compare,
-    power,
-    law,
-    advise,
-    significance,
-    score,
-    export,
-    data,
-    bundle,
-    verify,
-    push,
-    pull,
-    meta,
-    env,
+    "recipes",
+    "check",
+    "plan",
+    "run",
+    "status",
+    "explain",
+    "store",
+    "ls",
+    "pin",
+    "show",
+    "report",
+    "compare",
+    "power",
+    "law",
+    "advise",
+    "significance",
+    "score",
+    "export",
+    "data",
+    "bundle",
+    "verify",
+    "push",
+    "pull",
+    "meta",
+    "env",
 )
+"""Names of the modules beside this one; only the one that is asked for is imported: all take longer than most runs."""
 
 _EXIT_CODES = """exit codes:
   0 ok; 1 some stages failed, or --check: an expectation does not hold; 2 the input is wrong;
   3 the store is in use or damaged; 75 stopped after saving, run again; 130 interrupted"""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+def build_parser(command: str | None = None) -> argparse.ArgumentParser:
+    """The parser of all commands.
+
+    Args:
+        command: the one that is asked for; of the others only the names are known then.
+    """
     parser = argparse.ArgumentParser(
         prog="adapterxfer",
         description="Does English intermediate training help zero-shot cross-lingual transfer, at which model size, "
@@ -83,8 +62,11 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"adapterxfer {adapterxfer.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for module in COMMANDS:
-        name = module.__name__.rpartition(".")[2]
+    for name in COMMANDS:
+        if command in COMMANDS and name != command:
+            commands.add_parser(name)
+            continue
+        module = importlib.import_module(f"adapterxfer.cli.{name}")
         summary = (module.__doc__ or "").strip().splitlines()[0]
         sub = commands.add_parser(name, help=summary, description=summary)
         sub.add_argument("--debug", action="store_true", help="show tracebacks")
@@ -95,7 +77,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    command = next((word for word in words if not word.startswith("-")), None)
+    arguments = build_parser(command).parse_args(words)
     try:
         code: int = arguments.execute(arguments)
     except AdapterxferError as error:

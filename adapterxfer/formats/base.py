@@ -217,8 +217,33 @@ def pad_sequences(features: Sequence[Feature], *, pad_id: int) -> tuple[NDArray[
     return ids, mask
 
 
-class SentenceHead(nn.Module):
-    """Dense, tanh, output on the first token, as in the classification head of XLM-R.
+class TextHead(nn.Module):
+    """A head that reads one state per text.
+
+    Attributes:
+        pooling: which: ``first``, ``last`` or ``mean``; the model sets that of its backbone (`LoadedBackbone.pooling`).
+    """
+
+    pooling = "first"
+
+    def pooled(self, hidden_states: Tensor, batch: Batch) -> Tensor:
+        """The state of each text, shape ``(rows, hidden)``.
+
+        Padding may stand on either side: the last token is the rightmost that is none.
+        """
+        if self.pooling == "first":
+            return hidden_states[:, 0]
+        mask = batch.attention_mask
+        if self.pooling == "last":
+            last = (mask * torch.arange(mask.shape[1], device=mask.device)).argmax(dim=1)
+            return hidden_states[torch.arange(len(mask), device=mask.device), last]
+        weights = mask.to(hidden_states.dtype)
+        total = torch.einsum("rwh,rw->rh", hidden_states, weights)
+        return total / weights.sum(dim=1, keepdim=True).clamp(min=1)
+
+
+class SentenceHead(TextHead):
+    """Dense, tanh, output on one state per text, as in the classification head of XLM-R.
 
     Args:
         hidden_size: width of the backbone.
@@ -231,9 +256,9 @@ class SentenceHead(nn.Module):
         self.dense = initial.linear(hidden_size, hidden_size)
         self.out = initial.linear(hidden_size, outputs)
 
-    def forward(self, hidden_states: Tensor, batch: Batch) -> Tensor:  # noqa: ARG002 - all heads are called alike
+    def forward(self, hidden_states: Tensor, batch: Batch) -> Tensor:
         """Logits of shape ``(rows, outputs)``."""
-        logits: Tensor = self.out(torch.tanh(self.dense(hidden_states[:, 0])))
+        logits: Tensor = self.out(torch.tanh(self.dense(self.pooled(hidden_states, batch))))
         return logits
 
 

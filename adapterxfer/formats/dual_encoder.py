@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adapterxfer.data.examples import Example, RetrievalExample
-from adapterxfer.formats.base import Batch, Encoding, Feature, Format, Initial, Loss
+from adapterxfer.formats.base import Batch, Encoding, Feature, Format, Initial, Loss, TextHead
 from adapterxfer.formats.retrieval import by_feature, decode_pairs, pair_sequences
 
 SCALE = 100.0
@@ -74,8 +74,8 @@ class DualEncoder(Format):
         return decode_pairs(results, features, examples, from_english=False, centred=False)
 
 
-class PoolingHead(nn.Module):
-    """Dense layer and tanh on the first token, length 1, and the scale of queries."""
+class PoolingHead(TextHead):
+    """Dense layer and tanh on one state per text, length 1, and the scale of queries."""
 
     def __init__(self, hidden_size: int, initial: Initial) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class PoolingHead(nn.Module):
 
     def forward(self, hidden_states: Tensor, batch: Batch) -> Tensor:
         """Embeddings of shape ``(rows, hidden)``."""
-        pooled = functional.normalize(torch.tanh(self.dense(hidden_states[:, 0])), dim=-1)
+        pooled = functional.normalize(torch.tanh(self.dense(self.pooled(hidden_states, batch))), dim=-1)
         scales = torch.where(batch.fields["query"], self.log_scale.exp(), torch.ones_like(self.log_scale))
         embeddings: Tensor = pooled * scales.unsqueeze(-1).to(pooled.dtype)
         return embeddings

@@ -17,6 +17,9 @@ from adapterxfer.errors import BackboneError
 WORD_START_MARKS = ("\u2581", "\u0120")
 """Pieces that only say "a word starts here" (SentencePiece and byte-level vocabularies)."""
 
+SEPARATOR = "\n"
+"""Between two texts, for tokenizers that put no special token there."""
+
 _ENCODERS: WeakKeyDictionary[Any, Encoder] = WeakKeyDictionary()
 
 
@@ -141,8 +144,10 @@ def _make_encoder(tokenizer: Any) -> Encoder:
     backend.no_padding()
     single = _split_specials(backend.encode("a"), 1)
     pair = _split_specials(backend.encode("a", "a"), 2)
-    if not single[0]:
+    if not single[0] and not getattr(tokenizer, "adapterxfer_bare", False):
         raise BackboneError("the tokenizer puts no special token before a text", fix="add a post-processor to it")
+    if not pair[1]:  # byte-level tokenizers of decoders: nothing would part the two texts
+        pair[1] = backend.encode(SEPARATOR, add_special_tokens=False).ids
     pad_id = getattr(tokenizer, "pad_token_id", None)
     if pad_id is None:
         pad_id = next((i for t in ("<pad>", "[PAD]") if (i := backend.token_to_id(t)) is not None), None)

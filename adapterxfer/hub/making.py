@@ -27,6 +27,7 @@ from adapterxfer.hub.licences import most_restrictive
 from adapterxfer.hub.manifest import SCHEMA, Manifest, parse_manifest, seal, write_manifest
 from adapterxfer.hub.probes import write_probes
 from adapterxfer.hub.tensors import write_tensors
+from adapterxfer.hub.tokenizer_files import write_tokenizer
 from adapterxfer.plan import Plan
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.store.files import hash_file
@@ -155,9 +156,7 @@ def _write(
     if encoder:
         _write_json(folder / layout.ENCODER_FILES[0], _encoder_config(model.loaded))
     write_probes(folder, model, protocols, seed=int(stage.short_key, 16))
-    model.loaded.tokenizer.save_pretrained(str(folder))
-    for extra in set(folder.glob("*.model")) | set(folder.glob("added_tokens.json")):
-        extra.unlink()
+    write_tokenizer(folder, model.loaded.tokenizer)
     _write_json(folder / layout.RESULTS, results)
     _write_json(folder / layout.RECIPE, _recipe(plan))
     if counts:

@@ -24,6 +24,10 @@ LONGEST_WAIT_S = 120.0
 """A rate limit that asks for more is an error that says so; a command that sleeps longer looks like one that hangs."""
 
 
+TRANSPORTS = ("requests", "urllib3", "httpx", "httpcore", "httpx2", "httpcore2")
+"""What the versions of `huggingface_hub` send requests with: broken connections come as errors of these packages."""
+
+
 def hub_api() -> HfApi:
     """The client, at ``HF_ENDPOINT`` as it is now (the library itself reads it once, when it is imported)."""
     from huggingface_hub import HfApi
@@ -58,6 +62,8 @@ def call(action_name: str, where: str, action: Callable[[], T], *, sleep: Sleep 
 
 def _wait_s(error: Exception, attempt: int) -> float | None:
     """Seconds after which another try makes sense; None where it does not."""
+    if _is_offline(error):
+        return None
     status = _status(error)
     if status == 429:
         retry_after = _header(error, "Retry-After")
@@ -73,7 +79,12 @@ def explain(action_name: str, where: str, error: Exception) -> HubError:
     status, name = _status(error), type(error).__name__
     start = f"{action_name} {where}"
     again = "run the same command again: what was transferred is kept"
-    if name in ("LocalEntryNotFoundError", "OfflineModeIsEnabled") or _is_connection(error):
+    if _is_offline(error):
+        return HubError(
+            f"{start}: the Hub is not asked, because HF_HUB_OFFLINE is set",
+            fix="unset HF_HUB_OFFLINE, or fetch what is missing where it is not set",
+        )
+    if name == "LocalEntryNotFoundError" or _is_connection(error):
         return HubError(f"{start}: the Hub cannot be reached ({_broken(error)})", fix=f"check the network; {again}")
     match status:
         case 401:
@@ -115,12 +126,22 @@ def _is_connection(error: BaseException) -> bool:
     while seen is not None:
         root = type(seen).__module__.split(".")[0]
         if _status(seen) is None and (
-            root in ("requests", "urllib3", "httpx", "httpcore")
+            root in TRANSPORTS
             or isinstance(seen, (ConnectionError, TimeoutError))
             or (isinstance(seen, OSError) and "Consistency check failed" in str(seen))
         ):
             return True
         seen = seen.__cause__
+    return False
+
+
+def _is_offline(error: BaseException) -> bool:
+    """Whether the library was told not to ask: asking again cannot help."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if type(seen).__name__ == "OfflineModeIsEnabled":
+            return True
+        seen = seen.__cause__ or seen.__context__
     return False
 
 

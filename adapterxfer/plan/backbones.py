@@ -9,6 +9,7 @@ from adapterxfer.backbones.describing import Description, describe_folder
 from adapterxfer.backbones.snapshots import check_snapshot, hub_snapshot
 from adapterxfer.backbones.special_tokens import tokenizer_problems
 from adapterxfer.catalog import UNTRAINED, backbones
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.data.files import HashCache
 from adapterxfer.errors import BackboneError
 from adapterxfer.plan.cost import embedding_parameters, non_embedding_parameters
@@ -96,7 +97,9 @@ class Backbones:
         """What fixes the weights of a backbone the recipe does not pretrain: fingerprint, file hashes or commit."""
         source, spec = self.source(name), backbones().get(name)
         if source is not None:
-            loaded = {"dtype": source.dtype, "attention": source.attention}
+            loaded: dict[str, str] = {"dtype": source.dtype, "attention": source.attention}
+            if source.pooling is not None and source.pooling != self._usual_pooling(name):
+                loaded["pooling"] = source.pooling
             if source.folder is not None:
                 described = self.described(name)
                 return {"name": name, "kind": "folder", "files": dict(described.files) if described else None, **loaded}
@@ -109,6 +112,11 @@ class Backbones:
             facts = {"kind": "untrained", "of": spec.of, "fingerprint": spec.fingerprint, "seed": spec.seed}
             return backbone_identity({"name": name, **facts})
         return backbone_identity({"name": name, "kind": "hub", "repo": spec.hub, "revision": None})
+
+    def _usual_pooling(self, name: str) -> str:
+        """What stands for a text in this kind of backbone unless something is chosen."""
+        architecture = ARCHITECTURES.get(self._recipe.architecture(name))
+        return "" if architecture is None else architecture.pooling
 
 
 def backbone_identity(facts: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ from adapterxfer.catalog import (
 )
 from adapterxfer.errors import joined
 from adapterxfer.plan.cells import CONTROL, Cell
+from adapterxfer.plan.common_rates import common_studies, has_trend, shared_rates
+from adapterxfer.plan.evaluations import KeyOfModel
 from adapterxfer.plan.generations import NEWEST, require_generation
 from adapterxfer.plan.limits import length_problems, missing_libraries
 from adapterxfer.plan.model import Plan, Refusal
@@ -26,6 +28,7 @@ from adapterxfer.plan.select import CellFilter
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.plan.systems import SystemMaker
+from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.model_options import AdapterSpec
@@ -63,11 +66,14 @@ def build_plan(
         RecipeError: an entry of ``only`` names nothing in the recipe.
     """
     require_generation(generation)
-    builder = _Builder(recipe, CellFilter(recipe, only, keep=keep), sources or Sources(recipe), generation)
+    sources = sources or Sources(recipe)
+    builder = _Builder(recipe, CellFilter(recipe, only, keep=keep), sources, generation)
     with _without_collection():
         cells = [*builder.grid(), *builder.controls()]
-        add_report(builder.maker, cells)
-    bench = builder.maker.bench
+        bench = builder.maker.bench
+        shared = shared_rates(bench.stages)
+        common = _at_common_rates(recipe, bench, sources, only, keep)
+        add_report(builder.maker, cells, common, shared)
     return Plan(
         recipe=recipe,
         generation=generation,
@@ -88,6 +94,27 @@ def build_plan(
     )
 
 
+def _at_common_rates(
+    recipe: Recipe,
+    bench: Workbench,
+    sources: Sources,
+    only: Sequence[str],
+    keep: Callable[[Axes], bool] | None,
+) -> list[tuple[dict[str, float], list[Cell]]]:
+    """Rates and cells of the study once more with each common rate; their stages join those of the plan."""
+
+    def kept(axes: Axes) -> bool:
+        return has_trend(axes) and (keep is None or keep(axes))
+
+    studies = []
+    for rates, at_rates in common_studies(recipe):
+        builder = _Builder(at_rates, CellFilter(at_rates, only, keep=kept), sources, bench.generation)
+        studies.append((rates, list(builder.grid())))
+        for key, stage in builder.maker.bench.stages.items():
+            bench.stages.setdefault(key, stage)
+    return studies
+
+
 @contextmanager
 def _without_collection() -> Iterator[None]:
     """Pause the cycle collector: a plan makes a million small objects and no cycles, so scanning them is lost time."""
@@ -96,6 +123,10 @@ def _without_collection() -> Iterator[None]:
     try:
         yield
     finally:
+        if gc.get_freeze_count() == 0:
+            # To the oldest generation: else the first collection scans them after all.
+            gc.freeze()
+            gc.unfreeze()
         if enabled:
             gc.enable()
 
@@ -119,10 +150,10 @@ class _Builder:
         self.sizes = {name: self.maker.bench.backbones.size(name) for name in recipe.backbones}
         self.unnamed = {name for name in recipe.backbones if not self.maker.bench.backbones.available(name)}
 
-    def _count_unnamed(self, backbone: str) -> None:
-        """Count a cell whose backbone has no source."""
-        if backbone in self.unnamed:
-            self.unavailable[backbone] += 1
+    def _count_unnamed(self, backbone: str, cells: int) -> None:
+        """Count cells whose backbone has no source."""
+        if cells and backbone in self.unnamed:
+            self.unavailable[backbone] += cells
 
     def grid(self) -> Iterator[Cell]:
         """Cells of trained systems in recipe order: backbone, target, variant, adapter, intermediate, seed."""
@@ -172,44 +203,60 @@ class _Builder:
             overlap = not self.recipe.world and any(
                 overlaps(task, row.target) for task in self.recipe.parts_of(intermediate)
             )
-            for seed in self.recipe.seeds:
-                if self.selection.wants("seed", seed):
-                    yield from self._run(replace(axes, seed=seed), adapter, overlap=overlap)
+            yield from self._runs(axes, adapter, overlap=overlap)
 
-    def _run(self, axes: Axes, adapter: AdapterSpec | None, *, overlap: bool) -> Iterator[Cell]:
-        """The cells of one training run: one for each evaluation of its model, and the diagnostics beside them."""
-        if not self.selection.keeps(axes):
+    def _runs(self, axes: Axes, adapter: AdapterSpec | None, *, overlap: bool) -> Iterator[Cell]:
+        """The cells of one row: of each seed one for each evaluation of its model, and the diagnostics beside them."""
+        seeds = self.selection.seeds(axes, self.recipe.seeds)
+        if not seeds:
             return
-        self._count_unnamed(axes.backbone)
-        model = self.systems.answering(axes, adapter)
-        above = adapter is not None and bool(adapter.language)
-        for also in (None, *self.recipe.also_of(axes.target)):
-            key = self.maker.predict(axes.backbone, axes.target, model=model, above_language=above, also=also)
-            named = replace(axes, target=also.target(axes.target)) if also else axes
-            yield self._cell(named, key, overlap=overlap)
-        yield from self._oracle(axes, adapter)
+        model_of = self.systems.answering(axes, adapter)
+        oracle = self.recipe.has_oracle(axes.target) and not VARIANTS[axes.variant].joins
+        total, inner = self.sizes[axes.backbone]
+        evaluations: list[tuple[KeyOfModel, str]] = []
+        self._count_unnamed(axes.backbone, len(seeds))
+        for seed in seeds:
+            model = model_of(seed)
+            evaluations = evaluations or self._evaluations(axes, adapter, trained=bool(model))
+            for predictions_of, target in evaluations:
+                yield Cell(  # spelled out: half of the objects of a plan are made here
+                    backbone=axes.backbone,
+                    variant=axes.variant,
+                    adapter=axes.adapter,
+                    intermediate=axes.intermediate,
+                    target=target,
+                    seed=seed,
+                    parameters=total,
+                    non_embedding_parameters=inner,
+                    predict=predictions_of(model),
+                    overlap=overlap,
+                )
+            if oracle:
+                yield from self._oracle(axes.with_seed(seed), adapter)
 
-    def _cell(self, axes: Axes, key: str, *, control: str = "", overlap: bool = False) -> Cell:
-        """A cell with the sizes of its backbone; a control that needs no backbone has none."""
-        total, inner = self.sizes[axes.backbone] if axes.backbone else (0, 0)
-        return Cell(
-            **axes.values(),
-            parameters=total,
-            non_embedding_parameters=inner,
-            predict=key,
-            control=control,
-            overlap=overlap,
-        )
+    def _evaluations(self, axes: Axes, adapter: AdapterSpec | None, *, trained: bool) -> list[tuple[KeyOfModel, str]]:
+        """How the models of one row are evaluated, and the target's name in each evaluation."""
+        above = adapter is not None and bool(adapter.language)
+        make = self.maker.evaluation
+        return [
+            (
+                make(axes.backbone, axes.target, trained=trained, above_language=above, also=also),
+                also.target(axes.target) if also else axes.target,
+            )
+            for also in (None, *self.recipe.also_of(axes.target))
+        ]
 
     def _control(self, axes: Axes, key: str, name: str) -> Cell:
-        """The cell of a baseline; whatever it was trained with, it has no intermediate task that could be compared."""
+        """The cell of a baseline; whatever it was trained with, it has no intermediate task that could be compared.
+
+        It has the sizes of its backbone, and none where it needs no backbone.
+        """
         stands = Axes(backbone=axes.backbone, variant=CONTROL, intermediate=NONE, target=axes.target, seed=axes.seed)
-        return self._cell(stands, key, control=name)
+        total, inner = self.sizes[axes.backbone] if axes.backbone else (0, 0)
+        return Cell(**stands.values(), parameters=total, non_embedding_parameters=inner, predict=key, control=name)
 
     def _oracle(self, axes: Axes, adapter: AdapterSpec | None) -> Iterator[Cell]:
         """The same training with its weights selected by the target languages: a diagnostic beside the cell."""
-        if not self.recipe.has_oracle(axes.target) or VARIANTS[axes.variant].joins:
-            return
         if adapter is not None and adapter.language:
             self._add_refusal(axes, _NO_ORACLE)
             return
@@ -220,8 +267,8 @@ class _Builder:
         if (axes.backbone, axes.target, name, axes.seed) in self._oracles:
             return
         self._oracles.add((axes.backbone, axes.target, name, axes.seed))
-        model = self.systems.trained(axes, adapter, oracle=True)
-        key = self.maker.predict(axes.backbone, axes.target, model=model)
+        model = self.systems.trained(axes, adapter, oracle=True)(axes.seed)
+        key = self.maker.evaluation(axes.backbone, axes.target, trained=True)(model)
         yield self._control(axes, key, oracle_label(name, self.maker.target_dev.without(axes.target)))
 
     def _head_only(self, row: Axes) -> Iterator[Cell]:
@@ -231,13 +278,13 @@ class _Builder:
             return
         if not self.selection.wants("intermediate", NONE):
             return
-        for seed in self.recipe.seeds:
-            axes = replace(row, intermediate=NONE, seed=seed)
-            if not self.selection.wants("seed", seed) or not self.selection.keeps(axes):
-                continue
-            self._count_unnamed(axes.backbone)
-            model = self.maker.target(axes, None, VARIANTS[row.variant])
-            yield self._control(axes, self.maker.predict(axes.backbone, axes.target, model=model), row.variant)
+        axes = replace(row, intermediate=NONE)
+        seeds = self.selection.seeds(axes, self.recipe.seeds)
+        self._count_unnamed(axes.backbone, len(seeds))
+        for seed in seeds:
+            model = self.maker.target(axes, None, VARIANTS[row.variant])(seed)
+            key = self.maker.evaluation(axes.backbone, axes.target, trained=True)(model)
+            yield self._control(axes.with_seed(seed), key, row.variant)
 
     def _add_refusal(self, axes: Axes, reason: str) -> None:
         refusal = Refusal(axes.variant, axes.target, axes.intermediate, reason)
@@ -283,5 +330,5 @@ class _Builder:
                 for backbone in backbones_needed:
                     if backbone and not self.selection.wants("backbone", backbone):
                         continue
-                    key = self.maker.predict(backbone, target, control=name)
+                    key = self.maker.evaluation(backbone, target, control=name)("")
                     yield self._control(Axes(backbone=backbone, target=target), key, name)

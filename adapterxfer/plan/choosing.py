@@ -7,14 +7,18 @@ with one value in place of the grid, so grids that overlap share their candidate
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
-from adapterxfer.plan.seed_groups import SETTING, TAKING
+from adapterxfer.plan.seed_groups import SETTING, TAKING, Training
+from adapterxfer.plan.templates import SEED
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.choices import CHOOSE, Choice
+from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import CANDIDATE, CHOICE
 
 ROLE = "choice"
@@ -22,24 +26,6 @@ ROLE = "choice"
 
 TRIED = "candidate."
 """Beginning of the roles of the trainings that a choice compares; a number follows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """A training as it would be without a choice: settings hold grids.
-
-    Attributes:
-        kind: of its stage.
-        identity, inputs, labels, resources: of its stage.
-        slug: of its stage, without the seed.
-    """
-
-    kind: str
-    identity: dict[str, Any]
-    inputs: dict[str, str]
-    slug: str
-    labels: dict[str, Any]
-    resources: dict[str, Any]
 
 
 class ChoiceMaker:
@@ -54,7 +40,7 @@ class ChoiceMaker:
         inputs: dict[str, str],
         choices: Mapping[str, Choice],
         memo: tuple[Any, ...],
-        trial: Callable[[int], Trial],
+        trial: Callable[[], Training],
     ) -> None:
         """Let a training wait for the choice of its settings; does nothing where nothing is chosen.
 
@@ -62,40 +48,81 @@ class ChoiceMaker:
             inputs: of the training.
             choices: setting -> how it is chosen.
             memo: what the choice is for: trainings of the same memo share it.
-            trial: seed -> the training that tries a value.
+            trial: gives the training that tries a value; its settings hold grids.
         """
         if not choices:
             return
         memo = (*memo, *((name, choice.grid, choice.seeds) for name, choice in choices.items()))
         if memo not in self._memo:
-            self._memo[memo] = self._choose(choices, trial)
+            self._memo[memo] = self._choose(choices, trial())
         inputs[ROLE] = self._memo[memo]
 
-    def _choose(self, choices: Mapping[str, Choice], trial: Callable[[int], Trial]) -> str:
+    def _choose(self, choices: Mapping[str, Choice], trial: Training) -> str:
         tried: list[dict[str, Any]] = []
         inputs: dict[str, str] = {}
-        trials = {seed: trial(seed) for seed in next(iter(choices.values())).seeds}
-        first = next(iter(trials.values()))
+        seeds = next(iter(choices.values())).seeds
         for values in combinations({name: choice.grid for name, choice in choices.items()}):
-            for seed, tries in trials.items():
-                inputs[f"{TRIED}{len(tried):02d}"] = self._candidate(tries, values)
+            for seed in seeds:
+                inputs[f"{TRIED}{len(tried):02d}"] = self._candidate(trial, seed, values)
                 tried.append({**values, "seed": seed})
         identity = {
             "by": "dev",
             "grid": {name: list(choice.grid) for name, choice in choices.items()},
             "candidates": tried,
         }
-        return self._bench.add(CHOICE, identity, inputs, f"{first.slug}-choice", first.labels, {"cost": TAKING})
+        labels = {**trial.labels, SEED: seeds[0]}
+        return self._bench.add(CHOICE, identity, inputs, f"{trial.slug}-choice", labels, {"cost": TAKING})
 
-    def _candidate(self, trial: Trial, values: Mapping[str, Any]) -> str:
-        settled = concrete(trial.identity, values)
+    def _candidate(self, trial: Training, seed: int, values: Mapping[str, Any]) -> str:
+        whole, inputs = trial.whole(seed)
+        settled = concrete(whole, values)
         identity = {"phase": {"kind": trial.kind, "version": self._bench.version(trial.kind, settled)}, **settled}
         words = "-".join(f"{value:g}" for value in values.values())
         share = _share_of_steps(trial.identity["settings"], values)
         resources = trial.resources | {"cost": trial.resources["cost"] * share}
-        slug = f"{trial.slug}-s{trial.identity['seed']}-{words}"
-        labels = trial.labels | {"candidate": ", ".join(f"{name} {value:g}" for name, value in values.items())}
-        return self._bench.add(CANDIDATE, identity, trial.inputs, slug, labels, resources)
+        slug = f"{trial.slug}-s{seed}-{words}"
+        labels = {
+            **trial.labels,
+            SEED: seed,
+            "candidate": ", ".join(f"{name} {value:g}" for name, value in values.items()),
+        }
+        return self._bench.add(CANDIDATE, identity, inputs, slug, labels, resources)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeChoice:
+    """A choice of a plan: what it is for, its grid, and the chosen values where it is made."""
+
+    name: str
+    grid: Mapping[str, tuple[float, ...]]
+    chosen: Mapping[str, float] | None
+
+    def __str__(self) -> str:
+        words = []
+        for setting, values in self.grid.items():
+            listed = ", ".join(f"{value:g}" for value in values)
+            made = "not chosen yet," if self.chosen is None else f"{self.chosen[setting]:g}"
+            words.append(f"{setting} {made} of {listed}")
+        return f"{self.name}: {'; '.join(words)}"
+
+
+def choices_made(stages: Mapping[str, Stage], completed: Mapping[str, Path]) -> list[MadeChoice]:
+    """The choices of a plan, in its order.
+
+    Args:
+        completed: short key -> folder of every finished stage of the store.
+    """
+    choices = []
+    for stage in stages.values():
+        if stage.kind != CHOICE:
+            continue
+        labels, chosen = stage.labels, None
+        if (folder := completed.get(stage.short_key)) is not None:
+            chosen = dict(json.loads((folder / "choice.json").read_text(encoding="utf-8"))["chosen"])
+        where = [str(labels[name]) for name in ("intermediate", "target") if labels.get(name) not in (None, "", "none")]
+        name = f"{labels['backbone']} {labels['variant']} {'>'.join(where)}"
+        choices.append(MadeChoice(name, {key: tuple(values) for key, values in stage.identity["grid"].items()}, chosen))
+    return choices
 
 
 def combinations(grids: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:

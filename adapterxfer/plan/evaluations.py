@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from adapterxfer.plan.cells import CONTROL
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.language_stages import LanguageMaker
+from adapterxfer.plan.templates import Template
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.also import Also
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.language_adapters import SOURCE
+from adapterxfer.store.keys import Stage
+
+KeyOfModel = Callable[[str], str]
+"""Key of a model -> key of its predictions, which are in the plan from then on."""
 
 
 class EvaluationMaker:
@@ -20,65 +26,109 @@ class EvaluationMaker:
     def __init__(self, bench: Workbench, inputs: InputMaker, languages: LanguageMaker) -> None:
         self._bench, self._recipe = bench, bench.recipe
         self._inputs, self._languages = inputs, languages
-        self._memo: dict[tuple[str, ...], str] = {}
+        self._rows: dict[tuple[str, str, str, bool, bool], KeyOfModel] = {}
 
-    def predict(
+    def evaluation(
         self,
         backbone: str,
         task: str,
         *,
-        model: str = "",
+        trained: bool = False,
         control: str = "",
         above_language: bool = False,
         also: Also | None = None,
-    ) -> str:
-        """Predictions of a trained model, of an untouched backbone, or of a control (``backbone`` may be empty).
+    ) -> KeyOfModel:
+        """Predictions of any trained model, of an untouched backbone, or of a control (``backbone`` may be empty).
 
         Args:
-            above_language: the model was trained above the adapter of its language; each test language is predicted
-                above its own.
+            trained: by trained models; else the key of the model that is asked for is empty.
+            above_language: the models were trained above the adapter of their language; each test language is
+                predicted above its own.
             also: one of the other evaluations of the task.
         """
+        memo = (backbone, also.target(task) if also else task, control, trained, above_language)
+        row = self._rows.get(memo)
+        if row is None:
+            row = self._rows[memo] = self._row(
+                backbone, task, trained=trained, control=control, above_language=above_language, also=also
+            )
+        return row
+
+    def _row(
+        self, backbone: str, task: str, *, trained: bool, control: str, above_language: bool, also: Also | None
+    ) -> KeyOfModel:
+        target = self._recipe.task(task)
+        who, inputs = self._inputs.backbone(backbone) if backbone else (None, {})
+        if control:
+            system: dict[str, Any] = {"kind": "control", "control": control}
+        else:
+            system = {"kind": "trained"} if trained else {"kind": "backbone", "layer": "middle"}
+        split = (also and also.split) or "test"
+        languages = list(self._recipe.languages_of(task)) if split == "test" else [SOURCE]
+        identity = {
+            "backbone": who,
+            "task": task,
+            "format": target.format,
+            "protocol": self._recipe.protocol_of(task, also),
+            "system": system,
+            "split": split,
+            "languages": languages,
+        }
+        if target.stand_in:
+            # The name alone would give the metric of the real task.
+            identity["metric"] = target.metric
+        inputs = {"data": self._inputs.task(task, also if also and also.protocol else None), **inputs}
+        if trained and above_language:
+            others = [code for code in languages if code != SOURCE]
+            inputs |= {f"language.{code}": self._languages.adapter(backbone, code) for code in others}
+        resources = {"cost": self._bench.cost.prediction(backbone, task)}
+        if memory := self._bench.memory.prediction(backbone):
+            resources["estimated_memory_gb"] = round(memory, 2)
+        template = Template(
+            "predict", self._bench.version("predict", identity), identity, inputs, roles=("model",) if trained else ()
+        )
         named = also.target(task) if also else task
-        memo = ("predict", backbone, named, model, control)
-        if memo not in self._memo:
-            target = self._recipe.task(task)
-            who, inputs = self._inputs.backbone(backbone) if backbone else (None, {})
-            if control:
-                system: dict[str, Any] = {"kind": "control", "control": control}
-            else:
-                system = {"kind": "trained"} if model else {"kind": "backbone", "layer": "middle"}
-            split = (also and also.split) or "test"
-            languages = list(self._recipe.languages_of(task)) if split == "test" else [SOURCE]
-            identity = {
-                "backbone": who,
-                "task": task,
-                "format": target.format,
-                "protocol": self._recipe.protocol_of(task, also),
-                "system": system,
-                "split": split,
-                "languages": languages,
-            }
-            if target.stand_in:
-                # The name alone would give the metric of the real task.
-                identity["metric"] = target.metric
-            inputs = {"data": self._inputs.task(task, also if also and also.protocol else None), **inputs}
-            if model:
-                inputs["model"] = model
-                if above_language:
-                    others = [code for code in languages if code != SOURCE]
-                    inputs |= {f"language.{code}": self._languages.adapter(backbone, code) for code in others}
-                trained = self._bench.stages[model]
-                labels = {**trained.labels, "target": named}
-                slug = trained.slug if trained.labels["target"] == task else f"{trained.slug}-{task}"
-                slug += f"-{also.label}" if also else ""
-            else:
-                axes = Axes(
-                    backbone=backbone, variant=CONTROL if control else "untouched", intermediate=NONE, target=named
-                )
-                labels = axes.values()
-                labels |= {"control": control} if control else {}
-                slug = "-".join(word for word in (backbone, control, task, also.label if also else "") if word)
-            cost = self._bench.cost.prediction(backbone, task)
-            self._memo[memo] = self._bench.add("predict", identity, inputs, slug, labels, {"cost": cost})
-        return self._memo[memo]
+        return _Evaluation(
+            self._bench,
+            template,
+            backbone=backbone,
+            task=task,
+            named=named,
+            control=control,
+            ending=also.label if also else "",
+            resources=resources,
+        ).key
+
+
+class _Evaluation:
+    """Predictions of one target by the models of one backbone, or by an untouched backbone or a control."""
+
+    def __init__(
+        self, bench: Workbench, template: Template, *, backbone: str, task: str, named: str, control: str,
+        ending: str, resources: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self._bench, self._template, self._backbone, self._task = bench, template, backbone, task
+        self._named, self._control, self._ending, self._resources = named, control, ending, resources
+        self._done: dict[str, str] = {}
+
+    def key(self, model: str) -> str:
+        """Key of the predictions of one model; ``model`` is empty for everything else."""
+        key = self._done.get(model)
+        if key is None:
+            key = self._done[model] = self._bench.put(self._of_model(model) if model else self._of_other())
+        return key
+
+    def _of_model(self, model: str) -> Stage:
+        trained = self._bench.stages[model]
+        target = trained.labels["target"]
+        labels = trained.labels if target == self._named else {**trained.labels, "target": self._named}
+        slug = trained.slug if target == self._task else f"{trained.slug}-{self._task}"
+        slug += f"-{self._ending}" if self._ending else ""
+        return self._template.stage(0, (model,), slug=slug, labels=labels, resources=self._resources)
+
+    def _of_other(self) -> Stage:
+        variant = CONTROL if self._control else "untouched"
+        labels = Axes(backbone=self._backbone, variant=variant, intermediate=NONE, target=self._named).values()
+        labels |= {"control": self._control} if self._control else {}
+        slug = "-".join(word for word in (self._backbone, self._control, self._task, self._ending) if word)
+        return self._template.stage(0, (), slug=slug, labels=labels, resources=self._resources)

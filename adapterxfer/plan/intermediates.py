@@ -8,10 +8,10 @@ from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.stand_ins import shared_heads
 from adapterxfer.catalog.variants import alone
 from adapterxfer.plan.arm_identity import ArmMaker
-from adapterxfer.plan.choosing import ChoiceMaker, Trial
+from adapterxfer.plan.choosing import ChoiceMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.language_stages import LanguageMaker
-from adapterxfer.plan.seed_groups import TogetherMaker
+from adapterxfer.plan.seed_groups import KeyOfSeed, SeedRow, Training
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import Pin
@@ -22,37 +22,34 @@ class IntermediateMaker:
     """Builds and remembers these stages."""
 
     def __init__(
-        self,
-        bench: Workbench,
-        inputs: InputMaker,
-        arms: ArmMaker,
-        languages: LanguageMaker,
-        together: TogetherMaker,
-        choices: ChoiceMaker,
+        self, bench: Workbench, inputs: InputMaker, arms: ArmMaker, languages: LanguageMaker, choices: ChoiceMaker
     ) -> None:
         self._bench, self._recipe = bench, bench.recipe
-        self._inputs, self._arms, self._languages = inputs, arms, languages
-        self._together, self._choices = together, choices
-        self._memo: dict[tuple[Any, ...], str] = {}
+        self._inputs, self._arms, self._languages, self._choices = inputs, arms, languages, choices
+        self._rows: dict[tuple[str, str, str], KeyOfSeed] = {}
 
-    def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> str:
-        """One intermediate training; an adapter is shared by all variants with adapters."""
-        if adapter is not None and (pin := self._recipe.reused(backbone, name)) is not None:
-            return self._published(backbone, adapter, name, pin)
-        label = adapter.label if adapter else ""
-        memo = ("intermediate", backbone, label, name, seed)
-        if memo not in self._memo:
-            trial = self._described(backbone, adapter, name, seed)
-            choices = self._bench.choices("intermediate", alone(adapter=adapter is not None).mode, name, backbone)
-            self._choices.add_to(
-                trial.inputs, choices, memo[:-1], lambda number: self._described(backbone, adapter, name, number)
-            )
-            self._memo[memo] = self._together.add(
-                trial.kind, trial.identity, trial.inputs, trial.slug, trial.labels, trial.resources
-            )
-        return self._memo[memo]
+    def intermediate(self, backbone: str, adapter: AdapterSpec | None, name: str) -> KeyOfSeed:
+        """One intermediate training with any seed; an adapter is shared by all variants with adapters."""
+        memo = (backbone, adapter.label if adapter else "", name)
+        row = self._rows.get(memo)
+        if row is None:
+            pin = self._recipe.reused(backbone, name) if adapter is not None else None
+            if adapter is not None and pin is not None:
+                published = self._published(backbone, adapter, name, pin)
+                row = lambda _seed: published  # noqa: E731
+            else:
+                row = self._row(backbone, adapter, name)
+            self._rows[memo] = row
+        return row
 
-    def _described(self, backbone: str, adapter: AdapterSpec | None, name: str, seed: int) -> Trial:
+    def _row(self, backbone: str, adapter: AdapterSpec | None, name: str) -> KeyOfSeed:
+        training = self._described(backbone, adapter, name)
+        choices = self._bench.choices("intermediate", alone(adapter=adapter is not None).mode, name, backbone)
+        memo = ("intermediate", backbone, adapter.label if adapter else "", name)
+        self._choices.add_to(training.inputs, choices, memo, lambda: self._described(backbone, adapter, name))
+        return SeedRow(self._bench, training).key
+
+    def _described(self, backbone: str, adapter: AdapterSpec | None, name: str) -> Training:
         """An intermediate training without a choice of settings."""
         parts = self._recipe.parts_of(name)
         who, inputs = self._inputs.backbone(backbone)
@@ -65,7 +62,6 @@ class IntermediateMaker:
             "tasks": [{"task": task, "format": self._recipe.task(task).format} for task in parts],
             "sampling": self._sampling() if split_arm(name).base == "multi" else None,
             "settings": settings,
-            "seed": seed,
         }
         if shared := shared_heads([self._recipe.task(task) for task in parts]):
             identity["shared_heads"] = shared
@@ -75,35 +71,33 @@ class IntermediateMaker:
         identity |= more.identity
         inputs |= more.inputs
         label = adapter.label if adapter else ""
-        axes = Axes(backbone=backbone, variant=variant.name, adapter=label, intermediate=name, seed=seed)
+        axes = Axes(backbone=backbone, variant=variant.name, adapter=label, intermediate=name)
+        memory = self._bench.memory.training(backbone, settings, training=variant.training, adapter=identity["adapter"])
         cost = more.length * self._bench.cost.training(backbone, settings, parts, frozen=adapter is not None)
-        return Trial(
+        return Training(
             kind="train_intermediate",
             identity=identity,
             inputs=inputs,
             slug=f"{backbone}-{variant.mode}-{name}",
             labels=axes.values(),
-            resources=self._bench.resources(backbone, variant.mode, cost),
+            resources=self._bench.resources(backbone, variant.mode, cost, memory),
         )
 
     def _published(self, backbone: str, adapter: AdapterSpec, name: str, pin: Pin) -> str:
         """A published adapter in place of a training; the same for all seeds."""
-        memo = ("published", backbone, adapter.label, name)
-        if memo not in self._memo:
-            who, inputs = self._inputs.backbone(backbone)
-            identity = {
-                "backbone": who,
-                "adapter": adapter.identity(),
-                "task": name,
-                "format": self._recipe.task(name).format,
-                "from": {"repository": pin.repository, "commit": pin.commit},
-            }
-            if licence := (self._recipe.reuse or {})[name].licence:
-                identity["licence"] = licence
-            axes = Axes(backbone=backbone, variant=alone(adapter=True).name, adapter=adapter.label, intermediate=name)
-            slug = f"{backbone}-{name}-{pin.commit[:8]}"
-            self._memo[memo] = self._bench.add("reuse_intermediate", identity, inputs, slug, axes.values(), {})
-        return self._memo[memo]
+        who, inputs = self._inputs.backbone(backbone)
+        identity = {
+            "backbone": who,
+            "adapter": adapter.identity(),
+            "task": name,
+            "format": self._recipe.task(name).format,
+            "from": {"repository": pin.repository, "commit": pin.commit},
+        }
+        if licence := (self._recipe.reuse or {})[name].licence:
+            identity["licence"] = licence
+        axes = Axes(backbone=backbone, variant=alone(adapter=True).name, adapter=adapter.label, intermediate=name)
+        slug = f"{backbone}-{name}-{pin.commit[:8]}"
+        return self._bench.add("reuse_intermediate", identity, inputs, slug, axes.values(), {})
 
     def _sampling(self) -> dict[str, Any]:
         """How tasks of `multi` are drawn; the order is named because it decides the numbers."""

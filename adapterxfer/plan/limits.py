@@ -56,6 +56,8 @@ class Limits:
         written = _written(self._recipe)
         too_long: TooLong = {}
         for stage in stages:
+            if stage.kind == "predict":
+                continue  # half of a plan, and without settings
             settings, backbone = stage.identity.get("settings"), stage.identity.get("backbone")
             if not isinstance(settings, Mapping) or not isinstance(backbone, Mapping):
                 continue

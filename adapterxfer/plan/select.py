@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from typing import Any
 
 from adapterxfer.errors import Problem, RecipeError
 from adapterxfer.recipe.axes import AXES, Axes, within
@@ -26,7 +26,7 @@ class CellFilter:
     def __init__(self, recipe: Recipe, only: Sequence[str] = (), *, keep: Callable[[Axes], bool] | None = None) -> None:
         self.excluded: Counter[str] = Counter()
         self._keep = keep
-        self._rules = [(rule.axes(), rule.because) for rule in recipe.exclude]
+        self._rules = [_rule(rule.axes(), rule.because) for rule in recipe.exclude]
         self._wanted = _parse(recipe, only)
 
     def wants(self, axis: str, value: str | int) -> bool:
@@ -39,18 +39,33 @@ class CellFilter:
         adapters = self._wanted.get("adapter")
         return adapters is None or method in adapters or label in adapters
 
-    def keeps(self, axes: Axes) -> bool:
-        """Whether no exclusion of the recipe removes this cell; counts what is removed, by reason."""
-        if self._keep is not None and not self._keep(axes):
-            return False
-        if not self._rules:
-            return True
-        cell = replace(axes, adapter=axes.method)  # exclusions name methods, without sizes
-        for excluded, because in self._rules:
-            if within(cell, excluded):
-                self.excluded[because] += 1
-                return False
-        return True
+    def seeds(self, row: Axes, seeds: Sequence[int]) -> list[int]:
+        """The seeds with which a row of the grid is kept; counts what the recipe excludes, by reason."""
+        method = row.method
+        rules = [
+            (numbers, because)
+            for numbers, methods, others, because in self._rules
+            if (methods is None or method in methods) and within(row, others)
+        ]
+        kept = []
+        for seed in seeds:
+            if not self.wants("seed", seed) or (self._keep is not None and not self._keep(row.with_seed(seed))):
+                continue
+            for numbers, because in rules:
+                if numbers is None or seed in numbers:
+                    self.excluded[because] += 1
+                    break
+            else:
+                kept.append(seed)
+        return kept
+
+
+def _rule(
+    axes: dict[str, frozenset[Any]], because: str
+) -> tuple[frozenset[Any] | None, frozenset[Any] | None, dict[str, frozenset[Any]], str]:
+    """Seeds and methods that an exclusion names, its other axes, and its reason; it names methods without sizes."""
+    others = {axis: values for axis, values in axes.items() if axis not in ("seed", "adapter")}
+    return axes.get("seed"), axes.get("adapter"), others, because
 
 
 def _parse(recipe: Recipe, only: Sequence[str]) -> dict[str, set[str | int]]:

@@ -24,7 +24,6 @@ from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.language_stages import LanguageMaker
 from adapterxfer.plan.merges import MergeMaker
-from adapterxfer.plan.seed_groups import TogetherMaker
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.targets import TargetMaker
@@ -40,9 +39,8 @@ class StageMaker:
         inputs = InputMaker(bench)
         arms = ArmMaker(bench)
         languages = LanguageMaker(bench, inputs, arms)
-        together = TogetherMaker(bench)
         choices = ChoiceMaker(bench)
-        intermediates = IntermediateMaker(bench, inputs, arms, languages, together, choices)
+        intermediates = IntermediateMaker(bench, inputs, arms, languages, choices)
         self.bench = bench
         self.pretrain = inputs.pretrain
         self.intermediate = intermediates.intermediate
@@ -53,9 +51,8 @@ class StageMaker:
             intermediates=intermediates,
             languages=languages,
             target_dev=self.target_dev,
-            together=together,
             choices=choices,
         )
         self.target, self.fusion = targets.target, targets.fusion
         self.merge = MergeMaker(bench, inputs).merge
-        self.predict = EvaluationMaker(bench, inputs, languages).predict
+        self.evaluation = EvaluationMaker(bench, inputs, languages).evaluation

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from adapterxfer.catalog import VARIANTS
 from adapterxfer.catalog.variants import alone
+from adapterxfer.plan.seed_groups import KeyOfSeed
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
@@ -22,19 +23,19 @@ class SystemMaker:
     def __init__(self, recipe: Recipe, maker: StageMaker) -> None:
         self._recipe, self._maker = recipe, maker
 
-    def answering(self, axes: Axes, adapter: AdapterSpec | None) -> str:
-        """Key of the model that answers in one cell; empty for the untouched backbone."""
+    def answering(self, axes: Axes, adapter: AdapterSpec | None) -> KeyOfSeed:
+        """Key of the model that answers in the cells of one row, by seed; empty for the untouched backbone."""
         return self._merged(axes, adapter) if VARIANTS[axes.variant].joins else self.trained(axes, adapter)
 
-    def trained(self, axes: Axes, adapter: AdapterSpec | None, *, oracle: bool = False) -> str:
-        """Key of the trained model of one cell; empty for the untouched backbone."""
+    def trained(self, axes: Axes, adapter: AdapterSpec | None, *, oracle: bool = False) -> KeyOfSeed:
+        """Key of the trained model of one row, by seed; empty for the untouched backbone."""
         maker, recipe = self._maker, self._recipe
-        backbone, intermediate, seed = axes.backbone, axes.intermediate, axes.seed
+        backbone, intermediate = axes.backbone, axes.intermediate
         # Merging names the variant of its members; "adapters" are those of an adapter alone.
         variant = VARIANTS.get(axes.variant, alone(adapter=adapter is not None))
         if not recipe.task(axes.target).trained:
             if intermediate == NONE:
-                return ""
+                return _untouched
             if variant.fuses and adapter is not None and recipe.fusion_task:
                 fused = recipe.single_intermediates()
                 return maker.fusion(
@@ -43,7 +44,7 @@ class SystemMaker:
                     fused,
                     with_target=recipe.fusion_task not in fused,
                 )
-            return maker.intermediate(backbone, adapter, intermediate, seed)
+            return maker.intermediate(backbone, adapter, intermediate)
         if intermediate == NONE:
             return maker.target(axes, adapter, alone(adapter=adapter is not None), oracle=oracle)
         if variant.fuses and adapter is not None:
@@ -51,23 +52,35 @@ class SystemMaker:
             return maker.fusion(axes, adapter, fused, oracle=oracle)
         return maker.target(axes, adapter, variant, oracle=oracle)
 
-    def _merged(self, axes: Axes, adapter: AdapterSpec | None) -> str:
-        """Key of the merged model of one cell; empty for the untouched backbone."""
+    def _merged(self, axes: Axes, adapter: AdapterSpec | None) -> KeyOfSeed:
+        """Key of the merged model of one row, by seed; empty for the untouched backbone."""
         how = self._recipe.merging
-        if how.members is not None:
-            seeds = [axes.seed + SOUP_STEP * number for number in range(how.members)]
-            members = [self.trained(replace(axes, variant=how.of, seed=seed), adapter) for seed in seeds]
-            if not members[0]:
-                return ""
-            weights = [1 / how.members] * how.members
-        else:
-            # The target's own model comes first: the merged one answers with its head.
-            members = [self.trained(replace(axes, variant=how.of, intermediate=NONE), adapter)]
-            if axes.intermediate == NONE:
-                return members[0]
-            pooled = axes.intermediate == POOL
-            parts = self._recipe.single_intermediates() if pooled else (axes.intermediate,)
-            members += [self._maker.intermediate(axes.backbone, adapter, task, axes.seed) for task in parts]
-            rest = 1 - how.intermediate if how.target is None else how.target
-            weights = [rest, *([how.intermediate / len(parts)] * len(parts))]
-        return self._maker.merge(axes, adapter, how, members, weights)
+        if (size := how.members) is not None:
+            member = self.trained(replace(axes, variant=how.of), adapter)
+
+            def soup(seed: int) -> str:
+                members = [member(seed + SOUP_STEP * number) for number in range(size)]
+                if not members[0]:
+                    return ""
+                return self._maker.merge(axes.with_seed(seed), adapter, how, members, [1 / size] * size)
+
+            return soup
+        # The target's own model comes first: the merged one answers with its head.
+        answers = self.trained(replace(axes, variant=how.of, intermediate=NONE), adapter)
+        if axes.intermediate == NONE:
+            return answers
+        parts = self._recipe.single_intermediates() if axes.intermediate == POOL else (axes.intermediate,)
+        joined = [self._maker.intermediate(axes.backbone, adapter, task) for task in parts]
+        rest = 1 - how.intermediate if how.target is None else how.target
+        weights = [rest, *([how.intermediate / len(parts)] * len(parts))]
+
+        def merged(seed: int) -> str:
+            members = [answers(seed), *(key_of(seed) for key_of in joined)]
+            return self._maker.merge(axes.with_seed(seed), adapter, how, members, weights)
+
+        return merged
+
+
+def _untouched(_seed: int) -> str:
+    """There is no trained model."""
+    return ""

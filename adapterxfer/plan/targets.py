@@ -7,11 +7,11 @@ from typing import Any
 
 from adapterxfer.catalog import VARIANTS, VariantSpec
 from adapterxfer.catalog.variants import FRESH, Mode, alone, by_mode
-from adapterxfer.plan.choosing import ChoiceMaker, Trial
+from adapterxfer.plan.choosing import ChoiceMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.language_stages import LanguageMaker
-from adapterxfer.plan.seed_groups import SETTING, TogetherMaker
+from adapterxfer.plan.seed_groups import KeyOfSeed, SeedRow, Training
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
@@ -29,44 +29,42 @@ class TargetMaker:
         intermediates: IntermediateMaker,
         languages: LanguageMaker,
         target_dev: TargetDevMaker,
-        together: TogetherMaker,
         choices: ChoiceMaker,
     ) -> None:
         self._bench, self._recipe, self._target_dev = bench, bench.recipe, target_dev
         self._inputs, self._intermediates, self._languages = inputs, intermediates, languages
-        self._together, self._choices = together, choices
-        self._memo: dict[tuple[Any, ...], str] = {}
+        self._choices = choices
+        self._rows: dict[tuple[str, str, str, str, str, bool], KeyOfSeed] = {}
+        self._fusions: dict[tuple[str, str, str, str, bool], KeyOfSeed] = {}
 
-    def target(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, *, oracle: bool = False) -> str:
-        """One target training.
+    def target(
+        self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, *, oracle: bool = False
+    ) -> KeyOfSeed:
+        """One target training with any seed.
 
         Args:
+            axes: of the training; their seed is not looked at.
             variant: what is trained; without an intermediate `alone`, or a control.
             oracle: select the weights by development data in the target languages.
         """
-        backbone, task, seed = axes.backbone, axes.target, axes.seed
         label = adapter.label if adapter else ""
-        memo = ("target", backbone, label, variant.name, axes.intermediate, task, seed, oracle)
-        if memo not in self._memo:
-            trial = self._described(axes, adapter, variant)
-            identity, inputs, settings = trial.identity, trial.inputs, trial.identity["settings"]
-            self._choose(axes, adapter, variant, inputs)
-            before: dict[int, str] = {}
-            if axes.intermediate != NONE:
-                every = self._recipe.seeds if settings.get(SETTING) else (seed,)
-                make = self._intermediates.intermediate
-                before = {number: make(backbone, adapter, axes.intermediate, number) for number in every}
-            if oracle:
-                self._target_dev.add_to(task, identity, inputs)
-            labels = trial.labels | ({"control": "oracle"} if oracle else {})
-            self._memo[memo] = self._together.add(
-                trial.kind, identity, inputs, trial.slug, labels, trial.resources, intermediates=before,
-                ending="-oracle" if oracle else "",
-            )  # fmt: skip
-        return self._memo[memo]
+        memo = (axes.backbone, label, variant.name, axes.intermediate, axes.target, oracle)
+        row = self._rows.get(memo)
+        if row is None:
+            training = self._described(axes, adapter, variant)
+            self._choose(axes, adapter, variant, training.inputs)
+            row = self._rows[memo] = self._row(training, axes.target, oracle=oracle)
+        return row
 
-    def _described(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec) -> Trial:
-        """A target training without the intermediate model that it starts from and without a choice of settings."""
+    def _row(self, training: Training, task: str, *, oracle: bool) -> KeyOfSeed:
+        """The stages of a training, or of its diagnostic beside it."""
+        if oracle:
+            self._target_dev.add_to(task, training.identity, training.inputs)
+            training.labels["control"] = "oracle"
+        return SeedRow(self._bench, training, ending="-oracle" if oracle else "").key
+
+    def _described(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec) -> Training:
+        """A target training without a choice of settings."""
         backbone, task = axes.backbone, axes.target
         spec = self._recipe.task(task)
         who, inputs = self._inputs.backbone(backbone)
@@ -79,19 +77,23 @@ class TargetMaker:
             "task": task,
             "format": spec.format,
             "settings": settings,
-            "seed": axes.seed,
         }
         inputs = {"data": self._inputs.task(task), **inputs}
         self._add_before(task, variant.mode, backbone, identity, inputs)
         self._languages.add_to(adapter, backbone, identity, inputs)
         cost = self._bench.cost.training(backbone, settings, (task,), frozen=not variant.trains_backbone)
-        return Trial(
+        memory = self._bench.memory.training(backbone, settings, training=variant.training, adapter=identity["adapter"])
+        before = {}
+        if axes.intermediate != NONE:
+            before = {"intermediate": self._intermediates.intermediate(backbone, adapter, axes.intermediate)}
+        return Training(
             kind="train_target",
             identity=identity,
             inputs=inputs,
             slug=f"{backbone}-{variant.name}-{axes.intermediate}-{task}",
             labels=replace(axes, variant=variant.name, adapter=adapter.label if adapter else "").values(),
-            resources=self._bench.resources(backbone, variant.mode, cost),
+            resources=self._bench.resources(backbone, variant.mode, cost, memory),
+            others=before,
         )
 
     def _choose(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, inputs: dict[str, str]) -> None:
@@ -104,37 +106,26 @@ class TargetMaker:
             variant = variant if variant.control else alone(adapter=adapter is not None)
             axes = replace(axes, intermediate=NONE)
 
-        def trial(seed: int) -> Trial:
-            tried = self._described(replace(axes, seed=seed), adapter, variant)
-            if axes.intermediate != NONE:
-                make = self._intermediates.intermediate
-                tried.inputs["intermediate"] = make(axes.backbone, adapter, axes.intermediate, seed)
-            return tried
-
         label = adapter.label if adapter else ""
         memo = ("target", axes.backbone, label, variant.name, axes.intermediate, axes.target)
-        self._choices.add_to(inputs, choices, memo, trial)
+        self._choices.add_to(inputs, choices, memo, lambda: self._described(axes, adapter, variant))
 
     def fusion(
         self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool = True,
         oracle: bool = False,
-    ) -> str:  # fmt: skip
+    ) -> KeyOfSeed:  # fmt: skip
         """AdapterFusion over intermediate adapters and the fresh target adapter, trained on the target of ``axes``."""
-        memo = ("fusion", axes.backbone, adapter.label, axes.intermediate, axes.target, axes.seed, oracle)
-        if memo not in self._memo:
-            trial = self._fusion(axes, adapter, fused, with_target=with_target)
-            self._choose_fusion(axes, adapter, fused, trial.inputs, with_target=with_target)
-            labels = trial.labels
-            if oracle:
-                self._target_dev.add_to(axes.target, trial.identity, trial.inputs)
-                labels = labels | {"control": "oracle"}
-            slug = f"{trial.slug}-s{axes.seed}" + ("-oracle" if oracle else "")
-            self._memo[memo] = self._bench.add(trial.kind, trial.identity, trial.inputs, slug, labels, trial.resources)
-        return self._memo[memo]
+        memo = (axes.backbone, adapter.label, axes.intermediate, axes.target, oracle)
+        row = self._fusions.get(memo)
+        if row is None:
+            training = self._fusion(axes, adapter, fused, with_target=with_target)
+            self._choose_fusion(axes, adapter, fused, training.inputs, with_target=with_target)
+            row = self._fusions[memo] = self._row(training, axes.target, oracle=oracle)
+        return row
 
-    def _fusion(self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool) -> Trial:
+    def _fusion(self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool) -> Training:
         """A fusion without a choice of settings."""
-        backbone, name, task, seed = axes.backbone, axes.intermediate, axes.target, axes.seed
+        backbone, name, task = axes.backbone, axes.intermediate, axes.target
         variant = VARIANTS[axes.variant]
         who, inputs = self._inputs.backbone(backbone)
         settings = self._bench.settings("fusion", variant.mode, task, backbone)
@@ -145,7 +136,6 @@ class TargetMaker:
             "format": self._recipe.task(task).format,
             "fused": list(fused),
             "settings": settings,
-            "seed": seed,
         }
         options = self._recipe.fusion
         joint = with_target and options is not None and options.target == "jointly"
@@ -158,18 +148,24 @@ class TargetMaker:
         inputs = {"data": self._inputs.task(task), **inputs}
         self._add_before(task, variant.mode, backbone, identity, inputs)
         self._languages.add_to(adapter, backbone, identity, inputs)
+        members: dict[str, KeyOfSeed] = {}
         if with_target and not joint:
-            inputs["target"] = self.target(replace(axes, intermediate=NONE), adapter, alone(adapter=True))
+            members["target"] = self.target(replace(axes, intermediate=NONE), adapter, alone(adapter=True))
         for joined in fused:
-            inputs[f"intermediate.{joined}"] = self._intermediates.intermediate(backbone, adapter, joined, seed)
+            members[f"intermediate.{joined}"] = self._intermediates.intermediate(backbone, adapter, joined)
         cost = self._bench.cost.training(backbone, settings, (task,), frozen=True, width=len(fused) + 1)
-        return Trial(
+        memory = self._bench.memory.training(
+            backbone, settings, training="adapter", adapter=identity["adapter"], fused=len(fused) + 1,
+            rank=options.rank if options is not None else None,
+        )  # fmt: skip
+        return Training(
             kind="train_fusion",
             identity=identity,
             inputs=inputs,
             slug=f"{backbone}-{variant.name}-{name}-{task}",
             labels=replace(axes, adapter=adapter.label).values(),
-            resources=self._bench.resources(backbone, variant.mode, cost),
+            resources=self._bench.resources(backbone, variant.mode, cost, memory),
+            others=members,
         )
 
     def _choose_fusion(
@@ -183,11 +179,8 @@ class TargetMaker:
             fused = self._recipe.single_intermediates()[:1]
             axes = replace(axes, intermediate=fused[0])
 
-        def trial(seed: int) -> Trial:
-            return self._fusion(replace(axes, seed=seed), adapter, fused, with_target=with_target)
-
         memo = ("fusion", axes.backbone, adapter.label, axes.intermediate, axes.target, with_target)
-        self._choices.add_to(inputs, choices, memo, trial)
+        self._choices.add_to(inputs, choices, memo, lambda: self._fusion(axes, adapter, fused, with_target=with_target))
 
     def _add_before(
         self, task: str, mode: Mode, backbone: str, identity: dict[str, Any], inputs: dict[str, str]

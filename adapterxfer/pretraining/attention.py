@@ -8,10 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 from transformers import XLMRobertaForMaskedLM
-from transformers.models.xlm_roberta.modeling_xlm_roberta import XLMRobertaSdpaSelfAttention
+from transformers.models.xlm_roberta import modeling_xlm_roberta
+
+# transformers 4 has a class for each implementation, transformers 5 has one; the maps and their names are the same.
+_Library: Any = getattr(modeling_xlm_roberta, "XLMRobertaSdpaSelfAttention", None) or (
+    modeling_xlm_roberta.XLMRobertaSelfAttention
+)
 
 
-class Fp32ProductAttention(XLMRobertaSdpaSelfAttention):
+class Fp32ProductAttention(_Library):  # type: ignore[misc]
     """XLM-R's encoder self-attention with the scaled dot product outside autocast; same weights, same function."""
 
     def forward(
@@ -25,7 +30,8 @@ class Fp32ProductAttention(XLMRobertaSdpaSelfAttention):
 
         Args:
             hidden_states: shape ``(batch, seq, hidden)``.
-            attention_mask: additive, shape ``(batch, 1, seq, seq)``, or ``None`` where nothing is padded.
+            attention_mask: shape ``(batch, 1, seq, seq)``, or ``None`` where nothing is padded: added to the scores
+                (transformers 4), or boolean and true where a token may be looked at (transformers 5).
 
         The unused arguments of the replaced module serve decoders and pruned heads; an encoder trained from scratch
         leaves them empty.
@@ -36,7 +42,10 @@ class Fp32ProductAttention(XLMRobertaSdpaSelfAttention):
             layer(hidden_states).view(shape).transpose(1, 2).float() for layer in (self.query, self.key, self.value)
         )
         with torch.autocast(hidden_states.device.type, enabled=False):
-            mask = None if attention_mask is None else attention_mask.float()
+            mask = attention_mask
+            # As numbers a boolean mask would be added to the scores and hide nothing.
+            if mask is not None and mask.dtype != torch.bool:
+                mask = mask.float()
             mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return mixed.transpose(1, 2).reshape(batch, length, self.all_head_size), None
 
@@ -45,6 +54,6 @@ def use_fp32_product(model: XLMRobertaForMaskedLM) -> None:
     """Replace every self-attention of a freshly built model; parameter names stay the same."""
     layers: Any = model.roberta.encoder.layer
     for index, layer in enumerate(layers):
-        replacement = Fp32ProductAttention(model.config, layer_idx=index)  # type: ignore[no-untyped-call]
+        replacement = Fp32ProductAttention(model.config, layer_idx=index)
         replacement.load_state_dict(layer.attention.self.state_dict())
         layer.attention.self = replacement.to(next(layer.parameters()).device)

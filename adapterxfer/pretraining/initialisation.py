@@ -19,6 +19,7 @@ from transformers import XLMRobertaConfig, XLMRobertaForMaskedLM
 
 from adapterxfer.errors import BackboneError
 from adapterxfer.pretraining.corpus import SpecialTokens
+from adapterxfer.pretraining.module_order import drawn_modules
 
 OFFSETS = (-1, 1, -2, 2)
 """What the first heads of layer 1 look at; further heads start plainly."""
@@ -131,11 +132,11 @@ def build_model(
 
 def _plain(model: XLMRobertaForMaskedLM, std: float, generator: torch.Generator) -> None:
     """Normal matrices and embeddings, zero biases, unit norms; the padding rows of the tables are zero."""
-    for module in model.modules():
+    for module in drawn_modules(model):
         if isinstance(module, nn.LayerNorm):
             module.weight.fill_(1.0)
             module.bias.zero_()
-        elif isinstance(module, nn.Linear) and module is not model.lm_head.decoder:
+        elif isinstance(module, nn.Linear):
             module.weight.normal_(0.0, std, generator=generator)
             module.bias.zero_()
         elif isinstance(module, nn.Embedding):

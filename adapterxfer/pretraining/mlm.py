@@ -24,6 +24,7 @@ from adapterxfer.pretraining.corpus import Corpus
 from adapterxfer.pretraining.diagnostics import Diagnostics, Heldout, diagnose
 from adapterxfer.pretraining.forward import predict_hidden
 from adapterxfer.pretraining.initialisation import Initialisation, build_config, build_model
+from adapterxfer.pretraining.module_order import named_parameters
 from adapterxfer.pretraining.resume import Log, PretrainingProgress, Saving
 
 CURVE_POINTS = (0.125, 0.25, 0.5)
@@ -130,7 +131,7 @@ def pretrain(
         )
         points = {max(1, round(len(plan) * fraction)): fraction for fraction in CURVE_POINTS}
         optimiser = build_optimiser(model, settings)
-        saving = Saving(checkpoints, model, optimiser, plan)
+        saving = Saving(checkpoints, named_parameters(model), optimiser, plan)
         state = saving.go_on(log)
         state.resume_clock()
         for step in range(state.step + 1, len(plan) + 1):
@@ -208,8 +209,8 @@ def initial_model(corpus: Corpus, settings: PretrainingSettings) -> XLMRobertaFo
 
 def build_optimiser(model: XLMRobertaForMaskedLM, settings: PretrainingSettings) -> torch.optim.AdamW:
     """Fused AdamW (0.9, 0.98) that decays matrices and leaves biases and norms alone."""
-    matrices = [weight for weight in model.parameters() if weight.ndim >= 2]
-    vectors = [weight for weight in model.parameters() if weight.ndim < 2]
+    matrices = [weight for weight in named_parameters(model).values() if weight.ndim >= 2]
+    vectors = [weight for weight in named_parameters(model).values() if weight.ndim < 2]
     groups = [
         {"params": matrices, "weight_decay": settings.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
@@ -244,7 +245,7 @@ def train_step(
         loss = (losses * weights).sum() / weights.sum()
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), settings.clip)
+    torch.nn.utils.clip_grad_norm_(named_parameters(model).values(), settings.clip)
     optimiser.step()
     return loss.item()
 

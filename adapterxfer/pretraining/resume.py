@@ -99,7 +99,7 @@ class Saving:
 
     Args:
         checkpoints: where they are kept; with None nothing is saved.
-        model: its parameters are saved, tied ones once.
+        named: the parameters that are saved, tied ones once, by one name whatever version of the libraries.
         optimiser: of these parameters.
         plan: the batches: a checkpoint of other batches is refused.
     """
@@ -107,12 +107,12 @@ class Saving:
     def __init__(
         self,
         checkpoints: Checkpoints | None,
-        model: nn.Module,
+        named: Mapping[str, nn.Parameter],
         optimiser: torch.optim.Optimizer,
         plan: Sequence[StreamBatch],
     ) -> None:
         self._checkpoints, self._optimiser = checkpoints, optimiser
-        self._named = dict(model.named_parameters())
+        self._named = dict(named)
         self._order = "" if checkpoints is None else _digest(plan)
 
     def go_on(self, log: Log) -> PretrainingProgress:

@@ -14,6 +14,30 @@ from transformers import XLMRobertaForMaskedLM
 
 _DTYPES = {"fp16": torch.float16, "fp32": torch.float32}
 
+CONFIGURATION = (
+    "attention_probs_dropout_prob",
+    "bos_token_id",
+    "classifier_dropout",
+    "eos_token_id",
+    "hidden_act",
+    "hidden_dropout_prob",
+    "hidden_size",
+    "initializer_range",
+    "intermediate_size",
+    "layer_norm_eps",
+    "max_position_embeddings",
+    "model_type",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "pad_token_id",
+    "position_embedding_type",
+    "transformers_version",
+    "type_vocab_size",
+    "use_cache",
+    "vocab_size",
+)
+"""What is written of a configuration: which keys the library itself writes depends on its version."""
+
 
 def save_backbone(
     folder: Path,
@@ -40,7 +64,8 @@ def save_backbone(
         if not name.startswith("lm_head.decoder.")
     }
     save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
-    config = {name: value for name, value in model.config.to_diff_dict().items() if not name.startswith("_")}
+    known = {**model.config.to_dict(), "position_embedding_type": "absolute"}
+    config = {name: known[name] for name in CONFIGURATION}
     config |= {"architectures": ["XLMRobertaForMaskedLM"], "torch_dtype": str(_DTYPES[dtype]).removeprefix("torch.")}
     _write_json(folder / "config.json", config)
     _write_json(folder / "pretraining.json", record)

@@ -7,7 +7,7 @@ here and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 
@@ -46,6 +46,10 @@ class Axes:
             "target": self.target,
             "seed": self.seed,
         }
+
+    def with_seed(self, seed: int) -> Axes:
+        """The same place in the grid with another seed."""
+        return replace(Axes.of(self), seed=seed)
 
     @classmethod
     def of(cls, record: Axes) -> Self:

@@ -225,6 +225,12 @@ def _sources(recipe: Recipe) -> list[tuple[Path, str]]:
             problems.append(
                 (("backbone_sources", name), "the catalogue knows no repository of this name: add hub: ORG/NAME")
             )
+        architecture = ARCHITECTURES.get(recipe.architecture(name))
+        if source.pooling is not None and architecture is not None and architecture.pooling == "first":
+            message = (
+                f"a {architecture.model_type} reads the first token, which was pretrained for it: leave pooling out"
+            )
+            problems.append((("backbone_sources", name, "pooling"), message))
         if source.dtype != "float32" and name in recipe.backbones:
             message = (
                 f"weights in {source.dtype} do not go with heads and adapters in float32: leave dtype out; "

@@ -36,6 +36,7 @@ class BackboneSource(Section):
     revision: Commit | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
     attention: Literal["sdpa", "eager"] = "sdpa"
+    pooling: Literal["last", "mean"] | None = None
 
     @model_validator(mode="after")
     def _one_place(self) -> BackboneSource:

@@ -136,8 +136,13 @@ def require_masked_lm(backbone: LoadedBackbone) -> int:
     """Id of the mask token of a backbone that can be trained on masked text.
 
     Raises:
-        StageError: it has no mask token, or embeddings of another width than its layers.
+        StageError: it has no mask token, causal attention, or embeddings of another width than its layers.
     """
+    if backbone.architecture.causal:
+        raise StageError(
+            f"backbone '{backbone.name}' is a {backbone.config.model_type}: {backbone.architecture.no_masked_lm}",
+            fix="leave mlm_mix and language_adapters out for this backbone",
+        )
     embeddings: Any = backbone.model.get_input_embeddings()
     width = int(embeddings.weight.shape[1])
     if width != backbone.hidden_size:

@@ -14,6 +14,7 @@ from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import untied_state
 from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.errors import VariantError
+from adapterxfer.formats.base import TextHead
 from adapterxfer.formats.reads import Reads
 from adapterxfer.variants.adapter import Adapter
 from adapterxfer.variants.composition import LANGUAGE_ID, Composition
@@ -89,6 +90,9 @@ class TransferModel(nn.Module):
         self.adapters = nn.ModuleDict(adapters)
         self.fusion = fusion
         self.heads = nn.ModuleDict(heads)
+        for head in heads.values():
+            if isinstance(head, TextHead):
+                head.pooling = loaded.pooling
         self._left_out: frozenset[str] = frozenset()
         self.recompute = False
         self.freeze()

@@ -1,4 +1,4 @@
-"""The encoders that can be loaded, by ``model_type``. Torch-free.
+"""The encoders that can be loaded, and decoders that serve as such, by ``model_type``. Torch-free.
 
 Only classes of `transformers` itself are named here: code that lies beside downloaded weights is never run.
 """
@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from adapterxfer.catalog.architectures.bert_family import BERT_FAMILY, PRETRAINED
+from adapterxfer.catalog.architectures.decoders import DECODERS
 from adapterxfer.catalog.architectures.encoders import OTHER_ENCODERS
 from adapterxfer.catalog.architectures.spec import Architecture, Place, Pooling, SumSite
 from adapterxfer.errors import BackboneError
@@ -39,7 +40,7 @@ def _installed(architecture: Architecture) -> bool:
 
 ARCHITECTURES: dict[str, Architecture] = {
     architecture.model_type: architecture
-    for architecture in (*BERT_FAMILY, *OTHER_ENCODERS)
+    for architecture in (*BERT_FAMILY, *OTHER_ENCODERS, *DECODERS)
     if _installed(architecture)
 }
 """By ``model_type``; those that the installed `transformers` has."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapterxfer.catalog.architectures.piece_tokens import REMBERT, XLM_R
 from adapterxfer.catalog.architectures.spec import Architecture, SumSite
 
 PRETRAINED = "xlm-roberta"
@@ -51,7 +52,7 @@ BERT_FAMILY = (
         post_norm=True,
         positions="from-pad",
         sentencepiece="sentencepiece.bpe.model",
-        tokenizer="XLMRobertaTokenizer",
+        pieces=XLM_R,
         own_encoder=True,
         usual_tokens=ROBERTA_TOKENS,
         in_adapters=True,
@@ -131,7 +132,7 @@ BERT_FAMILY = (
         positions="absolute",
         embeddings=None,
         sentencepiece="sentencepiece.model",
-        tokenizer="RemBertTokenizer",
+        pieces=REMBERT,
         no_masked_lm="its embeddings are narrower than its layers, so no output matrix can be tied to them",
     ),
     Architecture(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from adapterxfer.catalog.architectures.bert_family import BERT_LINEARS, NO_POOLER, POST_NORM
+from adapterxfer.catalog.architectures.piece_tokens import DEBERTA, T5, XLM_R
 from adapterxfer.catalog.architectures.spec import Architecture, SumSite
 
 _MT5 = Architecture(
@@ -32,7 +33,7 @@ _MT5 = Architecture(
     start_deviation=None,
     embeddings="encoder.embed_tokens",
     sentencepiece="spiece.model",
-    tokenizer="T5Tokenizer",
+    pieces=T5,
     width="d_model",
     depth="num_layers",
     no_masked_lm="its tokenizer has no mask token, so it cannot be trained to fill masks",
@@ -57,7 +58,7 @@ OTHER_ENCODERS = (
         post_norm=False,
         positions="from-pad",
         sentencepiece="sentencepiece.bpe.model",
-        tokenizer="XLMRobertaTokenizer",
+        pieces=XLM_R,
     ),
     Architecture(
         model_type="deberta-v2",
@@ -78,7 +79,7 @@ OTHER_ENCODERS = (
         post_norm=True,
         positions="absolute",
         sentencepiece="spm.model",
-        tokenizer="DebertaV2Tokenizer",
+        pieces=DEBERTA,
         in_adapters=True,
     ),
     Architecture(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from adapterxfer.catalog.architectures.piece_tokens import PieceTokens
+
 
 @dataclass(frozen=True, slots=True)
 class SumSite:
@@ -54,15 +56,15 @@ class Architecture:
         score_dropout: configuration key of the dropout on attention scores.
         start_deviation: configuration key of the deviation of start values; None where there is none.
         sentencepiece: file of its SentencePiece model, which stands in where there is no ``tokenizer.json``.
-        tokenizer: class of `transformers` that reads that file; it is converted to a fast one.
+        pieces: how that file becomes a tokenizer.
         own_encoder: whether `adapterxfer.variants.encoder` computes the forward pass; hooks run all others.
         usual_tokens: special tokens of a tokenizer that names none; empty where it has to name them.
         settings: values that replace those of ``config.json``.
         no_masked_lm: why it cannot be trained to fill masks, which languages' adapters are; empty if it can.
         in_adapters: whether `adapters` 1.3 has this encoder, with bottlenecks and names at the places of ours.
         segments: whether the second text of a pair has segment id 1, where configuration and tokenizer have one for it.
-        pooling: what stands for a text unless the recipe says otherwise.
-        causal: whether a token sees those before it only. Its weights stay frozen: it serves as an encoder.
+        pooling: what stands for a text: its first token (which then is a special one), or what the recipe may choose.
+        causal: whether a token sees those before it only.
         library: folder of `transformers.models` that has the classes; versions without it do not know the architecture.
     """
 
@@ -85,7 +87,7 @@ class Architecture:
     embeddings: str | None = "embeddings"
     projection: str = ""
     sentencepiece: str | None = None
-    tokenizer: str | None = None
+    pieces: PieceTokens | None = None
     own_encoder: bool = False
     usual_tokens: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)

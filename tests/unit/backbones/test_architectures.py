@@ -17,6 +17,7 @@ from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.errors import BackboneError
 from adapterxfer.variants.encoder import encode
 
+# Gemma 3's bare text model does not read a headed checkpoint by itself: tests/unit/backbones/test_decoders.py.
 HEADED = {
     "xlm-roberta": "XLMRobertaForMaskedLM",
     "xlm-roberta-xl": "XLMRobertaXLForMaskedLM",
@@ -29,6 +30,8 @@ HEADED = {
     "roberta": "RobertaForMaskedLM",
     "electra": "ElectraForPreTraining",
     "umt5": "UMT5ForConditionalGeneration",
+    "llama": "LlamaForCausalLM",
+    "qwen3": "Qwen3ForCausalLM",
 }
 SHAPE: dict[str, Any] = {
     "vocab_size": 20,
@@ -48,6 +51,8 @@ SHAPES: dict[str, dict[str, Any]] = dict.fromkeys(HEADED, SHAPE) | {
     "mt5": T5,
     "umt5": T5,
     "electra": SHAPE | {"embedding_size": 8},
+    "llama": SHAPE | {"num_key_value_heads": 1},
+    "qwen3": SHAPE | {"num_key_value_heads": 1, "head_dim": 12},
     "distilbert": {
         "vocab_size": 20, "dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32, "max_position_embeddings": 24,
         "pad_token_id": 0,

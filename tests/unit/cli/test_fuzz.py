@@ -203,7 +203,7 @@ def test_bytes_that_are_no_recipe(folder: Path, data: bytes, text: str) -> None:
         assert check(["check", str(folder / "bytes.yaml")]) == 2
 
 
-NAMES = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+NAMES = list(COMMANDS)
 ARGUMENTS = [
     "--store", "--json", "--only", "--set", "--debug=", "variant=stack", "seed=1", "seed=x", "backbone=", "=", "tasks",
     "verify", "gc", "export", "import", "--to", "out.tar", "--a", "--b", "--set-aside", "train.target.steps=1",

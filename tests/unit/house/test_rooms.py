@@ -106,7 +106,7 @@ def test_the_rules_name_every_room() -> None:
     "code",
     [
         "import adapterxfer",
-        "import adapterxfer.cli.main",
+        "from adapterxfer.cli.main import build_parser; build_parser()",
         "from adapterxfer import load_recipe, build_plan",
         "from adapterxfer import run, Results, compare",
         "import adapterxfer.hub.card, adapterxfer.hub.bundle_results, adapterxfer.hub.pushing, adapterxfer.hub.pulling",

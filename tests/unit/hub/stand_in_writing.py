@@ -23,7 +23,7 @@ class Writing(Transport):
             self.answer(409, {"error": "You already created this model repo", "url": f"{self.hub.url}/{name}"})
             return
         self.hub.commit(name, {".gitattributes": b"*.safetensors filter=lfs diff=lfs merge=lfs -text\n"})
-        self.hub.repositories[name].private = bool(content.get("private"))
+        self.hub.repositories[name].private = bool(content.get("private")) or content.get("visibility") == "private"
         self.answer(200, {"url": f"{self.hub.url}/{name}", "name": name, "id": "0" * 24})
 
     def branch(self, name: str, branch: str) -> None:

@@ -98,10 +98,13 @@ class TestFaultsOfAPush:
         waits = Waits()
         hub.fail("POST", "/preupload/", status=500, times=2)
         push_to(bundle("stack"), "org/name", sleep=waits)
-        assert waits == [1.0, 2.0]
+        assert hub.count("POST", "/preupload/") >= 3
+        assert waits in ([1.0, 2.0], []), "newer clients try again themselves"
+        waits.clear()
         hub.fail("POST", "/preupload/", status=500, times=99)
         with pytest.raises(HubError, match=r"the Hub failed \(HTTP 500\)"):
-            push(bundle("fuse"))
+            push_to(bundle("fuse"), "org/name", sleep=waits)
+        assert waits == [1.0, 2.0, 4.0]
 
     def test_somebody_else_pushes_meanwhile(self, bundle: Make, hub: StandInHub) -> None:
         push(bundle("stack"))

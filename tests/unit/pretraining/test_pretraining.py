@@ -20,6 +20,7 @@ from adapterxfer.pretraining.corpus import Corpus, Sequences, SpecialTokens, Str
 from adapterxfer.pretraining.diagnostics import Heldout, diagnose
 from adapterxfer.pretraining.initialisation import OFFSETS, Initialisation, build_config, build_model
 from adapterxfer.pretraining.mlm import PretrainingSettings, pretrain, schedule
+from adapterxfer.pretraining.module_order import named_parameters
 from adapterxfer.pretraining.saving import save_backbone
 from adapterxfer.pretraining.speed import tokens_per_second
 
@@ -255,6 +256,29 @@ def test_fp32_product_computes_the_same_function():
         after = model.eval()(input_ids=tokens, attention_mask=(tokens != 1).long()).logits
     assert list(model.state_dict()) == names
     torch.testing.assert_close(before, after)
+
+
+def test_start_values_and_gradients_have_an_order_of_their_own():
+    """The order of transformers 4.57.6, which registers position embeddings early and the head last; 5 does not."""
+    config = build_config(hidden=16, layers=2, heads=2, vocabulary=50, longest=16, special=SpecialTokens())
+    model = build_model(config, Initialisation(std=0.2), seed=3)
+    drawn = [f"roberta.embeddings.{table}_embeddings.weight" for table in ("word", "position", "token_type")]
+    layer = ["attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"]
+    layer += ["intermediate.dense", "output.dense"]
+    drawn += [f"roberta.encoder.layer.{index}.{path}.weight" for index in range(2) for path in layer]
+    generator, state = torch.Generator().manual_seed(3), model.state_dict()
+    for name in [*drawn, "lm_head.dense.weight"]:
+        expected = torch.empty_like(state[name]).normal_(0.0, 0.2, generator=generator)
+        if name.endswith(("word_embeddings.weight", "position_embeddings.weight")):
+            expected[config.pad_token_id] = 0.0
+        assert torch.equal(state[name], expected), name
+    ordered = list(named_parameters(model))
+    assert ordered[:5] == [*drawn[:3], "roberta.embeddings.LayerNorm.weight", "roberta.embeddings.LayerNorm.bias"]
+    assert [name for name in ordered if "layer.1" in name][:3] == [
+        f"roberta.encoder.layer.1.attention.self.{end}" for end in ("query.weight", "query.bias", "key.weight")
+    ]
+    head = ["bias", "dense.weight", "dense.bias", "layer_norm.weight", "layer_norm.bias"]
+    assert ordered[-5:] == [f"lm_head.{end}" for end in head]
 
 
 @pytest.mark.parametrize("dtype", ["fp32", "fp16"])

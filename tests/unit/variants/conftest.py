@@ -74,6 +74,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
     },
     "rembert": COMMON | {"input_embedding_size": 16, "output_embedding_size": 24},
     "electra": COMMON | {"embedding_size": 16},
+    "llama": COMMON | {"num_key_value_heads": 1},
+    "qwen3": COMMON | {"num_key_value_heads": 1, "head_dim": 24},
+    "gemma3_text": COMMON
+    | {
+        "num_key_value_heads": 1,
+        "head_dim": 24,
+        "sliding_window": 4,
+        "layer_types": ["sliding_attention", "full_attention"],
+    },
     "distilbert": {
         "vocab_size": 50,
         "dim": HIDDEN,
@@ -109,9 +118,13 @@ def tiny(model_type: str) -> LoadedBackbone:
     return LoadedBackbone(model, None, config, {"name": model_type}, fingerprint, count_parameters(model))  # type: ignore[arg-type]
 
 
-class FirstToken(nn.Linear):
+class OneToken(nn.Linear):
+    """Reads the first token, or one that sees others before it where attention is causal; no row has it padded."""
+
+    token = 0
+
     def forward(self, hidden: Tensor, batch: Any) -> Tensor:  # type: ignore[override]
-        return super().forward(hidden[:, 0])
+        return super().forward(hidden[:, self.token])
 
 
 IDS = {"none": [], "one": ["t00"], "two": ["i00", "t00"], "mixed": ["i00", "i01", "t00"]}
@@ -164,12 +177,14 @@ def make_evidence(
     )
     heads = (HeadPart("h00", "pos", "tagging", ("x", "y")),)
     torch.manual_seed(2)
+    head = OneToken(HIDDEN, 2)
+    head.token = 4 if loaded.architecture.causal else 0
     model = TransferModel(
         loaded,
         Composition(variant, parts, heads, "nli" if spec.continues or spec.keeps_adapters else ""),  # type: ignore[arg-type]
         adapters=made,
         fusion=Fusion(LAYERS, HIDDEN, dropout=0.0, generator=generator) if spec.fuses else None,
-        heads={"h00": FirstToken(HIDDEN, 2)},
+        heads={"h00": head},
     )
     tokens, mask = inputs()
     return AssertionInput(
