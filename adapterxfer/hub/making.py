@@ -13,6 +13,7 @@ import torch
 import adapterxfer
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.backbones.measure import state_fingerprint
+from adapterxfer.catalog import METHODS
 from adapterxfer.errors import BundleError
 from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout
@@ -138,12 +139,20 @@ def _write(
     identity = stage.identity["backbone"]
     base, revision = str(identity.get("repo") or identity["name"]), identity.get("revision")
     described = []
-    for part in composition.adapters:
-        adapter: Any = model.adapters[part.id]
-        native = layouts[part.id] == "peft"
-        config = engine_config(adapter, architecture, base=base, revision=revision) if native and part.config else {}
-        maps = changed_maps(part.method, architecture) if native and not config else {}
-        described.append(AdapterFiles(part.id, part.method, part.bottleneck_size, layouts[part.id], maps, config))
+    for adapter in composition.adapters:
+        module: Any = model.adapters[adapter.id]
+        native = layouts[adapter.id] == "peft"
+        engine = native and bool(METHODS[adapter.method].engine)
+        described.append(
+            AdapterFiles(
+                id=adapter.id,
+                method=adapter.method,
+                size=adapter.bottleneck_size,
+                layout=layouts[adapter.id],
+                maps=changed_maps(adapter.method, architecture) if native and not engine else {},
+                config=engine_config(module, architecture, base=base, revision=revision) if engine else {},
+            )
+        )
     write_library_files(
         folder,
         described,

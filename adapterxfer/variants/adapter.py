@@ -141,13 +141,13 @@ class Adapter(nn.ModuleList):
             if index < shape.first_layer
             else spec.kind.build(
                 Site(
-                    spec,
-                    hidden_size,
-                    _chosen(spec, linears[index] if linears else {}),
-                    shared,
-                    index,
-                    linears or (),
-                    shape.config,
+                    method=spec,
+                    hidden_size=hidden_size,
+                    linears=_chosen(spec, linears[index] if linears else {}),
+                    shared=shared,
+                    layer=index,
+                    every=linears or (),
+                    config=shape.config,
                 ),
                 shape.bottleneck_size,
                 generator,

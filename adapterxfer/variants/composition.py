@@ -27,7 +27,7 @@ TARGET_ID = "t00"
 """The adapter of the task at hand. Ids have one width each, so no name in a file is the beginning of another."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterPart:
     """One adapter of a model.
 
@@ -52,7 +52,12 @@ class AdapterPart:
     @property
     def shape(self) -> AdapterShape:
         """What determines its modules."""
-        return AdapterShape(self.method, self.bottleneck_size, self.first_layer, self.config)
+        return AdapterShape(
+            method=self.method,
+            bottleneck_size=self.bottleneck_size,
+            first_layer=self.first_layer,
+            config=self.config,
+        )
 
 
 @dataclass(frozen=True, slots=True)

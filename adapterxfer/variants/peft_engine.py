@@ -146,7 +146,7 @@ def trained(tuned: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
     """What trains of a wrapped skeleton, without the name that the library gives to its only adapter."""
     for name, weight in tuned.named_parameters():
         if weight.requires_grad:
-            yield ".".join(part for part in name.split(".") if part != ADAPTER), weight
+            yield ".".join(step for step in name.split(".") if step != ADAPTER), weight
 
 
 def _wrapped(every: Maps, method: str, config: str, *, seed: int) -> Any:
@@ -187,7 +187,7 @@ def configuration(method: str, config: str, *, roles: Any) -> Any:
     _library()
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
-    known = {str(getattr(kind, "value", kind)): made for kind, made in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
+    known = {str(getattr(kind, "value", kind)): config_of for kind, config_of in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
     name = method.removeprefix(PREFIX)
     if name not in known:
         raise VariantError(
@@ -227,8 +227,8 @@ def _by_layer(tuned: nn.Module, first: int) -> dict[int, tuple[dict[str, nn.Modu
         named: Any = maps
         layers[index] = ({role: module for role, module in named.items() if type(module) is not nn.Linear}, {})
     for name, weight in trained(tuned):
-        place = _PLACE.fullmatch(name)
-        index, key = (int(place[1]), place[2]) if place else (first, f"shared.{name}")
+        match = _PLACE.fullmatch(name)
+        index, key = (int(match[1]), match[2]) if match else (first, f"shared.{name}")
         layers[index][1][key] = weight
     return layers
 

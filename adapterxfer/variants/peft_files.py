@@ -27,9 +27,9 @@ def engine_to_peft(adapter: Adapter, architecture: Architecture) -> dict[str, Te
 
     tensors: dict[str, Tensor] = {}
     for name, tensor in get_peft_model_state_dict(_tuned(adapter)).items():
-        place = _OURS.fullmatch(name)
-        path = architecture.linears[place[2]] if place else ""
-        tensors[f"{_MODEL}{architecture.layers}.{place[1]}.{path}.{place[3]}" if place else name] = tensor
+        match = _OURS.fullmatch(name)
+        path = architecture.linears[match[2]] if match else ""
+        tensors[f"{_MODEL}{architecture.layers}.{match[1]}.{path}.{match[3]}" if match else name] = tensor
     return tensors
 
 
@@ -46,14 +46,14 @@ def engine_from_peft(
     """
     roles = {path: role for role, path in architecture.linears.items()}
     paths = "|".join(map(re.escape, sorted(roles, key=len, reverse=True)))
-    place = re.compile(rf"{re.escape(_MODEL + architecture.layers)}\.(\d+)\.({paths})\.(.+)")
+    inside = re.compile(rf"{re.escape(_MODEL + architecture.layers)}\.(\d+)\.({paths})\.(.+)")
     fixed = tuple(peft_types()[method.removeprefix(PREFIX)]["fixed"]) if fixed is None else fixed
     tensors: dict[str, Tensor] = {}
     unknown = []
     for name, tensor in state.items():
-        if any(part in name.split(".") for part in fixed):
+        if any(step in name.split(".") for step in fixed):
             continue
-        if (match := place.fullmatch(name)) is not None:
+        if (match := inside.fullmatch(name)) is not None:
             tensors[f"{match[1]}.weights.{_key(f'{roles[match[2]]}.{match[3]}')}"] = tensor
         elif name.startswith(_MODEL):
             unknown.append(name)

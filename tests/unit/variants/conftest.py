@@ -170,9 +170,11 @@ def make_evidence(
         if part.startswith("i") or spec.continues or spec.fuses:
             trained(adapter, seed=9 + number)
     parts = tuple(
-        AdapterPart("l00", "language", "en", language, SIZE)
+        AdapterPart(id="l00", role="language", name="en", method=language, bottleneck_size=SIZE)
         if p == "l00"
-        else AdapterPart(p, "target" if p == "t00" else "intermediate", p, method, size)
+        else AdapterPart(
+            id=p, role="target" if p == "t00" else "intermediate", name=p, method=method, bottleneck_size=size
+        )
         for p in made
     )
     heads = (HeadPart("h00", "pos", "tagging", ("x", "y")),)

@@ -156,8 +156,8 @@ def test_methods_of_the_library_are_looked_up_and_not_listed() -> None:
 def test_a_description_names_the_configuration_and_others_stay_as_they_were() -> None:
     head = HeadPart("h00", "x", "tagging", ("a", "b"))
     for part in (
-        AdapterPart("t00", "target", "x", "peft:LOHA", 1, config='{"r": 4}'),
-        AdapterPart("t00", "target", "x", "seq_bn", 4),
+        AdapterPart(id="t00", role="target", name="x", method="peft:LOHA", bottleneck_size=1, config='{"r": 4}'),
+        AdapterPart(id="t00", role="target", name="x", method="seq_bn", bottleneck_size=4),
     ):
         described = Composition("adapter", (part,), (head,)).as_json()
         assert ("config" in described["adapters"][0]) == bool(part.config)
