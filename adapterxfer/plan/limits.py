@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from adapterxfer.backbones.describing import CONFIG
@@ -84,6 +85,8 @@ def folder_limit(folder: Path) -> int | None:
     if architecture.positions == "from-pad":
         known = isinstance(positions, int) and isinstance(padding, int)
         return positions - padding - 1 if known else None
+    if architecture.positions == "relative":
+        return architecture.max_length(SimpleNamespace(**config))
     return positions if isinstance(positions, int) else None
 
 

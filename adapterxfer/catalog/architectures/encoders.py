@@ -100,6 +100,7 @@ OTHER_ENCODERS = (
         positions="absolute",
         score_dropout="attention_dropout",
         settings={"reference_compile": False},  # compiled layers would change numbers with the machine
+        marks_words=False,
     ),
     _MT5,
     replace(_MT5, model_type="umt5", config="UMT5Config", model="UMT5EncoderModel"),
