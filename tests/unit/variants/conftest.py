@@ -155,7 +155,9 @@ def make_evidence(
     if spec.trains_backbone:
         loaded = with_own_weights(loaded)
         with torch.no_grad():
-            next(iter(loaded.linears[0].values())).weight.mul_(1.5)
+            # Not by one factor: norms of queries and keys would take it back.
+            weight = next(iter(loaded.linears[0].values())).weight
+            weight.mul_(torch.linspace(0.5, 2.0, len(weight))[:, None])
     size = SIZE if METHODS[method].sizes else 1
     generator = torch.Generator().manual_seed(4)
     made: dict[str, Adapter] = {}
