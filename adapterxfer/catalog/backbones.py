@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any
 
 from adapterxfer.catalog.architectures import PRETRAINED
+from adapterxfer.catalog.lengths import WORLD_SERIES
 from adapterxfer.catalog.records import Backbone
 from adapterxfer.world.backbones import backbone_index
 from adapterxfer.world.recipe import BACKBONES as WORLD
@@ -20,29 +21,32 @@ from adapterxfer.world.recipe import SIZES
 UNTRAINED = "-untrained"
 _NEEDS = "name a revision or folder in backbone_sources"
 
-# name | series | architecture | Hub repository | hidden | layers | vocabulary | parameters | where they stand, rounded
+# name | series | architecture | Hub repository | hidden | layers | vocabulary | longest | parameters | where they stand
 _HUB = """
-xlm-r-base | xlm-r | xlm-roberta | FacebookAI/xlm-roberta-base | 768 | 12 | 250002 | |
-xlm-r-large | xlm-r | xlm-roberta | FacebookAI/xlm-roberta-large | 1024 | 24 | 250002 | |
-xlm-r-xl | xlm-r | xlm-roberta-xl | facebook/xlm-roberta-xl | 2560 | 36 | 250880 | 3500000000 | in arXiv 2105.00572
-xlm-r-xxl | xlm-r | xlm-roberta-xl | facebook/xlm-roberta-xxl | 4096 | 48 | 250880 | 10700000000 | in arXiv 2105.00572
-mdeberta-v3-base | mdeberta | deberta-v2 | microsoft/mdeberta-v3-base | 768 | 12 | 251000 | |
-mmbert-small | mmbert | modernbert | jhu-clsp/mmBERT-small | 384 | 22 | 256000 | |
-mmbert-base | mmbert | modernbert | jhu-clsp/mmBERT-base | 768 | 22 | 256000 | |
-rembert | rembert | rembert | google/rembert | 1152 | 32 | 250300 | |
-mt5-small-encoder | mt5 | mt5 | google/mt5-small | 512 | 8 | 250112 | |
-mt5-base-encoder | mt5 | mt5 | google/mt5-base | 768 | 12 | 250112 | |
-mt5-large-encoder | mt5 | mt5 | google/mt5-large | 1024 | 24 | 250112 | |
-mt5-xl-encoder | mt5 | mt5 | google/mt5-xl | 2048 | 24 | 250112 | |
-mt5-xxl-encoder | mt5 | mt5 | google/mt5-xxl | 4096 | 24 | 250112 | |
+xlm-r-base | xlm-r | xlm-roberta | FacebookAI/xlm-roberta-base | 768 | 12 | 250002 | 512 | |
+xlm-r-large | xlm-r | xlm-roberta | FacebookAI/xlm-roberta-large | 1024 | 24 | 250002 | 512 | |
+xlm-r-xl | xlm-r | xlm-roberta-xl | facebook/xlm-roberta-xl | 2560 | 36 | 250880 | 512 | 3500000000 | arXiv 2105.00572
+xlm-r-xxl | xlm-r | xlm-roberta-xl | facebook/xlm-roberta-xxl | 4096 | 48 | 250880 | 512 | 10700000000 | arXiv 2105.00572
+mdeberta-v3-base | mdeberta | deberta-v2 | microsoft/mdeberta-v3-base | 768 | 12 | 251000 | 512 | |
+mmbert-small | mmbert | modernbert | jhu-clsp/mmBERT-small | 384 | 22 | 256000 | 8192 | |
+mmbert-base | mmbert | modernbert | jhu-clsp/mmBERT-base | 768 | 22 | 256000 | 8192 | |
+rembert | rembert | rembert | google/rembert | 1152 | 32 | 250300 | 512 | |
+mt5-small-encoder | mt5 | mt5 | google/mt5-small | 512 | 8 | 250112 | 1024 | |
+mt5-base-encoder | mt5 | mt5 | google/mt5-base | 768 | 12 | 250112 | 1024 | |
+mt5-large-encoder | mt5 | mt5 | google/mt5-large | 1024 | 24 | 250112 | 1024 | |
+mt5-xl-encoder | mt5 | mt5 | google/mt5-xl | 2048 | 24 | 250112 | 1024 | |
+mt5-xxl-encoder | mt5 | mt5 | google/mt5-xxl | 4096 | 24 | 250112 | 1024 | |
 """
+"""The longest input is that of the published ``config.json``: XLM-R counts 514 positions from the third; RemBERT
+and mDeBERTa have 512, mmBERT 8192. mT5 has relative positions, which know no limit, and was trained on 1024 tokens
+(Xue et al. 2021, *mT5*)."""
 
 
 def _hub() -> list[Backbone]:
     entries = []
     for line in _HUB.strip().splitlines():
         cells = (cell.strip() for cell in line.split("|"))
-        name, series, model_type, hub, hidden, layers, vocabulary, parameters, note = cells
+        name, series, model_type, hub, hidden, layers, vocabulary, longest, parameters, note = cells
         entries.append(
             Backbone(
                 name=name,
@@ -53,9 +57,10 @@ def _hub() -> list[Backbone]:
                 hidden=int(hidden),
                 layers=int(layers),
                 vocabulary=int(vocabulary),
+                longest=int(longest),
                 parameters=int(parameters) if parameters else None,
                 available=True,
-                note=f"rounded {note}; {_NEEDS}" if note else _NEEDS,
+                note=f"rounded in {note}; {_NEEDS}" if note else _NEEDS,
             )
         )
     return entries
@@ -78,6 +83,7 @@ def _world(index: dict[str, dict[str, Any]]) -> list[Backbone]:
             verified=True,
             fingerprint=record["fingerprint"],
             seed=record["seed"],
+            longest=WORLD_SERIES,
             note="synthetic",
         )
         entries.append(trained)
@@ -108,6 +114,7 @@ def backbones() -> dict[str, Backbone]:
             hidden=shape.hidden,
             layers=shape.layers,
             seed=seed,
+            longest=WORLD_SERIES,
             note=note,
         )
     table |= {
