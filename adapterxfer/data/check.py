@@ -91,6 +91,20 @@ class TaskCheck:
         )
         return needed <= roles and not stopped
 
+    @property
+    def files(self) -> frozenset[str]:
+        """Relative paths of everything found, but of what no run needs."""
+        return frozenset(path for part in self.parts if part.role != "more" for path in part.files)
+
+    @property
+    def partial(self) -> tuple[str, ...]:
+        """What keeps a task of which some files are there from running; empty where it runs, or nothing is there."""
+        if self.runnable or not any(checked.state == "found" for checked in self.parts):
+            return ()
+        roles = {checked.role for checked in self.parts if checked.state == "found"}
+        lacking = [part for part in self.parts if part.state == "absent" and (part.needed or part.role not in roles)]
+        return tuple(dict.fromkeys(part.message for part in lacking if part.role not in ("dev", "more") or part.needed))
+
 
 def check_folder(
     root: Path, names: Sequence[str] = (), *, layouts: Mapping[str, Mapping[str, Layout]] | None = None

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from adapterxfer.catalog import DataSet, parts_of_task
 from adapterxfer.data.composing import holds_uncomposed
 from adapterxfer.data.conllu import hides_words
-from adapterxfer.data.files import HashCache, file_sha256, list_files, plain_name
+from adapterxfer.data.files import HashCache, closed_links, file_sha256, list_files, plain_name
 from adapterxfer.data.official import find
 from adapterxfer.errors import DataError
 
@@ -224,6 +224,12 @@ def describe_present(task: str, data_root: str | Path, languages: Sequence[str])
         return describe_source(task, data_root, languages)
     present = dict.fromkeys(path for need in needs for path in (*need.found, *need.misnamed))
     if not present:
+        if closed := closed_links(Path(data_root)):
+            raise DataError(
+                f"data_root '{data_root}': {task}: no file of it, but links that are not followed, since they lead "
+                f"nowhere or to a folder around it: {', '.join(closed[:8])}",
+                fix=f"repair or remove the links, or read all of it from the Hub: tasks: {{{task}: {{source: hub}}}}",
+            )
         return None
     shown = [f"it has {', '.join(list(present)[:8])}{' ...' if len(present) > 8 else ''}", *problems]
     raise DataError(
