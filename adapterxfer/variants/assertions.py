@@ -58,6 +58,7 @@ PRODUCTS = Rule("at most", 1e-5)
 NEUTRAL: Mapping[str, Rule | None] = {
     "exact": None,
     "rounding": ROUNDING,
+    "start": _not("the weights that change nothing are those it starts with, which 'effect-at-start' judges"),
     "never": _not("it takes attention from the tokens whatever its weights"),
 }
 """By `MethodSpec.neutral`, where the parts that are new have weights that change nothing."""
