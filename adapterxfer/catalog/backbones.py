@@ -56,8 +56,8 @@ afroxlmr-large | afroxlmr | xlm-roberta | Davlan/afro-xlmr-large | 1024 | 24 | 2
 """  # noqa: E501 - one line each
 
 """The longest input is that of the published ``config.json``: XLM-R counts 514 positions from the third; RemBERT,
-mDeBERTa and BERT's kin have 512, mmBERT, EuroBERT and GTE 8192. mT5 has relative positions, which know no limit, and was
-trained on 1024 tokens (Xue et al. 2021, *mT5*). Where nothing stands, the files say it."""
+mDeBERTa and BERT's kin have 512, mmBERT, EuroBERT and GTE 8192. mT5 has relative positions, which know no limit, and
+was trained on 1024 tokens (Xue et al. 2021, *mT5*). Where nothing stands, the files say it."""
 
 _READ = {
     "": "",
