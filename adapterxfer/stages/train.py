@@ -78,6 +78,7 @@ def run_all(
         "device": str(context.settings.get("device") or "cpu"),
         "token_budget": int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
         "sharding": str(context.stage.resources.get("sharding") or ""),
+        "states": context.states,
     }
     seed = int(identity["seed"])
     earlier = [
