@@ -4,10 +4,12 @@
     ROOT/<kind>/<slug>-<key16>/stage.json      a committed stage; written last, beside its artefacts and log.jsonl
     ROOT/failed/<key16>.json                   why a stage has no result
     ROOT/recipes/                              measured parts of recipes
+    ROOT/speed.json                            how fast this kind of machine works (plan/speed.py)
     ROOT/damaged/                              folders that did not match their record; never used
     ROOT/differences/<key16>.json              imported results that differ from those made here
     ROOT/.scratch/<key16>-<random>/            stages being made; same file system, so that a rename commits them
     ROOT/.resume/<key16>/                      where a stage that was stopped goes on; removed when it is committed
+    ROOT/.states/                              what trainings share and may compute again at any time
     ROOT/.names/<key16>                        name of the folder with this key (names.py)
     ROOT/.locks/, ROOT/.runs/                  held by those who make a stage or run a plan (locks.py)
 
@@ -220,6 +222,11 @@ class Store:
         finished.rename(final)
         flush_folder(final.parent)
         self.failures.clear(final.name[-SHORT_KEY:])
+
+    @property
+    def states_folder(self) -> Path:
+        """Where trainings keep what they share and can compute again; `store gc --delete` removes it."""
+        return self.root / ".states"
 
     def resume_folder(self, stage: Stage) -> Path:
         """Where a stage may keep what it goes on from after a kill; needs the stage's lock. Not made here."""
