@@ -31,14 +31,14 @@ from adapterxfer.report.study import build_study
 from adapterxfer.report.verdicts import Verdicts, judge
 
 
-def outcomes(situation: Situation, rng: np.random.Generator, *, resamples: int = 400) -> list[Judged]:
-    """Verdicts of one drawn study."""
+def outcomes(situation: Situation, rng: np.random.Generator, *, resamples: int = 100) -> list[Judged]:
+    """Verdicts of one drawn study; tests over runs do not depend on the number of resamples."""
     declared = [{"id": f"H{number}", **asked} for number, asked in enumerate(situation.hypotheses)]
     settings = ReportSettings(resamples=resamples, seed=1, hypotheses=read_hypotheses(declared))
     return list(judge(build_study(draw(situation.design, rng)), settings.hypotheses, settings).tests)
 
 
-def general_answers(situation: Situation, rng: np.random.Generator, *, resamples: int = 400) -> list[FamilySummary]:
+def general_answers(situation: Situation, rng: np.random.Generator, *, resamples: int = 100) -> list[FamilySummary]:
     """Families of what every report asks, of one drawn study; a family of several tests only."""
     study = build_study(draw(situation.design, rng))
     families = answer(study, ReportSettings(resamples=resamples, seed=1), Verdicts()).families
