@@ -83,14 +83,17 @@ class Workbench:
         """What the identity of a stage says of the words it reads; nothing for most tokenizers, and without words."""
         if kind not in READING_KINDS or not (backbone := identity["backbone"]):
             return {}
+        # Words first: a tokenizer is a large file, and nobody asks it for texts.
+        tags = identity.get("format") == "tagging" or any(
+            task["format"] == "tagging" for task in identity.get("tasks", ())
+        )
+        if not tags:
+            return {}
         name = backbone["name"]
         spaced = self._spaced.get(name)
         if spaced is None:
             spaced = self._spaced[name] = self.backbones.lacks_word_starts(name)
-        if not spaced:
-            return {}
-        formats = {identity.get("format"), *(task["format"] for task in identity.get("tasks", ()))}
-        return {WORD_STARTS: "spaced"} if "tagging" in formats else {}
+        return {WORD_STARTS: "spaced"} if spaced else {}
 
     def settings(self, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Any]:
         """Settings of one training."""
