@@ -98,7 +98,14 @@ def built(name: str, variant: str, count: int, reduction: int) -> TransferModel:
     config = config_of(shape, words=VOCABULARY, positions=POSITIONS)
     model = XLMRobertaModel(config, add_pooling_layer=False).eval().requires_grad_(False)
     identity = {"name": name, "kind": "folder"}
-    loaded = LoadedBackbone(model, None, config, identity, "", count_parameters(model))  # type: ignore[arg-type]
+    loaded = LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity=identity,
+        fingerprint="",
+        parameters=count_parameters(model),
+    )
     head = HeadPart("h00", "task", "sequence_classification", ("a", "b"))
     heads = {"h00": torch.nn.Linear(shape.hidden, 2)}
     return assembled(loaded, variant, count, shape.hidden // reduction, head, heads)
@@ -117,7 +124,10 @@ def assembled(
         for name in ids
     }
     fusion = Fusion(loaded.layers, loaded.hidden_size, dropout=0.1, generator=generator) if variant == "fuse" else None
-    parts = tuple(AdapterPart(n, "target" if n == "t00" else "intermediate", n, method, size) for n in ids)
+    parts = tuple(
+        AdapterPart(id=n, role="target" if n == "t00" else "intermediate", name=n, method=method, bottleneck_size=size)
+        for n in ids
+    )
     kind: Any = "adapter" if variant == "lora" else variant
     composition = Composition(kind, parts, (head,), "x" if count > 1 else "")
     return TransferModel(loaded, composition, adapters=adapters, fusion=fusion, heads=heads)

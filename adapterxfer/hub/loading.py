@@ -76,6 +76,8 @@ def composition_of(manifest: Manifest) -> Composition:
         del head["protocol"]
     for adapter in content["adapters"]:
         del adapter["layout"]
+        if not adapter["config"]:
+            del adapter["config"]
     try:
         return Composition.from_json(content)
     except AdapterxferError as error:
@@ -112,7 +114,12 @@ def _included(folder: Path, manifest: Manifest) -> LoadedBackbone:
         mark_segments(model, tokenizer)
     identity = {**manifest.backbone.identity, "name": manifest.backbone.name}
     return LoadedBackbone(
-        model, tokenizer, config, identity, state_fingerprint(model.state_dict()), count_parameters(model)
+        model=model,
+        tokenizer=tokenizer,
+        config=config,
+        identity=identity,
+        fingerprint=state_fingerprint(model.state_dict()),
+        parameters=count_parameters(model),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from adapterxfer.data.word_starts import NEEDED_SHARE
@@ -44,36 +44,60 @@ class InputRow:
 
 
 def input_table(rows: Sequence[InputRow]) -> Table:
-    """The rows as a table; columns in which nothing happened stay out."""
-    composed = any(row.composed for row in rows)
-    marked = any(row.marked is not None for row in rows)
-    columns = (
-        Column("target"), Column("backbones"), Column("language"), Column("texts", "count"),
-        Column("pieces per word", "nats"), Column("pieces per character", "nats"), Column("unknown pieces", "percent"),
-        Column("cut texts", "percent"), Column("longest input", "count"),
-        *((Column("composed texts", "percent"),) if composed else ()),
-        *((Column("words with a word start", "percent"),) if marked else ()),
-    )  # fmt: skip
-    body: list[tuple[Value, ...]] = [
-        (
-            row.target, ", ".join(row.backbones), row.language, row.texts,
-            row.pieces_per_word, row.pieces_per_character, row.unknown,
-            row.cut, row.max_length,
-            *((row.composed,) if composed else ()),
-            *((row.marked,) if marked else ()),
-        )
-        for row in rows
-    ]  # fmt: skip
-    note = (
+    """The rows as a table; what is the same in all of them is said in the note, to keep the page short."""
+    names = {row.backbones for row in rows}
+    longest = {row.max_length for row in rows} - {None}
+    shown: list[tuple[Column, Callable[[InputRow], Value]]] = [(Column("target"), lambda row: row.target)]
+    if len(names) > 1:
+        shown.append((Column("backbones"), lambda row: ", ".join(row.backbones)))
+    shown += [
+        (Column("language"), lambda row: row.language),
+        (Column("texts", "count"), lambda row: row.texts),
+        (Column("pieces per word", "nats"), lambda row: row.pieces_per_word),
+        (Column("pieces per character", "nats"), lambda row: row.pieces_per_character),
+    ]
+    notes = [
         "What the tokenizer makes of the test texts. Words are those of tagged sentences, else what stands between "
-        "spaces (nothing for languages that write none). Unknown: pieces for characters that the vocabulary lacks. "
-        "Cut: texts that lost their end, or are read in several windows, at the longest input in tokens."
-    )
-    if any(row.language == NOT_RECORDED for row in rows):
-        note += " Not recorded: an earlier version made the predictions."
-    if composed:
-        note += " Composed: texts that were not in Unicode NFC, which vocabularies are made from."
-    return Table("inputs", "Texts as the tokenizer reads them", note, columns, tuple(body), open=False)
+        "spaces (nothing for languages that write none)."
+    ]
+    if any(row.unknown for row in rows):
+        shown.append((Column("unknown pieces", "percent"), lambda row: row.unknown))
+        notes.append("Unknown: pieces for characters that the vocabulary lacks.")
+    if any(row.cut for row in rows):
+        shown.append((Column("cut texts", "percent"), lambda row: row.cut))
+        notes.append("Cut: texts that lost their end, or are read in several windows.")
+    if len(longest) > 1:
+        shown.append((Column("longest input", "count"), lambda row: row.max_length))
+    if any(row.composed for row in rows):
+        shown.append((Column("composed texts", "percent"), lambda row: row.composed))
+        notes.append("Composed: texts that were not in Unicode NFC, which vocabularies are made from.")
+    if any(row.marked is not None for row in rows):
+        shown.append((Column("words with a word start", "percent"), lambda row: row.marked))
+    notes += _silent(rows, longest)
+    columns = tuple(column for column, _ in shown)
+    body = tuple(tuple(value(row) for _, value in shown) for row in rows)
+    return Table("inputs", "Texts as the tokenizer reads them", " ".join(notes), columns, body, open=False)
+
+
+def _silent(rows: Sequence[InputRow], longest: Collection[int | None]) -> list[str]:
+    """What the columns do not say because it is the same everywhere."""
+    notes = []
+    known = [row for row in rows if row.language != NOT_RECORDED]
+    none = [
+        what
+        for what, values in (
+            ("no piece is unknown", [row.unknown for row in known]),
+            ("no text is cut", [row.cut for row in known]),
+        )
+        if known and not any(values)
+    ]
+    if none:
+        notes.append(f"In all rows {' and '.join(none)}.")
+    if len(longest) == 1:
+        notes.append(f"The longest input has {next(iter(longest))} tokens.")
+    if len(known) < len(rows):
+        notes.append("Not recorded: an earlier version made the predictions.")
+    return notes
 
 
 def unmarked(rows: Sequence[InputRow]) -> list[str]:

@@ -5,24 +5,28 @@ Artefacts: ``model.json`` and ``model.safetensors``, as of a training.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, with_own_weights
+from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, with_own_weights, with_words
 from adapterxfer.backbones.measure import untied_state
+from adapterxfer.backbones.rows import TokenIds
 from adapterxfer.errors import VariantError
 from adapterxfer.formats.base import Batch
 from adapterxfer.formats.registry import get_format
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.training.starts import new_adapter
-from adapterxfer.variants.adapter import AdapterShape
 from adapterxfer.variants.assertions import as_json, check
 from adapterxfer.variants.composition import Composition, HeadPart
 from adapterxfer.variants.measures import AssertionInput
 from adapterxfer.variants.merging import MergeMember, merge
 from adapterxfer.variants.storage import (
+    WEIGHTS,
+    StoredModel,
     assemble,
     check_backbone,
     read_description,
@@ -30,6 +34,7 @@ from adapterxfer.variants.storage import (
     write_description,
     write_weights,
 )
+from adapterxfer.variants.word_rows import as_carried, stored_ids
 
 ROLE = "model."
 
@@ -46,13 +51,15 @@ def execute(context: StageContext) -> dict[str, Any]:
     """
     use_one_thread()
     identity = context.stage.identity
-    backbone = load_backbone(identity["backbone"], context.backbone_folder)
+    backbone = load_backbone(identity["backbone"], context.backbone_folder, words=False)
     folders = [folder for role, folder in sorted(context.inputs.items()) if role.startswith(ROLE)]
     stored = [read_description(folder) for folder in folders]
     for member in stored:
         check_backbone(member, backbone)
+    batch = _inputs(backbone)
+    backbone = with_words(backbone, _words(stored, batch))
     members = [
-        MergeMember(member.composition, read_weights(member.folder), float(weight))
+        MergeMember(member.composition, as_carried(read_weights(member.folder), backbone), float(weight))
         for member, weight in zip(stored, identity["weights"], strict=True)
     ]
     origin = (
@@ -69,10 +76,10 @@ def execute(context: StageContext) -> dict[str, Any]:
     write_weights(context.scratch, model)
     evidence = AssertionInput(
         model=model,
-        batch=_inputs(backbone),
+        batch=batch,
         task=composition.heads[0].task if composition.heads else "",
-        start_backbone=backbone.fingerprint,
-        stored=lambda: read_weights(context.scratch),
+        start_backbone=backbone.carried,
+        stored=lambda: as_carried(read_weights(context.scratch), backbone),
         pristine=backbone.model,
         members=members,
         origin=origin,
@@ -84,6 +91,17 @@ def execute(context: StageContext) -> dict[str, Any]:
     )
     context.log({"note": "merged", **record})
     return {"variant": composition.variant, **record}
+
+
+def _words(members: Sequence[StoredModel], batch: Batch) -> TokenIds | None:
+    """Rows of words that a merge needs: those that a member changed, and those of the inputs; None for all."""
+    ids: list[TokenIds] = [np.unique(batch.input_ids.numpy())]
+    for member in members:
+        changed = stored_ids(member.folder / WEIGHTS, trains_backbone=member.composition.trains_backbone)
+        if changed is None:
+            return None
+        ids.append(changed)
+    return np.unique(np.concatenate(ids))
 
 
 def _inputs(backbone: LoadedBackbone) -> Batch:
@@ -104,11 +122,7 @@ def _start(backbone: LoadedBackbone, composition: Composition, seed: int) -> dic
     return {
         f"adapters.{adapter.id}.{name}": tensor
         for adapter in composition.task_adapters
-        for name, tensor in new_adapter(
-            backbone, AdapterShape(adapter.method, adapter.bottleneck_size, adapter.first_layer), seed=seed
-        )
-        .state_dict()
-        .items()
+        for name, tensor in new_adapter(backbone, adapter.shape, seed=seed).state_dict().items()
     }
 
 

@@ -108,7 +108,14 @@ def backbone(model_type: str = "xlm-roberta") -> LoadedBackbone:
     torch.manual_seed(1)
     model = library_class(architecture.model)(config, **architecture.arguments).eval().requires_grad_(False)
     fingerprint = state_fingerprint(model.state_dict())
-    return LoadedBackbone(model, None, config, {"name": "tiny"}, fingerprint, count_parameters(model))  # type: ignore[arg-type]
+    return LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity={"name": "tiny"},
+        fingerprint=fingerprint,
+        parameters=count_parameters(model),
+    )
 
 
 def shaken(module: nn.Module, seed: int) -> Any:
@@ -124,7 +131,10 @@ def stack(
 ) -> TransferModel:
     loaded, shape = backbone(), AdapterShape(method, 4)
     made = {part: shaken(Adapter(LAYERS, HIDDEN, shape, generator=torch.Generator()), n) for n, part in enumerate(ids)}
-    parts = (AdapterPart("i00", "intermediate", "nli", method, 4), AdapterPart("t00", "target", "pos", method, 4))
+    parts = (
+        AdapterPart(id="i00", role="intermediate", name="nli", method=method, bottleneck_size=4),
+        AdapterPart(id="t00", role="target", name="pos", method=method, bottleneck_size=4),
+    )
     return TransferModel(
         loaded,
         Composition("fuse" if fused else "stack", parts, (HeadPart("h00", "pos", "tagging", ("x", "y")),), "nli"),
@@ -249,7 +259,10 @@ encoder = XLMRobertaModel(XLMRobertaConfig.from_pretrained(folder / "encoder"), 
 encoder.load_state_dict(load_file(folder / "encoder.safetensors"))
 encoder.eval().requires_grad_(False)
 print_of = state_fingerprint(encoder.state_dict())
-loaded = LoadedBackbone(encoder, None, encoder.config, {"name": "tiny"}, print_of, count_parameters(encoder))
+loaded = LoadedBackbone(
+    model=encoder, tokenizer=None, config=encoder.config, identity={"name": "tiny"}, fingerprint=print_of,
+    parameters=count_parameters(encoder),
+)
 asked = load_file(folder / "inputs.safetensors")
 found = {}
 for name in sys.argv[2:]:

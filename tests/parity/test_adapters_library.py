@@ -46,13 +46,26 @@ def new_backbone(attention_dropout: float = 0.0) -> LoadedBackbone:
     model = XLMRobertaModel(config, add_pooling_layer=False).eval().requires_grad_(False)
     fingerprint = state_fingerprint(model.state_dict())
     identity = {"name": "random", "kind": "folder"}
-    return LoadedBackbone(model, None, config, identity, fingerprint, count_parameters(model))  # type: ignore[arg-type]
+    return LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity=identity,
+        fingerprint=fingerprint,
+        parameters=count_parameters(model),
+    )
 
 
 def own_model(names: list[str], variant: str, dtype: torch.dtype) -> TransferModel:
     loaded = new_backbone()
     parts = tuple(
-        AdapterPart("t00" if i == len(names) - 1 else f"i{i:02d}", role, name, "seq_bn", SIZE)
+        AdapterPart(
+            id="t00" if i == len(names) - 1 else f"i{i:02d}",
+            role=role,
+            name=name,
+            method="seq_bn",
+            bottleneck_size=SIZE,
+        )
         for i, (name, role) in enumerate(zip(names, ["intermediate"] * (len(names) - 1) + ["target"], strict=True))
     )
     heads = (HeadPart("h00", "task", "sequence_classification", ("a", "b")),)

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from adapterxfer.catalog.architectures.piece_tokens import PieceTokens
 
 TRUSTED = 1024
-"""Longest input of a model whose relative positions know no limit: mT5 was trained with this (Xue et al. 2021, *mT5*,
-section 3), and nothing is known of longer texts."""
+"""Longest input of a model whose relative positions know no limit: mT5 was trained with this (Xue et al. 2021,
+*mT5*), and nothing is known of longer texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Architecture:
         usual_tokens: special tokens of a tokenizer that names none; empty where it has to name them.
         settings: values that replace those of ``config.json``.
         no_masked_lm: why it cannot be trained to fill masks, which languages' adapters are; empty if it can.
+        no_float16: why its weights cannot be loaded in float16; empty if they can.
         marks_words: whether its published tokenizers mark the beginnings of words that are given one by one.
         in_adapters: whether `adapters` 1.3 has this encoder, with bottlenecks and names at the places of ours.
         segments: whether the second text of a pair has segment id 1, where configuration and tokenizer have one for it.
@@ -97,6 +98,7 @@ class Architecture:
     usual_tokens: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     no_masked_lm: str = ""
+    no_float16: str = ""
     marks_words: bool = True
     in_adapters: bool = False
     segments: bool = False

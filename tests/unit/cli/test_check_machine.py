@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from adapterxfer.catalog import backbones
 from adapterxfer.catalog.architectures import ARCHITECTURES
-from adapterxfer.catalog.lengths import SERIES_LIMITS
 from adapterxfer.cli.main import main
 from adapterxfer.errors import AdapterxferError, BackboneError, DataError, joined
 from adapterxfer.plan import build_plan
@@ -148,7 +147,7 @@ def test_every_public_backbone_has_a_limit(
         assert found[0] == code, found
         named = (f"max_length {limit + 1}, but backbone '{name}' reads {limit} tokens", "equal to 8192")
         assert any(text in str(found[1]["problems"]) for text in named) == (code == 2)
-    assert {spec.series for spec in backbones().values()} <= set(SERIES_LIMITS)
+    assert all(spec.longest for spec in backbones().values() if spec.series in ("world", "xlm-r", "mt5", "mmbert"))
 
 
 @pytest.mark.parametrize("model_type", ["mt5", "umt5"])
@@ -162,14 +161,16 @@ def test_the_check_knows_the_limit_at_which_a_run_would_cut(tmp_path: Path, mode
 @pytest.mark.parametrize("variant", ["stack", "full-ft", "head-only"])
 @pytest.mark.parametrize("weights", ["bfloat16", "float16"])
 @pytest.mark.parametrize("train", ["fp32", "bf16"])
-def test_weights_in_half_precision_are_refused(
+def test_weights_in_half_precision_are_refused_where_they_train(
     recipe: Path, folder: Path, capsys: pytest.CaptureFixture[str], variant: str, weights: str, train: str
 ) -> None:
     source = f"backbone_sources.b={{folder: {folder}, dtype: {weights}}}"
     code, found = checked(recipe, capsys, f"variants=[{variant}]", f"train.default.dtype={train}", source)
-    assert code == 2
-    (problem,) = found["problems"]
-    assert problem["message"].startswith(f"weights in {weights} do not go with heads and adapters in float32")
+    assert code == (2 if variant == "full-ft" else 0)
+    for problem in found["problems"]:
+        assert problem["message"].startswith(
+            f"'{variant}' trains the backbone, whose small steps are lost in {weights}"
+        )
     assert checked(recipe, capsys, f"variants=[{variant}]", f"train.default.dtype={train}")[0] == 0
 
 

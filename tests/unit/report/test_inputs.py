@@ -44,7 +44,8 @@ def tell(monkeypatch: pytest.MonkeyPatch, of_backbone: dict[str, dict[str, Any]]
 
 
 def test_equal_tokenizers_share_rows(small: PlantedStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tell(monkeypatch, {"tiny-1": record(), "tiny-2": record(), "tiny-3": record(pieces=300, composed=10)})
+    same = {**record(), "tokenizer": "the same in another file"}
+    tell(monkeypatch, {"tiny-1": record(), "tiny-2": same, "tiny-3": record(pieces=300, composed=10)})
     findings = report_of(small, tmp_path / "report")
     assert [(row.backbones, row.language) for row in findings.inputs] == [
         (("tiny-1", "tiny-2"), "en"), (("tiny-1", "tiny-2"), "de"), (("tiny-3",), "en"), (("tiny-3",), "de"),
@@ -55,7 +56,10 @@ def test_equal_tokenizers_share_rows(small: PlantedStudy, tmp_path: Path, monkey
     told = json.loads((tmp_path / "report" / "report.json").read_text())["inputs"]
     assert told[2]["pieces_per_word"] == 3.0
     table = (tmp_path / "report" / "tables" / "inputs.csv").read_text().splitlines()
-    assert table[1] == 'xnli,"tiny-1, tiny-2",en,40,1.50,0.30,2.0%,5.0%,128,0.0%'
+    assert table[0].endswith("pieces per character,unknown pieces,cut texts,composed texts")
+    assert table[1] == 'xnli,"tiny-1, tiny-2",en,40,1.50,0.30,2.0%,5.0%,0.0%'
+    full = (tmp_path / "report" / "tables" / "all-inputs.csv").read_text().splitlines()
+    assert full[1] == "xnli,tiny-1 | tiny-2,en,40,128,1.5,0.3,0.02,0.05,0,"
     page = (tmp_path / "report" / "report.html").read_text()
     assert "Texts as the tokenizer reads them" in page
     assert "Texts as the tokenizer reads them" in (tmp_path / "report" / "report.md").read_text()
@@ -86,8 +90,18 @@ def test_vocabularies_without_marks_need_none() -> None:
     rows = [InputRow(target="udpos", backbones=("b",), language="en", texts=1)]
     assert unmarked(rows) == []
     labels = [column.label for column in input_table(rows).columns]
-    assert "words with a word start" not in labels
-    assert "composed texts" not in labels
+    assert labels == ["target", "language", "texts", "pieces per word", "pieces per character"]
+
+
+def test_what_is_the_same_everywhere_stands_in_the_note() -> None:
+    row = InputRow(target="udpos", backbones=("b",), language="en", texts=1, max_length=64, unknown=0.0, cut=0.0)
+    note = input_table([row]).note
+    assert "In all rows no piece is unknown and no text is cut. The longest input has 64 tokens." in note
+    longer = InputRow(target="udpos", backbones=("c",), language="en", texts=1, max_length=96, unknown=0.0, cut=0.5)
+    table = input_table([row, longer])
+    assert [column.label for column in table.columns][-2:] == ["cut texts", "longest input"]
+    assert "In all rows no piece is unknown." in table.note
+    assert "Not recorded" not in table.note
 
 
 def test_equal_studies_give_equal_reports(small: PlantedStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
