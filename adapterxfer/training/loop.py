@@ -215,6 +215,7 @@ def train(
                 best.offer(sum(scores.values()) / len(scores), step)
                 record({"step": step, "steps": steps, "dev": scores})
                 if stopping and stops_early(history, best.step, stopping["patience"]):
+                    meter.end(step, rate)
                     record({"step": step, "steps": steps, "stopped_early": True})
                     break
             elif step in moments and mean is not None:
