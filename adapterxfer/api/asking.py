@@ -43,6 +43,7 @@ def report(
     Raises:
         DataError: no cell is finished, or predictions do not fit together.
     """
+    from adapterxfer.report.rates import read_rates
     from adapterxfer.report.sampling import read_sampling
     from adapterxfer.report.writing import write_report
     from adapterxfer.store.store import Store
@@ -60,7 +61,14 @@ def report(
             )
         elif stage_folder is not None:
             mixed[role] = stage_folder
-    return write_report(results, Path(folder), settings=chosen, pretraining=pretraining, sampling=read_sampling(mixed))
+    return write_report(
+        results,
+        Path(folder),
+        settings=chosen,
+        pretraining=pretraining,
+        sampling=read_sampling(mixed),
+        rates=read_rates(plan.report.identity, plan.report.labels, mixed, results.source_language),
+    )
 
 
 def verdicts(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.cli.console import complain, say, say_json
+from adapterxfer.cli.console import complain, count, say, say_json
 from adapterxfer.cli.options import add_json, add_recipe
 from adapterxfer.errors import AdapterxferError, RecipeError, joined
 from adapterxfer.plan import Plan, build_plan
@@ -13,6 +13,7 @@ from adapterxfer.plan.pins import check_pins
 from adapterxfer.recipe import Recipe, load_recipe
 from adapterxfer.recipe.checks import notes
 from adapterxfer.recipe.decidable import undecidable
+from adapterxfer.store.kinds import CANDIDATE, CHOICE
 
 if TYPE_CHECKING:
     from adapterxfer.hub.early import AdapterCheck
@@ -75,6 +76,9 @@ def execute(arguments: argparse.Namespace) -> int:
     for look in looks:
         fits = "fits by its description" if look.looked else "not looked at: run `check --online` (`run` looks first)"
         say(f"  published adapter: {look.name}: {fits}")
+    if recipe.chooses:
+        counts = plan.counts()
+        say(f"  English dev data choose: {count(counts[CHOICE], 'choice')} by {count(counts[CANDIDATE], 'training')}")
     for note in notes(recipe):
         say(f"  note: {note}")
     for warning in undecidable(recipe):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
 
 from adapterxfer.cli.console import complain, count, duration, say, say_json, say_table
 from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
 from adapterxfer.plan import Plan
+from adapterxfer.plan.choosing import MadeChoice, choices_made
 from adapterxfer.plan.model import NAME_SOURCE, NO_SOURCE
 from adapterxfer.plan.remaining import KindEstimate, estimate
 from adapterxfer.store.store import Store
@@ -22,10 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per stage kind, and everything that stands in the way of a run."""
     plan = read_plan(arguments)
-    rows = estimate(plan, Store(arguments.store))
+    store = Store(arguments.store)
+    rows = estimate(plan, store)
+    choices = choices_made(plan.stages, store.completed()) if plan.recipe.chooses else []
     code = 0 if plan.unfit is None else plan.unfit.exit_code
     if arguments.json:
-        say_json(as_json(plan, rows))
+        say_json(as_json(plan, rows) | {"choices": [asdict(choice) for choice in choices]})
         return code
     say(f"{plan.recipe.name}: {count(len(plan.stages), 'stage')}, {count(len(plan.cells), 'cell')}")
     say_table(
@@ -42,8 +47,24 @@ def execute(arguments: argparse.Namespace) -> int:
         say(f"estimate for training and prediction that are not done, on one process: {duration(total)}")
     else:
         say("cost in time unknown: give tokens_per_second for the backbones, or run a part first")
+    say_choices(choices)
     say_obstacles(plan)
     return code
+
+
+CHOICES_SHOWN = 12
+"""Choices that are listed in a terminal; a report has a table of all."""
+
+
+def say_choices(choices: Sequence[MadeChoice]) -> None:
+    """Print what English development data choose, and what they have chosen."""
+    made = sum(1 for choice in choices if choice.chosen is not None)
+    if choices:
+        say(f"chosen by English dev data: {made} of {count(len(choices), 'choice')} made")
+    for choice in choices[:CHOICES_SHOWN]:
+        say(f"  {choice}")
+    if len(choices) > CHOICES_SHOWN:
+        say(f"  and {len(choices) - CHOICES_SHOWN} more; a report lists all")
 
 
 def say_obstacles(plan: Plan) -> None:

@@ -28,6 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--subset", default="", metavar="LANG,LANG",
         help="score only these languages; there is no average of the benchmark then",
     )  # fmt: skip
+    parser.add_argument(
+        "--data-root", type=Path, metavar="DIR",
+        help="folder with the official test files: items with equal texts are then resampled together",
+    )  # fmt: skip
     parser.add_argument("--resamples", type=positive, default=10_000, help="bootstrap resamples (default: 10000)")
     parser.add_argument("--seed", type=int, default=0, help="of the resampling (default: 0)")
     parser.add_argument("--languages", action="store_true", help="one row per language as well")
@@ -51,6 +55,7 @@ def execute(arguments: argparse.Namespace) -> int:
         tasks=arguments.task,
         subset=[code for code in arguments.subset.replace(" ", "").split(",") if code],
         allow_missing=arguments.allow_missing,
+        data_root=arguments.data_root,
     )
     if arguments.json:
         say_json(asdict(scores))

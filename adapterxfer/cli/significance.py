@@ -22,6 +22,7 @@ COLUMNS = """A table (CSV with a header, or Parquet) has one row per example and
   variant (or system)         what is compared
   backbone, parameters, non_embedding_parameters, adapter, intermediate (default: none), seed (default: 0)
   cluster                     what was sampled together (default: the example)
+  text                        the sentence, premise or context: equal ones of a language are one cluster
   gold                        if given, it has to be the same for every system
   family, resource            of the language, if the catalogue does not know it or you disagree
   metric                      name of a metric of adapterxfer, instead of guessing from the columns

@@ -10,9 +10,11 @@ from typing import Any
 
 from adapterxfer.cli.console import count, say, say_json, say_table
 from adapterxfer.cli.options import add_generation, add_json, add_recipe, add_store, positive, read_plan, say_caution
+from adapterxfer.cli.plan import say_choices
 from adapterxfer.cli.run import shown_path
 from adapterxfer.engines.events import describe
 from adapterxfer.plan import Plan
+from adapterxfer.plan.choosing import choices_made
 from adapterxfer.plan.superseded import superseded
 from adapterxfer.store.overview import Overview, look
 from adapterxfer.store.store import Store
@@ -48,6 +50,8 @@ def execute(arguments: argparse.Namespace) -> int:
                 if arguments.watch and sys.stdout.isatty():
                     say("\x1b[H\x1b[2J\x1b[3J")
                 _print(plan, overview, _report(plan, store, arguments.store))
+                if plan.recipe.chooses:
+                    say_choices(choices_made(plan.stages, store.completed()))
                 if earlier is not None:
                     say(earlier.text(arguments.recipe))
             shown = overview

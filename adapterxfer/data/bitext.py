@@ -10,12 +10,14 @@ from pathlib import Path
 
 from adapterxfer.data.examples import Example, RetrievalExample
 from adapterxfer.data.files import open_text, plain_name
+from adapterxfer.data.repeats import equal_together
 from adapterxfer.data.rows import read_lines
 from adapterxfer.errors import DataError
 
 Notes = Counter[str]
 
 
+@equal_together
 def read_tatoeba(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Line i of one file is the translation of line i of the other.
 

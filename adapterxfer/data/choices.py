@@ -12,6 +12,7 @@ from adapterxfer.catalog.families.choices import REPAIR_FROM
 from adapterxfer.data.examples import ChoiceExample, Example
 from adapterxfer.data.files import open_text, plain_name
 from adapterxfer.data.labelled import LabelledFile, line_of, require_examples
+from adapterxfer.data.repeats import equal_together
 from adapterxfer.data.rows import Placed, field, read_csv, read_jsonl, read_lines, read_tsv, refuse_hidden, text
 from adapterxfer.errors import DataError
 
@@ -72,6 +73,7 @@ def _texts(row: Placed, names: Sequence[str]) -> list[str]:
     return [text(row, name) for name in names]
 
 
+@equal_together
 def read_hellaswag(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """HellaSwag: ``ctx_a`` is the context, each choice is ``ctx_b`` and an ending."""
 
@@ -85,6 +87,7 @@ def read_hellaswag(paths: Sequence[Path], language: str, notes: Notes) -> list[E
     return _choices(paths, language, notes, read_jsonl, make)
 
 
+@equal_together
 def read_cosmosqa(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """CosmosQA's CSV, whose texts hold commas, quotation marks and line breaks."""
 
@@ -96,6 +99,7 @@ def read_cosmosqa(paths: Sequence[Path], language: str, notes: Notes) -> list[Ex
     return _choices(paths, language, notes, rows, make)
 
 
+@equal_together
 def read_commonsenseqa(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """CommonsenseQA: choices are labelled A to E and may stand in any order."""
 
@@ -114,6 +118,7 @@ def read_commonsenseqa(paths: Sequence[Path], language: str, notes: Notes) -> li
     return _choices(paths, language, notes, read_jsonl, make)
 
 
+@equal_together
 def read_siqa(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Social IQa: a file of questions and one of labels (1 to 3), or version 1.4 with ``correct`` (A to C)."""
     questions = [path for path in paths if plain_name(path.name).endswith(".jsonl")]
@@ -139,6 +144,7 @@ def read_siqa(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
     return _choices(questions, language, notes, read_jsonl, make)
 
 
+@equal_together
 def read_copa(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """English COPA of SuperGLUE; the question becomes "What was the cause?" or "What was the effect?"."""
     return _choices(paths, language, notes, read_jsonl, _copa)
@@ -164,6 +170,7 @@ def _copa(row: Placed) -> tuple[str, str, str, list[str], object, Sequence[str]]
     )
 
 
+@equal_together
 def read_xcopa(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """XCOPA; where the Estonian file is among the paths, its questions replace those of this language by ``idx``.
 
@@ -203,6 +210,7 @@ def _is_reference(path: Path) -> bool:
     return f".{REPAIR_FROM}." in path.name
 
 
+@equal_together
 def read_race(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """RACE: one JSON object per text file, several questions each."""
     examples: list[Example] = []
@@ -232,6 +240,7 @@ def read_race(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
     return examples
 
 
+@equal_together
 def read_winogrande(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """WinoGrande: the sentence up to the blank is the context, each choice is an option and the rest."""
 
@@ -246,6 +255,7 @@ def read_winogrande(paths: Sequence[Path], language: str, notes: Notes) -> list[
     return _choices(paths, language, notes, read_jsonl, make)
 
 
+@equal_together
 def read_xstorycloze(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """XStoryCloze: four sentences and two endings; answers count from 1. Stories are parallel over languages."""
     del notes
@@ -270,6 +280,7 @@ def read_xstorycloze(paths: Sequence[Path], language: str, notes: Notes) -> list
     return examples
 
 
+@equal_together
 def read_belebele(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Belebele: answers count from 1, as text. Passage and question number are the same in every language."""
     del notes

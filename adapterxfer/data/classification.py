@@ -13,6 +13,7 @@ from adapterxfer.catalog.labels import NLI
 from adapterxfer.data.examples import Example, PairExample
 from adapterxfer.data.files import plain_name
 from adapterxfer.data.labelled import LabelledFile, line_of, require_examples
+from adapterxfer.data.repeats import equal_together
 from adapterxfer.data.rows import Placed, field, name_of, read_jsonl, read_tsv, refuse_hidden, text
 from adapterxfer.errors import DataError
 
@@ -53,6 +54,7 @@ def _pairs(
     return require_examples(examples, paths)
 
 
+@equal_together
 def read_nli(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """SNLI and MNLI: JSON lines or GLUE's TSV with sentence1, sentence2, gold_label; XNLI's translated TSV too."""
 
@@ -72,6 +74,7 @@ def _table(path: Path) -> list[Placed]:
     return read_jsonl(path) if plain_name(path.name).endswith(".jsonl") else read_tsv(path)
 
 
+@equal_together
 def read_anli(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Rounds of ANLI; the premise is called ``context``. Ids carry the round, as files of all rounds have one name."""
     examples: list[Example] = []
@@ -99,6 +102,7 @@ def read_anli(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
     return examples
 
 
+@equal_together
 def read_qqp(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """GLUE's QQP; a few of its lines have a wrong number of fields and are left out, counted."""
     return _pairs(
@@ -108,6 +112,7 @@ def read_qqp(paths: Sequence[Path], language: str, notes: Notes) -> list[Example
     )  # fmt: skip
 
 
+@equal_together
 def read_scitail(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """SciTail's TSV without header."""
     return _pairs(
@@ -117,6 +122,7 @@ def read_scitail(paths: Sequence[Path], language: str, notes: Notes) -> list[Exa
     )  # fmt: skip
 
 
+@equal_together
 def read_boolq(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """BoolQ: passage, then question."""
     return _pairs(
@@ -126,6 +132,7 @@ def read_boolq(paths: Sequence[Path], language: str, notes: Notes) -> list[Examp
     )  # fmt: skip
 
 
+@equal_together
 def read_pawsx(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """PAWS-X; quotation marks are text. Line i is the same pair in every language, so the id is the cluster."""
     examples: list[Example] = []
@@ -167,6 +174,7 @@ def _xnli_rows(path: Path, _stamp: int) -> list[Placed]:
     return read_tsv(path)
 
 
+@equal_together
 def read_xnli(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """XNLI: one file of all languages with a header, or XTREME's file per language.
 
@@ -195,6 +203,7 @@ def read_xnli(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
     return examples
 
 
+@equal_together
 def read_americasnli(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """AmericasNLI: translations of XNLI items with named labels; one file per language or of all languages."""
     examples: list[Example] = []
@@ -209,6 +218,7 @@ def read_americasnli(paths: Sequence[Path], language: str, notes: Notes) -> list
     return examples
 
 
+@equal_together
 def read_sib200(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """SIB-200: topics of sentences that are parallel over all languages."""
     del notes

@@ -19,6 +19,7 @@ from pathlib import Path
 from adapterxfer.catalog.labels import UPOS
 from adapterxfer.data.examples import Example, TaggingExample
 from adapterxfer.data.files import OPENERS, open_text, plain_name
+from adapterxfer.data.repeats import equal_together
 from adapterxfer.errors import DataError
 
 HIDDEN = "_"
@@ -30,6 +31,7 @@ SIGNS = ("PUNCT", "SYM", "X")
 _SENTENCES, _WORDS = "sentences with hidden words left out", "hidden words left out"
 
 
+@equal_together
 def read_conllu(path: Path, language: str, notes: Counter[str]) -> list[Example]:
     """Sentences of a treebank file.
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from adapterxfer.catalog.labels import UPOS
 from adapterxfer.data.examples import Example, TaggingExample
 from adapterxfer.data.files import open_text, plain_name
+from adapterxfer.data.repeats import equal_together
 from adapterxfer.errors import DataError
 
 _DEFAULT = tuple("VERB NOUN PROPN PRON ADJ NUM ADV INTJ AUX ADP DET PART CCONJ SCONJ X PUNCT".split())  # noqa: SIM905
@@ -83,6 +84,7 @@ def read_fused(path: Path, language: str, notes: Counter[str]) -> list[Example]:
     return examples
 
 
+@equal_together
 def read_fused_treebanks(paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
     """Several treebanks: XTREME joins the files of a language by their names, wherever they lie."""
     return [

@@ -23,6 +23,7 @@ from adapterxfer.data.labelled import ClusterNames
 from adapterxfer.data.layout_cells import Cells
 from adapterxfer.data.layout_rows import rows_of
 from adapterxfer.data.questions import read_questions
+from adapterxfer.data.repeats import as_sampled
 from adapterxfer.data.rows import refuse_hidden
 from adapterxfer.data.squad import locate_answer
 from adapterxfer.errors import DataError
@@ -101,7 +102,7 @@ def read_layout(layout: Layout, task: str, paths: Sequence[Path], language: str,
     examples: list[Example] = []
     for path in paths:
         if layout.kind == "conllu":
-            examples += read_conllu(path, language, notes)
+            examples += as_sampled(read_conllu)(path, language, notes)
             continue
         clusters = ClusterNames(f"{path.stem}/")
         labels: list[object] = []

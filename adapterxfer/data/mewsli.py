@@ -12,6 +12,7 @@ from typing import Any
 
 from adapterxfer.data.examples import CandidateExample, Example, RetrievalExample, SearchExample
 from adapterxfer.data.files import open_text, plain_name
+from adapterxfer.data.repeats import equal_together
 from adapterxfer.errors import DataError
 
 Notes = Counter[str]
@@ -33,6 +34,7 @@ def _strict(read: Reader) -> Reader:
     return checked
 
 
+@equal_together
 @_strict
 def read_mewsli_mentions(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Mentions of Mewsli-X in one language, marked in their sentence, with the id of their entity.
@@ -76,6 +78,7 @@ def mentions(rows: Iterable[Any], language: str, notes: Notes, subject: str) -> 
     return examples
 
 
+@equal_together
 @_strict
 def read_mewsli_pool(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """All candidate entities of Mewsli-X; their text is the description, not the title."""
@@ -90,6 +93,7 @@ def entities(rows: Iterable[Any], language: str) -> Iterator[Example]:
         yield CandidateExample(name, name, language, entity_text(row))
 
 
+@equal_together
 @_strict
 def read_mewsli_pairs(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Training pairs of Mewsli-X: a mention and the description of its entity; equal entities are a cluster."""

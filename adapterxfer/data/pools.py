@@ -14,7 +14,8 @@ from pathlib import Path
 from adapterxfer.data.bitext import read_lareqa
 from adapterxfer.data.examples import CandidateExample, Example, RetrievalExample, SearchExample, SpanExample
 from adapterxfer.data.files import plain_name
-from adapterxfer.data.questions import read_answerable
+from adapterxfer.data.questions import read_questions
+from adapterxfer.data.repeats import equal_together
 from adapterxfer.data.rows import read_tsv
 from adapterxfer.data.squad import gold_sentence
 from adapterxfer.errors import DataError
@@ -23,6 +24,7 @@ Notes = Counter[str]
 Reader = Callable[[Sequence[Path], str, Notes], list[Example]]
 
 
+@equal_together
 def read_bucc_queries(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Source sentences of BUCC with the ids of their translations: most have none.
 
@@ -53,6 +55,7 @@ def read_bucc_queries(paths: Sequence[Path], language: str, notes: Notes) -> lis
     return queries
 
 
+@equal_together
 def read_bucc_pool(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """The English side of BUCC."""
     del notes
@@ -63,6 +66,7 @@ def _sentences(path: Path) -> Iterable[tuple[str, str]]:
     return ((str(row["id"]), str(row["text"]).strip()) for _, row in read_tsv(path, columns=("id", "text")))
 
 
+@equal_together
 def read_lareqa_queries(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Questions of LAReQA with the candidate of their own language; `join_languages` adds the others."""
     pool = read_lareqa(paths[0], language, notes)
@@ -71,6 +75,7 @@ def read_lareqa_queries(paths: Sequence[Path], language: str, notes: Notes) -> l
     ]
 
 
+@equal_together
 def read_lareqa_pool(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Candidate sentences of LAReQA, each followed by its paragraph without a separator, line breaks dropped."""
     pool = read_lareqa(paths[0], language, Counter())
@@ -97,12 +102,13 @@ def _searches(examples: Sequence[Example]) -> Iterable[SearchExample]:
     return (example for example in examples if isinstance(example, SearchExample))
 
 
+@equal_together
 def read_question_sentences(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """SQuAD as retrieval: a question, and the sentence that holds its answer followed by the paragraph.
 
     Sentences are those of `gold_sentence`, not of XTREME's own splitter, so a few borders differ.
     """
-    questions = read_answerable(paths, language, notes)
+    questions = read_questions(paths, language, notes)
     return [question_sentence(example) for example in questions if isinstance(example, SpanExample)]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from adapterxfer.data.examples import Example, SpanExample
 from adapterxfer.data.files import open_text
+from adapterxfer.data.repeats import equal_together
 from adapterxfer.data.squad import answer_spans, numbered, tydiqa_prefix
 from adapterxfer.errors import DataError
 
@@ -75,16 +76,19 @@ def read_questions(
     return examples
 
 
+@equal_together
 def read_answerable(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """SQuAD 1.1, XQuAD and MLQA."""
     return read_questions(paths, language, notes)
 
 
+@equal_together
 def read_squad_v2(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """SQuAD 2.0: questions without answers stay, plausible answers do not."""
     return read_questions(paths, language, notes, unanswerable=True)
 
 
+@equal_together
 def read_tydiqa(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """TyDi QA GoldP: XTREME's files of one language, or the official ones of all, told apart by their ids."""
     return [

@@ -11,6 +11,7 @@ from typing import Any
 
 from adapterxfer.catalog import DataSet
 from adapterxfer.data.examples import Example
+from adapterxfer.data.repeats import as_sampled
 from adapterxfer.errors import CatalogueError
 
 Reader = Callable[[Sequence[Path], str, Counter[str]], list[Example]]
@@ -32,6 +33,6 @@ def load_function(name: str) -> Any:
 
 
 def reader_of(data: DataSet, split: str) -> Reader:
-    """The reader of the files of one split."""
+    """The reader of the files of one split; its clusters are as they were sampled."""
     reader: Reader = load_function(data.reader_of(split))
-    return reader
+    return as_sampled(reader)

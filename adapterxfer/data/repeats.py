@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import wraps
+from typing import ParamSpec
 
 from adapterxfer.catalog import ClusterRule
 from adapterxfer.data.examples import (
@@ -16,6 +19,63 @@ from adapterxfer.data.examples import (
     TaggingExample,
 )
 from adapterxfer.data.gold import gold_text
+
+Arguments = ParamSpec("Arguments")
+
+_SAMPLED = "as_sampled"
+"""Attribute of a reader under `equal_together`: the reader without it."""
+
+
+def equal_together(read: Callable[Arguments, list[Example]]) -> Callable[Arguments, list[Example]]:
+    """Make equal items of a language one cluster in what a reader gives.
+
+    Who takes clusters from a reader to a table of scores has to resample equal sentences together, as a report does.
+    """
+
+    @wraps(read)
+    def joined(*args: Arguments.args, **kwargs: Arguments.kwargs) -> list[Example]:
+        return join_equal(read(*args, **kwargs))
+
+    vars(joined)[_SAMPLED] = read
+    return joined
+
+
+def as_sampled(read: Callable[Arguments, list[Example]]) -> Callable[Arguments, list[Example]]:
+    """The reader behind `equal_together`, whose clusters are what was sampled together and nothing else.
+
+    What is stored has these: joining them would change the bytes of every stage that holds them, and judging does it.
+    """
+    reader: Callable[Arguments, list[Example]] = vars(read).get(_SAMPLED, read)
+    return reader
+
+
+def join_equal(examples: Sequence[Example]) -> list[Example]:
+    """The examples with clusters that hold equal items of a language together."""
+    joined = joined_clusters(
+        [example.cluster_id for example in examples], [(example.language, content_of(example)) for example in examples]
+    )
+    return [
+        example if name == example.cluster_id else replace(example, cluster_id=name)
+        for example, name in zip(examples, joined, strict=True)
+    ]
+
+
+def joined_clusters(clusters: Sequence[str], items: Sequence[Hashable]) -> list[str]:
+    """Clusters of rows, joined where they hold equal items; a joined one has the name of its first row."""
+    parents = {name: name for name in clusters}
+    order = {name: number for number, name in enumerate(parents)}
+
+    def root(name: str) -> str:
+        while parents[name] != name:
+            parents[name] = parents[parents[name]]
+            name = parents[name]
+        return name
+
+    first: dict[Hashable, str] = {}
+    for name, item in zip(clusters, items, strict=True):
+        kept, dropped = sorted((root(first.setdefault(item, name)), root(name)), key=order.__getitem__)
+        parents[dropped] = kept
+    return [root(name) for name in clusters]
 
 
 def content_of(example: Example) -> str:

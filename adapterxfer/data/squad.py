@@ -15,6 +15,7 @@ from typing import Any
 from adapterxfer.catalog.families.qa import TYDIQA
 from adapterxfer.data.examples import Example, SpanExample
 from adapterxfer.data.files import open_text
+from adapterxfer.data.repeats import equal_together
 from adapterxfer.errors import DataError
 
 MINIMUM_WORDS = 4
@@ -75,11 +76,13 @@ def read_squad(path: Path, language: str, notes: Counter[str], *, id_prefix: str
     return examples
 
 
+@equal_together
 def read_gold_sentences(paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
     """Questions of several files with their gold sentence as context."""
     return [example for path in paths for example in read_squad(path, language, notes)]
 
 
+@equal_together
 def read_tydiqa_gold_sentences(paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
     """The same of TyDi QA GoldP, whose official files hold all languages."""
     return [

@@ -10,6 +10,7 @@ from adapterxfer.catalog.labels import DATES, NER, UPOS
 from adapterxfer.data.conllu import read_conllu
 from adapterxfer.data.examples import Example, TaggingExample
 from adapterxfer.data.files import open_text, plain_name
+from adapterxfer.data.repeats import as_sampled, equal_together
 from adapterxfer.data.rows import HIDDEN_FROM, read_tsv
 from adapterxfer.errors import DataError
 
@@ -102,6 +103,7 @@ def _space(line: str) -> tuple[str, str] | None:
     return (word, tag) if blank else None
 
 
+@equal_together
 def read_panx(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """PAN-X: ``xx:word<tab>tag``, cut at the first colon; or XTREME's files without the prefix."""
     mark = f"{language}:"
@@ -127,6 +129,7 @@ def _repaired(tags: Sequence[str], notes: Notes) -> tuple[str, ...]:
     return tuple(repaired)
 
 
+@equal_together
 def read_masakhaner(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """MasakhaNER 2: a word, one space, a tag. Dates become ``O``: English training data of PAN-X has none."""
     examples = []
@@ -139,22 +142,25 @@ def read_masakhaner(paths: Sequence[Path], language: str, notes: Notes) -> list[
     return list(examples)
 
 
+@equal_together
 def read_masakhapos(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """MasakhaPOS: a word, one space, a universal tag."""
     return read_columns(paths, language, notes, _space, UPOS)
 
 
+@equal_together
 def read_udpos(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Universal Dependencies treebanks of one language, or XTREME's processed columns."""
     examples: list[Example] = []
     for path in paths:
         if plain_name(path.name).endswith(".conllu"):
-            examples += read_conllu(path, language, notes)
+            examples += as_sampled(read_conllu)(path, language, notes)
         else:
             examples += read_columns([path], language, notes, _tab, UPOS)
     return examples
 
 
+@equal_together
 def read_ccg(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """Supertags: a sentence and its tags per line with a tab between, or a word and a tag per line."""
     examples: list[Example] = []

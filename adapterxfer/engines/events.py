@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from adapterxfer.store.failures import Failure
 from adapterxfer.store.keys import Stage
 
-EventKind = Literal["reused", "started", "progress", "waiting", "retried", "finished", "failed", "blocked"]
+EventKind = Literal["reused", "started", "progress", "tight", "waiting", "retried", "finished", "failed", "blocked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,8 @@ class StageEvent:
 
     Attributes:
         kind: `reused` (found in the store, or made by another run meanwhile), `started`, `progress` (``detail`` is the
-            logged line: ``step``, ``steps``, ``loss``...), `waiting` (another run is making it), `retried` (its worker
+            logged line: ``step``, ``steps``, ``loss``...), `tight` (it may need more memory than there is and runs
+            alone: ``needed_gb``, ``free_gb``), `waiting` (another run is making it), `retried` (its worker
             died; ``attempt``, ``cause``), `finished`, `failed` (``error``, ``what``, ``fix``), `blocked` (``by``: the
             key of the failed stage).
         stage: the stage.

@@ -13,6 +13,7 @@ from adapterxfer.engines.events import Listener, Outcome, PlanLike, silent
 from adapterxfer.engines.gpus import shares
 from adapterxfer.engines.ledger import Ledger, run_passes, stop_signals, worker_died
 from adapterxfer.engines.pool import Inbox, Worker
+from adapterxfer.engines.room import Room, available_gb, estimated_gb
 from adapterxfer.engines.schedule import backbone_name
 from adapterxfer.stages.registry import EXECUTORS
 from adapterxfer.store.failures import ATTEMPTS, LOG_LINES
@@ -42,7 +43,8 @@ def run_plan(
     A stage that raises is recorded as failed and blocks its dependents; other branches go on. A worker that dies is
     replaced and its stage tried again. SIGINT ends the run at once: finished stages stay, stages in flight are given up
     and their scratch folders removed. SIGTERM and SIGUSR1 first give trainings `GRACE_S` seconds to save where they
-    are; the next run goes on from there. Imports no torch; the workers do.
+    are; the next run goes on from there. A stage starts when there is memory for it (`room`). Imports no torch; the
+    workers do.
 
     Args:
         plan: the stages; those with results in the store are not run.
@@ -77,6 +79,9 @@ class _Run(Ledger):
         self.waiting: list[Stage] = []
         self.held: dict[Worker, str] = {}
         self.inbox: Inbox = SimpleQueue()
+        # On an accelerator the weights are in its memory.
+        on_cpu = str(settings.get("device") or "cpu") == "cpu"
+        self.room = Room(available_gb() if on_cpu else None)
 
     def run(self, jobs: int) -> Outcome:
         with stop_signals(self._stop):
@@ -103,12 +108,18 @@ class _Run(Ledger):
     def _dispatch(self) -> None:
         while self.idle and len(self.schedule):
             worker = self.idle.pop()
-            stage = self.schedule.take(self.held.get(worker, ""))
-            assert stage is not None
+            stage = self.schedule.take(self.held.get(worker, ""), self.room.fits)
+            if stage is None:  # until one that runs gives its memory back
+                self.idle.append(worker)
+                return
             if stage.key in self.failed:
                 self.idle.append(worker)
                 continue
             self.running[worker] = stage
+            if self.room.is_too_large(stage):
+                needed, free = estimated_gb(stage), self.room.total_gb
+                self.tell("tight", stage, worker.number, detail={"needed_gb": needed, "free_gb": free})
+            self.room.promise(stage)
             self.held[worker] = backbone_name(stage) or self.held.get(worker, "")
             worker.send(
                 {
@@ -134,6 +145,7 @@ class _Run(Ledger):
             self.tell("progress", stage, worker.number, detail=message["line"])
             return
         del self.running[worker]
+        self.room.give_back(stage)
         self.idle.append(worker)
         if event == "stopped":  # somebody signalled the worker alone: the stage goes on from what it saved
             self.schedule.ready(stage.key)
@@ -172,6 +184,7 @@ class _Run(Ledger):
         self.idle.append(Worker(worker.number, self.inbox, worker.gpus))
         if stage is None:
             return
+        self.room.give_back(stage)
         log = [*self.store.scratch_log(stage, LOG_LINES), *words]
         self.store.clean()
         attempts = self.attempts[stage.key] = self.attempts.get(stage.key, 0) + 1

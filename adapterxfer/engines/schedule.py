@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from adapterxfer.store.keys import Stage
@@ -82,16 +82,28 @@ class Schedule:
         """Put a stage (back) among those that can start."""
         heapq.heappush(self._heap, (-self._work[key], self._order[key], key))
 
-    def take(self, backbone: str = "") -> Stage | None:
-        """The stage to start next on a worker that holds this backbone; None if none is ready."""
-        if not self._heap:
-            return None
+    def take(self, backbone: str = "", fits: Callable[[Stage], bool] | None = None) -> Stage | None:
+        """The stage to start next on a worker that holds this backbone; None if none is ready.
+
+        Args:
+            fits: whether there is memory for a stage; others are left for later.
+        """
+        held: list[tuple[float, int, str]] = []
+        while fits is not None and self._heap and not fits(self._stages[self._heap[0][2]]):
+            held.append(heapq.heappop(self._heap))
+        stage = self._take(backbone, fits) if self._heap else None
+        for queued in held:
+            heapq.heappush(self._heap, queued)
+        return stage
+
+    def _take(self, backbone: str, fits: Callable[[Stage], bool] | None) -> Stage:
         seen: list[tuple[float, int, str]] = []
         chosen = self._heap[0]
         while backbone and self._heap and len(seen) < LOOK_AHEAD and self._heap[0][0] <= WORTH * chosen[0]:
             candidate = heapq.heappop(self._heap)
             seen.append(candidate)
-            if backbone_name(self._stages[candidate[2]]) == backbone:
+            stage = self._stages[candidate[2]]
+            if backbone_name(stage) == backbone and (fits is None or fits(stage)):
                 chosen = candidate
                 break
         if not seen:

@@ -28,7 +28,7 @@ from adapterxfer.engines.launch import launch, processes_for
 from adapterxfer.engines.wire import error_as_json
 from adapterxfer.errors import StageStopped, StoreError
 from adapterxfer.plan.generations import require_newest
-from adapterxfer.stages.context import StageContext, never
+from adapterxfer.stages.context import StageContext, is_kept, never
 from adapterxfer.stages.registry import EXECUTORS, load_executor
 from adapterxfer.store.failures import LOG_LINES
 from adapterxfer.store.keys import Stage
@@ -103,10 +103,11 @@ def run_stage(
 
             def log(line: Mapping[str, Any]) -> None:
                 nonlocal log_file
-                if log_file is None:
-                    log_file = files.enter_context((scratch / LOG_FILE).open("a", encoding="utf-8"))
-                log_file.write(redacted_line(line) + "\n")
-                log_file.flush()
+                if is_kept(line):
+                    if log_file is None:
+                        log_file = files.enter_context((scratch / LOG_FILE).open("a", encoding="utf-8"))
+                    log_file.write(redacted_line(line) + "\n")
+                    log_file.flush()
                 if report is not None:
                     report(line)
 

@@ -17,6 +17,7 @@ from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.hub.benchmarks import benchmark_places, with_places
 from adapterxfer.hub.licences import facts_of
 from adapterxfer.plan import Cell, Plan
+from adapterxfer.plan.choosing import ROLE, choices_made
 from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.report.content import Effect, columns
@@ -26,7 +27,7 @@ from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study, build_study
 from adapterxfer.statistics import Contrast, estimates, macro, resample, score
 from adapterxfer.store.keys import SHORT_KEY, Stage
-from adapterxfer.store.kinds import MERGED, TRAINING
+from adapterxfer.store.kinds import CHOICE, MERGED, TRAINING
 from adapterxfer.store.store import Store
 
 SCHEMA = 1
@@ -45,7 +46,10 @@ def cells_of(plan: Plan, key: str) -> list[Cell]:
 
 
 def lineage(plan: Plan, key: str) -> list[dict[str, Any]]:
-    """The stage of a model and everything before it, nearest first, each once."""
+    """The stage of a model and everything before it, nearest first, each once.
+
+    Of a choice by development data the runs that were compared stay out: nothing of their weights is in the model.
+    """
     entries: dict[str, dict[str, Any]] = {}
     queue = [("self", key)]
     while queue:
@@ -60,8 +64,25 @@ def lineage(plan: Plan, key: str) -> list[dict[str, Any]]:
             "slug": stage.slug,
             "labels": dict(stage.labels),
         }
-        queue += list(stage.inputs.items())
+        queue += [] if stage.kind == CHOICE else list(stage.inputs.items())
     return list(entries.values())
+
+
+def chosen_settings(plan: Plan, store: Store, key: str) -> list[dict[str, Any]]:
+    """What English development data chose for a model and for what it was trained on before, nearest first."""
+    rows = []
+    done = store.completed()
+    for ancestor in lineage(plan, key):
+        stage = plan.stages[ancestor["key"]]
+        if (choice := stage.inputs.get(ROLE)) is None or choice[:SHORT_KEY] not in done:
+            continue
+        for made in choices_made({choice: plan.stages[choice]}, done):
+            rows += [
+                {"phase": stage.kind.removeprefix("train_"), "setting": name, "value": value,
+                 "grid": list(made.grid[name])}
+                for name, value in (made.chosen or {}).items()
+            ]  # fmt: skip
+    return rows
 
 
 def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False) -> dict[str, Any]:
@@ -83,7 +104,9 @@ def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False
     scores = _scores(build_study(results), results, settings) if results.cells else []
     scores = with_places(scores, {} if settings.synthetic else benchmark_places(plan, cells))
     training = _training(plan, store, key, encoder=encoder)
+    chosen = chosen_settings(plan, store, key)
     return {
+        **({"chosen": chosen} if chosen else {}),
         "schema": SCHEMA,
         "title": settings.title,
         "synthetic": settings.synthetic,

@@ -18,6 +18,7 @@ from adapterxfer.catalog import (
 )
 from adapterxfer.errors import joined
 from adapterxfer.plan.cells import CONTROL, Cell
+from adapterxfer.plan.common_rates import common_studies, has_trend, shared_rates
 from adapterxfer.plan.evaluations import KeyOfModel
 from adapterxfer.plan.generations import NEWEST, require_generation
 from adapterxfer.plan.limits import length_problems
@@ -27,6 +28,7 @@ from adapterxfer.plan.select import CellFilter
 from adapterxfer.plan.sources import Sources
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.plan.systems import SystemMaker
+from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.model_options import AdapterSpec
@@ -64,11 +66,14 @@ def build_plan(
         RecipeError: an entry of ``only`` names nothing in the recipe.
     """
     require_generation(generation)
-    builder = _Builder(recipe, CellFilter(recipe, only, keep=keep), sources or Sources(recipe), generation)
+    sources = sources or Sources(recipe)
+    builder = _Builder(recipe, CellFilter(recipe, only, keep=keep), sources, generation)
     with _without_collection():
         cells = [*builder.grid(), *builder.controls()]
-        add_report(builder.maker, cells)
-    bench = builder.maker.bench
+        bench = builder.maker.bench
+        shared = shared_rates(bench.stages)
+        common = _at_common_rates(recipe, bench, sources, only, keep)
+        add_report(builder.maker, cells, common, shared)
     return Plan(
         recipe=recipe,
         generation=generation,
@@ -81,6 +86,27 @@ def build_plan(
         missing_data=joined([*([bench.sources.missing] if bench.sources.missing else []), *bench.backbones.missing]),
         unfit=joined([*bench.backbones.unfit, *length_problems(recipe, bench.backbones, bench.stages.values())]),
     )
+
+
+def _at_common_rates(
+    recipe: Recipe,
+    bench: Workbench,
+    sources: Sources,
+    only: Sequence[str],
+    keep: Callable[[Axes], bool] | None,
+) -> list[tuple[dict[str, float], list[Cell]]]:
+    """Rates and cells of the study once more with each common rate; their stages join those of the plan."""
+
+    def kept(axes: Axes) -> bool:
+        return has_trend(axes) and (keep is None or keep(axes))
+
+    studies = []
+    for rates, at_rates in common_studies(recipe):
+        builder = _Builder(at_rates, CellFilter(at_rates, only, keep=kept), sources, bench.generation)
+        studies.append((rates, list(builder.grid())))
+        for key, stage in builder.maker.bench.stages.items():
+            bench.stages.setdefault(key, stage)
+    return studies
 
 
 @contextmanager

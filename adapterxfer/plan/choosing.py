@@ -7,14 +7,18 @@ with one value in place of the grid, so grids that overlap share their candidate
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from adapterxfer.plan.seed_groups import SETTING, TAKING, Training
 from adapterxfer.plan.templates import SEED
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.choices import CHOOSE, Choice
+from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import CANDIDATE, CHOICE
 
 ROLE = "choice"
@@ -83,6 +87,42 @@ class ChoiceMaker:
             "candidate": ", ".join(f"{name} {value:g}" for name, value in values.items()),
         }
         return self._bench.add(CANDIDATE, identity, inputs, slug, labels, resources)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeChoice:
+    """A choice of a plan: what it is for, its grid, and the chosen values where it is made."""
+
+    name: str
+    grid: Mapping[str, tuple[float, ...]]
+    chosen: Mapping[str, float] | None
+
+    def __str__(self) -> str:
+        words = []
+        for setting, values in self.grid.items():
+            listed = ", ".join(f"{value:g}" for value in values)
+            made = "not chosen yet," if self.chosen is None else f"{self.chosen[setting]:g}"
+            words.append(f"{setting} {made} of {listed}")
+        return f"{self.name}: {'; '.join(words)}"
+
+
+def choices_made(stages: Mapping[str, Stage], completed: Mapping[str, Path]) -> list[MadeChoice]:
+    """The choices of a plan, in its order.
+
+    Args:
+        completed: short key -> folder of every finished stage of the store.
+    """
+    choices = []
+    for stage in stages.values():
+        if stage.kind != CHOICE:
+            continue
+        labels, chosen = stage.labels, None
+        if (folder := completed.get(stage.short_key)) is not None:
+            chosen = dict(json.loads((folder / "choice.json").read_text(encoding="utf-8"))["chosen"])
+        where = [str(labels[name]) for name in ("intermediate", "target") if labels.get(name) not in (None, "", "none")]
+        name = f"{labels['backbone']} {labels['variant']} {'>'.join(where)}"
+        choices.append(MadeChoice(name, {key: tuple(values) for key, values in stage.identity["grid"].items()}, chosen))
+    return choices
 
 
 def combinations(grids: Mapping[str, tuple[Any, ...]]) -> Iterator[dict[str, Any]]:

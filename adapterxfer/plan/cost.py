@@ -44,23 +44,24 @@ class CostModel:
 
     Attributes:
         sizes: task -> (training examples, test examples per language, languages), filled while planning.
+        shapes: backbone -> width and layers, of those that are known.
     """
 
     def __init__(self, recipe: Recipe, described: Callable[[str], Description | None]) -> None:
         self.sizes: dict[str, tuple[int | None, int | None, int]] = {}
-        self._shapes: dict[str, tuple[int, int]] = {}
+        self.shapes: dict[str, tuple[int, int]] = {}
         for name in recipe.backbones:
             if recipe.pretrain is not None and recipe.is_own(name):
                 shape = recipe.pretrain.series[name.removesuffix(UNTRAINED)]
-                self._shapes[name] = (shape.hidden, shape.layers)
+                self.shapes[name] = (shape.hidden, shape.layers)
             elif (folder := described(name)) is not None:
-                self._shapes[name] = (folder.hidden, folder.layers)
+                self.shapes[name] = (folder.hidden, folder.layers)
             elif (spec := backbones().get(name)) is not None:
-                self._shapes[name] = (spec.hidden or 0, spec.layers or 0)
+                self.shapes[name] = (spec.hidden or 0, spec.layers or 0)
 
     def forward(self, backbone: str, length: float) -> float:
         """Operations per token of one forward pass."""
-        hidden, layers = self._shapes.get(backbone, (0, 0))
+        hidden, layers = self.shapes.get(backbone, (0, 0))
         return 2 * non_embedding_parameters(hidden, layers) + 4 * layers * hidden * length
 
     def training(

@@ -82,6 +82,8 @@ class EvaluationMaker:
             others = [code for code in languages if code != SOURCE]
             inputs |= {f"language.{code}": self._languages.adapter(backbone, code) for code in others}
         resources = {"cost": self._bench.cost.prediction(backbone, task)}
+        if memory := self._bench.memory.prediction(backbone):
+            resources["estimated_memory_gb"] = round(memory, 2)
         template = Template(
             "predict", self._bench.version("predict", identity), identity, inputs, roles=("model",) if trained else ()
         )

@@ -72,6 +72,7 @@ class IntermediateMaker:
         inputs |= more.inputs
         label = adapter.label if adapter else ""
         axes = Axes(backbone=backbone, variant=variant.name, adapter=label, intermediate=name)
+        memory = self._bench.memory.training(backbone, settings, training=variant.training, adapter=identity["adapter"])
         cost = more.length * self._bench.cost.training(backbone, settings, parts, frozen=adapter is not None)
         return Training(
             kind="train_intermediate",
@@ -79,7 +80,7 @@ class IntermediateMaker:
             inputs=inputs,
             slug=f"{backbone}-{variant.mode}-{name}",
             labels=axes.values(),
-            resources=self._bench.resources(backbone, variant.mode, cost),
+            resources=self._bench.resources(backbone, variant.mode, cost, memory),
         )
 
     def _published(self, backbone: str, adapter: AdapterSpec, name: str, pin: Pin) -> str:

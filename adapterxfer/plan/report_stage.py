@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from adapterxfer.catalog import known_languages
 from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.recipe.tiers import tiered
 from adapterxfer.store.keys import Stage
+from adapterxfer.store.kinds import CHOICE
 
 STAND_INS = " (stand-ins from the synthetic world)"
 
 
-def add_report(maker: StageMaker, cells: Sequence[Cell]) -> None:
-    """Add the report of a plan; it reads the predictions of all cells, each once."""
+SHARED = "shared_rates"
+"""Label of a report: which rates serve several backbones. It follows from the trainings behind the report's inputs, so
+it is no part of the key.
+"""
+
+CHOICES, COMMON = "choices", "common_rates"
+"""Keys of the identity: what development data chose, and the study at common rates."""
+
+
+def add_report(
+    maker: StageMaker,
+    cells: Sequence[Cell],
+    common: Sequence[tuple[Mapping[str, float], Sequence[Cell]]] = (),
+    shared: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """Add the report of a plan; it reads the predictions of all cells, each once.
+
+    Args:
+        common: rates, and the cells of the study with them; see `common_rates`.
+        shared: rates that serve several backbones.
+    """
     roles: dict[str, str] = {}
-    for cell in cells:
+    for cell in (*cells, *(cell for _, others in common for cell in others)):
         roles.setdefault(cell.predict, f"predict.{len(roles)}")
     recipe = maker.bench.recipe
     identity = {
@@ -35,6 +56,15 @@ def add_report(maker: StageMaker, cells: Sequence[Cell]) -> None:
             if code in table  # others have no tier
         }
     inputs = {role: key for key, role in roles.items()}
+    stages = maker.bench.stages
+    if choices := [stage for stage in stages.values() if stage.kind == CHOICE]:
+        identity[CHOICES] = [{"role": f"choice.{number}", **_about(stages, c)} for number, c in enumerate(choices)]
+        inputs |= {f"choice.{number}": stage.key for number, stage in enumerate(choices)}
+    if common:
+        identity[COMMON] = [
+            {"rates": dict(rates), "cells": [{**cell.labels(), "predict": roles[cell.predict]} for cell in others]}
+            for rates, others in common
+        ]
     trained = dict.fromkeys(cell.backbone for cell in cells if recipe.is_own(cell.backbone))
     inputs |= {f"pretrain.{name}": maker.pretrain(name) for name in trained}
     inputs |= _mixed(maker.bench.stages)
@@ -44,9 +74,19 @@ def add_report(maker: StageMaker, cells: Sequence[Cell]) -> None:
         identity=identity,
         inputs=inputs,
         slug=recipe.name,
-        labels={"recipe": recipe.name},
+        labels={"recipe": recipe.name, **({SHARED: list(shared)} if shared else {})},
     )
     maker.bench.stages[stage.key] = stage
+
+
+def _about(stages: Mapping[str, Stage], choice: Stage) -> dict[str, Any]:
+    """What a choice is for, in the words of the study."""
+    first = stages[next(iter(choice.inputs.values()))]
+    names = ("backbone", "variant", "adapter", "intermediate", "target")
+    return {
+        "phase": str(first.identity["phase"]["kind"]).removeprefix("train_"),
+        **{name: choice.labels.get(name) or "" for name in names},
+    }
 
 
 def _mixed(stages: Mapping[str, Stage]) -> dict[str, str]:

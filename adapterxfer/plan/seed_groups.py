@@ -111,5 +111,12 @@ class SeedRow:
             | {f"{role}.{number}": key_of(number) for number in seeds for role, key_of in training.others.items()},
             f"{training.slug}-{len(seeds)}-seeds{self._ending}",
             {**training.labels, SEED: "+".join(map(str, seeds))},
-            training.resources | {"cost": training.resources["cost"] * len(seeds)},
+            {
+                **training.resources,
+                **{
+                    name: training.resources[name] * len(seeds)
+                    for name in ("cost", "estimated_memory_gb")
+                    if name in training.resources
+                },
+            },
         )

@@ -82,6 +82,7 @@ class TargetMaker:
         self._add_before(task, variant.mode, backbone, identity, inputs)
         self._languages.add_to(adapter, backbone, identity, inputs)
         cost = self._bench.cost.training(backbone, settings, (task,), frozen=not variant.trains_backbone)
+        memory = self._bench.memory.training(backbone, settings, training=variant.training, adapter=identity["adapter"])
         before = {}
         if axes.intermediate != NONE:
             before = {"intermediate": self._intermediates.intermediate(backbone, adapter, axes.intermediate)}
@@ -91,7 +92,7 @@ class TargetMaker:
             inputs=inputs,
             slug=f"{backbone}-{variant.name}-{axes.intermediate}-{task}",
             labels=replace(axes, variant=variant.name, adapter=adapter.label if adapter else "").values(),
-            resources=self._bench.resources(backbone, variant.mode, cost),
+            resources=self._bench.resources(backbone, variant.mode, cost, memory),
             others=before,
         )
 
@@ -153,13 +154,17 @@ class TargetMaker:
         for joined in fused:
             members[f"intermediate.{joined}"] = self._intermediates.intermediate(backbone, adapter, joined)
         cost = self._bench.cost.training(backbone, settings, (task,), frozen=True, width=len(fused) + 1)
+        memory = self._bench.memory.training(
+            backbone, settings, training="adapter", adapter=identity["adapter"], fused=len(fused) + 1,
+            rank=options.rank if options is not None else None,
+        )  # fmt: skip
         return Training(
             kind="train_fusion",
             identity=identity,
             inputs=inputs,
             slug=f"{backbone}-{variant.name}-{name}-{task}",
             labels=replace(axes, adapter=adapter.label).values(),
-            resources=self._bench.resources(backbone, variant.mode, cost),
+            resources=self._bench.resources(backbone, variant.mode, cost, memory),
             others=members,
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.generations import NEWEST, identity_at, version_of
+from adapterxfer.plan.memory import MemoryModel
 from adapterxfer.plan.sources import Sources
 from adapterxfer.recipe.choices import Choice
 from adapterxfer.recipe.recipe import Recipe
@@ -37,6 +38,7 @@ class Workbench:
         self.sources = sources
         self.backbones = Backbones(recipe)
         self.cost = CostModel(recipe, self.backbones.described)
+        self.memory = MemoryModel(self.backbones.size, self.cost.shapes)
         self.stages: dict[str, Stage] = {}
         self._settings: dict[tuple[str, ...], dict[str, Any]] = {}
         self._choosing = recipe.chooses
@@ -79,7 +81,8 @@ class Workbench:
             return {}
         return choices_of(self.recipe, phase=phase, mode=mode, task=task, backbone=backbone)
 
-    def resources(self, backbone: str, mode: Mode, cost: float) -> dict[str, Any]:
-        """What a training needs of a machine: its cost in operations, and what the recipe asks for."""
+    def resources(self, backbone: str, mode: Mode, cost: float, memory_gb: float = 0.0) -> dict[str, Any]:
+        """What a training needs of a machine: its cost in operations, its memory, and what the recipe asks for."""
         requests = self.recipe.resources.get(backbone, {}).get(mode)
-        return {"cost": cost, **(requests.model_dump(exclude_none=True) if requests else {})}
+        memory = {"estimated_memory_gb": round(memory_gb, 2)} if memory_gb else {}
+        return {"cost": cost, **memory, **(requests.model_dump(exclude_none=True) if requests else {})}

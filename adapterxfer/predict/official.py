@@ -9,7 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from adapterxfer.catalog import protocols_of
 from adapterxfer.errors import DataError
@@ -18,13 +22,16 @@ from adapterxfer.metrics.submission_files import Declared, read_declaration, wri
 from adapterxfer.predict.table import Predictions, read_predictions
 
 
-def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False) -> list[Path]:
+def write_submission(
+    stages: Sequence[Path], folder: Path, *, gold: bool = False, clusters: Sequence[NDArray[np.object_]] = ()
+) -> list[Path]:
     """Write one file per language of every stage; Tatoeba and the pools of candidates only as they were searched.
 
     Args:
         stages: folders of predict stages, one per task.
         folder: made if absent; one folder per task in it.
         gold: write the gold labels instead of the predictions, in the same layout.
+        clusters: of the rows of each stage, as they are judged; those that are stored where absent.
 
     Returns:
         The files written.
@@ -37,8 +44,10 @@ def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False
     written: list[Path] = []
     seen: set[str] = set()
     declared = read_declaration(folder)
-    for stage in stages:
+    for number, stage in enumerate(stages):
         predictions = read_predictions(stage)
+        if clusters:
+            predictions = replace(predictions, cluster_id=clusters[number])
         name = str(predictions.metadata["task"])
         if name not in table:
             raise DataError(f"{stage}: task '{name}' is in no benchmark", fix=f"tasks: {', '.join(table)}")
@@ -64,14 +73,15 @@ def write_submission(stages: Sequence[Path], folder: Path, *, gold: bool = False
 
 def _clusters(task: BenchmarkTask, predictions: Predictions) -> dict[str, tuple[str, ...]]:
     """Cluster of each line by language, where one has several lines; files with ids hold their clusters themselves."""
-    if task.reader not in ("labels", "choices", "tags") or task.indices:
+    if task.reader not in ("labels", "choices", "tags"):
         return {}
     clusters = {}
     for index, language in enumerate(predictions.languages):
         names = tuple(str(name) for name in predictions.cluster_id[predictions.language == index])
         clusters[language] = names
     repeated = any(len(set(names)) < len(names) for names in clusters.values())
-    return clusters if repeated or task.cluster == "premise" else {}
+    # Who scores tags cannot see the words, so it is said that none is repeated, too.
+    return clusters if repeated or task.cluster == "premise" or task.reader == "tags" else {}
 
 
 def _content(task: BenchmarkTask, predictions: Predictions, index: int, *, gold: bool) -> str:

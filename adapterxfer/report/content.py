@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.declared import FamilySummary, Judged, Outcome, Ranked, Spending
+from adapterxfer.report.rate_rows import Chosen, CommonTrend
 from adapterxfer.report.sampling import Sampled
 
 SCHEMA = 2
@@ -250,6 +251,8 @@ class Findings:
         sampling: declared and realised shares of mixed intermediate trainings.
         adapters: variant, as in `variants`, -> its adapter with its size; only variants that have one.
         sizes: parameters of every system, and how many of them train.
+        chosen: settings that English development data chose.
+        common_trends: the trend with size at chosen and at common rates; no verdicts.
     """
 
     title: str
@@ -284,6 +287,8 @@ class Findings:
     sampling: tuple[Sampled, ...] = ()
     adapters: dict[str, str] = field(default_factory=dict)
     sizes: tuple[SystemSize, ...] = ()
+    chosen: tuple[Chosen, ...] = ()
+    common_trends: tuple[CommonTrend, ...] = ()
 
     @property
     def superseded(self) -> str:

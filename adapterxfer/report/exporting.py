@@ -11,6 +11,8 @@ from adapterxfer.metrics.benchmarks import BENCHMARKS
 from adapterxfer.plan import Plan
 from adapterxfer.plan.cells import Cell
 from adapterxfer.predict.official import write_submission
+from adapterxfer.report.clusters import judged
+from adapterxfer.report.reading import read_frame
 from adapterxfer.store.store import Store
 
 OFFICIAL = frozenset(name for table in BENCHMARKS.values() for name in table)
@@ -51,9 +53,10 @@ def export_submission(
             fix="run the recipe first, with the same --set and --only",
         )
     folders = [store.folder(stage) for stage in stages]
+    clusters = [judged(predict, read_frame(predict)).cluster for predict in folders]
     return Exported(
-        tuple(write_submission(folders, folder)),
-        tuple(write_submission(folders, labels, gold=True)) if labels else (),
+        tuple(write_submission(folders, folder, clusters=clusters)),
+        tuple(write_submission(folders, labels, gold=True, clusters=clusters)) if labels else (),
         tuple(cell.target for cell in cells),
         tuple(sorted({cell.target for cell in plan.cells} - OFFICIAL)),
     )

@@ -21,6 +21,7 @@ from adapterxfer.report.judgements import declared_tests, default_effects, judge
 from adapterxfer.report.look_levels import look_settings, undeclared
 from adapterxfer.report.overview import ranks
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
+from adapterxfer.report.rates import RateFacts, common_trends, rate_cautions
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import Sampled
 from adapterxfer.report.scores import scores
@@ -40,16 +41,19 @@ def find(
     *,
     pretraining: Mapping[str, Mapping[str, Any]] | None = None,
     sampling: tuple[Sampled, ...] = (),
+    rates: RateFacts | None = None,
 ) -> Findings:
     """Score, compare and explain the finished part of a study.
 
     Args:
         pretraining: backbone -> content of its ``pretraining.json``; added to `ReportSettings.diagnostics`.
         sampling: shares of mixed intermediate trainings.
+        rates: what was chosen, and the study at common rates.
 
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
+    rates = rates or RateFacts()
     judgements = judge_looks(results, settings, defaults=True)
     study, judged, answered = None, Verdicts(), DefaultAnswers()
     score_rows: list[Score] = []
@@ -89,6 +93,7 @@ def find(
                 level=settings.level,
                 sampling=sampling,
             ),
+            *rate_cautions(rates, effects),
         )
         if study
         else (),
@@ -121,6 +126,8 @@ def find(
         sampling=sampling,
         adapters={arm.label: arm.adapter for arm in study.arms if arm.adapter} if study else {},
         sizes=system_sizes(results, study) if study else (),
+        chosen=rates.chosen,
+        common_trends=common_trends(rates, effects, settings),
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from adapterxfer.data.repeats import joined_clusters
 from adapterxfer.errors import DataError
 from adapterxfer.report.display import NONE, SOURCE_LANGUAGE, Cell
 from adapterxfer.report.language_facts import describe_languages
@@ -108,6 +109,7 @@ def _target(
     gold: list[str] = []
     counts: dict[str, Floats] = {}
     clusters: list[str] = []
+    texts: list[str] = []
     for cell, chosen in members:
         kept = chosen[np.isin(languages[chosen].astype(str), shared)]
         examples = rows.columns["example"][kept]
@@ -117,10 +119,13 @@ def _target(
         _check_once(rows, cell, sorted_ids)
         own_gold = [str(rows.columns["gold"][kept[row]]) for row in order]
         own_clusters = [str(rows.columns["cluster"][kept[row]]) for row in order]
+        own_texts = [str(rows.columns["text"][kept[row]]) for row in order]
         if not reference:
-            reference, gold, clusters = sorted_ids, own_gold, own_clusters
+            reference, gold, clusters, texts = sorted_ids, own_gold, own_clusters, own_texts
         _check_same(rows, target, members[0][0], cell, reference, sorted_ids)
-        for column, mine, theirs in (("gold", own_gold, gold), ("cluster", own_clusters, clusters)):
+        for column, mine, theirs in (
+            ("gold", own_gold, gold), ("cluster", own_clusters, clusters), ("text", own_texts, texts),
+        ):  # fmt: skip
             if mine != theirs:
                 row = next(number for number, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1])
                 raise DataError(
@@ -130,11 +135,12 @@ def _target(
                     fix="compare systems on the same data",
                 )
         counts[cell.predict] = rows.counts[kept[np.array(order)]]
+    items = [(*row, "") if text == "" else (row[0], "", text) for row, text in zip(reference, texts, strict=True)]
     frame = Frame(
         languages=tuple(shared),
         language=np.array([shared.index(code) for code, _ in reference], dtype=np.int32),
         example=np.array([example for _, example in reference], dtype=object),
-        cluster=np.array(clusters, dtype=object),
+        cluster=np.array(joined_clusters(clusters, items), dtype=object),
     )
     fingerprint = hashlib.sha256(canonical_json([*map(list, reference), gold]).encode()).hexdigest()
     metadata = {"gold_fingerprint": fingerprint, "metric": rows.metric.name, "protocol": rows.metric.protocol}

@@ -20,11 +20,11 @@ from adapterxfer.report.display import NONE
 
 REQUIRED = ("target", "language", "example")
 SYSTEM = (*(axis for axis in AXES if axis not in ("target", "seed")), "parameters", "non_embedding_parameters")
-OPTIONAL = (*SYSTEM, "seed", "cluster", "gold", "family", "resource", "metric")
+OPTIONAL = (*SYSTEM, "seed", "cluster", "text", "gold", "family", "resource", "metric")
 DEFAULTS: dict[str, Any] = {
     **Axes(backbone="model", variant="system", intermediate=NONE).values(),
     **dict.fromkeys(("parameters", "non_embedding_parameters"), 0),
-    **dict.fromkeys(("gold", "family", "resource", "metric"), ""),
+    **dict.fromkeys(("text", "gold", "family", "resource", "metric"), ""),
     "cluster": None,
 }
 NUMBERS = ("parameters", "non_embedding_parameters", "seed")
@@ -93,9 +93,8 @@ def _table(path: Path) -> dict[str, Texts]:
             with parquet.ParquetFile(path) as file:
                 table = file.read(use_threads=False)
         else:
-            texts = csv.ConvertOptions(
-                column_types={name: pa.string() for name in (*REQUIRED, "cluster", "gold", "backbone", "intermediate")}
-            )
+            named = (*REQUIRED, "cluster", "text", "gold", "backbone", "intermediate")
+            texts = csv.ConvertOptions(column_types={name: pa.string() for name in named})
             table = csv.read_csv(path, read_options=csv.ReadOptions(use_threads=False), convert_options=texts)
     except FileNotFoundError:
         raise DataError(f"{path}: not found", fix="give a CSV or Parquet file") from None

@@ -20,6 +20,7 @@ from adapterxfer.metrics.benchmarks import BENCHMARKS, GROUPS, BenchmarkTask
 from adapterxfer.metrics.submission import LanguageCounts, count_task, join_clusters
 from adapterxfer.metrics.submission_files import read_declaration
 from adapterxfer.report.submission_scores import IntervalScore, LanguageScores, SubmissionScores, TaskScores
+from adapterxfer.report.submission_texts import LINES, with_equal_texts
 from adapterxfer.statistics import adjust
 from adapterxfer.statistics.grouped import cluster_sums, domain_clusters, resample_sums, resampled_interval
 from adapterxfer.statistics.intervals import Bounds
@@ -68,6 +69,7 @@ def score_submission(
     tasks: Sequence[str] = (),
     subset: Sequence[str] = (),
     allow_missing: bool = False,
+    data_root: Path | None = None,
 ) -> SubmissionScores:
     """Score a folder, or the difference of two folders on the same items.
 
@@ -80,6 +82,7 @@ def score_submission(
         tasks: only these; default: all that both folders have.
         subset: score only these languages; default: those that the submission declares, else all.
         allow_missing: count ids without prediction as wrong instead of refusing.
+        data_root: folder with the official test files: items with equal texts are then one cluster.
 
     Raises:
         DataError: an unknown benchmark or task, or files that are missing, damaged, misaligned or unlabelled.
@@ -97,6 +100,10 @@ def score_submission(
         submissions = [count_task(task, labels, folder, allow_missing=allow_missing) for folder in folders]
         if task.by_id:
             submissions = [join_clusters(submission) for submission in submissions]
+        if task.reader in LINES:
+            known = [read_declaration(folder).get(name) for folder in (labels, predictions)]
+            declared = any(declaration is not None and declaration.clusters for declaration in known)
+            submissions = with_equal_texts(task, submissions, labels, data_root, declared=declared)
         scores, means[name] = _score_task(task, submissions, resamples, seed, level)
         left_out = tuple(code for code in table[name].languages if code not in languages[name])
         scored[name] = replace(scores, absent=left_out)

@@ -13,11 +13,13 @@ from adapterxfer.report.figures import draw_figures
 from adapterxfer.report.findings import find
 from adapterxfer.report.latex import table_tex
 from adapterxfer.report.page import render_html, render_markdown
+from adapterxfer.report.rates import RateFacts
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import Sampled
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.tables import build_tables
 from adapterxfer.report.tables_declared import declared_tables
+from adapterxfer.report.tables_rates import rate_tables
 
 
 def write_report(
@@ -27,6 +29,7 @@ def write_report(
     settings: ReportSettings,
     pretraining: Mapping[str, Mapping[str, Any]] | None = None,
     sampling: tuple[Sampled, ...] = (),
+    rates: RateFacts | None = None,
 ) -> Findings:
     """Write report.json, report.md, report.html, tables/*.csv, tables/*.tex and figures/*.svg into a folder.
 
@@ -37,6 +40,7 @@ def write_report(
         folder: made if it does not exist; files of an earlier report are replaced.
         pretraining: backbone -> content of its ``pretraining.json``.
         sampling: shares of mixed intermediate trainings.
+        rates: what was chosen, and the study at common rates.
 
     Returns:
         what the report says.
@@ -44,7 +48,7 @@ def write_report(
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    findings = find(results, settings, pretraining=pretraining, sampling=sampling)
+    findings = find(results, settings, pretraining=pretraining, sampling=sampling, rates=rates)
     write_findings(findings, folder)
     return findings
 
@@ -52,7 +56,7 @@ def write_report(
 def write_findings(findings: Findings, folder: Path) -> None:
     """Write all files of a report from findings that were computed before."""
     figures = draw_figures(findings)
-    tables = (*declared_tables(findings), *build_tables(findings))
+    tables = (*declared_tables(findings), *rate_tables(findings), *build_tables(findings))
     text = json.dumps(findings.as_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     _write(folder / "report.json", text + "\n")
     for figure in figures:

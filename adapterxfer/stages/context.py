@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.durable.beats import BEAT
 from adapterxfer.store.keys import Stage
 
 Log = Callable[[Mapping[str, Any]], None]
@@ -18,6 +19,11 @@ def never() -> bool:
     return False
 
 
+def is_kept(line: Mapping[str, Any]) -> bool:
+    """Whether a line of progress is written down; the others are only shown."""
+    return BEAT not in line
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageContext:
     """Everything one execution of one stage may use, so that any engine, machine or debugger can run it.
@@ -27,7 +33,7 @@ class StageContext:
         inputs: role -> committed folder of the input stage, to be read only.
         scratch: an empty folder; whatever is written here becomes the artefacts of the stage.
         log: takes one JSON object: appended to ``log.jsonl`` and shown as progress. The keys ``step``, ``steps`` and
-            ``loss`` are understood by the progress display; all others are only kept.
+            ``loss`` are understood by the progress display, all others are only kept; one with ``beat`` is only shown.
         settings: what does not change the numbers: ``data_root``, ``backbone_folders``, ``eval_batch_tokens``,
             ``device``,
             ``checkpoint_seconds``, ``checkpoint_steps``.

@@ -7,6 +7,7 @@ from typing import Any
 
 from adapterxfer.report.display import SOURCE_LANGUAGE, Cell
 from adapterxfer.report.provenance import pretraining_diagnostics
+from adapterxfer.report.rates import read_rates
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import read_sampling
 from adapterxfer.report.settings import ReportSettings
@@ -44,6 +45,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         ),
         pretraining=pretraining_diagnostics(pretrained),
         sampling=read_sampling(context.inputs),
+        rates=read_rates(identity, context.stage.labels, context.inputs, results.source_language),
     )
     return {
         "cells": findings.finished,

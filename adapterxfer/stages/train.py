@@ -16,7 +16,7 @@ from adapterxfer.errors import StageError
 from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.checkpointing import checkpoints_of
 from adapterxfer.stages.chosen import chosen_values, resolved
-from adapterxfer.stages.context import StageContext
+from adapterxfer.stages.context import StageContext, is_kept
 from adapterxfer.stages.spent import IN_ALL, gflop_in_all
 from adapterxfer.stages.taking import TOGETHER, take
 from adapterxfer.stages.training import before_of, build_of, tasks_of
@@ -223,7 +223,7 @@ class TrainLog:
 
     def __call__(self, line: Mapping[str, Any]) -> None:
         """Take one line."""
-        if "steps" in line:
+        if "steps" in line and is_kept(line):
             self._file.write(json.dumps(dict(line), sort_keys=True) + "\n")
         self._log(line)
 

@@ -156,7 +156,7 @@ def train(
         history.append(line)
         log(line)
 
-    meter = Meter(steps, record, settings)
+    meter = Meter(steps, record, settings, show=log)
     streams = Streams(tasks, settings, plan, seed=seed)
     began = time.perf_counter()
     dropout = DropoutStream(derive_seed(seed, "dropout", *processes.rank_purpose), context.device)

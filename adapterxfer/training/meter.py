@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from adapterxfer.durable.beats import BEAT, BEAT_S
 from adapterxfer.errors import StageError
 from adapterxfer.training.settings import TrainSettings
 
@@ -35,10 +37,12 @@ class Meter:
         steps: of the whole training.
         log: takes a line every `LOG_EVERY` steps.
         settings: named in errors.
+        show: takes the step and the loss so far between these lines, where they are far apart in time.
     """
 
-    def __init__(self, steps: int, log: Log, settings: TrainSettings) -> None:
+    def __init__(self, steps: int, log: Log, settings: TrainSettings, show: Log | None = None) -> None:
         self.steps, self.log, self.settings = steps, log, settings
+        self._show, self._shown = show, time.monotonic()
         self.tokens = self.padded_tokens = 0
         self.first = self.last = math.nan
         self._begin: Tensor | float = math.nan
@@ -64,7 +68,9 @@ class Meter:
         self._worst = self._worst + norm
         self._steps += 1
         if step % LOG_EVERY and step != self.steps:
+            self._beat(step)
             return
+        self._shown = time.monotonic()
         loss = float(self._sum) / self._steps
         if not (math.isfinite(loss) and math.isfinite(float(self._worst))):
             broken = "loss" if not math.isfinite(loss) else "gradient"
@@ -80,6 +86,12 @@ class Meter:
         self.last = loss
         self.log({"step": step, "steps": self.steps, "loss": round(loss, 5), "learning_rate": rate})
         self._sum, self._worst, self._steps = 0.0, 0.0, 0
+
+    def _beat(self, step: int) -> None:
+        if self._show is not None and time.monotonic() - self._shown >= BEAT_S:
+            self._shown = time.monotonic()
+            loss = float(self._sum) / self._steps
+            self._show({BEAT: True, "step": step, "steps": self.steps, "loss": round(loss, 5)})
 
     def failure(self, step: int, why: str) -> DivergedError:
         """The error to raise."""

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from adapterxfer.catalog.labels import NER
 from adapterxfer.cli.main import main
-from adapterxfer.data.examples import PairExample
+from adapterxfer.data.examples import Example, PairExample, TaggingExample, TaskData
+from adapterxfer.data.storage import write_task
 from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS
 from adapterxfer.plan import build_plan
@@ -82,6 +84,38 @@ def test_one_system_is_written_and_can_be_scored(
     assert found["tasks"]["xnli"]["languages"]["sw"]["clusters"] == 2
     assert main([*arguments, "--seed", "4"]) == 2
     assert "no predictions yet for xnli" in capsys.readouterr().err
+
+
+def test_equal_sentences_are_declared_as_one_cluster(tmp_path: Path) -> None:
+    """The stored clusters are single sentences; those of the report hold equal ones together."""
+    recipe = tmp_path / "exported.yaml"
+    recipe.write_text(RECIPE.replace("[xnli, world-xqa]", "[panx]") + "tasks: {panx: {languages: [en, id]}}\n")
+    plan = build_plan(load_recipe(recipe), only=[NARROW[1], NARROW[3]])
+    (cell,) = [c for c in plan.cells if c.seed == 3 and not c.control]
+    stage, store = plan.stages[cell.predict], Store(tmp_path / "store")
+    texts = {"en": ("a", "b", "c d", "b"), "id": ("x", "x", "y", "x")}
+    tests = {
+        code: [TaggingExample(str(n), str(n), code, tuple(text.split()), ("B-PER", "O")[: len(text.split())])
+               for n, text in enumerate(listed)]
+        for code, listed in texts.items()
+    }  # fmt: skip
+    prepare = plan.stages[stage.inputs["data"]]
+    folder = store.root / "prepare" / prepare.folder_name
+    folder.mkdir(parents=True)
+    splits: dict[tuple[str, str], list[Example]] = {("test", code): list(listed) for code, listed in tests.items()}
+    write_task(folder, TaskData("panx", "tagging", NER, splits, {}), extra={"source": {"kind": "hub"}})
+    folder = store.root / stage.kind / stage.folder_name
+    folder.mkdir(parents=True)
+    (folder / "stage.json").write_text(json.dumps({"schema": 1, "stage": stage.as_json()}))
+    examples = [example for listed in tests.values() for example in listed]
+    metadata = {"stage_key": stage.key, "task": "panx", "format": "tagging", "protocol": "spans"}
+    predictions = [" ".join(example.tags) for example in examples]
+    write_predictions(folder, examples, predictions, METRICS["chunk_f1"], metadata=metadata)
+    mine = tmp_path / "mine"
+    assert main(["export", str(recipe), "--store", str(store.root), *NARROW, "--submission", str(mine)]) == 0
+    clusters = json.loads((mine / "submission.json").read_text())["tasks"]["panx"]["clusters"]
+    assert [len(set(clusters[code])) for code in ("en", "id")] == [3, 2]
+    assert clusters["en"][1] == clusters["en"][3]
 
 
 def test_several_systems_or_none_are_refused(recipe: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

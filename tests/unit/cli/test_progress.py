@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 
@@ -76,3 +77,40 @@ def test_bars_show_loss_and_remaining_time(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_duration(seconds: float, text: str) -> None:
     assert console.duration(seconds) == text
+
+
+def test_long_stages_are_named_again_with_step_loss_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("adapterxfer.cli.progress.time.monotonic", lambda: now[0])
+    shown = PlainProgress(total=9, done=4)
+    shown(StageEvent("started", STAGE))
+    assert shown.running_lines(129.0) == []
+    assert shown.running_lines(130.0) == ["running: train_target nano stack nli>xnli seed 1: 30 s"]
+    for now[0], step in ((140.0, 10), (240.0, 60)):
+        shown(StageEvent("progress", STAGE, detail={"step": step, "steps": 1060, "loss": 0.5}))
+    (line,) = shown.running_lines(250.0)
+    assert line.endswith("2 min 30 s, step 60 of 1,060, loss 0.50, about 33 min 10 s left")
+    shown(StageEvent("finished", STAGE))
+    assert shown.running_lines(300.0) == []
+
+
+def test_many_long_stages_are_counted() -> None:
+    shown = PlainProgress(total=20, done=0, silence_s=0.0)
+    for seed in range(10):
+        labels = {**LABELS, "seed": seed}
+        shown(
+            StageEvent(
+                "started", Stage(kind="train_target", version=1, identity={"seed": seed}, inputs={}, labels=labels)
+            )
+        )
+    lines = shown.running_lines(time.monotonic())
+    assert len(lines) == 9
+    assert lines[-1] == "running: 2 more"
+
+
+def test_a_silent_stage_is_named_while_it_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    with PlainProgress(total=9, done=4, silence_s=0.01) as shown:
+        shown(StageEvent("started", STAGE))
+        while "running:" not in (text := capsys.readouterr().out):
+            time.sleep(0.005)
+    assert "running: train_target nano stack nli>xnli seed 1: " in text

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from adapterxfer.catalog import ClusterRule
+from adapterxfer.catalog import ClusterRule, data_sets
 from adapterxfer.cli.main import main
 from adapterxfer.data.check import TaskCheck, check_folder
 from adapterxfer.data.examples import ChoiceExample, Example, PairExample, SpanExample, TaggingExample
 from adapterxfer.data.layouts import parse_layouts
-from adapterxfer.data.repeats import content_of, item_of, parallel_by, repeated
+from adapterxfer.data.readers import load_function, reader_of
+from adapterxfer.data.repeats import as_sampled, content_of, item_of, joined_clusters, parallel_by, repeated
+from adapterxfer.data.tagged import read_masakhapos, read_panx, read_udpos
+from adapterxfer.errors import DataError
+from adapterxfer.report.score_files import read_scores
 
 
 def columns(*sentences: str) -> str:
@@ -100,3 +108,76 @@ def test_one_premise_with_three_hypotheses_is_no_repeat() -> None:
     tagged = TaggingExample("c", "0", "en", ("a", "b"), ("O", "O"))
     assert [item_of(e) for e in (span, choice, tagged)] == ["context\nq", "\nwhat?\nx\ny", "a b"]
     assert [content_of(e) for e in (span, choice, tagged)] == ["context", "what?\nx\ny", "a b"]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=25))
+def test_clusters_that_hold_equal_items_are_joined(rows: list[tuple[int, int]]) -> None:
+    """Two rows are together exactly if a chain of equal clusters and equal items leads from one to the other."""
+    clusters, items = [f"c{cluster}" for cluster, _ in rows], [item for _, item in rows]
+    joined = joined_clusters(clusters, items)
+    reach = [{number} for number in range(len(rows))]
+    for _ in rows:
+        for a, one in enumerate(rows):
+            for b, other in enumerate(rows):
+                if one[0] == other[0] or one[1] == other[1]:
+                    reach[a] = reach[b] = reach[a] | reach[b]
+    for a in range(len(rows)):
+        for b in range(len(rows)):
+            assert (joined[a] == joined[b]) == (b in reach[a])
+        assert joined[a] == clusters[min(reach[a])], "named after the first row"
+
+
+@pytest.mark.parametrize("name", sorted(data_sets()))
+def test_readers_give_joined_clusters_and_stages_the_sampled_ones(name: str) -> None:
+    """Users take clusters from readers to tables of scores; what is stored keeps the bytes that it had."""
+    data = data_sets()[name]
+    for split in data.files:
+        public = load_function(data.reader_of(split))
+        assert as_sampled(public) is not public, "decorate it with equal_together, outermost"
+        assert reader_of(data, split) is as_sampled(public)
+
+
+@pytest.mark.parametrize(
+    ("read", "name", "content"),
+    [
+        (read_panx, "test-de.tsv", columns("a b", "c", "a b", "c")),
+        (read_udpos, "de-ud-test.conllu", "".join(
+            f"# sent_id = s{n}\n1\t{word}\t_\tNOUN" + "\t_" * 6 + "\n\n" for n, word in enumerate("acac"))),
+        (read_masakhapos, "test.txt", "".join(f"{word} NOUN\n\n" for word in "acac")),
+    ],
+)  # fmt: skip
+def test_equal_sentences_are_one_cluster_of_a_reader(tmp_path: Path, read: Any, name: str, content: str) -> None:
+    put(tmp_path, name, content)
+    examples = read([tmp_path / name], "de", Counter())
+    ids = [example.example_id for example in examples]
+    assert [example.cluster_id for example in examples] == [ids[0], ids[1], ids[0], ids[1]]
+    assert [example.cluster_id for example in as_sampled(read)([tmp_path / name], "de", Counter())] == ids
+
+
+def test_a_table_of_scores_with_texts(tmp_path: Path) -> None:
+    """Equal texts of a language are one cluster, whatever the table says of clusters; of two languages they are two."""
+    lines = ["target,language,example,cluster,text,variant,score"]
+    for variant in ("a", "b"):
+        for code in ("de", "fr"):
+            lines += [f"panx,{code},{n},{code}{n},{text},{variant},{(n + len(variant)) % 2}"
+                      for n, text in enumerate(["x y", "z", "x y", "", "", "z"])]  # fmt: skip
+    put(tmp_path, "scores.csv", "\n".join(lines) + "\n")
+    frame = read_scores(tmp_path / "scores.csv").target("panx").frame
+    assert frame.cluster.tolist() == [
+        "de0",
+        "de1",
+        "de0",
+        "de3",
+        "de4",
+        "de1",
+        "fr0",
+        "fr1",
+        "fr0",
+        "fr3",
+        "fr4",
+        "fr1",
+    ]
+    put(tmp_path, "scores.csv", "\n".join(lines).replace("panx,fr,5,fr5,z,b", "panx,fr,5,fr5,zz,b") + "\n")
+    with pytest.raises(DataError, match="the text of example '5' in fr is 'zz'"):
+        read_scores(tmp_path / "scores.csv")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from adapterxfer.plan import Plan, Sources, build_plan
-from adapterxfer.plan.choosing import concrete
+from adapterxfer.plan.choosing import choices_made, concrete
+from adapterxfer.plan.common_rates import common_studies
 from adapterxfer.recipe import parse_recipe
 from adapterxfer.store.keys import Stage
 
@@ -169,3 +170,82 @@ def test_values_take_the_place_of_grids_only(before: bool) -> None:
     assert settings["learning_rate"] == {"choose": [1, 2]}
     if before:
         assert changed["before"] == [{"task": "first", "settings": {"learning_rate": 7, "steps": 1}}]
+
+
+EACH = TEXT.replace("by: dev", "by: dev, also: each")
+
+
+def test_the_nth_values_of_all_grids_make_a_study() -> None:
+    text = EACH + "  full-ft: {learning_rate: {choose: [1e-4, 2e-4], by: dev, also: each}}\n"
+    text += "  world-xnli: {adapters: {learning_rate: {choose: [7e-3, 5e-3], by: dev, also: each}}}\n"
+    studies = list(common_studies(parse_recipe(text)))
+    assert [rates for rates, _ in studies] == [
+        {"default": 1e-3, "full-ft": 1e-4, "world-xnli.adapters": 5e-3},
+        {"default": 3e-3, "full-ft": 2e-4, "world-xnli.adapters": 7e-3},
+    ]
+    second = studies[1][1]
+    assert not second.chooses
+    adapters = second.train["world-xnli"].adapters
+    assert adapters is not None
+    assert adapters.learning_rate == 7e-3
+    assert list(common_studies(parse_recipe(TEXT))) == []
+
+
+def test_its_trainings_are_those_of_a_recipe_with_that_rate() -> None:
+    made = plan(EACH)
+    fixed = plan(TEXT.replace("{choose: [1e-3, 3e-3], by: dev}", "3e-3"))
+    trained = {key for key, stage in fixed.stages.items() if stage.kind in ("train_target", "train_intermediate")}
+    controls = {stage.key for stage in of(fixed, "train_target", variant="head-only")}
+    assert trained - controls <= set(made.stages)
+    assert not controls & set(made.stages)
+    assert made.cells == plan().cells
+    order = list(made.stages)
+    for stage in made.stages.values():
+        assert all(order.index(key) < order.index(stage.key) for key in stage.inputs.values())
+    assert order[-1] == (made.report.key if made.report else "")
+
+
+def test_the_report_knows_them_apart_from_its_cells() -> None:
+    report = plan(EACH).report
+    assert report is not None
+    common = report.identity["common_rates"]
+    assert [study["rates"] for study in common] == [{"default": 1e-3}, {"default": 3e-3}]
+    for study in common:
+        assert {cell["variant"] for cell in study["cells"]} == {"full-ft", "sequential", "stack", "fuse"}
+        assert all(cell["predict"] in report.inputs for cell in study["cells"])
+    choices = report.identity["choices"]
+    assert {(row["phase"], row["variant"]) for row in choices} == {
+        ("target", "full-ft"), ("target", "adapter"), ("target", "head-only"), ("intermediate", "full-ft"),
+        ("intermediate", "adapter"), ("fusion", "fuse"),
+    }  # fmt: skip
+    assert all(row["role"] in report.inputs for row in choices)
+    plain = plan(TEXT).report
+    assert plain is not None
+    assert "common_rates" not in plain.identity
+
+
+def test_only_narrows_it_too() -> None:
+    part = plan(EACH, only=("variant=head-only", "seed=1"))
+    assert part.report is not None
+    assert all(study["cells"] == [] for study in part.report.identity["common_rates"])
+    stack = plan(EACH, only=("variant=stack", "backbone=world-nano"))
+    assert set(stack.stages) - {stage.key for stage in of(stack, "report")} <= set(plan(EACH).stages)
+
+
+def test_numbers_that_serve_several_sizes_are_told_beside_the_key() -> None:
+    fixed = plan(TEXT.replace("{choose: [1e-3, 3e-3], by: dev}", "1e-3")).report
+    assert fixed is not None
+    shared = fixed.labels["shared_rates"]
+    assert {"phase": "target", "variant": "stack", "rate": 1e-3, "backbones": ["world-nano", "world-micro"]} in shared
+    for text in (TEXT, EACH):
+        chosen = plan(text).report
+        assert chosen is not None
+        assert "shared_rates" not in chosen.labels
+    one = plan(TEXT.replace(", world-micro", "").replace("{choose: [1e-3, 3e-3], by: dev}", "1e-3")).report
+    assert one is not None
+    assert "shared_rates" not in one.labels
+
+
+def test_choices_in_words() -> None:
+    (first, *_) = choices_made(plan().stages, {})
+    assert str(first) == "world-nano full-ft world-xnli: learning_rate not chosen yet, of 0.001, 0.003"
