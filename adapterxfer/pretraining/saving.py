@@ -12,6 +12,8 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import XLMRobertaForMaskedLM
 
+from adapterxfer.catalog.architectures import PRETRAINED, architecture_of
+
 _DTYPES = {"fp16": torch.float16, "fp32": torch.float32}
 
 CONFIGURATION = (
@@ -81,7 +83,7 @@ def save_backbone(
             "mask": "<mask>",
         }
         settings = {f"{name}_token": token for name, token in tokens.items()}
-        limit = model.config.max_position_embeddings - model.config.pad_token_id - 1
+        limit = architecture_of(PRETRAINED).max_length(model.config)
         _write_json(
             folder / "tokenizer_config.json",
             {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": limit, **settings},

@@ -110,7 +110,8 @@ class Bottom:
         return self._model.upper(states, batch.attention_mask, layer=self.layer, reads=batch.reads)
 
     def _of(self, task: TrainTask) -> _Kept:
-        key = (self._model.loaded.fingerprint, self.layer, self._dtype, id(task.features))
+        loaded = self._model.loaded
+        key = (loaded.fingerprint, loaded.function, self.layer, self._dtype, id(task.features))
         kept = _kept.get(key)
         if kept is None or kept.features is not task.features:
             row_bytes = self._model.loaded.hidden_size * STATE_BYTES
