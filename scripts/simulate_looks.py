@@ -24,7 +24,7 @@ from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 
 sys.path.insert(0, str(Path(__file__).parent))
-from simulate_verdicts import Design, draw
+from verdict_studies import Design, draw
 
 LOOKS = (3, 5, 10)
 ASKED = read_hypotheses([{"id": "H", "contrast": "gain"}])

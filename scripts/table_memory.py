@@ -117,7 +117,10 @@ def assembled(
         for name in ids
     }
     fusion = Fusion(loaded.layers, loaded.hidden_size, dropout=0.1, generator=generator) if variant == "fuse" else None
-    parts = tuple(AdapterPart(n, "target" if n == "t00" else "intermediate", n, method, size) for n in ids)
+    parts = tuple(
+        AdapterPart(id=n, role="target" if n == "t00" else "intermediate", name=n, method=method, bottleneck_size=size)
+        for n in ids
+    )
     kind: Any = "adapter" if variant == "lora" else variant
     composition = Composition(kind, parts, (head,), "x" if count > 1 else "")
     return TransferModel(loaded, composition, adapters=adapters, fusion=fusion, heads=heads)

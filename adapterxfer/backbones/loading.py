@@ -218,7 +218,10 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
     else:
         model = empty_model(config)
         fill(model, read_weights(folder, architecture), str(folder))
-    model = model.to(getattr(torch, dtype)).requires_grad_(False).eval()
+    # Parameters only: buffers, such as the frequencies of rotary positions, are float32 in the library too.
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(getattr(torch, dtype))
+    model = model.requires_grad_(False).eval()
     if architecture.segments:
         mark_segments(model, tokenizer)
     fingerprint = state_fingerprint(model.state_dict())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED
 from adapterxfer.catalog.backbones import backbones
 from adapterxfer.catalog.methods import METHODS, language_methods, names_of
+from adapterxfer.catalog.methods.peft_types import why_unstacked
 from adapterxfer.catalog.variants import PARTS, VARIANTS, variants_of
 
 LANGUAGE = "language"
@@ -82,6 +83,8 @@ def capability(architecture: str, method: str, composition: str) -> Capability:
             spec.why_unmerged,
             f"{composition}/{spec.merge_instead}" if spec.merge_instead else f"{_above_frozen()}/{method}",
         )
+    if variant.layout == "two" and (because := why_unstacked(method)):
+        return refused(because, f"{_continued()}/{method}")
     return Capability(architecture, method, composition, True)
 
 
@@ -94,6 +97,11 @@ def model_type_of(backbone: str) -> str:
 def _above_frozen() -> str:
     """The composition that runs with every method: it asks nothing of an adapter but to lie above another one."""
     return variants_of(lambda variant: variant.layout == "two")[0]
+
+
+def _continued() -> str:
+    """The composition that trains the intermediate's adapter further instead of laying another above it."""
+    return variants_of(lambda variant: variant.continues and bool(variant.adapters))[0]
 
 
 def _plain() -> str:

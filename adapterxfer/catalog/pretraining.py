@@ -5,7 +5,8 @@ figures is refused for a series whose corpus has none here.
 
 Sources: CC-100 from table 6 of Conneau et al. 2020 (see `adapterxfer.catalog.languages`); XLM-R XL and XXL were
 pretrained on it too (Goyal et al. 2021), and mDeBERTa by its model card ("2.5T CC100 data as XLM-R"). mC4 from the
-table of Xue et al. 2021, in tokens. For the corpora of mmBERT and RemBERT no table by language was read.
+table of Xue et al. 2021, in tokens. XLM-V was pretrained on CC-100 by its model card ("same as XLM-R"). For the corpora
+of all others no table by language was read.
 """
 
 from __future__ import annotations
@@ -57,6 +58,9 @@ def _tokens(table: str) -> dict[str, float]:
     return {code: float(size) for code, size in pairs}
 
 
+_OTHERS = ("mbert", "labse", "minilm", "me5", "eurobert", "gte", "glot500", "afroxlmr")
+"""Series whose pretraining text has no table here."""
+
 PRETRAINING: Mapping[str, CorpusFacts] = {
     "xlm-r": _CC100,
     "mdeberta": _CC100,
@@ -67,6 +71,8 @@ PRETRAINING: Mapping[str, CorpusFacts] = {
     ),
     "mmbert": CorpusFacts("FineWeb2 and others, 1,833 languages", because=_NO_TABLE),
     "rembert": CorpusFacts("Wikipedia and CommonCrawl", because=_NO_TABLE),
+    "xlm-v": _CC100,
+    **dict.fromkeys(_OTHERS, CorpusFacts("its pretraining text", because=_NO_TABLE)),
 }
 """Series of backbones -> the text they were pretrained on."""
 

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.cli.console import complain, count, say, say_json
-from adapterxfer.cli.options import add_json, add_recipe
+from adapterxfer.cli.options import add_json, add_recipe, hub_notes
 from adapterxfer.errors import AdapterxferError, RecipeError, joined
 from adapterxfer.plan import Plan, build_plan
 from adapterxfer.plan.pins import check_pins
@@ -65,7 +65,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 }
                 for look in looks
             ],
-            "notes": notes(recipe),
+            "notes": [*notes(recipe), *hub_notes(plan)],
             "warnings": [*undecidable(recipe), *plan.cautions],
         }
         say_json(result)
@@ -79,7 +79,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if recipe.chooses:
         counts = plan.counts()
         say(f"  English dev data choose: {count(counts[CHOICE], 'choice')} by {count(counts[CANDIDATE], 'training')}")
-    for note in notes(recipe):
+    for note in [*notes(recipe), *hub_notes(plan)]:
         say(f"  note: {note}")
     for warning in (*undecidable(recipe), *plan.cautions):
         say(f"  warning: {warning}")

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapterxfer.cli.console import say, say_json, say_table
+from adapterxfer.cli.console import complain, say, say_json, say_table
 from adapterxfer.cli.options import add_json
 from adapterxfer.errors import DataError, RecipeError
 
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print what was found; exit code 1 if a file that was found does not load."""
     from adapterxfer.data.check import check_folder
+    from adapterxfer.data.files import closed_links
     from adapterxfer.data.layouts import parse_layouts
     from adapterxfer.recipe.yaml_core import parse_yaml
 
@@ -43,11 +44,20 @@ def execute(arguments: argparse.Namespace) -> int:
             raise RecipeError(str(arguments.layouts), document.problems)
         layouts = parse_layouts(document.value, str(arguments.layouts))
     checks = check_folder(arguments.data_root, arguments.task, layouts=layouts)
+    closed = closed_links(arguments.data_root)
+    # A run refuses a task that is there in part. Tasks share files: MNLI is no part of XNLI unless one asks for XNLI.
+    used = {path for check in checks if check.runnable for part in check.parts for path in part.files}
+    partial = [check for check in checks if check.partial and (arguments.task or not check.files <= used)]
     if arguments.json:
         say_json([{**asdict(check), "runnable": check.runnable} for check in checks])
     else:
         _show(checks, absent=arguments.absent)
-    return int(any(checked.state == "refused" for check in checks for checked in check.parts))
+        for check in partial:
+            say(f"{check.task}: only some files are there, so a run refuses it; missing: {'; '.join(check.partial)}")
+    for link in closed:
+        complain(f"{arguments.data_root}: link {link} is not followed: it leads nowhere or to a folder around")
+    refused = any(checked.state == "refused" for check in checks for checked in check.parts)
+    return int(refused or bool(partial or closed))
 
 
 def _show(checks: list[TaskCheck], *, absent: bool) -> None:
@@ -87,6 +97,13 @@ def _show(checks: list[TaskCheck], *, absent: bool) -> None:
                 say(f"{label}: {_share(checked.repeated, checked.examples)} repeat another one")
             if checked.in_training:
                 say(f"{label}: {_share(checked.in_training, checked.examples)} are in the training data")
+            if checked.uncomposed:
+                named = "; ".join(f"{change} ({count:,})" for change, count in checked.composing)
+                say(
+                    f"{label}: {checked.uncomposed:,} of {checked.texts:,} texts "
+                    f"({100 * checked.uncomposed / checked.texts:.1f} %) are not in Unicode NFC; they are composed "
+                    f"before they are tokenized, most often {named}"
+                )
         if check.parallel_by:
             say(f"{check.task}: test languages are parallel by {check.parallel_by}: they are resampled together")
     ready = [check.task for check in checks if check.runnable]

@@ -79,6 +79,15 @@ def read_plan(arguments: argparse.Namespace) -> Plan:
     return build_plan(read_recipe(arguments), only=arguments.only, generation=getattr(arguments, "generation", NEWEST))
 
 
+def hub_notes(plan: Plan) -> list[str]:
+    """What to say of tasks that a folder was given for and that it does not hold."""
+    root = plan.recipe.data_root
+    return [
+        f"{task}: no official file of it is below data_root '{root}', so it is read from the Hub"
+        for task in plan.from_hub
+    ]
+
+
 def say_superseded(arguments: argparse.Namespace) -> None:
     """Say what the store holds of an earlier generation where today's results are missing."""
     earlier = superseded(read_plan(arguments), Store(arguments.store).completed(), only=arguments.only)

@@ -7,18 +7,36 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from adapterxfer.cli.console import complain, count, duration, say, say_json, say_table
-from adapterxfer.cli.options import add_json, add_recipe, add_store, read_plan
+from adapterxfer.cli.options import add_json, add_recipe, add_store, hub_notes, positive, read_plan
 from adapterxfer.plan import Plan
 from adapterxfer.plan.choosing import MadeChoice, choices_made
+from adapterxfer.plan.devices import ASSUMED_SHARE, DEVICES
 from adapterxfer.plan.model import NAME_SOURCE, NO_SOURCE
 from adapterxfer.plan.remaining import KindEstimate, estimate
 from adapterxfer.store.store import Store
+
+UNKNOWN_TIME = (
+    "cost in time unknown: `plan --measure` times this machine in seconds; or give tokens_per_second for the "
+    "backbones, run a part first, or ask for a --device"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `plan`."""
     add_recipe(parser)
     add_store(parser)
+    parser.add_argument(
+        "--measure", action="store_true",
+        help="first time how fast this machine trains and predicts at the widths of the backbones, some seconds for "
+        "each, and keep it in the store",
+    )  # fmt: skip
+    parser.add_argument(
+        "--jobs", type=positive, default=None, help="processes that work at once while measuring (default: as in `run`)"
+    )
+    parser.add_argument(
+        "--device", choices=sorted(DEVICES), default=None,
+        help="estimate for a device that need not be here, from its maker's nominal speed",
+    )  # fmt: skip
     add_json(parser)
 
 
@@ -26,7 +44,12 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print one row per stage kind, and everything that stands in the way of a run."""
     plan = read_plan(arguments)
     store = Store(arguments.store)
-    rows = estimate(plan, store)
+    if arguments.measure:
+        from adapterxfer.api.timing import measure_speed
+
+        measure_speed(plan, arguments.store, jobs=arguments.jobs)
+    device = DEVICES[arguments.device] if arguments.device else None
+    rows = estimate(plan, store, device=device)
     choices = choices_made(plan.stages, store.completed()) if plan.recipe.chooses else []
     code = 0 if plan.unfit is None else plan.unfit.exit_code
     if arguments.json:
@@ -34,19 +57,33 @@ def execute(arguments: argparse.Namespace) -> int:
         return code
     say(f"{plan.recipe.name}: {count(len(plan.stages), 'stage')}, {count(len(plan.cells), 'cell')}")
     say_table(
-        ["stage", "count", "done", "ready", "waiting", "estimate", "basis"],
+        ["stage", "count", "done", "ready", "waiting", "estimate", "peak memory", "basis"],
         [
-            [row.kind, f"{row.count:,}", f"{row.done:,}", f"{row.ready:,}", f"{row.waiting:,}", row.hours, row.basis]
+            [
+                row.kind,
+                f"{row.count:,}",
+                f"{row.done:,}",
+                f"{row.ready:,}",
+                f"{row.waiting:,}",
+                row.hours,
+                row.memory,
+                row.basis,
+            ]
             for row in rows
         ],
-        right=(1, 2, 3, 4, 5),
+        right=(1, 2, 3, 4, 5, 6),
     )
     seconds = [row.seconds for row in rows if row.kind not in ("prepare", "report")]
     if None not in seconds:
         total = sum(value or 0 for value in seconds)
-        say(f"estimate for training and prediction that are not done, on one process: {duration(total)}")
+        where = f"on one {arguments.device}" if device else "on one process"
+        say(f"estimate for training and prediction that are not done, {where}: {duration(total)}")
     else:
-        say("cost in time unknown: give tokens_per_second for the backbones, or run a part first")
+        say(UNKNOWN_TIME)
+    if device is not None:
+        say(f"nominal: {ASSUMED_SHARE:.0%} of {device.tflops:g} TFLOP/s in bf16; nothing was measured on this device")
+        if (most := max(row.memory_gb for row in rows)) > device.memory_gb:
+            say(f"caution: a stage may need {most:.1f} GiB; {arguments.device} has {device.memory_gb:g} GB")
     say_choices(choices)
     say_obstacles(plan)
     return code
@@ -83,6 +120,8 @@ def say_obstacles(plan: Plan) -> None:
         say(f"excluded: {count(cells, 'cell')}: {because}")
     for line in published_lines(plan):
         say(line)
+    for note in hub_notes(plan):
+        say(note)
     if plan.needs_measurement:
         say("the token budget is measured when the run starts; stages that depend on it have provisional keys")
     if plan.missing_data is not None:
@@ -127,6 +166,7 @@ def as_json(plan: Plan, rows: list[KindEstimate]) -> dict[str, object]:
         ],
         "excluded": dict(plan.excluded),
         "needs_measurement": plan.needs_measurement,
+        "from_hub": list(plan.from_hub),
         "published": published_lines(plan),
         "missing_data": plan.missing_data.what if plan.missing_data else None,
         "unfit": plan.unfit.what if plan.unfit else None,

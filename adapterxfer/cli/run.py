@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.api import ENGINES, RunResult, default_jobs, run
 from adapterxfer.cli.console import complain, count, duration, say, say_json
-from adapterxfer.cli.options import add_json, add_recipe, add_store, positive
+from adapterxfer.cli.options import add_json, add_recipe, add_store, hub_notes, positive
 from adapterxfer.cli.progress import BarProgress, PlainProgress, make_progress
 from adapterxfer.engines.events import StageEvent
 from adapterxfer.errors import AdapterxferError
@@ -192,6 +192,8 @@ def _say_start(plan: Plan, done: int, store: str) -> None:
         say(f"warning: {caution}")
     if plan.recipe.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")
+    for note in hub_notes(plan):
+        say(note)
     for warning in undecidable(plan.recipe) if done < len(plan.stages) else ():
         complain(f"warning: {warning}")
     setup = plan.recipe.pretrain

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from adapterxfer.catalog import DataSet, TaskParts, parts_of_task, task_specs
+from adapterxfer.data.composing import changes_of, count_uncomposed, texts_of
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
 from adapterxfer.data.files import list_files
 from adapterxfer.data.layout_reading import LANGUAGE
@@ -20,6 +21,9 @@ from adapterxfer.data.storage import check_task
 from adapterxfer.errors import DataError
 
 State = Literal["found", "absent", "refused"]
+
+SHOWN_CHANGES = 3
+"""Changes by composing that are named for each split; the most frequent ones tell what kind of text it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,8 @@ class SplitCheck:
         needed: whether a run is refused without it, whatever languages it tests.
         repeated: examples that ask what an earlier one of the same split asked.
         in_training: test examples that are in the training data too.
+        texts, uncomposed: texts (each word of a tagged sentence is one), and those that are not in Unicode NFC.
+        composing: what composing these changes most often: code points before and after, and how often.
     """
 
     role: str
@@ -52,6 +58,9 @@ class SplitCheck:
     needed: bool = False
     repeated: int = 0
     in_training: int = 0
+    texts: int = 0
+    uncomposed: int = 0
+    composing: tuple[tuple[str, int], ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -81,6 +90,20 @@ class TaskCheck:
             checked.state == "refused" or (checked.needed and checked.state == "absent") for checked in self.parts
         )
         return needed <= roles and not stopped
+
+    @property
+    def files(self) -> frozenset[str]:
+        """Relative paths of everything found, but of what no run needs."""
+        return frozenset(path for part in self.parts if part.role != "more" for path in part.files)
+
+    @property
+    def partial(self) -> tuple[str, ...]:
+        """What keeps a task of which some files are there from running; empty where it runs, or nothing is there."""
+        if self.runnable or not any(checked.state == "found" for checked in self.parts):
+            return ()
+        roles = {checked.role for checked in self.parts if checked.state == "found"}
+        lacking = [part for part in self.parts if part.state == "absent" and (part.needed or part.role not in roles)]
+        return tuple(dict.fromkeys(part.message for part in lacking if part.role not in ("dev", "more") or part.needed))
 
 
 def check_folder(
@@ -196,8 +219,17 @@ class _Checker:
         elif checked.role == "test":
             self.tests[checked.language] = examples
             in_training = sum(item_of(example) in self.trained for example in examples)
+        uncomposed, texts = count_uncomposed(examples)
+        changes = (
+            Counter(change for example in examples for text in texts_of(example) for change in changes_of(text))
+            if uncomposed
+            else Counter()
+        )
         return replace(
             checked,
+            texts=texts,
+            uncomposed=uncomposed,
+            composing=tuple(changes.most_common(SHOWN_CHANGES)),
             state="found",
             message="",
             examples=len(examples),

@@ -83,6 +83,18 @@ def list_files(root: Path) -> list[str]:
     return sorted(paths)
 
 
+def closed_links(root: Path) -> list[str]:
+    """Links below ``root`` that are not followed, since they lead nowhere or to a folder around it; sorted."""
+    closed = [path for path in list_files(root) if (root / path).is_symlink() and not (root / path).exists()]
+    for folder, below, _ in os.walk(root):
+        for name in below:
+            path = Path(folder) / name
+            target = Path(os.path.realpath(path))
+            if path.is_symlink() and target in root.resolve().parents:
+                closed.append(path.relative_to(root).as_posix())
+    return sorted(closed)
+
+
 class HashCache:
     """sha256 of files, remembered by path, size and modification time.
 

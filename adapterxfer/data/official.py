@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -21,7 +22,8 @@ class Need:
         optional: whether the task works without it.
         marked: whether the file is optional in itself, whatever else is there.
         ambiguous: whether several files match where one is meant.
-        misnamed: relative paths of files that are named like it but for case and signs; only where nothing was found.
+        misnamed: relative paths of files that are named like it but for case, signs and the order of the words; only
+            where nothing was found.
     """
 
     role: str
@@ -61,7 +63,8 @@ class Index:
             plain = path.removesuffix(".gz").removesuffix(".bz2")
             name = plain.rpartition("/")[2]
             self._by_name.setdefault(name, []).append((plain, path))
-            self._alike.setdefault(_letters(name), []).append((plain, path))
+            for key in {_letters(name), _words(name)}:
+                self._alike.setdefault(key, []).append((plain, path))
 
     def match(self, pattern: str) -> list[str]:
         """Paths whose last parts match; ``*`` matches within a part."""
@@ -80,19 +83,29 @@ class Index:
         )
 
     def alike(self, pattern: str) -> list[str]:
-        """Paths whose last parts have the letters and digits of a pattern, whatever their case and signs."""
-        parts = [_letters(folder) for folder in pattern.split("/")]
+        """Paths whose last parts have the letters and digits of a pattern, whatever their case and signs, or its words
+        in another order.
+        """
+        *folders, name = pattern.split("/")
         if any(sign in pattern for sign in "*?["):
             return []  # a pattern says too little about a name to tell a wrong one from another file
+        named = {row for key in (_letters(name), _words(name)) for row in self._alike.get(key, ())}
+        around = [_letters(folder) for folder in folders]
         return sorted(
             path
-            for plain, path in self._alike.get(parts[-1], ())
-            if [_letters(folder) for folder in plain.split("/")[-len(parts) :]] == parts
+            for plain, path in named
+            if len(parts := plain.split("/")) > len(around)
+            and [_letters(folder) for folder in parts[len(parts) - 1 - len(around) : -1]] == around
         )
 
 
 def _letters(name: str) -> str:
     return "".join(sign for sign in name.lower() if sign.isalnum())
+
+
+def _words(name: str) -> str:
+    """The words of a name in alphabetic order."""
+    return " ".join(sorted(re.findall(r"[^\W_]+", name.lower())))
 
 
 def find(

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapterxfer.catalog import DataSet, parts_of_task
+from adapterxfer.data.composing import holds_uncomposed
 from adapterxfer.data.conllu import hides_words
-from adapterxfer.data.files import HashCache, file_sha256, list_files, plain_name
+from adapterxfer.data.files import HashCache, closed_links, file_sha256, list_files, plain_name
 from adapterxfer.data.official import find
 from adapterxfer.errors import DataError
 
@@ -25,6 +26,10 @@ SOURCES_FILE = "SOURCES.tsv"
 READING = 2
 """Version of reading files, in the identity of those that give other examples than with the first: some described
 layouts, and treebanks with hidden words."""
+
+
+COMPOSED = "composed"
+"""In the ``source`` of data some of whose texts are not in Unicode NFC: they are composed before they are tokenized."""
 
 
 class Located(NamedTuple):
@@ -126,8 +131,11 @@ def describe_sources(
     described = {}
     for task, files_of_task in located.items():
         hashed = {file.path: cache.sha256(root / file.path) for file in files_of_task}
-        data_sets = parts_of_task(task).data_sets() if task != CORPUS else ()
-        described[task] = with_reading(data_sets, root, hashed, cache)
+        if task == CORPUS:
+            # The tokenizer that is made from it composes by itself, so that nothing changes.
+            described[task] = {"kind": "files", "files": hashed}
+        else:
+            described[task] = with_reading(parts_of_task(task).data_sets(), root, hashed, cache)
     cache.save()
     return described
 
@@ -135,9 +143,9 @@ def describe_sources(
 def with_reading(
     data_sets: Iterable[DataSet], root: Path, hashed: Mapping[str, str], cache: HashCache
 ) -> dict[str, Any]:
-    """The ``source`` of files, with the version of reading them where that has changed what they give.
+    """The ``source`` of files, with what has changed since in reading these, so that all others keep their keys.
 
-    Only treebanks with hidden words are read otherwise: all others keep the keys that they have.
+    Treebanks with hidden words are read otherwise, and texts that are not in NFC are tokenized otherwise.
 
     Args:
         data_sets: that the files may be of.
@@ -146,8 +154,19 @@ def with_reading(
     hidden = any(data.hides_words for data in data_sets) and any(
         cache.fact(root / path, "#hides", hides_words) for path in hashed if plain_name(path).endswith(".conllu")
     )
-    source = {"kind": "files", "files": dict(hashed)}
+    source = with_composing(root, hashed, cache)
     return {**source, "reading": READING} if hidden else source
+
+
+def with_composing(root: Path, hashed: Mapping[str, str], cache: HashCache) -> dict[str, Any]:
+    """The ``source`` of files that says whether composing changes any of their texts.
+
+    Args:
+        hashed: relative path -> sha256.
+    """
+    source = {"kind": "files", "files": dict(hashed)}
+    changed = any(cache.fact(root / path, "#uncomposed", holds_uncomposed) for path in hashed)
+    return {**source, COMPOSED: True} if changed else source
 
 
 def describe_layouts(
@@ -205,6 +224,12 @@ def describe_present(task: str, data_root: str | Path, languages: Sequence[str])
         return describe_source(task, data_root, languages)
     present = dict.fromkeys(path for need in needs for path in (*need.found, *need.misnamed))
     if not present:
+        if closed := closed_links(Path(data_root)):
+            raise DataError(
+                f"data_root '{data_root}': {task}: no file of it, but links that are not followed, since they lead "
+                f"nowhere or to a folder around it: {', '.join(closed[:8])}",
+                fix=f"repair or remove the links, or read all of it from the Hub: tasks: {{{task}: {{source: hub}}}}",
+            )
         return None
     shown = [f"it has {', '.join(list(present)[:8])}{' ...' if len(present) > 8 else ''}", *problems]
     raise DataError(

@@ -19,6 +19,7 @@ from adapterxfer.data.files import HashCache, list_files
 from adapterxfer.data.held_out import keep
 from adapterxfer.data.official import Need, find
 from adapterxfer.data.original import read_part
+from adapterxfer.data.sources import with_composing
 from adapterxfer.data.texts import sample_lines
 from adapterxfer.errors import DataError
 
@@ -150,6 +151,6 @@ def _needs(task: str, files: Iterable[str], folder: str, code: str) -> list[Need
 
 def _hashed(root: Path, paths: Sequence[str]) -> dict[str, Any]:
     cache = HashCache()
-    hashed = {path: cache.sha256(root / path) for path in sorted(set(paths))}
+    described = with_composing(root, {path: cache.sha256(root / path) for path in sorted(set(paths))}, cache)
     cache.save()
-    return {"kind": "files", "files": hashed}
+    return described

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from queue import SimpleQueue
 from typing import Any
 
@@ -75,6 +75,40 @@ def measure_tokens_per_second(
         "seconds": seconds,
         "device": device,
     }
+
+
+def measure_work(
+    widths: Iterable[int], *, jobs: int, layers: int, length: int, seconds: float = 1.0, device: str = "cpu"
+) -> dict[int, dict[str, float]]:
+    """Tokens per second through layers of each width while ``jobs`` processes work at once; see `stages.probe`.
+
+    Args:
+        widths: of the backbones.
+        jobs: number of processes, as in a run.
+        layers: that are built.
+        length: tokens of a text.
+        seconds: how long each way of working is measured.
+        device: where a run will work.
+
+    Returns:
+        Width -> ``full``, ``frozen``, ``predict`` -> mean of one process.
+
+    Raises:
+        StageError: a process died.
+        AdapterxferError: what a process raised.
+    """
+    inbox: Inbox = SimpleQueue()
+    workers = [Worker(number, inbox) for number in range(jobs)]
+    try:
+        speeds = {}
+        for hidden in widths:
+            arguments = {"hidden": hidden, "layers": layers, "length": length, "seconds": seconds, "device": device}
+            answers = _ask_all(workers, inbox, {"call": "adapterxfer.stages.probe:work_speed", "arguments": arguments})
+            speeds[hidden] = {way: sum(answer[way] for answer in answers) / len(answers) for way in answers[0]}
+    finally:
+        for worker in workers:
+            worker.stop()
+    return speeds
 
 
 def _ask_all(workers: list[Worker], inbox: Inbox, message: Mapping[str, Any]) -> list[Any]:

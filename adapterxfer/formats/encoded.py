@@ -7,13 +7,14 @@ training, so features are kept by what decides them: the data, the tokenizer and
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from adapterxfer.data.examples import Example
 from adapterxfer.data.storage import StoredTask
-from adapterxfer.formats.base import Feature, Format
+from adapterxfer.formats.base import Encoding, Feature, Format
+from adapterxfer.formats.inputs import describe_inputs
 from adapterxfer.formats.tokenization import encoder_for
 
 KEPT_FEATURES = 400_000
@@ -28,11 +29,13 @@ class Encoded:
         examples: in the order of the languages asked for, then of the reader.
         features: see `Format.encode`; ``Feature.example`` points into ``examples``.
         pad_id: padding id of the tokenizer.
+        inputs: what the tokenizer made of the texts (see `describe_inputs`); empty for training data.
     """
 
     examples: Sequence[Example]
     features: Sequence[Feature]
     pad_id: int
+    inputs: Mapping[str, Any] = field(default_factory=dict)
 
 
 _CACHE: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
@@ -65,8 +68,17 @@ def encode_split(
         _CACHE.move_to_end(key)
         return _CACHE[key]
     examples = [example for language in languages for example in task.split(split, language)]
-    features = fmt.encode(examples, tokenizer, max_length=max_length, labels=task.labels, train=train)
-    _CACHE[key] = encoded = Encoded(examples, features, encoder.pad_id)
+    # Texts are counted with the pieces that were just made of them: tokenizing them again would double the time.
+    counting = encoder if train else encoder.remembering()
+    features = list(fmt.features(examples, Encoding(counting, max_length, task.labels, train)))
+    inputs = {} if train else describe_inputs(examples, features, counting, limit_of(fmt, max_length))
+    _CACHE[key] = encoded = Encoded(examples, features, encoder.pad_id, inputs)
     while len(_CACHE) > 1 and sum(len(kept.features) for kept in _CACHE.values()) > KEPT_FEATURES:
         _CACHE.popitem(last=False)
     return encoded
+
+
+def limit_of(fmt: Format, max_length: int) -> int:
+    """Most tokens of the text of an example; some formats have a limit of their own."""
+    lengths = getattr(fmt, "lengths", None)
+    return min(max_length, lengths[0]) if lengths else max_length

@@ -199,4 +199,9 @@ class LanguageModelHead(nn.Module):
         picked = hidden_states[batch.fields["row"], batch.fields["column"]]
         inner = self.layer_norm(functional.gelu(self.dense(picked)))
         embeddings, invert = self._tied
-        return functional.linear(inner if invert is None else invert(inner), embeddings.weight, self.bias)
+        return functional.linear(inner if invert is None else invert(inner), _in_float32(embeddings.weight), self.bias)
+
+
+def _in_float32(matrix: Tensor) -> Tensor:
+    """Embeddings of a backbone in a low number format, to be multiplied with what the head computes."""
+    return matrix if matrix.dtype == torch.float32 else matrix.float()

@@ -46,7 +46,7 @@ def inspect_bundle(folder: Path) -> Manifest:
     if problems := layout.unsafe_names(present):
         raise BundleError(f"{folder}: {_some(problems)}", fix=UNTRUSTED)
     manifest = read_manifest(folder)
-    if unknown := sorted({adapter.method for adapter in manifest.composition.adapters} - METHODS.keys()):
+    if unknown := sorted({a.method for a in manifest.composition.adapters if a.method not in METHODS}):
         raise BundleError(
             f"{folder}: this version knows no adapter method '{unknown[0]}'",
             fix="update adapterxfer, or use another bundle",
@@ -130,7 +130,9 @@ def _check_weights(folder: Path, manifest: Manifest) -> None:
         if adapter.layout == "adapters" and (files := METHODS[adapter.method].adapters) is not None:
             expected[name] = _bottleneck_shapes(adapter, files.blocks.values(), hidden, layers)
         else:
-            _check_layers(folder / name, layers, hidden, all_inside=adapter.layout != "own")
+            engine = bool(METHODS[adapter.method].engine)
+            inside = adapter.layout != "own" and not engine
+            _check_layers(folder / name, layers, hidden, all_inside=inside, some_inside=engine)
     if manifest.fused:
         joined = layout.fusion_folder(manifest.adapter_ids)
     if manifest.composition.fusion_rank:
@@ -180,17 +182,20 @@ def _bottleneck_shapes(
     }
 
 
-def _check_layers(path: Path, layers: int, hidden: int, *, all_inside: bool) -> None:
+def _check_layers(path: Path, layers: int, hidden: int, *, all_inside: bool, some_inside: bool = False) -> None:
     """The layers of any other adapter; that every tensor fits is checked when the model is put together.
 
     Args:
         all_inside: the method is known to act in every layer; others may have parts outside of them only.
+        some_inside: layers may share what trains, which is stored with one of them.
     """
     numbers = set()
     for name in read_header(path):
         match = re.match(r"(?:.*\.(?:layer|layers|block)\.)?(\d+)\.", name)
         if match:
             numbers.add(int(match[1]))
+    if some_inside and numbers <= set(range(layers)):
+        return
     if numbers != set(range(layers)) and (numbers or all_inside):
         shown = f"it has layers {min(numbers)} to {max(numbers)}" if numbers else "it has no layers"
         raise BundleError(

@@ -14,10 +14,12 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.architectures import architecture_of
+from adapterxfer.catalog.methods.peft_types import bundled_by_peft
 from adapterxfer.hub import layout
 from adapterxfer.hub.inspection import setup_of
 from adapterxfer.hub.layout import Layout
@@ -88,6 +90,7 @@ class AdapterFiles(NamedTuple):
     Attributes:
         size: bottleneck or rank.
         maps: role -> path inside a layer of the linear maps that the method changes; empty for bottlenecks.
+        config: of a library's own method, as its file says it; empty for others.
     """
 
     id: str
@@ -95,6 +98,7 @@ class AdapterFiles(NamedTuple):
     size: int
     layout: Layout
     maps: Mapping[str, str]
+    config: Mapping[str, Any] = MappingProxyType({})
 
 
 def bottleneck_config(method: str) -> dict[str, Any]:
@@ -112,6 +116,8 @@ def layout_for(method: str, model_type: str, *, stacked: bool) -> Layout:
     spec = METHODS[method]
     if spec.adapters is not None and architecture_of(model_type).in_adapters:
         return "adapters" if spec.adapters.stacks_alike or not stacked else "own"
+    if spec.engine:
+        return "peft" if bundled_by_peft(method) else "own"
     return "own" if spec.peft is None else "peft"
 
 
@@ -144,7 +150,7 @@ def write_library_files(
             }
             _write(folder / adapter.id / "adapter_config.json", {**common, "name": adapter.id, "config": config})
         elif adapter.layout == "peft":
-            content = peft_config(adapter, model_type=model_type, base=base, revision=revision)
+            content = adapter.config or peft_config(adapter, model_type=model_type, base=base, revision=revision)
             _write(folder / adapter.id / "adapter_config.json", content)
     if layout.has_setup([adapter.layout for adapter in adapters]):
         if fused:

@@ -76,6 +76,8 @@ def composition_of(manifest: Manifest) -> Composition:
         del head["protocol"]
     for adapter in content["adapters"]:
         del adapter["layout"]
+        if not adapter["config"]:
+            del adapter["config"]
     try:
         return Composition.from_json(content)
     except AdapterxferError as error:

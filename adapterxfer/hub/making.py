@@ -13,6 +13,7 @@ import torch
 import adapterxfer
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.backbones.measure import state_fingerprint
+from adapterxfer.catalog import METHODS
 from adapterxfer.errors import BundleError
 from adapterxfer.formats.registry import format_of_head
 from adapterxfer.hub import layout
@@ -36,6 +37,7 @@ from adapterxfer.store.kinds import MERGED
 from adapterxfer.store.record import StageRecord
 from adapterxfer.store.store import Store
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.peft_files import engine_config
 from adapterxfer.variants.peft_names import changed_maps
 from adapterxfer.variants.storage import load_model
 
@@ -135,21 +137,31 @@ def _write(
         layouts = dict.fromkeys(layouts, "own")  # no library reads such a fusion
     numbers = write_tensors(folder, model, layouts, encoder=encoder)
     identity = stage.identity["backbone"]
+    base, revision = str(identity.get("repo") or identity["name"]), identity.get("revision")
+    described = []
+    for adapter in composition.adapters:
+        module: Any = model.adapters[adapter.id]
+        native = layouts[adapter.id] == "peft"
+        engine = native and bool(METHODS[adapter.method].engine)
+        described.append(
+            AdapterFiles(
+                id=adapter.id,
+                method=adapter.method,
+                size=adapter.bottleneck_size,
+                layout=layouts[adapter.id],
+                maps=changed_maps(adapter.method, architecture) if native and not engine else {},
+                config=engine_config(module, architecture, base=base, revision=revision) if engine else {},
+            )
+        )
     write_library_files(
         folder,
-        [
-            AdapterFiles(
-                adapter.id, adapter.method, adapter.bottleneck_size, layouts[adapter.id],
-                changed_maps(adapter.method, architecture) if layouts[adapter.id] == "peft" else {},
-            )
-            for adapter in composition.adapters
-        ],
+        described,
         fused=composition.fused,
         hidden_size=model.loaded.hidden_size,
         model_type=architecture.model_type,
-        base=str(identity.get("repo") or identity["name"]),
-        revision=identity.get("revision"),
-    )  # fmt: skip
+        base=base,
+        revision=revision,
+    )
     if encoder:
         _write_json(folder / layout.ENCODER_FILES[0], _encoder_config(model.loaded))
     write_probes(folder, model, protocols, seed=int(stage.short_key, 16))

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.methods.peft_types import PREFIX, config_problem, is_peft
 from adapterxfer.catalog.variants import PARTS, VARIANTS, composition
 from adapterxfer.data.examples import FormatName
 from adapterxfer.errors import BundleError
@@ -36,6 +37,23 @@ def _known_variant(name: str) -> str:
     return name
 
 
+LARGEST_SIZE = 8192
+"""Of a number in a library's configuration: a rank or a count. A larger one would only fill the reader's memory."""
+
+
+def _small_config(text: str) -> str:
+    """JSON of keys with texts and small numbers, also inside lists and blocks."""
+    if text and not (isinstance(content := json.loads(text), dict) and _is_small(content)):
+        raise ValueError(f"config: expected keys with texts and numbers up to {LARGEST_SIZE}")
+    return text
+
+
+def _is_small(value: object) -> bool:
+    if isinstance(value, dict | list):
+        return all(map(_is_small, value.values() if isinstance(value, dict) else value))
+    return value is None or isinstance(value, str) or (isinstance(value, int | float) and abs(value) <= LARGEST_SIZE)
+
+
 ModelType = Annotated[str, AfterValidator(_known_encoder)]
 VariantName = Annotated[str, AfterValidator(_known_variant)]
 
@@ -59,9 +77,19 @@ class AdapterEntry(Record):
     id: PartId
     role: Literal["intermediate", "target"]
     name: Name
-    method: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
+    method: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,40}|peft:[A-Z0-9_]{1,40})$")]
     bottleneck_size: Annotated[int, Field(ge=1, le=65536)]
     layout: Layout = "adapters"
+    config: Annotated[str, Field(max_length=4000), AfterValidator(_small_config)] = ""
+
+    @model_validator(mode="after")
+    def _configured(self) -> AdapterEntry:
+        config = json.loads(self.config) if self.config else {}
+        if self.config and not self.method.startswith(PREFIX):
+            raise ValueError(f"adapter method {self.method!r} has no config")
+        if is_peft(self.method) and (wrong := config_problem(self.method, config)):
+            raise ValueError(f"adapter method {self.method!r} {wrong}")
+        return self
 
 
 class HeadEntry(Record):

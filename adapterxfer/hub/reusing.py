@@ -108,7 +108,15 @@ def _from_bundle(
     (adapter,) = composition.adapters
     composed = Composition(
         "adapter",
-        (AdapterPart(TARGET_ID, "target", needed.task, adapter.method, adapter.bottleneck_size),),
+        (
+            AdapterPart(
+                id=TARGET_ID,
+                role="target",
+                name=needed.task,
+                method=adapter.method,
+                bottleneck_size=adapter.bottleneck_size,
+            ),
+        ),
         composition.heads,
     )
     state = {
@@ -144,7 +152,9 @@ def _from_others(
     except VariantError as error:
         raise BundleError(f"{published}: {error.what}", fix=error.fix) from error
     _refuse(published, _tensor_differences(state, backbone, shape))
-    adapter = AdapterPart(TARGET_ID, "target", needed.task, shape.method, shape.bottleneck_size)
+    adapter = AdapterPart(
+        id=TARGET_ID, role="target", name=needed.task, method=shape.method, bottleneck_size=shape.bottleneck_size
+    )
     tensors = {f"adapters.{TARGET_ID}.{name}": tensor.float() for name, tensor in state.items()}
     model = assemble(
         Composition("adapter", (adapter,), ()), backbone, tensors, make_head=_head_maker(backbone), where=str(published)

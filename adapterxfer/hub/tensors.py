@@ -11,6 +11,7 @@ from torch import Tensor
 
 from adapterxfer.backbones.measure import untied_state
 from adapterxfer.catalog.architectures import architecture_of
+from adapterxfer.catalog.methods import METHODS
 from adapterxfer.hub import layout
 from adapterxfer.hub.layout import Layout
 from adapterxfer.hub.manifest import Manifest
@@ -22,6 +23,7 @@ from adapterxfer.variants.library import (
     fusion_to_library,
 )
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.peft_files import engine_from_peft, engine_to_peft
 from adapterxfer.variants.peft_names import adapter_from_peft, adapter_to_peft
 
 _METADATA = {"format": "pt"}
@@ -68,6 +70,8 @@ def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
         match adapter.layout:
             case "adapters":
                 tensors = adapter_from_library(stored, adapter.id, adapter.method)
+            case "peft" if METHODS[adapter.method].engine:
+                tensors = engine_from_peft(stored, adapter.method, architecture)
             case "peft":
                 shape = AdapterShape(adapter.method, adapter.bottleneck_size)
                 tensors = adapter_from_peft(stored, shape, architecture)
@@ -89,6 +93,8 @@ def _adapter_tensors(adapter: Adapter, part_id: str, kind: Layout, model: Transf
     match kind:
         case "adapters":
             return adapter_to_library(adapter, part_id)
+        case "peft" if adapter.method.engine:
+            return engine_to_peft(adapter, model.loaded.architecture)
         case "peft":
             return adapter_to_peft(adapter, model.loaded.architecture)
         case _:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapterxfer.backbones.config_values import config_problems
-from adapterxfer.backbones.describing import Description, describe_folder
+from adapterxfer.backbones.describing import TOKENIZER, Description, describe_folder
 from adapterxfer.backbones.snapshots import check_snapshot, hub_snapshot
 from adapterxfer.backbones.special_tokens import tokenizer_cautions, tokenizer_problems
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.data.files import HashCache
+from adapterxfer.data.word_starts import file_lacks_word_starts
 from adapterxfer.errors import BackboneError
 from adapterxfer.plan.cost import embedding_parameters, non_embedding_parameters
 from adapterxfer.recipe.model_options import BackboneSource
@@ -90,6 +91,27 @@ class Backbones:
         if source.folder is not None:
             return Path(source.folder).expanduser()
         return hub_snapshot(self.repository(name), source.revision or "", fetch=False)
+
+    def lacks_word_starts(self, name: str) -> bool:
+        """Whether the tokenizer of a backbone marks beginnings of words only behind a space.
+
+        The same on every machine, and before a download as after it: of repositories of the Hub the catalogue knows
+        the kind of tokenizer, and others are supposed to lack the mark, as a run would then add it.
+        """
+        source, spec = self.source(name), backbones().get(name)
+        if source is not None and source.folder is not None:
+            path = Path(source.folder).expanduser() / TOKENIZER
+            if not path.is_file():
+                return False  # those that are made from a SentencePiece model mark every word
+            hashes = HashCache()
+            lacking = file_lacks_word_starts(path, hashes)
+            hashes.save()
+            return lacking
+        if self._recipe.is_own(name) or (spec is not None and spec.kind != "hub"):
+            return False
+        repository = self.repository(name)
+        known = next((other.model_type for other in backbones().values() if other.hub == repository), "")
+        return known not in ARCHITECTURES or not ARCHITECTURES[known].marks_words
 
     def repository(self, name: str) -> str:
         """Repository of a backbone of the Hub."""

@@ -21,7 +21,7 @@ from adapterxfer.plan.cells import CONTROL, Cell
 from adapterxfer.plan.common_rates import common_studies, has_trend, shared_rates
 from adapterxfer.plan.evaluations import KeyOfModel
 from adapterxfer.plan.generations import NEWEST, require_generation
-from adapterxfer.plan.limits import length_problems
+from adapterxfer.plan.limits import length_problems, missing_libraries
 from adapterxfer.plan.model import Plan, Refusal
 from adapterxfer.plan.report_stage import add_report
 from adapterxfer.plan.select import CellFilter
@@ -85,7 +85,13 @@ def build_plan(
         needs_measurement=any("measure" in stage.resources for stage in bench.stages.values()),
         missing_data=joined([*([bench.sources.missing] if bench.sources.missing else []), *bench.backbones.missing]),
         cautions=tuple(bench.backbones.cautions),
-        unfit=joined([*bench.backbones.unfit, *length_problems(recipe, bench.backbones, bench.stages.values())]),
+        unfit=joined(
+            [
+                *bench.backbones.unfit,
+                *length_problems(recipe, bench.backbones, bench.stages.values()),
+                *missing_libraries(recipe),
+            ]
+        ),
     )
 
 

@@ -77,6 +77,7 @@ class EvaluationMaker:
         if target.stand_in:
             # The name alone would give the metric of the real task.
             identity["metric"] = target.metric
+        identity = self._bench.whole("predict", identity)
         inputs = {"data": self._inputs.task(task, also if also and also.protocol else None), **inputs}
         if trained and above_language:
             others = [code for code in languages if code != SOURCE]

@@ -11,11 +11,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapterxfer.data.sources import COMPOSED
 from adapterxfer.errors import AdapterxferError, StageError
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import CANDIDATE, CHOICE, MERGED
 
 Identity = Mapping[str, Any]
+
+WORD_STARTS = "word_starts"
+"""In the identity of stages whose words come from a tokenizer that marks their beginning only behind a space."""
 
 FIRST: Mapping[str, int] = {
     "prepare": 1,
@@ -50,8 +54,8 @@ class Change:
         text: a sentence for whoever reads older results: what changed, and what that can move.
         touches: whether it changes what a stage of this kind and identity computes by itself. Stages that read the
             result follow, since the keys of inputs are part of their keys.
-        fact: in place of ``touches``: a key of a stage's ``source`` that says so of these files. Plans of earlier
-            generations leave it out.
+        fact: in place of ``touches``: a key of a stage's identity or of its ``source`` that says so of this backbone or
+            of these files. Plans of earlier generations leave it out.
     """
 
     generation: int
@@ -63,7 +67,7 @@ class Change:
     def concerns(self, kind: str, identity: Identity) -> bool:
         """Whether a stage, as today's plan has it, computes something else since this change."""
         if self.fact:
-            return self.fact in (identity.get("source") or ())
+            return self.fact in identity or self.fact in (identity.get("source") or ())
         return self.touches(kind, identity)
 
 
@@ -84,6 +88,22 @@ CHANGES: tuple[Change, ...] = (
         "languages were those of unrelated items.",
         fact="same_items",
     ),
+    Change(
+        4,
+        "texts in composed Unicode",
+        "Texts were tokenized as they are, and tokenizers lose marks of letters that are not composed (Unicode NFC), "
+        "such as tones of Yoruba: scores on such texts were too low. Data of the Hub, which a plan cannot look into, "
+        "count as changed whether they hold such texts or not.",
+        fact=COMPOSED,
+    ),
+    Change(
+        4,
+        "marks of the beginnings of words",
+        "Words were given to taggers without the mark of a word's beginning where the tokenizer (of mmBERT, ModernBERT "
+        "and other byte-level vocabularies) gives it only behind a space: tagging scores of these backbones were too "
+        "low, by many points.",
+        fact=WORD_STARTS,
+    ),
 )
 """In the order in which they came."""
 
@@ -103,14 +123,14 @@ def version_of(kind: str, identity: Identity, generation: int = NEWEST) -> int:
 
 
 def identity_at(identity: dict[str, Any], generation: int) -> dict[str, Any]:
-    """The identity of a stage without the facts of its source that no plan knew yet."""
+    """The identity of a stage without the facts that no plan knew yet, of its own and of its source."""
     if generation == NEWEST:
         return identity
     later = {change.fact for change in CHANGES if change.fact and change.generation > generation}
     source = identity.get("source")
-    if not source or later.isdisjoint(source):
-        return identity
-    return {**identity, "source": {name: value for name, value in source.items() if name not in later}}
+    if source and not later.isdisjoint(source):
+        identity = {**identity, "source": {name: value for name, value in source.items() if name not in later}}
+    return identity if later.isdisjoint(identity) else {k: v for k, v in identity.items() if k not in later}
 
 
 def changes_since(generation: int, stages: Iterable[Stage]) -> tuple[Change, ...]:

@@ -1,4 +1,4 @@
-"""The longest text that each backbone of a recipe can read, and trainings that ask for more. Torch-free.
+"""What this machine and its backbones set limits to: lengths of texts, and libraries that are installed. Torch-free.
 
 A backbone has no positions beyond its limit, so a longer `max_length` would be cut to it without a word, and the recipe
 would say something that was never run.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from adapterxfer.backbones.describing import CONFIG
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.lengths import OWN_SERIES, SERIES_LIMITS
-from adapterxfer.errors import BackboneError
+from adapterxfer.catalog.methods import METHODS
+from adapterxfer.errors import BackboneError, MissingDependency
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.settings import DEFAULTS
@@ -82,6 +85,8 @@ def folder_limit(folder: Path) -> int | None:
     if architecture.positions == "from-pad":
         known = isinstance(positions, int) and isinstance(padding, int)
         return positions - padding - 1 if known else None
+    if architecture.positions == "relative":
+        return architecture.max_length(SimpleNamespace(**config))
     return positions if isinstance(positions, int) else None
 
 
@@ -94,6 +99,12 @@ def length_problems(recipe: Recipe, table: Backbones, stages: Iterable[Stage]) -
         )
         for (name, length), limit in sorted(Limits(recipe, table).exceeded(stages).items())
     ]
+
+
+def missing_libraries(recipe: Recipe) -> list[MissingDependency]:
+    """Libraries whose own adapter methods the recipe names and that are not installed here, one error for each."""
+    engines = sorted({METHODS[spec.method].engine for spec in recipe.adapters} - {""})
+    return [MissingDependency(f"adapter methods '{name}:...'", name) for name in engines if find_spec(name) is None]
 
 
 def _written(recipe: Recipe) -> set[int]:

@@ -10,7 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adapterxfer.plan.cost import non_embedding_parameters
+
 GIB = 2**30
+
+WORDS = 250_000
+"""Rows of the word table that are assumed where no file says it, as in the large multilingual encoders."""
 
 PROCESS = 0.6
 """A worker with its libraries and a tokenizer of 250,000 words, in GiB."""
@@ -65,10 +70,10 @@ class MemoryModel:
             fused: adapters side by side; 0 without a fusion.
             rank: of a low-rank fusion.
         """
-        total, inner = self._size(backbone)
         hidden, layers = self._shapes.get(backbone, (0, 0))
-        if not total or not hidden:
+        if not hidden:
             return 0.0
+        total, inner = self._parameters(backbone)
         trained = inner + (total - inner) * bool(settings.get("weight_decay")) if training == "full" else 0
         present = total
         if adapter is not None:
@@ -97,9 +102,18 @@ class MemoryModel:
 
     def prediction(self, backbone: str) -> float:
         """Peak of one prediction in GiB; 0.0 where the backbone is not known."""
-        total, _ = self._size(backbone) if backbone else (0, 0)
         hidden, _ = self._shapes.get(backbone, (0, 0))
-        return PROCESS + (total + PASSING * PREDICTION_TOKENS * hidden) * NUMBER / GIB if total else 0.0
+        if not hidden:
+            return 0.0
+        total, _ = self._parameters(backbone)
+        return PROCESS + (total + PASSING * PREDICTION_TOKENS * hidden) * NUMBER / GIB
+
+    def _parameters(self, backbone: str) -> tuple[int, int]:
+        """All parameters and those outside of the embeddings, from the shape where the files are not there."""
+        total, inner = self._size(backbone)
+        hidden, layers = self._shapes[backbone]
+        inner = inner or non_embedding_parameters(hidden, layers)
+        return total or inner + WORDS * hidden, inner
 
 
 def adapter_parameters(adapter: Mapping[str, Any], hidden: int, layers: int) -> int:

@@ -59,6 +59,21 @@ class Plan:
     def __repr__(self) -> str:
         return f"Plan({self.recipe.name}: {len(self.stages)} stages, {len(self.cells)} cells)"
 
+    @property
+    def from_hub(self) -> tuple[str, ...]:
+        """Tasks that are read from the Hub though the recipe names a folder, as no official file of them is there."""
+        if self.recipe.data_root is None or self.missing_data is not None:
+            return ()
+        named = {name for name, options in self.recipe.tasks.items() if options.source == "hub"}
+        tasks = {
+            str(stage.identity["task"])
+            for stage in self.stages.values()
+            if stage.kind == "prepare"
+            and stage.identity["what"] == "task"
+            and stage.identity["source"]["kind"] == "hub"
+        }
+        return tuple(sorted(tasks - named))
+
     def counts(self) -> dict[str, int]:
         """Kind -> number of stages, in order of first appearance."""
         return dict(Counter(stage.kind for stage in self.stages.values()))

@@ -11,11 +11,28 @@ from typing import Any, Protocol
 from adapterxfer.errors import StoreError
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
+from adapterxfer.plan.devices import Device
 from adapterxfer.plan.model import Plan
+from adapterxfer.plan.speed import FULL, Rates, read_speed, way_of
 from adapterxfer.store.keys import Stage
+from adapterxfer.store.kinds import CHOICE, MERGED
 
 SAMPLE = 200
 """Finished stages of a kind that are looked at for their speed; more would cost time and change little."""
+
+
+START_S = 1.0
+"""Seconds that a stage takes beside its operations: reading, assertions, writing."""
+
+ASSUMED_S: Mapping[str, float] = {
+    "prepare": 3.0, "report": 5.0, "predict": 1.0, "reuse_intermediate": 10.0, MERGED: 2.0, CHOICE: START_S,
+}  # fmt: skip
+"""Seconds of stages that compute next to nothing (predictions: of controls), as in the smallest studies."""
+
+ASSUMED_EXAMPLES = 20_000
+"""Of a training set whose size only its files say."""
+
+UNKNOWN = "unknown"
 
 
 class _Record(Protocol):
@@ -24,6 +41,9 @@ class _Record(Protocol):
 
 
 class _Store(Protocol):
+    @property
+    def root(self) -> Path: ...
+
     def completed(self) -> Mapping[str, Path]: ...
 
     def read(self, stage: Path) -> _Record: ...
@@ -36,8 +56,10 @@ class KindEstimate:
     Attributes:
         ready: not done, and all inputs are done.
         seconds: estimated time of what is not done, on one process; None where unknown.
-        basis: ``measured`` (finished stages of this kind), ``declared`` (the recipe's tokens_per_second), ``unknown``,
-            or empty where nothing is left to do.
+        basis: ``measured`` (finished stages of this kind), ``declared`` (the recipe's tokens_per_second), ``probe``
+            (`speed`), ``nominal`` (`devices`), ``assumed`` (`ASSUMED_S`), ``unknown``, or empty where nothing is left
+            to do; ``in part`` where some have `ASSUMED_EXAMPLES`.
+        memory_gb: the most that one of what is not done may take, in GiB; 0.0 where unknown.
     """
 
     kind: str
@@ -48,6 +70,7 @@ class KindEstimate:
     gflop: float
     seconds: float | None
     basis: str
+    memory_gb: float = 0.0
 
     @property
     def hours(self) -> str:
@@ -55,6 +78,11 @@ class KindEstimate:
         if self.seconds is None:
             return "unknown"
         return f"{self.seconds / 3600:.2f} h" if self.seconds >= 36 else f"{self.seconds:.0f} s"
+
+    @property
+    def memory(self) -> str:
+        """The peak of one stage as text."""
+        return f"{self.memory_gb:.1f} GiB" if self.memory_gb else ""
 
     def as_json(self) -> dict[str, Any]:
         """JSON values; the estimate is labelled as such."""
@@ -67,24 +95,41 @@ class KindEstimate:
             "gflop": round(self.gflop, 3),
             "estimated_seconds": None if self.seconds is None else round(self.seconds, 1),
             "basis": self.basis,
+            "estimated_peak_memory_gb": self.memory_gb or None,
         }
 
 
-def estimate(plan: Plan, store: _Store) -> list[KindEstimate]:
-    """One entry per stage kind, in order of first appearance in the plan."""
+def estimate(plan: Plan, store: _Store, *, device: Device | None = None) -> list[KindEstimate]:
+    """One entry per stage kind, in order of first appearance in the plan.
+
+    Args:
+        device: estimate for one that need not be here; what was measured here counts for nothing then.
+
+    Raises:
+        StoreError: what the store has of this machine's speed is damaged.
+    """
     completed = store.completed()
     done = {key for key, stage in plan.stages.items() if stage.short_key in completed}
     groups: dict[str, list[Stage]] = defaultdict(list)
     for stage in plan.stages.values():
         groups[stage.kind].append(stage)
-    rates = _declared(plan)
+    speeds = _Speeds(plan, {} if device else read_speed(store.root), device)
     rows = []
     for kind, stages in groups.items():
         left = [stage for stage in stages if stage.key not in done]
-        ready = sum(1 for stage in left if done.issuperset(stage.inputs.values()))
+        ready = sum(done.issuperset(stage.inputs.values()) for stage in left)
         finished = [(stage, completed[stage.short_key]) for stage in stages if stage.key in done]
-        seconds, basis = _seconds(left, finished, rates, store)
-        gflop = sum(float(stage.resources.get("cost", 0.0)) for stage in left)
+        measured = None if device else _measured(finished[:SAMPLE], store)
+        costs = [float(stage.resources.get("cost", 0.0)) for stage in left]
+        if not left:
+            seconds: float | None = 0.0
+            basis = ""
+        elif measured is not None:
+            per_gflop, mean = measured
+            seconds = sum(cost * per_gflop if cost and per_gflop else mean for cost in costs)
+            basis = "measured"
+        else:
+            seconds, basis = speeds.of(left)
         rows.append(
             KindEstimate(
                 kind=kind,
@@ -92,46 +137,73 @@ def estimate(plan: Plan, store: _Store) -> list[KindEstimate]:
                 done=len(finished),
                 ready=ready,
                 waiting=len(left) - ready,
-                gflop=gflop,
+                gflop=sum(costs),
                 seconds=seconds,
                 basis=basis,
+                memory_gb=max((stage.resources.get("estimated_memory_gb", 0.0) for stage in left), default=0.0),
             )
         )
     return rows
 
 
-def _declared(plan: Plan) -> dict[str, float]:
-    """Backbone -> GFLOP per second, from declared tokens per second of full fine-tuning."""
-    model = CostModel(plan.recipe, Backbones(plan.recipe).described)
-    length = 128.0
-    return {
-        name: speed * 3 * model.forward(name, length) / 1e9 for name, speed in plan.recipe.tokens_per_second.items()
-    }
+class _Speeds:
+    """How fast stages of a plan are where none of their kind has run."""
 
+    def __init__(self, plan: Plan, rates: Rates, device: Device | None) -> None:
+        self._model = model = CostModel(plan.recipe, Backbones(plan.recipe).described)
+        self._assumed: dict[tuple[str, str, int, int], float] = {}
+        self._widths = {name: hidden for name, (hidden, _) in model.shapes.items()}
+        self._rates, self._device = rates, device
+        length = 128.0
+        # Tokens per second of full fine-tuning, as operations per second.
+        self._declared = {
+            name: speed * 3 * model.forward(name, length) / 1e9 for name, speed in plan.recipe.tokens_per_second.items()
+        }
 
-def _seconds(
-    left: list[Stage], finished: list[tuple[Stage, Path]], rates: Mapping[str, float], store: _Store
-) -> tuple[float | None, str]:
-    if not left:
-        return 0.0, ""
-    measured = _measured(finished[:SAMPLE], store)
-    if measured is not None:
-        per_gflop, mean = measured
-        costs = [float(stage.resources.get("cost", 0.0)) for stage in left]
-        return sum(cost * per_gflop if cost and per_gflop else mean for cost in costs), "measured"
-    total = 0.0
-    for stage in left:
-        if stage.kind in ("prepare", "report"):
-            continue
-        cost = float(stage.resources.get("cost", 0.0))
-        rate = rates.get(str(stage.labels.get("backbone", "")))
-        if not rate or (not cost and stage.labels.get("backbone")):
-            if stage.labels.get("variant") == "control":
-                continue
-            return None, "unknown"
-        total += cost / rate
-    kinds = {stage.kind for stage in left}
-    return (total, "declared") if kinds - {"prepare", "report"} else (None, "unknown")
+    def of(self, left: list[Stage]) -> tuple[float | None, str]:
+        """Seconds of these stages, one after the other, and what that is based on; None where a part is unknown."""
+        costs: dict[tuple[str, str], float] = defaultdict(float)
+        seconds = 0.0
+        bases: set[str] = set()
+        part = False
+        for stage in left:
+            cost = stage.resources.get("cost", 0.0)
+            backbone = stage.labels.get("backbone") or ""
+            if stage.kind in ASSUMED_S and (not backbone or stage.kind != "predict"):
+                seconds += ASSUMED_S[stage.kind]
+                bases.add("assumed")
+            else:
+                part = part or not cost
+                costs[backbone, way_of(stage)] += cost or self._assumed_cost(stage, backbone)
+                seconds += START_S
+        for (backbone, way), cost in costs.items():
+            rate, basis = self._rate(backbone, way)
+            if not rate or not cost:
+                return None, UNKNOWN
+            seconds += cost / rate
+            bases.add(basis)
+        return seconds, " and ".join(sorted(bases - {"assumed"} or bases)) + (", in part" if part else "")
+
+    def _assumed_cost(self, stage: Stage, backbone: str) -> float:
+        """GFLOP of a training whose number of examples is known to nobody before they are read."""
+        settings = stage.identity.get("settings") or {}
+        if "epochs" not in settings:
+            return 0.0
+        width = len(stage.identity.get("fused") or ()) + 1
+        memo = (backbone, way_of(stage), id(settings), width)
+        if memo not in self._assumed:
+            steps = {"steps": settings["epochs"] * ASSUMED_EXAMPLES / settings["batch_size"]}
+            frozen = way_of(stage) != FULL
+            self._assumed[memo] = self._model.training(backbone, settings | steps, (), frozen=frozen, width=width)
+        return self._assumed[memo]
+
+    def _rate(self, backbone: str, way: str) -> tuple[float, str]:
+        """GFLOP per second of one process; 0.0 where unknown."""
+        if self._device is not None:
+            return self._device.gflops, "nominal"
+        if backbone in self._declared:
+            return self._declared[backbone], "declared"
+        return self._rates.get(self._widths.get(backbone, 0), {}).get(way, 0.0), "probe"
 
 
 def _measured(finished: list[tuple[Stage, Path]], store: _Store) -> tuple[float, float] | None:

@@ -83,10 +83,9 @@ class SeedRow:
             resources = {"cost": TAKING}
         if self._template is None:
             roles = (*training.others, ROLE) if self._together else tuple(training.others)
-            version = self._bench.version(training.kind, training.identity)
-            self._template = Template(
-                training.kind, version, training.identity, training.inputs, roles=roles, seeded=True
-            )
+            identity = self._bench.whole(training.kind, training.identity)
+            version = self._bench.version(training.kind, identity)
+            self._template = Template(training.kind, version, identity, training.inputs, roles=roles, seeded=True)
         slug = f"{training.slug}-s{seed}{self._ending}"
         labels = {**training.labels, SEED: seed}
         return self._bench.put(self._template.stage(seed, keys, slug=slug, labels=labels, resources=resources))

@@ -11,7 +11,7 @@ from typing import Any
 
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
-from adapterxfer.plan.generations import NEWEST, identity_at, version_of
+from adapterxfer.plan.generations import NEWEST, WORD_STARTS, identity_at, version_of
 from adapterxfer.plan.memory import MemoryModel
 from adapterxfer.plan.sources import Sources
 from adapterxfer.recipe.choices import Choice
@@ -19,6 +19,12 @@ from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.settings import choices_of, training_settings
 from adapterxfer.recipe.train_blocks import Mode
 from adapterxfer.store.keys import Stage
+from adapterxfer.store.kinds import CANDIDATE
+
+READING_KINDS = frozenset(
+    {"train_intermediate", "train_target", "train_together", "train_fusion", CANDIDATE, "predict"}
+)
+"""Stages that tokenize the examples of tasks."""
 
 DATA_SEED = 0
 """Every system of a study sees the same examples; seeds of the study move initialisation and order."""
@@ -41,12 +47,13 @@ class Workbench:
         self.memory = MemoryModel(self.backbones.size, self.cost.shapes)
         self.stages: dict[str, Stage] = {}
         self._settings: dict[tuple[str, ...], dict[str, Any]] = {}
+        self._spaced: dict[str, bool] = {}
         self._choosing = recipe.chooses
 
     def add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
             resources: dict[str, Any]) -> str:  # fmt: skip
         """Add a stage to the plan unless it is there, and give its key."""
-        identity = identity_at(identity, self.generation)
+        identity = self.whole(kind, identity)
         return self.put(
             Stage(
                 kind=kind,
@@ -59,6 +66,10 @@ class Workbench:
             )
         )
 
+    def whole(self, kind: str, identity: dict[str, Any]) -> dict[str, Any]:
+        """The identity of a stage with the facts about its backbone that this plan's generation knows."""
+        return identity_at({**identity, **self._words(kind, identity)}, self.generation)
+
     def put(self, stage: Stage) -> str:
         """Add a finished stage to the plan unless it is there, and give its key."""
         self.stages.setdefault(stage.key, stage)
@@ -67,6 +78,19 @@ class Workbench:
     def version(self, kind: str, identity: dict[str, Any]) -> int:
         """The version of a stage in this plan's generation."""
         return version_of(kind, identity, self.generation)
+
+    def _words(self, kind: str, identity: dict[str, Any]) -> dict[str, Any]:
+        """What the identity of a stage says of the words it reads; nothing for most tokenizers, and without words."""
+        if kind not in READING_KINDS or not (backbone := identity["backbone"]):
+            return {}
+        name = backbone["name"]
+        spaced = self._spaced.get(name)
+        if spaced is None:
+            spaced = self._spaced[name] = self.backbones.lacks_word_starts(name)
+        if not spaced:
+            return {}
+        formats = {identity.get("format"), *(task["format"] for task in identity.get("tasks", ()))}
+        return {WORD_STARTS: "spaced"} if "tagging" in formats else {}
 
     def settings(self, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Any]:
         """Settings of one training."""

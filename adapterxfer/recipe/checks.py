@@ -17,7 +17,7 @@ from adapterxfer.catalog import (
     world_languages,
 )
 from adapterxfer.catalog import languages as known_languages
-from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.capabilities import capability
 from adapterxfer.catalog.variants import variants_of
@@ -232,11 +232,22 @@ def _sources(recipe: Recipe) -> list[tuple[Path, str]]:
             )
             problems.append((("backbone_sources", name, "pooling"), message))
         if source.dtype != "float32" and name in recipe.backbones:
-            message = (
-                f"weights in {source.dtype} do not go with heads and adapters in float32: leave dtype out; "
-                "train: {default: {dtype: bf16}} computes in bfloat16 on weights in float32"
-            )
-            problems.append((("backbone_sources", name, "dtype"), message))
+            path: Path = ("backbone_sources", name, "dtype")
+            problems += [(path, message) for message in _low_format(recipe, source.dtype, architecture)]
+    return problems
+
+
+def _low_format(recipe: Recipe, dtype: str, architecture: Architecture | None) -> list[str]:
+    """What weights in a low number format cannot do: train, and in float16 what overflows it."""
+    trained = [name for name in recipe.variants if VARIANTS[name].trains_backbone]
+    trained += [name for name in recipe.variants if VARIANTS[name].joins and recipe.merging.full]
+    problems = [
+        f"'{name}' trains the backbone, whose small steps are lost in {dtype}: leave dtype out, or '{name}'; "
+        "train: {default: {dtype: bf16}} computes in bfloat16 on weights in float32"
+        for name in dict.fromkeys(trained)
+    ]
+    if dtype == "float16" and architecture is not None and architecture.no_float16:
+        problems.append(f"a {architecture.model_type} in float16: {architecture.no_float16}; use bfloat16")
     return problems
 
 

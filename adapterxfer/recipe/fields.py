@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from adapterxfer.catalog import CONTROLS, METHODS, PRETRAINING, VARIANTS, known_languages, task_names
 from adapterxfer.catalog.arms import ARMS, arm_of
 from adapterxfer.catalog.methods import language_methods
+from adapterxfer.catalog.methods.peft_types import PREFIX, peft_types, why_not
 from adapterxfer.recipe.messages import one_of
 
 MULTI = "multi"
@@ -152,7 +153,19 @@ SingleIntermediateName = Annotated[str, one_of_names(lambda _: task_names("inter
 TargetName = Annotated[str, one_of_names(lambda _: task_names("target"))]
 TaskName = Annotated[str, one_of_names(lambda _: (*task_names("intermediate"), *task_names("target")))]
 VariantName = Annotated[str, one_of_names(lambda _: tuple(VARIANTS))]
-MethodName = Annotated[str, one_of_names(lambda _: tuple(METHODS))]
+
+
+def _method_name(value: str) -> str:
+    if because := why_not(value):
+        raise problem(because)
+    if value not in METHODS:
+        if value.upper() in peft_types():
+            raise problem(f"'{value}' is a type of the peft library: write {PREFIX}{value.upper()}")
+        raise unknown(value, tuple(METHODS))
+    return value
+
+
+MethodName = Annotated[str, AfterValidator(_method_name)]
 LanguageMethod = Annotated[str, one_of_names(lambda _: language_methods())]
 SeriesName = Annotated[str, one_of_names(lambda _: tuple(PRETRAINING))]
 LanguageCode = Annotated[str, one_of_names(lambda _: tuple(known_languages()))]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from adapterxfer.catalog.methods import METHODS, names_of
-from adapterxfer.catalog.methods.spec import adapter_label
+from adapterxfer.catalog.methods.peft_types import config_problem
+from adapterxfer.catalog.methods.spec import CONFIG, adapter_label
 from adapterxfer.catalog.variants import VARIANTS, variants_of
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import MethodName, Pins, one_of_names, problem
@@ -46,7 +48,7 @@ class BackboneSource(Section):
 
 
 class AdapterSpec(Section):
-    """One adapter method with its size.
+    """One adapter method with its size, or one of a library with keys of the library's own configuration (``config``).
 
     ``layers`` leaves the lower half of the backbone without adapters; ``language`` puts them above the adapters that
     ``language_adapters`` trains.
@@ -57,6 +59,7 @@ class AdapterSpec(Section):
     bottleneck_size: Annotated[int, Field(ge=1, le=65536)] | None = None
     rank: Annotated[int, Field(ge=1, le=4096)] | None = None
     prefix_length: Annotated[int, Field(ge=1, le=4096)] | None = None
+    config: Mapping[str, Any] | None = None
     layers: Literal["upper-half"] | None = None
     language: Literal[True] | None = None
 
@@ -71,6 +74,12 @@ class AdapterSpec(Section):
                 raise problem(
                     f"adapter method '{self.method}' has no {name}; it has: {', '.join(allowed) or 'no size'}"
                 )
+        if self.config is not None and not METHODS[self.method].engine:
+            raise problem(
+                f"adapter method '{self.method}' has no config; methods of libraries have one, e.g. peft:LOHA"
+            )
+        if self.config and (wrong := config_problem(self.method, self.config)):
+            raise problem(f"'{self.method}' {wrong}")
         if self.layers and not METHODS[self.method].partial_layers:
             able = ", ".join(names_of(lambda spec: spec.partial_layers))
             raise problem(f"adapter method '{self.method}' cannot leave layers out; these can: {able}")
@@ -82,7 +91,10 @@ class AdapterSpec(Section):
 
     def identity(self) -> dict[str, Any]:
         """The method and its size, nothing else."""
-        return self.model_dump(exclude_none=True, exclude={"language"})
+        values = self.model_dump(exclude_none=True, exclude={"language"})
+        if not values.get(CONFIG):
+            values.pop(CONFIG, None)  # empty says nothing
+        return values
 
     @cached_property
     def label(self) -> str:

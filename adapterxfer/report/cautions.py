@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from adapterxfer.data.word_starts import NEEDED_SHARE
 from adapterxfer.report.content import BackboneFacts, Caution, Effect, Score
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.display import signed
+from adapterxfer.report.inputs import InputRow, unmarked
 from adapterxfer.report.sampling import TOLERANCE, Sampled
 from adapterxfer.report.study import Study
 
@@ -40,12 +42,14 @@ def find_cautions(
     resamples: int = 0,
     level: float = 0.95,
     sampling: Sequence[Sampled] = (),
+    inputs: Sequence[InputRow] = (),
 ) -> tuple[Caution, ...]:
     """All checks that found something, the most general first.
 
     Args:
         tests: declared hypotheses and the ladders of the main questions.
         sampling: shares of mixed intermediate trainings.
+        inputs: what the tokenizers made of the test texts.
     """
     return (
         *_missing(missing, len(study.systems)),
@@ -62,7 +66,17 @@ def find_cautions(
         *_flags(effects),
         *_libraries(libraries),
         *_sampling(sampling),
+        *_word_starts(inputs),
     )
+
+
+def _word_starts(inputs: Sequence[InputRow]) -> Iterator[Caution]:
+    if lines := unmarked(inputs):
+        yield Caution(
+            "word starts",
+            f"Less than {NEEDED_SHARE:.0%} of the words given to a tagger begin with the mark of a word: the "
+            f"backbone reads the others as middles of words, and scores are too low: {_listed(lines)}",
+        )
 
 
 def _sampling(sampling: Sequence[Sampled]) -> Iterator[Caution]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.declared import FamilySummary, Judged, Outcome, Ranked, Spending
+from adapterxfer.report.inputs import InputRow
 from adapterxfer.report.rate_rows import Chosen, CommonTrend
 from adapterxfer.report.sampling import Sampled
 
@@ -251,6 +252,7 @@ class Findings:
         sampling: declared and realised shares of mixed intermediate trainings.
         adapters: variant, as in `variants`, -> its adapter with its size; only variants that have one.
         sizes: parameters of every system, and how many of them train.
+        inputs: what the tokenizers made of the test texts, by language.
         chosen: settings that English development data chose.
         common_trends: the trend with size at chosen and at common rates; no verdicts.
     """
@@ -287,6 +289,7 @@ class Findings:
     sampling: tuple[Sampled, ...] = ()
     adapters: dict[str, str] = field(default_factory=dict)
     sizes: tuple[SystemSize, ...] = ()
+    inputs: tuple[InputRow, ...] = ()
     chosen: tuple[Chosen, ...] = ()
     common_trends: tuple[CommonTrend, ...] = ()
 

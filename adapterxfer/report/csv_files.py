@@ -10,14 +10,16 @@ from typing import Any
 
 from adapterxfer.report.content import Effect, Findings, Score, columns
 from adapterxfer.report.declared import Judged
+from adapterxfer.report.inputs import InputRow
 from adapterxfer.report.table_shape import Table
 
 
 def csv_files(findings: Findings) -> dict[str, str]:
-    """File name -> text of the full tables: every score, every effect and every declared test, with 6 digits."""
+    """File name -> text of the full tables: every score, effect, declared test and count of texts, with 6 digits."""
     return {
         "scores.csv": _csv(findings.scores, Score),
         "effects.csv": _csv(findings.effects, Effect),
+        "inputs.csv": _csv(findings.inputs, InputRow),
         "hypotheses.csv": _csv(findings.tests, Judged, without=("scales", "rungs")),
     }
 

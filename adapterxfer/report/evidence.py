@@ -143,9 +143,9 @@ def moderated(
 ) -> tuple[Replicates, Mapping[int, Lenders]]:
     """Replicates whose run variances are moderated where that is valid, and by which lenders, by column.
 
-    Gains in families of several tests and means of several gains are; differences of scores have no lenders. A single
-    declared cell keeps its own variance: if its runs are much noisier than those of its lenders, its one test would err
-    in up to 20 % of the cases, while a family or a mean hardly notices one noisy cell.
+    Gains in families of several tests and gains over several backbones are; differences of scores have no lenders. What
+    is tested alone on one backbone keeps its own variance: if its runs are much noisier than those of its lenders, its
+    one test would err in up to 25 % of the cases, while a family hardly notices one noisy system.
     """
     lending, sizes = LendersOfGains(study), Counter(claim.hypothesis.family for claim in claims)
     pools: dict[int, Lenders] = {}
@@ -153,13 +153,14 @@ def moderated(
         assert claim.contrast is not None
         if claim.hypothesis.scope == "items" or claim.hypothesis.contrast == "at_least":
             continue
-        if sizes[claim.hypothesis.family] == 1 and lending.cells(claim.contrast) == 1:
+        parts = replicates.components
+        if sizes[claim.hypothesis.family] == 1 and len(parts.groups[column]) == 1:
             continue
         pool = lending.of(claim.contrast)
-        if pool.enough and replicates.components.fewest_runs[column] > 1:
+        if pool.enough and parts.fewest_runs[column] > 1:
             pools[column] = pool
-    parts = moderate(study.table, replicates.contrasts, replicates.components, pools)
-    return replace(replicates, components=parts), pools
+    changed = moderate(study.table, replicates.contrasts, replicates.components, pools)
+    return replace(replicates, components=changed), pools
 
 
 def _columns(claims: Sequence[Claim]) -> list[int]:

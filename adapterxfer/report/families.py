@@ -38,7 +38,8 @@ def adjust_tests(tests: Sequence[Evidence], replicates: Replicates, multiplicity
 
 
 def _family(members: list[Evidence], replicates: Replicates, method: Method) -> list[Evidence]:
-    tests = [_member(item) for item in members]
+    groups = replicates.components.groups
+    tests = [_member(item, backbones=len(groups[item.column])) for item in members]
     result = [
         replace(item, p_adjusted=p, adjustment=adjustment)
         for item, (p, adjustment) in zip(members, adjust_family_of(tests, replicates, method=method), strict=True)
@@ -56,7 +57,7 @@ def _family(members: list[Evidence], replicates: Replicates, method: Method) -> 
     return _margins(result, limits, "holm" if method == "romano_wolf" else method)
 
 
-def _member(item: Evidence) -> FamilyMember:
+def _member(item: Evidence, *, backbones: int) -> FamilyMember:
     hypothesis = item.claim.hypothesis
     joint = (
         item.scope == "items"
@@ -70,6 +71,7 @@ def _member(item: Evidence) -> FamilyMember:
         runs=item.both.runs,
         over_runs=item.over_runs,
         moderated=item.moderated,
+        backbones=backbones,
         column=item.column if joint else None,
     )
 

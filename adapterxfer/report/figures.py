@@ -9,7 +9,7 @@ from adapterxfer.catalog import ORACLE, is_development
 from adapterxfer.report import figures_declared as declared
 from adapterxfer.report.content import Effect, Findings, Score
 from adapterxfer.report.display import NONE
-from adapterxfer.report.figures_cost import cost
+from adapterxfer.report.figures_cost import cost, cost_in_operations
 from adapterxfer.report.figures_spending import components
 from adapterxfer.report.panels import (
     CHARACTER_INCHES,
@@ -56,6 +56,7 @@ def draw_figures(findings: Findings) -> tuple[Figure, ...]:
                 declared.equivalence,
                 declared.rank_intervals,
                 components,
+                cost_in_operations,
             )
         ),
     ]

@@ -17,6 +17,7 @@ from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.display import Cell, resource_key
 from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, repeat_verdicts, rows_of
+from adapterxfer.report.input_counts import input_rows
 from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
 from adapterxfer.report.look_levels import look_settings, undeclared
 from adapterxfer.report.overview import ranks
@@ -69,6 +70,7 @@ def find(
     shipped = world_diagnostics() if settings.synthetic else {}
     facts = backbone_facts(results.cells, {**shipped, **settings.diagnostics, **(pretraining or {})})
     missing = tuple(dict.fromkeys(describe(cell) for cell in results.missing))
+    inputs = input_rows(results)
     return Findings(
         title=settings.title or settings.recipe,
         recipe=settings.recipe,
@@ -92,6 +94,7 @@ def find(
                 resamples=settings.resamples,
                 level=settings.level,
                 sampling=sampling,
+                inputs=inputs,
             ),
             *rate_cautions(rates, effects),
         )
@@ -126,6 +129,7 @@ def find(
         sampling=sampling,
         adapters={arm.label: arm.adapter for arm in study.arms if arm.adapter} if study else {},
         sizes=system_sizes(results, study) if study else (),
+        inputs=inputs,
         chosen=rates.chosen,
         common_trends=common_trends(rates, effects, settings),
     )

@@ -44,10 +44,6 @@ class LendersOfGains:
                     self._pairs.setdefault((backbone, label), {})[intermediate, target] = system, baseline
                     self._treated.setdefault((system, target), []).append((backbone, label, intermediate))
 
-    def cells(self, contrast: Contrast) -> int:
-        """How many systems with an intermediate task a contrast is about: 1 for the gain of a single cell."""
-        return len({(c.system, c.target) for c in contrast.terms if (c.system, c.target) in self._treated})
-
     def of(self, contrast: Contrast) -> Lenders:
         """Gains that lend a contrast their run variance; none unless the contrast is a gain of one variant."""
         weights = self._weights(contrast)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -13,10 +13,12 @@ from adapterxfer.catalog import VARIANTS, is_other_evaluation
 from adapterxfer.report.content import MODELS_ONLY, Effect, Findings
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.display import signed
+from adapterxfer.report.figures_cost import unit_of
 from adapterxfer.report.headline import headline
+from adapterxfer.report.hours import HoursRow
 from adapterxfer.report.scores_page import zero_shot_table
 from adapterxfer.report.sharing import sharing
-from adapterxfer.report.svg import Figure
+from adapterxfer.report.svg import Figure, Panel
 from adapterxfer.report.svg_inline import style_sheet
 from adapterxfer.report.table_shape import Table
 from adapterxfer.report.words import (
@@ -39,13 +41,35 @@ ROW_LIMIT = 12
 SCORE_ROWS = 60
 """Rows of the table of scores, which scrolls."""
 
+HOURS_LIMIT = 8
+"""Variants whose hours stand in words; all are in a file."""
+
 PANEL_LIMIT = 6
 """Panels of a figure on the page; a study of ten targets has the others as files."""
 
 
-def render_html(findings: Findings, figures: Sequence[Figure], tables: Sequence[Table]) -> str:
-    """One self-contained page: no script, no outside reference, light and dark."""
-    return _environment(escape=True).get_template("report.html.j2").render(_context(findings, figures, tables))
+class Measured(NamedTuple):
+    """What was measured where a study was trained: time of each variant, and its figure if one can be drawn."""
+
+    hours: tuple[HoursRow, ...] = ()
+    panel: Panel | None = None
+
+
+def render_html(
+    findings: Findings, figures: Sequence[Figure], tables: Sequence[Table], measured: Measured | None = None
+) -> str:
+    """One self-contained page: no script, no outside reference, light and dark.
+
+    What was measured stands between two comments, and nothing else of the page depends on it.
+    """
+    context = _context(findings, figures, tables)
+    drawing = measured.panel.inline if measured is not None and measured.panel is not None else None
+    context |= {
+        "measured": None if drawing is None else drawing.markup,
+        "measured_rules": "" if drawing is None else style_sheet([drawing], beyond=context["drawings"].values()),
+        "measured_note": hours_note(measured.hours if measured is not None else ()),
+    }
+    return _environment(escape=True).get_template("report.html.j2").render(context)
 
 
 def render_markdown(findings: Findings, figures: Sequence[Figure], tables: Sequence[Table]) -> str:
@@ -107,6 +131,32 @@ def _context(findings: Findings, figures: Sequence[Figure], tables: Sequence[Tab
             f"adjusted within the family of tests. Undecided is not 'no difference'."
         ),
     }
+
+
+def hours_note(rows: Sequence[HoursRow]) -> str:
+    """The measured time of every variant in words, and what it is and is not."""
+    known = [row for row in rows if row.hours is not None]
+    if not known:
+        return (
+            "Time of training is not known: the trainings are not in this store, were trained elsewhere, or were all "
+            "interrupted."
+            if rows
+            else ""
+        )
+    unit, factor = unit_of(known)
+    names = dict.fromkeys(row.variant for row in known)
+    listed = []
+    for name in list(names)[:HOURS_LIMIT]:
+        sizes = [f"{row.backbone} {factor * (row.hours or 0.0):.3g}" for row in known if row.variant == name]
+        listed.append(f"{name}: {', '.join(sizes)}")
+    devices = sorted({device for row in known for device in row.devices})
+    total, timed = sum(row.systems for row in rows), sum(row.measured for row in rows)
+    rest = "" if timed == total else f" Known of {timed} of {total} systems; interrupted trainings are left out."
+    return (
+        f"Measured, in {unit}, on {'; '.join(devices)}: the median over seeds and tasks of the wall time of all "
+        f"trainings behind a system with an intermediate task. {'; '.join(listed)}.{rest} Other work on the "
+        "machine is in it; another machine takes another time. All of it: measured/hours.csv."
+    )
 
 
 def variants_note(shown: Sequence[str]) -> str:

@@ -26,11 +26,14 @@ def library_versions(folders: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(versions)) for name, versions in sorted(versions.items())}
 
 
+def stage_result(folder: Path) -> Mapping[str, Any]:
+    """The summary that a predict stage returned; empty for predictions without a record."""
+    return read_record(folder).result if (folder / STAGE_FILE).is_file() else {}
+
+
 def training_gflop(folder: Path) -> float | None:
     """Estimated operations of the trainings behind the predictions in a folder; None where nobody recorded them."""
-    if not (folder / STAGE_FILE).is_file():
-        return None
-    gflop = read_record(folder).result.get("training_gflop")
+    gflop = stage_result(folder).get("training_gflop")
     return float(gflop) if gflop else None
 
 

@@ -54,11 +54,13 @@ def inline(svg: str, *, name: str, alt: str, colours: Mapping[str, str]) -> Inli
     return Inline(f"{opening}{body}</svg>", {key: _coloured(style, colours) for key, style in rules.items()})
 
 
-def style_sheet(drawings: Iterable[Inline]) -> str:
-    """The rules of all drawings of a page, each once."""
+def style_sheet(drawings: Iterable[Inline], *, beyond: Iterable[Inline] = ()) -> str:
+    """The rules of all drawings of a page, each once; without those that other drawings need too."""
     rules: dict[str, str] = {}
     for drawing in drawings:
         rules |= drawing.rules
+    for drawing in beyond:
+        rules = {key: style for key, style in rules.items() if key not in drawing.rules}
     return "".join(f".{key}{{{style}}}" for key, style in sorted(rules.items()))
 
 

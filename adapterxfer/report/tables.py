@@ -7,6 +7,7 @@ from collections.abc import Callable
 from adapterxfer.catalog import ORACLE
 from adapterxfer.report.content import Effect, Findings, Score
 from adapterxfer.report.display import parameter_text, resource_key
+from adapterxfer.report.inputs import input_table
 from adapterxfer.report.table_shape import Column, Table, Value
 from adapterxfer.report.tables_oracle import oracle_table
 from adapterxfer.report.words import level_text
@@ -100,6 +101,7 @@ def build_tables(findings: Findings) -> tuple[Table, ...]:
         ),
         _backbone_table(findings),
         _size_table(findings),
+        input_table(findings.inputs),
     )
     return tuple(table for table in tables if table.rows)
 

@@ -17,7 +17,6 @@ from adapterxfer.formats.registry import get_format
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.training.starts import new_adapter
-from adapterxfer.variants.adapter import AdapterShape
 from adapterxfer.variants.assertions import as_json, check
 from adapterxfer.variants.composition import Composition, HeadPart
 from adapterxfer.variants.measures import AssertionInput
@@ -104,11 +103,7 @@ def _start(backbone: LoadedBackbone, composition: Composition, seed: int) -> dic
     return {
         f"adapters.{adapter.id}.{name}": tensor
         for adapter in composition.task_adapters
-        for name, tensor in new_adapter(
-            backbone, AdapterShape(adapter.method, adapter.bottleneck_size, adapter.first_layer), seed=seed
-        )
-        .state_dict()
-        .items()
+        for name, tensor in new_adapter(backbone, adapter.shape, seed=seed).state_dict().items()
     }
 
 

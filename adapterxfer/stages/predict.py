@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ def execute(context: StageContext) -> dict[str, Any]:
 
     Returns:
         ``examples``, ``metric``, ``scores`` (language -> points), ``model_size`` where there is a model, and
-        ``untokenized_words`` for tagging tasks; ``training_gflop`` of the trainings behind the model.
+        ``untokenized_words`` for tagging tasks; ``training_gflop`` of the trainings behind the model; ``inputs``: what
+        the tokenizer made of the texts of each language, where a backbone reads them.
 
     Raises:
         StageError: the identity names an unknown kind of system.
@@ -44,6 +45,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     metric = get_metric(named, format_name=task.format, labels=task.labels)
     system = identity["system"]
     notes: dict[str, Any] = {}
+    inputs: Mapping[str, Any] = {}
     if system["kind"] == "control" and system["control"] != EMBEDDING_LAYER:
         examples: Sequence[Example] = [e for language in languages for e in task.split(split, language)]
         # The draws follow from the key of the stage, so they are the same on every machine and in every run.
@@ -51,7 +53,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         result = run_control(system["control"], ControlInput(task, examples, metric, rng))
         notes["control"] = CONTROLS[system["control"]].description
     else:
-        examples, result, notes = _ask_model(context, task, split, languages)
+        examples, result, notes, inputs = _ask_model(context, task, split, languages)
     metadata = {
         "stage_key": context.stage.key,
         "task": task.task,
@@ -65,6 +67,8 @@ def execute(context: StageContext) -> dict[str, Any]:
     }
     write_predictions(context.scratch, examples, result.predictions, metric, metadata=metadata, counts=result.counts)
     summary = _summary(context, metric, notes)
+    if inputs:
+        summary["inputs"] = dict(inputs)  # beside the file, which keeps the bytes that it had before this was counted
     if "model" in context.inputs:
         summary["training_gflop"] = gflop_in_all([context.inputs["model"]])
     return summary
@@ -72,10 +76,11 @@ def execute(context: StageContext) -> dict[str, Any]:
 
 def _ask_model(
     context: StageContext, task: StoredTask, split: str, languages: Sequence[str]
-) -> tuple[Sequence[Example], ControlResult, dict[str, Any]]:
-    """Predictions of everything that needs a backbone."""
+) -> tuple[Sequence[Example], ControlResult, dict[str, Any], Mapping[str, Any]]:
+    """Predictions of everything that needs a backbone, notes for their file, and counts of what was tokenized."""
     from adapterxfer.backbones.loading import load_backbone
     from adapterxfer.formats.inference import BATCH_TOKENS
+    from adapterxfer.formats.inputs import describe_inputs
     from adapterxfer.formats.registry import get_format
     from adapterxfer.formats.tagging import untokenized_words
     from adapterxfer.predict.pools import has_pool, predict_pool
@@ -113,7 +118,8 @@ def _ask_model(
             embedder = embedder_of_backbone(backbone, layer, fmt, batch_tokens=batch_tokens, device=device)
             notes["layer"] = layer
         queries, answers, more = predict_pool(task, languages, embedder, protocol)
-        return queries, ControlResult(answers), {**notes, **more}
+        inputs = describe_inputs(queries, (), embedder.encoder, embedder.limits[0])
+        return queries, ControlResult(answers), {**notes, **more}, inputs
     encoded = encode_test(task, fmt, split, languages, backbone)
     match system["kind"]:
         case "trained":
@@ -135,7 +141,7 @@ def _ask_model(
             )
     if task.format == "tagging":
         notes["untokenized_words"] = untokenized_words(encoded.examples, encoded.features)
-    return encoded.examples, ControlResult(predictions), notes
+    return encoded.examples, ControlResult(predictions), notes, encoded.inputs
 
 
 def _summary(context: StageContext, metric: Metric, notes: dict[str, Any]) -> dict[str, Any]:

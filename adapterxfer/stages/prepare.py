@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.catalog import task_specs
+from adapterxfer.data.composing import note_uncomposed
 from adapterxfer.data.examples import TaskData
 from adapterxfer.data.original import read_original
 from adapterxfer.data.same_items import SAME_ITEMS
@@ -76,6 +77,7 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
         data.task = identity["task"]
     else:
         raise StageError(f"prepare stage: source kind '{source['kind']}'; expected world, files, hub", fix="plan again")
+    note_uncomposed(data)
     content = write_task(context.scratch, data, extra={"source": dict(source), "protocol": identity["protocol"]})
     for note, count in data.notes.items():
         context.log({"note": note, "count": count})

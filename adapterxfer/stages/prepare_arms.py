@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapterxfer.data.composing import COMPOSED_NOTE, is_composed, note_uncomposed
 from adapterxfer.data.sources import check_source
 from adapterxfer.data.storage import write_task
 from adapterxfer.data.target_dev import read_hub_dev, read_target_dev
@@ -28,7 +29,9 @@ def prepare_texts(context: StageContext) -> dict[str, Any]:
         root = check_source(context.settings.get("data_root"), source)
         texts = read_text_lines(root, source["files"], identity["folder"], languages, lines)
     content = write_texts(context.scratch, texts)
-    return {"lines": dict(content["lines"]), "fingerprint": content["fingerprint"]}
+    changed = sum(not is_composed(line) for lines_of in texts.values() for line in lines_of)
+    notes = {"notes": {COMPOSED_NOTE: changed}} if changed else {}
+    return {"lines": dict(content["lines"]), "fingerprint": content["fingerprint"], **notes}
 
 
 def prepare_translations(context: StageContext) -> dict[str, Any]:
@@ -63,6 +66,7 @@ def prepare_translations(context: StageContext) -> dict[str, Any]:
             train_examples=identity["train_examples"],
             seed=identity["seed"],
         )
+    note_uncomposed(data)
     content = write_task(context.scratch, data, extra={"source": dict(source), "translated": True})
     counts = {language: len(examples) for (_, language), examples in data.splits.items()}
     return {"examples": counts, "fingerprint": content["fingerprint"], "notes": dict(data.notes)}
@@ -99,6 +103,7 @@ def prepare_target_dev(context: StageContext) -> dict[str, Any]:
             dev_examples=kept, seed=identity["seed"], protocol=identity["protocol"], revisions=source.get("revisions"),
         )  # fmt: skip
     data.task = identity["task"]
+    note_uncomposed(data)
     content = write_task(context.scratch, data, extra={"source": dict(source), "target_dev": True})
     counts = {language: len(examples) for (_, language), examples in data.splits.items()}
     return {"examples": counts, "fingerprint": content["fingerprint"], "notes": dict(data.notes)}

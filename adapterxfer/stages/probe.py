@@ -46,3 +46,10 @@ def speed(
     return tokens_per_second(
         settings, vocabulary=vocabulary, sequence_length=sequence_length, seconds=seconds, device=device
     )
+
+
+def work_speed(*, hidden: int, layers: int, length: int, seconds: float, device: str) -> dict[str, float]:
+    """Tokens per second through layers of a width; see `layer_speeds`."""
+    from adapterxfer.training.probe import layer_speeds
+
+    return layer_speeds(hidden=hidden, layers=layers, length=length, seconds=seconds, device=device)

@@ -2,8 +2,9 @@
 
 Over test items: Romano-Wolf step-down max-T from the same replicates. Over training runs bootstrap max-T is not safe
 with few seeds; there t tests are adjusted by Holm. Those with few runs (fewer than five, with moderated variances fewer
-than three) are read with the fewest degrees of freedom of the family. Two runs of their own cannot carry a family: a
-pair that agrees by chance would decide it (error rates .12 to .24). Such tests are withheld.
+than three) are read with the fewest degrees of freedom of the family, unless they are moderated and about several
+backbones: their degrees of freedom add up, and a variance above its lenders' is not drawn down. Two runs of their own
+cannot carry a family: a pair that agrees by chance would decide it (error rates .12 to .24). Such tests are withheld.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ class FamilyMember:
         runs: smallest number of training runs per system; 0 where nothing was trained.
         over_runs: its scope contains training runs.
         moderated: its run variance was moderated by that of other systems.
+        backbones: of how many run groups its runs are; the degrees of freedom of several add up.
         column: number of its contrast, if ``p`` is a two-sided p-value from replicates; else None.
     """
 
@@ -62,6 +64,7 @@ class FamilyMember:
     runs: int = 0
     over_runs: bool = False
     moderated: bool = False
+    backbones: int = 1
     column: int | None = None
 
     @property
@@ -72,6 +75,8 @@ class FamilyMember:
     @property
     def few_runs(self) -> bool:
         """Whether it has to be read with the fewest degrees of freedom of its family."""
+        if self.moderated and self.backbones > 1:
+            return False
         enough = ENOUGH_MODERATED_RUNS if self.moderated else ENOUGH_RUNS
         return self.over_runs and 0 < self.runs < enough
 

@@ -8,6 +8,12 @@ quiet ones:
 
     s2' = (2 * max(mean of the backbone, mean of all) + (S - 1) * s2) / (S + 1), with S + 1 degrees of freedom.
 
+A number over several backbones, such as a mean gain or a slope, borrows less: on a backbone where its own variance is
+larger than that of the lenders it keeps its own, with its own S - 1 degrees of freedom. One noisy system can make up
+most of such a number's variance, and a mean towards quiet lenders then believes the quiet ones (5 % tests erred in up
+to 15 % with one of 18 systems five times as noisy, 7 % so). Numbers on one backbone cannot do without lenders in that
+case, since S - 1 is all they have: they keep the mean in families of several tests and borrow nothing alone.
+
 The weight 2 is fixed. Estimating it from the study, as is usual elsewhere, errs in up to 28 % of families: with few
 lenders it is estimated as infinite too often. The rates of this rule stand in docs/simulations.md, also where lenders
 differ from the borrower.
@@ -98,12 +104,14 @@ def moderate(
     runs, runs_df, groups = parts.runs.copy(), np.full(len(contrasts), np.nan), list(parts.groups)
     for number, pool in chosen.items():
         units = _units(table, contrasts[number])
-        groups[number] = tuple(
-            _moderated(group, pool.prior(group.group) * units[group.group] ** 2 / group.runs)
+        several = len(groups[number]) > 1
+        drawn = [
+            _moderated(group, pool.prior(group.group) * units[group.group] ** 2 / group.runs, several=several)
             for group in groups[number]
-        )
-        runs[number] = sum(group.variance for group in groups[number])
-        runs_df[number] = pooled_df((group.variance, group.runs - 1.0 + PRIOR_DF) for group in groups[number])
+        ]
+        groups[number] = tuple(group for group, _ in drawn)
+        runs[number] = sum(group.variance for group, _ in drawn)
+        runs_df[number] = pooled_df((group.variance, df) for group, df in drawn)
     total = two_way(parts.items, runs, parts.residual)
     total_df = joint_df(total, parts.items_df, runs, runs_df)
     # What one group's variance was drawn to is a mean, so it cannot be small by chance and the plug-in holds; in a sum
@@ -122,10 +130,16 @@ def moderate(
     )
 
 
-def _moderated(group: RunPart, prior: float) -> RunPart:
-    """One group's variance of the mean over its runs, drawn towards that of its lenders."""
-    single = (group.runs - 1) * group.variance
-    return group._replace(variance=(PRIOR_DF * prior + single) / (group.runs - 1 + PRIOR_DF))
+def _moderated(group: RunPart, prior: float, *, several: bool) -> tuple[RunPart, float]:
+    """One group's variance of the mean over its runs, drawn towards that of its lenders, and its degrees of freedom.
+
+    Args:
+        several: the number is about several groups, so that a variance above its lenders' is kept.
+    """
+    df = group.runs - 1.0
+    if several and group.variance > prior:
+        return group, df
+    return group._replace(variance=(PRIOR_DF * prior + df * group.variance) / (df + PRIOR_DF)), df + PRIOR_DF
 
 
 def _unit_variance(table: ScoreTable, contrast: Contrast) -> tuple[tuple[str, ...], float] | None:

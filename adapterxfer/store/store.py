@@ -4,6 +4,7 @@
     ROOT/<kind>/<slug>-<key16>/stage.json      a committed stage; written last, beside its artefacts and log.jsonl
     ROOT/failed/<key16>.json                   why a stage has no result
     ROOT/recipes/                              measured parts of recipes
+    ROOT/speed.json                            how fast this kind of machine works (plan/speed.py)
     ROOT/damaged/                              folders that did not match their record; never used
     ROOT/differences/<key16>.json              imported results that differ from those made here
     ROOT/.scratch/<key16>-<random>/            stages being made; same file system, so that a rename commits them

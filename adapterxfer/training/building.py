@@ -176,7 +176,13 @@ def language_part(folder: Path | None, backbone: LoadedBackbone) -> tuple[dict[s
             fix="plan the recipe again",
         )
     (adapter,) = stored.composition.adapters
-    description = AdapterPart(LANGUAGE_ID, "language", adapter.name, adapter.method, adapter.bottleneck_size)
+    description = AdapterPart(
+        id=LANGUAGE_ID,
+        role="language",
+        name=adapter.name,
+        method=adapter.method,
+        bottleneck_size=adapter.bottleneck_size,
+    )
     return {LANGUAGE_ID: load_adapter(stored, TARGET_ID, backbone)}, (description,)
 
 
@@ -250,7 +256,15 @@ def head_parts(tasks: Sequence[TrainTask]) -> tuple[HeadPart, ...]:
 def _described(adapter_id: str, name: str, adapter: Adapter) -> AdapterPart:
     role: Role = "target" if adapter_id == TARGET_ID else "intermediate"
     shape = adapter.shape
-    return AdapterPart(adapter_id, role, name, shape.method, shape.bottleneck_size, shape.first_layer)
+    return AdapterPart(
+        id=adapter_id,
+        role=role,
+        name=name,
+        method=shape.method,
+        bottleneck_size=shape.bottleneck_size,
+        first_layer=shape.first_layer,
+        config=shape.config,
+    )
 
 
 def _joined(tasks: Sequence[TrainTask]) -> str:

@@ -61,7 +61,9 @@ def build_language(
     language_adapter = Adapter(
         backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears
     )
-    description = AdapterPart(TARGET_ID, "target", language, shape.method, shape.bottleneck_size)
+    description = AdapterPart(
+        id=TARGET_ID, role="target", name=language, method=shape.method, bottleneck_size=shape.bottleneck_size
+    )
     heads = head_parts([task])
     model = TransferModel(
         backbone,

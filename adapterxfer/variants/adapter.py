@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 from adapterxfer.catalog.methods import METHODS, MethodSpec, names_of
+from adapterxfer.catalog.methods.spec import CONFIG
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.places import Absent
 
@@ -25,12 +27,18 @@ class Site(NamedTuple):
         hidden_size: width of the backbone.
         linears: the frozen linear maps that the method changes, by role.
         shared: what the layers of one adapter have in common, filled by the first.
+        layer: its number.
+        every: the linear maps of all layers, for methods whose layers share parts.
+        config: of a library's own method, as JSON; empty for the methods of this project.
     """
 
     method: MethodSpec
     hidden_size: int
     linears: Mapping[str, nn.Linear]
     shared: dict[str, Any]
+    layer: int = 0
+    every: Sequence[Mapping[str, nn.Linear]] = ()
+    config: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +49,13 @@ class AdapterShape:
         method: adapter method of the catalogue.
         bottleneck_size: width of the bottleneck; the rank for methods that have one, 1 for methods without size.
         first_layer: layers below it have no adapter.
+        config: of a library's own method: its configuration as JSON with sorted keys; empty otherwise.
     """
 
     method: str
     bottleneck_size: int
     first_layer: int = 0
+    config: str = ""
 
     @classmethod
     def of(cls, adapter: Mapping[str, Any], hidden_size: int, *, layers: int = 0) -> AdapterShape:
@@ -71,7 +81,7 @@ class AdapterShape:
                 f"adapter method '{whole.method}' with layers: {span} on a backbone of {layers} layers cannot be built",
                 fix=f"use layers: {UPPER_HALF} with one of {able} and at least 2 layers",
             )
-        return cls(whole.method, whole.bottleneck_size, layers // 2)
+        return replace(whole, first_layer=layers // 2)
 
     @classmethod
     def _whole(cls, adapter: Mapping[str, Any], hidden_size: int) -> AdapterShape:
@@ -81,6 +91,8 @@ class AdapterShape:
                 f"adapter method {method!r} cannot run here",
                 fix=f"use one of {', '.join(METHODS)}, e.g. {next(iter(METHODS.values())).example()}",
             )
+        if METHODS[method].engine:
+            return cls(method, 1, config=json.dumps(adapter.get(CONFIG) or {}, sort_keys=True))
         allowed = METHODS[method].sizes
         sizes = {key: value for key, value in adapter.items() if key != "method" and value is not None}
         if not allowed and not sizes:
@@ -128,7 +140,15 @@ class Adapter(nn.ModuleList):
             Absent()
             if index < shape.first_layer
             else spec.kind.build(
-                Site(spec, hidden_size, _chosen(spec, linears[index] if linears else {}), shared),
+                Site(
+                    method=spec,
+                    hidden_size=hidden_size,
+                    linears=_chosen(spec, linears[index] if linears else {}),
+                    shared=shared,
+                    layer=index,
+                    every=linears or (),
+                    config=shape.config,
+                ),
                 shape.bottleneck_size,
                 generator,
             )

@@ -8,12 +8,16 @@ the built model hold, and nothing is stored before those on the trained or merge
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
+
+import torch
 
 from adapterxfer.catalog.methods import METHODS, MethodSpec
 from adapterxfer.catalog.variants import PARTS, VariantSpec
 from adapterxfer.errors import VariantError
 from adapterxfer.variants import measures, measures_merged
+from adapterxfer.variants.casts import LOW
 from adapterxfer.variants.measures import AssertionInput
 from adapterxfer.variants.rules import Assertion, AssertionResult, Moment, Rule
 
@@ -43,6 +47,9 @@ INVERTIBLE = Rule("at most", 1e-5)
 ROUNDING = Rule("at most", 1e-5)
 """For effects that are zero up to the order of additions: DoRA divides lengths that are equal."""
 
+ROUNDINGS = 8
+"""Steps of rounding, each of one machine epsilon, that states may be off where a backbone is in bfloat16 or float16."""
+
 SAME_SUM = Rule("at most", 1e-6)
 """For weighted sums in double precision that are stored in single precision."""
 PRODUCTS = Rule("at most", 1e-5)
@@ -51,6 +58,7 @@ PRODUCTS = Rule("at most", 1e-5)
 NEUTRAL: Mapping[str, Rule | None] = {
     "exact": None,
     "rounding": ROUNDING,
+    "start": _not("the weights that change nothing are those it starts with, which 'effect-at-start' judges"),
     "never": _not("it takes attention from the tokens whatever its weights"),
 }
 """By `MethodSpec.neutral`, where the parts that are new have weights that change nothing."""
@@ -240,7 +248,7 @@ def check(when: Moment, evidence: AssertionInput) -> list[AssertionResult]:
     for assertion in TABLE:
         if when not in assertion.when:
             continue
-        rule = _rule(assertion, evidence)
+        rule = _in_format(_rule(assertion, evidence), evidence)
         value = None if rule.kind == "not applicable" else float(assertion.measure(evidence))
         verdicts.append(AssertionResult(assertion.name, rule.kind, rule.limit, value, rule.because))
         if value is not None and not rule.holds(value):
@@ -259,6 +267,14 @@ def check(when: Moment, evidence: AssertionInput) -> list[AssertionResult]:
 def as_json(verdicts: Iterable[AssertionResult]) -> list[dict[str, Any]]:
     """Verdicts as JSON values."""
     return [verdict.as_json() for verdict in verdicts]
+
+
+def _in_format(rule: Rule, evidence: AssertionInput) -> Rule:
+    """The rule for a backbone whose states have fewer digits than float32: what is at most rounding may be larger."""
+    dtype = next(evidence.model.backbone.parameters()).dtype
+    if rule.kind != "at most" or dtype not in LOW:
+        return rule
+    return replace(rule, limit=max(rule.limit, ROUNDINGS * torch.finfo(dtype).eps))
 
 
 def _rule(assertion: Assertion, evidence: AssertionInput) -> Rule:

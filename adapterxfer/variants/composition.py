@@ -10,6 +10,7 @@ from typing import Any, Literal
 from adapterxfer.catalog.methods import language_methods
 from adapterxfer.catalog.variants import PARTS, VARIANTS, VariantSpec, composition
 from adapterxfer.errors import VariantError
+from adapterxfer.variants.adapter import AdapterShape
 
 VariantName = str
 """One of `adapterxfer.catalog.variants`. ``adapter`` is a fresh adapter alone: the baseline of the adapter variants,
@@ -26,7 +27,7 @@ TARGET_ID = "t00"
 """The adapter of the task at hand. Ids have one width each, so no name in a file is the beginning of another."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterPart:
     """One adapter of a model.
 
@@ -37,6 +38,7 @@ class AdapterPart:
         method: adapter method.
         bottleneck_size: width of the bottleneck.
         first_layer: layers below it have no adapter.
+        config: of a library's own method; see `AdapterShape`.
     """
 
     id: str
@@ -45,6 +47,17 @@ class AdapterPart:
     method: str
     bottleneck_size: int
     first_layer: int = 0
+    config: str = ""
+
+    @property
+    def shape(self) -> AdapterShape:
+        """What determines its modules."""
+        return AdapterShape(
+            method=self.method,
+            bottleneck_size=self.bottleneck_size,
+            first_layer=self.first_layer,
+            config=self.config,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +224,10 @@ class Composition:
         """JSON values; see `from_json`. Options that are not used are left out."""
         values = asdict(self)
         for adapter in values["adapters"]:
-            # Absent for adapters in all layers, which are described as before others existed.
-            if not adapter["first_layer"]:
-                del adapter["first_layer"]
+            # Absent where they say nothing, so that such adapters are described as before others existed.
+            for option in ("first_layer", "config"):
+                if not adapter[option]:
+                    del adapter[option]
         for head in values["heads"]:
             # Absent for a head of one task, so that such models are described as before there were others.
             if not head["also"]:

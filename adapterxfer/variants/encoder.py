@@ -17,8 +17,10 @@ from torch.nn import functional
 from adapterxfer.backbones.segments import segments_of
 from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.formats.reads import Reads
+from adapterxfer.variants.casts import LOW, lowered, raised
 from adapterxfer.variants.hooked import encode_hooked
 from adapterxfer.variants.places import Linear, Places
+from adapterxfer.variants.precision import in_float32
 from adapterxfer.variants.recompute import recomputed
 
 NARROW, VECTOR = 16, 16
@@ -63,8 +65,24 @@ def encode(
             Not in hooked encoders, and not where adapters act on whole sequences after a layer.
 
     Returns:
-        Shape ``(batch, seq, hidden)``.
+        Shape ``(batch, seq, hidden)``; float32 also where the weights are in a low format (`precision`).
     """
+    dtype = backbone.get_input_embeddings().weight.dtype
+    if dtype in LOW:
+        # In the format of its weights, whatever the rest of the model computes in.
+        with torch.autocast(input_ids.device.type, enabled=False):
+            low = Begin(begin.layer, lowered(begin.states, dtype)) if begin is not None else None
+            full = None if places is None else in_float32(places, dtype)
+            states = _encode(backbone, input_ids, attention_mask, full, until, training, recompute, low, reads)
+            assert states.dtype == dtype, "gradients are scaled between the borders of one format"
+            return raised(states)
+    return _encode(backbone, input_ids, attention_mask, places, until, training, recompute, begin, reads)
+
+
+def _encode(
+    backbone: Any, input_ids: Tensor, attention_mask: Tensor | None, places: Places | None, until: int | None,
+    training: bool, recompute: bool, begin: Begin | None, reads: Reads | None,
+) -> Tensor:  # fmt: skip
     config = backbone.config
     if not architecture_of(config.model_type).own_encoder:
         return encode_hooked(

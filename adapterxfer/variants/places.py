@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from adapterxfer.catalog.architectures import Place
+from adapterxfer.variants.casts import LOW, lowered, raised
 
 Norm = Callable[[Tensor], Tensor]
 """The norm that ends a block, or the identity where the architecture has none there."""
@@ -146,11 +147,17 @@ def _linear(active: Sequence[Any]) -> Linear | None:
         return None
 
     def run(index: int, role: str, linear: nn.Linear, states: Tensor) -> Tensor:
+        dtype = linear.weight.dtype if linear.weight.dtype in LOW else None
+        if dtype is not None:
+            states = raised(states)
         for adapter in active:
             states = adapter[index].linear_input(role, states)
-        now = base = nn.functional.linear(states, linear.weight, linear.bias)
+        inputs = states if dtype is None else lowered(states, dtype)
+        now = base = nn.functional.linear(inputs, linear.weight, linear.bias)
+        if dtype is not None:
+            now = base = raised(base)
         for adapter in active:
             now = adapter[index].linear_output(role, linear, states, base, now)
-        return now
+        return now if dtype is None else lowered(now, dtype)
 
     return run

@@ -176,12 +176,7 @@ def assemble(
     model = TransferModel(
         backbone,
         composition,
-        adapters={
-            adapter.id: empty_adapter(
-                backbone, AdapterShape(adapter.method, adapter.bottleneck_size, adapter.first_layer)
-            )
-            for adapter in composition.adapters
-        },
+        adapters={adapter.id: empty_adapter(backbone, adapter.shape) for adapter in composition.adapters},
         fusion=empty_fusion(backbone, rank=composition.fusion_rank, first_layer=composition.fused_from)
         if composition.fused
         else None,
@@ -200,9 +195,7 @@ def load_adapter(stored: StoredModel, adapter_id: str, backbone: LoadedBackbone)
     check_backbone(stored, backbone)
     for described in stored.composition.adapters:
         if described.id == adapter_id:
-            adapter = empty_adapter(
-                backbone, AdapterShape(described.method, described.bottleneck_size, described.first_layer)
-            )
+            adapter = empty_adapter(backbone, described.shape)
             prefix = f"adapters.{adapter_id}."
             state = {n.removeprefix(prefix): t for n, t in read_weights(stored.folder).items() if n.startswith(prefix)}
             fill(untied_state(adapter), state, str(stored.folder / WEIGHTS))

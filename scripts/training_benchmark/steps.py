@@ -135,7 +135,14 @@ def composed(backbone: LoadedBackbone, task: TrainTask, count: int, variant: Any
     ids = [*(f"i{i:02d}" for i in range(count - 1)), "t00"]
     built = {name: new_adapter(backbone, AdapterShape("seq_bn", size), seed=i) for i, name in enumerate(ids)}
     parts = tuple(
-        AdapterPart(name, "target" if name == "t00" else "intermediate", name, "seq_bn", size) for name in ids
+        AdapterPart(
+            id=name,
+            role="target" if name == "t00" else "intermediate",
+            name=name,
+            method="seq_bn",
+            bottleneck_size=size,
+        )
+        for name in ids
     )
     head = HeadPart("h00", task.name, task.format.name, task.labels)
     return TransferModel(

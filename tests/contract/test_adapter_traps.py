@@ -124,7 +124,10 @@ def stack(
 ) -> TransferModel:
     loaded, shape = backbone(), AdapterShape(method, 4)
     made = {part: shaken(Adapter(LAYERS, HIDDEN, shape, generator=torch.Generator()), n) for n, part in enumerate(ids)}
-    parts = (AdapterPart("i00", "intermediate", "nli", method, 4), AdapterPart("t00", "target", "pos", method, 4))
+    parts = (
+        AdapterPart(id="i00", role="intermediate", name="nli", method=method, bottleneck_size=4),
+        AdapterPart(id="t00", role="target", name="pos", method=method, bottleneck_size=4),
+    )
     return TransferModel(
         loaded,
         Composition("fuse" if fused else "stack", parts, (HeadPart("h00", "pos", "tagging", ("x", "y")),), "nli"),

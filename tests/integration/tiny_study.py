@@ -5,6 +5,7 @@ report. Shared by the tests that kill it and by ``scripts/soak_kill.py``.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -113,11 +114,17 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
 
+MEASURED = re.compile(
+    rb"<!-- measured on one machine: begin -->.*?<!-- measured on one machine: end -->", flags=re.DOTALL
+)
+"""The only parts of a page that may hold seconds."""
+
+
 def contents(root: Path) -> dict[str, bytes]:
-    """Every file of every finished stage that holds no seconds."""
+    """Every file of every finished stage that holds no seconds, and of a page what is not measured."""
     return {
-        path.relative_to(root).as_posix(): path.read_bytes()
+        path.relative_to(root).as_posix(): MEASURED.sub(b"", path.read_bytes())
         for folder in Store(root).folders()
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in TIMED
+        if path.is_file() and path.name not in TIMED and path.parent.name != "measured"
     }

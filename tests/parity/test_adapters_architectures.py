@@ -104,11 +104,17 @@ def shaken(module: nn.Module, generator: torch.Generator) -> nn.Module:
 def own_model(model_type: str, variant: str, language: str = "") -> TransferModel:
     loaded, generator = backbone(model_type), torch.Generator().manual_seed(7)
     names = NAMES[variant]
-    parts = [AdapterPart("l00", "language", "en", language, SIZE)] if language and variant != "language" else []
+    parts = (
+        [AdapterPart(id="l00", role="language", name="en", method=language, bottleneck_size=SIZE)]
+        if language and variant != "language"
+        else []
+    )
     method = language if variant == "language" else "seq_bn"
     for index, name in enumerate(names[:-1]):
-        parts.append(AdapterPart(f"i{index:02d}", "intermediate", name, method, SIZE))
-    parts.append(AdapterPart("t00", "target", names[-1], method, SIZE))
+        parts.append(
+            AdapterPart(id=f"i{index:02d}", role="intermediate", name=name, method=method, bottleneck_size=SIZE)
+        )
+    parts.append(AdapterPart(id="t00", role="target", name=names[-1], method=method, bottleneck_size=SIZE))
     built = {p.id: Adapter(LAYERS, HIDDEN, AdapterShape(p.method, SIZE), generator=generator) for p in parts}
     fusion = Fusion(LAYERS, HIDDEN, dropout=0.0, generator=generator) if variant == "fuse" else None
     heads = () if variant == "language" else (HeadPart("h00", "task", "sequence_classification", ("a", "b")),)

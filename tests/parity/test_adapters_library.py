@@ -52,7 +52,13 @@ def new_backbone(attention_dropout: float = 0.0) -> LoadedBackbone:
 def own_model(names: list[str], variant: str, dtype: torch.dtype) -> TransferModel:
     loaded = new_backbone()
     parts = tuple(
-        AdapterPart("t00" if i == len(names) - 1 else f"i{i:02d}", role, name, "seq_bn", SIZE)
+        AdapterPart(
+            id="t00" if i == len(names) - 1 else f"i{i:02d}",
+            role=role,
+            name=name,
+            method="seq_bn",
+            bottleneck_size=SIZE,
+        )
         for i, (name, role) in enumerate(zip(names, ["intermediate"] * (len(names) - 1) + ["target"], strict=True))
     )
     heads = (HeadPart("h00", "task", "sequence_classification", ("a", "b")),)

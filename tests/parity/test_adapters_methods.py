@@ -54,7 +54,7 @@ def own_model(method: str, size: int, attention: str) -> TransferModel:
         loaded,
         Composition(
             "adapter",
-            (AdapterPart("t00", "target", "t", method, size),),
+            (AdapterPart(id="t00", role="target", name="t", method=method, bottleneck_size=size),),
             (HeadPart("h00", "task", "tagging", ("a", "b")),),
         ),
         adapters={"t00": adapter},

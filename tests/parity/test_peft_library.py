@@ -76,7 +76,10 @@ def own_model(method: str, ids: list[str], model_type: str) -> TransferModel:
         for adapter in made.values():
             for parameter in adapter.parameters():
                 parameter.add_(torch.randn(parameter.shape, generator=generator) * 0.15)
-    parts = tuple(AdapterPart(p, "target" if p == "t00" else "intermediate", p, method, size) for p in ids)
+    parts = tuple(
+        AdapterPart(id=p, role="target" if p == "t00" else "intermediate", name=p, method=method, bottleneck_size=size)
+        for p in ids
+    )
     heads = (HeadPart("h00", "task", "tagging", ("a", "b")),)
     model = TransferModel(
         loaded,

@@ -34,6 +34,7 @@ def test_whole_studies_and_moderated_variances_are_simulated(tmp_path: Path) -> 
     printed = run("simulate_verdicts.py", *only)
     rates = json.loads(target.read_text(encoding="utf-8"))
     assert {name.split(":")[0] for name in rates} == {
+        "2 seeds, best of 6 equal tasks",
         "3 seeds, best of 6 equal tasks",
         "5 seeds, best of 6 equal tasks",
     }

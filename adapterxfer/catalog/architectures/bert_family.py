@@ -72,6 +72,7 @@ BERT_FAMILY = (
         positions="from-pad",
         own_encoder=True,
         usual_tokens=ROBERTA_TOKENS,
+        marks_words=False,
         in_adapters=True,
     ),
     Architecture(

@@ -12,6 +12,17 @@ from adapterxfer.catalog.architectures.spec import Architecture, SumSite
 
 _NO_MASKED_LM = "it reads from left to right, so it cannot be trained to fill masks"
 
+LLAMA_LINEARS = {
+    "query": "self_attn.q_proj",
+    "key": "self_attn.k_proj",
+    "value": "self_attn.v_proj",
+    "ffn_out": "mlp.down_proj",
+}
+LLAMA_SUMS = {
+    "attention": SumSite("branch", "self_attn", "input_layernorm", 0),
+    "ffn": SumSite("output", "", "post_attention_layernorm", 0),
+}
+
 _LLAMA = Architecture(
     model_type="llama",
     config="LlamaConfig",
@@ -21,16 +32,8 @@ _LLAMA = Architecture(
     dropped=("lm_head.", "score.", "classifier.", "qa_outputs."),
     attention=("sdpa", "eager"),
     layers="layers",
-    linears={
-        "query": "self_attn.q_proj",
-        "key": "self_attn.k_proj",
-        "value": "self_attn.v_proj",
-        "ffn_out": "mlp.down_proj",
-    },
-    sums={
-        "attention": SumSite("branch", "self_attn", "input_layernorm", 0),
-        "ffn": SumSite("output", "", "post_attention_layernorm", 0),
-    },
+    linears=LLAMA_LINEARS,
+    sums=LLAMA_SUMS,
     post_norm=False,
     positions="absolute",
     function=("head_dim", "hidden_act", "num_attention_heads", "num_key_value_heads", "rms_norm_eps"),
@@ -38,6 +41,7 @@ _LLAMA = Architecture(
     embeddings="embed_tokens",
     settings={"use_cache": False},  # keys and values of tokens to come: nothing is generated
     no_masked_lm=_NO_MASKED_LM,
+    marks_words=False,
     pooling="last",
     causal=True,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adapterxfer.catalog.architectures.bert_family import BERT_LINEARS, NO_POOLER, POST_NORM
+from adapterxfer.catalog.architectures.bert_family import BERT_LINEARS, NO_POOLER, POST_NORM, ROBERTA_TOKENS
+from adapterxfer.catalog.architectures.decoders import LLAMA_LINEARS, LLAMA_SUMS
 from adapterxfer.catalog.architectures.piece_tokens import DEBERTA, T5, XLM_R
 from adapterxfer.catalog.architectures.spec import Architecture, SumSite
 
@@ -46,6 +47,7 @@ _MT5 = Architecture(
     width="d_model",
     depth="num_layers",
     no_masked_lm="its tokenizer has no mask token, so it cannot be trained to fill masks",
+    no_float16="its feed-forward blocks leave the range of float16, so its library keeps a part in float32",
     pooling="mean",
 )
 
@@ -127,8 +129,46 @@ OTHER_ENCODERS = (
         function=("hidden_activation", "local_attention", "norm_eps", "num_attention_heads"),
         score_dropout="attention_dropout",
         settings={"reference_compile": False},  # compiled layers would change numbers with the machine
+        marks_words=False,
     ),
     _MT5,
+    Architecture(
+        model_type="eurobert",
+        config="EuroBertConfig",
+        model="EuroBertModel",
+        arguments={},
+        prefixes=("model.",),
+        dropped=("lm_head.", "dense.", "classifier."),
+        attention=("sdpa", "eager"),
+        layers="layers",
+        linears=LLAMA_LINEARS,
+        sums=LLAMA_SUMS,
+        post_norm=False,
+        positions="absolute",
+        score_dropout="attention_dropout",
+        embeddings="embed_tokens",
+        marks_words=False,
+        library="eurobert",
+    ),
+    Architecture(
+        model_type="gte",
+        config="GteConfig",
+        model="GteModel",
+        arguments=NO_POOLER,
+        prefixes=("gte.",),
+        dropped=("lm_head.", "pooler.", "classifier."),
+        attention=("sdpa", "eager"),
+        layers="layers",
+        linears=LLAMA_LINEARS,
+        sums={
+            "attention": SumSite("norm", "post_attention_layernorm", "self_attn", 0),
+            "ffn": SumSite("norm", "post_mlp_layernorm", "mlp", 0),
+        },
+        post_norm=True,
+        positions="absolute",
+        usual_tokens=ROBERTA_TOKENS,
+        library="gte",
+    ),
     replace(_MT5, model_type="umt5", config="UMT5Config", model="UMT5EncoderModel"),
 )
 """Hooks run them. umT5 has a table of relative positions in every layer, mT5 in the first one."""

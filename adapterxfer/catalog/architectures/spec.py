@@ -8,6 +8,10 @@ from typing import Any, Literal
 
 from adapterxfer.catalog.architectures.piece_tokens import PieceTokens
 
+TRUSTED = 1024
+"""Longest input of a model whose relative positions know no limit: mT5 was trained with this (Xue et al. 2021, *mT5*,
+section 3), and nothing is known of longer texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class SumSite:
@@ -61,6 +65,8 @@ class Architecture:
         usual_tokens: special tokens of a tokenizer that names none; empty where it has to name them.
         settings: values that replace those of ``config.json``.
         no_masked_lm: why it cannot be trained to fill masks, which languages' adapters are; empty if it can.
+        no_float16: why its weights cannot be loaded in float16; empty if they can.
+        marks_words: whether its published tokenizers mark the beginnings of words that are given one by one.
         in_adapters: whether `adapters` 1.3 has this encoder, with bottlenecks and names at the places of ours.
         segments: whether the second text of a pair has segment id 1, where configuration and tokenizer have one for it.
         pooling: what stands for a text: its first token (which then is a special one), or what the recipe may choose.
@@ -93,6 +99,8 @@ class Architecture:
     usual_tokens: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     no_masked_lm: str = ""
+    no_float16: str = ""
+    marks_words: bool = True
     in_adapters: bool = False
     segments: bool = False
     pooling: Pooling = "first"
@@ -112,8 +120,7 @@ class Architecture:
         """Longest input in tokens, special tokens included."""
         if self.positions == "from-pad":
             return int(config.max_position_embeddings - config.pad_token_id - 1)
-        # Relative positions know no limit; what the model was trained with is what it can be trusted with.
-        return int(getattr(config, "max_position_embeddings", None) or 1024)
+        return int(getattr(config, "max_position_embeddings", None) or TRUSTED)
 
     def attention_for(self, requested: str) -> str:
         """The implementation to use."""

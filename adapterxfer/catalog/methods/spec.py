@@ -11,6 +11,9 @@ from adapterxfer.catalog.architectures import Place
 
 BOTTLENECK_SIZES = ("reduction_factor", "bottleneck_size")
 
+CONFIG = "config"
+"""Key of an adapter that holds the configuration of a library's own method."""
+
 LABELS = {"bottleneck_size": "size"}
 """Sizes that labels name, because another one of the same method is given as a bare number."""
 
@@ -69,7 +72,8 @@ class MethodSpec:
         maps: roles of the linear maps that it changes, for methods that act there.
         start: ``neutral`` (a fresh adapter changes nothing), ``normal`` (all its matrices are normal and small) or
             ``special``.
-        neutral: whether weights exist that change nothing: ``exact``, up to ``rounding``, or ``never``.
+        neutral: whether weights exist that change nothing: ``exact``, up to ``rounding``, those it starts with
+            (``start``), or ``never``.
         partial_layers: whether it may leave the lower layers out.
         batched: whether the adapters of several seeds can run as one batch of matrices; their module then has
             ``formulas``, see `adapterxfer.variants.bottleneck`.
@@ -85,6 +89,7 @@ class MethodSpec:
         citation: what a model card cites, without its final period; empty where nothing is cited.
         adapters: names in the files of `adapters`; None where that library has no such function.
         peft: names in the files of `peft`; None where that library has no such function.
+        engine: library whose own modules compute it, configured by its own keys (``config`` of an adapter).
 
     Raises:
         ValueError: the specification lacks an answer or contradicts itself.
@@ -99,7 +104,7 @@ class MethodSpec:
     places: tuple[Place, ...]
     maps: tuple[str, ...] = ()
     start: Literal["neutral", "normal", "special"]
-    neutral: Literal["exact", "rounding", "never"] = "exact"
+    neutral: Literal["exact", "rounding", "start", "never"] = "exact"
     partial_layers: bool = False
     batched: bool = False
     merges: Literal["weights", "updates", ""]
@@ -113,6 +118,7 @@ class MethodSpec:
     citation: str
     adapters: AdaptersFiles | None = None
     peft: PeftFiles | None = None
+    engine: Literal["peft", ""] = ""
 
     def __post_init__(self) -> None:
         problems = [
@@ -145,4 +151,13 @@ class MethodSpec:
 
 def adapter_label(adapter: Mapping[str, Any]) -> str:
     """``seq_bn/2`` (a reduction factor) or ``seq_bn/size64`` (a bottleneck size): equal labels, equal adapters."""
-    return "/".join(f"{LABELS.get(key, '')}{value}" for key, value in adapter.items())
+    sizes = {key: value for key, value in adapter.items() if key != CONFIG}
+    parts = [f"{LABELS.get(key, '')}{value}" for key, value in sizes.items()]
+    return "/".join([*parts, *(f"{key}={_short(value)}" for key, value in sorted(adapter.get(CONFIG, {}).items()))])
+
+
+def _short(value: Any) -> str:
+    """A value of a configuration in a label, without commas, which separate labels on the command line."""
+    if isinstance(value, Mapping):
+        return "+".join(f"{key}:{_short(inner)}" for key, inner in sorted(value.items()))
+    return "+".join(map(_short, value)) if isinstance(value, list | tuple) else str(value).lower()

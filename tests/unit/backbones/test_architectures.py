@@ -111,6 +111,30 @@ def test_reads_the_encoder_of_a_headed_checkpoint(model_type: str, folder_of: An
     assert loaded.start_deviation > 0
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("model_type", HEADED)
+def test_low_formats_are_those_of_the_library(model_type: str, dtype: str, folder_of: Any) -> None:
+    """Eight roundings of the format at most: attention may be computed in another order."""
+    architecture = ARCHITECTURES[model_type]
+    if dtype == "float16" and architecture.no_float16:
+        return
+    folder = folder_of(model_type)
+    loaded = load_backbone(identity(dtype=dtype), folder)
+    format_ = getattr(torch, dtype)
+    reference = library_class(architecture.model).from_pretrained(
+        folder, attn_implementation=architecture.attention[0], dtype=format_, **architecture.arguments
+    )
+    ids, mask = torch.tensor([[1, 5, 6, 2], [1, 5, 2, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+    with torch.no_grad():
+        expected = reference.eval()(input_ids=ids, attention_mask=mask).last_hidden_state[mask.bool()].float()
+        states = encode(loaded.model, ids, mask)[mask.bool()]
+    assert states.dtype == torch.float32
+    assert {parameter.dtype for parameter in loaded.model.parameters()} == {format_}
+    buffers = dict(reference.named_buffers())
+    assert all(buffer.dtype == buffers[name].dtype for name, buffer in loaded.model.named_buffers())
+    assert (states - expected).abs().max() <= 8 * torch.finfo(format_).eps * expected.abs().max()
+
+
 def test_norms_by_their_first_names(folder_of: Any) -> None:
     """Multilingual BERT was published with ``gamma`` and ``beta``."""
     folder = folder_of("bert")

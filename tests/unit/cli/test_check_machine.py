@@ -6,15 +6,20 @@ import json
 import shutil
 from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapterxfer.catalog import backbones
+from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.lengths import SERIES_LIMITS
 from adapterxfer.cli.main import main
 from adapterxfer.errors import AdapterxferError, BackboneError, DataError, joined
 from adapterxfer.plan import build_plan
+from adapterxfer.plan.limits import folder_limit
 from adapterxfer.recipe import load_recipe
 
 WORLD = Path(__file__).parents[3] / "adapterxfer" / "world"
@@ -125,17 +130,48 @@ def test_a_catalogued_backbone_has_its_limit_without_files(
         recipe, ["backbones=[xlm-r-base]", source, "train.default.max_length=1000"])).unfit)  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "limit"),
+    [
+        ("xlm-r-large", 512), ("xlm-r-xl", 512), ("mdeberta-v3-base", 512), ("rembert", 512), ("mmbert-small", 8192),
+        ("mmbert-base", 8192), ("mt5-small-encoder", 1024),
+    ],
+)  # fmt: skip
+def test_every_public_backbone_has_a_limit(
+    recipe: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str,
+    limit: int,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    source = f"backbone_sources={{{name}: {{revision: 0123456789abcdef0123456789abcdef01234567}}}}"
+    for length, code in ((limit + 1, 2), (limit, 0)):
+        found = checked(recipe, capsys, f"backbones=[{name}]", source, f"train.default.max_length={length}")
+        assert found[0] == code, found
+        named = (f"max_length {limit + 1}, but backbone '{name}' reads {limit} tokens", "equal to 8192")
+        assert any(text in str(found[1]["problems"]) for text in named) == (code == 2)
+    assert {spec.series for spec in backbones().values()} <= set(SERIES_LIMITS)
+
+
+@pytest.mark.parametrize("model_type", ["mt5", "umt5"])
+def test_the_check_knows_the_limit_at_which_a_run_would_cut(tmp_path: Path, model_type: str) -> None:
+    """Relative positions have no limit in the files; the loader cuts all the same."""
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": model_type, "d_model": 8, "num_layers": 1}))
+    config = SimpleNamespace(model_type=model_type)
+    assert folder_limit(tmp_path) == ARCHITECTURES[model_type].max_length(config) == 1024
+
+
 @pytest.mark.parametrize("variant", ["stack", "full-ft", "head-only"])
 @pytest.mark.parametrize("weights", ["bfloat16", "float16"])
 @pytest.mark.parametrize("train", ["fp32", "bf16"])
-def test_weights_in_half_precision_are_refused(
+def test_weights_in_half_precision_are_refused_where_they_train(
     recipe: Path, folder: Path, capsys: pytest.CaptureFixture[str], variant: str, weights: str, train: str
 ) -> None:
     source = f"backbone_sources.b={{folder: {folder}, dtype: {weights}}}"
     code, found = checked(recipe, capsys, f"variants=[{variant}]", f"train.default.dtype={train}", source)
-    assert code == 2
-    (problem,) = found["problems"]
-    assert problem["message"].startswith(f"weights in {weights} do not go with heads and adapters in float32")
+    assert code == (2 if variant == "full-ft" else 0)
+    for problem in found["problems"]:
+        assert problem["message"].startswith(
+            f"'{variant}' trains the backbone, whose small steps are lost in {weights}"
+        )
     assert checked(recipe, capsys, f"variants=[{variant}]", f"train.default.dtype={train}")[0] == 0
 
 

@@ -67,6 +67,9 @@ def test_a_parallel_layout_says_by_what(tmp_path: Path, capsys: pytest.CaptureFi
     put(tmp_path, "layouts.yaml", "xnli: {test: {path: 'mine-{lang}.csv', layout: csv, columns: {text: premise, "
         "text_pair: hypothesis, label: label}}}\n")  # fmt: skip
     put(tmp_path, "mine-fr.csv", (tmp_path / "mine-de.csv").read_text())
+    trained = "\n".join(f"{n}\tp{n}\th{n}\t{labels[n % 3]}" for n in range(30))
+    for name in ("train", "dev_matched"):
+        put(tmp_path, f"MNLI/{name}.tsv", f"index\tsentence1\tsentence2\tgold_label\n{trained}\n")
     arguments = ["data", "check", "--data-root", str(tmp_path), "--task", "xnli"]
     assert main([*arguments, "--layouts", str(tmp_path / "layouts.yaml")]) == 0
     assert "xnli: test languages are parallel by rows: they are resampled together" in capsys.readouterr().out

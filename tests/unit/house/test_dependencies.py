@@ -24,7 +24,7 @@ NOT_IMPORTED = {
     "protobuf": "transformers reads SentencePiece models with it",
 }
 
-EXTRAS = ("ray", "slurm")
+EXTRAS = ("peft", "ray", "slurm")
 """Extras that add to the package; the others are for its tests."""
 
 
@@ -76,5 +76,5 @@ def test_both_files_of_versions_are_allowed_by_the_declaration(name: str) -> Non
 
 @pytest.mark.parametrize("library", ["adapters", "peft"])
 def test_the_libraries_that_are_compared_with_are_no_requirement(library: str) -> None:
-    assert library not in declared()
+    assert library not in {module_of(requirement) for requirement in PROJECT["dependencies"]}
     assert library in {module_of(requirement) for requirement in PROJECT["optional-dependencies"]["parity"]}

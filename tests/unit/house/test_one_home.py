@@ -63,9 +63,9 @@ ELSEWHERE: dict[tuple[str, str], set[str]] = {
 """Names that stand in files beside their home, and in which; it may shrink, not grow."""
 
 OTHER_MEANINGS: dict[tuple[str, str], set[str]] = {
-    # Two series of backbones, whose pretraining texts are listed there, are called like the architecture of both.
+    # Series of backbones, whose pretraining texts are listed there, are called like the architecture of all of them.
     ("architecture", "mt5"): {"catalog/pretraining.py"},
-    ("architecture", "rembert"): {"catalog/pretraining.py"},
+    **{("architecture", name): {"catalog/pretraining.py"} for name in ("rembert", "eurobert", "gte")},
     # Start values of the library `adapters` are called so.
     ("architecture", "bert"): {"hub/library_files.py"},
 }

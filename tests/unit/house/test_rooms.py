@@ -52,7 +52,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 
 ONLY_IN: dict[str, set[str]] = {
     "adapters": set(),  # oracles of the tests (extra "parity"); the package does without them
-    "peft": set(),
+    "peft": {"variants"},  # the engine of methods peft:TYPE (extra "peft"); an oracle of the tests too
     "datasets": {"data"},
     "accelerate": {"training"},
     "ray": {"engines"},

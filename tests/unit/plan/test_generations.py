@@ -43,6 +43,8 @@ FILES = STUDY.replace("TARGET", "udpos") + "data_root: data\n"
 EXAMPLES: Mapping[str, tuple[tuple[str, Mapping[str, Any]], tuple[str, Mapping[str, Any]]]] = {
     "answers, tags and hidden words of files": ((FILES, {"reading": 2}), (FILES, {})),
     "the same test items in every language": ((FILES, {"same_items": True}), (FILES, {})),
+    "texts in composed Unicode": ((FILES, {"composed": True}), (FILES, {})),
+    "marks of the beginnings of words": ((FILES.replace("world-nano", "mmbert-small"), {}), (FILES, {})),
 }
 """Change -> a recipe that it touches and one that it leaves alone, each with facts of the sources of its files."""
 

@@ -96,6 +96,86 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
     assert "train-en.tsv: cannot be read" in str(planned(tmp_path).missing_data)
 
 
+def check(root: Path, capsys: pytest.CaptureFixture[str], *tasks: str) -> tuple[int, str]:
+    arguments = ["data", "check", "--data-root", str(root), *(word for task in tasks for word in ("--task", task))]
+    code = main(arguments)
+    printed = capsys.readouterr()
+    return code, printed.out + printed.err
+
+
+def test_a_task_that_is_there_in_part_ends_the_check_with_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path, *FILES)
+    assert check(tmp_path, capsys, "panx")[0] == 0
+    (tmp_path / FILES[0]).unlink()
+    for tasks in (("panx",), ()):
+        code, printed = check(tmp_path, capsys, *tasks)
+        assert code == 1
+        assert "panx: only some files are there, so a run refuses it; missing: train en (panx)" in printed
+        assert "ready to run (training data and a test language): none" in printed
+    for name in FILES[2:]:
+        (tmp_path / name).unlink()
+    put(tmp_path, FILES[0])
+    code, printed = check(tmp_path, capsys, "panx")
+    assert code == 1
+    assert "test de (panx): missing" in printed
+
+
+def test_files_of_a_task_that_runs_are_no_part_of_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """XNLI trains on MNLI; who has MNLI alone need not have XNLI."""
+    header = "index\tsentence1\tsentence2\tgold_label\n"
+    rows = "".join(f"{n}\tp{n}\th{n}\t{('entailment', 'neutral', 'contradiction')[n % 3]}\n" for n in range(30))
+    for name in ("train", "dev_matched"):
+        (tmp_path / "MNLI").mkdir(exist_ok=True)
+        (tmp_path / "MNLI" / f"{name}.tsv").write_text(header + rows)
+    assert check(tmp_path, capsys)[0] == 0
+    assert check(tmp_path, capsys, "mnli")[0] == 0
+    assert check(tmp_path, capsys, "xnli")[0] == 1
+
+
+@pytest.mark.parametrize("name", ["panx/fi.test.tsv", "panx/TEST_FI.tsv", "pan-x/test fi.tsv", "PanX/fi-test.TSV"])
+def test_names_with_the_same_words_are_candidates(tmp_path: Path, name: str) -> None:
+    put(tmp_path, *FILES[:3], name)
+    assert f"{name} is not read: the official name is" in str(planned(tmp_path).missing_data)
+
+
+def test_links_that_are_not_followed_keep_a_task_from_the_hub(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A disk that is not mounted must not turn into the Hub's copy without a word."""
+    root = tmp_path / "root"
+    put(root, "other/notes.txt")
+    assert planned(root).missing_data is None
+    (root / "panx").symlink_to(tmp_path / "nowhere")
+    assert "lead nowhere or to a folder around it: panx" in str(planned(root).missing_data)
+    assert planned(root, ", source: hub").missing_data is None
+    code, printed = check(root, capsys, "panx")
+    assert code == 1
+    assert "link panx is not followed" in printed
+    (root / "panx").unlink()
+    (root / "up").symlink_to(tmp_path)
+    assert "a folder around it: up" in str(planned(root).missing_data)
+    (root / "up").unlink()
+    (root / "loop").symlink_to(root / "other")
+    assert planned(root).missing_data is None
+    assert check(root, capsys, "panx")[0] == 0
+
+
+def test_what_is_read_from_the_hub_in_place_of_a_folder_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(tmp_path / "root", "notes.txt")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(RECIPE.replace("ROOT", str(tmp_path / "root")).replace("SOURCE", ""))
+    for command in ("check", "plan"):
+        assert main([command, str(recipe)]) == 0
+        assert "panx: no official file of it is below data_root" in capsys.readouterr().out
+    recipe.write_text(RECIPE.replace("ROOT", str(tmp_path / "root")).replace("SOURCE", ", source: hub"))
+    assert main(["check", str(recipe)]) == 0
+    assert "no official file" not in capsys.readouterr().out
+
+
 def test_described_files_may_be_in_languages_that_the_catalogue_does_not_know(tmp_path: Path) -> None:
     put(tmp_path, *FILES, "x-gsw.tsv", "x-zh-Hant.tsv")
     layout = ', layout: {test: {path: "x-{lang}.tsv", layout: tsv, record: 0, columns: {words: 0, tags: 1}}}'

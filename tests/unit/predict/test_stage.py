@@ -72,6 +72,9 @@ def test_trained_systems_and_controls_write_comparable_files(run, task_folders, 
     assert trained.languages == tuple(sorted(task.languages("test")))
     assert trained.metadata["stage_key"] != guessed.metadata["stage_key"]
     assert "control" in guessed.metadata
+    assert set(summary["inputs"]["languages"]) == set(task.languages("test"))
+    assert all(counts["texts"] == task.counts["test"][code] for code, counts in summary["inputs"]["languages"].items())
+    assert "inputs" not in trained.metadata, "files keep the bytes that they had before this was counted"
     if name == "ner":
         assert summary["untokenized_words"] == 0
     _, small, _ = run(name, {"kind": "trained"}, model=tmp_path / "model", settings={"eval_batch_tokens": 20})

@@ -82,6 +82,17 @@ def test_moderated_variances_of_three_runs_keep_their_degrees_of_freedom() -> No
     assert mixed[1].p == pytest.approx(2 * own[1]), "the fewest degrees of freedom are those of tests with few runs"
 
 
+def test_moderated_tests_over_several_backbones_keep_their_degrees_of_freedom_with_two_runs() -> None:
+    own = [st.Reading(2.0, 1.0, df).p() for df in (3.0, 9.0)]
+    one, several = (
+        [replace(member(p, df), backbones=n) for p, df in zip(own, (3.0, 9.0), strict=True)] for n in (1, 3)
+    )
+    assert [row.p for row in st.adjust_tests(one)] == pytest.approx([2 * own[0], 2 * own[0]])
+    assert [row.p for row in st.adjust_tests(several)] == pytest.approx([max(own[0], 2 * own[1]), 2 * own[1]])
+    mixed = st.adjust_tests([one[0], several[1]])
+    assert mixed[1].p == pytest.approx(2 * own[1]), "only tests on one backbone are read with the fewest"
+
+
 def test_tests_without_a_p_value_do_not_count() -> None:
     rows = st.adjust_tests([member(None, 3.0), member(0.2, 5.0)])
     assert rows[0] == (None, "")

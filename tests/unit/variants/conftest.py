@@ -155,7 +155,9 @@ def make_evidence(
     if spec.trains_backbone:
         loaded = with_own_weights(loaded)
         with torch.no_grad():
-            next(iter(loaded.linears[0].values())).weight.mul_(1.5)
+            # Not by one factor: norms of queries and keys would take it back.
+            weight = next(iter(loaded.linears[0].values())).weight
+            weight.mul_(torch.linspace(0.5, 2.0, len(weight))[:, None])
     size = SIZE if METHODS[method].sizes else 1
     generator = torch.Generator().manual_seed(4)
     made: dict[str, Adapter] = {}
@@ -170,9 +172,11 @@ def make_evidence(
         if part.startswith("i") or spec.continues or spec.fuses:
             trained(adapter, seed=9 + number)
     parts = tuple(
-        AdapterPart("l00", "language", "en", language, SIZE)
+        AdapterPart(id="l00", role="language", name="en", method=language, bottleneck_size=SIZE)
         if p == "l00"
-        else AdapterPart(p, "target" if p == "t00" else "intermediate", p, method, size)
+        else AdapterPart(
+            id=p, role="target" if p == "t00" else "intermediate", name=p, method=method, bottleneck_size=size
+        )
         for p in made
     )
     heads = (HeadPart("h00", "pos", "tagging", ("x", "y")),)

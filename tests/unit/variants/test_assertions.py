@@ -79,7 +79,14 @@ def evidence(variant: str, *, intermediate: str = "nli") -> AssertionInput:
         if part.startswith("i") or variant in ("sequential", "fuse"):
             trained(adapter)
     parts = tuple(
-        AdapterPart(part, "target" if part == "t00" else "intermediate", part, "seq_bn", SIZE) for part in made
+        AdapterPart(
+            id=part,
+            role="target" if part == "t00" else "intermediate",
+            name=part,
+            method="seq_bn",
+            bottleneck_size=SIZE,
+        )
+        for part in made
     )
     named = intermediate if variant not in ("adapter", "head-only") else ""
     heads = (HeadPart("h00", "pos", "tagging", ("x", "y")),)

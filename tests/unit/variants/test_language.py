@@ -140,7 +140,10 @@ def test_the_language_lies_below_the_task(evidence_of: Make) -> None:
 
 
 def test_compositions() -> None:
-    below, task = AdapterPart("l00", "language", "en", "seq_bn_inv", 4), AdapterPart("t00", "target", "t", "seq_bn", 4)
+    below, task = (
+        AdapterPart(id="l00", role="language", name="en", method="seq_bn_inv", bottleneck_size=4),
+        AdapterPart(id="t00", role="target", name="t", method="seq_bn", bottleneck_size=4),
+    )
     made = Composition("adapter", (below, task), HEADS)
     assert made.language == below
     assert made.task_adapters == (task,)

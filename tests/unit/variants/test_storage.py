@@ -57,7 +57,13 @@ def fused_model() -> TransferModel:
         part: Adapter(LAYERS, HIDDEN, AdapterShape("seq_bn", size), generator=generator) for part, size in sizes.items()
     }
     parts = tuple(
-        AdapterPart(part, "target" if part == "t00" else "intermediate", part, "seq_bn", size)
+        AdapterPart(
+            id=part,
+            role="target" if part == "t00" else "intermediate",
+            name=part,
+            method="seq_bn",
+            bottleneck_size=size,
+        )
         for part, size in sizes.items()
     )
     fusion = Fusion(LAYERS, HIDDEN, dropout=0.0, generator=generator)
@@ -144,7 +150,9 @@ def test_other_backbones_are_refused(folder: Path) -> None:
 
 def test_adapter_of_another_depth_is_refused() -> None:
     shallow = Adapter(1, HIDDEN, AdapterShape("seq_bn", 4), generator=torch.Generator())
-    composition = Composition("adapter", (AdapterPart("t00", "target", "nli", "seq_bn", 4),), HEADS)
+    composition = Composition(
+        "adapter", (AdapterPart(id="t00", role="target", name="nli", method="seq_bn", bottleneck_size=4),), HEADS
+    )
     with pytest.raises(VariantError, match="has 1 layers, backbone 'tiny' has 2"):
         TransferModel(
             backbone(), composition, adapters={"t00": shallow}, fusion=None, heads={"h00": make_head(HEADS[0])}

@@ -1,0 +1,255 @@
+"""Tuner types of the `peft` library inside this project's encoders: the library's own modules compute every change.
+
+The library wraps a skeleton that holds the frozen linear maps of all layers, as ``layers.0.query`` and so on; what it
+puts in their place is called where the encoder calls the map. So a type runs here exactly as there, in every encoder
+that shows its maps, and with everything around it (stacks, seeds, checkpoints, assertions) that other methods have.
+
+In a stack each adapter sees the same input and adds what it changes of the frozen map's output, as in the library for
+types whose changes are added up; ``scripts/table_peft.py`` compares both, and other types are not stacked.
+
+Everything random that does not train is drawn from one fixed seed, so that no file has to keep it; start values of what
+trains come from the seed of the training.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from adapterxfer.catalog.methods.peft_types import FIXED, NEUTRAL_KEYS, OURS, PREFIX
+from adapterxfer.errors import MissingDependency, VariantError
+
+if TYPE_CHECKING:
+    from adapterxfer.variants.adapter import Site
+
+DEFAULT_MAPS = ("query", "value", "qkv")
+"""What LoRA and its kin change by default in the library, in encoders with BERT's layers."""
+
+FIXED_SEED = 0
+"""Of random parts that do not train."""
+
+ADAPTER = "default"
+"""The library's name for an adapter without one; left out of names in files."""
+
+Maps = Sequence[Mapping[str, nn.Linear]]
+"""Linear maps of every layer, by role."""
+
+_PLACE = re.compile(r"(?:.*\.)?layers\.(\d+)\.(.+)")
+
+
+class PeftMaps(nn.Module):
+    """What the library puts in the place of one layer's linear maps.
+
+    Args:
+        maps: role -> module of the library around the frozen map. Not registered here: its state holds the frozen map.
+        weights: what trains of it, and is stored, by name.
+        tuned: the whole wrapped skeleton, for its random parts; given to the lowest layer alone.
+    """
+
+    places: ClassVar[tuple[str, ...]] = ("linear",)
+
+    def __init__(
+        self, maps: Mapping[str, nn.Module], weights: Mapping[str, nn.Parameter], tuned: nn.Module | None
+    ) -> None:
+        super().__init__()
+        self.weights = nn.ParameterDict({name.replace(".", "/"): weight for name, weight in weights.items()})
+        self._maps = dict(maps)
+        self._tuned = (tuned,)
+
+    @classmethod
+    def build(cls, site: Site, size: int, generator: torch.Generator) -> Self:  # noqa: ARG003 - one signature for all
+        """The module of one layer; the library wraps all layers at once, when the first one is built.
+
+        Raises:
+            VariantError: the configuration is wrong, or changes the backbone.
+            MissingDependency: `peft` is not installed.
+        """
+        if "tuned" not in site.shared:
+            seed = int(torch.randint(2**31, (), generator=generator))
+            site.shared["tuned"] = tune(site.every, site.method.name, site.config, seed=seed)
+            site.shared["layers"] = _by_layer(site.shared["tuned"], site.layer)
+        maps, weights = site.shared["layers"][site.layer]
+        first = site.layer == min(site.shared["layers"])
+        return cls(maps, weights, site.shared["tuned"] if first else None)
+
+    def linear_input(self, role: str, states: Tensor) -> Tensor:  # noqa: ARG002 - signature of the place
+        """Inputs are changed inside the library's module."""
+        return states
+
+    def linear_output(self, role: str, linear: nn.Linear, states: Tensor, base: Tensor, now: Tensor) -> Tensor:  # noqa: ARG002
+        """Place ``linear``."""
+        module = self._maps.get(role)
+        if module is None:
+            return now
+        changed: Tensor = module(states)
+        return changed if now is base else now + (changed - base)
+
+    @property
+    def tuned(self) -> Any:
+        """The wrapped skeleton of all layers; the lowest layer has it."""
+        return self._tuned[0]
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch the library's own dropout too."""
+        super().train(mode)
+        for module in self._maps.values():
+            module.train(mode)
+        return self
+
+    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
+        """Move the random parts that do not train along with the weights."""
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for tuned in filter(None, self._tuned):
+            for module in tuned.modules():
+                for name, buffer in module.named_buffers(recurse=False):
+                    module._buffers[name] = fn(buffer)
+        return self
+
+
+class _Skeleton(nn.Module):
+    """The frozen linear maps of an encoder, without the encoder."""
+
+    def __init__(self, every: Maps) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.ModuleDict(dict(maps)) for maps in every)
+
+
+def tune(every: Maps, method: str, config: str, *, seed: int) -> Any:
+    """The library's model around the linear maps, which stay as they are.
+
+    Args:
+        every: maps of all layers.
+        method: ``peft:TYPE``.
+        config: keys of its configuration, as JSON.
+        seed: of the start values.
+
+    Raises:
+        VariantError: the configuration is wrong, or changes the backbone.
+        MissingDependency: `peft` is not installed.
+    """
+    tuned = _wrapped(every, method, config, seed=FIXED_SEED)
+    drawn = dict(trained(_wrapped(every, method, config, seed=seed)))
+    with torch.no_grad():
+        for name, weight in trained(tuned):
+            weight.copy_(drawn[name])
+    return tuned
+
+
+def trained(tuned: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
+    """What trains of a wrapped skeleton, without the name that the library gives to its only adapter."""
+    for name, weight in tuned.named_parameters():
+        if weight.requires_grad:
+            yield ".".join(step for step in name.split(".") if step != ADAPTER), weight
+
+
+def _wrapped(every: Maps, method: str, config: str, *, seed: int) -> Any:
+    peft = _library()
+    settings = configuration(method, config, roles=every[0].keys())
+    frozen = [parameter for maps in every for linear in maps.values() for parameter in linear.parameters()]
+    before = [(parameter, parameter.data, _mark(parameter)) for parameter in frozen]
+    try:
+        with _quietly(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            tuned = peft.get_peft_model(_Skeleton(every), settings)
+    except (ValueError, TypeError, RuntimeError, NotImplementedError, AttributeError, KeyError) as error:
+        raise VariantError(f"adapter method '{method}', config {config}: {error}", fix="change its config") from None
+    own = {id(parameter) for parameter in frozen}
+    changed = [p for p, data, mark in before if p.data_ptr() != data.data_ptr() or _mark(p) != mark]
+    if changed or any(id(weight) in own for _, weight in trained(tuned)):
+        for parameter, data, _ in before:
+            parameter.data = data
+            parameter.requires_grad_(False)
+        raise VariantError(
+            f"adapter method '{method}', config {config}: it changes or trains weights of the backbone, which other "
+            "systems of the study share",
+            fix="leave out the keys that do (bias, and initialisations made from the weights)",
+        )
+    return tuned.eval()
+
+
+def configuration(method: str, config: str, *, roles: Any) -> Any:
+    """The library's configuration of a method.
+
+    Args:
+        roles: of the linear maps that the encoder shows.
+
+    Raises:
+        VariantError: a key is unknown, is one that the engine sets, or names a map that the encoder does not show.
+        MissingDependency: `peft` is not installed.
+    """
+    _library()
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    known = {str(getattr(kind, "value", kind)): config_of for kind, config_of in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
+    name = method.removeprefix(PREFIX)
+    if name not in known:
+        raise VariantError(
+            f"adapter method '{method}': the installed peft has no such type",
+            fix=f"use one of {', '.join(sorted(known))}",
+        )
+    keys: dict[str, Any] = {**NEUTRAL_KEYS.get(name, {}), **json.loads(config or "{}")}
+    fields = known[name].__dataclass_fields__
+    if wrong := sorted(key for key in keys if key not in fields or key in FIXED):
+        raise VariantError(
+            f"adapter method '{method}': its configuration has no key '{wrong[0]}' that a recipe can set",
+            fix=f"it has {', '.join(sorted(set(fields) - FIXED))}",
+        )
+    for key in OURS:
+        named = keys.get(key, ())
+        if unknown := [role for role in ([named] if isinstance(named, str) else named) if role not in roles]:
+            raise VariantError(
+                f"adapter method '{method}': {key} names '{unknown[0]}'; this encoder shows {', '.join(roles)}",
+                fix="name linear maps by their roles",
+            )
+    if "target_modules" in fields and not keys.get("target_modules"):
+        keys["target_modules"] = [role for role in DEFAULT_MAPS if role in roles]
+    for key in OURS:
+        if isinstance(keys.get(key), str):
+            keys[key] = [keys[key]]  # a text would be a pattern there
+    try:
+        return known[name](**keys)
+    except (ValueError, TypeError) as error:
+        raise VariantError(f"adapter method '{method}', config {config}: {error}", fix="change its config") from None
+
+
+def _by_layer(tuned: nn.Module, first: int) -> dict[int, tuple[dict[str, nn.Module], dict[str, nn.Parameter]]]:
+    """Layer -> the library's module of each role, and what trains there; shared parts belong to the first layer."""
+    skeleton = next(module for module in tuned.modules() if isinstance(module, _Skeleton))
+    layers: dict[int, tuple[dict[str, nn.Module], dict[str, nn.Parameter]]] = {}
+    for index, maps in enumerate(skeleton.layers):
+        named: Any = maps
+        layers[index] = ({role: module for role, module in named.items() if type(module) is not nn.Linear}, {})
+    for name, weight in trained(tuned):
+        match = _PLACE.fullmatch(name)
+        index, key = (int(match[1]), match[2]) if match else (first, f"shared.{name}")
+        layers[index][1][key] = weight
+    return layers
+
+
+def _mark(parameter: Tensor) -> tuple[float, float]:
+    """Two sums that a change of any weight would move."""
+    values = parameter.detach().double()
+    return float(values.sum()), float(values.square().sum())
+
+
+def _library() -> Any:
+    try:
+        import peft
+    except ImportError:
+        raise MissingDependency("adapter methods 'peft:...'", "peft") from None
+    return peft
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """The library remarks on names and devices that a skeleton does not have."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

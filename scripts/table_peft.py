@@ -1,0 +1,416 @@
+"""Which tuner types of the installed `peft` run here as ``peft:TYPE``, and why the others do not: found by trying all.
+
+    python scripts/table_peft.py                 # prints the table of docs/peft-types.md
+    python scripts/table_peft.py --write         # and writes the file that recipes are checked with
+    python scripts/table_peft.py --types LOHA    # some of them only
+    python scripts/table_peft.py --json
+
+Each type goes around a tiny random encoder and must start without effect, train, matter, give the same numbers after
+its weights were stored and read, and equal the library's own model of the same weights to 1e-5. A stack of two must
+equal the library's model with both active.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.measure import count_parameters, state_fingerprint
+from adapterxfer.catalog.methods import METHODS
+from adapterxfer.catalog.methods.peft_types import FIXED, PREFIX
+from adapterxfer.catalog.methods.spec import MethodSpec
+from adapterxfer.errors import AdapterxferError
+from adapterxfer.variants.adapter import Adapter, AdapterShape
+from adapterxfer.variants.encoder import encode
+from adapterxfer.variants.peft_engine import trained
+from adapterxfer.variants.peft_files import engine_config, engine_from_peft, engine_to_peft
+from adapterxfer.variants.places import places_of
+
+ROOT = Path(__file__).parents[1]
+FILE = ROOT / "adapterxfer" / "catalog" / "methods" / "peft_types.json"
+PAGE = ROOT / "docs" / "peft-types.md"
+
+HIDDEN, LAYERS, STEPS = 32, 2, 30
+TOLERANCE, MATTERS = 1e-5, 1e-4
+
+TINY: dict[str, dict[str, Any]] = {
+    "C3A": {"block_size": 8},
+    "FOURIERFT": {"n_frequency": 16},
+    "MISS": {"r": 8},
+    "PSOFT": {"r": 8},
+    "ROAD": {"group_size": 8},
+    "SHIRA": {"r": 4},
+    "VBLORA": {"num_vectors": 16, "vector_length": 8, "topk": 2, "r": 2},
+    "WAVEFT": {"n_frequency": 16},
+}
+"""Sizes that fit a width of 32; the library's defaults are for larger encoders."""
+
+KNOWN_REASONS = {
+    "MULTITASK_PROMPT_TUNING": "it puts trained vectors before the words",
+    "ADALORA": "it has to be told of every step of a training whose length it knows",
+    "IA3": "ia3 of this project is the same function; the library's needs names of feed-forward maps",
+    "LN_TUNING": "it trains norms, and would train copies of the linear maps here",
+    "OSF": "it takes the frozen maps apart and trains most of their directions",
+    "POLY": "it mixes adapters by task ids, which encoders here are not given",
+    "TRAINABLE_TOKENS": "it trains rows of the word matrix",
+    "XLORA": "it mixes adapters by a classifier of the whole model",
+}
+"""Types whose own error would not say why they do not fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What became of one type.
+
+    Attributes:
+        type: as the library names it.
+        runs, stacks: whether it can be used alone, and above another one.
+        because: why it cannot run; why_unstacked: why it cannot be stacked.
+        start: relative change of hidden states by a fresh adapter.
+        loss: before and after training.
+        effect: relative change when the trained adapter is left out.
+        reload, library, stack: largest differences.
+        parameters: that train, at a width of 32 and 2 layers.
+        bundles: whether the library's own calls read a bundle of it to the same numbers.
+        fixed: names of random parts that the library saves along.
+        keys: of its configuration that a recipe can set.
+    """
+
+    type: str
+    runs: bool
+    stacks: bool = False
+    because: str = ""
+    why_unstacked: str = ""
+    start: float | None = None
+    loss: tuple[float, float] | None = None
+    effect: float | None = None
+    reload: float | None = None
+    library: float | None = None
+    stack: float | None = None
+    bundles: bool = False
+    fixed: tuple[str, ...] = ()
+    parameters: int | None = None
+    keys: tuple[str, ...] = ()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--types", nargs="+", help="these only (nothing is written then)")
+    parser.add_argument("--write", action="store_true", help=f"write {FILE.name} and {PAGE.name}")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args(argv)
+    trials = [try_type(name) for name in arguments.types or every_type()]
+    if arguments.json:
+        print(json.dumps([asdict(trial) for trial in trials], indent=2))
+    else:
+        print(page(trials))
+    if arguments.write and not arguments.types:
+        FILE.write_text(json.dumps(content(trials), indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        PAGE.write_text(page(trials), encoding="utf-8")
+    return 0
+
+
+def every_type() -> list[str]:
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    return sorted(str(kind.value) for kind in PEFT_TYPE_TO_CONFIG_MAPPING)
+
+
+def keys_of(name: str) -> tuple[str, ...]:
+    from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
+
+    made = next(made for kind, made in PEFT_TYPE_TO_CONFIG_MAPPING.items() if str(kind.value) == name)
+    return tuple(sorted(set(made.__dataclass_fields__) - FIXED))
+
+
+def try_type(name: str) -> Trial:
+    """Everything that is asked of a type, in the order in which it can fail."""
+    keys = keys_of(name)
+    if name in KNOWN_REASONS:
+        return Trial(type=name, runs=False, because=KNOWN_REASONS[name], keys=keys)
+    config = json.dumps(TINY.get(name, {}), sort_keys=True)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _tried(name, config, keys)
+    except AdapterxferError as error:
+        because = error.what.partition(": ")[2] or error.what
+    except Exception as error:  # whatever the library raises inside is the answer
+        because = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    if because == "None" or any(text in because for text in ("prompt learning", "task_type", "'config'")):
+        because = "it does not change linear maps inside the layers"
+    return Trial(type=name, runs=False, because=because[:160], keys=keys)
+
+
+def _tried(name: str, config: str, keys: tuple[str, ...]) -> Trial:
+    loaded = encoder()
+    bare = states(loaded, [])
+    fresh = built(loaded, name, config, seed=1)
+    start = distance(states(loaded, [fresh]), bare)
+    loss = train(loaded, fresh)
+    after = states(loaded, [fresh])
+    effect = distance(bare, after)
+    again = built(loaded, name, config, seed=2)
+    again.load_state_dict(fresh.state_dict())
+    reload = largest(states(loaded, [again]), after)
+    alone = largest(library_states(loaded, name, config, [fresh]), after)
+    problems = [
+        (start > TOLERANCE, f"a fresh adapter changes hidden states by {start:.1g}"),
+        (not loss[1] < loss[0], f"its loss goes from {loss[0]:.3f} to {loss[1]:.3f} in {STEPS} steps"),
+        (effect < MATTERS, f"what it has learned changes hidden states by {effect:.1g} only"),
+        (reload != 0.0, f"its weights alone do not give it back (off by {reload:.1g}): it has random parts of its own"),
+        (not alone <= TOLERANCE, f"hidden states differ from the library's by {alone:.1g}"),
+    ]
+    because = next((text for failed, text in problems if failed), "")
+    stack, unstacked, bundles = None, "", False
+    fixed: tuple[str, ...] = ()
+    if not because:
+        with contextlib.suppress(Exception):  # whatever goes wrong there, such a bundle is not offered
+            fixed = fixed_parts(fresh)
+            state = engine_from_peft(
+                engine_to_peft(fresh, loaded.architecture), PREFIX + name, loaded.architecture, fixed
+            )
+            whole = state.keys() == fresh.state_dict().keys()
+            bundles = whole and largest(read_by_library(loaded, fresh), after) <= TOLERANCE
+        upper = built(loaded, name, config, seed=3)
+        train(loaded, upper)
+        both = [fresh, upper]
+        try:
+            stack = largest(library_states(loaded, name, config, both), states(loaded, both))
+            unstacked = (
+                "" if stack <= TOLERANCE else f"with two active the library computes something else ({stack:.1g})"
+            )
+        except Exception as error:
+            unstacked = f"the library: {str(error).splitlines()[0][:120]}"
+    return Trial(
+        type=name, runs=not because, stacks=not because and not unstacked, because=because, why_unstacked=unstacked,
+        start=start, loss=loss, effect=effect, reload=reload, library=alone, stack=stack,
+        bundles=bundles, fixed=fixed, parameters=sum(weight.numel() for weight in fresh.parameters()), keys=keys,
+    )  # fmt: skip
+
+
+def encoder() -> LoadedBackbone:
+    """A tiny random XLM-R."""
+    from transformers import XLMRobertaConfig, XLMRobertaModel
+
+    config = XLMRobertaConfig(
+        vocab_size=50, hidden_size=HIDDEN, num_hidden_layers=LAYERS, num_attention_heads=2, intermediate_size=64,
+        max_position_embeddings=32, initializer_range=0.15, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    torch.manual_seed(3)
+    model = XLMRobertaModel(config, add_pooling_layer=False).eval().requires_grad_(False)
+    return LoadedBackbone(
+        model, None, config, {"name": "tiny"}, state_fingerprint(model.state_dict()), count_parameters(model)  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def built(loaded: LoadedBackbone, name: str, config: str, *, seed: int) -> Adapter:
+    """A fresh adapter of a type, whether or not the table allows it."""
+    method = PREFIX + name
+    with Allowed(method):
+        return Adapter(
+            loaded.layers, loaded.hidden_size, AdapterShape(method, 1, config=config),
+            generator=torch.Generator().manual_seed(seed), linears=loaded.linears,
+        ).eval()  # fmt: skip
+
+
+class Allowed:
+    """Lets a type be looked up that the table of the package does not allow (yet)."""
+
+    def __init__(self, method: str) -> None:
+        self.method = method
+
+    def __enter__(self) -> None:
+        from adapterxfer.catalog.methods.peft_types import specification
+
+        spec: MethodSpec = specification(self.method)
+        dict.__setitem__(METHODS, self.method, spec)
+
+    def __exit__(self, *error: object) -> None:
+        dict.pop(METHODS, self.method)
+
+
+def batch() -> tuple[Tensor, Tensor]:
+    tokens = torch.randint(5, 50, (8, 9), generator=torch.Generator().manual_seed(4))
+    mask = torch.ones_like(tokens)
+    tokens[1, 5:], mask[1, 5:] = 1, 0
+    return tokens, mask
+
+
+def states(loaded: LoadedBackbone, adapters: list[Adapter]) -> Tensor:
+    tokens, mask = batch()
+    with torch.no_grad():
+        return encode(loaded.model, tokens, mask, places_of(adapters))[mask.bool()]
+
+
+def train(loaded: LoadedBackbone, adapter: Adapter) -> tuple[float, float]:
+    """Loss before and after some steps towards a random target."""
+    tokens, mask = batch()
+    head = nn.Linear(HIDDEN, 3)
+    torch.manual_seed(6)
+    nn.init.normal_(head.weight)
+    wanted = torch.randint(3, (len(tokens),), generator=torch.Generator().manual_seed(5))
+    optimiser = torch.optim.AdamW([*adapter.parameters()], lr=1e-2)
+    losses: list[float] = []
+    for _ in range(STEPS + 1):
+        logits = head(encode(loaded.model, tokens, mask, places_of([adapter]))[:, 0])
+        loss = nn.functional.cross_entropy(logits, wanted)
+        losses.append(float(loss.detach()))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return losses[0], losses[-1]
+
+
+def library_states(loaded: LoadedBackbone, name: str, config: str, adapters: list[Adapter]) -> Tensor:
+    """Hidden states of the library's own model of the whole encoder, with the weights of our adapters, all active."""
+    import copy
+
+    import peft
+
+    from adapterxfer.variants.peft_engine import configuration
+
+    names = [f"a{number}" for number in range(len(adapters))]
+    model: Any = copy.deepcopy(loaded.model)
+    wrapped = None
+    for adapter_name in names:
+        settings = configuration(PREFIX + name, config, roles=("query", "key", "value", "ffn_out"))
+        torch.manual_seed(0)
+        if wrapped is None:
+            wrapped = peft.get_peft_model(model, settings, adapter_name=adapter_name)
+        else:
+            wrapped.add_adapter(adapter_name, settings)
+    assert wrapped is not None
+    wrapped.base_model.set_adapter(names)
+    theirs = dict(wrapped.named_parameters())
+    with torch.no_grad():
+        for adapter_name, adapter in zip(names, adapters, strict=True):
+            copied = 0
+            for theirs_name, weight in theirs.items():
+                parts = theirs_name.split(".")
+                if adapter_name not in parts:
+                    continue
+                plain = ".".join(part for part in parts if part != adapter_name)
+                if (ours := _ours(adapter, plain)) is not None:
+                    weight.copy_(ours)
+                    copied += 1
+            assert copied == len(list(adapter.parameters())), f"{copied} tensors of {len(list(adapter.parameters()))}"
+    return hidden_of(wrapped)
+
+
+def hidden_of(wrapped: Any) -> Tensor:
+    """Hidden states of the library's model at real tokens."""
+    tokens, mask = batch()
+    with torch.no_grad():
+        states: Tensor = wrapped.eval().base_model(input_ids=tokens, attention_mask=mask).last_hidden_state
+    return states[mask.bool()]
+
+
+def read_by_library(loaded: LoadedBackbone, adapter: Adapter) -> Tensor:
+    """Hidden states after the library has read the files that a bundle would hold."""
+    import copy
+
+    import peft
+
+    architecture = loaded.architecture
+    with tempfile.TemporaryDirectory() as folder:
+        content = engine_config(adapter, architecture, base="tiny", revision=None)
+        (Path(folder) / "adapter_config.json").write_text(json.dumps(content), encoding="utf-8")
+        tensors = {n: t.detach().contiguous().clone() for n, t in engine_to_peft(adapter, architecture).items()}
+        save_file(tensors, str(Path(folder) / "adapter_model.safetensors"), metadata={"format": "pt"})
+        torch.manual_seed(12)
+        return hidden_of(peft.PeftModel.from_pretrained(copy.deepcopy(loaded.model), folder))
+
+
+def fixed_parts(adapter: Adapter) -> tuple[str, ...]:
+    """Last names of what the library saves beside the weights that train: random parts, drawn from a fixed seed."""
+    import peft
+
+    tuned: Any = adapter[0].tuned
+    names = set(peft.get_peft_model_state_dict(tuned)) - {name for name, _ in trained(tuned)}
+    return tuple(sorted({next(p for p in name.split(".") if "_" in p and p != "base_model") for name in names}))
+
+
+def _ours(adapter: Adapter, name: str) -> Tensor | None:
+    """Our tensor of a name in the library's model of a whole encoder."""
+    inner = name.removeprefix("base_model.model.")
+    if inner.startswith("encoder.layer."):
+        index, _, rest = inner.removeprefix("encoder.layer.").partition(".")
+        layer: Any = adapter[int(index)]
+        rest = rest.removeprefix("attention.self.").replace("output.dense", "ffn_out")
+        key = rest.replace(".", "/")
+    else:
+        layer, key = adapter[0], f"shared.{name}".replace(".", "/")
+    weight: Tensor | None = layer.weights.get(key, None)
+    return weight
+
+
+def distance(observed: Tensor, expected: Tensor) -> float:
+    return float(((observed - expected).square().mean() / expected.square().mean()).sqrt())
+
+
+def largest(observed: Tensor, expected: Tensor) -> float:
+    return float((observed - expected).abs().max())
+
+
+def content(trials: Sequence[Trial]) -> dict[str, Any]:
+    """The file that recipes are checked with."""
+    types = {
+        trial.type: {
+            "runs": trial.runs, "stacks": trial.stacks, "because": trial.because or trial.why_unstacked,
+            "bundles": trial.bundles, "fixed": list(trial.fixed), "keys": list(trial.keys),
+        }
+        for trial in trials
+    }  # fmt: skip
+    return {"version": version("peft"), "types": types}
+
+
+def page(trials: Sequence[Trial]) -> str:
+    """The table for people."""
+    running = [trial for trial in trials if trial.runs]
+    lines = [
+        "# Types of the peft library",
+        "",
+        f"Made by `python scripts/table_peft.py --write` with peft {version('peft')}, by trying every type around a",
+        f"tiny random XLM-R of width {HIDDEN} and {LAYERS} layers: {len(running)} of {len(trials)} types run, "
+        f"{sum(trial.stacks for trial in running)} of them also in stacks.",
+        "",
+        'A recipe names a type and keys of its own configuration: `{method: "peft:LOHA", config: {r: 8, alpha: 16}}`.',
+        "`target_modules` and `feedforward_modules` name linear maps by role (`query`, `key`, `value`, `ffn_out`);",
+        "the default is query and value. Columns: relative change of hidden states by a fresh adapter; loss before",
+        f"and after {STEPS} steps; relative change when the trained adapter is left out; largest difference from the",
+        "library's own model with the same weights, alone and with two active adapters. Weights that are stored and",
+        "read give the same numbers, bit for bit.",
+        "",
+        "| type | parameters | at start | loss | effect | equals peft | stack equals peft | bundle read by peft |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for trial in running:
+        assert trial.loss is not None
+        bundle = "yes" if trial.bundles else "no, read by adapterxfer"
+        stack = f"{trial.stack:.1g}" if trial.stacks else f"not stacked: {trial.why_unstacked}"
+        lines.append(
+            f"| {trial.type} | {trial.parameters:,} | {trial.start:.1g} | {trial.loss[0]:.3f} to {trial.loss[1]:.3f} | "
+            f"{trial.effect:.2f} | {trial.library:.1g} | {stack} | {bundle} |"
+        )
+    lines += ["", "These are refused:", "", "| type | because |", "|---|---|"]
+    lines += [f"| {trial.type} | {trial.because} |" for trial in trials if not trial.runs]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
