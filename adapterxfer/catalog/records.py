@@ -88,6 +88,7 @@ class Backbone:
         model_type: its architecture, as in ``config.json``; see `adapterxfer.catalog.architectures`.
         hub: repository on the Hugging Face Hub.
         hidden, layers, vocabulary: shape, for cost estimates; None where unknown.
+        longest: longest input in tokens, special tokens included; None where unknown.
         parameters, non_embedding_parameters: counts; None where unknown.
         verified: whether counts and shape were read at the source or counted from weights.
         fingerprint: of the weights (embedded) or of the configuration (untrained).
@@ -103,6 +104,7 @@ class Backbone:
     hidden: int | None = None
     layers: int | None = None
     vocabulary: int | None = None
+    longest: int | None = None
     parameters: int | None = None
     non_embedding_parameters: int | None = None
     available: bool = False

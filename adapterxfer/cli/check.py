@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.cli.console import complain, count, say, say_json
 from adapterxfer.cli.options import add_json, add_recipe, hub_notes
-from adapterxfer.errors import AdapterxferError, RecipeError, joined
+from adapterxfer.errors import AdapterxferError, DataError, RecipeError, joined
 from adapterxfer.plan import Plan, build_plan
 from adapterxfer.plan.pins import check_pins
 from adapterxfer.recipe import Recipe, load_recipe
@@ -47,6 +47,7 @@ def execute(arguments: argparse.Namespace) -> int:
         looks = published(recipe, online=arguments.online)
     except AdapterxferError as error:
         refusals.append(error)
+    refusals += damaged(plan)
     problem = joined(refusals)
     if arguments.json:
         result = {
@@ -87,6 +88,16 @@ def execute(arguments: argparse.Namespace) -> int:
         complain(str(problem))
         return problem.exit_code
     return 0
+
+
+def damaged(plan: Plan) -> list[DataError]:
+    """What a run would refuse of the contents of the recipe's files: they are read once, as the run will."""
+    from adapterxfer.data.readable import unreadable
+
+    root = plan.recipe.data_root
+    stages = [stage for stage in plan.stages.values() if stage.kind == "prepare"] if root is not None else []
+    errors = {str(error): error for stage in stages if (error := unreadable(stage.identity, root or "")) is not None}
+    return list(errors.values())
 
 
 def problems_of(error: AdapterxferError) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ def execute(arguments: argparse.Namespace) -> int:
     checks = check_folder(arguments.data_root, arguments.task, layouts=layouts)
     closed = closed_links(arguments.data_root)
     # A run refuses a task that is there in part. Tasks share files: MNLI is no part of XNLI unless one asks for XNLI.
-    used = {path for check in checks if check.runnable for part in check.parts for path in part.files}
+    used = {path for check in checks if check.runnable for path in check.files}
     partial = [check for check in checks if check.partial and (arguments.task or not check.files <= used)]
     if arguments.json:
         say_json([{**asdict(check), "runnable": check.runnable} for check in checks])

@@ -44,8 +44,8 @@ def execute(arguments: argparse.Namespace) -> int:
         overview = look(store, plan.stages)
         if overview != shown:
             if arguments.json:
-                found = {"superseded": earlier.as_json()} if earlier else {}
-                say_json({**_as_json(plan, overview, _report(plan, store, arguments.store)), **found})
+                more = {"superseded": earlier.as_json()} if earlier else {}
+                say_json({**_as_json(plan, overview, _report(plan, store, arguments.store)), **more})
             else:
                 if arguments.watch and sys.stdout.isatty():
                     say("\x1b[H\x1b[2J\x1b[3J")

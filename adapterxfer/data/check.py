@@ -94,7 +94,7 @@ class TaskCheck:
     @property
     def files(self) -> frozenset[str]:
         """Relative paths of everything found, but of what no run needs."""
-        return frozenset(path for part in self.parts if part.role != "more" for path in part.files)
+        return frozenset(path for checked in self.parts if checked.role != "more" for path in checked.files)
 
     @property
     def partial(self) -> tuple[str, ...]:
@@ -102,8 +102,13 @@ class TaskCheck:
         if self.runnable or not any(checked.state == "found" for checked in self.parts):
             return ()
         roles = {checked.role for checked in self.parts if checked.state == "found"}
-        lacking = [part for part in self.parts if part.state == "absent" and (part.needed or part.role not in roles)]
-        return tuple(dict.fromkeys(part.message for part in lacking if part.role not in ("dev", "more") or part.needed))
+        absent = [checked for checked in self.parts if checked.state == "absent"]
+        lacking = [
+            checked
+            for checked in absent
+            if checked.needed or (checked.role not in roles and checked.role not in ("dev", "more"))
+        ]
+        return tuple(dict.fromkeys(checked.message for checked in lacking))
 
 
 def check_folder(

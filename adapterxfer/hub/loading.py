@@ -119,7 +119,12 @@ def _included(folder: Path, manifest: Manifest) -> LoadedBackbone:
         mark_segments(model, tokenizer)
     identity = {**manifest.backbone.identity, "name": manifest.backbone.name}
     return LoadedBackbone(
-        model, tokenizer, config, identity, state_fingerprint(model.state_dict()), count_parameters(model)
+        model=model,
+        tokenizer=tokenizer,
+        config=config,
+        identity=identity,
+        fingerprint=state_fingerprint(model.state_dict()),
+        parameters=count_parameters(model),
     )
 
 

@@ -44,6 +44,11 @@ def _nothing(_kind: str, _identity: Identity) -> bool:
     return False
 
 
+def _trains_the_backbone(_kind: str, identity: Identity) -> bool:
+    """Full fine-tuning; no other identity has this mode."""
+    return identity.get("mode") == "full"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Something that gives other bytes for the same identity.
@@ -103,6 +108,14 @@ CHANGES: tuple[Change, ...] = (
         "and other byte-level vocabularies) gives it only behind a space: tagging scores of these backbones were too "
         "low, by many points.",
         fact=WORD_STARTS,
+    ),
+    Change(
+        4,
+        "order of sums in full fine-tuning",
+        "The norm of all gradients, by which they are clipped, was summed over the whole word matrix and in the order "
+        "in which the library registers parameters; it is the same number rounded in another order, so fully "
+        "fine-tuned models differ in the last digits, which single predictions can show.",
+        touches=_trains_the_backbone,
     ),
 )
 """In the order in which they came."""

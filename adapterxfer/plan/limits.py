@@ -16,7 +16,7 @@ from typing import Any
 from adapterxfer.backbones.describing import CONFIG
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.catalog.architectures import ARCHITECTURES
-from adapterxfer.catalog.lengths import OWN_SERIES, SERIES_LIMITS
+from adapterxfer.catalog.lengths import OWN_SERIES
 from adapterxfer.catalog.methods import METHODS
 from adapterxfer.errors import BackboneError, MissingDependency
 from adapterxfer.plan.backbones import Backbones
@@ -50,7 +50,7 @@ class Limits:
             folder = self._table.folder(name)
             return None if folder is None else folder_limit(folder)
         spec = backbones().get(name.removesuffix(UNTRAINED))
-        return None if spec is None else SERIES_LIMITS.get(spec.series)
+        return None if spec is None else spec.longest
 
     def exceeded(self, stages: Iterable[Stage]) -> TooLong:
         """Trainings whose ``max_length`` was written down and is above the limit of their backbone."""

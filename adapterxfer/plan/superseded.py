@@ -35,9 +35,9 @@ class Superseded:
         Args:
             recipe: as the user named it.
         """
-        what = "1 cell that is missing is" if self.cells == 1 else f"{self.cells:,} cells that are missing are"
+        cells = "1 cell that is missing is" if self.cells == 1 else f"{self.cells:,} cells that are missing are"
         return (
-            f"{what} in the store as an earlier version computed them; since then changed: "
+            f"{cells} in the store as an earlier version computed them; since then changed: "
             f"{'; '.join(change.name for change in self.changes)}\n"
             f"  read them with: adapterxfer report {recipe} --generation {self.generation}"
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.catalog import UNTRAINED, backbones
-from adapterxfer.catalog.lengths import SERIES_LIMITS
+from adapterxfer.catalog.lengths import WORLD_SERIES
 from adapterxfer.catalog.stand_ins import stand_in_backbones
 
 SERIES = "world"
@@ -41,7 +41,7 @@ def use_world(value: dict[str, Any]) -> None:
         for name in axis
     ]
     value["backbones"] = list(dict.fromkeys(replaced)) if all(isinstance(name, str) for name in axis) else replaced
-    _shorten(value.get("train"), SERIES_LIMITS[SERIES])
+    _shorten(value.get("train"), WORLD_SERIES)
     statistics = value.get("statistics")
     hypotheses = statistics.get("hypotheses") if isinstance(statistics, dict) else None
     for hypothesis in hypotheses if isinstance(hypotheses, list) else ():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from adapterxfer.catalog import task_specs
 from adapterxfer.data.composing import note_uncomposed
 from adapterxfer.data.examples import TaskData
-from adapterxfer.data.original import read_original
+from adapterxfer.data.readable import read_task_files
 from adapterxfer.data.same_items import SAME_ITEMS
 from adapterxfer.data.sources import CORPUS, check_source, locate
 from adapterxfer.data.storage import write_task
@@ -57,7 +56,7 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
     source = identity["source"]
     if source["kind"] == "files":
         root = check_source(context.settings.get("data_root"), source)
-        data = _read_files(root, identity)
+        data = read_task_files(identity, root)
     elif source["kind"] in ("hub", "local"):
         _check_pin(identity["task"], source)
         data = _read_hub(identity, context.settings.get("data_root"))
@@ -101,22 +100,6 @@ def _check_pin(task: str, source: Mapping[str, Any]) -> None:
             f"prepare stage of '{task}': planned from {shown[0]}; this version reads {shown[1]}",
             fix="plan the recipe again with this version",
         )
-
-
-def _read_files(root: Path, identity: Any) -> TaskData:
-    return read_original(
-        identity["task"],
-        root,
-        identity["source"]["files"],
-        identity["languages"],
-        train_examples=identity["train_examples"],
-        dev_examples=identity["dev_examples"],
-        test_examples=identity["test_examples"],
-        seed=identity["seed"],
-        layouts=identity["source"].get("layout"),
-        protocol=identity["protocol"],
-        same_items=SAME_ITEMS in identity["source"],
-    )
 
 
 def _read_hub(identity: Any, data_root: object) -> TaskData:

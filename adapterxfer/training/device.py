@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import ctypes
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
 import torch
@@ -95,3 +96,12 @@ def use_one_thread() -> None:
     """One torch thread in this process: the number of threads changes sums, and workers share the cores."""
     if torch.get_num_threads() != 1:
         torch.set_num_threads(1)
+
+
+def give_back_memory() -> None:
+    """Hand memory that nothing uses any more to the operating system, where its C library can (glibc).
+
+    What a training needed for its activations otherwise stays with the process, and whatever comes next is added to it.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

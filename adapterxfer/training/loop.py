@@ -46,6 +46,18 @@ from adapterxfer.variants.model import TransferModel
 TOKEN_BUDGET = 16_384
 """Default of rows times width of one forward pass in training; not part of a stage's identity."""
 
+FULL_STATES = 2**19
+"""Numbers in the hidden states of one forward pass of full fine-tuning on a processor: 1365 tokens 384 wide. Beside the
+activations, gradients and moments of all weights are in memory; smaller parts take no longer, since products of a
+thousand rows already keep one core busy."""
+
+
+def token_budget_of(model: TransferModel, device: str) -> int:
+    """Rows times width of one forward pass, where nobody says how much."""
+    if device == "cpu" and model.composition.trains_backbone:
+        return min(TOKEN_BUDGET, FULL_STATES // model.loaded.hidden_size)
+    return TOKEN_BUDGET
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainResult:
@@ -184,7 +196,9 @@ def train(
             if model.fusion is not None:
                 model.fusion.add_penalty_gradients(max(1, sums.units))
             rate = settings.rate(step - 1, steps)
-            norm = apply(optimiser, parameters, rate=rate, count=sums.units, clip=settings.clip)
+            norm = apply(
+                optimiser, parameters, rate=rate, count=sums.units, clip=settings.clip, words=model.trained_words
+            )
             try:
                 meter.add(step, sums.total, sums.units, norm, rate)
             except DivergedError:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from adapterxfer.catalog.architectures.piece_tokens import PieceTokens
 
 TRUSTED = 1024
-"""Longest input of a model whose relative positions know no limit: mT5 was trained with this (Xue et al. 2021, *mT5*,
-section 3), and nothing is known of longer texts."""
+"""Longest input of a model whose relative positions know no limit: mT5 was trained with this (Xue et al. 2021,
+*mT5*), and nothing is known of longer texts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapterxfer.catalog.lengths import SERIES_LIMITS
+from adapterxfer.catalog.lengths import WORLD_SERIES
 from adapterxfer.cli.main import main
 from adapterxfer.errors import RecipeError
 from adapterxfer.plan import build_plan
@@ -28,7 +28,7 @@ def test_the_studies_for_bigger_machines_can_run_on_the_world(name: str) -> None
     lengths = {
         stage.identity["settings"]["max_length"] for stage in plan.stages.values() if "settings" in stage.identity
     }
-    assert max(lengths) == SERIES_LIMITS["world"]
+    assert max(lengths) == WORLD_SERIES
 
 
 def test_a_file_of_the_current_folder_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,14 @@ def xl(small: LoadedBackbone) -> LoadedBackbone:
     torch.manual_seed(5)
     model = XLMRobertaXLModel(config, add_pooling_layer=False).eval().requires_grad_(False)
     fingerprint = state_fingerprint(model.state_dict())
-    return LoadedBackbone(model, small.tokenizer, config, small.identity, fingerprint, count_parameters(model))
+    return LoadedBackbone(
+        model=model,
+        tokenizer=small.tokenizer,
+        config=config,
+        identity=small.identity,
+        fingerprint=fingerprint,
+        parameters=count_parameters(model),
+    )
 
 
 def run(
