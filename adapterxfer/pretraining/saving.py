@@ -12,8 +12,6 @@ from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from transformers import XLMRobertaForMaskedLM
 
-from adapterxfer.catalog.architectures import PRETRAINED, architecture_of
-
 _DTYPES = {"fp16": torch.float16, "fp32": torch.float32}
 
 CONFIGURATION = (
@@ -83,7 +81,7 @@ def save_backbone(
             "mask": "<mask>",
         }
         settings = {f"{name}_token": token for name, token in tokens.items()}
-        limit = architecture_of(PRETRAINED).max_length(model.config)
+        limit = known["max_position_embeddings"] - known["pad_token_id"] - 1
         _write_json(
             folder / "tokenizer_config.json",
             {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": limit, **settings},
