@@ -55,7 +55,7 @@ class _Kept:
             self.room += 1
 
 
-_kept: OrderedDict[tuple[str, int, str, int], _Kept] = OrderedDict()
+_kept: OrderedDict[tuple[str, str, int, str, int], _Kept] = OrderedDict()
 
 
 def forget_bottoms() -> None:

@@ -148,6 +148,7 @@ OTHER_ENCODERS = (
         score_dropout="attention_dropout",
         embeddings="embed_tokens",
         marks_words=False,
+        function=("head_dim", "hidden_act", "num_attention_heads", "num_key_value_heads", "rms_norm_eps"),
         library="eurobert",
     ),
     Architecture(
