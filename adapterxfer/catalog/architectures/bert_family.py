@@ -135,6 +135,8 @@ BERT_FAMILY = (
         sentencepiece="sentencepiece.model",
         pieces=REMBERT,
         no_masked_lm="its embeddings are narrower than its layers, so no output matrix can be tied to them",
+        segments=True,
+        segments_came_later=True,
     ),
     Architecture(
         model_type="distilbert",

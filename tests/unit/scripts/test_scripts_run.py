@@ -33,6 +33,8 @@ ELSEWHERE = {
     "simulate_verdicts": "tests/simulation/test_verdict_rates.py",
     "table_peft": "tests/parity/test_peft_types.py",
     "verdict_studies": "tests/simulation/test_verdict_rates.py",
+    "encoder_checkpoints": "tests/unit/scripts/test_table_encoders.py",
+    "table_encoders": "tests/unit/scripts/test_table_encoders.py",
     "table_installs": "tests/unit/scripts/test_table_installs.py",
     "torch_build": "tests/unit/scripts/test_torch_build.py",
     "soak_processes": "tests/unit/scripts/test_scripts_run.py",
