@@ -60,8 +60,8 @@ def read_config(folder: Path, *, attention: str) -> PretrainedConfig:
     kind = library_class(architecture.config)
     check_known(content, vars(kind()).keys() | kind.attribute_map.keys(), where=where)
     content = translated(content, where=where)
-    # Code named in the file is never run: neither that of `auto_map`, nor that of private keys, by which a file can name
-    # the implementation of attention (CVE-2026-4372 of transformers before 5.3).
+    # Code named in the file is never run: neither that of `auto_map`, nor that of private keys, which can name an
+    # implementation of attention (CVE-2026-4372 of transformers before 5.3).
     content = {name: value for name, value in content.items() if name != "auto_map" and not name.startswith("_")}
     content |= dict(architecture.settings)
     config: PretrainedConfig = kind.from_dict(content)

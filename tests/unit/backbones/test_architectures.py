@@ -256,7 +256,7 @@ def test_code_beside_the_weights_is_never_run(folder_of: Any) -> None:
     folder = folder_of("modernbert")
     config = json.loads((folder / "config.json").read_text())
     config["auto_map"] = {"AutoModel": "modeling.Model", "AutoConfig": "modeling.Config"}
-    config |= {name: "somebody/kernel" for name in ("_attn_implementation", "_attn_implementation_internal")}
+    config |= dict.fromkeys(("_attn_implementation", "_attn_implementation_internal"), "somebody/kernel")
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "modeling.py").write_text("raise SystemExit('run')\n")
     loaded = load_backbone(identity(), folder)
