@@ -123,6 +123,7 @@ def run_stage(
                 log=log,
                 settings=dict(settings),
                 resume=resume,
+                states=store.states_folder,
                 stop=stop,
             )
             result = execute(context) if execute is not None else launch(context, registry, processes)

@@ -49,7 +49,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     with TrainLog(context.scratch / "train.jsonl", context.log) as log:
         try:
             proved, result, _ = run_all(alone, backbone, tasks, log)
-            record["dev_score"] = _score(proved.model.to("cpu"), tasks, result)
+            record["dev_score"] = _score(proved.model, tasks, result)
             seconds = result.seconds
         except DivergedError as error:
             record["diverged"] = error.what

@@ -86,6 +86,7 @@ def run_all(
         "device": device,
         "token_budget": int(context.settings.get("train_batch_tokens") or token_budget_of(proved.model, device)),
         "sharding": str(context.stage.resources.get("sharding") or ""),
+        "states": context.states,
     }
     seed = int(identity["seed"])
     earlier = [

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -121,6 +122,7 @@ def train(
     token_budget: int = TOKEN_BUDGET,
     checkpoints: Checkpoints | None = None,
     sharding: str = "",
+    states: Path | None = None,
 ) -> TrainResult:
     """Train the parts of ``model`` that its composition lets train.
 
@@ -135,6 +137,7 @@ def train(
         token_budget: rows times width of one forward pass.
         checkpoints: where to save and go on; None for a training that cannot be interrupted.
         sharding: ``fsdp`` for weights in shards where there are several processes; see `sharding`.
+        states: where ``cache_bottom`` keeps states for other processes; None for this one alone.
 
     Raises:
         DivergedError: loss, gradient or weights are not finite, or the loss diverged.
@@ -172,10 +175,11 @@ def train(
     streams = Streams(tasks, settings, plan, seed=seed)
     began = time.perf_counter()
     dropout = DropoutStream(derive_seed(seed, "dropout", *processes.rank_purpose), context.device)
+    bottom = Bottom(model, tasks, dtype=settings.dtype, folder=states) if settings.cache_bottom else None
     with dropout, _options(model, settings) as forward:
         accumulator = Accumulator(
             model, forward, context, token_budget=token_budget, dropout=dropout, log=log, processes=processes,
-            bottom=Bottom(model, tasks, dtype=settings.dtype) if settings.cache_bottom else None,
+            bottom=bottom,
         )  # fmt: skip
         progress = TrainingProgress(
             named=named,
@@ -211,12 +215,15 @@ def train(
                 best.offer(sum(scores.values()) / len(scores), step)
                 record({"step": step, "steps": steps, "dev": scores})
                 if stopping and stops_early(history, best.step, stopping["patience"]):
+                    meter.end(step, rate)
                     record({"step": step, "steps": steps, "stopped_early": True})
                     break
             elif step in moments and mean is not None:
                 mean.add(step)
             if checkpoints is not None and step < steps:
                 save(progress, checkpoints, processes, step, log)
+    if bottom is not None:
+        bottom.save()
     if progress.kept is not None:
         progress.kept.restore()
     if whole is not model:

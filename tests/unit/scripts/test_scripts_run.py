@@ -17,6 +17,7 @@ SCRIPTS = ROOT / "scripts"
 Load = Callable[[str], ModuleType]
 
 ELSEWHERE = {
+    "compare_rules": "tests/unit/report/test_compare_rules.py",
     "benchmark_statistics": "tests/simulation/test_scripts.py",
     "benchmark_training": "tests/unit/training/test_usual_trainers.py",
     "example_card_studies": "tests/unit/scripts/test_scripts_run.py",
@@ -33,6 +34,8 @@ ELSEWHERE = {
     "simulate_verdicts": "tests/simulation/test_verdict_rates.py",
     "table_peft": "tests/parity/test_peft_types.py",
     "verdict_studies": "tests/simulation/test_verdict_rates.py",
+    "encoder_checkpoints": "tests/unit/scripts/test_table_encoders.py",
+    "table_encoders": "tests/unit/scripts/test_table_encoders.py",
     "table_installs": "tests/unit/scripts/test_table_installs.py",
     "torch_build": "tests/unit/scripts/test_torch_build.py",
     "soak_processes": "tests/unit/scripts/test_scripts_run.py",
