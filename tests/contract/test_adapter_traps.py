@@ -229,13 +229,17 @@ def test_the_value_of_a_fusion_does_not_decay(rank: int) -> None:
 
 
 def test_no_library_changes_our_models() -> None:
-    """Own modules carry every method: neither library is imported, so none can undo the other."""
+    """Own modules carry every method, and peft's own types wrap linear maps outside of the model: no library is given
+    the encoder, so none can undo what the other did.
+    """
     package = Path(adapterxfer.__file__).parent
+    engine = {package / "variants" / name for name in ("peft_engine.py", "peft_files.py")}
     for path in package.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not {name.split(".")[0] for name in names} & {"adapters", "peft"}, path
+            libraries = {name.split(".")[0] for name in names} & {"adapters", "peft"}
+            assert libraries <= ({"peft"} if path in engine else set()), path
 
 
 @pytest.mark.parametrize("method", ["seq_bn", "par_bn", "seq_bn_inv", "compacter", "lora", "vera", "loreft", "prefix"])
