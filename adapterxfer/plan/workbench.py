@@ -88,13 +88,14 @@ class Workbench:
         """What the identity of a stage says of the words it reads; nothing for most tokenizers, and without words."""
         if kind not in READING_KINDS or not (backbone := identity["backbone"]):
             return {}
+        # Words first: a tokenizer is a large file, and nobody asks it for texts.
+        if "tagging" not in _formats(identity):
+            return {}
         name = backbone["name"]
         spaced = self._spaced.get(name)
         if spaced is None:
             spaced = self._spaced[name] = self.backbones.lacks_word_starts(name)
-        if not spaced:
-            return {}
-        return {WORD_STARTS: "spaced"} if "tagging" in _formats(identity) else {}
+        return {WORD_STARTS: "spaced"} if spaced else {}
 
     def _segments(self, kind: str, identity: dict[str, Any]) -> dict[str, Any]:
         """What the identity of a stage says of pairs of texts, on architectures that once had no segment ids here."""
