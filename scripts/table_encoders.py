@@ -1,6 +1,6 @@
 """Every architecture through the whole product, on a tiny checkpoint: the table of docs/encoders.md.
 
-    python scripts/table_encoders.py --write          # all types of the installed transformers, into docs/encoders.md
+    python scripts/table_encoders.py --write          # all types, into the part of the page for this transformers
     python scripts/table_encoders.py --types bert     # some of them, to standard output
 
 Each type is checked, planned and run (world-nli to world-xnli; seq_bn and LoRA; stack, fuse, merge), its stacks and
@@ -62,7 +62,8 @@ statistics: {{resamples: 100}}
 COLUMNS = ("states", "states bf16", "check", "plan", "run", "stack", "fuse", "LoRA", "merge", "bundle", "reload")
 SYSTEMS = {"stack": ("stack", "seq_bn"), "fuse": ("fuse", "seq_bn"), "LoRA": ("stack", "lora"), "merge": ("merge", "")}
 TEXTS = ("one small text", "a longer text with some more words in it", "two")
-BEGIN, END = "<!-- table -->", "<!-- end of table -->"
+MAJOR = transformers.__version__.partition(".")[0]
+BEGIN, END = f"<!-- transformers {MAJOR} -->", f"<!-- end of transformers {MAJOR} -->"
 
 
 @dataclass(frozen=True, slots=True)
