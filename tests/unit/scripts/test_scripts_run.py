@@ -17,6 +17,7 @@ SCRIPTS = ROOT / "scripts"
 Load = Callable[[str], ModuleType]
 
 ELSEWHERE = {
+    "compare_rules": "tests/unit/report/test_compare_rules.py",
     "benchmark_statistics": "tests/simulation/test_scripts.py",
     "benchmark_training": "tests/unit/training/test_usual_trainers.py",
     "example_card_studies": "tests/unit/scripts/test_scripts_run.py",
