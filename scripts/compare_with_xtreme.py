@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.data.examples import TaggingExample
 from adapterxfer.data.fused import read_fused
 from adapterxfer.metrics import METRICS, count_predictions
 from adapterxfer.report.submission import score_submission
@@ -96,7 +97,7 @@ def _answers(count: int) -> Iterator[tuple[str, object, object]]:
     draws = random.Random(0)
     words = [
         "the", "The", "a", "An", "der", "das", "ein", "el", "la", "un", "một", "الكتاب", "कलम", "一", "条", "北京", "2,000",
-        "U.S.", "x-ray", "“q”", "naïve", "Ünal", "—", "।", "،", "cat", "Cats", "!", "'s", "nº5", "मुंबई", "\u200b",
+        "U.S.", "x-ray", "“q”", "naïve", "Ünal", "\u2014", "।", "،", "cat", "Cats", "!", "'s", "nº5", "मुंबई", "\u200b",
     ]  # fmt: skip
     languages = ["en", "es", "de", "ar", "hi", "vi", "zh"]
 
@@ -136,7 +137,8 @@ def _sentences(checkout: Path, treebanks: Path) -> Iterator[tuple[str, object, o
             arguments = ["--lang", code, "--replace_subtokens_with_fused_forms", "--print_fused_forms"]
             subprocess.run([sys.executable, converter, plain, joined, *arguments], check=True, capture_output=True)
             theirs = list(_joined(joined))
-            ours = [(example.words, example.tags) for example in read_fused(plain, code, Counter())]  # type: ignore[attr-defined]
+            examples = read_fused(plain, code, Counter())
+            ours = [(example.words, example.tags) for example in examples if isinstance(example, TaggingExample)]
         yield f"{path.name}: number of sentences", len(ours), len(theirs)
         for number, (mine, other) in enumerate(zip(ours, theirs, strict=False)):
             yield f"{path.name} {number}", mine, other

@@ -99,7 +99,14 @@ def run(shape: counted.Shape, vocabulary: int, variant: str, count: int, rows: i
     config = counted.config_of(shape, words=vocabulary, positions=counted.POSITIONS)
     model = XLMRobertaModel(config, add_pooling_layer=False).eval()
     counts = count_parameters(model)
-    loaded = LoadedBackbone(model, None, config, {"name": "shape", "kind": "folder"}, "", counts)  # type: ignore[arg-type]
+    loaded = LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity={"name": "shape", "kind": "folder"},
+        fingerprint="",
+        parameters=counts,
+    )
     # Every token a word, so that the last layer computes all states, as in the estimate.
     fmt = get_format("tagging")
     ids = list(range(5, 5 + counted.WIDTH - 2))

@@ -3,7 +3,8 @@
     python scripts/soak_resume.py --kills 200
 
 Each training is one stage with dropout, on a small backbone, that saves after every few steps; of every five one is
-two seeds trained in one pass, and one the pretraining of a backbone. Its process is killed at a random moment (also
+two seeds trained in one pass, and one the pretraining of a backbone; with ``--full`` all of them are full fine-tuning.
+All carry only the rows of words that their texts use. Its process is killed at a random moment (also
 while it writes), the stage is run again until it ends, and the next training begins. Ends with exit code 1 if a file of
 a finished stage differs or a kill left something that could not be gone on from; what such a process said is printed,
 and kept in the folder of ``--keep``.
@@ -31,10 +32,12 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its threads do not s
 import numpy as np
 import torch
 
+from adapterxfer.backbones import rows
 from adapterxfer.backbones.loading import EMBEDDED_FOLDER, WORLD_FOLDER, forget_backbones, load_backbone
 from adapterxfer.data.examples import PairExample, TaggingExample, TaskData
 from adapterxfer.data.storage import write_task
 from adapterxfer.engines.worker import run_stage
+from adapterxfer.plan.generations import version_of
 from adapterxfer.pretraining.corpus import Corpus, Sequences, SpecialTokens, Stream
 from adapterxfer.stages.pretrain import execute as _imported_too  # noqa: F401 - not again in every process
 from adapterxfer.stages.train import execute as _already_imported  # noqa: F401
@@ -60,9 +63,11 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=60, help="of each training")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--first", type=int, default=0, help="number of the first training: variant and task")
+    parser.add_argument("--full", action="store_true", help="full fine-tuning alone")
     parser.add_argument("--keep", type=Path, help="where both stores and all logs go if there was a problem")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    rows.LARGE = 0  # so that these small word matrices, too, are carried by their rows
     with tempfile.TemporaryDirectory() as folder:
         soak = Soak(Path(folder), arguments)
         code = soak.run()
@@ -113,7 +118,8 @@ class Soak:
 
     def stage(self, number: int) -> Stage:
         """Another variant and another selection each time, or a pretraining."""
-        if number % 5 == 4:
+        full = self.arguments.full
+        if number % 5 == 4 and not full:
             return Stage(
                 kind="pretrain",
                 version=1,
@@ -123,17 +129,18 @@ class Soak:
             )
         selection = ("last", "dev", "mean")[number % 3]
         task = tuple(TASKS)[number % 2]
+        mode = "full" if full or number % 4 == 3 else "adapter"
         settings = {
             "learning_rate": 3e-3, "batch_size": 8, "steps": self.arguments.steps, "max_length": 48,
-            "weight_decay": 0.01, "selection": selection,
+            "weight_decay": 0.01 if mode == "adapter" else 0.0, "selection": selection,
         }  # fmt: skip
         identity: dict[str, Any] = {
             "backbone": dict(IDENTITY),
-            "mode": "full" if number % 4 == 3 else "adapter", "adapter": {"method": "seq_bn", "bottleneck_size": 8},
+            "mode": mode, "adapter": {"method": "seq_bn", "bottleneck_size": 8},
             "composition": "fresh", "task": task, "format": TASKS[task], "settings": settings,
         }  # fmt: skip
         inputs = {"data": "0" * 64, "backbone": "1" * 64}
-        if number % 5 == 2:
+        if number % 5 == 2 and not full:
             identity |= {
                 "mode": "adapter",
                 "phase": {"kind": "train_target", "version": 1},
@@ -142,7 +149,11 @@ class Soak:
             settings["seeds_together"] = True
             return Stage(kind="train_together", version=1, identity=identity, inputs=inputs, slug=f"s{number}")
         return Stage(
-            kind="train_target", version=1, identity={**identity, "seed": number}, inputs=inputs, slug=f"s{number}"
+            kind="train_target",
+            version=version_of("train_target", identity),
+            identity={**identity, "seed": number},
+            inputs=inputs,
+            slug=f"s{number}",
         )
 
     def undisturbed(self, stage: Stage) -> float:

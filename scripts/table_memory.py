@@ -98,7 +98,14 @@ def built(name: str, variant: str, count: int, reduction: int) -> TransferModel:
     config = config_of(shape, words=VOCABULARY, positions=POSITIONS)
     model = XLMRobertaModel(config, add_pooling_layer=False).eval().requires_grad_(False)
     identity = {"name": name, "kind": "folder"}
-    loaded = LoadedBackbone(model, None, config, identity, "", count_parameters(model))  # type: ignore[arg-type]
+    loaded = LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity=identity,
+        fingerprint="",
+        parameters=count_parameters(model),
+    )
     head = HeadPart("h00", "task", "sequence_classification", ("a", "b"))
     heads = {"h00": torch.nn.Linear(shape.hidden, 2)}
     return assembled(loaded, variant, count, shape.hidden // reduction, head, heads)

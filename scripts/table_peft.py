@@ -214,8 +214,13 @@ def encoder() -> LoadedBackbone:
     torch.manual_seed(3)
     model = XLMRobertaModel(config, add_pooling_layer=False).eval().requires_grad_(False)
     return LoadedBackbone(
-        model, None, config, {"name": "tiny"}, state_fingerprint(model.state_dict()), count_parameters(model)  # type: ignore[arg-type]
-    )  # fmt: skip
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity={"name": "tiny"},
+        fingerprint=state_fingerprint(model.state_dict()),
+        parameters=count_parameters(model),
+    )
 
 
 def built(loaded: LoadedBackbone, name: str, config: str, *, seed: int) -> Adapter:

@@ -2,6 +2,7 @@
 
 A worker trains thousands of small models on few backbones. The pristine weights stay in memory; whoever trains them
 gets a copy, whoever leaves them frozen shares them, and every hand-out checks that they are still what was loaded.
+Of a large word matrix nothing stays: who computes says which rows are needed (`with_words`), and those are read.
 """
 
 from __future__ import annotations
@@ -9,19 +10,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from adapterxfer.backbones import rows
+from adapterxfer.backbones.config_values import function_digest
 from adapterxfer.backbones.describing import TOKENIZER, check_files, tokenizer_name
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
-from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_json, read_weights
+from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_weights
+from adapterxfer.backbones.rows import TokenIds, WordSource
 from adapterxfer.backbones.segments import mark_segments
 from adapterxfer.backbones.snapshots import hub_snapshot
 from adapterxfer.backbones.special_tokens import too_many
 from adapterxfer.backbones.tokenizer import load_tokenizer
-from adapterxfer.catalog.architectures import PRETRAINED, Architecture, architecture_of
+from adapterxfer.backbones.untrained import untrained_twin
+from adapterxfer.catalog.architectures import Architecture, architecture_of
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -38,7 +45,7 @@ WORLD_FOLDER = Path(__file__).parent.parent / "world"
 EMBEDDED_FOLDER = WORLD_FOLDER / "backbones"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedBackbone:
     """A bare encoder with its tokenizer.
 
@@ -49,6 +56,8 @@ class LoadedBackbone:
         identity: what was asked for, as in the stage.
         fingerprint: `state_fingerprint` of the weights as loaded.
         parameters: total and without embedding tables.
+        source: where rows of the word matrix are read; None where the matrix is always whole.
+        ids: token ids whose rows are here; None for all.
     """
 
     model: PreTrainedModel
@@ -57,11 +66,18 @@ class LoadedBackbone:
     identity: Mapping[str, Any]
     fingerprint: str
     parameters: ParameterCount
+    source: WordSource | None = None
+    ids: TokenIds | None = None
 
     @property
     def name(self) -> str:
         """Name in the recipe."""
         return str(self.identity["name"])
+
+    @property
+    def function(self) -> str:
+        """Hash of the configuration values that move the function, which equal weights alone do not fix."""
+        return function_digest(self.config, self.architecture)
 
     @property
     def hidden_size(self) -> int:
@@ -72,6 +88,18 @@ class LoadedBackbone:
     def layers(self) -> int:
         """Number of transformer layers."""
         return int(self.config.num_hidden_layers)
+
+    @property
+    def vocabulary(self) -> int:
+        """Rows of the whole word matrix."""
+        return int(self.config.vocab_size)
+
+    @property
+    def carried(self) -> str:
+        """Fingerprint of the weights that are here: `fingerprint`, but for rows of words that are not."""
+        if self.source is None or self.ids is None:
+            return self.fingerprint
+        return state_fingerprint(self.model.state_dict())
 
     @property
     def max_length(self) -> int:
@@ -106,11 +134,18 @@ class LoadedBackbone:
         return [{r: layer.get_submodule(path) for r, path in self.architecture.linears.items()} for layer in layers]
 
 
-_pristine: OrderedDict[str, LoadedBackbone] = OrderedDict()
+class _Kept(NamedTuple):
+    """A pristine backbone, and the fingerprint of what is here of it."""
+
+    loaded: LoadedBackbone
+    carried: str
+
+
+_pristine: OrderedDict[str, _Kept] = OrderedDict()
 
 
 def load_backbone(
-    identity: Mapping[str, Any], folder: Path | None = None, *, own_weights: bool = False
+    identity: Mapping[str, Any], folder: Path | None = None, *, own_weights: bool = False, words: bool = True
 ) -> LoadedBackbone:
     """The backbone of a stage identity.
 
@@ -120,6 +155,7 @@ def load_backbone(
         folder: the committed pretrain stage (kind ``stage``) or the local folder (kind ``folder``); for the other kinds
             it replaces the place inside the package or in the cache of the Hub.
         own_weights: give the caller weights of its own, to be trained. Otherwise the weights are shared and frozen.
+        words: with its whole word matrix; otherwise a large one has no rows until `with_words` gives it some.
 
     Raises:
         BackboneError: the folder is absent or damaged, the architecture or kind is unknown, or shared weights were
@@ -127,34 +163,68 @@ def load_backbone(
     """
     location = folder_of(identity, folder)
     key = json.dumps([dict(identity), str(location.resolve())], sort_keys=True)
-    loaded = _pristine.get(key)
-    if loaded is None:
-        loaded = _load(identity, location)
-        _pristine[key] = loaded
+    loaded = _unchanged(key, lambda: _load(identity, location))
+    if words and loaded.source is not None:
+        without = loaded
+        loaded = _unchanged(f"all words of {key}", lambda: with_words(without, None))
+    return with_own_weights(loaded) if own_weights else loaded
+
+
+def _unchanged(key: str, load: Callable[[], LoadedBackbone]) -> LoadedBackbone:
+    kept = _pristine.get(key)
+    if kept is None:
+        loaded = load()
+        _pristine[key] = _Kept(loaded, loaded.carried)
         while len(_pristine) > KEPT:
             _pristine.popitem(last=False)
+        return loaded
     _pristine.move_to_end(key)
-    if state_fingerprint(loaded.model.state_dict()) != loaded.fingerprint:
+    if state_fingerprint(kept.loaded.model.state_dict()) != kept.carried:
         del _pristine[key]
         raise BackboneError(
-            f"backbone '{loaded.name}': its shared weights were changed in this process",
+            f"backbone '{kept.loaded.name}': its shared weights were changed in this process",
             fix="load with own_weights=True to train the weights",
         )
-    return with_own_weights(loaded) if own_weights else loaded
+    return kept.loaded
+
+
+def with_words(loaded: LoadedBackbone, ids: TokenIds | None) -> LoadedBackbone:
+    """The same backbone, its other weights shared, with the rows of some token ids and of the padding.
+
+    Args:
+        ids: ascending; None for the whole word matrix.
+
+    Returns:
+        The backbone itself where its word matrix is always whole.
+
+    Raises:
+        BackboneError: its file changed since it was first read.
+    """
+    source = loaded.source
+    if source is None:
+        return loaded
+    import torch
+    from torch import nn
+
+    from adapterxfer.backbones.lookup import RowsOfWords, with_lookup
+
+    lookup: nn.Embedding
+    if ids is None:
+        lookup = nn.Embedding(source.vocabulary, source.width, padding_idx=source.padding_id, _weight=source.read(None))
+    else:
+        if len(ids) and loaded.config.pad_token_id is not None:
+            ids = np.union1d(ids, [int(loaded.config.pad_token_id)])
+        lookup = RowsOfWords(
+            source.read(ids), torch.from_numpy(ids), vocabulary=source.vocabulary, padding_id=source.padding_id
+        )
+    return replace(loaded, model=with_lookup(loaded.model, lookup.requires_grad_(False).eval()), ids=ids)
 
 
 def with_own_weights(loaded: LoadedBackbone) -> LoadedBackbone:
     """The same backbone with a copy of the weights that may be trained."""
     import copy
 
-    return LoadedBackbone(
-        model=copy.deepcopy(loaded.model),
-        tokenizer=loaded.tokenizer,
-        config=loaded.config,
-        identity=loaded.identity,
-        fingerprint=loaded.fingerprint,
-        parameters=loaded.parameters,
-    )
+    return replace(loaded, model=copy.deepcopy(loaded.model))
 
 
 def forget_backbones() -> None:
@@ -207,19 +277,44 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
     shared = identity["kind"] in ("embedded", "untrained") and not (folder / TOKENIZER).is_file()
     home = WORLD_FOLDER / "tokenizer" if shared else folder
     tokenizer = tokenizer_for(home / tokenizer_name(home, architecture), config, folder / "config.json")
+    source: WordSource | None = None
     if identity["kind"] == "untrained":
-        model = _untrained(config, folder, seed=int(identity.get("seed", 1)))
+        model = untrained_twin(config, folder, seed=int(identity.get("seed", 1)))
     else:
-        model = empty_model(config)
-        fill(model, read_weights(folder, architecture), str(folder))
+        large = config.vocab_size * config.hidden_size >= rows.LARGE
+        model = empty_model(config, words=not large)
+        state = read_weights(folder, architecture)
+        if large:
+            source = rows.words_apart(model, state, folder, getattr(torch, dtype))
+        fill(model, state, str(folder))
     # Parameters only: buffers, such as the frequencies of rotary positions, are float32 in the library too.
     for parameter in model.parameters():
         parameter.data = parameter.data.to(getattr(torch, dtype))
     model = model.requires_grad_(False).eval()
     if architecture.segments:
         mark_segments(model, tokenizer)
-    fingerprint = state_fingerprint(model.state_dict())
-    return LoadedBackbone(model, tokenizer, config, dict(identity), fingerprint, count_parameters(model))
+    fingerprint = state_fingerprint(model.state_dict(), source)
+    counts = count_parameters(model)
+    if source is None:
+        return LoadedBackbone(
+            model=model,
+            tokenizer=tokenizer,
+            config=config,
+            identity=dict(identity),
+            fingerprint=fingerprint,
+            parameters=counts,
+        )
+    stump = model.get_input_embeddings().weight.shape[0]
+    counts = ParameterCount(counts.total + (source.vocabulary - stump) * source.width, counts.non_embedding)
+    loaded = LoadedBackbone(
+        model=model,
+        tokenizer=tokenizer,
+        config=config,
+        identity=dict(identity),
+        fingerprint=fingerprint,
+        parameters=counts,
+    )
+    return with_words(replace(loaded, source=source), np.empty(0, dtype=np.int64))
 
 
 def tokenizer_for(path: Path, config: PretrainedConfig, where: Path) -> PreTrainedTokenizerFast:
@@ -271,27 +366,3 @@ def _check_file(identity: Mapping[str, Any], folder: Path) -> None:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _untrained(config: PretrainedConfig, folder: Path, *, seed: int) -> PreTrainedModel:
-    """A twin with the start values that pretraining would have given it: same rule, own seed."""
-    from transformers import XLMRobertaConfig
-
-    from adapterxfer.pretraining.initialisation import Initialisation, build_model
-
-    if not isinstance(config, XLMRobertaConfig) or config.model_type != PRETRAINED:
-        raise BackboneError(
-            f"{folder / 'config.json'}: no untrained twin of a {config.model_type} encoder",
-            fix="use an untrained twin of an embedded backbone",
-        )
-    record = read_json(folder / "pretraining.json")
-    try:
-        rule = Initialisation(**record["settings"]["initialisation"])
-    except (KeyError, TypeError) as error:
-        raise BackboneError(
-            f"{folder / 'pretraining.json'}: no initialisation rule ({error})", fix="pretrain with this version"
-        ) from None
-    model = empty_model(config)
-    start = build_model(config, rule, seed=seed).roberta.state_dict()
-    fill(model, {name: tensor for name, tensor in start.items() if not name.startswith("pooler.")}, str(folder))
-    return model

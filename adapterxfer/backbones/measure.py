@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from adapterxfer.backbones.rows import WordSource
+
 
 class ParameterCount(NamedTuple):
     """Sizes of one backbone, in parameters.
@@ -41,16 +43,29 @@ def untied_state(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor for name, tensor in model.state_dict().items() if name not in tied}
 
 
-def state_fingerprint(state: Mapping[str, torch.Tensor]) -> str:
+def state_fingerprint(state: Mapping[str, torch.Tensor], words: WordSource | None = None) -> str:
     """sha256 over names, dtypes, shapes and bytes of all tensors, in the order of their names.
 
     Equal weights give equal fingerprints on any machine of the same byte order; one changed bit changes it.
-    """
-    import torch
 
+    Args:
+        words: the whole word matrix, in place of what the state has of it.
+    """
     digest = hashlib.sha256()
     for name in sorted(state):
+        if words is not None and name in words.names:
+            digest.update(f"{name}:{words.dtype}:{(words.vocabulary, words.width)};".encode())
+            for rows in words.chunks():
+                digest.update(_bytes_of(rows))
+            continue
         tensor = state[name].detach().to("cpu").contiguous()
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(_bytes_of(tensor))
     return digest.hexdigest()
+
+
+def _bytes_of(tensor: torch.Tensor) -> memoryview:
+    import torch
+
+    view: memoryview = tensor.reshape(-1).view(torch.uint8).numpy().data
+    return view

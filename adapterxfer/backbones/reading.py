@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import re
 import warnings
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.backbones.config_values import check_known, translated
+from adapterxfer.backbones.lean import leave_out_unneeded
 from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED, Architecture, architecture_of
 from adapterxfer.errors import BackboneError
 
@@ -36,6 +39,7 @@ def library_class(name: str) -> Any:
     """A class of `transformers`; some of its modules use what this torch calls outdated, which no user can change."""
     import transformers
 
+    leave_out_unneeded()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*torch\.jit\.script", category=DeprecationWarning)
         return getattr(transformers, name)
@@ -45,28 +49,45 @@ def read_config(folder: Path, *, attention: str) -> PretrainedConfig:
     """The configuration of the encoder in ``folder`` with the attention implementation set.
 
     Raises:
-        BackboneError: no configuration, an unknown architecture, or an unknown attention implementation.
+        BackboneError: no configuration, an unknown architecture or attention implementation, or one that the installed
+            `transformers` would not compute as the file says.
     """
     content = read_json(folder / "config.json")
     where = str(folder / "config.json")
     architecture = architecture_of(content.get("model_type", PRETRAINED), where=where)
     if attention not in ATTENTION:
         raise BackboneError(f"attention {attention!r}; expected one of {', '.join(ATTENTION)}", fix="change the recipe")
-    # Code named in the file is never run.
-    content = {name: value for name, value in content.items() if name != "auto_map"} | dict(architecture.settings)
-    config: PretrainedConfig = library_class(architecture.config).from_dict(content)
+    kind = library_class(architecture.config)
+    check_known(content, vars(kind()).keys() | kind.attribute_map.keys(), where=where)
+    content = translated(content, where=where)
+    # Code named in the file is never run: neither that of `auto_map`, nor that of private keys, which can name an
+    # implementation of attention (CVE-2026-4372 of transformers before 5.3).
+    content = {name: value for name, value in content.items() if name != "auto_map" and not name.startswith("_")}
+    content |= dict(architecture.settings)
+    config: PretrainedConfig = kind.from_dict(content)
     config._attn_implementation = architecture.attention_for(attention)
     return config
 
 
-def empty_model(config: PretrainedConfig) -> PreTrainedModel:
-    """The bare encoder of ``config`` without pooling layer; its weights are to be filled in by the caller."""
+def empty_model(config: PretrainedConfig, *, words: bool = True) -> PreTrainedModel:
+    """The bare encoder of ``config`` without pooling layer; its weights are to be filled in by the caller.
+
+    Args:
+        words: with its word matrix; otherwise with a stump of it, to be replaced.
+    """
     import torch
 
     architecture = architecture_of(config.model_type)
-    # The constructor draws start values nobody uses: keep them out of the caller's random stream.
-    with torch.random.fork_rng(devices=[]):
-        model: PreTrainedModel = library_class(architecture.model)(config, **architecture.arguments)
+    vocabulary = config.vocab_size
+    if not words:
+        config.vocab_size = int(config.pad_token_id or 0) + 1
+    try:
+        # The constructor draws start values nobody uses: keep them out of the caller's random stream.
+        with torch.random.fork_rng(devices=[]):
+            model: PreTrainedModel = library_class(architecture.model)(config, **architecture.arguments)
+    finally:
+        config.vocab_size = vocabulary
+    model.config = config
     model.eval()
     return model
 
@@ -74,21 +95,41 @@ def empty_model(config: PretrainedConfig) -> PreTrainedModel:
 def read_weights(folder: Path, architecture: Architecture = ARCHITECTURES[PRETRAINED]) -> dict[str, torch.Tensor]:
     """Tensors of the encoder by name of the bare model; heads of a language model and poolers are dropped.
 
+    They are mapped, not copied: what is never looked at is never read.
+
     Raises:
         BackboneError: a file is absent or damaged.
     """
-    state = {}
+    state: dict[str, torch.Tensor] = {}
     for path in weight_files(folder):
-        for full_name, tensor in read_file(path).items():
-            name = full_name
-            for prefix in architecture.prefixes:
-                name = name.removeprefix(prefix)
-            # As the first checkpoints of BERT, multilingual BERT among them, still name them.
-            name = re.sub(r"(?<=LayerNorm\.)gamma\Z", "weight", name)
-            name = re.sub(r"(?<=LayerNorm\.)beta\Z", "bias", name)
-            if not name.startswith(architecture.dropped):
-                state[name] = tensor
+        stored = read_file(path)
+        state |= {name: stored[full_name] for name, full_name in encoder_names(stored, architecture).items()}
     return state
+
+
+def encoder_names(stored: Iterable[str], architecture: Architecture) -> dict[str, str]:
+    """Names of tensors in the bare model -> their stored names, without those of heads and poolers."""
+    names = {}
+    for full_name in stored:
+        name = full_name
+        for prefix in architecture.prefixes:
+            name = name.removeprefix(prefix)
+        # As the first checkpoints of BERT, multilingual BERT among them, still name them.
+        name = re.sub(r"(?<=LayerNorm\.)gamma\Z", "weight", name)
+        name = re.sub(r"(?<=LayerNorm\.)beta\Z", "bias", name)
+        if not name.startswith(architecture.dropped):
+            names[name] = full_name
+    return names
+
+
+def home_of(folder: Path, names: Collection[str], architecture: Architecture) -> tuple[Path, str] | None:
+    """File and stored name of a tensor of the bare model, under any of its names; None where no file has it."""
+    for path in weight_files(folder):
+        stored = encoder_names(read_file(path), architecture)
+        for name in names:
+            if name in stored:
+                return path, stored[name]
+    return None
 
 
 def weight_files(folder: Path) -> list[Path]:

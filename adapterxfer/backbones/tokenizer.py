@@ -54,9 +54,23 @@ def load_tokenizer(path: Path, *, max_length: int, architecture: Architecture) -
         raise lacks(path, lacking)
     stored.no_truncation()
     stored.no_padding()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=stored, model_max_length=max_length, **special)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=_NotCopied(stored), model_max_length=max_length, **special)
     setattr(tokenizer, BARE, architecture.pooling != "first")
     return tokenizer
+
+
+class _NotCopied:
+    """A tokenizer that comes out of `copy.deepcopy` as it went in.
+
+    The library copies what it is given by way of its JSON: with 250,000 tokens, a third of a gigabyte and of what
+    loading a small backbone takes.
+    """
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Tokenizer:
+        return self._tokenizer
 
 
 def _read(path: Path) -> Tokenizer:

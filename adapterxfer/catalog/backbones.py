@@ -38,26 +38,26 @@ mt5-large-encoder | mt5 | mt5 | google/mt5-large | 1024 | 24 | 250112 | 1024 | |
 mt5-xl-encoder | mt5 | mt5 | google/mt5-xl | 2048 | 24 | 250112 | 1024 | | |
 mt5-xxl-encoder | mt5 | mt5 | google/mt5-xxl | 4096 | 24 | 250112 | 1024 | | |
 mbert | mbert | bert | google-bert/bert-base-multilingual-cased | 768 | 12 | 119547 | 512 | | | derived
-distilmbert | mbert | distilbert | distilbert/distilbert-base-multilingual-cased | 768 | 6 | 119547 | | | | derived
-labse | labse | bert | sentence-transformers/LaBSE | 768 | 12 | 501153 | | | | config
+distilmbert | mbert | distilbert | distilbert/distilbert-base-multilingual-cased | 768 | 6 | 119547 | 512 | | | derived
+labse | labse | bert | sentence-transformers/LaBSE | 768 | 12 | 501153 | 512 | | | config
 multilingual-minilm-l12 | minilm | bert | microsoft/Multilingual-MiniLM-L12-H384 | 384 | 12 | | | | | card
-multilingual-minilm-l6 | minilm | xlm-roberta | nreimers/mMiniLMv2-L6-H384-distilled-from-XLMR-Large | 384 | 6 | 250002 | | | | derived
+multilingual-minilm-l6 | minilm | xlm-roberta | nreimers/mMiniLMv2-L6-H384-distilled-from-XLMR-Large | 384 | 6 | 250002 | 512 | | | derived
 me5-small | me5 | bert | intfloat/multilingual-e5-small | 384 | 12 | | | | | card
-me5-base | me5 | xlm-roberta | intfloat/multilingual-e5-base | 768 | 12 | 250002 | | | | derived
-me5-large | me5 | xlm-roberta | intfloat/multilingual-e5-large | 1024 | 24 | 250002 | | | | derived
-eurobert-210m | eurobert | eurobert | EuroBERT/EuroBERT-210m | 768 | 12 | 128256 | | | | config
+me5-base | me5 | xlm-roberta | intfloat/multilingual-e5-base | 768 | 12 | 250002 | 512 | | | derived
+me5-large | me5 | xlm-roberta | intfloat/multilingual-e5-large | 1024 | 24 | 250002 | 512 | | | derived
+eurobert-210m | eurobert | eurobert | EuroBERT/EuroBERT-210m | 768 | 12 | 128256 | 8192 | | | config
 eurobert-610m | eurobert | eurobert | EuroBERT/EuroBERT-610m | | | | | | | none
-eurobert-2.1b | eurobert | eurobert | EuroBERT/EuroBERT-2.1B | 2304 | 32 | 128256 | | | | config
-gte-multilingual-base | gte | gte | alibaba-nlp-community/gte-multilingual-base | 768 | 12 | 250048 | | | | library
-glot500 | glot500 | xlm-roberta | cis-lmu/glot500-base | 768 | 12 | 401145 | | | | config
-xlm-v | xlm-v | xlm-roberta | facebook/xlm-v-base | 768 | 12 | 901629 | | | | config
-afroxlmr-base | afroxlmr | xlm-roberta | Davlan/afro-xlmr-base | 768 | 12 | 250002 | | | | config
-afroxlmr-large | afroxlmr | xlm-roberta | Davlan/afro-xlmr-large | 1024 | 24 | 250002 | | | | derived
+eurobert-2.1b | eurobert | eurobert | EuroBERT/EuroBERT-2.1B | 2304 | 32 | 128256 | 8192 | | | config
+gte-multilingual-base | gte | gte | alibaba-nlp-community/gte-multilingual-base | 768 | 12 | 250048 | 8192 | | | library
+glot500 | glot500 | xlm-roberta | cis-lmu/glot500-base | 768 | 12 | 401145 | 512 | | | config
+xlm-v | xlm-v | xlm-roberta | facebook/xlm-v-base | 768 | 12 | 901629 | 512 | | | config
+afroxlmr-base | afroxlmr | xlm-roberta | Davlan/afro-xlmr-base | 768 | 12 | 250002 | 512 | | | config
+afroxlmr-large | afroxlmr | xlm-roberta | Davlan/afro-xlmr-large | 1024 | 24 | 250002 | 512 | | | derived
 """  # noqa: E501 - one line each
 
 """The longest input is that of the published ``config.json``: XLM-R counts 514 positions from the third; RemBERT,
-mDeBERTa and mBERT have 512, mmBERT 8192. mT5 has relative positions, which know no limit, and was trained on 1024
-tokens (Xue et al. 2021, *mT5*). Where nothing stands, the files say it."""
+mDeBERTa and BERT's kin have 512, mmBERT, EuroBERT and GTE 8192. mT5 has relative positions, which know no limit, and
+was trained on 1024 tokens (Xue et al. 2021, *mT5*). Where nothing stands, the files say it."""
 
 _READ = {
     "": "",

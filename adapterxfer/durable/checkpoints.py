@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load_file
 from torch import Tensor
 
 from adapterxfer.durable.files import flush_folder, write_flushed
+from adapterxfer.durable.tensors import write_tensors
 
 SCHEMA = 1
 EVERY_S = 60.0
@@ -33,7 +34,7 @@ _PREFIX, _PART = "step-", ".part-"
 
 
 class Saved(NamedTuple):
-    """A checkpoint that was read and is whole."""
+    """A checkpoint that was read and is whole; its tensors are mapped from the file."""
 
     step: int
     tensors: dict[str, Tensor]
@@ -90,13 +91,11 @@ class Checkpoints:
         beside = self._folder / f"{_PART}{secrets.token_hex(6)}"
         try:
             beside.mkdir()
-            content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
-            write_flushed(beside / TENSORS, content)
             record = {
                 "schema": SCHEMA,
                 "stage": self._stage,
                 "step": step,
-                "sha256": hashlib.sha256(content).hexdigest(),
+                "sha256": write_tensors(beside / TENSORS, tensors),
                 "facts": dict(facts),
             }
             write_flushed(beside / FACTS, json.dumps(record, allow_nan=False).encode())
@@ -121,13 +120,12 @@ class Checkpoints:
         for folder in sorted(self._all(), reverse=True):
             with suppress(OSError, ValueError, KeyError, TypeError, SafetensorError):
                 record = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-                content = (folder / TENSORS).read_bytes()
                 if (
                     record["schema"] == SCHEMA
                     and record["stage"] == self._stage
-                    and record["sha256"] == hashlib.sha256(content).hexdigest()
+                    and record["sha256"] == _sha256(folder / TENSORS)
                 ):
-                    return Saved(int(record["step"]), load(content), dict(record["facts"]))
+                    return Saved(int(record["step"]), load_file(folder / TENSORS), dict(record["facts"]))
         return None
 
     def clear(self) -> None:
@@ -136,3 +134,8 @@ class Checkpoints:
 
     def _all(self) -> list[Path]:
         return [path for path in self._folder.glob(f"{_PREFIX}*") if path.is_dir()]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,7 +18,7 @@ from adapterxfer.engines.wire import error_as_json
 from adapterxfer.engines.worker import use_one_thread
 from adapterxfer.errors import StageStopped
 from adapterxfer.stages.context import StageContext
-from adapterxfer.stages.registry import load_executor
+from adapterxfer.stages.registry import begin_worker, load_executor
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.redaction import redacted_line
 
@@ -26,6 +26,7 @@ from adapterxfer.store.redaction import redacted_line
 def main(path: str) -> int:
     """Execute the stage as the process that ``RANK`` says; returns the exit code."""
     folder, rank = Path(path).parent, int(os.environ.get("RANK", "0"))
+    begin_worker()
     _end_with_the_launcher()
     request = json.loads(Path(path).read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory(prefix="adapterxfer-") as thrown_away:

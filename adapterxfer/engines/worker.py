@@ -29,7 +29,7 @@ from adapterxfer.engines.wire import error_as_json
 from adapterxfer.errors import StageStopped, StoreError
 from adapterxfer.plan.generations import require_newest
 from adapterxfer.stages.context import StageContext, is_kept, never
-from adapterxfer.stages.registry import EXECUTORS, load_executor
+from adapterxfer.stages.registry import EXECUTORS, begin_worker, load_executor
 from adapterxfer.store.failures import LOG_LINES
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.locks import StageBusyError
@@ -123,6 +123,7 @@ def run_stage(
                 log=log,
                 settings=dict(settings),
                 resume=resume,
+                states=store.states_folder,
                 stop=stop,
             )
             result = execute(context) if execute is not None else launch(context, registry, processes)
@@ -246,6 +247,7 @@ def serve() -> None:
     # The driver decides what an interrupt means; a terminal sends it to the whole group at once.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
+    begin_worker()
     pipe = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints must not end up between the messages
     messages: SimpleQueue[dict[str, Any]] = SimpleQueue()

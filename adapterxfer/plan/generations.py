@@ -18,6 +18,9 @@ from adapterxfer.store.kinds import CANDIDATE, CHOICE, MERGED
 
 Identity = Mapping[str, Any]
 
+SEGMENTS = "segments"
+"""In the identity of stages that read pairs of texts on backbones that were given no segment ids before."""
+
 WORD_STARTS = "word_starts"
 """In the identity of stages whose words come from a tokenizer that marks their beginning only behind a space."""
 
@@ -42,6 +45,11 @@ FIRST: Mapping[str, int] = {
 def _nothing(_kind: str, _identity: Identity) -> bool:
     """Touches no stage by its version; the default of changes that a fact of the source marks."""
     return False
+
+
+def _trains_the_backbone(_kind: str, identity: Identity) -> bool:
+    """Full fine-tuning; no other identity has this mode."""
+    return identity.get("mode") == "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,21 @@ CHANGES: tuple[Change, ...] = (
         "and other byte-level vocabularies) gives it only behind a space: tagging scores of these backbones were too "
         "low, by many points.",
         fact=WORD_STARTS,
+    ),
+    Change(
+        4,
+        "segment ids of pairs",
+        "RemBERT was given pairs of texts without the segment ids that its tokenizer gives to the second one: scores "
+        "on pairs, questions and choices were those of inputs that it was not pretrained on.",
+        fact=SEGMENTS,
+    ),
+    Change(
+        4,
+        "order of sums in full fine-tuning",
+        "The norm of all gradients, by which they are clipped, was summed over the whole word matrix and in the order "
+        "in which the library registers parameters; it is the same number rounded in another order, so fully "
+        "fine-tuned models differ in the last digits, which single predictions can show.",
+        touches=_trains_the_backbone,
     ),
 )
 """In the order in which they came."""

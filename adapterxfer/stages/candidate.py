@@ -41,7 +41,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     phase = identity["phase"]
     tried = {name: value for name, value in identity.items() if name != "phase"}
     alone = replace(context, stage=replace(context.stage, kind=phase["kind"], identity=tried))
-    backbone = load_backbone(identity["backbone"], context.backbone_folder)
+    backbone = load_backbone(identity["backbone"], context.backbone_folder, words=False)
     tasks = tasks_of(alone, backbone, TrainSettings.of(identity["settings"]), dev=True)
     languages = english_only(tasks, alone.stage)
     record: dict[str, Any] = {"languages": languages, "dev_score": None, "diverged": ""}
@@ -49,7 +49,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     with TrainLog(context.scratch / "train.jsonl", context.log) as log:
         try:
             proved, result, _ = run_all(alone, backbone, tasks, log)
-            record["dev_score"] = _score(proved.model.to("cpu"), tasks, result)
+            record["dev_score"] = _score(proved.model, tasks, result)
             seconds = result.seconds
         except DivergedError as error:
             record["diverged"] = error.what

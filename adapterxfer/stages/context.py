@@ -39,6 +39,7 @@ class StageContext:
             ``checkpoint_seconds``, ``checkpoint_steps``.
         resume: a folder of this stage that outlives the process and is removed when the stage is committed; made by
             whoever writes into it. None where there is none.
+        states: a folder of all stages for what can be computed again; None where there is none.
         stop: whether the stage should save where it is and end with `errors.StageStopped`. An executor that asks is
             given the time to do so; one that never asks is ended at once.
     """
@@ -49,6 +50,7 @@ class StageContext:
     log: Log
     settings: Mapping[str, Any]
     resume: Path | None = None
+    states: Path | None = None
     stop: Callable[[], bool] = never
 
     @property

@@ -5,12 +5,15 @@ Artefacts: ``model.json`` and ``model.safetensors``, as of a training.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, with_own_weights
+from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, with_own_weights, with_words
 from adapterxfer.backbones.measure import untied_state
+from adapterxfer.backbones.rows import TokenIds
 from adapterxfer.errors import VariantError
 from adapterxfer.formats.base import Batch
 from adapterxfer.formats.registry import get_format
@@ -22,6 +25,8 @@ from adapterxfer.variants.composition import Composition, HeadPart
 from adapterxfer.variants.measures import AssertionInput
 from adapterxfer.variants.merging import MergeMember, merge
 from adapterxfer.variants.storage import (
+    WEIGHTS,
+    StoredModel,
     assemble,
     check_backbone,
     read_description,
@@ -29,6 +34,7 @@ from adapterxfer.variants.storage import (
     write_description,
     write_weights,
 )
+from adapterxfer.variants.word_rows import as_carried, stored_ids
 
 ROLE = "model."
 
@@ -45,13 +51,15 @@ def execute(context: StageContext) -> dict[str, Any]:
     """
     use_one_thread()
     identity = context.stage.identity
-    backbone = load_backbone(identity["backbone"], context.backbone_folder)
+    backbone = load_backbone(identity["backbone"], context.backbone_folder, words=False)
     folders = [folder for role, folder in sorted(context.inputs.items()) if role.startswith(ROLE)]
     stored = [read_description(folder) for folder in folders]
     for member in stored:
         check_backbone(member, backbone)
+    batch = _inputs(backbone)
+    backbone = with_words(backbone, _words(stored, batch))
     members = [
-        MergeMember(member.composition, read_weights(member.folder), float(weight))
+        MergeMember(member.composition, as_carried(read_weights(member.folder), backbone), float(weight))
         for member, weight in zip(stored, identity["weights"], strict=True)
     ]
     origin = (
@@ -68,10 +76,10 @@ def execute(context: StageContext) -> dict[str, Any]:
     write_weights(context.scratch, model)
     evidence = AssertionInput(
         model=model,
-        batch=_inputs(backbone),
+        batch=batch,
         task=composition.heads[0].task if composition.heads else "",
-        start_backbone=backbone.fingerprint,
-        stored=lambda: read_weights(context.scratch),
+        start_backbone=backbone.carried,
+        stored=lambda: as_carried(read_weights(context.scratch), backbone),
         pristine=backbone.model,
         members=members,
         origin=origin,
@@ -83,6 +91,17 @@ def execute(context: StageContext) -> dict[str, Any]:
     )
     context.log({"note": "merged", **record})
     return {"variant": composition.variant, **record}
+
+
+def _words(members: Sequence[StoredModel], batch: Batch) -> TokenIds | None:
+    """Rows of words that a merge needs: those that a member changed, and those of the inputs; None for all."""
+    ids: list[TokenIds] = [np.unique(batch.input_ids.numpy())]
+    for member in members:
+        changed = stored_ids(member.folder / WEIGHTS, trains_backbone=member.composition.trains_backbone)
+        if changed is None:
+            return None
+        ids.append(changed)
+    return np.unique(np.concatenate(ids))
 
 
 def _inputs(backbone: LoadedBackbone) -> Batch:

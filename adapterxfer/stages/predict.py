@@ -78,7 +78,8 @@ def _ask_model(
     context: StageContext, task: StoredTask, split: str, languages: Sequence[str]
 ) -> tuple[Sequence[Example], ControlResult, dict[str, Any], Mapping[str, Any]]:
     """Predictions of everything that needs a backbone, notes for their file, and counts of what was tokenized."""
-    from adapterxfer.backbones.loading import load_backbone
+    from adapterxfer.backbones.loading import load_backbone, with_words
+    from adapterxfer.backbones.rows import ids_in
     from adapterxfer.formats.inference import BATCH_TOKENS
     from adapterxfer.formats.inputs import describe_inputs
     from adapterxfer.formats.registry import get_format
@@ -97,7 +98,7 @@ def _ask_model(
     use_one_thread()
 
     identity, system = context.stage.identity, context.stage.identity["system"]
-    backbone = load_backbone(identity["backbone"], context.backbone_folder)
+    backbone = load_backbone(identity["backbone"], context.backbone_folder, words=False)
     protocol = str(identity.get("protocol", ""))
     fmt = get_format(task.format, protocol)
     batch_tokens = int(context.settings.get("eval_batch_tokens") or BATCH_TOKENS)
@@ -110,6 +111,7 @@ def _ask_model(
     layer = system.get("layer", "middle")
     layer = layer_in(protocol) if layer == "middle" else layer
     if has_pool(task):
+        backbone = with_words(backbone, None)  # texts of a pool are encoded as they are embedded, and use most words
         if system["kind"] == "trained":
             model = context.inputs["model"]
             embedder = embedder_of_model(model, backbone, task, fmt, protocol, batch_tokens=batch_tokens, device=device)
@@ -121,6 +123,8 @@ def _ask_model(
         inputs = describe_inputs(queries, (), embedder.encoder, embedder.limits[0])
         return queries, ControlResult(answers), {**notes, **more}, inputs
     encoded = encode_test(task, fmt, split, languages, backbone)
+    sequences = (sequence for feature in encoded.features for sequence in feature.sequences)
+    backbone = with_words(backbone, np.flatnonzero(ids_in(sequences, backbone.vocabulary)))
     match system["kind"]:
         case "trained":
             folder = context.inputs["model"]

@@ -42,3 +42,10 @@ def load_executor(kind: str, registry: Mapping[str, str] = EXECUTORS) -> Executo
         )
     module, _, function = pointer.partition(":")
     return cast("Executor", getattr(import_module(module), function))
+
+
+def begin_worker() -> None:
+    """What a process does first that runs stages and nothing else; see `backbones.lean`."""
+    from adapterxfer.backbones.lean import be_lean
+
+    be_lean()

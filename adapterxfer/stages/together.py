@@ -19,7 +19,7 @@ from adapterxfer.stages.chosen import chosen_values, resolved
 from adapterxfer.stages.context import Log, StageContext
 from adapterxfer.stages.taking import FAILED, TOGETHER, folder_of
 from adapterxfer.stages.train import TrainLog, marked, prove
-from adapterxfer.stages.training import before_of, tasks_of
+from adapterxfer.stages.training import before_of, tasks_of, with_needed_words
 from adapterxfer.store.keys import Stage
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.training.loop import TrainResult
@@ -42,7 +42,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     context = resolved(context)
     identity = context.stage.identity
     settings = TrainSettings.of(identity["settings"])
-    backbone = load_backbone(identity["backbone"], context.backbone_folder)
+    backbone = load_backbone(identity["backbone"], context.backbone_folder, words=False)
     members = dict(_members(context))
     first = next(iter(members.values()))
     tasks = tasks_of(first, backbone, settings)
@@ -51,6 +51,8 @@ def execute(context: StageContext) -> dict[str, Any]:
             f"{len(tasks)} tasks: several seeds are trained together on one",
             fix="plan the recipe again with this version of adapterxfer",
         )
+    before = list(before_of(first, backbone, tasks[0]))
+    backbone = with_needed_words(first, backbone, tasks, settings, before)
     proved = {seed: prove(member, backbone, tasks) for seed, member in members.items()}
     options: dict[str, Any] = {
         "device": str(context.settings.get("device") or "cpu"),
@@ -82,7 +84,7 @@ def execute(context: StageContext) -> dict[str, Any]:
                     **options,
                 )
             )
-            for name, task, earlier_settings in before_of(first, backbone, tasks[0])
+            for name, task, earlier_settings in before
         ]
         results = note(
             train_together(models, tasks[0], settings, log=log, checkpoints=checkpoints_of(context), **options)

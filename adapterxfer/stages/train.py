@@ -19,9 +19,9 @@ from adapterxfer.stages.chosen import chosen_values, resolved
 from adapterxfer.stages.context import StageContext, is_kept
 from adapterxfer.stages.spent import IN_ALL, gflop_in_all
 from adapterxfer.stages.taking import TOGETHER, take
-from adapterxfer.stages.training import before_of, build_of, tasks_of
-from adapterxfer.training.device import use_one_thread
-from adapterxfer.training.loop import TOKEN_BUDGET, TrainResult, train
+from adapterxfer.stages.training import before_of, build_of, tasks_of, with_needed_words
+from adapterxfer.training.device import give_back_memory, use_one_thread
+from adapterxfer.training.loop import TrainResult, token_budget_of, train
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.assertions import as_json, check
@@ -29,6 +29,7 @@ from adapterxfer.variants.measures import AssertionInput, snapshot
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.rules import AssertionResult
 from adapterxfer.variants.storage import read_weights, write_description, write_weights
+from adapterxfer.variants.word_rows import as_carried
 
 PROBE_FEATURES = 4
 """Inputs on which the assertions are measured."""
@@ -52,7 +53,7 @@ def execute(context: StageContext) -> dict[str, Any]:
             "group that does so among its inputs",
             fix="the plan was made by another version of adapterxfer: plan the recipe again with this one",
         )
-    backbone = load_backbone(identity["backbone"], context.backbone_folder)
+    backbone = load_backbone(identity["backbone"], context.backbone_folder, words=False)
     with TrainLog(context.scratch / "train.jsonl", context.log) as log:
         proved, result, earlier = run_all(context, backbone, tasks_of(context, backbone, settings), log)
     stored = proved.store(result, earlier, chosen_values(context))
@@ -65,6 +66,9 @@ def run_all(
 ) -> tuple[Proved, TrainResult, list[TrainResult]]:
     """Build and prove the model of a training stage, train it on what comes before and on its tasks.
 
+    Args:
+        backbone: loaded with ``words=False``: which rows of words are needed is found here.
+
     Returns:
         the model with its proofs, what happened, and what happened before.
 
@@ -73,11 +77,16 @@ def run_all(
         VariantError: the model cannot be put together, or an assertion does not hold.
     """
     identity = context.stage.identity
+    settings = TrainSettings.of(identity["settings"])
+    before = list(before_of(context, backbone, tasks[0]))
+    backbone = with_needed_words(context, backbone, tasks, settings, before)
     proved = prove(context, backbone, tasks)
+    device = str(context.settings.get("device") or "cpu")
     options: dict[str, Any] = {
-        "device": str(context.settings.get("device") or "cpu"),
-        "token_budget": int(context.settings.get("train_batch_tokens") or TOKEN_BUDGET),
+        "device": device,
+        "token_budget": int(context.settings.get("train_batch_tokens") or token_budget_of(proved.model, device)),
         "sharding": str(context.stage.resources.get("sharding") or ""),
+        "states": context.states,
     }
     seed = int(identity["seed"])
     earlier = [
@@ -90,12 +99,12 @@ def run_all(
             checkpoints=checkpoints_of(context, before=name),
             **options,
         )
-        for name, first, first_settings in before_of(context, backbone, tasks[0])
+        for name, first, first_settings in before
     ]
     result = train(
         proved.model,
         tasks,
-        TrainSettings.of(identity["settings"]),
+        settings,
         seed=seed,
         log=log,
         sampling=identity.get("sampling"),
@@ -138,6 +147,7 @@ class Proved:
         """
         context, identity = self.context, self.context.stage.identity
         self.model.to("cpu")
+        give_back_memory()
         if any(task.name == MLM for task in self.tasks):
             self.model.drop_head(MLM)
         write_weights(context.scratch, self.model)
@@ -175,7 +185,7 @@ def prove(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask
         task=tasks[0].name,
         start=snapshot(model),
         start_backbone=_fingerprint(model),
-        stored=lambda: read_weights(context.scratch),
+        stored=lambda: as_carried(read_weights(context.scratch), backbone),
         pristine=backbone.model,
     )
     return Proved(context, tasks, model, evidence, check("built", evidence))
@@ -208,7 +218,7 @@ def _fingerprint(model: TransferModel) -> str:
 
     if model.composition.trains_backbone:
         return state_fingerprint(model.backbone.state_dict())
-    return model.loaded.fingerprint
+    return model.loaded.carried
 
 
 class TrainLog:

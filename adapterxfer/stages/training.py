@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from adapterxfer.backbones.loading import LoadedBackbone
+import numpy as np
+
+from adapterxfer.backbones.loading import LoadedBackbone, with_words
 from adapterxfer.catalog.controls import BY_LANGUAGE
 from adapterxfer.errors import StageError
 from adapterxfer.stages.context import StageContext
@@ -15,7 +17,10 @@ from adapterxfer.training.building import build_fusion, build_single
 from adapterxfer.training.language_adapters import build_language, language_task
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask, read_train_task, with_target_dev
+from adapterxfer.training.words import words_of
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.storage import WEIGHTS
+from adapterxfer.variants.word_rows import stored_ids
 
 
 def tasks_of(
@@ -96,6 +101,30 @@ def before_of(
                 fix="give the data of both the same label names",
             )
         yield earlier["task"], replace(first, name=task.name), settings
+
+
+def with_needed_words(
+    context: StageContext,
+    backbone: LoadedBackbone,
+    tasks: list[TrainTask],
+    settings: TrainSettings,
+    before: Sequence[tuple[str, TrainTask, TrainSettings]],
+) -> LoadedBackbone:
+    """The backbone with the rows of words that the stage needs: those of its texts, or all; see `words_of`.
+
+    Args:
+        before: what is trained first, as `before_of` gives it.
+    """
+    trains = context.stage.identity.get("mode") == "full"
+    earlier = context.inputs.get("intermediate")
+    ids = words_of(
+        backbone,
+        [*tasks, *(task for _, task, _ in before)],
+        [settings, *(some for _, _, some in before)],
+        trains=trains,
+        before=stored_ids(earlier / WEIGHTS, trains_backbone=trains) if earlier else np.empty(0, dtype=np.int64),
+    )
+    return with_words(backbone, ids)
 
 
 def build_of(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask]) -> TransferModel:

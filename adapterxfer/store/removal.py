@@ -20,7 +20,7 @@ class Garbage:
 
     Attributes:
         stages: committed folders that no recipe references -> bytes.
-        leftovers: damaged folders, failure records and checkpoints of such stages -> bytes.
+        leftovers: damaged folders, failure records, checkpoints of such stages and states of frozen layers -> bytes.
         kept: number of committed folders that stay.
     """
 
@@ -50,6 +50,7 @@ def find_garbage(store: Store, referenced: Collection[str]) -> Garbage:
     leftovers = [*(store.root / "damaged").glob("*/*")]
     leftovers += [path for path in (store.root / "failed").glob("*.json") if path.stem not in short]
     leftovers += [path for path in (store.root / ".resume").glob("*") if path.name not in short]
+    leftovers += [*store.states_folder.glob("*")]
     return Garbage(stages, {path: size_of(path) for path in sorted(leftovers)}, kept)
 
 

@@ -9,6 +9,7 @@
     ROOT/differences/<key16>.json              imported results that differ from those made here
     ROOT/.scratch/<key16>-<random>/            stages being made; same file system, so that a rename commits them
     ROOT/.resume/<key16>/                      where a stage that was stopped goes on; removed when it is committed
+    ROOT/.states/                              what trainings share and may compute again at any time
     ROOT/.names/<key16>                        name of the folder with this key (names.py)
     ROOT/.locks/, ROOT/.runs/                  held by those who make a stage or run a plan (locks.py)
 
@@ -221,6 +222,11 @@ class Store:
         finished.rename(final)
         flush_folder(final.parent)
         self.failures.clear(final.name[-SHORT_KEY:])
+
+    @property
+    def states_folder(self) -> Path:
+        """Where trainings keep what they share and can compute again; `store gc --delete` removes it."""
+        return self.root / ".states"
 
     def resume_folder(self, stage: Stage) -> Path:
         """Where a stage may keep what it goes on from after a kill; needs the stage's lock. Not made here."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+import ctypes
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
 import torch
@@ -66,6 +67,9 @@ def device_context(dtype: str, device: str = "cpu") -> DeviceContext:
     chosen = state.device if state.num_processes > 1 else alone
     if dtype == "bf16" and chosen.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise StageError("this GPU does not compute in bf16", fix="set dtype: fp32")
+    if chosen.type == "cuda":
+        # It plans anew for every width of a batch: with sentences of many lengths that took two thirds of a training.
+        torch.backends.cuda.enable_cudnn_sdp(False)
     return DeviceContext(chosen, dtype, state.process_index, state.num_processes)
 
 
@@ -95,3 +99,12 @@ def use_one_thread() -> None:
     """One torch thread in this process: the number of threads changes sums, and workers share the cores."""
     if torch.get_num_threads() != 1:
         torch.set_num_threads(1)
+
+
+def give_back_memory() -> None:
+    """Hand memory that nothing uses any more to the operating system, where its C library can (glibc).
+
+    What a training needed for its activations otherwise stays with the process, and whatever comes next is added to it.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

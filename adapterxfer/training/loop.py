@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,6 +46,18 @@ from adapterxfer.variants.model import TransferModel
 
 TOKEN_BUDGET = 16_384
 """Default of rows times width of one forward pass in training; not part of a stage's identity."""
+
+FULL_STATES, FULL_TOKENS = 2**18, 512
+"""Numbers in the hidden states of one forward pass of full fine-tuning on a processor (682 tokens 384 wide), and the
+fewest tokens. Gradients and moments of all weights are in memory beside the activations, and parts of 682, 1024 and
+2000 tokens took the same time, since products of so many rows keep a core busy."""
+
+
+def token_budget_of(model: TransferModel, device: str) -> int:
+    """Rows times width of one forward pass, where nobody says how much."""
+    if device == "cpu" and model.composition.trains_backbone:
+        return min(TOKEN_BUDGET, max(FULL_TOKENS, FULL_STATES // model.loaded.hidden_size))
+    return TOKEN_BUDGET
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +122,7 @@ def train(
     token_budget: int = TOKEN_BUDGET,
     checkpoints: Checkpoints | None = None,
     sharding: str = "",
+    states: Path | None = None,
 ) -> TrainResult:
     """Train the parts of ``model`` that its composition lets train.
 
@@ -123,6 +137,7 @@ def train(
         token_budget: rows times width of one forward pass.
         checkpoints: where to save and go on; None for a training that cannot be interrupted.
         sharding: ``fsdp`` for weights in shards where there are several processes; see `sharding`.
+        states: where ``cache_bottom`` keeps states for other processes; None for this one alone.
 
     Raises:
         DivergedError: loss, gradient or weights are not finite, or the loss diverged.
@@ -160,10 +175,11 @@ def train(
     streams = Streams(tasks, settings, plan, seed=seed)
     began = time.perf_counter()
     dropout = DropoutStream(derive_seed(seed, "dropout", *processes.rank_purpose), context.device)
+    bottom = Bottom(model, tasks, dtype=settings.dtype, folder=states) if settings.cache_bottom else None
     with dropout, _options(model, settings) as forward:
         accumulator = Accumulator(
             model, forward, context, token_budget=token_budget, dropout=dropout, log=log, processes=processes,
-            bottom=Bottom(model, tasks, dtype=settings.dtype) if settings.cache_bottom else None,
+            bottom=bottom,
         )  # fmt: skip
         progress = TrainingProgress(
             named=named,
@@ -184,7 +200,9 @@ def train(
             if model.fusion is not None:
                 model.fusion.add_penalty_gradients(max(1, sums.units))
             rate = settings.rate(step - 1, steps)
-            norm = apply(optimiser, parameters, rate=rate, count=sums.units, clip=settings.clip)
+            norm = apply(
+                optimiser, parameters, rate=rate, count=sums.units, clip=settings.clip, words=model.trained_words
+            )
             try:
                 meter.add(step, sums.total, sums.units, norm, rate)
             except DivergedError:
@@ -197,12 +215,15 @@ def train(
                 best.offer(sum(scores.values()) / len(scores), step)
                 record({"step": step, "steps": steps, "dev": scores})
                 if stopping and stops_early(history, best.step, stopping["patience"]):
+                    meter.end(step, rate)
                     record({"step": step, "steps": steps, "stopped_early": True})
                     break
             elif step in moments and mean is not None:
                 mean.add(step)
             if checkpoints is not None and step < steps:
                 save(progress, checkpoints, processes, step, log)
+    if bottom is not None:
+        bottom.save()
     if progress.kept is not None:
         progress.kept.restore()
     if whole is not model:

@@ -69,7 +69,19 @@ class Meter:
         self._steps += 1
         if step % LOG_EVERY and step != self.steps:
             self._beat(step)
-            return
+        else:
+            self._line(step, rate)
+
+    def end(self, step: int, rate: float) -> None:
+        """Write the line of the steps since the last one, where a training ends before its time.
+
+        Raises:
+            DivergedError: as `add`.
+        """
+        if self._steps:
+            self._line(step, rate)
+
+    def _line(self, step: int, rate: float) -> None:
         self._shown = time.monotonic()
         loss = float(self._sum) / self._steps
         if not (math.isfinite(loss) and math.isfinite(float(self._worst))):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.sharding import local_parts, total_norm
@@ -24,14 +25,23 @@ def new_optimiser(parameters: Sequence[nn.Parameter], settings: TrainSettings) -
 
 
 def apply(
-    optimiser: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], *, rate: float, count: int, clip: float
+    optimiser: torch.optim.Optimizer,
+    parameters: Sequence[nn.Parameter],
+    *,
+    rate: float,
+    count: int,
+    clip: float,
+    words: nn.Parameter | None = None,
 ) -> Tensor:
     """Divide the summed gradients by ``count``, clip, step; returns the norm before clipping.
 
-    ``count`` is 0 where no unit of the batch has a label: then nothing is learnt from it.
+    Args:
+        count: units of the batch; 0 where none has a label: then nothing is learnt from it.
+        words: the word matrix, where it is among the parameters; see `touched_rows`.
     """
     gradients = [p.grad for p in parameters if p.grad is not None]
-    norm = total_norm(gradients) / max(1, count)
+    summed = [touched_rows(p.grad) if p is words else p.grad for p in parameters if p.grad is not None]
+    norm = total_norm(summed) / max(1, count)
     scale = torch.clamp(clip / (norm + 1e-6), max=1.0) / max(1, count) if clip else norm.new_tensor(1 / max(1, count))
     torch._foreach_mul_(local_parts(gradients), scale)
     for group in optimiser.param_groups:
@@ -39,6 +49,19 @@ def apply(
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
     return norm
+
+
+def touched_rows(gradient: Tensor) -> Tensor:
+    """Rows of the word matrix's gradient that are not zero, shape ``(rows, width)``.
+
+    The norm is summed over them alone, so that it does not depend on how many other rows a training carries: a sum of
+    the same numbers with zeros between them may be rounded otherwise. On accelerators, which would have to be waited
+    for, and in shards, the gradient is left as it is.
+    """
+    if gradient.device.type != "cpu" or isinstance(gradient, DTensor):
+        return gradient
+    touched = gradient.any(dim=1)
+    return gradient if bool(touched.all()) else gradient[touched]
 
 
 def _by_kind(parameters: Sequence[nn.Parameter]) -> list[list[nn.Parameter]]:

@@ -32,7 +32,7 @@ class AssertionInput:
         batch: a few real inputs of its (first) task: anything with ``input_ids`` and ``attention_mask``, padded
             with the backbone's padding id; it is handed on to the head.
         task: whose head answers the batch.
-        start: weights before training, by name (`snapshot`); needed after training.
+        start: fingerprints of the weights before training, by name (`snapshot`); needed after training.
         start_backbone: fingerprint of the backbone's weights before training; needed after training.
         stored: reads the stored tensors back, by name; needed after training.
         pristine: the untouched backbone module; needed for ``full-ft`` with an intermediate.
@@ -43,7 +43,7 @@ class AssertionInput:
     model: TransferModel
     batch: Any
     task: str
-    start: Mapping[str, Tensor] = field(default_factory=dict)
+    start: Mapping[str, str] = field(default_factory=dict)
     start_backbone: str = ""
     stored: Callable[[], Mapping[str, Tensor]] | None = None
     pristine: nn.Module | None = None
@@ -57,9 +57,9 @@ class AssertionInput:
         return mask
 
 
-def snapshot(model: TransferModel) -> dict[str, Tensor]:
-    """A copy of all weights beside a frozen backbone, by name, on the CPU."""
-    return {name: tensor.detach().cpu().clone() for name, tensor in model.own_state().items()}
+def snapshot(model: TransferModel) -> dict[str, str]:
+    """Fingerprints of all weights beside a frozen backbone, by name: a copy would take as much memory again."""
+    return {name: state_fingerprint({name: tensor}) for name, tensor in model.own_state().items()}
 
 
 def wrong_trainable_names(evidence: AssertionInput) -> float:
@@ -175,9 +175,9 @@ def frozen_parts_changed(evidence: AssertionInput) -> float:
     """1 if tensors beside the backbone that should stay are not those before training."""
     model = evidence.model
     prefixes = ("backbone.", *model.composition.trainable_prefixes)
-    now = {n: t.detach().cpu() for n, t in model.own_state().items() if not n.startswith(prefixes)}
-    before = {n: t for n, t in evidence.start.items() if not n.startswith(prefixes)}
-    return float(not now or state_fingerprint(now) != state_fingerprint(before))
+    now = {n: state_fingerprint({n: t}) for n, t in model.own_state().items() if not n.startswith(prefixes)}
+    before = {n: fingerprint for n, fingerprint in evidence.start.items() if not n.startswith(prefixes)}
+    return float(not now or now != before)
 
 
 def parts_left_untrained(evidence: AssertionInput) -> float:
@@ -187,7 +187,7 @@ def parts_left_untrained(evidence: AssertionInput) -> float:
     untrained = 0
     for prefix in model.composition.trainable_prefixes:
         names = [name for name in state if name.startswith(prefix)]
-        untrained += all(torch.equal(state[name].detach().cpu(), evidence.start[name]) for name in names)
+        untrained += all(state_fingerprint({name: state[name]}) == evidence.start[name] for name in names)
     return float(untrained)
 
 

@@ -179,8 +179,21 @@ class TransferModel(nn.Module):
         del self.heads[head.id]
 
     def trainable(self) -> dict[str, nn.Parameter]:
-        """Parameters that train, by name."""
-        return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
+        """Parameters that train, by name.
+
+        Those of a backbone come in the order of their names: its modules are in whatever order its library makes them,
+        and the norm of all gradients is rounded by the order in which they are summed.
+        """
+        named = {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
+        return dict(sorted(named.items())) if self.composition.trains_backbone else named
+
+    @property
+    def trained_words(self) -> nn.Parameter | None:
+        """The word matrix, or the rows of it that are carried, where it trains."""
+        if not self.composition.trains_backbone:
+            return None
+        weight: nn.Parameter = self.backbone.get_input_embeddings().weight
+        return weight
 
     def own_state(self) -> dict[str, Tensor]:
         """Everything beside the backbone, and the backbone too where the variant trains it; what a model file holds.

@@ -1,4 +1,4 @@
-"""Model folders: everything of a model beside its frozen backbone, as `model.json` and `model.safetensors`."""
+"""Model folders: what a model has that its backbone has not, as `model.json` and `model.safetensors`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
 from adapterxfer.backbones.measure import untied_state
+from adapterxfer.durable.tensors import write_tensors
 from adapterxfer.errors import VariantError, wrong_schema
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import Composition, HeadPart
 from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.word_rows import IDS, ROWS, as_carried, as_stored, stored_rows
 
 SCHEMA_VERSION = 1
 WEIGHTS = "model.safetensors"
@@ -42,9 +44,11 @@ class StoredModel(NamedTuple):
 
 
 def write_weights(folder: Path, model: TransferModel) -> None:
-    """Write the weights; `write_description` comes last and makes the folder complete."""
-    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in model.own_state().items()}
-    save_file(tensors, folder / WEIGHTS, metadata={"format": "pt"})
+    """Write the weights; `write_description` comes last and makes the folder complete.
+
+    Of a large word matrix that trains, the rows that differ from the backbone's are written; see `word_rows`.
+    """
+    write_tensors(folder / WEIGHTS, as_stored(model.own_state(), model.loaded), metadata={"format": "pt"})
 
 
 def write_description(folder: Path, model: TransferModel, **extra: Any) -> dict[str, Any]:
@@ -69,12 +73,23 @@ def write_description(folder: Path, model: TransferModel, **extra: Any) -> dict[
             "dtype": str(next(loaded.model.parameters()).dtype).removeprefix("torch."),
             "attention": str(loaded.config._attn_implementation),
         },
-        "trainable_parameters": sum(parameter.numel() for parameter in model.trainable().values()),
+        "trainable_parameters": sum(parameter.numel() for parameter in model.trainable().values())
+        + _not_carried(model),
         **extra,
     }
+    if (rows := stored_rows(folder / WEIGHTS)) is not None:
+        content["word_rows"] = {"stored": rows.rows, "of": loaded.vocabulary}
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
     return content
+
+
+def _not_carried(model: TransferModel) -> int:
+    """Numbers in the rows of a word matrix that trains, but that no text of the training looks up."""
+    loaded = model.loaded
+    if not model.composition.trains_backbone or loaded.source is None or loaded.ids is None:
+        return 0
+    return (loaded.source.vocabulary - len(loaded.ids)) * loaded.source.width
 
 
 def read_description(folder: Path) -> StoredModel:
@@ -98,7 +113,7 @@ def read_description(folder: Path) -> StoredModel:
 
 
 def read_weights(folder: Path) -> dict[str, Tensor]:
-    """All tensors of a model folder, by name.
+    """All tensors of a model folder, by name, mapped from the file; `word_rows.as_carried` makes a state of them.
 
     Raises:
         VariantError: the file is absent or damaged.
@@ -124,8 +139,12 @@ def stored_size(folder: Path) -> dict[str, int]:
     try:
         with safe_open(folder / WEIGHTS, framework="pt") as file:
             counts = {name: math.prod(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        rows = stored_rows(folder / WEIGHTS)
     except (OSError, SafetensorError) as error:
         raise VariantError(f"{folder / WEIGHTS}: cannot be read ({error})", fix="train the model again") from None
+    if rows is not None:
+        counts[ROWS] = int(stored.content["word_rows"]["of"]) * rows.width
+        del counts[IDS]
     heads = sum(count for name, count in counts.items() if name.startswith("heads."))
     frozen = 0 if stored.composition.trains_backbone else int(stored.backbone["parameters"])
     size = {"total": frozen + sum(counts.values()) - heads}
@@ -149,9 +168,8 @@ def load_model(folder: Path, backbone: LoadedBackbone, *, make_head: HeadFactory
     check_backbone(stored, backbone)
     if stored.composition.trains_backbone:
         backbone = with_own_weights(backbone)
-    return assemble(
-        stored.composition, backbone, read_weights(folder), make_head=make_head, where=str(folder / WEIGHTS)
-    )
+    state = as_carried(read_weights(folder), backbone)
+    return assemble(stored.composition, backbone, state, make_head=make_head, where=str(folder / WEIGHTS))
 
 
 def assemble(
@@ -221,7 +239,7 @@ def load_backbone_weights(stored: StoredModel, backbone: LoadedBackbone) -> Load
     copied = with_own_weights(backbone)
     state = {
         name.removeprefix("backbone."): tensor
-        for name, tensor in read_weights(stored.folder).items()
+        for name, tensor in as_carried(read_weights(stored.folder), backbone).items()
         if name.startswith("backbone.")
     }
     fill(untied_state(copied.model), state, str(stored.folder / WEIGHTS))

@@ -108,7 +108,14 @@ def backbone(model_type: str = "xlm-roberta") -> LoadedBackbone:
     torch.manual_seed(1)
     model = library_class(architecture.model)(config, **architecture.arguments).eval().requires_grad_(False)
     fingerprint = state_fingerprint(model.state_dict())
-    return LoadedBackbone(model, None, config, {"name": "tiny"}, fingerprint, count_parameters(model))  # type: ignore[arg-type]
+    return LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity={"name": "tiny"},
+        fingerprint=fingerprint,
+        parameters=count_parameters(model),
+    )
 
 
 def shaken(module: nn.Module, seed: int) -> Any:
@@ -252,7 +259,10 @@ encoder = XLMRobertaModel(XLMRobertaConfig.from_pretrained(folder / "encoder"), 
 encoder.load_state_dict(load_file(folder / "encoder.safetensors"))
 encoder.eval().requires_grad_(False)
 print_of = state_fingerprint(encoder.state_dict())
-loaded = LoadedBackbone(encoder, None, encoder.config, {"name": "tiny"}, print_of, count_parameters(encoder))
+loaded = LoadedBackbone(
+    model=encoder, tokenizer=None, config=encoder.config, identity={"name": "tiny"}, fingerprint=print_of,
+    parameters=count_parameters(encoder),
+)
 asked = load_file(folder / "inputs.safetensors")
 found = {}
 for name in sys.argv[2:]:

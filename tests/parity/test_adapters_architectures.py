@@ -90,7 +90,14 @@ def backbone(model_type: str) -> LoadedBackbone:
     torch.manual_seed(3)
     model = library_class(architecture.model)(config, **architecture.arguments).eval().requires_grad_(False)
     fingerprint = state_fingerprint(model.state_dict())
-    return LoadedBackbone(model, None, config, {"name": "random"}, fingerprint, count_parameters(model))  # type: ignore[arg-type]
+    return LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity={"name": "random"},
+        fingerprint=fingerprint,
+        parameters=count_parameters(model),
+    )
 
 
 def shaken(module: nn.Module, generator: torch.Generator) -> nn.Module:

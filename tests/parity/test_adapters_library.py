@@ -46,7 +46,14 @@ def new_backbone(attention_dropout: float = 0.0) -> LoadedBackbone:
     model = XLMRobertaModel(config, add_pooling_layer=False).eval().requires_grad_(False)
     fingerprint = state_fingerprint(model.state_dict())
     identity = {"name": "random", "kind": "folder"}
-    return LoadedBackbone(model, None, config, identity, fingerprint, count_parameters(model))  # type: ignore[arg-type]
+    return LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity=identity,
+        fingerprint=fingerprint,
+        parameters=count_parameters(model),
+    )
 
 
 def own_model(names: list[str], variant: str, dtype: torch.dtype) -> TransferModel:

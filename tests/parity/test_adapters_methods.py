@@ -40,7 +40,14 @@ def backbone(attention: str) -> LoadedBackbone:
     torch.manual_seed(3)
     model = XLMRobertaModel(config, add_pooling_layer=False).eval().requires_grad_(False)
     fingerprint = state_fingerprint(model.state_dict())
-    return LoadedBackbone(model, None, config, {"name": "random"}, fingerprint, count_parameters(model))  # type: ignore[arg-type]
+    return LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity={"name": "random"},
+        fingerprint=fingerprint,
+        parameters=count_parameters(model),
+    )
 
 
 def own_model(method: str, size: int, attention: str) -> TransferModel:

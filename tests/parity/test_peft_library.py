@@ -55,12 +55,12 @@ def backbone(model_type: str) -> LoadedBackbone:
         if name.endswith("bias"):  # biases are where DoRA goes wrong elsewhere
             torch.nn.init.normal_(parameter, std=0.1)
     return LoadedBackbone(
-        model,
-        None,
-        model.config,
-        {"name": "x"},
-        state_fingerprint(model.state_dict()),
-        count_parameters(model),  # type: ignore[arg-type]
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=model.config,
+        identity={"name": "x"},
+        fingerprint=state_fingerprint(model.state_dict()),
+        parameters=count_parameters(model),
     )
 
 

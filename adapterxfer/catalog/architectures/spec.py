@@ -69,8 +69,10 @@ class Architecture:
         marks_words: whether its published tokenizers mark the beginnings of words that are given one by one.
         in_adapters: whether `adapters` 1.3 has this encoder, with bottlenecks and names at the places of ours.
         segments: whether the second text of a pair has segment id 1, where configuration and tokenizer have one for it.
+        segments_came_later: whether its pairs once had none here; identities of stages that read pairs say so since.
         pooling: what stands for a text: its first token (which then is a special one), or what the recipe may choose.
         causal: whether a token sees those before it only.
+        function: configuration values that move the function, beside rotary positions and the weights' shapes.
         library: folder of `transformers.models` that has the classes; versions without it do not know the architecture.
     """
 
@@ -102,8 +104,10 @@ class Architecture:
     marks_words: bool = True
     in_adapters: bool = False
     segments: bool = False
+    segments_came_later: bool = False
     pooling: Pooling = "first"
     causal: bool = False
+    function: tuple[str, ...] = ("hidden_act", "layer_norm_eps", "num_attention_heads", "pad_token_id")
     library: str = ""
 
     def lacks(self, site: Place) -> str:

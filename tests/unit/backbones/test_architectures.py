@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from adapterxfer.backbones.loading import forget_backbones, load_backbone
+from adapterxfer.backbones import rows
+from adapterxfer.backbones.loading import forget_backbones, load_backbone, with_own_weights, with_words
+from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.errors import BackboneError
@@ -111,6 +114,59 @@ def test_reads_the_encoder_of_a_headed_checkpoint(model_type: str, folder_of: An
     assert loaded.start_deviation > 0
 
 
+@pytest.mark.parametrize("model_type", HEADED)
+def test_rows_of_words_compute_what_the_whole_matrix_does(
+    model_type: str, folder_of: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(model_type)
+    whole = load_backbone(identity(), folder)
+    monkeypatch.setattr(rows, "LARGE", 0)
+    forget_backbones()
+    without = load_backbone(identity(), folder, words=False)
+    assert (without.fingerprint, without.parameters) == (whole.fingerprint, whole.parameters)
+    assert without.model.get_input_embeddings().weight.shape[0] == 0
+    some = with_words(without, np.array([1, 2, 5, 6]))
+    assert some.ids is not None
+    assert some.ids.tolist() == [0, 1, 2, 5, 6], "padding is always there"
+    ids, mask = torch.tensor([[1, 5, 6, 2], [1, 5, 2, 0]]), torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0]])
+    with torch.no_grad():
+        expected = whole.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        found = some.model(input_ids=ids, attention_mask=mask).last_hidden_state
+    assert torch.equal(found, expected)
+    assert set(some.model.state_dict()) == set(whole.model.state_dict())
+    again = load_backbone(identity(), folder)
+    assert state_fingerprint(again.model.state_dict()) == whole.fingerprint
+    gradients = []
+    for loaded in (with_own_weights(some), with_own_weights(again)):
+        loaded.model.requires_grad_(True)(
+            input_ids=ids, attention_mask=mask
+        ).last_hidden_state.square().sum().backward()
+        gradients.append(loaded.model.get_input_embeddings().weight.grad)
+    assert torch.equal(gradients[0], gradients[1][some.ids]), "that of the padding is zero in both, or in neither"
+
+
+def test_a_file_that_changed_in_between_is_refused(folder_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = folder_of("xlm-roberta")
+    monkeypatch.setattr(rows, "LARGE", 0)
+    without = load_backbone(identity(), folder, words=False)
+    state = load_file(folder / "model.safetensors")
+    save_file(state | {"roberta.more": torch.zeros(3)}, folder / "model.safetensors")
+    with pytest.raises(BackboneError, match="changed while it was in use"):
+        with_words(without, np.array([1, 2]))
+
+
+@pytest.mark.parametrize("wrong", ["shape", "missing"])
+def test_a_wrong_word_matrix_is_refused(folder_of: Any, monkeypatch: pytest.MonkeyPatch, wrong: str) -> None:
+    folder = folder_of("xlm-roberta")
+    monkeypatch.setattr(rows, "LARGE", 0)
+    name = "roberta.embeddings.word_embeddings.weight"
+    state = load_file(folder / "model.safetensors")
+    matrix = state.pop(name)
+    save_file(state | ({name: matrix[:-1].clone()} if wrong == "shape" else {}), folder / "model.safetensors")
+    with pytest.raises(BackboneError, match=rf"do not fit the configuration: {wrong} embeddings\.word_embeddings"):
+        load_backbone(identity(), folder)
+
+
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 @pytest.mark.parametrize("model_type", HEADED)
 def test_low_formats_are_those_of_the_library(model_type: str, dtype: str, folder_of: Any) -> None:
@@ -200,9 +256,13 @@ def test_code_beside_the_weights_is_never_run(folder_of: Any) -> None:
     folder = folder_of("modernbert")
     config = json.loads((folder / "config.json").read_text())
     config["auto_map"] = {"AutoModel": "modeling.Model", "AutoConfig": "modeling.Config"}
+    config |= dict.fromkeys(("_attn_implementation", "_attn_implementation_internal"), "somebody/kernel")
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "modeling.py").write_text("raise SystemExit('run')\n")
-    assert type(load_backbone(identity(), folder).model).__module__.startswith("transformers.")
+    loaded = load_backbone(identity(), folder)
+    assert type(loaded.model).__module__.startswith("transformers.")
+    assert loaded.config._attn_implementation == "sdpa"
+    assert "somebody/kernel" not in vars(loaded.config).values()
 
 
 def test_another_padding_id_is_refused(folder_of: Any) -> None:

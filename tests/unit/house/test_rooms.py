@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pretraining": {"errors", "data", "durable"},
     "backbones": FACTS | {"pretraining"},
     "formats": {"errors", "data", "metrics"},
-    "variants": {"errors", "catalog", "backbones", "formats"},
+    "variants": {"errors", "catalog", "backbones", "formats", "durable"},  # durable.tensors: how weights are written
     "training": {"errors", "catalog", "durable", "data", "formats", "metrics", "variants", "backbones"},
     "predict": FACTS | {"data", "formats", "metrics", "variants", "backbones", "store"},
     "report": FACTS | {"store", "metrics", "statistics", "predict", "plan", "recipe", "data"},

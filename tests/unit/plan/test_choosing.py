@@ -112,6 +112,8 @@ def test_the_choice_does_not_depend_on_what_only_leaves() -> None:
     for only in (("seed=2",), ("intermediate=world-qa",), ("variant=fuse",), ("variant=stack", "seed=1")):
         part = plan(only=only)
         assert {key for key, stage in part.stages.items() if stage.kind != "report"} <= whole
+    more = plan(TEXT.replace("seeds: [1, 2]", "seeds: [1, 2, 3]"))
+    assert {stage.key for stage in of(more, "choose")} == {stage.key for stage in of(plan(), "choose")}
 
 
 def test_a_number_and_a_grid_have_different_keys_and_a_recipe_without_grids_is_as_before() -> None:

@@ -38,13 +38,17 @@ controls: false
 train: {default: {learning_rate: 1e-3, steps: 1}}
 """
 WORLD = STUDY.replace("TARGET", "world-xnli")
-FILES = STUDY.replace("TARGET", "udpos") + "data_root: data\n"
+ADAPTERS = "variants: [stack]"
+PAIRS = WORLD.replace("variants: [full-ft, stack]", ADAPTERS)
+FILES = STUDY.replace("TARGET", "udpos").replace("variants: [full-ft, stack]", ADAPTERS) + "data_root: data\n"
 
 EXAMPLES: Mapping[str, tuple[tuple[str, Mapping[str, Any]], tuple[str, Mapping[str, Any]]]] = {
     "answers, tags and hidden words of files": ((FILES, {"reading": 2}), (FILES, {})),
     "the same test items in every language": ((FILES, {"same_items": True}), (FILES, {})),
     "texts in composed Unicode": ((FILES, {"composed": True}), (FILES, {})),
+    "segment ids of pairs": ((PAIRS.replace("world-nano", "rembert"), {}), (PAIRS, {})),
     "marks of the beginnings of words": ((FILES.replace("world-nano", "mmbert-small"), {}), (FILES, {})),
+    "order of sums in full fine-tuning": ((WORLD, {}), (WORLD.replace("variants: [full-ft, stack]", ADAPTERS), {})),
 }
 """Change -> a recipe that it touches and one that it leaves alone, each with facts of the sources of its files."""
 

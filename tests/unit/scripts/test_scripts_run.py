@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,7 @@ SCRIPTS = ROOT / "scripts"
 Load = Callable[[str], ModuleType]
 
 ELSEWHERE = {
+    "compare_rules": "tests/unit/report/test_compare_rules.py",
     "benchmark_statistics": "tests/simulation/test_scripts.py",
     "benchmark_training": "tests/unit/training/test_usual_trainers.py",
     "example_card_studies": "tests/unit/scripts/test_scripts_run.py",
@@ -32,6 +34,8 @@ ELSEWHERE = {
     "simulate_verdicts": "tests/simulation/test_verdict_rates.py",
     "table_peft": "tests/parity/test_peft_types.py",
     "verdict_studies": "tests/simulation/test_verdict_rates.py",
+    "encoder_checkpoints": "tests/unit/scripts/test_table_encoders.py",
+    "table_encoders": "tests/unit/scripts/test_table_encoders.py",
     "table_installs": "tests/unit/scripts/test_table_installs.py",
     "torch_build": "tests/unit/scripts/test_torch_build.py",
     "soak_processes": "tests/unit/scripts/test_scripts_run.py",
@@ -191,3 +195,54 @@ def test_compare_with_xtreme(tmp_path: Path, shift: int) -> None:
     assert ("differs: pawsx de accuracy" in done.stdout) == bool(shift)
     assert "of 40 equal" in done.stdout if shift else "pairs of answers: 0 of 0 equal" in done.stdout
     assert done.returncode == shift
+
+
+def test_benchmark_real(script: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What it prepares and how it sums up; the processes themselves run in `test_benchmark_real_processes`."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    module = script("benchmark_real")
+    write_treebanks(tmp_path / "ud")
+    inputs = __import__("real_benchmark.inputs", fromlist=["prepare"])
+    inputs.prepare(tmp_path / "ud", tmp_path, train=2, test=1)
+    examples = json.loads((tmp_path / "examples.json").read_text())
+    assert [len(examples["rows"][name]) for name in ("train", "en", "tr")] == [2, 1, 1]
+    assert (tmp_path / "pos-b" / "task.json").is_file()
+    turns = [
+        {"part": "adapter", "side": side, "turn": turn, "cpu_s": seconds}
+        for side, times in (("ours", (2.0, 9.0, 1.0)), ("usual", (4.0, 5.0, 6.0)))
+        for turn, seconds in enumerate(times)
+    ]
+    (row,) = module.summary(turns)
+    assert (row["ours"], row["usual"], row["ratios"]) == (2.0, 5.0, {"usual": 2.5})
+    assert "usual/ours 2.5x" in module.line_of(row)
+
+
+@pytest.mark.slow
+def test_benchmark_real_processes(tmp_path: Path) -> None:
+    """Both sides, every part, one step, on the smallest backbone of the package."""
+    pytest.importorskip("adapters")
+    write_treebanks(tmp_path / "ud")
+    world = ROOT / "adapterxfer" / "world"
+    backbone = tmp_path / "backbone"
+    shutil.copytree(world / "backbones" / "world-nano", backbone)
+    for file in (world / "tokenizer").iterdir():
+        shutil.copy(file, backbone)
+    out = tmp_path / "out.json"
+    run("benchmark_real", "--backbone", str(backbone), "--data", str(tmp_path / "ud"), "--steps", "1", "--turns", "1",
+        "--batch", "2", "--train", "2", "--test", "1", "--json", str(out))  # fmt: skip
+    turns = json.loads(out.read_text())["turns"]
+    assert len(turns) == 9
+    assert all(turn["cpu_s"] > 0 and turn["peak_mib"] > 0 for turn in turns)
+
+
+def write_treebanks(folder: Path) -> None:
+    """Files of the names and the format of Universal Dependencies, a few sentences each."""
+    sentence = "# sent_id = {}\n" + "\n".join(
+        f"{i}\tword{i}\t_\t{tag}\t_\t_\t_\t_\t_\t_" for i, tag in enumerate(("NOUN", "VERB"), start=1)
+    )
+    for name in ("UD_English-EWT", "UD_Arabic-PUD", "UD_German-GSD", "UD_Spanish-GSD", "UD_Finnish-TDT",
+                 "UD_Hindi-PUD", "UD_Indonesian-GSD", "UD_Russian-GSD", "UD_Turkish-IMST"):  # fmt: skip
+        (folder / name).mkdir(parents=True)
+        for split in ("train", "test"):
+            text = "\n\n".join(sentence.format(number) for number in range(8)) + "\n\n"
+            (folder / name / f"x-ud-{split}.conllu").write_text(text, encoding="utf-8")

@@ -154,3 +154,61 @@ def test_only_bottlenecks_leave_layers_out() -> None:
         AdapterShape.of({"method": "lora", "rank": 2, "layers": "upper-half"}, 24, layers=4)
     with pytest.raises(VariantError, match="1 layers"):
         AdapterShape.of(UPPER, 24, layers=1)
+
+
+def refuse(*_: Any, **__: Any) -> torch.Tensor:
+    raise AssertionError("computed although it is on the disk")
+
+
+def run_stored(world: Path, backbone: LoadedBackbone, folder: Path, name: str = "nli", seed: int = 3) -> torch.Tensor:
+    bottom.forget_bottoms()
+    task = task_of(world, backbone, name)
+    model = build(backbone, task)
+    settings = TrainSettings.of({**SETTINGS, "cache_bottom": True})
+    train(model, [task], settings, seed=seed, log=nothing, states=folder)
+    return weights(model)
+
+
+@pytest.mark.parametrize("name", ["nli", "pos", "qa"])
+def test_other_processes_and_seeds_read_what_one_has_computed(
+    world: Path, backbone: LoadedBackbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    task = task_of(world, backbone, name)
+    _, plain = run(build(backbone, task), task, cache_bottom=True)
+    first = run_stored(world, backbone, tmp_path, name)
+    monkeypatch.setattr(bottom, "encode", refuse)
+    assert torch.equal(run_stored(world, backbone, tmp_path, name), first)
+    assert torch.equal(first, plain)
+    assert not torch.equal(run_stored(world, backbone, tmp_path, name, seed=4), first)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_damaged_states_are_computed_again(world: Path, backbone: LoadedBackbone, tmp_path: Path) -> None:
+    first = run_stored(world, backbone, tmp_path)
+    (path,) = tmp_path.glob("*.states")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 8
+    path.write_bytes(content)
+    assert torch.equal(run_stored(world, backbone, tmp_path), first)
+    assert path.read_bytes() != bytes(content)  # mended
+    path.unlink()
+    assert torch.equal(run_stored(world, backbone, tmp_path), first)
+    (sums,) = tmp_path.glob("*.sums")
+    sums.write_bytes(b"short")
+    assert torch.equal(run_stored(world, backbone, tmp_path), first)
+
+
+def test_another_data_set_has_states_of_its_own(world: Path, backbone: LoadedBackbone, tmp_path: Path) -> None:
+    run_stored(world, backbone, tmp_path, "nli")
+    run_stored(world, backbone, tmp_path, "pos")
+    assert len(list(tmp_path.glob("*.states"))) == 2
+
+
+def test_stored_states_are_garbage_that_anything_may_remove(tmp_path: Path) -> None:
+    from adapterxfer.store.removal import find_garbage
+    from adapterxfer.store.store import Store
+
+    store = Store(tmp_path / "store")
+    store.states_folder.mkdir(parents=True)
+    (store.states_folder / "name.states").write_bytes(b"1234")
+    assert find_garbage(store, ()).leftovers == {store.states_folder / "name.states": 4}

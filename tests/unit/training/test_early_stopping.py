@@ -59,6 +59,8 @@ def test_it_ends_after_as_many_scores_without_a_better_one(
     assert (result.steps, result.selected_step, result.dev_score) == (20, 10, 30.0)
     assert result.steps_by_task == {"pos": 20}
     assert lines[-1] == {"step": 20, "steps": 40, "stopped_early": True}
+    (loss,) = [line["loss"] for line in lines if "loss" in line]  # ends before the first line that is due
+    assert result.first_loss == result.last_loss == pytest.approx(loss, abs=1e-5)
 
 
 def test_a_rising_score_lets_it_train_to_the_end(

@@ -115,7 +115,14 @@ def tiny(model_type: str) -> LoadedBackbone:
             if parameter.ndim == 2 and "norm" not in name.lower():
                 parameter.normal_(0.0, 0.15)
     fingerprint = state_fingerprint(model.state_dict())
-    return LoadedBackbone(model, None, config, {"name": model_type}, fingerprint, count_parameters(model))  # type: ignore[arg-type]
+    return LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity={"name": model_type},
+        fingerprint=fingerprint,
+        parameters=count_parameters(model),
+    )
 
 
 class OneToken(nn.Linear):

@@ -51,7 +51,14 @@ def backbone() -> LoadedBackbone:
     torch.manual_seed(1)
     model = XLMRobertaModel(config, add_pooling_layer=False).eval().requires_grad_(False)
     fingerprint = state_fingerprint(model.state_dict())
-    return LoadedBackbone(model, None, config, {"name": "tiny"}, fingerprint, count_parameters(model))  # type: ignore[arg-type]
+    return LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity={"name": "tiny"},
+        fingerprint=fingerprint,
+        parameters=count_parameters(model),
+    )
 
 
 def trained(adapter: Adapter) -> Adapter:
@@ -270,10 +277,7 @@ def _change_backbone(found: AssertionInput) -> None:
 
 
 def _restore_backbone(found: AssertionInput) -> None:
-    assert found.pristine is not None
-    found.model.backbone.load_state_dict(
-        {name.removeprefix("backbone."): t for name, t in found.start.items() if name.startswith("backbone.")}
-    )
+    found.model.backbone.load_state_dict(evidence("full-ft").model.backbone.state_dict())
 
 
 def _change_frozen(found: AssertionInput) -> None:
@@ -282,9 +286,7 @@ def _change_frozen(found: AssertionInput) -> None:
 
 
 def _restore_head(found: AssertionInput) -> None:
-    with torch.no_grad():
-        for name, parameter in found.model.heads.named_parameters():
-            parameter.copy_(found.start[f"heads.{name}"])
+    found.model.heads.load_state_dict(evidence("fuse").model.heads.state_dict())
 
 
 def _drop_stored(found: AssertionInput) -> None:

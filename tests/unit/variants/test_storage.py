@@ -47,7 +47,14 @@ def backbone(seed: int = 1, layers: int = LAYERS) -> LoadedBackbone:
     torch.manual_seed(seed)
     model = XLMRobertaModel(config, add_pooling_layer=False).eval().requires_grad_(False)
     fingerprint = state_fingerprint(model.state_dict())
-    return LoadedBackbone(model, None, config, {"name": "tiny"}, fingerprint, count_parameters(model))  # type: ignore[arg-type]
+    return LoadedBackbone(
+        model=model,
+        tokenizer=None,  # type: ignore[arg-type]
+        config=config,
+        identity={"name": "tiny"},
+        fingerprint=fingerprint,
+        parameters=count_parameters(model),
+    )
 
 
 def fused_model() -> TransferModel:

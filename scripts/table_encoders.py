@@ -1,0 +1,159 @@
+"""Every architecture through the whole product, on a tiny checkpoint: the table of docs/encoders.md.
+
+    python scripts/table_encoders.py --write          # all types of the installed transformers, into docs/encoders.md
+    python scripts/table_encoders.py --types bert     # some of them, to standard output
+
+Each type is checked, planned and run (world-nli to world-xnli; seq_bn and LoRA; stack, fuse, merge), its stacks and
+fusions are bundled and the bundles opened again. ``states`` is the largest difference between hidden states of real
+tokens and those of `AutoModel`, in float32 and in bfloat16 (beside the largest value there).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from encoder_checkpoints import make
+
+from adapterxfer.api.running import run
+from adapterxfer.backbones.loading import load_backbone
+from adapterxfer.backbones.reading import library_class
+from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.cli.main import main as command
+from adapterxfer.formats.tokenization import encoder_for
+from adapterxfer.hub.layout import MANIFEST
+from adapterxfer.hub.loading import open_bundle
+from adapterxfer.recipe import load_recipe
+from adapterxfer.store.store import Store
+from adapterxfer.variants.encoder import encode
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "encoders.md"
+RECIPE = """
+recipe: 1
+name: {name}
+title: One architecture
+backbones: [tiny]
+backbone_sources: {{tiny: {{folder: "{folder}"}}}}
+intermediate_tasks: [none, world-nli]
+target_tasks: [world-xnli]
+variants: [stack, fuse, merge]
+adapters: [{{method: seq_bn, reduction_factor: 4}}, {{method: lora, rank: 4}}]
+seeds: [1]
+controls: false
+exclude: [{{variant: fuse, adapter: lora, because: "bottlenecks are fused"}}]
+train: {{default: {{batch_size: 8, steps: 4, learning_rate: 1e-3, max_length: 64}}}}
+tasks:
+  world-nli: {{train_examples: 32, dev_examples: 8}}
+  world-xnli: {{train_examples: 32, dev_examples: 8, test_examples: 8}}
+statistics: {{resamples: 100}}
+"""
+COLUMNS = ("states", "states bf16", "check", "plan", "run", "stack", "fuse", "LoRA", "merge", "bundle", "reload")
+TEXTS = ("one small text", "a longer text with some more words in it", "two")
+BEGIN, END = "<!-- table -->", "<!-- end of table -->"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One type: column -> what is shown."""
+
+    model_type: str
+    cells: dict[str, str]
+
+
+def row_of(model_type: str, place: Path) -> Row:
+    """Make, check, plan, run, bundle and open again; what fails is shown and ends the row."""
+    folder = place / model_type / "checkpoint"
+    cells = dict.fromkeys(COLUMNS, "-")
+    make(folder, model_type)
+    cells["states"] = f"{difference(folder, model_type, 'float32')[0]:.0e}"
+    error, largest = difference(folder, model_type, "bfloat16")
+    cells["states bf16"] = f"{error:.0e} of {largest:.0f}"
+    path = place / model_type / "recipe.yaml"
+    path.write_text(RECIPE.format(name=model_type.replace("_", "-"), folder=folder), encoding="utf-8")
+    store, bundles = place / model_type / "store", place / model_type / "bundles"
+    for name in ("check", "plan"):
+        code = quiet([name, str(path), *(["--store", str(store)] if name == "plan" else [])])
+        cells[name] = "yes" if code == 0 else f"exit {code}"
+        if code:
+            return Row(model_type, cells)
+    result = run(load_recipe(str(path)), store=store, jobs=1)
+    found = Store(store)
+    done = {key for key, stage in result.plan.stages.items() if found.find(stage) is not None}
+    cells["run"] = f"{len(done)} of {len(result.plan.stages)}"
+    for name, chosen in {
+        "stack": ("stack", "seq_bn"), "fuse": ("fuse", "seq_bn"), "LoRA": ("stack", "lora"), "merge": ("merge", "")
+    }.items():  # fmt: skip
+        variant, method = chosen
+        wanted = [c for c in result.plan.cells if c.variant == variant and c.adapter.startswith(method)]
+        cells[name] = f"{sum(cell.predict in done for cell in wanted)} of {len(wanted)}"
+    quiet(["bundle", str(path), "--store", str(store), "--out", str(bundles), "--only", "variant=stack,fuse"])
+    opened = [open_bundle(path.parent, backbone=folder).difference for path in sorted(bundles.glob(f"*/{MANIFEST}"))]
+    cells["bundle"] = str(len(opened))
+    cells["reload"] = f"{max(opened):.0e}" if opened else "-"
+    return Row(model_type, cells)
+
+
+def quiet(arguments: Sequence[str]) -> int:
+    """Exit code of a command that says nothing here."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        return command(list(arguments))
+
+
+def difference(folder: Path, model_type: str, dtype: str) -> tuple[float, float]:
+    """Largest difference between our states and those of `AutoModel`, and the largest state."""
+    architecture = ARCHITECTURES[model_type]
+    identity = {"name": "tiny", "kind": "folder", "dtype": dtype, "attention": "sdpa"}
+    loaded = load_backbone(identity, folder)
+    reference: Any = library_class(architecture.model).from_pretrained(
+        folder, attn_implementation=architecture.attention[0], dtype=getattr(torch, dtype), **architecture.arguments
+    )
+    encoder = encoder_for(loaded.tokenizer)
+    rows = [encoder.build_single(ids, 64) for ids in encoder.texts(TEXTS)]
+    width = max(map(len, rows))
+    ids = torch.tensor([row + [encoder.pad_id] * (width - len(row)) for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows])
+    with torch.no_grad():
+        expected = reference.eval()(input_ids=ids, attention_mask=mask).last_hidden_state[mask.bool()].float()
+        ours = encode(loaded.model, ids, mask)[mask.bool()].float()
+    return (ours - expected).abs().max().item(), expected.abs().max().item()
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Markdown."""
+    lines = ["| type | " + " | ".join(COLUMNS) + " |", "|---|" + "---|" * len(COLUMNS)]
+    lines += [f"| `{row.model_type}` | " + " | ".join(row.cells[name] for name in COLUMNS) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--types", nargs="+", default=list(ARCHITECTURES), choices=list(ARCHITECTURES), metavar="TYPE")
+    parser.add_argument("--write", action="store_true", help="put the table into docs/encoders.md")
+    arguments = parser.parse_args(argv)
+    rows = []
+    with tempfile.TemporaryDirectory() as place:
+        for model_type in arguments.types:
+            rows.append(row_of(model_type, Path(place)))
+            print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
+    text = f"transformers {transformers.__version__}, torch {torch.__version__}:\n\n{table(rows)}"
+    if not arguments.write:
+        print(text)
+        return 0
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
