@@ -97,7 +97,8 @@ def _answers(count: int) -> Iterator[tuple[str, object, object]]:
     draws = random.Random(0)
     words = [
         "the", "The", "a", "An", "der", "das", "ein", "el", "la", "un", "một", "الكتاب", "कलम", "一", "条", "北京",
-        "2,000", "U.S.", "x-ray", "“q”", "naïve", "Ünal", "\u2014", "।", "،", "cat", "Cats", "!", "'s", "nº5", "मुंबई", "\u200b",
+        "2,000", "U.S.", "x-ray", "“q”", "naïve", "Ünal",
+        "\u2014", "।", "،", "cat", "Cats", "!", "'s", "nº5", "मुंबई", "\u200b",
     ]  # fmt: skip
     languages = ["en", "es", "de", "ar", "hi", "vi", "zh"]
 
