@@ -78,8 +78,8 @@ def _layers(hidden: int, layers: int, length: int) -> Any:
         num_attention_heads=max(1, hidden // HEAD_WIDTH),
         intermediate_size=4 * hidden,
         max_position_embeddings=length + 2,
-        attn_implementation="sdpa",
     )
+    config._attn_implementation = "sdpa"
     return XLMRobertaModel(config, add_pooling_layer=False).eval()
 
 

@@ -166,6 +166,7 @@ BERT_FAMILY = (
         },
         post_norm=True,
         positions="absolute",
+        function=("activation", "n_heads", "sinusoidal_pos_embds"),
         width="dim",
         depth="n_layers",
         score_dropout="attention_dropout",

@@ -72,6 +72,7 @@ class Architecture:
         segments_came_later: whether its pairs once had none here; identities of stages that read pairs say so since.
         pooling: what stands for a text: its first token (which then is a special one), or what the recipe may choose.
         causal: whether a token sees those before it only.
+        function: configuration values that move the function, beside rotary positions and the weights' shapes.
         library: folder of `transformers.models` that has the classes; versions without it do not know the architecture.
     """
 
@@ -106,6 +107,7 @@ class Architecture:
     segments_came_later: bool = False
     pooling: Pooling = "first"
     causal: bool = False
+    function: tuple[str, ...] = ("hidden_act", "layer_norm_eps", "num_attention_heads", "pad_token_id")
     library: str = ""
 
     def lacks(self, site: Place) -> str:
