@@ -30,6 +30,7 @@ ELSEWHERE = {
     "significance_report": "tests/unit/report/test_score_files.py",
     "simulate_coverage": "tests/simulation/test_scripts.py",
     "simulate_laws": "tests/simulation/test_laws.py",
+    "simulate_mean_rules": "tests/simulation/test_scripts.py",
     "simulate_pooling": "tests/simulation/test_pooling.py",
     "simulate_verdicts": "tests/simulation/test_verdict_rates.py",
     "table_peft": "tests/parity/test_peft_types.py",
