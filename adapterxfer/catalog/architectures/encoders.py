@@ -170,6 +170,17 @@ OTHER_ENCODERS = (
         score_dropout="attention_dropout",
         embeddings="embed_tokens",
         settings={"dropout_rate": 0.0},  # a whole model gives it to its parts
+        function=(
+            "attn_logit_softcapping",
+            "head_dim",
+            "hidden_activation",
+            "layer_types",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "query_pre_attn_scalar",
+            "rms_norm_eps",
+            "sliding_window",
+        ),
         marks_words=False,
         pooling="mean",
         library="t5gemma2",
