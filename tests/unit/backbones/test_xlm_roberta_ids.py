@@ -1,4 +1,4 @@
-"""Ids of XLM-R's own tokenizer, in many scripts, under every version of the libraries; nine megabytes that are not here.
+"""Ids of XLM-R's own tokenizer, in many scripts, under every version of the libraries.
 
 ADAPTERXFER_XLMR names a folder with its ``tokenizer.json``, e.g. one of xlm-roberta-base or of multilingual-e5.
 """
