@@ -10,10 +10,11 @@ from huggingface_hub.utils import _http
 from stand_in_hub import StandInHub
 from transfers import Waits
 
+from adapterxfer.backbones.snapshots import TRANSPORTS
 from adapterxfer.errors import HubError
 from adapterxfer.hub.addresses import parse_address
 from adapterxfer.hub.pulling import pull
-from adapterxfer.hub.requests import TRANSPORTS, call
+from adapterxfer.hub.requests import call
 
 
 def raiser(error: Exception) -> object:
