@@ -103,8 +103,18 @@ def read_weights(folder: Path, architecture: Architecture = ARCHITECTURES[PRETRA
     state: dict[str, torch.Tensor] = {}
     for path in weight_files(folder):
         stored = read_file(path)
-        state |= {name: stored[full_name] for name, full_name in encoder_names(stored, architecture).items()}
+        for name, full_name in encoder_names(stored, architecture).items():
+            state |= _parts(name, stored[full_name], architecture)
     return state
+
+
+def _parts(name: str, tensor: torch.Tensor, architecture: Architecture) -> dict[str, torch.Tensor]:
+    """A stored tensor, in equal parts where the model has one for each."""
+    for stored, parts in architecture.splits.items():
+        if stored in name:
+            chunks = tensor.chunk(len(parts))
+            return {name.replace(stored, ours): chunk for ours, chunk in zip(parts, chunks, strict=True)}
+    return {name: tensor}
 
 
 def encoder_names(stored: Iterable[str], architecture: Architecture) -> dict[str, str]:
@@ -118,6 +128,8 @@ def encoder_names(stored: Iterable[str], architecture: Architecture) -> dict[str
         name = re.sub(r"(?<=LayerNorm\.)gamma\Z", "weight", name)
         name = re.sub(r"(?<=LayerNorm\.)beta\Z", "bias", name)
         if not name.startswith(architecture.dropped):
+            for stored_part, ours in architecture.renames.items():
+                name = name.replace(stored_part, ours)
             names[name] = full_name
     return names
 
