@@ -55,10 +55,14 @@ class Limits:
         """Trainings whose ``max_length`` was written down and is above the limit of their backbone."""
         written = _written(self._recipe)
         too_long: TooLong = {}
+        seen: set[tuple[int, int]] = set()
         for stage in stages:
             if stage.kind == "predict":
                 continue  # half of a plan, and without settings
             settings, backbone = stage.identity.get("settings"), stage.identity.get("backbone")
+            if (alike := (id(settings), id(backbone))) in seen:  # seeds of one plan share both
+                continue
+            seen.add(alike)
             if not isinstance(settings, Mapping) or not isinstance(backbone, Mapping):
                 continue
             length, name = settings.get("max_length"), str(backbone.get("name"))
