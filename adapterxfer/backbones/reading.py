@@ -6,12 +6,13 @@ import json
 import re
 import warnings
 from collections.abc import Collection, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.backbones.config_values import check_known, translated
 from adapterxfer.backbones.lean import leave_out_unneeded
-from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED, Architecture, architecture_of
+from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED, Architecture, architecture_of, encoder_part
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -36,13 +37,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def library_class(name: str) -> Any:
-    """A class of `transformers`; some of its modules use what this torch calls outdated, which no user can change."""
+    """A class of `transformers`, or of a module in it; some use what torch calls outdated, which no user can change."""
     import transformers
 
     leave_out_unneeded()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*torch\.jit\.script", category=DeprecationWarning)
-        return getattr(transformers, name)
+        module, _, short = name.rpartition(".")
+        return getattr(import_module(f"transformers.{module}") if module else transformers, short)
 
 
 def read_config(folder: Path, *, attention: str) -> PretrainedConfig:
@@ -52,7 +54,7 @@ def read_config(folder: Path, *, attention: str) -> PretrainedConfig:
         BackboneError: no configuration, an unknown architecture or attention implementation, or one that the installed
             `transformers` would not compute as the file says.
     """
-    content = read_json(folder / "config.json")
+    content = encoder_part(read_json(folder / "config.json"))
     where = str(folder / "config.json")
     architecture = architecture_of(content.get("model_type", PRETRAINED), where=where)
     if attention not in ATTENTION:
@@ -103,8 +105,18 @@ def read_weights(folder: Path, architecture: Architecture = ARCHITECTURES[PRETRA
     state: dict[str, torch.Tensor] = {}
     for path in weight_files(folder):
         stored = read_file(path)
-        state |= {name: stored[full_name] for name, full_name in encoder_names(stored, architecture).items()}
+        for name, full_name in encoder_names(stored, architecture).items():
+            state |= _parts(name, stored[full_name], architecture)
     return state
+
+
+def _parts(name: str, tensor: torch.Tensor, architecture: Architecture) -> dict[str, torch.Tensor]:
+    """A stored tensor, in equal parts where the model has one for each."""
+    for stored, parts in architecture.splits.items():
+        if stored in name:
+            chunks = tensor.chunk(len(parts))
+            return {name.replace(stored, ours): chunk for ours, chunk in zip(parts, chunks, strict=True)}
+    return {name: tensor}
 
 
 def encoder_names(stored: Iterable[str], architecture: Architecture) -> dict[str, str]:
@@ -118,6 +130,8 @@ def encoder_names(stored: Iterable[str], architecture: Architecture) -> dict[str
         name = re.sub(r"(?<=LayerNorm\.)gamma\Z", "weight", name)
         name = re.sub(r"(?<=LayerNorm\.)beta\Z", "bias", name)
         if not name.startswith(architecture.dropped):
+            for stored_part, ours in architecture.renames.items():
+                name = name.replace(stored_part, ours)
             names[name] = full_name
     return names
 

@@ -41,6 +41,9 @@ def test_whole_studies_and_moderated_variances_are_simulated(tmp_path: Path) -> 
     assert all(rate["studies"] == 2 for rate in rates.values())
     assert page.read_text(encoding="utf-8").count("\n") == len(rates) + 2
     assert printed.count("best of 6") == len(rates)
+    rules = run("simulate_mean_rules.py", "--studies", "20")
+    assert rules.count("\n| ") == 2 * 7
+    assert "| always its own | 3 |" in rules
     shown = run("simulate_run_variance.py", "--studies", "20", "--page", str(ranges))
     assert shown.count("any of 24, moderated") == 24 * 11
     assert ranges.read_text(encoding="utf-8").count("\n| 2 |") == 11

@@ -48,6 +48,8 @@ class Architecture:
         arguments: further arguments of the model's constructor.
         prefixes: beginnings of tensor names that a checkpoint of a model with a head adds.
         dropped: beginnings of tensor names, after that, which are no part of the encoder.
+        renames: part of a stored tensor name -> what the model calls it.
+        splits: part of a stored tensor name -> the names of equal parts along the first dimension.
         attention: implementations, fastest first; a request for one that is not there gets the first.
         embeddings: module whose output is what the first layer reads; None where it is narrower than the layers.
         projection: module that widens the embeddings, in models that have it; what the first layer reads is its output.
@@ -96,6 +98,8 @@ class Architecture:
     projection: str = ""
     sentencepiece: str | None = None
     pieces: PieceTokens | None = None
+    renames: Mapping[str, str] = field(default_factory=dict)
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     own_encoder: bool = False
     usual_tokens: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)

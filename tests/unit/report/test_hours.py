@@ -133,7 +133,7 @@ def test_only_the_marked_blocks_of_the_page_depend_on_hours(tmp_path: Path) -> N
         rest.append({name: data for name, data in files.items() if name not in {*measured, "report.html"}})
     assert rest[0] == rest[1] == rest[2]
     assert "figures/cost-operations.svg" not in rest[0], "nothing is known about operations here"
-    assert "hours of training" in pages[0]
+    assert "time of all trainings in hours, cpu x86_64, 1 thread" in pages[0]
     assert len(set(pages)) == 3
     block = r"<!-- measured on one machine: begin -->.*?<!-- measured on one machine: end -->"
     assert len({re.sub(block, "", page, flags=re.DOTALL) for page in pages}) == 1
