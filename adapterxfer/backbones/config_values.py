@@ -14,18 +14,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog.architectures import Architecture
+from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture
+from adapterxfer.catalog.architectures.spec import FULL_ATTENTION as FULL
+from adapterxfer.catalog.architectures.spec import SLIDING_ATTENTION as SLIDING
 from adapterxfer.errors import BackboneError
 
 ROPE = "rope_parameters"
-FULL, SLIDING = "full_attention", "sliding_attention"
-
-_BASES: Mapping[str, Mapping[str, str]] = {
-    "modernbert": {FULL: "global_rope_theta", SLIDING: "local_rope_theta"},
-    "gemma3_text": {FULL: "rope_theta", SLIDING: "rope_local_base_freq"},
-}
-"""Where transformers 4 has the bases of models with two kinds of layers; all others have ``rope_theta``."""
-
 _ONLY: Mapping[str, tuple[Any, ...]] = {"position_embedding_type": ("absolute",), "pruned_heads": ({}, None)}
 """Keys with the values under which both versions compute the same function."""
 
@@ -64,12 +58,15 @@ def translated(content: Mapping[str, Any], *, where: str, installed: tuple[int, 
     if (installed or installed_version()) >= (5,):
         return dict(content)
     kept = {name: value for name, value in content.items() if name != ROPE}
+    architecture = ARCHITECTURES.get(str(content.get("model_type")))
+    global_every = architecture.global_every if architecture is not None else ""
     if content.get(ROPE) is not None:
-        kept |= _bases(str(content.get("model_type")), content[ROPE], where)
-    if content.get("model_type") == "modernbert" and content.get("layer_types") is not None:
+        names = architecture.rope_bases if architecture is not None else {FULL: "rope_theta"}
+        kept |= _bases(content[ROPE], names, scales=not global_every, where=where)
+    if global_every and content.get("layer_types") is not None:
         del kept["layer_types"]
-        kept["global_attn_every_n_layers"] = _every(content["layer_types"], where)
-    if content.get("model_type") == "modernbert" and content.get("rope_scaling"):
+        kept[global_every] = _every(content["layer_types"], where)
+    if global_every and content.get("rope_scaling"):
         raise _refused(where, "rope_scaling")
     return kept
 
@@ -101,10 +98,12 @@ def check_known(content: Mapping[str, Any], known: Collection[str], *, where: st
 def function_values(config: Any, architecture: Architecture) -> dict[str, Any]:
     """The values of a loaded configuration that move the function, in the same words under every version."""
     values = {name: getattr(config, name, None) for name in architecture.function}
-    rope = _rope(config, architecture.model_type)
-    if architecture.model_type == "modernbert":
+    rope = _rope(config, architecture.rope_bases)
+    if architecture.global_every:
         kinds = getattr(config, "layer_types", None)
-        values["full_attention_every"] = _every(kinds, "config") if kinds else config.global_attn_every_n_layers
+        values["full_attention_every"] = (
+            _every(kinds, "config") if kinds else getattr(config, architecture.global_every)
+        )
     return values | ({ROPE: rope} if rope else {})
 
 
@@ -127,12 +126,18 @@ def config_problems(folder: Path) -> list[BackboneError]:
     return []
 
 
-def _bases(model_type: str, rope: Any, where: str) -> dict[str, Any]:
-    """Keys of transformers 4 for the rotary positions of a file of transformers 5."""
+def _bases(rope: Any, names: Mapping[str, str], *, scales: bool, where: str) -> dict[str, Any]:
+    """Keys of transformers 4 for the rotary positions of a file of transformers 5.
+
+    Args:
+        rope: of the file.
+        names: kind of attention -> key of its base.
+        scales: whether that version computes scaled positions.
+        where: named in errors.
+    """
     if not isinstance(rope, Mapping):
         raise _refused(where, ROPE)
     kinds = rope if FULL in rope or SLIDING in rope else {FULL: rope}
-    names = _BASES.get(model_type, {FULL: "rope_theta"})
     if not kinds.keys() <= names.keys():
         raise _refused(where, ROPE)
     keys: dict[str, Any] = {}
@@ -144,7 +149,7 @@ def _bases(model_type: str, rope: Any, where: str) -> dict[str, Any]:
         if facts.get("rope_type", "default") == "default" and len(facts) <= 1:
             continue
         # One further rule for all layers is all that transformers 4 knows.
-        if model_type == "modernbert" or kind == SLIDING:
+        if not scales or kind == SLIDING:
             raise _refused(where, ROPE)
         keys["rope_scaling"] = facts
     return keys
@@ -159,13 +164,12 @@ def _every(kinds: Any, where: str) -> int:
     return step
 
 
-def _rope(config: Any, model_type: str) -> dict[str, Any]:
+def _rope(config: Any, names: Mapping[str, str]) -> dict[str, Any]:
     """Rotary positions by kind of layer; empty for models without."""
     rope = getattr(config, ROPE, None)
     if rope:
         kinds = rope if FULL in rope or SLIDING in rope else {FULL: rope}
         return {kind: {"rope_type": "default", **(facts or {})} for kind, facts in sorted(kinds.items())}
-    names = _BASES.get(model_type, {FULL: "rope_theta"})
     bases = {kind: getattr(config, name, None) for kind, name in names.items()}
     scaling = {
         "rope_type" if key == "type" else key: v for key, v in (getattr(config, "rope_scaling", None) or {}).items()

@@ -91,7 +91,8 @@ def tokenizer_cautions(folder: Path) -> list[str]:
     letters, ligatures and some Thai and Chinese characters get other ids than in pretraining.
     """
     path = folder / TOKENIZER
-    if not path.is_file() or _content(folder / CONFIG).get("model_type") != "deberta-v2":
+    architecture = ARCHITECTURES.get(str(_content(folder / CONFIG).get("model_type")))
+    if not path.is_file() or architecture is None or not architecture.maps_compatibility:
         return []
     normalizer = _content(path).get("normalizer")
     written = json.dumps(normalizer)

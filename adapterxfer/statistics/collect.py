@@ -34,7 +34,7 @@ def build_table(cells: Iterable[CellCounts], metrics: Mapping[str, SumScore | Sc
     return collector.table()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Reference:
     """What every row of one (target, language) has to agree on."""
 
@@ -80,8 +80,15 @@ class _Collector:
         sums = counts.T[:, order] if len(clusters) == len(ids) else _summed(counts, inverse)
         gold = sums[list(metric.gold_columns)]
         if reference is None:
-            agreed = _Reference(ids, clusters, inverse, sizes, order, gold, str(cell))
-            self.references[item.target, item.language] = agreed
+            self.references[item.target, item.language] = _Reference(
+                ids=ids,
+                clusters=clusters,
+                inverse=inverse,
+                sizes=sizes,
+                order=order,
+                gold=gold,
+                first_system=str(cell),
+            )
         else:
             _check_same_examples(reference, clusters, sizes, gold, where)
         group = (item.run_group,) if item.run_group else (str(cell.system.labels), item.target)

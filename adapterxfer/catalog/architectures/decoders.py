@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from adapterxfer.catalog.architectures.spec import Architecture, SumSite
+from adapterxfer.catalog.architectures.spec import FULL_ATTENTION, SLIDING_ATTENTION, Architecture, SumSite
 
 _NO_MASKED_LM = "it reads from left to right, so it cannot be trained to fill masks"
 
@@ -58,6 +58,7 @@ DECODERS = (
     replace(
         _LLAMA,
         model_type="gemma3_text",
+        rope_bases={FULL_ATTENTION: "rope_theta", SLIDING_ATTENTION: "rope_local_base_freq"},
         config="Gemma3TextConfig",
         model="Gemma3TextModel",
         function=(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from adapterxfer.catalog.architectures.bert_family import BERT_LINEARS, NO_POOLER, POST_NORM, ROBERTA_TOKENS
 from adapterxfer.catalog.architectures.decoders import LLAMA_LINEARS, LLAMA_SUMS
 from adapterxfer.catalog.architectures.piece_tokens import DEBERTA, T5, XLM_R
-from adapterxfer.catalog.architectures.spec import Architecture, SumSite
+from adapterxfer.catalog.architectures.spec import FULL_ATTENTION, SLIDING_ATTENTION, Architecture, SumSite
 
 _MT5 = Architecture(
     model_type="mt5",
@@ -73,6 +73,7 @@ OTHER_ENCODERS = (
     ),
     Architecture(
         model_type="deberta-v2",
+        maps_compatibility=True,
         config="DebertaV2Config",
         model="DebertaV2Model",
         arguments={},
@@ -112,6 +113,8 @@ OTHER_ENCODERS = (
     ),
     Architecture(
         model_type="modernbert",
+        rope_bases={FULL_ATTENTION: "global_rope_theta", SLIDING_ATTENTION: "local_rope_theta"},
+        global_every="global_attn_every_n_layers",
         config="ModernBertConfig",
         model="ModernBertModel",
         arguments={},

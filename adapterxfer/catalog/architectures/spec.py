@@ -13,6 +13,10 @@ TRUSTED = 1024
 *mT5*), and nothing is known of longer texts."""
 
 
+FULL_ATTENTION, SLIDING_ATTENTION = "full_attention", "sliding_attention"
+"""Kinds of layers in the words of transformers 5."""
+
+
 @dataclass(frozen=True, slots=True)
 class SumSite:
     """Where a block's output is added to its residual, as seen by hooks; paths are relative to a layer.
@@ -75,6 +79,11 @@ class Architecture:
         pooling: what stands for a text: its first token (which then is a special one), or what the recipe may choose.
         causal: whether a token sees those before it only.
         function: configuration values that move the function, beside rotary positions and the weights' shapes.
+        rope_bases: kind of attention -> key of the base of its rotary positions in transformers 4.
+        global_every: key of transformers 4 with ``n`` where every n-th layer attends to all tokens; empty where the
+            kinds of layers are listed, or all are alike.
+        maps_compatibility: whether its SentencePiece model maps compatibility forms, which files that transformers 5
+            has written lack.
         library: folder of `transformers.models` that has the classes; versions without it do not know the architecture.
     """
 
@@ -112,6 +121,9 @@ class Architecture:
     pooling: Pooling = "first"
     causal: bool = False
     function: tuple[str, ...] = ("hidden_act", "layer_norm_eps", "num_attention_heads", "pad_token_id")
+    rope_bases: Mapping[str, str] = field(default_factory=lambda: {FULL_ATTENTION: "rope_theta"})
+    global_every: str = ""
+    maps_compatibility: bool = False
     library: str = ""
 
     def lacks(self, site: Place) -> str:
