@@ -63,6 +63,11 @@ STUDIES = {
         reduced="one backbone of four, one seed, two intermediate tasks and three targets",
     ),
     "world-arms": ExampleStudy(recipe="world-arms"),
+    "world-rates": ExampleStudy(
+        recipe="world-rates",
+        changes=("backbones=[world-micro]", "seeds=[1]", "variants=[full-ft]", "controls=false"),
+        reduced="one backbone of three, one seed, full fine-tuning alone",
+    ),
     "xtreme-r-scaling": ExampleStudy(
         recipe="xtreme-r-scaling",
         changes=(
@@ -101,6 +106,12 @@ STUDIES = {
             _STEPS,
         ),
         reduced="one small made-up backbone, one seed, one intermediate task, four targets, short trainings",
+    ),
+    "real-quick": ExampleStudy(
+        recipe="real-quick",
+        changes=("backbones=[e5-small-4bit-l3]", "seeds=[1]", "variants=[stack]", "controls=false"),
+        real=True,
+        reduced="the backbone of three layers, one seed, stacked adapters alone",
     ),
     "real-text": ExampleStudy(recipe="real-text", real=True),
     "real-quality": ExampleStudy(recipe="real-quality", real=True),
