@@ -10,7 +10,8 @@ in each of nine languages, in a process of its own with one thread, start and im
 are medians of `--turns`. Ours are stages in a store, with their assertions, files and checksums; the other side is a
 script of `transformers.Trainer` (full-ft) or `adapters.AdapterTrainer` (adapter, stack, fuse-3) on the same sentences,
 steps, batch size, rates and clipping, which saves its model once. `one-step` is a stage of a single step without
-prediction: what a stage costs whatever it does. `before` is ours in another checkout, for comparison over time.
+prediction: what a stage costs whatever it does; its `second_stage` is another seed in the same process, as in a worker.
+`before` is ours in another checkout, for comparison over time.
 
 CPU seconds are user and kernel time of the process; memory is the largest resident memory the kernel saw (VmHWM);
 written bytes are all that was handed to the kernel, files that are gone again included.
@@ -33,15 +34,9 @@ SCRIPTS = Path(__file__).parent
 PARTS = ("full-ft", "adapter", "stack", "fuse-3", "one-step")
 SIDES = ("ours", "usual", "before")
 FIGURES = (
-    "cpu_s",
-    "wall_s",
-    "training_cpu_s",
-    "loop_cpu_s",
-    "prediction_cpu_s",
-    "peak_mib",
-    "stored_mib",
-    "written_mib",
-)
+    "cpu_s", "wall_s", "training_cpu_s", "loop_cpu_s", "prediction_cpu_s", "second_stage_cpu_s", "peak_mib",
+    "stored_mib", "written_mib",
+)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -83,7 +78,8 @@ def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     if not (work / TARGET).is_dir():
         prepare(asked.data, work, train=asked.train, test=asked.test)
     sides = [*asked.sides, *(["before"] if asked.checkout else [])]
-    common = {"work": str(work), "backbone": str(asked.backbone), "batch": asked.batch, "predict": False}
+    common = {"work": str(work), "backbone": str(asked.backbone), "batch": asked.batch, "predict": False,
+              "again": False}  # fmt: skip
     if {"stack", "fuse-3"} & set(asked.parts) and not (work / "before").is_dir():
         run("ours", {**common, "part": "intermediates", "steps": 1}, work, None)
     turns = []
@@ -94,7 +90,7 @@ def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
                 if alone and side == "usual":
                     continue
                 ask = {**common, "part": "full-ft" if alone else part, "steps": 1 if alone else asked.steps}
-                figures = run(side, {**ask, "predict": not alone}, work, asked.checkout)
+                figures = run(side, {**ask, "predict": not alone, "again": alone}, work, asked.checkout)
                 turns.append({"part": part, "side": side, "turn": turn, **figures})
                 print(json.dumps(turns[-1]), flush=True)
     return turns

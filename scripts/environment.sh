@@ -1,5 +1,6 @@
-# Sourced by scripts/quickstart and scripts/test: makes .venv from constraints.txt, once, and again when these files change.
-# Usage: source scripts/environment.sh; prepare_environment EXTRAS   (EXTRAS is empty or e.g. "dev,oracle,parity")
+# Sourced by scripts/quickstart and scripts/test: makes $venv from a file of versions, once, and again when these files change.
+# Usage: source scripts/environment.sh; prepare_environment EXTRAS [VERSIONS]
+# EXTRAS is empty or e.g. "dev,oracle"; VERSIONS is constraints.txt (the default) or constraints-adapters.txt.
 
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="${ADAPTERXFER_VENV:-$root/.venv}"
@@ -18,9 +19,9 @@ find_python() {
 }
 
 prepare_environment() {
-  local extras="$1" python stamp wanted target
+  local extras="$1" versions="$root/${2:-constraints.txt}" python stamp wanted target
   stamp="$venv/.adapterxfer-installed${extras:+-${extras//,/-}}"
-  wanted="$(cat "$root/pyproject.toml" "$root/constraints.txt" | cksum) $root"
+  wanted="$(cat "$root/pyproject.toml" "$versions" | cksum) $root"
   if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
     return 0
   fi
@@ -30,10 +31,10 @@ prepare_environment() {
   echo "installing into $venv (a few minutes the first time; log: $venv/install.log)"
   # torch first and pinned: left to a dependency it would be another version, and the GPU build where there is no GPU.
   local torch_options
-  torch_options="$("$venv/bin/python" "$root/scripts/torch_build.py" "$(pinned torch)")" || return 1
+  torch_options="$("$venv/bin/python" "$root/scripts/torch_build.py" "$(pinned torch "$versions")")" || return 1
   # shellcheck disable=SC2086  # options, none or two
-  if ! { "$venv/bin/python" -m pip install --disable-pip-version-check -c "$root/constraints.txt" $torch_options "torch==$(pinned torch)" &&
-    "$venv/bin/python" -m pip install --disable-pip-version-check -c "$root/constraints.txt" -e "$target"; } >"$venv/install.log" 2>&1; then
+  if ! { "$venv/bin/python" -m pip install --disable-pip-version-check -c "$versions" $torch_options "torch==$(pinned torch "$versions")" &&
+    "$venv/bin/python" -m pip install --disable-pip-version-check -c "$versions" -e "$target"; } >"$venv/install.log" 2>&1; then
     tail -n 20 "$venv/install.log" >&2
     echo "installation failed; fix: read $venv/install.log, then run this script again" >&2
     return 1
@@ -42,5 +43,5 @@ prepare_environment() {
 }
 
 pinned() {
-  sed -n "s/^$1==//p" "$root/constraints.txt"
+  sed -n "s/^$1==//p" "$2"
 }

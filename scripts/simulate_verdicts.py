@@ -15,7 +15,7 @@ import json
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,14 +31,14 @@ from adapterxfer.report.study import build_study
 from adapterxfer.report.verdicts import Verdicts, judge
 
 
-def outcomes(situation: Situation, rng: np.random.Generator, *, resamples: int = 400) -> list[Judged]:
-    """Verdicts of one drawn study."""
+def outcomes(situation: Situation, rng: np.random.Generator, *, resamples: int = 100) -> list[Judged]:
+    """Verdicts of one drawn study; tests over runs do not depend on the number of resamples."""
     declared = [{"id": f"H{number}", **asked} for number, asked in enumerate(situation.hypotheses)]
     settings = ReportSettings(resamples=resamples, seed=1, hypotheses=read_hypotheses(declared))
     return list(judge(build_study(draw(situation.design, rng)), settings.hypotheses, settings).tests)
 
 
-def general_answers(situation: Situation, rng: np.random.Generator, *, resamples: int = 400) -> list[FamilySummary]:
+def general_answers(situation: Situation, rng: np.random.Generator, *, resamples: int = 100) -> list[FamilySummary]:
     """Families of what every report asks, of one drawn study; a family of several tests only."""
     study = build_study(draw(situation.design, rng))
     families = answer(study, ReportSettings(resamples=resamples, seed=1), Verdicts()).families
@@ -168,6 +168,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0, help="CPU minutes of all situations together")
     parser.add_argument("--only", default="", metavar="TEXT", help="situations whose name contains it")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--languages", type=int, help="zero-shot languages of every design; one is the fastest")
     parser.add_argument("--list", action="store_true", help="print the names of the situations only")
     parser.add_argument("--json", type=Path, help="write all rates here")
     parser.add_argument("--page", type=Path, help="write the table here")
@@ -178,6 +179,8 @@ def main() -> None:
         return
     results: dict[str, dict[str, float]] = {}
     for number, (name, situation) in enumerate(chosen):
+        if arguments.languages:
+            situation = replace(situation, design=replace(situation.design, languages=arguments.languages))
         seconds = 60.0 * arguments.minutes / len(chosen)
         counts = rates(situation, arguments.studies, arguments.seed + number, seconds=seconds)
         for asked, count in counts.items():

@@ -1,6 +1,6 @@
 """Every architecture through the whole product, on a tiny checkpoint: the table of docs/encoders.md.
 
-    python scripts/table_encoders.py --write          # all types of the installed transformers, into docs/encoders.md
+    python scripts/table_encoders.py --write          # all types, into the part of the page for this transformers
     python scripts/table_encoders.py --types bert     # some of them, to standard output
 
 Each type is checked, planned and run (world-nli to world-xnli; seq_bn and LoRA; stack, fuse, merge), its stacks and
@@ -24,14 +24,16 @@ import torch
 import transformers
 from encoder_checkpoints import make
 
-from adapterxfer.api.running import run
 from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.cli.main import main as command
+from adapterxfer.engines.worker import run_stage
 from adapterxfer.formats.tokenization import encoder_for
-from adapterxfer.hub.layout import MANIFEST
+from adapterxfer.hub.choosing import choose
 from adapterxfer.hub.loading import open_bundle
+from adapterxfer.hub.making import make_bundle
+from adapterxfer.plan import build_plan
 from adapterxfer.recipe import load_recipe
 from adapterxfer.store.store import Store
 from adapterxfer.variants.encoder import encode
@@ -58,8 +60,10 @@ tasks:
 statistics: {{resamples: 100}}
 """
 COLUMNS = ("states", "states bf16", "check", "plan", "run", "stack", "fuse", "LoRA", "merge", "bundle", "reload")
+SYSTEMS = {"stack": ("stack", "seq_bn"), "fuse": ("fuse", "seq_bn"), "LoRA": ("stack", "lora"), "merge": ("merge", "")}
 TEXTS = ("one small text", "a longer text with some more words in it", "two")
-BEGIN, END = "<!-- table -->", "<!-- end of table -->"
+MAJOR = transformers.__version__.partition(".")[0]
+BEGIN, END = f"<!-- transformers {MAJOR} -->", f"<!-- end of transformers {MAJOR} -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,26 +84,28 @@ def row_of(model_type: str, place: Path) -> Row:
     cells["states bf16"] = f"{error:.0e} of {largest:.0f}"
     path = place / model_type / "recipe.yaml"
     path.write_text(RECIPE.format(name=model_type.replace("_", "-"), folder=folder), encoding="utf-8")
-    store, bundles = place / model_type / "store", place / model_type / "bundles"
+    store = place / model_type / "store"
     for name in ("check", "plan"):
         code = quiet([name, str(path), *(["--store", str(store)] if name == "plan" else [])])
         cells[name] = "yes" if code == 0 else f"exit {code}"
         if code:
             return Row(model_type, cells)
-    result = run(load_recipe(str(path)), store=store, jobs=1)
-    found = Store(store)
-    done = {key for key, stage in result.plan.stages.items() if found.find(stage) is not None}
-    cells["run"] = f"{len(done)} of {len(result.plan.stages)}"
-    for name, chosen in {
-        "stack": ("stack", "seq_bn"), "fuse": ("fuse", "seq_bn"), "LoRA": ("stack", "lora"), "merge": ("merge", "")
-    }.items():  # fmt: skip
-        variant, method = chosen
-        wanted = [c for c in result.plan.cells if c.variant == variant and c.adapter.startswith(method)]
-        cells[name] = f"{sum(cell.predict in done for cell in wanted)} of {len(wanted)}"
-    quiet(["bundle", str(path), "--store", str(store), "--out", str(bundles), "--only", "variant=stack,fuse"])
-    opened = [open_bundle(path.parent, backbone=folder).difference for path in sorted(bundles.glob(f"*/{MANIFEST}"))]
-    cells["bundle"] = str(len(opened))
-    cells["reload"] = f"{max(opened):.0e}" if opened else "-"
+    plan, found = build_plan(load_recipe(str(path))), Store(store)
+    found.open()
+    settings = {"backbone_folders": {"tiny": str(folder)}, "eval_batch_tokens": 2048, "device": "cpu"}
+    for stage in plan.stages.values():  # inputs first
+        run_stage(stage, store=found, settings=settings)
+    done = {key for key, stage in plan.stages.items() if found.find(stage) is not None}
+    cells["run"] = f"{len(done)} of {len(plan.stages)}"
+    for name, (variant, method) in SYSTEMS.items():
+        asked = [cell for cell in plan.cells if cell.variant == variant and cell.adapter.startswith(method)]
+        cells[name] = f"{sum(cell.predict in done for cell in asked)} of {len(asked)}"
+    narrowed = build_plan(plan.recipe, only=["variant=stack,fuse", "intermediate=world-nli"])
+    differences = []
+    for choice in choose(narrowed, phase="target", seed=None):
+        bundle, _ = make_bundle(plan, found, choice, place / model_type / "bundles")
+        differences.append(open_bundle(bundle, backbone=folder).difference)
+    cells["bundle"], cells["reload"] = str(len(differences)), f"{max(differences):.0e}"
     return Row(model_type, cells)
 
 

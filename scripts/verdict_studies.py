@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -253,3 +253,6 @@ def situations() -> Iterator[tuple[str, Situation]]:
         best = Design(seeds=seeds, intermediates=tuple("abcdef"), **few)
         asked = {"contrast": "chosen", "across": "intermediate", "family": "best"}
         yield f"{seeds} seeds, best of 6 equal tasks", Situation(design=best, hypotheses=(asked,))
+        several = replace(best, targets=("xnli", "pawsx", "third"))
+        each = {**asked, "each": ["target"]}
+        yield f"{seeds} seeds, best of 6 for each of 3 targets", Situation(design=several, hypotheses=(each,))

@@ -26,6 +26,7 @@ _TABLES = re.compile(
     r"(?:word_embeddings|position_embeddings|token_type_embeddings|rel_embeddings|tok_embeddings|embed_tokens"
     r"|relative_attention_bias|(?:^|\.)shared)\.weight\Z"
 )
+_WORDS = re.compile(r"(?:word_embeddings|tok_embeddings|embed_tokens|(?:^|\.)shared)\.weight\Z")
 _SAME_TABLE = re.compile(r"(?:encoder\.embed_tokens|(?:^|\.)shared)\.weight\Z")
 
 
@@ -61,7 +62,12 @@ def describe_folder(folder: Path, sha256: Callable[[Path], str]) -> Description:
     architecture = architecture_of(str(config.get("model_type")), where=str(folder / CONFIG))
     names = [CONFIG, *weight_names(folder), tokenizer_name(folder, architecture)]
     names += [TOKENIZER_FACTS] if (folder / TOKENIZER_FACTS).is_file() else []
-    total, tables = _count(folder, architecture.prefixes, architecture.dropped)
+    total, tables, rows = _count(folder, architecture.prefixes, architecture.dropped)
+    vocabulary = config.get("vocab_size")
+    if rows and isinstance(vocabulary, int) and rows != vocabulary:
+        raise BackboneError(
+            f"{folder}: embeddings of {rows} tokens, but {CONFIG} says {vocabulary}", fix="restore the folder"
+        )
     hidden, layers = config.get(architecture.width), config.get(architecture.depth)
     if not isinstance(hidden, int) or not isinstance(layers, int):
         raise BackboneError(f"{folder / CONFIG}: names no width or no number of layers", fix="restore the file")
@@ -124,9 +130,10 @@ def check_files(folder: Path, files: Mapping[str, str], sha256: Callable[[Path],
             )
 
 
-def _count(folder: Path, prefixes: tuple[str, ...], dropped: tuple[str, ...]) -> tuple[int, int]:
-    """Numbers in all tensors of the encoder, and in its embedding tables."""
+def _count(folder: Path, prefixes: tuple[str, ...], dropped: tuple[str, ...]) -> tuple[int, int, int]:
+    """Numbers in all tensors of the encoder and in its tables; rows of the table of words, 0 where none is seen."""
     sizes: dict[str, int] = {}
+    rows = 0
     for name in weight_names(folder):
         if not name.endswith(".safetensors"):
             continue
@@ -139,8 +146,9 @@ def _count(folder: Path, prefixes: tuple[str, ...], dropped: tuple[str, ...]) ->
             # One table under two names is stored under either or both.
             tensor = "shared.weight" if _SAME_TABLE.search(tensor) else tensor
             sizes[tensor] = math.prod(facts["shape"])
+            rows = facts["shape"][0] if _WORDS.search(tensor) else rows
     tables = sum(size for name, size in sizes.items() if _TABLES.search(name))
-    return sum(sizes.values()), tables
+    return sum(sizes.values()), tables, rows
 
 
 def _header(path: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from adapterxfer.backbones import rows
+from adapterxfer.backbones.config_values import function_digest
 from adapterxfer.backbones.describing import TOKENIZER, check_files, tokenizer_name
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_weights
@@ -72,6 +73,11 @@ class LoadedBackbone:
     def name(self) -> str:
         """Name in the recipe."""
         return str(self.identity["name"])
+
+    @property
+    def function(self) -> str:
+        """Hash of the configuration values that move the function, which equal weights alone do not fix."""
+        return function_digest(self.config, self.architecture)
 
     @property
     def hidden_size(self) -> int:

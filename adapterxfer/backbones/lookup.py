@@ -38,8 +38,11 @@ class RowsOfWords(nn.Embedding):
 def with_lookup(model: Any, lookup: nn.Module) -> Any:
     """A copy of the modules of an encoder that shares all weights, with another lookup of words."""
     shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    # Wherever the old lookup hangs in the tree, and be it twice, the new one hangs in the copy.
-    replaced = {id(model.get_input_embeddings()): lookup, id(model.config): model.config}
+    # Wherever the old lookup hangs in the tree, and be it twice, the new one hangs in the copy. transformers 5 has
+    # another module for every place of a tied matrix.
+    weight = model.get_input_embeddings().weight
+    lookups = [module for module in model.modules() if getattr(module, "weight", None) is weight]
+    replaced = {id(module): lookup for module in lookups} | {id(model.config): model.config}
     return copy.deepcopy(model, {**shared, **replaced})
 
 

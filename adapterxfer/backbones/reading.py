@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adapterxfer.backbones.config_values import check_known, translated
 from adapterxfer.backbones.lean import leave_out_unneeded
 from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED, Architecture, architecture_of
 from adapterxfer.errors import BackboneError
@@ -48,16 +49,22 @@ def read_config(folder: Path, *, attention: str) -> PretrainedConfig:
     """The configuration of the encoder in ``folder`` with the attention implementation set.
 
     Raises:
-        BackboneError: no configuration, an unknown architecture, or an unknown attention implementation.
+        BackboneError: no configuration, an unknown architecture or attention implementation, or one that the installed
+            `transformers` would not compute as the file says.
     """
     content = read_json(folder / "config.json")
     where = str(folder / "config.json")
     architecture = architecture_of(content.get("model_type", PRETRAINED), where=where)
     if attention not in ATTENTION:
         raise BackboneError(f"attention {attention!r}; expected one of {', '.join(ATTENTION)}", fix="change the recipe")
-    # Code named in the file is never run.
-    content = {name: value for name, value in content.items() if name != "auto_map"} | dict(architecture.settings)
-    config: PretrainedConfig = library_class(architecture.config).from_dict(content)
+    kind = library_class(architecture.config)
+    check_known(content, vars(kind()).keys() | kind.attribute_map.keys(), where=where)
+    content = translated(content, where=where)
+    # Code named in the file is never run: neither that of `auto_map`, nor that of private keys, which can name an
+    # implementation of attention (CVE-2026-4372 of transformers before 5.3).
+    content = {name: value for name, value in content.items() if name != "auto_map" and not name.startswith("_")}
+    content |= dict(architecture.settings)
+    config: PretrainedConfig = kind.from_dict(content)
     config._attn_implementation = architecture.attention_for(attention)
     return config
 
@@ -96,8 +103,18 @@ def read_weights(folder: Path, architecture: Architecture = ARCHITECTURES[PRETRA
     state: dict[str, torch.Tensor] = {}
     for path in weight_files(folder):
         stored = read_file(path)
-        state |= {name: stored[full_name] for name, full_name in encoder_names(stored, architecture).items()}
+        for name, full_name in encoder_names(stored, architecture).items():
+            state |= _parts(name, stored[full_name], architecture)
     return state
+
+
+def _parts(name: str, tensor: torch.Tensor, architecture: Architecture) -> dict[str, torch.Tensor]:
+    """A stored tensor, in equal parts where the model has one for each."""
+    for stored, parts in architecture.splits.items():
+        if stored in name:
+            chunks = tensor.chunk(len(parts))
+            return {name.replace(stored, ours): chunk for ours, chunk in zip(parts, chunks, strict=True)}
+    return {name: tensor}
 
 
 def encoder_names(stored: Iterable[str], architecture: Architecture) -> dict[str, str]:
@@ -111,6 +128,8 @@ def encoder_names(stored: Iterable[str], architecture: Architecture) -> dict[str
         name = re.sub(r"(?<=LayerNorm\.)gamma\Z", "weight", name)
         name = re.sub(r"(?<=LayerNorm\.)beta\Z", "bias", name)
         if not name.startswith(architecture.dropped):
+            for stored_part, ours in architecture.renames.items():
+                name = name.replace(stored_part, ours)
             names[name] = full_name
     return names
 

@@ -84,6 +84,26 @@ def tokenizer_problems(folder: Path) -> list[BackboneError]:
     return problems
 
 
+def tokenizer_cautions(folder: Path) -> list[str]:
+    """What moves the ids of a tokenizer without being an error: the map of compatibility forms that mDeBERTa lost.
+
+    transformers 5 writes its ``tokenizer.json`` without the normalisation of the SentencePiece model, so full-width
+    letters, ligatures and some Thai and Chinese characters get other ids than in pretraining.
+    """
+    path = folder / TOKENIZER
+    if not path.is_file() or _content(folder / CONFIG).get("model_type") != "deberta-v2":
+        return []
+    normalizer = _content(path).get("normalizer")
+    written = json.dumps(normalizer)
+    if '"Precompiled"' in written or '"NFC"' not in written:
+        return []
+    return [
+        f"{path}: normalises with NFC and lacks the map that mDeBERTa was pretrained with, as files written by "
+        "transformers 5 do: compatibility forms get other ids; put the publisher's tokenizer.json, or its spm.model "
+        "alone, in its place"
+    ]
+
+
 def no_padding(path: Path) -> BackboneError:
     """A tokenizer that names no padding token."""
     return BackboneError(f"{path}: no padding token is named", fix=f"put its {TOKENIZER_FACTS} beside it")

@@ -67,7 +67,7 @@ def execute(arguments: argparse.Namespace) -> int:
                 for look in looks
             ],
             "notes": [*notes(recipe), *hub_notes(plan)],
-            "warnings": undecidable(recipe),
+            "warnings": [*undecidable(recipe), *plan.cautions],
         }
         say_json(result)
         return 0 if problem is None else problem.exit_code
@@ -82,7 +82,7 @@ def execute(arguments: argparse.Namespace) -> int:
         say(f"  English dev data choose: {count(counts[CHOICE], 'choice')} by {count(counts[CANDIDATE], 'training')}")
     for note in [*notes(recipe), *hub_notes(plan)]:
         say(f"  note: {note}")
-    for warning in undecidable(recipe):
+    for warning in (*undecidable(recipe), *plan.cautions):
         say(f"  warning: {warning}")
     if problem is not None:
         complain(str(problem))

@@ -126,6 +126,8 @@ def say_obstacles(plan: Plan) -> None:
         say("the token budget is measured when the run starts; stages that depend on it have provisional keys")
     if plan.missing_data is not None:
         say(f"files are missing; keys are provisional\n{plan.missing_data}")
+    for caution in plan.cautions:
+        say(f"warning: {caution}")
     if plan.unfit is not None:
         complain(str(plan.unfit))
 

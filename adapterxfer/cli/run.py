@@ -188,6 +188,8 @@ def _engine_settings(entries: Sequence[str]) -> dict[str, str]:
 
 def _say_start(plan: Plan, done: int, store: str) -> None:
     say(f"run {plan.recipe.name}: {count(len(plan.stages), 'stage')}, {done:,} done, store {store}")
+    for caution in plan.cautions:
+        say(f"warning: {caution}")
     if plan.recipe.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")
     for note in hub_notes(plan):

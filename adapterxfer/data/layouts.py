@@ -84,8 +84,10 @@ def _layout(block: Mapping[str, Any], parts: TaskParts, position: str) -> Layout
     if unknown := sorted(str(key) for key in block if key not in known):
         raise DataError(f"{position}: unknown key '{unknown[0]}'", fix=f"keys: {', '.join(known)}")
     kind = block.get("layout")
-    if not isinstance(kind, str) or kind not in KEYS or not isinstance(block.get("path"), str):
+    if not isinstance(kind, str) or not isinstance(block.get("path"), str):
         raise DataError(f"{position}: needs 'path' and 'layout'", fix=f"layout: {' | '.join(KEYS)}")
+    if kind not in KEYS:
+        raise DataError(f"{position}: no layout '{kind}'", fix=f"layout: {' | '.join(KEYS)}")
     _check_path(block["path"], position)
     if unused := [
         key for key in block if key not in (*KEYS[kind], "path", "layout") and block[key] != NEUTRAL.get(key)

@@ -31,6 +31,7 @@ class RequiredAdapter:
         identity: of the backbone, as in a stage.
         model_type, hidden_size, layers: of the backbone.
         fingerprint: of its weights, where they are loaded.
+        function: hash of its configuration values, where it is loaded.
     """
 
     task: str
@@ -43,6 +44,7 @@ class RequiredAdapter:
     hidden_size: int | None = None
     layers: int | None = None
     fingerprint: str | None = None
+    function: str | None = None
 
     @property
     def base(self) -> str:
@@ -109,6 +111,8 @@ def _backbone_differences(manifest: Manifest, needed: RequiredAdapter) -> list[s
             differences.append(
                 f"{trained} with fingerprint {backbone.fingerprint[:16]}; backbone '{name}' has {expected}"
             )
+        elif needed.function is not None and backbone.identity.get("function", needed.function) != needed.function:
+            differences.append(f"{trained}, whose configuration gives the same weights another function than '{name}'")
     elif _pins_differ(backbone.identity, needed.identity):
         differences.append(f"{trained}, which has other weights than backbone '{name}'")
     return differences

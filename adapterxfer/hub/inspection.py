@@ -191,7 +191,8 @@ def _check_layers(path: Path, layers: int, hidden: int, *, all_inside: bool, som
     """
     numbers = set()
     for name in read_header(path):
-        match = re.match(r"(?:.*\.(?:layer|layers|block)\.)?(\d+)\.", name)
+        # The first number: mT5's blocks have numbered parts of their own.
+        match = re.match(r"(?:.*?\.(?:layer|layers|block)\.)?(\d+)\.", name)
         if match:
             numbers.add(int(match[1]))
     if some_inside and numbers <= set(range(layers)):

@@ -98,6 +98,11 @@ def _backbone(folder: Path, manifest: Manifest, folder_given: Path | None) -> Lo
             f"{str(expected)[:16]}; the backbone found has {loaded.fingerprint[:16]}",
             fix="give the folder of exactly that backbone and revision with --backbone DIR (load_bundle(backbone=...))",
         )
+    if loaded.function != backbone.identity.get("function", loaded.function):
+        raise BundleError(
+            f"{manifest.name}: the backbone's configuration gives equal weights another function than in training",
+            fix="give the folder of exactly that backbone and revision, with its own config.json",
+        )
     _check_tokenizer(folder, loaded)
     return loaded
 

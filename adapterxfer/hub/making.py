@@ -230,6 +230,7 @@ def _backbone_entry(stage: Stage, model: TransferModel, record: StageRecord, *, 
     loaded = model.loaded
     stored = json.loads((record.folder / "model.json").read_text(encoding="utf-8"))["backbone"]
     identity = {name: value for name, value in stage.identity["backbone"].items() if name != "path"}
+    identity["function"] = loaded.function
     return {
         "name": loaded.name,
         "kind": identity["kind"],

@@ -119,7 +119,8 @@ class BackboneEntry(Record):
 
     Attributes:
         identity: as in the stage: kind ``embedded`` (ships with adapterxfer), ``untrained``, ``stage`` (pretrained by
-            the recipe itself), ``folder`` or ``hub`` (repository and revision).
+            the recipe itself), ``folder`` or ``hub`` (repository and revision); and ``function``, a hash of the
+            configuration values that move the function, which bundles of the first release do not have.
         package_version: of adapterxfer, whose data hold the weights of an ``embedded`` backbone.
         fingerprint: `state_fingerprint` of its weights.
         included: the bundle holds the encoder: its own fine-tuned weights (``full-ft``), or the backbone as it was.

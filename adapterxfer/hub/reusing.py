@@ -68,6 +68,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         hidden_size=backbone.hidden_size,
         layers=backbone.layers,
         fingerprint=backbone.fingerprint,
+        function=backbone.function,
     )
     if published.manifest is not None:
         model, facts = _from_bundle(published, published.manifest, needed, context, backbone)

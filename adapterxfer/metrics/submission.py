@@ -226,16 +226,13 @@ def _predicted_by_id(path: Path, ids: Sequence[str], kind: type, allow: bool) ->
 def _answers(task: BenchmarkTask, language: str, gold: Path, predicted: Path, allow: bool) -> LanguageCounts:
     content = read_json(gold)
     ids, answers, contexts = [], [], []
-    first: dict[str, str] = {}
     try:
         for number, article in enumerate(content["data"] if isinstance(content, dict) else content):
             for row, paragraph in enumerate(article["paragraphs"]):
                 for question in paragraph["qas"]:
                     ids.append(str(question["id"]))
                     answers.append([str(answer["text"]) for answer in question["answers"]])
-                    name, context = f"{number}/{row}", str(paragraph.get("context") or "")
-                    # Equal paragraphs are one cluster, named by the place of the first, which parallel languages share.
-                    contexts.append(first.setdefault(context, name) if context else name)
+                    contexts.append(f"{number}/{row}")
     except (KeyError, TypeError) as error:
         raise DataError(f"{gold}: not in SQuAD's JSON format ({error!r})", fix="get the file again") from None
     if len(set(ids)) < len(ids):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from adapterxfer.backbones.config_values import config_problems
 from adapterxfer.backbones.describing import TOKENIZER, Description, describe_folder
 from adapterxfer.backbones.snapshots import check_snapshot, hub_snapshot
-from adapterxfer.backbones.special_tokens import tokenizer_problems
+from adapterxfer.backbones.special_tokens import tokenizer_cautions, tokenizer_problems
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.data.files import HashCache
@@ -37,6 +38,7 @@ class Backbones:
         self._described: dict[str, Description | None] = {}
         self.missing: list[BackboneError] = []
         self.unfit: list[BackboneError] = []
+        self.cautions: list[str] = []
 
     def source(self, name: str) -> BackboneSource | None:
         """Where the recipe takes a backbone from; None if the recipe pretrains it or the package ships it."""
@@ -75,7 +77,8 @@ class Backbones:
                     hashes = HashCache()
                     self._described[name] = describe_folder(folder, hashes.sha256)
                     hashes.save()
-                    self.unfit += tokenizer_problems(folder)
+                    self.unfit += [*config_problems(folder), *tokenizer_problems(folder)]
+                    self.cautions += tokenizer_cautions(folder)
             except BackboneError as error:
                 self.missing.append(error)
         return self._described[name]

@@ -18,6 +18,9 @@ from adapterxfer.store.kinds import CANDIDATE, CHOICE, MERGED
 
 Identity = Mapping[str, Any]
 
+SEGMENTS = "segments"
+"""In the identity of stages that read pairs of texts on backbones that were given no segment ids before."""
+
 WORD_STARTS = "word_starts"
 """In the identity of stages whose words come from a tokenizer that marks their beginning only behind a space."""
 
@@ -108,6 +111,13 @@ CHANGES: tuple[Change, ...] = (
         "and other byte-level vocabularies) gives it only behind a space: tagging scores of these backbones were too "
         "low, by many points.",
         fact=WORD_STARTS,
+    ),
+    Change(
+        4,
+        "segment ids of pairs",
+        "RemBERT was given pairs of texts without the segment ids that its tokenizer gives to the second one: scores "
+        "on pairs, questions and choices were those of inputs that it was not pretrained on.",
+        fact=SEGMENTS,
     ),
     Change(
         4,

@@ -40,6 +40,7 @@ class Plan:
         excluded: reason of a recipe's exclusion -> number of cells it removed.
         needs_measurement: the token budget is unknown until a probe has run on this machine.
         missing_data: lists original files, or names backbones, that are not there; keys are then provisional.
+        cautions: what may move numbers without being wrong, e.g. a tokenizer that is not as it was published.
         unfit: what else of the recipe and this machine do not go together: lengths, tokenizers.
     """
 
@@ -52,6 +53,7 @@ class Plan:
     excluded: Mapping[str, int] = field(default_factory=dict)
     needs_measurement: bool = False
     missing_data: AdapterxferError | None = None
+    cautions: tuple[str, ...] = ()
     unfit: AdapterxferError | None = None
 
     def __repr__(self) -> str:

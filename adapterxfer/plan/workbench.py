@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
-from adapterxfer.plan.generations import NEWEST, WORD_STARTS, identity_at, version_of
+from adapterxfer.plan.generations import NEWEST, SEGMENTS, WORD_STARTS, identity_at, version_of
 from adapterxfer.plan.memory import MemoryModel
 from adapterxfer.plan.sources import Sources
 from adapterxfer.recipe.choices import Choice
@@ -25,6 +26,9 @@ READING_KINDS = frozenset(
     {"train_intermediate", "train_target", "train_together", "train_fusion", CANDIDATE, "predict"}
 )
 """Stages that tokenize the examples of tasks."""
+
+PAIR_FORMATS = frozenset({"sequence_classification", "multiple_choice", "span_qa"})
+"""Formats whose sequences hold two texts."""
 
 DATA_SEED = 0
 """Every system of a study sees the same examples; seeds of the study move initialisation and order."""
@@ -68,7 +72,8 @@ class Workbench:
 
     def whole(self, kind: str, identity: dict[str, Any]) -> dict[str, Any]:
         """The identity of a stage with the facts about its backbone that this plan's generation knows."""
-        return identity_at({**identity, **self._words(kind, identity)}, self.generation)
+        facts = {**self._words(kind, identity), **self._segments(kind, identity)}
+        return identity_at({**identity, **facts}, self.generation)
 
     def put(self, stage: Stage) -> str:
         """Add a finished stage to the plan unless it is there, and give its key."""
@@ -83,14 +88,23 @@ class Workbench:
         """What the identity of a stage says of the words it reads; nothing for most tokenizers, and without words."""
         if kind not in READING_KINDS or not (backbone := identity["backbone"]):
             return {}
+        # Words first: a tokenizer is a large file, and nobody asks it for texts.
+        if "tagging" not in _formats(identity):
+            return {}
         name = backbone["name"]
         spaced = self._spaced.get(name)
         if spaced is None:
             spaced = self._spaced[name] = self.backbones.lacks_word_starts(name)
-        if not spaced:
+        return {WORD_STARTS: "spaced"} if spaced else {}
+
+    def _segments(self, kind: str, identity: dict[str, Any]) -> dict[str, Any]:
+        """What the identity of a stage says of pairs of texts, on architectures that once had no segment ids here."""
+        if kind not in READING_KINDS or not (backbone := identity["backbone"]):
             return {}
-        formats = {identity.get("format"), *(task["format"] for task in identity.get("tasks", ()))}
-        return {WORD_STARTS: "spaced"} if "tagging" in formats else {}
+        architecture = ARCHITECTURES.get(self.recipe.architecture(backbone["name"]))
+        if architecture is None or not architecture.segments_came_later or _formats(identity).isdisjoint(PAIR_FORMATS):
+            return {}
+        return {SEGMENTS: "pairs"}
 
     def settings(self, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Any]:
         """Settings of one training."""
@@ -110,3 +124,8 @@ class Workbench:
         requests = self.recipe.resources.get(backbone, {}).get(mode)
         memory = {"estimated_memory_gb": round(memory_gb, 2)} if memory_gb else {}
         return {"cost": cost, **memory, **(requests.model_dump(exclude_none=True) if requests else {})}
+
+
+def _formats(identity: dict[str, Any]) -> set[Any]:
+    """Formats of all tasks of a stage."""
+    return {identity.get("format"), *(task["format"] for task in identity.get("tasks", ()))}

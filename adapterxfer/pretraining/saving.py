@@ -81,7 +81,7 @@ def save_backbone(
             "mask": "<mask>",
         }
         settings = {f"{name}_token": token for name, token in tokens.items()}
-        limit = model.config.max_position_embeddings - model.config.pad_token_id - 1
+        limit = known["max_position_embeddings"] - known["pad_token_id"] - 1
         _write_json(
             folder / "tokenizer_config.json",
             {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": limit, **settings},

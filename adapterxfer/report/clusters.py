@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,25 @@ def domain_names(frame: Frame, target: str) -> dict[str, str]:
     if len(groups) == 1 and len(frame.languages) > 1:
         return dict.fromkeys(frame.languages, target)
     return {code: f"{target}/{codes[0]}" for codes in groups for code in codes}
+
+
+class LanguageItems(NamedTuple):
+    """Test items of one language: its rows, the domain in which they are drawn, and the cluster of each."""
+
+    language: str
+    rows: npt.NDArray[np.bool_]
+    domain: str
+    clusters: npt.NDArray[np.str_]
+
+
+def language_items(frame: Frame, target: str) -> list[LanguageItems]:
+    """The test items of a target by language, which all its systems share."""
+    names = domain_names(frame, target)
+    masks = [frame.language == index for index in range(len(frame.languages))]
+    return [
+        LanguageItems(language, rows, names[language], np.asarray(frame.cluster[rows], dtype=np.str_))
+        for language, rows in zip(frame.languages, masks, strict=True)
+    ]
 
 
 def grouping(frame: Frame) -> str:

@@ -63,7 +63,7 @@ def cost_in_hours(findings: Findings, hours: Sequence[HoursRow]) -> Panel | None
     if len(marks) < 2 or not marks <= known.keys() or len(devices) != 1:
         return None
     unit, factor = unit_of(hours)
-    label = f"{unit} of training, {' and '.join(devices.pop())}"
+    label = f"time of all trainings in {unit}, {' and '.join(devices.pop())}"
     return _panel(findings, points, "cost-hours", label, lambda p: factor * known[p.backbone, p.variant])
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation, tasks
-from adapterxfer.report.clusters import domain_names
+from adapterxfer.report.clusters import LanguageItems, language_items
 from adapterxfer.report.content import GroupKind
 from adapterxfer.report.display import FULL, NONE, RESOURCE_ORDER, Cell, LanguageFacts, resource_key, variant_key
 from adapterxfer.report.results import Results, TargetResults
@@ -138,13 +136,16 @@ def build_study(results: Results) -> Study:
         groups[target] = tuple(language_groups(data.frame.languages, results.languages, results.source_language))
         systems_of = list(_by_files(data).values())
         baselines = Counter(same[0][0].backbone for same in systems_of if _is_baseline(same[0][0]))
+        # Other evaluations answer the same test items, so these are drawn together; development items are others.
+        drawn = data.target if is_development(data.target) else base_target(data.target)
+        items = language_items(data.frame, drawn)
         for same in systems_of:
             first = same[0][0]
             untouched = _is_baseline(first) and not _is_trained(target) and baselines[first.backbone] == 1
             label = shown_label([cells[0] for cells in same], labels, untouched=untouched)
             system = _system(first, label)
             shown[system, target] = label
-            counts.extend(_counts(data, target, same[0], system))
+            counts.extend(_counts(data, target, same[0], system, items))
             for cells in same:
                 arm = labels[cells[0].variant, cells[0].adapter]
                 if first.is_control:
@@ -259,9 +260,9 @@ def _system(cell: Cell, arm: str) -> System:
     )
 
 
-def _counts(data: TargetResults, target: str, cells: list[Cell], system: System) -> Iterator[CellCounts]:
-    # Other evaluations answer the same test items, so these are drawn together; development items are others.
-    names = domain_names(data.frame, data.target if is_development(data.target) else base_target(data.target))
+def _counts(
+    data: TargetResults, target: str, cells: list[Cell], system: System, items: Sequence[LanguageItems]
+) -> Iterator[CellCounts]:
     runs = {cell.predict: cell.seed for cell in cells}
     # A rule, or one file for several seeds: nothing was trained, so nothing varies between runs.
     fixed = bool(cells[0].control) or (len(runs) == 1 and len(cells) > 1)
@@ -270,16 +271,15 @@ def _counts(data: TargetResults, target: str, cells: list[Cell], system: System)
     # of scores between variants err in 8 to 10 % instead of 5, and gains do not profit from the pairing by seed.
     run_group = cells[0].backbone
     for predict, seed in runs.items():
-        for index, language in enumerate(data.frame.languages):
-            rows = data.frame.language == index
+        for language in items:
             yield CellCounts(
                 system=dict(system.labels),
                 seed=None if fixed and len(runs) == 1 else seed,
                 target=target,
-                language=language,
-                domain=names[language],
-                cluster_ids=np.asarray(data.frame.cluster[rows], dtype=np.str_),
-                counts=data.counts[predict][rows],
+                language=language.language,
+                domain=language.domain,
+                cluster_ids=language.clusters,
+                counts=data.counts[predict][language.rows],
                 run_group=run_group,
             )
 

@@ -42,6 +42,7 @@ class _Reference:
     clusters: npt.NDArray[np.str_]
     inverse: npt.NDArray[np.intp]
     sizes: npt.NDArray[np.intp]
+    order: npt.NDArray[np.intp]
     gold: Floats
     first_system: str
 
@@ -72,14 +73,15 @@ class _Collector:
         reference = self.references.get((item.target, item.language))
         if reference is not None and (reference.ids is ids or np.array_equal(reference.ids, ids)):
             clusters, inverse, sizes = reference.clusters, reference.inverse, reference.sizes
+            order = reference.order
         else:
             clusters, inverse, sizes = np.unique(ids, return_inverse=True, return_counts=True)
-        sums = (
-            counts.T[:, np.argsort(inverse, kind="stable")] if len(clusters) == len(ids) else _summed(counts, inverse)
-        )
+            order = np.argsort(inverse, kind="stable")
+        sums = counts.T[:, order] if len(clusters) == len(ids) else _summed(counts, inverse)
         gold = sums[list(metric.gold_columns)]
         if reference is None:
-            self.references[item.target, item.language] = _Reference(ids, clusters, inverse, sizes, gold, str(cell))
+            agreed = _Reference(ids, clusters, inverse, sizes, order, gold, str(cell))
+            self.references[item.target, item.language] = agreed
         else:
             _check_same_examples(reference, clusters, sizes, gold, where)
         group = (item.run_group,) if item.run_group else (str(cell.system.labels), item.target)
@@ -189,7 +191,9 @@ def _check_same_examples(
     gold: Floats,
     where: str,
 ) -> None:
-    same = np.array_equal(reference.clusters, clusters) and np.array_equal(reference.sizes, sizes)
+    same = reference.clusters is clusters or (
+        np.array_equal(reference.clusters, clusters) and np.array_equal(reference.sizes, sizes)
+    )
     if not same:
         raise StatisticsError(
             f"{where}: scored on other examples than {reference.first_system} "

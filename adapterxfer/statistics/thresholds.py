@@ -31,8 +31,8 @@ a family would be decided by the tests whose few runs agree by chance."""
 
 ENOUGH_MODERATED_RUNS = 3
 """The same where the run variance is moderated: no family of 24 in docs/simulations.md errs in more than 6.5 % from
-three runs on, except with skewed runs and one cell five times as noisy (7.8 %). With two runs one such cell makes it
-9 %, and 6 % when all are read with the fewest degrees of freedom."""
+three runs on, except with skewed runs and one or two systems five times as noisy (7 to 10 %). With two runs one such
+system makes it 9 %, and 6 % when all are read with the fewest degrees of freedom."""
 
 
 def significant(p: float | None, alpha: float) -> bool:

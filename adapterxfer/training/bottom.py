@@ -85,7 +85,7 @@ class _Kept:
             self.stored.add(chunk, torch.cat([row for number in self.chunks[chunk] for row in self.states[number]]))
 
 
-_kept: OrderedDict[tuple[str, int, str, int], _Kept] = OrderedDict()
+_kept: OrderedDict[tuple[str, str, int, str, int], _Kept] = OrderedDict()
 
 
 def forget_bottoms() -> None:
@@ -145,7 +145,8 @@ class Bottom:
         return self._model.upper(states, batch.attention_mask, layer=self.layer, reads=batch.reads)
 
     def _of(self, task: TrainTask) -> _Kept:
-        key = (self._model.loaded.fingerprint, self.layer, self._dtype, id(task.features))
+        loaded = self._model.loaded
+        key = (loaded.fingerprint, loaded.function, self.layer, self._dtype, id(task.features))
         kept = _kept.get(key)
         if kept is None or kept.features is not task.features:
             row_bytes = self._model.loaded.hidden_size * STATE_BYTES

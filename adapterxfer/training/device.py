@@ -67,6 +67,9 @@ def device_context(dtype: str, device: str = "cpu") -> DeviceContext:
     chosen = state.device if state.num_processes > 1 else alone
     if dtype == "bf16" and chosen.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise StageError("this GPU does not compute in bf16", fix="set dtype: fp32")
+    if chosen.type == "cuda":
+        # It plans anew for every width of a batch: with sentences of many lengths that took two thirds of a training.
+        torch.backends.cuda.enable_cudnn_sdp(False)
     return DeviceContext(chosen, dtype, state.process_index, state.num_processes)
 
 

@@ -47,16 +47,16 @@ from adapterxfer.variants.model import TransferModel
 TOKEN_BUDGET = 16_384
 """Default of rows times width of one forward pass in training; not part of a stage's identity."""
 
-FULL_STATES = 2**19
-"""Numbers in the hidden states of one forward pass of full fine-tuning on a processor: 1365 tokens 384 wide. Beside the
-activations, gradients and moments of all weights are in memory; smaller parts take no longer, since products of a
-thousand rows already keep one core busy."""
+FULL_STATES, FULL_TOKENS = 2**18, 512
+"""Numbers in the hidden states of one forward pass of full fine-tuning on a processor (682 tokens 384 wide), and the
+fewest tokens. Gradients and moments of all weights are in memory beside the activations, and parts of 682, 1024 and
+2000 tokens took the same time, since products of so many rows keep a core busy."""
 
 
 def token_budget_of(model: TransferModel, device: str) -> int:
     """Rows times width of one forward pass, where nobody says how much."""
     if device == "cpu" and model.composition.trains_backbone:
-        return min(TOKEN_BUDGET, FULL_STATES // model.loaded.hidden_size)
+        return min(TOKEN_BUDGET, max(FULL_TOKENS, FULL_STATES // model.loaded.hidden_size))
     return TOKEN_BUDGET
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from adapterxfer.catalog.methods import METHODS
 from adapterxfer.formats.inference import BATCH_TOKENS
 from adapterxfer.training.device import device_for
 from adapterxfer.variants.adapter import Adapter, AdapterShape
+from adapterxfer.variants.bottleneck import Bottleneck
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.places import places_of
 
@@ -23,6 +25,7 @@ VOCABULARY = 1000
 """Of the probe: tables cost next to nothing beside the layers."""
 
 REDUCTION = 16
+METHOD = next(name for name, spec in METHODS.items() if spec.kind is Bottleneck)
 WARM_UP = 1
 """Passes that are not counted."""
 
@@ -39,7 +42,7 @@ def layer_speeds(*, hidden: int, layers: int, length: int, seconds: float, devic
     """
     where = device_for(device)
     backbone = _layers(hidden, layers, length).to(where)
-    shape = AdapterShape("seq_bn", max(1, hidden // REDUCTION))
+    shape = AdapterShape(METHOD, max(1, hidden // REDUCTION))
     adapter = Adapter(layers, hidden, shape, generator=torch.Generator().manual_seed(0)).to(where)
 
     def ids(rows: int) -> Tensor:
@@ -75,8 +78,8 @@ def _layers(hidden: int, layers: int, length: int) -> Any:
         num_attention_heads=max(1, hidden // HEAD_WIDTH),
         intermediate_size=4 * hidden,
         max_position_embeddings=length + 2,
-        attn_implementation="sdpa",
     )
+    config._attn_implementation = "sdpa"
     return XLMRobertaModel(config, add_pooling_layer=False).eval()
 
 

@@ -43,7 +43,7 @@ class Runner:
     """Stages on one backbone.
 
     Args:
-        asked: ``work``, ``backbone``, ``part``, ``steps``, ``batch``, ``predict``.
+        asked: ``work``, ``backbone``, ``part``, ``steps``, ``batch``, ``predict``, ``again``.
         measured: takes the numbers.
     """
 
@@ -68,6 +68,9 @@ class Runner:
             stored_mib=folder_mib(folder),
             loss=[json.loads(line).get("loss") for line in (folder / "train.jsonl").read_text().splitlines()][-1],
         )
+        if self.asked["again"]:
+            with self.measured.cpu("second_stage"):
+                self._train(store, self.asked["part"], seed=2)
         if self.asked["predict"]:
             with self.measured.cpu("prediction"):
                 system = {"kind": "trained"}
@@ -88,19 +91,19 @@ class Runner:
         """One step of the target adapter, kept for fusions."""
         self._train(self.work / "before", "adapter", steps=1, slug="alone")
 
-    def _training(self, mode: str, steps: int) -> dict[str, Any]:
+    def _training(self, mode: str, steps: int, seed: int = 1) -> dict[str, Any]:
         settings = {
             "learning_rate": 2e-5 if mode == "full" else 1e-3, "batch_size": self.asked["batch"], "steps": steps,
             "max_length": MAX_LENGTH, "weight_decay": 0.0,
         }  # fmt: skip
         return {
             "backbone": self.identity, "mode": mode, "adapter": {"method": "seq_bn", "bottleneck_size": BOTTLENECK},
-            "composition": "fresh", "settings": settings, "seed": 1,
+            "composition": "fresh", "settings": settings, "seed": seed,
         }  # fmt: skip
 
-    def _train(self, store: Path, part: str, *, steps: int = 0, slug: str = "") -> Path:
+    def _train(self, store: Path, part: str, *, steps: int = 0, slug: str = "", seed: int = 1) -> Path:
         mode = "full" if part == "full-ft" else "adapter"
-        identity = self._training(mode, steps or int(self.asked["steps"])) | {"task": TARGET, "format": "tagging"}
+        identity = self._training(mode, steps or int(self.asked["steps"]), seed) | {"task": TARGET, "format": "tagging"}
         kind, inputs = "train_target", {}
         before = self.work / "before"
         if part == "stack":

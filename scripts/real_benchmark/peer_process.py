@@ -105,7 +105,8 @@ def trainer_of(part: str, model: Any, rows: Any, collator: Any, folder: str, ask
 
     arguments = TrainingArguments(
         output_dir=folder, per_device_train_batch_size=asked["batch"], per_device_eval_batch_size=asked["batch"],
-        max_steps=asked["steps"], learning_rate=2e-5 if part == "full-ft" else 1e-3, warmup_ratio=0.1,
+        max_steps=asked["steps"], learning_rate=2e-5 if part == "full-ft" else 1e-3,
+        warmup_steps=-(-asked["steps"] // 10),
         lr_scheduler_type="linear", max_grad_norm=1.0, save_strategy="no", report_to=[], use_cpu=True,
         disable_tqdm=True, seed=1, logging_steps=25, dataloader_pin_memory=False, log_level="error",
         label_names=["labels"],

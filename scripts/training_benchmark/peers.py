@@ -149,9 +149,9 @@ class Peer:
         """The library's loop; ``kind`` in place of the class that fits the variant."""
         kind = kind or trainer_kind(self.variant)
         format_name = self.task.format.name
-        training: dict[str, Any] = {}
+        training: dict[str, Any] = {"group_by_length": group}
         if settings is not None:
-            training = {
+            training |= {
                 "per_device_train_batch_size": settings.batch_size,
                 "max_steps": settings.steps,
                 "learning_rate": settings.learning_rate,
@@ -164,7 +164,7 @@ class Peer:
         labels = ["start_positions", "end_positions"] if format_name == "span_qa" else ["labels"]
         arguments = TrainingArguments(
             output_dir=folder, per_device_eval_batch_size=eval_batch, save_strategy="no", report_to=[], use_cpu=True,
-            disable_tqdm=True, seed=seed, group_by_length=group, logging_steps=25, dataloader_pin_memory=False,
+            disable_tqdm=True, seed=seed, logging_steps=25, dataloader_pin_memory=False,
             log_level="error", label_names=labels, **training,
         )  # fmt: skip
         trainer = kind(

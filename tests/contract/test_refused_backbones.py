@@ -43,7 +43,8 @@ def folder_of(folder: Path, **config: Any) -> Path:
     """What `check` looks at: a configuration, weights with one matrix, the tokenizer of the world."""
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps({"model_type": "bert", "pad_token_id": 1, **SMALL, **config}))
-    save_file({"embeddings.word_embeddings.weight": torch.zeros(4, 16)}, folder / "model.safetensors")
+    rows = config.get("vocab_size", SMALL["vocab_size"])
+    save_file({"embeddings.word_embeddings.weight": torch.zeros(rows, 16)}, folder / "model.safetensors")
     shutil.copy(WORLD / "tokenizer" / "tokenizer.json", folder)
     (folder / "tokenizer_config.json").write_text(json.dumps({"pad_token": "<pad>"}))
     return folder
@@ -115,6 +116,12 @@ def test_a_tokenizer_that_does_not_fit_says_everything(tmp_path: Path, capsys: p
         "reads 64 tokens at most",
     ):
         assert message in says
+
+
+def test_embeddings_of_another_vocabulary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = folder_of(tmp_path / "b")
+    save_file({"embeddings.word_embeddings.weight": torch.zeros(7, 16)}, folder / "model.safetensors")
+    assert "embeddings of 7 tokens, but config.json says 3000" in refusal(folder, capsys)
 
 
 def test_what_is_no_tokenizer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,7 +30,7 @@ def test_large_simulations_count_what_they_did(tmp_path: Path) -> None:
 
 def test_whole_studies_and_moderated_variances_are_simulated(tmp_path: Path) -> None:
     target, page, ranges = tmp_path / "rates.json", tmp_path / "page.md", tmp_path / "ranges.md"
-    only = ["--studies", "2", "--only", "best of 6", "--json", str(target), "--page", str(page)]
+    only = ["--studies", "2", "--only", "best of 6 equal", "--json", str(target), "--page", str(page)]
     printed = run("simulate_verdicts.py", *only)
     rates = json.loads(target.read_text(encoding="utf-8"))
     assert {name.split(":")[0] for name in rates} == {
@@ -41,9 +41,12 @@ def test_whole_studies_and_moderated_variances_are_simulated(tmp_path: Path) -> 
     assert all(rate["studies"] == 2 for rate in rates.values())
     assert page.read_text(encoding="utf-8").count("\n") == len(rates) + 2
     assert printed.count("best of 6") == len(rates)
+    rules = run("simulate_mean_rules.py", "--studies", "20")
+    assert rules.count("\n| ") == 2 * 7
+    assert "| always its own | 3 |" in rules
     shown = run("simulate_run_variance.py", "--studies", "20", "--page", str(ranges))
-    assert shown.count("any of 24, moderated") == 24 * 8
-    assert ranges.read_text(encoding="utf-8").count("\n| 2 |") == 8
+    assert shown.count("any of 24, moderated") == 24 * 11
+    assert ranges.read_text(encoding="utf-8").count("\n| 2 |") == 11
 
 
 def test_the_benchmark_compares_itself_with_its_limit_and_with_peers() -> None:

@@ -135,6 +135,8 @@ BERT_FAMILY = (
         sentencepiece="sentencepiece.model",
         pieces=REMBERT,
         no_masked_lm="its embeddings are narrower than its layers, so no output matrix can be tied to them",
+        segments=True,
+        segments_came_later=True,
     ),
     Architecture(
         model_type="distilbert",
@@ -164,6 +166,7 @@ BERT_FAMILY = (
         },
         post_norm=True,
         positions="absolute",
+        function=("activation", "n_heads", "sinusoidal_pos_embds"),
         width="dim",
         depth="n_layers",
         score_dropout="attention_dropout",

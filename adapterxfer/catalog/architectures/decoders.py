@@ -36,6 +36,7 @@ _LLAMA = Architecture(
     sums=LLAMA_SUMS,
     post_norm=False,
     positions="absolute",
+    function=("head_dim", "hidden_act", "num_attention_heads", "num_key_value_heads", "rms_norm_eps"),
     score_dropout="attention_dropout",
     embeddings="embed_tokens",
     settings={"use_cache": False},  # keys and values of tokens to come: nothing is generated
@@ -47,12 +48,29 @@ _LLAMA = Architecture(
 
 DECODERS = (
     _LLAMA,
-    replace(_LLAMA, model_type="qwen3", config="Qwen3Config", model="Qwen3Model"),
+    replace(
+        _LLAMA,
+        model_type="qwen3",
+        config="Qwen3Config",
+        model="Qwen3Model",
+        function=(*_LLAMA.function, "layer_types", "sliding_window", "use_sliding_window"),
+    ),
     replace(
         _LLAMA,
         model_type="gemma3_text",
         config="Gemma3TextConfig",
         model="Gemma3TextModel",
+        function=(
+            "attn_logit_softcapping",
+            "head_dim",
+            "hidden_activation",
+            "layer_types",
+            "num_attention_heads",
+            "num_key_value_heads",
+            "query_pre_attn_scalar",
+            "rms_norm_eps",
+            "sliding_window",
+        ),
         sums={
             "attention": SumSite("branch", "post_attention_layernorm", "input_layernorm", 0),
             "ffn": SumSite("output", "", "pre_feedforward_layernorm", 0),

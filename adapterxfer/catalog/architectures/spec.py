@@ -48,6 +48,8 @@ class Architecture:
         arguments: further arguments of the model's constructor.
         prefixes: beginnings of tensor names that a checkpoint of a model with a head adds.
         dropped: beginnings of tensor names, after that, which are no part of the encoder.
+        renames: part of a stored tensor name -> what the model calls it.
+        splits: part of a stored tensor name -> the names of equal parts along the first dimension.
         attention: implementations, fastest first; a request for one that is not there gets the first.
         embeddings: module whose output is what the first layer reads; None where it is narrower than the layers.
         projection: module that widens the embeddings, in models that have it; what the first layer reads is its output.
@@ -69,8 +71,10 @@ class Architecture:
         marks_words: whether its published tokenizers mark the beginnings of words that are given one by one.
         in_adapters: whether `adapters` 1.3 has this encoder, with bottlenecks and names at the places of ours.
         segments: whether the second text of a pair has segment id 1, where configuration and tokenizer have one for it.
+        segments_came_later: whether its pairs once had none here; identities of stages that read pairs say so since.
         pooling: what stands for a text: its first token (which then is a special one), or what the recipe may choose.
         causal: whether a token sees those before it only.
+        function: configuration values that move the function, beside rotary positions and the weights' shapes.
         library: folder of `transformers.models` that has the classes; versions without it do not know the architecture.
     """
 
@@ -94,6 +98,8 @@ class Architecture:
     projection: str = ""
     sentencepiece: str | None = None
     pieces: PieceTokens | None = None
+    renames: Mapping[str, str] = field(default_factory=dict)
+    splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     own_encoder: bool = False
     usual_tokens: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -102,8 +108,10 @@ class Architecture:
     marks_words: bool = True
     in_adapters: bool = False
     segments: bool = False
+    segments_came_later: bool = False
     pooling: Pooling = "first"
     causal: bool = False
+    function: tuple[str, ...] = ("hidden_act", "layer_norm_eps", "num_attention_heads", "pad_token_id")
     library: str = ""
 
     def lacks(self, site: Place) -> str:

@@ -256,9 +256,13 @@ def test_code_beside_the_weights_is_never_run(folder_of: Any) -> None:
     folder = folder_of("modernbert")
     config = json.loads((folder / "config.json").read_text())
     config["auto_map"] = {"AutoModel": "modeling.Model", "AutoConfig": "modeling.Config"}
+    config |= dict.fromkeys(("_attn_implementation", "_attn_implementation_internal"), "somebody/kernel")
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "modeling.py").write_text("raise SystemExit('run')\n")
-    assert type(load_backbone(identity(), folder).model).__module__.startswith("transformers.")
+    loaded = load_backbone(identity(), folder)
+    assert type(loaded.model).__module__.startswith("transformers.")
+    assert loaded.config._attn_implementation == "sdpa"
+    assert "somebody/kernel" not in vars(loaded.config).values()
 
 
 def test_another_padding_id_is_refused(folder_of: Any) -> None:

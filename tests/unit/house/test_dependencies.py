@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 import adapterxfer
 
@@ -21,7 +22,6 @@ MODULES = {"pyyaml": "yaml"}
 
 NOT_IMPORTED = {
     "protobuf": "transformers reads SentencePiece models with it",
-    "sentencepiece": "transformers converts the tokenizers of XLM-R and DeBERTa with it",
 }
 
 EXTRAS = ("peft", "ray", "slurm")
@@ -55,6 +55,23 @@ def test_what_is_imported_is_declared() -> None:
 
 def test_what_is_declared_is_imported() -> None:
     assert declared() - imported() == NOT_IMPORTED.keys()
+
+
+VERSIONS = {"constraints.txt": ("5.", "2."), "constraints-adapters.txt": ("4.57.", "0.")}
+"""File -> beginnings of its versions of transformers and huggingface_hub."""
+
+
+@pytest.mark.parametrize("name", VERSIONS)
+def test_both_files_of_versions_are_allowed_by_the_declaration(name: str) -> None:
+    lines = (PACKAGE.parent / name).read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if not line.startswith("#"))
+    pinned = {distribution.lower().replace("-", "_"): version for distribution, version in pinned.items()}
+    assert pinned["transformers"].startswith(VERSIONS[name][0])
+    assert pinned["huggingface_hub"].startswith(VERSIONS[name][1])
+    assert ("adapters" in pinned) == (name == "constraints-adapters.txt")
+    for requirement in map(Requirement, PROJECT["dependencies"]):
+        version = pinned[requirement.name.lower().replace("-", "_")]
+        assert requirement.specifier.contains(version), f"{name}: {requirement.name}=={version}"
 
 
 @pytest.mark.parametrize("library", ["adapters", "peft"])

@@ -39,12 +39,14 @@ train: {default: {learning_rate: 1e-3, steps: 1}}
 """
 WORLD = STUDY.replace("TARGET", "world-xnli")
 ADAPTERS = "variants: [stack]"
+PAIRS = WORLD.replace("variants: [full-ft, stack]", ADAPTERS)
 FILES = STUDY.replace("TARGET", "udpos").replace("variants: [full-ft, stack]", ADAPTERS) + "data_root: data\n"
 
 EXAMPLES: Mapping[str, tuple[tuple[str, Mapping[str, Any]], tuple[str, Mapping[str, Any]]]] = {
     "answers, tags and hidden words of files": ((FILES, {"reading": 2}), (FILES, {})),
     "the same test items in every language": ((FILES, {"same_items": True}), (FILES, {})),
     "texts in composed Unicode": ((FILES, {"composed": True}), (FILES, {})),
+    "segment ids of pairs": ((PAIRS.replace("world-nano", "rembert"), {}), (PAIRS, {})),
     "marks of the beginnings of words": ((FILES.replace("world-nano", "mmbert-small"), {}), (FILES, {})),
     "order of sums in full fine-tuning": ((WORLD, {}), (WORLD.replace("variants: [full-ft, stack]", ADAPTERS), {})),
 }

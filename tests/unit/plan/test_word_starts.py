@@ -84,3 +84,11 @@ def test_stages_that_read_words_are_marked_and_no_others(tmp_path: Path) -> None
     assert kinds == {"train_target", "train_intermediate", "train_fusion", "predict"}
     earlier = build_plan(recipe, sources=Sources(recipe, world=lambda: "generator"), generation=1)
     assert not any(WORD_STARTS in stage.identity for stage in earlier.stages.values())
+
+
+def test_no_tokenizer_is_read_for_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapterxfer.plan.backbones.file_lacks_word_starts", None)
+    text = STUDY.replace("FOLDER", str(byte_level(tmp_path / "one", prefix=False)))
+    recipe = parse_recipe(text.replace("world-ccg, ", "").replace("world-pos, ", ""))
+    plan = build_plan(recipe, sources=Sources(recipe, world=lambda: "generator"))
+    assert not any(WORD_STARTS in stage.identity for stage in plan.stages.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,40 +11,15 @@ from typing import Any
 
 import pytest
 from planted_study import plant
+from shelf import CPU, Shelf
 from test_sizes import report_of, tell
 
 from adapterxfer.report.display import Cell
 from adapterxfer.report.hours import HoursRow, hours_csv, training_hours
 from adapterxfer.report.page import hours_note
 from adapterxfer.report.writing import write_findings
-from adapterxfer.store.keys import Stage
-from adapterxfer.store.record import StageRecord
 
-CPU = {"device": "cpu", "torch_threads": 1, "host": {"machine": "x86_64"}}
 ON_CPU = "cpu x86_64, 1 thread"
-
-
-class Shelf:
-    """A store of records without artefacts."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.folders: dict[str, Path] = {}
-
-    def add(
-        self, kind: str, inputs: Mapping[str, str], seconds: float | None, *, name: str = "",
-        result: Mapping[str, Any] | None = None, seeds: int = 0, provenance: Mapping[str, Any] = CPU,
-    ) -> str:  # fmt: skip
-        """Key of a new stage."""
-        identity: dict[str, Any] = {"name": name} | ({"seeds": list(range(seeds))} if seeds else {})
-        stage = Stage(kind=kind, version=1, identity=identity, inputs=inputs, slug=name)
-        folder = self.root / kind / stage.folder_name
-        folder.mkdir(parents=True)
-        timed = {**provenance} if seconds is None else {**provenance, "seconds": seconds}
-        record = StageRecord(folder, stage, result or {}, timed, {})
-        (folder / "stage.json").write_text(json.dumps(record.as_json()), encoding="utf-8")
-        self.folders[stage.key] = folder
-        return stage.key
 
 
 def cell(predict: str, *, variant: str = "stack", seed: int = 1, intermediate: str = "nli", target: str = "t") -> Cell:
@@ -81,8 +55,10 @@ def test_all_trainings_behind_a_system_count_with_their_processes(tmp_path: Path
 
 def test_seeds_trained_together_share_their_time(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
-    group = shelf.add("train_together", {}, 1200.0, seeds=3, result={"seeds": {"0": {}, "1": {}, "2": {}}})
-    again = shelf.add("train_together", {}, 90.0, seeds=3, name="again", result={"seeds": {"0": {"resumed_at": 7}}})
+    group = shelf.add("train_together", {}, 1200.0, seeds=[0, 1, 2], result={"seeds": {"0": {}, "1": {}, "2": {}}})
+    again = shelf.add(
+        "train_together", {}, 90.0, seeds=[0, 1, 2], name="again", result={"seeds": {"0": {"resumed_at": 7}}}
+    )
     cells = {}
     for seed, together in enumerate((group, group, group, again)):
         before = shelf.add("train_intermediate", {}, 60.0, name=f"i{seed}")
@@ -157,7 +133,7 @@ def test_only_the_marked_blocks_of_the_page_depend_on_hours(tmp_path: Path) -> N
         rest.append({name: data for name, data in files.items() if name not in {*measured, "report.html"}})
     assert rest[0] == rest[1] == rest[2]
     assert "figures/cost-operations.svg" not in rest[0], "nothing is known about operations here"
-    assert "hours of training" in pages[0]
+    assert "time of all trainings in hours, cpu x86_64, 1 thread" in pages[0]
     assert len(set(pages)) == 3
     block = r"<!-- measured on one machine: begin -->.*?<!-- measured on one machine: end -->"
     assert len({re.sub(block, "", page, flags=re.DOTALL) for page in pages}) == 1

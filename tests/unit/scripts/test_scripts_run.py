@@ -17,6 +17,7 @@ SCRIPTS = ROOT / "scripts"
 Load = Callable[[str], ModuleType]
 
 ELSEWHERE = {
+    "compare_rules": "tests/unit/report/test_compare_rules.py",
     "benchmark_statistics": "tests/simulation/test_scripts.py",
     "benchmark_training": "tests/unit/training/test_usual_trainers.py",
     "example_card_studies": "tests/unit/scripts/test_scripts_run.py",
@@ -29,6 +30,7 @@ ELSEWHERE = {
     "significance_report": "tests/unit/report/test_score_files.py",
     "simulate_coverage": "tests/simulation/test_scripts.py",
     "simulate_laws": "tests/simulation/test_laws.py",
+    "simulate_mean_rules": "tests/simulation/test_scripts.py",
     "simulate_pooling": "tests/simulation/test_pooling.py",
     "simulate_verdicts": "tests/simulation/test_verdict_rates.py",
     "table_peft": "tests/parity/test_peft_types.py",
@@ -159,6 +161,41 @@ def test_simulate_run_variance(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     run("simulate_run_variance", "--studies", "40", "--page", str(page))
     assert page.read_text(encoding="utf-8").count("\n| ") > 3
+
+
+OFFICIAL = """
+import pathlib
+XTREME_VERSIONS_LANG_DICT = {"xtreme": {"pawsx": ["de", "en"]}}
+XTREME_VERSIONS_GROUP_DICT = {"xtreme": {}}
+def get_suffix(task, groups):
+    return "tsv"
+def evaluate_one_task(predictions, labels, task, language):
+    pairs = list(zip(*(pathlib.Path(path).read_text().split() for path in (predictions, labels))))
+    return {"accuracy": 100 * sum(a == b for a, b in pairs) / len(pairs) + SHIFT}
+"""
+ANSWERS = (
+    "def f1_score(found, answer, *_):\n    return 0.0\ndef exact_match_score(found, answer, *_):\n    return False\n"
+)
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+def test_compare_with_xtreme(tmp_path: Path, shift: int) -> None:
+    """A checkout that scores one task as the benchmark does, or one point more, and knows no right answer."""
+    (tmp_path / "evaluate.py").write_text(OFFICIAL.replace("SHIFT", str(shift)))
+    for side, lines in (("labels", "0\n1\n1\n"), ("predictions", "0\n1\n0\n")):
+        for code in ("de", "en"):
+            path = tmp_path / "mock_test_data" / side / "pawsx" / f"test-{code}.tsv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(lines)
+    (tmp_path / "third_party").mkdir()
+    for name in ("evaluate_squad", "evaluate_mlqa"):
+        (tmp_path / "third_party" / f"{name}.py").write_text(ANSWERS)
+    command = [sys.executable, str(SCRIPTS / "compare_with_xtreme.py"), str(tmp_path), "--pairs", str(40 * shift)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert f"figures of the mock submission: {0 if shift else 3} of 3 equal" in done.stdout, done.stderr
+    assert ("differs: pawsx de accuracy" in done.stdout) == bool(shift)
+    assert "of 40 equal" in done.stdout if shift else "pairs of answers: 0 of 0 equal" in done.stdout
+    assert done.returncode == shift
 
 
 def test_benchmark_real(script: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

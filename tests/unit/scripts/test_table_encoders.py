@@ -1,7 +1,8 @@
-"""Tiny checkpoints of every architecture have the states of the library."""
+"""Tiny checkpoints of every architecture have the states of the library; the page's table has a row for each."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -35,6 +36,18 @@ def test_states_are_those_of_the_library(model_type: str, table_encoders: Module
     assert table_encoders.difference(folder, model_type, "float32")[0] <= 1e-5
     error, largest = table_encoders.difference(folder, model_type, "bfloat16")
     assert error <= 8 * 2**-7 * largest
+
+
+def test_the_page_has_every_type(table_encoders: ModuleType) -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \| (.*) \|$", table_encoders.PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert {name for name, _ in rows} >= {a.model_type for a in ARCHITECTURES.values()}
+    for name, cells in rows:
+        shown = dict(zip(table_encoders.COLUMNS, cells.split(" | "), strict=True))
+        assert float(shown["states"]) <= 1e-5, name
+        assert float(shown["reload"]) <= 1e-5, name
+        for column in ("run", "stack", "fuse", "LoRA", "merge"):
+            done, _, planned = shown[column].partition(" of ")
+            assert done == planned != "0", (name, column)
 
 
 def test_a_table_of_two_rows(table_encoders: ModuleType) -> None:

@@ -58,3 +58,13 @@ def test_a_gpu_without_bf16_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert device_context("fp32", "cuda").device.type == "cuda"
     with pytest.raises(StageError, match="does not compute in bf16"):
         device_context("bf16", "cuda")
+
+
+def test_attention_that_plans_for_every_width_is_off_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr(torch.backends.cuda, "enable_cudnn_sdp", asked.append)
+    device_for("cpu")
+    assert asked == []
+    monkeypatch.setattr(PartialState, "default_device", property(lambda _: torch.device("cuda")))
+    device_context("fp32", "auto")
+    assert asked == [False]

@@ -13,7 +13,7 @@ import torch
 from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
 from adapterxfer.errors import StageError
 from adapterxfer.training.building import build_single
-from adapterxfer.training.loop import train
+from adapterxfer.training.loop import FULL_STATES, TOKEN_BUDGET, token_budget_of, train
 from adapterxfer.training.meter import Meter
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask, read_train_task
@@ -172,3 +172,10 @@ def test_a_training_that_breaks_down_at_once_is_not_measured_by_its_ruins() -> N
 def test_a_wrong_folder_is_named(world: Path, backbone: LoadedBackbone) -> None:
     with pytest.raises(StageError, match=r"holds task 'pos' \(tagging\); expected 'nli'"):
         read_train_task(world / "pos", "nli", "sequence_classification", backbone, max_length=32, dev=False)
+
+
+def test_full_fine_tuning_goes_through_a_batch_in_smaller_parts(backbone: LoadedBackbone, pos: TrainTask) -> None:
+    """On a processor; what else trains keeps its parts, and with them its bytes."""
+    full = build(backbone, pos, mode="full")
+    assert token_budget_of(full, "cpu") == FULL_STATES // 24 < TOKEN_BUDGET
+    assert token_budget_of(full, "cuda") == token_budget_of(build(backbone, pos), "cpu") == TOKEN_BUDGET

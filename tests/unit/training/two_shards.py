@@ -8,13 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from one_of_several import Process, State
 from safetensors.torch import save_file
 from torch.distributed.tensor import DTensor
 from transformers import XLMRobertaXLConfig, XLMRobertaXLModel
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones import rows
+from adapterxfer.backbones.loading import LoadedBackbone, forget_backbones, load_backbone, with_words
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.training import loop
@@ -27,6 +29,7 @@ SETTINGS = TrainSettings(learning_rate=4e-3, batch_size=9, steps=12, max_length=
 CASES: dict[str, dict[str, Any]] = {
     "mean": {"selection": "mean"},
     "dev, recomputed": {"selection": "dev", "gradient_checkpointing": True},
+    "rows of words": {"weight_decay": 0.0},
     "xlm-r-xl": {},
     "xlm-r-xl, recomputed": {"gradient_checkpointing": True},
 }
@@ -50,6 +53,14 @@ def xl(small: LoadedBackbone) -> LoadedBackbone:
         fingerprint=fingerprint,
         parameters=count_parameters(model),
     )
+
+
+def without_one_word(world: Path) -> LoadedBackbone:
+    """The backbone of the world with the rows of all words but the mask's, which no text has."""
+    rows.LARGE = 0
+    forget_backbones()
+    backbone = load_backbone({"name": "backbone", "kind": "folder"}, world / "backbone", words=False)
+    return with_words(backbone, np.delete(np.arange(backbone.vocabulary), 4))
 
 
 def run(
@@ -91,6 +102,8 @@ def main() -> int:
     results: dict[str, Mapping[str, Any]] = {}
     for case, changes in CASES.items():
         backbone = xl(process.small) if case.startswith("xlm-r-xl") else process.small
+        if case == "rows of words":
+            backbone = without_one_word(process.world)
         state, result = run(process.world, backbone, replace(SETTINGS, **changes))
         results[case] = {
             **result.as_json(), "processes": result.processes, "sharding": result.sharding, "share": watched.share,
