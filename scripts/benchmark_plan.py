@@ -2,8 +2,9 @@
 
     python scripts/benchmark_plan.py [--turns 5] [--against CHECKOUT] [--json]
 
-CPU time of whole commands, start and imports included. Both checkouts run in turn, so that what else the machine does
-meets both; the better of all turns counts. Seeds are added for the larger plan, which has over 100,000 stages.
+CPU time of whole commands, start and imports included. Both checkouts plan the recipe of the other one in turn, so that
+what else the machine does meets both; the better of all turns counts. Seeds are added for the larger plan, which has
+over 100,000 stages.
 """
 
 from __future__ import annotations
@@ -29,11 +30,11 @@ print(json.dumps({"cpu": time.process_time()}))
 """
 
 
-def plan(checkout: Path, store: str, *set_: str) -> tuple[int, float]:
-    """Stages of the recipe of a checkout, and the CPU time of the command in seconds."""
+def plan(checkout: Path, recipe: Path, store: str, *set_: str) -> tuple[int, float]:
+    """Stages of a recipe, and the CPU time of the command of a checkout in seconds."""
     options = [word for entry in set_ for word in ("--set", entry)]
     result = subprocess.run(
-        [sys.executable, "-c", _RUN, "plan", str(checkout / RECIPE), "--store", store, *options],
+        [sys.executable, "-c", _RUN, "plan", str(recipe), "--store", store, *options],
         capture_output=True, text=True, check=True, cwd=checkout,
         env={**os.environ, "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
@@ -41,7 +42,7 @@ def plan(checkout: Path, store: str, *set_: str) -> tuple[int, float]:
     return int(json.loads(answer)["stages"]), float(json.loads(spent)["cpu"])
 
 
-def measure(checkouts: dict[str, Path], turns: int) -> list[dict[str, Any]]:
+def measure(checkouts: dict[str, Path], recipe: Path, turns: int) -> list[dict[str, Any]]:
     """One entry per size: stages, and the least CPU time of each checkout."""
     rows = []
     with tempfile.TemporaryDirectory() as store:
@@ -49,7 +50,7 @@ def measure(checkouts: dict[str, Path], turns: int) -> list[dict[str, Any]]:
             stages, best = 0, dict.fromkeys(checkouts, float("inf"))
             for _ in range(turns):
                 for name, checkout in checkouts.items():
-                    stages, spent = plan(checkout, store, *set_)
+                    stages, spent = plan(checkout, recipe, store, *set_)
                     best[name] = min(best[name], spent)
             rows.append({"stages": stages, **{name: round(spent, 3) for name, spent in best.items()}})
     return rows
@@ -62,7 +63,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     checkouts = {"this": ROOT} | ({"other": arguments.against.absolute()} if arguments.against else {})
-    rows = measure(checkouts, arguments.turns)
+    rows = measure(checkouts, list(checkouts.values())[-1] / RECIPE, arguments.turns)
     if arguments.json:
         print(json.dumps(rows))
         return

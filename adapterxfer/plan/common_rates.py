@@ -59,9 +59,17 @@ def _rate_at(options: TrainOptions, position: int) -> dict[str, float]:
 def shared_rates(stages: Mapping[str, Stage]) -> list[dict[str, Any]]:
     """Rates written down as numbers that serve several trained backbones: by phase and variant."""
     shared: dict[tuple[str, str, float], dict[str, None]] = {}
+    seen: set[tuple[str, str, int]] = set()
     for stage in stages.values():
-        rate = stage.identity.get("settings", {}).get("learning_rate") if stage.kind in TRAINING else None
+        if stage.kind not in TRAINING:
+            continue
+        settings = stage.identity.get("settings", {})
         backbone = str(stage.labels.get("backbone", ""))
+        # Seeds and tasks of one plan share their settings, so nearly all stages say nothing new.
+        if (alike := (stage.kind, f"{stage.labels.get('variant')} {backbone}", id(settings))) in seen:
+            continue
+        seen.add(alike)
+        rate = settings.get("learning_rate")
         if not isinstance(rate, float) or backbone.endswith(UNTRAINED_SUFFIX):
             continue
         key = (stage.kind.removeprefix("train_"), str(stage.labels.get("variant")), rate)

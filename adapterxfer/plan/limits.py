@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from adapterxfer.backbones.describing import CONFIG
 from adapterxfer.catalog import UNTRAINED, backbones
-from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.architectures import ARCHITECTURES, encoder_part
 from adapterxfer.catalog.lengths import OWN_SERIES
 from adapterxfer.catalog.methods import METHODS
 from adapterxfer.errors import BackboneError, MissingDependency
@@ -56,10 +55,14 @@ class Limits:
         """Trainings whose ``max_length`` was written down and is above the limit of their backbone."""
         written = _written(self._recipe)
         too_long: TooLong = {}
+        seen: set[tuple[int, int]] = set()
         for stage in stages:
             if stage.kind == "predict":
                 continue  # half of a plan, and without settings
             settings, backbone = stage.identity.get("settings"), stage.identity.get("backbone")
+            if (alike := (id(settings), id(backbone))) in seen:  # seeds of one plan share both
+                continue
+            seen.add(alike)
             if not isinstance(settings, Mapping) or not isinstance(backbone, Mapping):
                 continue
             length, name = settings.get("max_length"), str(backbone.get("name"))
@@ -75,7 +78,7 @@ class Limits:
 def folder_limit(folder: Path) -> int | None:
     """What the ``config.json`` of a backbone says of its longest input; None where it says nothing."""
     try:
-        config: Any = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = encoder_part(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
     architecture = ARCHITECTURES.get(str(config.get("model_type"))) if isinstance(config, dict) else None

@@ -53,6 +53,7 @@ class Workbench:
         self._settings: dict[tuple[str, ...], dict[str, Any]] = {}
         self._spaced: dict[str, bool] = {}
         self._choosing = recipe.chooses
+        self._chosen: dict[tuple[str, ...], dict[str, Choice]] = {}
 
     def add(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], slug: str, labels: dict[str, Any],
             resources: dict[str, Any]) -> str:  # fmt: skip
@@ -117,7 +118,10 @@ class Workbench:
         """The settings of one training that development data choose."""
         if not self._choosing:
             return {}
-        return choices_of(self.recipe, phase=phase, mode=mode, task=task, backbone=backbone)
+        memo = (phase, mode, task, backbone)
+        if memo not in self._chosen:
+            self._chosen[memo] = choices_of(self.recipe, phase=phase, mode=mode, task=task, backbone=backbone)
+        return self._chosen[memo]
 
     def resources(self, backbone: str, mode: Mode, cost: float, memory_gb: float = 0.0) -> dict[str, Any]:
         """What a training needs of a machine: its cost in operations, its memory, and what the recipe asks for."""

@@ -91,6 +91,10 @@ class AdapterSpec(Section):
 
     def identity(self) -> dict[str, Any]:
         """The method and its size, nothing else."""
+        return dict(self._identity)
+
+    @cached_property
+    def _identity(self) -> dict[str, Any]:
         values = self.model_dump(exclude_none=True, exclude={"language"})
         if not values.get(CONFIG):
             values.pop(CONFIG, None)  # empty says nothing

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
-from adapterxfer.catalog import parts_of_task
+from adapterxfer.catalog import parts_of_task, protocols_of
 from adapterxfer.data.examples import Example, TaggingExample
 from adapterxfer.data.files import list_files
 from adapterxfer.data.official import find
@@ -71,31 +72,37 @@ def with_equal_texts(
 def _test(task: BenchmarkTask, code: str, labels: Path, data_root: Path, count: int) -> list[Example]:
     """The test examples of a language, in the order of the lines of its labels.
 
+    Where the task can be read in several ways (joined words of treebanks), the one that fits the labels is taken.
+
     Raises:
         DataError: they are missing or others.
     """
-    test = parts_of_task(task.name).test
-    assert test is not None  # every task of a benchmark is tested
-    needs = find(task.name, list_files(data_root), [code])
-    examples = read_part(test, "test", code, root=data_root, needs=needs, role="test", notes=Counter())
-    if not examples:
-        problems = "; ".join(need.problem for need in needs if need.role == "test" and need.problem)
-        raise DataError(
-            f"{data_root}: no test file of {task.name} in '{code}'{f': {problems}' if problems else ''}",
-            fix="give the folder with the official test files, or leave --data-root out",
-        )
-    file = file_of(labels, task, code)
+    file, problem = file_of(labels, task, code), ""
+    for protocol in ("", *(known.text for known in protocols_of(task.name).values())):
+        test = parts_of_task(task.name, protocol).test
+        assert test is not None  # every task of a benchmark is tested
+        needs = find(task.name, list_files(data_root), [code], protocol=protocol)
+        examples = read_part(test, "test", code, root=data_root, needs=needs, role="test", notes=Counter())
+        if not examples:
+            problems = "; ".join(need.problem for need in needs if need.role == "test" and need.problem)
+            raise DataError(
+                f"{data_root}: no test file of {task.name} in '{code}'{f': {problems}' if problems else ''}",
+                fix="give the folder with the official test files, or leave --data-root out",
+            )
+        if not (unlike := _unlike(task, file, examples, count, data_root)):
+            return examples
+        problem = problem or unlike
+    raise DataError(f"{file}: {problem}", fix="give labels and texts of the same version")
+
+
+def _unlike(task: BenchmarkTask, file: Path, examples: Sequence[Example], count: int, data_root: Path) -> str:
+    """How labels and test examples differ; empty where they fit."""
     if len(examples) != count:
-        raise DataError(
-            f"{file}: {count} items; the test file below {data_root} has {len(examples)}",
-            fix="give labels and texts of the same version",
-        )
+        return f"{count} items; the test file below {data_root} has {len(examples)}"
     if task.reader == "tags":
-        gold = [sentence.split() for sentence in read_text(file).strip().replace("\n\n\n", "\n\n").split("\n\n")]
-        for number, (tags, example) in enumerate(zip(gold, examples, strict=False)):
-            if isinstance(example, TaggingExample) and len(tags) != len(example.words):
-                raise DataError(
-                    f"{file}: sentence {number} has {len(tags)} tags; the test file has {len(example.words)} words",
-                    fix="give labels and texts of the same version",
-                )
-    return examples
+        lines = [line.strip() for line in read_text(file).split("\n")]
+        sizes = [len(list(sentence)) for filled, sentence in groupby(lines, key=bool) if filled]
+        for number, (size, example) in enumerate(zip(sizes, examples, strict=True)):
+            if isinstance(example, TaggingExample) and size != len(example.words):
+                return f"sentence {number} has {size} tags; the test file has {len(example.words)} words"
+    return ""

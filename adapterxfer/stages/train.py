@@ -81,6 +81,7 @@ def run_all(
     before = list(before_of(context, backbone, tasks[0]))
     backbone = with_needed_words(context, backbone, tasks, settings, before)
     proved = prove(context, backbone, tasks)
+    give_back_memory()  # what loading, encoding and proving needed
     device = str(context.settings.get("device") or "cpu")
     options: dict[str, Any] = {
         "device": device,

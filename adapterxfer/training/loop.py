@@ -47,9 +47,9 @@ from adapterxfer.variants.model import TransferModel
 TOKEN_BUDGET = 16_384
 """Default of rows times width of one forward pass in training; not part of a stage's identity."""
 
-FULL_STATES, FULL_TOKENS = 2**18, 512
-"""Numbers in the hidden states of one forward pass of full fine-tuning on a processor (682 tokens 384 wide), and the
-fewest tokens. Gradients and moments of all weights are in memory beside the activations, and parts of 682, 1024 and
+FULL_STATES, FULL_TOKENS = 512 * 384, 512
+"""Numbers in the hidden states of one forward pass of full fine-tuning on a processor (512 tokens 384 wide), and the
+fewest tokens. Gradients and moments of all weights are in memory beside the activations, and parts of 700, 1024 and
 2000 tokens took the same time, since products of so many rows keep a core busy."""
 
 

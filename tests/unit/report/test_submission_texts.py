@@ -61,6 +61,30 @@ def test_clusters_are_the_different_sentences(tmp_path_factory: pytest.TempPathF
     assert "sentences that occur several times count as independent" in notes[0]
 
 
+@pytest.mark.parametrize("change", [("\n\n", "\n\n\n"), ("\n", "\r\n"), ("\n\n", "\n \n")])
+def test_blank_lines_are_as_the_scorer_reads_them(tmp_path: Path, change: tuple[str, str]) -> None:
+    submission(tmp_path, "id", ["a b", "c", "a b", "d e"])
+    for side in ("labels", "mine"):
+        path = tmp_path / side / "panx" / "test-id.tsv"
+        path.write_bytes(path.read_bytes().replace(*(text.encode() for text in change)))
+    assert score(tmp_path, texts=True) == (3, ())
+
+
+def test_treebanks_are_read_as_the_labels_are(tmp_path: Path) -> None:
+    """XTREME joins the words of a treebank, a study need not: the reading that fits the labels is taken."""
+    rows = "1-2\tim\t_\t_{}\n1\tin\t_\tADP{}\n2\tdem\t_\tDET{}\n3\tHaus\t_\tNOUN{}\n\n".replace("{}", "\t_" * 6)
+    short = "1\tHaus\t_\tNOUN" + "\t_" * 6 + "\n\n"
+    put(tmp_path / "data" / "de_gsd-ud-test.conllu", rows + short + rows + short)
+    for words in (3, 2):
+        lines = ["ADP", "DET", "NOUN"] if words == 3 else ["ADP", "NOUN"]
+        for side in ("labels", "mine"):
+            put(tmp_path / side / "udpos" / "test-de.tsv", "\n\n".join(["\n".join(lines), "NOUN"] * 2) + "\n")
+        scores = score_submission(
+            "xtreme", tmp_path / "labels", tmp_path / "mine", subset=["de"], resamples=20, data_root=tmp_path / "data"
+        )
+        assert scores.tasks["udpos"].languages["de"].clusters == 2, words
+
+
 def test_other_texts_than_those_of_the_labels_are_refused(tmp_path: Path) -> None:
     submission(tmp_path, "id", ["a b", "c", "d e"])
     words = tmp_path / "data" / "panx" / "test-id.tsv"
