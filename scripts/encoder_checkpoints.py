@@ -59,7 +59,11 @@ SHAPES: dict[str, dict[str, Any]] = {
     "umt5": T5,
     "llama": GROUPED,
     "qwen3": GROUPED,
-    "gemma3_text": GROUPED | {"sliding_window": 16, "layer_types": ["sliding_attention", "full_attention"]},
+    **dict.fromkeys(
+        ("gemma3_text", "t5gemma2_text"),
+        GROUPED
+        | {"sliding_window": 16, "layer_types": ["sliding_attention", "full_attention"], "dropout_rate": 0.0},
+    ),
 }  # fmt: skip
 WORD_PIECE = ("bert", "distilbert", "electra")
 BYTE_LEVEL = ("roberta", "modernbert", "eurobert", "llama", "qwen3")
@@ -135,7 +139,7 @@ def _unigram(architecture: Architecture) -> tuple[Tokenizer, dict[str, str]]:
             templates = ("[CLS] $A [SEP]", "[CLS] $A [SEP] $B:1 [SEP]:1")
         case "mt5" | "umt5":
             special, templates = {"pad": "<pad>", "eos": "</s>", "unk": "<unk>"}, ("$A </s>", "$A </s> $B </s>")
-        case "gemma3_text":
+        case "gemma3_text" | "t5gemma2_text":
             special = {"pad": "<pad>", "eos": "<eos>", "bos": "<bos>", "unk": "<unk>"}
             templates = ("<bos> $A", "<bos> $A <bos> $B")
         case _:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.backbones.headers import read_header
-from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture, architecture_of
+from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture, architecture_of, encoder_part
 from adapterxfer.errors import BackboneError
 
 CONFIG = "config.json"
@@ -58,7 +58,7 @@ def describe_folder(folder: Path, sha256: Callable[[Path], str]) -> Description:
     Raises:
         BackboneError: a file is missing or damaged, weights are pickles only, or the architecture is unknown.
     """
-    config = _json(folder / CONFIG)
+    config = encoder_part(_json(folder / CONFIG))
     architecture = architecture_of(str(config.get("model_type")), where=str(folder / CONFIG))
     names = [CONFIG, *weight_names(folder), tokenizer_name(folder, architecture)]
     names += [TOKENIZER_FACTS] if (folder / TOKENIZER_FACTS).is_file() else []

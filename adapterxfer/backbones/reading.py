@@ -6,12 +6,13 @@ import json
 import re
 import warnings
 from collections.abc import Collection, Iterable
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.backbones.config_values import check_known, translated
 from adapterxfer.backbones.lean import leave_out_unneeded
-from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED, Architecture, architecture_of
+from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED, Architecture, architecture_of, encoder_part
 from adapterxfer.errors import BackboneError
 
 if TYPE_CHECKING:
@@ -36,13 +37,14 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def library_class(name: str) -> Any:
-    """A class of `transformers`; some of its modules use what this torch calls outdated, which no user can change."""
+    """A class of `transformers`, or of a module in it; some use what torch calls outdated, which no user can change."""
     import transformers
 
     leave_out_unneeded()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r".*torch\.jit\.script", category=DeprecationWarning)
-        return getattr(transformers, name)
+        module, _, short = name.rpartition(".")
+        return getattr(import_module(f"transformers.{module}") if module else transformers, short)
 
 
 def read_config(folder: Path, *, attention: str) -> PretrainedConfig:
@@ -52,7 +54,7 @@ def read_config(folder: Path, *, attention: str) -> PretrainedConfig:
         BackboneError: no configuration, an unknown architecture or attention implementation, or one that the installed
             `transformers` would not compute as the file says.
     """
-    content = read_json(folder / "config.json")
+    content = encoder_part(read_json(folder / "config.json"))
     where = str(folder / "config.json")
     architecture = architecture_of(content.get("model_type", PRETRAINED), where=where)
     if attention not in ATTENTION:

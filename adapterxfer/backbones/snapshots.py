@@ -15,6 +15,9 @@ from adapterxfer.errors import BackboneError
 WANTED = (CONFIG, WEIGHTS, WEIGHTS_INDEX, "model-*.safetensors", TOKENIZER, TOKENIZER_FACTS, *SENTENCEPIECE)
 """All that is ever asked for and read of a backbone: no pickles, no code."""
 
+TRANSPORTS = ("requests", "urllib3", "httpx", "httpcore", "httpx2", "httpcore2")
+"""What the versions of `huggingface_hub` send requests with: broken connections come as errors of these packages."""
+
 _REVISION = re.compile(r"[0-9a-f]{40}\Z")
 _SHA256, _GIT = re.compile(r"[0-9a-f]{64}\Z"), re.compile(r"[0-9a-f]{40}\Z")
 
@@ -54,7 +57,9 @@ def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
             fix="run again where there is a connection (what was transferred is kept), or name a local folder in "
             "backbone_sources",
         ) from None
-    except (OSError, ValueError) as error:  # errors of HTTP are OSErrors
+    except Exception as error:
+        if not isinstance(error, (OSError, ValueError)) and not _is_transport(error):
+            raise
         raise BackboneError(
             f"backbone {repository}@{revision[:12]}: {_reason(error)}",
             fix="check repository, commit and access rights (`hf auth login` for private ones), or name a local "
@@ -118,9 +123,26 @@ def _reason(error: BaseException) -> str:
         if isinstance(status, int):
             return f"the Hub refused (HTTP {status})" if status < 500 else f"the Hub failed (HTTP {status})"
         seen = seen.__cause__
-    if type(error).__name__ == "LocalEntryNotFoundError":
+    if is_offline(error):
+        return "the Hub is not asked, because HF_HUB_OFFLINE is set"
+    if type(error).__name__ == "LocalEntryNotFoundError" or _is_transport(error):
         return "the Hub was not reached"
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def is_offline(error: BaseException) -> bool:
+    """Whether the library was told not to ask: asking again cannot help."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if type(seen).__name__ == "OfflineModeIsEnabled":
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def _is_transport(error: BaseException) -> bool:
+    """Whether a connection broke, rather than the Hub answered no."""
+    return type(error).__module__.split(".")[0] in TRANSPORTS
 
 
 def quiet_progress() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.backbones.describing import CONFIG, TOKENIZER, TOKENIZER_FACTS
-from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture
+from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture, encoder_part
 from adapterxfer.errors import BackboneError
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "sep_token", "cls_token", "unk_token", "pad_token", "mask_token")
@@ -61,7 +61,7 @@ def tokenizer_problems(folder: Path) -> list[BackboneError]:
 
     SentencePiece models bring their special tokens themselves.
     """
-    path, config = folder / TOKENIZER, _content(folder / CONFIG)
+    path, config = folder / TOKENIZER, encoder_part(_content(folder / CONFIG))
     if not path.is_file():
         return []
     architecture = ARCHITECTURES.get(str(config.get("model_type")))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from adapterxfer.backbones.snapshots import quiet_progress
+from adapterxfer.backbones.snapshots import TRANSPORTS, is_offline, quiet_progress
 from adapterxfer.errors import HubError
 
 if TYPE_CHECKING:
@@ -22,10 +22,6 @@ ATTEMPTS = 4
 
 LONGEST_WAIT_S = 120.0
 """A rate limit that asks for more is an error that says so; a command that sleeps longer looks like one that hangs."""
-
-
-TRANSPORTS = ("requests", "urllib3", "httpx", "httpcore", "httpx2", "httpcore2")
-"""What the versions of `huggingface_hub` send requests with: broken connections come as errors of these packages."""
 
 
 def hub_api() -> HfApi:
@@ -62,7 +58,7 @@ def call(action_name: str, where: str, action: Callable[[], T], *, sleep: Sleep 
 
 def _wait_s(error: Exception, attempt: int) -> float | None:
     """Seconds after which another try makes sense; None where it does not."""
-    if _is_offline(error):
+    if is_offline(error):
         return None
     status = _status(error)
     if status == 429:
@@ -79,7 +75,7 @@ def explain(action_name: str, where: str, error: Exception) -> HubError:
     status, name = _status(error), type(error).__name__
     start = f"{action_name} {where}"
     again = "run the same command again: what was transferred is kept"
-    if _is_offline(error):
+    if is_offline(error):
         return HubError(
             f"{start}: the Hub is not asked, because HF_HUB_OFFLINE is set",
             fix="unset HF_HUB_OFFLINE, or fetch what is missing where it is not set",
@@ -132,16 +128,6 @@ def _is_connection(error: BaseException) -> bool:
         ):
             return True
         seen = seen.__cause__
-    return False
-
-
-def _is_offline(error: BaseException) -> bool:
-    """Whether the library was told not to ask: asking again cannot help."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if type(seen).__name__ == "OfflineModeIsEnabled":
-            return True
-        seen = seen.__cause__ or seen.__context__
     return False
 
 

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 from adapterxfer.backbones.describing import CONFIG
 from adapterxfer.catalog import UNTRAINED, backbones
-from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.architectures import ARCHITECTURES, encoder_part
 from adapterxfer.catalog.lengths import OWN_SERIES
 from adapterxfer.catalog.methods import METHODS
 from adapterxfer.errors import BackboneError, MissingDependency
@@ -79,7 +78,7 @@ class Limits:
 def folder_limit(folder: Path) -> int | None:
     """What the ``config.json`` of a backbone says of its longest input; None where it says nothing."""
     try:
-        config: Any = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = encoder_part(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
     architecture = ARCHITECTURES.get(str(config.get("model_type"))) if isinstance(config, dict) else None

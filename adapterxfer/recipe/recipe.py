@@ -17,6 +17,7 @@ from adapterxfer.catalog import (
     with_layer,
     world_languages,
 )
+from adapterxfer.catalog.architectures import encoder_part
 from adapterxfer.catalog.arms import Arm, split_arm
 from adapterxfer.catalog.capabilities import model_type_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
@@ -95,8 +96,8 @@ class Recipe(RecipeModel):
         source = self.backbone_sources.get(backbone)
         if source is not None and source.folder is not None:
             try:
-                config = json.loads((Path(source.folder).expanduser() / "config.json").read_text(encoding="utf-8"))
-                return str(config["model_type"])
+                path = Path(source.folder).expanduser() / "config.json"
+                return str(encoder_part(json.loads(path.read_text(encoding="utf-8")))["model_type"])
             except (OSError, ValueError, KeyError, TypeError):
                 return ""  # the plan says what is wrong with the folder
         return model_type_of(backbone) if source is None or backbone in backbones() else ""

@@ -73,14 +73,20 @@ def encode(
         with torch.autocast(input_ids.device.type, enabled=False):
             low = Begin(begin.layer, lowered(begin.states, dtype)) if begin is not None else None
             full = None if places is None else in_float32(places, dtype)
-            states = _encode(backbone, input_ids, attention_mask, full, until, training, recompute, low, reads)
+            states = _encode(
+                backbone, input_ids, attention_mask, full, until=until, training=training, recompute=recompute,
+                begin=low, reads=reads,
+            )  # fmt: skip
             assert states.dtype == dtype, "gradients are scaled between the borders of one format"
             return raised(states)
-    return _encode(backbone, input_ids, attention_mask, places, until, training, recompute, begin, reads)
+    return _encode(
+        backbone, input_ids, attention_mask, places, until=until, training=training, recompute=recompute, begin=begin,
+        reads=reads,
+    )  # fmt: skip
 
 
 def _encode(
-    backbone: Any, input_ids: Tensor, attention_mask: Tensor | None, places: Places | None, until: int | None,
+    backbone: Any, input_ids: Tensor, attention_mask: Tensor | None, places: Places | None, *, until: int | None,
     training: bool, recompute: bool, begin: Begin | None, reads: Reads | None,
 ) -> Tensor:  # fmt: skip
     config = backbone.config

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from adapterxfer.catalog.architectures.bert_family import BERT_FAMILY, PRETRAINED
 from adapterxfer.catalog.architectures.decoders import DECODERS
@@ -23,7 +24,12 @@ __all__ = [
     "Pooling",
     "SumSite",
     "architecture_of",
+    "encoder_part",
 ]
+
+
+_NESTED = {"t5gemma2": ("encoder", "text_config")}
+"""Type of a model of several parts -> where the configuration of its text encoder is."""
 
 
 @cache
@@ -44,6 +50,18 @@ ARCHITECTURES: dict[str, Architecture] = {
     if _installed(architecture)
 }
 """By ``model_type``; those that the installed `transformers` has."""
+
+
+def encoder_part(content: Any) -> dict[str, Any]:
+    """The configuration of the encoder in the content of a ``config.json``; models of several parts nest it.
+
+    What is no object gives an empty one.
+    """
+    inner: dict[str, Any] = content if isinstance(content, dict) else {}
+    for key in _NESTED.get(str(inner.get("model_type")), ()):
+        nested = inner.get(key)
+        inner = nested if isinstance(nested, dict) else {}
+    return inner
 
 
 def architecture_of(model_type: str, *, where: str = "config.json") -> Architecture:

@@ -36,6 +36,7 @@ OTHER_NAMES: dict[str, dict[str, Any]] = {
 SPECIAL: dict[str, dict[str, Any]] = {
     "electra": {"embedding_size": 8},
     "gemma3_text": {"num_key_value_heads": 1, "head_dim": 8},
+    "t5gemma2_text": {"num_key_value_heads": 1, "head_dim": 8, "dropout_rate": 0.0},
     "qwen3": {"num_key_value_heads": 1, "head_dim": 8},
     "deberta-v2": {"relative_attention": True, "position_buckets": 8, "pos_att_type": "p2c|c2p"},
     "modernbert": {"cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3},

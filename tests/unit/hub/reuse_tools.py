@@ -73,7 +73,7 @@ def make_peft(encoder: Path, out: Path, **options: Any) -> Any:
 def make_adapterhub(encoder: Path, out: Path, method: str = "seq_bn", **options: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import adapters
+        adapters = pytest.importorskip("adapters")
 
         classes = {"seq_bn": adapters.SeqBnConfig, "double_seq_bn": adapters.DoubleSeqBnConfig}
         model = XLMRobertaModel.from_pretrained(encoder, add_pooling_layer=False)

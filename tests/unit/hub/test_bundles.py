@@ -67,7 +67,7 @@ def test_the_adapters_library_loads_the_same_folder(bundle: Make, variant: str, 
     mask = ids.ne(1).long()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import adapters
+        adapters = pytest.importorskip("adapters")
 
         model = XLMRobertaModel.from_pretrained(folder / "encoder", add_pooling_layer=False)
         adapters.init(model)
@@ -87,7 +87,7 @@ def test_the_library_would_write_the_same_configuration(bundle: Make, tmp_path: 
     folder = bundle("fuse")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import adapters
+        adapters = pytest.importorskip("adapters")
 
         model = XLMRobertaModel.from_pretrained(folder / "encoder", add_pooling_layer=False)
         adapters.init(model)

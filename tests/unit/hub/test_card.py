@@ -70,8 +70,8 @@ class Redirected:
     def __init__(self, session: Any, url: str) -> None:
         self.session, self.url = session, url
 
-    def post(self, address: str, data: Any = None, **options: Any) -> Any:
-        return self.session.post(address.replace("https://huggingface.co", self.url), data, **options)
+    def post(self, address: str, *body: Any, **options: Any) -> Any:
+        return self.session.post(address.replace("https://huggingface.co", self.url), *body, **options)
 
 
 def test_scores_are_those_of_the_report(bundle: Make, study: StudyFiles) -> None:

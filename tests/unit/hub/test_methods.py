@@ -56,6 +56,8 @@ def run_as_the_card_says(folder: Path) -> Any:
     names: dict[str, Any] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        if "import adapters" in code:
+            pytest.importorskip("adapters")
         exec(code.replace(f'"{folder.name}', f'"{folder}'), names)
     return names["model"].eval()
 
@@ -110,7 +112,7 @@ def test_methods_have_the_library_that_they_are_of(method: str) -> None:
 def test_the_tables_are_the_librarys() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import adapters
+        adapters = pytest.importorskip("adapters")
 
         theirs = {
             "seq_bn": adapters.SeqBnConfig(reduction_factor=3),

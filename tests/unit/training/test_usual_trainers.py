@@ -44,6 +44,7 @@ def benchmark() -> Iterator[Any]:
     sys.path.insert(0, str(SCRIPTS))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        pytest.importorskip("adapters")
         yield importlib.import_module("training_benchmark.steps")
     sys.path.remove(str(SCRIPTS))
 

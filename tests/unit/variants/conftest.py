@@ -39,6 +39,12 @@ COMMON = {
     "initializer_range": 0.15,
     "pad_token_id": PAD,
 }
+SLIDING = COMMON | {
+    "num_key_value_heads": 1,
+    "head_dim": 24,
+    "sliding_window": 4,
+    "layer_types": ["sliding_attention", "full_attention"],
+}
 T5 = {
     "vocab_size": 50,
     "d_model": HIDDEN,
@@ -76,13 +82,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "electra": COMMON | {"embedding_size": 16},
     "llama": COMMON | {"num_key_value_heads": 1},
     "qwen3": COMMON | {"num_key_value_heads": 1, "head_dim": 24},
-    "gemma3_text": COMMON
-    | {
-        "num_key_value_heads": 1,
-        "head_dim": 24,
-        "sliding_window": 4,
-        "layer_types": ["sliding_attention", "full_attention"],
-    },
+    "gemma3_text": SLIDING,
+    "t5gemma2_text": SLIDING | {"dropout_rate": 0.0},
     "distilbert": {
         "vocab_size": 50,
         "dim": HIDDEN,
