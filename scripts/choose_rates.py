@@ -5,7 +5,8 @@
 Nothing is predicted, so no score of another language or of test data exists to be looked at. The seed should be one
 that the recipe does not use. Scores are those of the best checkpoint on English development data (`selection: dev`);
 what the models are built from (intermediate models, a fusion's target adapter) keeps the settings of the recipe, with
-that seed. Stages are kept in the store and not trained again.
+that seed. Stages are kept in the store and not trained again. A recipe can choose by itself, for each backbone, with
+``learning_rate: {choose: [...], by: dev}`` (docs/learning-rates.md); this script prints before a recipe is written.
 """
 
 from __future__ import annotations

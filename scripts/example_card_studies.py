@@ -63,6 +63,11 @@ STUDIES = {
         reduced="one backbone of four, one seed, two intermediate tasks and three targets",
     ),
     "world-arms": ExampleStudy(recipe="world-arms"),
+    "world-rates": ExampleStudy(
+        recipe="world-rates",
+        changes=("backbones=[world-micro]", "seeds=[1]", "variants=[full-ft]", "controls=false"),
+        reduced="one backbone of three, one seed, full fine-tuning alone",
+    ),
     "xtreme-r-scaling": ExampleStudy(
         recipe="xtreme-r-scaling",
         changes=(
@@ -118,3 +123,6 @@ STUDIES = {
     ),
 }
 """Name of the card's folder -> its study."""
+
+WITHOUT_CARD = {"real-quick": "it was not run as a whole yet, and a card of a part would be taken for it"}
+"""Shipped recipe -> why it has no card."""
