@@ -8,6 +8,7 @@ from typing import Any
 from adapterxfer.catalog import known_languages
 from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
+from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.tiers import tiered
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import CHOICE
@@ -82,10 +83,9 @@ def add_report(
 def _about(stages: Mapping[str, Stage], choice: Stage) -> dict[str, Any]:
     """What a choice is for, in the words of the study."""
     first = stages[next(iter(choice.inputs.values()))]
-    names = ("backbone", "variant", "adapter", "intermediate", "target")
     return {
         "phase": str(first.identity["phase"]["kind"]).removeprefix("train_"),
-        **{name: choice.labels.get(name) or "" for name in names},
+        **{name: choice.labels.get(name) or "" for name in AXES[:-1]},
     }
 
 

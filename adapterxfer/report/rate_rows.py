@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from adapterxfer.recipe.axes import Axes
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """One choice by English development data.
+class Chosen(Axes):
+    """One choice by English development data; its axes, all but the seed, are those of the trainings that chose.
 
     Attributes:
         phase: ``intermediate``, ``target`` or ``fusion``.
-        variant, adapter, intermediate, target: of the trainings that chose; others may share the choice.
         setting: ``learning_rate`` or ``steps``.
         grid: values tried, smallest first.
         value: the chosen one.
@@ -20,11 +21,6 @@ class Chosen:
     """
 
     phase: str
-    backbone: str
-    variant: str
-    adapter: str
-    intermediate: str
-    target: str
     setting: str
     grid: tuple[float, ...]
     value: float

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from adapterxfer.recipe.axes import AXES
 from adapterxfer.report.content import Findings
 from adapterxfer.report.table_shape import Column, Table
+
+CHOSEN_FOR = AXES[:-1]
+"""A choice serves all seeds."""
 
 
 def rate_tables(findings: Findings) -> tuple[Table, ...]:
@@ -13,13 +17,12 @@ def rate_tables(findings: Findings) -> tuple[Table, ...]:
 
 def _choices(findings: Findings) -> Table:
     columns = (
-        *(Column(name) for name in ("phase", "backbone", "variant", "adapter", "intermediate", "target", "setting")),
+        *(Column(name) for name in ("phase", *CHOSEN_FOR, "setting")),
         Column("chosen"), Column("dev scores"), Column("at an end: next"),
     )  # fmt: skip
     rows = tuple(
         (
-            row.phase, row.backbone, row.variant, row.adapter, row.intermediate, row.target,
-            row.setting.replace("_", " "), f"{row.value:g}",
+            row.phase, *(getattr(row, axis) for axis in CHOSEN_FOR), row.setting.replace("_", " "), f"{row.value:g}",
             "; ".join(
                 f"{value:g}: {'diverged' if score is None else f'{score:.1f}'}"
                 for value, score in zip(row.grid, row.scores, strict=True)

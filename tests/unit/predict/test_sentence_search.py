@@ -65,12 +65,16 @@ def test_a_trained_pooling_is_used_where_the_protocol_asks(task_folders, backbon
         return np.stack(rows)
 
     task = read_task(task_folders["retrieval"])
-    expected = []
+    chosen = iter(found.prediction.tolist())
     for code in ("xx", "yy"):
         examples = task.split("test", code)
         english, foreign = embed([e.translation for e in examples]), embed([e.text for e in examples])
-        expected += [examples[place].example_id for place in (english @ foreign.T).argmax(axis=1)]
-    assert found.prediction.tolist() == expected
+        ids = [e.example_id for e in examples]
+        for row in english @ foreign.T:
+            # Some sentences are as near as rounding can tell: which of them is first differs between libraries.
+            assert row[ids.index(next(chosen))] >= row.max() - 3e-7
+            assert row.max() - row.min() > 1e-6, "any sentence would do"
+    assert next(chosen, None) is None
     # Without such a head, the mean over the top layer is what remains.
     other = tmp_path / "other"
     task_of_head = TaskData("nli", "sequence_classification", ("a", "b"), {})

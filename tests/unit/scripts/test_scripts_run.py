@@ -247,3 +247,16 @@ def write_treebanks(folder: Path) -> None:
         for split in ("train", "test"):
             text = "\n\n".join(sentence.format(number) for number in range(8)) + "\n\n"
             (folder / name / f"x-ud-{split}.conllu").write_text(text, encoding="utf-8")
+
+
+def test_benchmark_plan() -> None:
+    small, large = json.loads(run("benchmark_plan", "--turns", "1", "--json"))
+    assert small["stages"] < large["stages"]
+    assert 0 < small["this"] < large["this"]
+
+
+def test_benchmark_gpu(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    small = ("--steps", "3", "--warm-up", "1", "--examples", "40", "--batch", "4", "--length", "32")
+    run("benchmark_gpu", "--device", "cpu", "--tiny", "--sides", "ours", "--parts", "stack", *small, "--json", str(out))
+    assert '"stack"' in out.read_text(encoding="utf-8")
