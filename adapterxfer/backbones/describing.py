@@ -25,6 +25,7 @@ SENTENCEPIECE = tuple(sorted({known.sentencepiece for known in ARCHITECTURES.val
 _TABLES = re.compile(
     r"(?:word_embeddings|position_embeddings|token_type_embeddings|rel_embeddings|tok_embeddings|embed_tokens"
     r"|relative_attention_bias|(?:^|\.)shared)\.weight\Z"
+    r"|embed_tokens\.eoi_embedding\Z"  # one more row of T5Gemma 2's table, where an image ends
 )
 _WORDS = re.compile(r"(?:word_embeddings|tok_embeddings|embed_tokens|(?:^|\.)shared)\.weight\Z")
 _SAME_TABLE = re.compile(r"(?:encoder\.embed_tokens|(?:^|\.)shared)\.weight\Z")
