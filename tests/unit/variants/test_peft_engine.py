@@ -129,6 +129,23 @@ def test_the_backbone_stays_as_it_is(lab: Lab) -> None:
     assert not any(parameter.requires_grad for parameter in lab.tiny("xlm-roberta").model.parameters())
 
 
+def test_what_the_library_writes_into_the_backbone_is_taken_back(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    import peft
+
+    wrap = peft.get_peft_model
+
+    def writing(skeleton: Any, settings: Any) -> Any:
+        skeleton.layers[0]["query"].weight.data[0, 0] += 1.0
+        return wrap(skeleton, settings)
+
+    before = {name: tensor.clone() for name, tensor in lab.tiny("xlm-roberta").model.state_dict().items()}
+    monkeypatch.setattr(peft, "get_peft_model", writing)
+    with pytest.raises(VariantError, match="changes or trains weights of the backbone"):
+        lab.build("LORA")
+    now = lab.tiny("xlm-roberta").model.state_dict()
+    assert all(torch.equal(before[name], now[name]) for name in before)
+
+
 @pytest.mark.parametrize(
     ("kind", "config", "says"),
     [
