@@ -110,7 +110,7 @@ TASKS = (
         licence="apache-2.0",
         languages=_LANGUAGES,
         target_dev=TargetDev(),
-        texts=("race",),
+        texts=(RACE.name,),
     ),
     TaskSpec(
         role="target",
@@ -126,7 +126,7 @@ TASKS = (
         licence="apache-2.0",
         languages=codes("ar bn de en es fr hi id it ja ko pt sw yo zh"),
         target_dev=TargetDev(why_not="its dev split is a handful of examples for prompts"),
-        texts=("race",),
+        texts=(RACE.name,),
         verified=False,
         note="that rows are the same questions in every language was not checked; its branch is not pinned",
     ),
