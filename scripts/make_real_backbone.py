@@ -90,7 +90,8 @@ def state(model: Q4Model, layers: int, *, bert: bool) -> dict[str, Array]:
 
 def start_state(trained: Mapping[str, Array], *, padding: int, seed: int) -> dict[str, Array]:
     """Start values for the same tensors, as transformers' BERT and XLM-R draw them: matrices from a normal distribution
-    of standard deviation 0.02, biases 0, norms 1 and 0, and no vector for padding."""
+    of standard deviation 0.02, biases 0, norms 1 and 0, and no vector for padding.
+    """
     generator = np.random.default_rng(seed)
     weights: dict[str, Array] = {}
     for name, value in sorted(trained.items()):
