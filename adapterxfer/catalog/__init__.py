@@ -39,11 +39,14 @@ from adapterxfer.catalog.protocols import (
 from adapterxfer.catalog.records import Backbone, ControlSpec, Language, Task
 from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskProtocol, TaskSpec, codes
 from adapterxfer.catalog.tasks import (
+    TaskLike,
     data_sets,
     metric_of,
+    name_of,
     overlaps,
     parts_of_task,
     protocols_of,
+    spec_of,
     task_names,
     task_parts,
     task_specs,
@@ -78,6 +81,7 @@ __all__ = [
     "Repair",
     "TargetDev",
     "Task",
+    "TaskLike",
     "TaskParts",
     "TaskProtocol",
     "TaskSpec",
@@ -97,6 +101,7 @@ __all__ = [
     "low_by",
     "low_resource",
     "metric_of",
+    "name_of",
     "oracle_label",
     "oracle_system",
     "oracle_without",
@@ -104,6 +109,7 @@ __all__ = [
     "parts_of_task",
     "pretraining_gib",
     "protocols_of",
+    "spec_of",
     "target_under",
     "task_names",
     "task_parts",

@@ -51,6 +51,8 @@ class Task:
         verified: whether the facts were read at the source.
         before: tasks whose English data are trained on first, with the same model and head.
         stand_in: the world task behind the name, where the world stands in for real data.
+        labels: in official order; empty where the format has none, the data decide, or the task is of the world.
+        citation: who made it; empty where nothing states it.
     """
 
     name: str
@@ -71,6 +73,8 @@ class Task:
     note: str = ""
     before: tuple[str, ...] = ()
     stand_in: str = ""
+    labels: tuple[str, ...] = ()
+    citation: str = ""
 
     @property
     def synthetic(self) -> bool:

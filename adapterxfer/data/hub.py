@@ -13,7 +13,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from adapterxfer.catalog import DataSet, DataSplit, HubSource, parts_of_task
+from adapterxfer.catalog import DataSet, DataSplit, HubSource, TaskLike, name_of, parts_of_task
 from adapterxfer.data.examples import Example, FormatName, TaskData
 from adapterxfer.data.held_out import CARVED_DEV, carve, keep, keep_tests
 from adapterxfer.data.hub_rows import RowMaker
@@ -25,7 +25,7 @@ from adapterxfer.errors import DataError
 
 
 def read_hub(
-    task: str,
+    task: TaskLike,
     languages: Sequence[str],
     *,
     train_examples: int | None,
@@ -45,7 +45,7 @@ def read_hub(
         DataError: a part has no repository, cannot be loaded, or is not what the catalogue says.
     """
     if missing := off_hub(task, protocol):
-        raise need_files(task, languages, missing, protocol=protocol)
+        raise need_files(name_of(task), languages, missing, protocol=protocol)
     parts = parts_of_task(task, protocol)
     notes: Counter[str] = Counter()
     splits: dict[tuple[str, str], list[Example]] = {}
@@ -68,7 +68,7 @@ def read_hub(
                 for language in parts.pool_languages(languages):
                     splits[(split, language)] = read(test, split, language, "retrieval")
     kept = {name: count for name, count in sorted(notes.items()) if count}
-    return TaskData(task, parts.format, parts.labels, splits, kept)
+    return TaskData(name_of(task), parts.format, parts.labels, splits, kept)
 
 
 def _joined(parts: Sequence[DataSplit], form: FormatName, read: Callable[..., list[Example]]) -> list[Example]:

@@ -92,7 +92,12 @@ class RowMaker:
             return None
         if column in self.names and isinstance(value, int) and not isinstance(value, bool):
             value = self.names[column][value]
-        elif self.data.labels and isinstance(value, int) and not isinstance(value, bool):
+        elif (
+            self.data.labels
+            and isinstance(value, int)
+            and not isinstance(value, bool)
+            and str(value) not in self.source.raw_labels
+        ):
             raise DataError(
                 f"{self.source.repository} {self.split}: labels are numbers without names",
                 fix="pin another revision, or use the original files",

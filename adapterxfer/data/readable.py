@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.catalog.declared import DECLARED, spec_in
 from adapterxfer.data.check import check_folder
 from adapterxfer.data.files import HashCache
 from adapterxfer.data.layouts import parse_layouts
@@ -52,7 +53,7 @@ def read_task_files(identity: Mapping[str, Any], root: Path) -> Any:
         DataError: files are missing or damaged.
     """
     return read_original(
-        identity["task"],
+        spec_in(identity),
         root,
         identity["source"]["files"],
         identity["languages"],
@@ -98,6 +99,8 @@ def _all_of(identity: Mapping[str, Any], root: Path, first: DataError) -> DataEr
     """Everything that `data check` refuses of what a stage reads, where it finds the reason; else the first error."""
     if identity["what"] != "task":
         return first
+    if DECLARED in identity:
+        return DataError(f"tasks.{identity['task']}: {first.what}", fix=first.fix)
     task, described = str(identity["task"]), identity["source"].get("layout")
     layouts = parse_layouts({task: described}, "layout") if described else None
     (checked,) = check_folder(root, [task], layouts=layouts)

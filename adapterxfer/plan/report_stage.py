@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from adapterxfer.catalog import known_languages
+from adapterxfer.catalog import Task, known_languages
 from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.recipe.axes import AXES
@@ -20,6 +21,12 @@ SHARED = "shared_rates"
 """Label of a report: which rates serve several backbones. It follows from the trainings behind the report's inputs, so
 it is no part of the key.
 """
+
+TASKS = "tasks"
+"""Key of the identity: the tasks that the recipe declares."""
+
+STATED = ("role", "format", "metric", "languages", "source", "hub", "licence", "citation", "trained", "kin", "labels")
+"""Parts of the entry of a task that a report tells or reads."""
 
 CHOICES, COMMON = "choices", "common_rates"
 """Keys of the identity: what development data chose, and the study at common rates."""
@@ -56,6 +63,10 @@ def add_report(
             for code in codes
             if code in table  # others have no tier
         }
+    if facts := recipe.language_facts():
+        identity["languages"] = {**identity.get("languages", {}), **facts}
+    if declared := recipe.declared_tasks():
+        identity[TASKS] = {name: _stated(task) for name, task in declared.items()}
     inputs = {role: key for key, role in roles.items()}
     stages = maker.bench.stages
     if choices := [stage for stage in stages.values() if stage.kind == CHOICE]:
@@ -78,6 +89,12 @@ def add_report(
         labels={"recipe": recipe.name, **({SHARED: list(shared)} if shared else {})},
     )
     maker.bench.stages[stage.key] = stage
+
+
+def _stated(task: Task) -> dict[str, Any]:
+    """What the recipe says of a task that it declares: the report knows it from nowhere else."""
+    facts = asdict(task)
+    return {name: list(facts[name]) if isinstance(facts[name], tuple) else facts[name] for name in STATED}
 
 
 def _about(stages: Mapping[str, Stage], choice: Stage) -> dict[str, Any]:

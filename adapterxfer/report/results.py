@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from adapterxfer.catalog import oracle_without
 from adapterxfer.errors import DataError
-from adapterxfer.metrics import METRICS, Metric
+from adapterxfer.metrics import METRICS, Metric, is_metric, read_metric
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.clusters import judged
 from adapterxfer.report.display import SOURCE_LANGUAGE, Cell, LanguageFacts
@@ -308,9 +308,9 @@ def metric_of(file: PredictionFile) -> Metric:
         DataError: the metric is unknown, or the file lacks one of its columns.
     """
     name = str(file.metadata.get("metric"))
-    if name not in METRICS:
+    if not is_metric(name):
         raise DataError(f"{file.path}: unknown metric '{name}'", fix=f"known metrics: {', '.join(sorted(METRICS))}")
-    metric = METRICS[name]
+    metric = read_metric(name, file.columns)
     if tuple(metric.columns) != file.columns:
         raise DataError(
             f"{file.path}: metric '{name}' needs the columns {', '.join(metric.columns)}, "

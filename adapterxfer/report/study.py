@@ -7,14 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation, tasks
+from adapterxfer.metrics import gold_columns
 from adapterxfer.report.clusters import LanguageItems, language_items
 from adapterxfer.report.content import GroupKind
 from adapterxfer.report.display import FULL, NONE, RESOURCE_ORDER, Cell, LanguageFacts, resource_key, variant_key
 from adapterxfer.report.results import Results, TargetResults
 from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table
-
-GOLD_COLUMNS = ("total", "gold_spans")
-"""Count columns that depend on the gold data only: they must agree between systems."""
 
 SCORE_NAMES = {"em": "exact match"}
 """Secondary scores whose short name says little."""
@@ -232,7 +230,7 @@ def _measures(results: Results) -> Iterator[tuple[str, TargetResults, SumScore]]
     """Every target with its metric, then again with each score of secondary interest."""
     for target in results.targets:
         data = results.target(target)
-        gold = tuple(index for index, name in enumerate(data.metric.columns) if name in GOLD_COLUMNS)
+        gold = gold_columns(data.metric)
         yield target, data, SumScore(target, data.metric.score, gold_columns=gold)
         for name, score in () if is_other_evaluation(target) else data.metric.extra_scores.items():
             yield f"{target} ({SCORE_NAMES.get(name, name)})", data, SumScore(name, score, gold_columns=gold)

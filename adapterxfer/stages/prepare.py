@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.catalog import task_specs
+from adapterxfer.catalog.declared import DECLARED, spec_in
 from adapterxfer.data.composing import note_uncomposed
 from adapterxfer.data.examples import TaskData
 from adapterxfer.data.readable import read_task_files
@@ -77,7 +78,11 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
     else:
         raise StageError(f"prepare stage: source kind '{source['kind']}'; expected world, files, hub", fix="plan again")
     note_uncomposed(data)
-    content = write_task(context.scratch, data, extra={"source": dict(source), "protocol": identity["protocol"]})
+    extra = {"source": dict(source), "protocol": identity["protocol"]}
+    if declared := identity.get(DECLARED):
+        # Development examples choose weights by the score that the recipe names.
+        extra |= {DECLARED: declared, "metric": declared["metric"]}
+    content = write_task(context.scratch, data, extra=extra)
     for note, count in data.notes.items():
         context.log({"note": note, "count": count})
     counts = {f"{split}.{language}": len(examples) for (split, language), examples in data.splits.items()}
@@ -108,7 +113,7 @@ def _read_hub(identity: Any, data_root: object) -> TaskData:
 
     try:
         return read_hub(
-            identity["task"],
+            spec_in(identity),
             identity["languages"],
             train_examples=identity["train_examples"],
             dev_examples=identity["dev_examples"],
