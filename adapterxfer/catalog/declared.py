@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from adapterxfer.catalog.data_sets import ClusterRule, DataSet, HubSource
-from adapterxfer.catalog.records import Role
+from adapterxfer.catalog.records import Task
 from adapterxfer.catalog.task_specs import DEFAULT_PROTOCOLS, Format, TargetDev, TaskParts, TaskSpec
 from adapterxfer.catalog.tasks import tasks
 
@@ -46,7 +46,7 @@ def declared_spec(name: str, facts: Mapping[str, Any]) -> TaskSpec:
     tested = sets.get("test") if role != "intermediate" else None
     trained = "train" in sets
     return TaskSpec(
-        role=cast("Role", "intermediate" if role == "intermediate" else "target"),
+        role="intermediate" if role == "intermediate" else "target",
         both=role == "both",
         kin=str(facts.get("kind") or usual_kind(name, form, labels)),
         metric=metric,
@@ -86,6 +86,30 @@ def spec_in(identity: Mapping[str, Any]) -> TaskSpec | str:
     # Which axis it stood on is no matter of the data.
     facts["role"] = "both" if {"train", "test"} <= set(roles) else "target" if "test" in roles else "intermediate"
     return declared_spec(str(identity["task"]), facts)
+
+
+STATED = ("role", "format", "metric", "languages", "source", "hub", "licence", "citation", "trained", "kin", "labels")
+"""Parts of the entry of a declared task that a report tells or reads."""
+
+
+def stated(task: Task) -> dict[str, Any]:
+    """The entry of a declared task as JSON values: the report of a study knows it from nowhere else."""
+    values = {name: getattr(task, name) for name in STATED}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def declared_in(entries: Mapping[str, Mapping[str, Any]] | None) -> dict[str, Task]:
+    """The tasks that a recipe declares, from the identity of its report.
+
+    Args:
+        entries: name -> what `stated` gave.
+    """
+    listed = {name: {key: _plain(facts[key]) for key in STATED} for name, facts in (entries or {}).items()}
+    return {name: Task(name=name, **facts) for name, facts in listed.items()}
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def usual_metric(form: str, labels: tuple[str, ...]) -> str:

@@ -49,7 +49,9 @@ def installed(name: str) -> Any:
             f"metric '{name}': {value} cannot be loaded ({type(error).__name__}: {error})",
             fix="repair or uninstall the package that adds it",
         ) from None
-    if getattr(metric, "name", None) != name or not all(hasattr(metric, part) for part in ("columns", "score", "count")):
+    if getattr(metric, "name", None) != name or not all(
+        hasattr(metric, part) for part in ("columns", "score", "count")
+    ):
         raise DataError(
             f"metric '{name}': {value} is a {type(metric).__name__}, no Metric named '{name}'",
             fix=f"the entry point names an adapterxfer.metrics.Metric whose name is '{name}'",

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import DataSet, DataSplit, TaskLike, name_of, parts_of_task
+from adapterxfer.catalog import DataSet, DataSplit, TaskLike, TaskSpec, name_of, parts_of_task
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
-from adapterxfer.data.held_out import CARVED_DEV, carve, keep, keep_tests
+from adapterxfer.data.held_out import carve, carved_size, keep, keep_tests
 from adapterxfer.data.layout_reading import LANGUAGE
 from adapterxfer.data.layouts import Layout, layout_files, parse_roles, read_layout
 from adapterxfer.data.official import Need, find
@@ -78,7 +78,8 @@ def read_original(
         if dev:
             dev = keep(dev, dev_examples, seed)
         else:
-            train, dev = carve(train, CARVED_DEV if dev_examples is None else dev_examples, seed)
+            size = carved_size(dev_examples, len(train), declared=isinstance(task, TaskSpec))
+            train, dev = carve(train, size, seed)
             notes["development examples cut from the training file"] = len(dev)
         train = keep(train, train_examples, seed, last=material.from_end)
         if material.format == "tagging" and not labels:
@@ -153,7 +154,8 @@ def described(layout: Layout, task: TaskLike, root: Path, language: str, notes: 
     paths = [root / path for path in layout_files(layout, root, language)]
     if not paths:
         raise DataError(
-            f"{root}: {name_of(task)}: no file {layout.path.replace(LANGUAGE, language)}", fix="correct the path of the layout"
+            f"{root}: {name_of(task)}: no file {layout.path.replace(LANGUAGE, language)}",
+            fix="correct the path of the layout",
         )
     return read_layout(layout, task, paths, language, notes)
 

@@ -196,7 +196,9 @@ def describe_layouts(
             if not matches:
                 problems.append(f"{role} {code}: no file {layout.path.replace(LANGUAGE, code)}")
     if problems:
-        raise DataError("\n".join([f"data_root '{root}':", *_report(name_of(task), problems)]), fix="correct the layout")
+        raise DataError(
+            "\n".join([f"data_root '{root}':", *_report(name_of(task), problems)]), fix="correct the layout"
+        )
     cache = HashCache()
     hashed = {path: cache.sha256(root / path) for path in sorted(set(paths))}
     described = {

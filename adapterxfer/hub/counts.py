@@ -37,8 +37,8 @@ MAX_BYTES = 512 * 1024 * 1024
 MAX_ID = 1000
 MAX_COLUMNS = 3000
 """Limits, the first three before anything is decoded: rows, training runs, bytes as the file's header states them,
-characters of an id, columns of a metric (three for each of a thousand classes). All 15 languages of XNLI are 75,150 rows; a stranger's bundle cannot make a
-reader need more memory than these limits allow."""
+characters of an id, columns of a metric (three for each of a thousand classes). All 15 languages of XNLI are 75,150
+rows; a stranger's bundle cannot make a reader need more memory than these limits allow."""
 
 Role = Literal["model", "baseline"]
 SYSTEM = tuple(axis for axis in AXES if axis not in ("target", "seed"))

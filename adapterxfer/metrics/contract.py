@@ -1,9 +1,9 @@
 """What a metric of one's own has to keep to, as a check that its package runs in its tests.
 
-    from adapterxfer.metrics import check_metric
+from adapterxfer.metrics import check_metric
 
-    def test_my_metric():
-        check_metric("my_metric", [("good", "good"), ("bad", "good"), ("bad", "bad")])
+def test_my_metric():
+    check_metric("my_metric", [("good", "good"), ("bad", "good"), ("bad", "bad")])
 """
 
 from __future__ import annotations
@@ -79,12 +79,13 @@ def _check_score(metric: Metric, counts: np.ndarray, subject: str) -> None:
         ) from None
     if scores.shape != (len(sums),) or not np.allclose(scores, one_by_one, atol=_CLOSE, equal_nan=True):
         raise DataError(
-            f"{subject}: rows of sums get other scores together than alone", fix="compute along the last axis, `[..., 0]`"
+            f"{subject}: rows of sums get other scores together than alone",
+            fix="compute along the last axis, `[..., 0]`",
         )
     if not np.allclose(scores, scaled, atol=_CLOSE, equal_nan=True):
         raise DataError(
             f"{subject}: three times every count gives another score",
-            fix="compute a share of sums: resampling gives examples weights, so a score must not depend on their number",
+            fix="compute a share of sums: resampling weights examples, so their number must not matter",
         )
     if not np.isfinite(scores[0]):
         raise DataError(f"{subject}: all examples together score {scores[0]}", fix="give a finite number")

@@ -187,6 +187,7 @@ METRICS: dict[str, Metric] = {
 }
 """Every metric by name. An empty set of examples has no accuracy: the score is NaN."""
 
+
 def count_predictions(
     metric: Metric, predictions: Sequence[str], golds: Sequence[str], *, languages: Sequence[str] | None = None
 ) -> NDArray[Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from adapterxfer.catalog import Task, known_languages
+from adapterxfer.catalog import known_languages
+from adapterxfer.catalog.declared import stated
 from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.recipe.axes import AXES
@@ -24,9 +24,6 @@ it is no part of the key.
 
 TASKS = "tasks"
 """Key of the identity: the tasks that the recipe declares."""
-
-STATED = ("role", "format", "metric", "languages", "source", "hub", "licence", "citation", "trained", "kin", "labels")
-"""Parts of the entry of a task that a report tells or reads."""
 
 CHOICES, COMMON = "choices", "common_rates"
 """Keys of the identity: what development data chose, and the study at common rates."""
@@ -48,7 +45,8 @@ def add_report(
     for cell in (*cells, *(cell for _, others in common for cell in others)):
         roles.setdefault(cell.predict, f"predict.{len(roles)}")
     recipe = maker.bench.recipe
-    identity = {
+    languages: dict[str, dict[str, str]] = {}
+    identity: dict[str, Any] = {
         "recipe": recipe.name,
         "title": (recipe.title or recipe.name) + (STAND_INS if recipe.world else ""),
         "synthetic": recipe.synthetic,
@@ -58,15 +56,15 @@ def add_report(
     if recipe.low_resource is not None and not recipe.synthetic:
         codes = sorted({code for cell in cells for code in recipe.languages_of(cell.target)})
         table = tiered(recipe, known_languages())
-        identity["languages"] = {
+        identity["languages"] = languages = {
             code: {"name": table[code].name, "family": table[code].family, "resource": table[code].resource}
             for code in codes
             if code in table  # others have no tier
         }
     if facts := recipe.language_facts():
-        identity["languages"] = {**identity.get("languages", {}), **facts}
+        identity["languages"] = {**languages, **facts}
     if declared := recipe.declared_tasks():
-        identity[TASKS] = {name: _stated(task) for name, task in declared.items()}
+        identity[TASKS] = {name: stated(task) for name, task in declared.items()}
     inputs = {role: key for key, role in roles.items()}
     stages = maker.bench.stages
     if choices := [stage for stage in stages.values() if stage.kind == CHOICE]:
@@ -89,12 +87,6 @@ def add_report(
         labels={"recipe": recipe.name, **({SHARED: list(shared)} if shared else {})},
     )
     maker.bench.stages[stage.key] = stage
-
-
-def _stated(task: Task) -> dict[str, Any]:
-    """What the recipe says of a task that it declares: the report knows it from nowhere else."""
-    facts = asdict(task)
-    return {name: list(facts[name]) if isinstance(facts[name], tuple) else facts[name] for name in STATED}
 
 
 def _about(stages: Mapping[str, Stage], choice: Stage) -> dict[str, Any]:

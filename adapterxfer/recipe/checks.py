@@ -285,7 +285,9 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
             continue
         if isinstance(options, OwnTask) and not recipe.world:
             if options.test_seed is not None:
-                problems.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
+                problems.append(
+                    (("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed")
+                )
             continue  # its languages are what it says they are
         if options.test_seed is not None and not used[name].synthetic:
             problems.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
@@ -340,7 +342,11 @@ def _also(recipe: Recipe) -> list[tuple[Path, str]]:
                     )
                 )
             elif evaluation.layer is not None:
-                text = known[evaluation.protocol or ""].text if evaluation.protocol in known else recipe.real_task(name).protocol
+                text = (
+                    known[evaluation.protocol or ""].text
+                    if evaluation.protocol in known
+                    else recipe.real_task(name).protocol
+                )
                 if with_layer(text, 999) == with_layer(text, 998):
                     problems.append(((*path, "layer"), f"task '{name}' is not answered with a single layer"))
     return problems

@@ -18,9 +18,9 @@ from adapterxfer.recipe.hypotheses import frozen
 from adapterxfer.recipe.including import include_hypotheses
 from adapterxfer.recipe.layouts_file import include_layouts
 from adapterxfer.recipe.messages import problems_of
+from adapterxfer.recipe.own_tasks import declared_names
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.shipped import recipe_file, shipped_recipes
-from adapterxfer.recipe.own_tasks import declared_names
 from adapterxfer.recipe.stand_ins import use_world
 from adapterxfer.recipe.task_files import include_tasks
 from adapterxfer.recipe.yaml_core import Document, parse_yaml

@@ -65,9 +65,12 @@ def declaration_problems(name: str, task: OwnTask) -> list[tuple[Path, str]]:
 
 def _name(name: str) -> Found:
     if name in tasks():
-        yield (), (
-            f"'{name}' is a task of the catalogue, whose format, licence and citation are its own: "
-            f"give your task another name, as my-{name}"
+        yield (
+            (),
+            (
+                f"'{name}' is a task of the catalogue, whose format, licence and citation are its own: "
+                f"give your task another name, as my-{name}"
+            ),
         )
     elif name in RESERVED:
         yield (), f"'{name}' means something else in a recipe: give the task another name, as my-{name}"
@@ -87,6 +90,8 @@ def _labels(task: OwnTask) -> Found:
             yield ("labels", index), f"'{label}' cannot be a label: blanks around it are cut, and - and -1 mean no gold"
         elif form == "tagging" and len(label.split()) > 1:
             yield ("labels", index), f"tag '{label}' has a blank, which stands between tags"
+    if form == "tagging" and not labels and task.hub is not None:
+        yield ("hub",), "tags of a data set on the Hub have to be named: labels: [O, B-PER, I-PER]"
     spans = {label[2:] for label in labels if label.startswith("B-")}
     if form == "tagging" and spans:
         if alone := [label for label in labels if label.startswith("I-") and label[2:] not in spans]:
@@ -118,9 +123,12 @@ def _sources(task: OwnTask) -> Found:
     if task.hub is not None and task.layout:
         yield ("hub",), "data come from files (layout) or from the Hub (hub), never from both: keep one"
     elif task.hub is None and not task.layout:
-        yield (), (
-            "where are its data? Give layout: {train: {path: ..., layout: csv, columns: {...}}, test: ...} for files "
-            "below data_root, or hub: {repository: OWNER/NAME, revision: COMMIT, split: {...}, columns: {...}}"
+        yield (
+            (),
+            (
+                "where are its data? Give layout: {train: {path: ..., layout: csv, columns: ...}} for "
+                "files below data_root, or hub: {repository: OWNER/NAME, revision: COMMIT, split: ..., columns: ...}"
+            ),
         )
 
 
@@ -128,18 +136,19 @@ def _roles(task: OwnTask) -> Found:
     given, retrieval = task.data_roles(), task.format == "retrieval"
     where = "hub" if task.hub is not None else "layout"
     if retrieval and task.role == "both":
-        yield ("role",), (
-            "retrieval is trained as an intermediate task and only tested as a target, in two ways: declare two tasks"
+        yield (
+            ("role",),
+            ("retrieval is trained as an intermediate task and only tested as a target: declare two tasks"),
         )
         return
+    needed: tuple[str, ...] = ("train", "test")
+    useless: tuple[str, ...] = ()
+    why = ""
     if retrieval and task.role == "target":
-        needed, useless = ("test",), ("train", "dev")
-        why = "nothing is trained on a retrieval target"
+        needed, useless, why = ("test",), ("train", "dev"), "nothing is trained on a retrieval target"
     elif task.role == "intermediate":
         needed, useless = ("train",), ("test",)
         why = "an intermediate task is not tested: leave it out, or say role: both"
-    else:
-        needed, useless, why = ("train", "test"), (), ""
     for role in needed:
         if role not in given:
             yield (where,), f"no {role} data: {_needs(task)} needs {' and '.join(needed)}"
@@ -191,7 +200,10 @@ def _columns(task: OwnTask) -> Found:
 def _languages(task: OwnTask) -> Found:
     spoken, tested = task.languages or (), task.role != "intermediate"
     if not tested and (spoken or task.language_facts):
-        yield ("languages",), "an intermediate task is not tested, so it has no languages: training data count as English"
+        yield (
+            ("languages",),
+            "an intermediate task is not tested, so it has no languages: training data count as English",
+        )
         return
     if tested and not spoken:
         yield (), "key 'languages' is missing: the codes of the languages it is tested in, as languages: [en, sw]"
@@ -206,8 +218,9 @@ def _languages(task: OwnTask) -> Found:
             yield where, f"'{code}' is not among the languages of the task: {', '.join(spoken)}"
         elif code in known_languages() and facts != type(facts)():
             language = known_languages()[code]
-            yield where, (
-                f"the catalogue knows {language.name}: family {language.family}, tier {language.resource}; leave it out"
+            yield (
+                where,
+                (f"{language.name} is known: family {language.family}, tier {language.resource}; leave it out"),
             )
     yield from _one_place(task, spoken)
 
@@ -218,23 +231,29 @@ def _one_place(task: OwnTask, spoken: tuple[str, ...]) -> Found:
         return
     if place := task.hub_roles().get("test"):
         if LANGUAGE not in (place.config or "") and place.language_column is None:
-            yield ("hub",), (
-                f"one configuration for {len(spoken)} languages: write {LANGUAGE} into config, or name the "
-                "language_column that tells them apart"
+            yield (
+                ("hub",),
+                (
+                    f"one configuration for {len(spoken)} languages: write {LANGUAGE} into config, or name the "
+                    "language_column that tells them apart"
+                ),
             )
     elif task.layout and "test" in task.layout and LANGUAGE not in str(task.layout["test"].get("path", LANGUAGE)):
-        yield ("layout", "test", "path"), (
-            f"'{task.layout['test']['path']}' is one file for {len(spoken)} languages: write {LANGUAGE} into it"
+        yield (
+            ("layout", "test", "path"),
+            (f"'{task.layout['test']['path']}' is one file for {len(spoken)} languages: write {LANGUAGE} into it"),
         )
 
 
 def _code_problem(code: str) -> str:
+    if code in known_languages():
+        return ""
     by_name = {language.name.lower(): language.code for language in known_languages().values()}
     if code.lower() in by_name:
         return f"'{code}' is a name: write its code, {by_name[code.lower()]}"
     if not _TAG.match(code):
         return f"'{code}' is no code of BCP 47, as sw, gsw or zh-Hant{suggestion(code, known_languages())}"
-    if code in world_languages() and code not in known_languages():
+    if code in world_languages():
         return f"'{code}' is the code of a made-up language: write the code of the real one"
     return ""
 
@@ -248,8 +267,10 @@ def _options(task: OwnTask) -> Found:
 
 def _in_recipe(recipe: Recipe, name: str, task: OwnTask) -> Found:
     if task.layout and recipe.data_root is None and not recipe.world and name in recipe.used_tasks():
-        yield ("layout",), "its files lie below data_root, which is not set: data_root: FOLDER, or --set data_root=FOLDER"
+        yield (
+            ("layout",),
+            "its files lie below data_root, which is not set: data_root: FOLDER, or --set data_root=FOLDER",
+        )
     arms = [arm for arm in recipe.intermediate_tasks if arm == f"{name}+translated"]
     if arms and not recipe.world:
         yield (), f"'{arms[0]}': translations of a declared task are not read; leave this arm out"
-

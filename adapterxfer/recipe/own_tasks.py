@@ -46,7 +46,6 @@ def _columns(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-
 class LanguageFacts(Section):
     """What is known of a language that the catalogue does not have; what is not said is "unknown"."""
 
@@ -91,7 +90,7 @@ class HubBlock(HubRole):
 
 def _which_hub(value: Any) -> str:
     named = isinstance(value, Mapping) and value and set(value) <= set(get_args(DataRole))
-    return "[roles]" if named or isinstance(value, dict) and not value else "[block]"
+    return "[roles]" if named or (isinstance(value, dict) and not value) else "[block]"
 
 
 Hub = Annotated[
@@ -182,5 +181,5 @@ def declared_names(entries: Any) -> dict[str, str]:
     return {
         name: str(value.get("role", "target"))
         for name, value in entries.items()
-        if isinstance(name, str) and declares(value) and isinstance(value, Mapping)
+        if isinstance(name, str) and isinstance(value, Mapping) and declares(value)
     }

@@ -176,8 +176,16 @@ class Recipe(RecipeModel):
         used = () if self.world else self.used_tasks()
         return {name: declared[1] for name in used if (declared := self._declared(name)) is not None}
 
+    def reads_pairs(self, name: str) -> bool:
+        """Whether examples of a task that the recipe declares are two texts each."""
+        options = self.tasks.get(name)
+        blocks = (options.layout or {}).values() if options is not None else ()
+        named = [block.get("columns") or {} for block in blocks]
+        named += [place.columns for place in options.hub_roles().values()] if isinstance(options, OwnTask) else []
+        return any("text_pair" in columns for columns in named)
+
     def language_facts(self) -> dict[str, dict[str, str]]:
-        """Code -> what the recipe says of languages that the catalogue does not have; none where the world stands in."""
+        """Code -> what the recipe says of languages outside the catalogue; none where the world stands in."""
         used = () if self.world else self.used_tasks()
         said: dict[str, dict[str, str]] = {}
         for options in (self.tasks.get(name) for name in used):

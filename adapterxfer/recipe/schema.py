@@ -18,7 +18,6 @@ from adapterxfer.recipe.fields import (
     POOL,
     BackboneName,
     Controls,
-    Count,
     IntermediateName,
     MethodName,
     OneOrMany,

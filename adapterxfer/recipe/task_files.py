@@ -57,7 +57,9 @@ def _read(name: str, source: str, position: tuple[int, int]) -> dict[str, Any]:
         raise RecipeError(source, [Problem(*position, text)], fix="give the path of a YAML file") from None
     problems = list(document.problems)
     if not isinstance(document.value, dict) or not document.value:
-        raise RecipeError(name, [*problems, Problem(1, 1, "expected tasks: NAME: {format: ..., ...}; see own-tasks.md")])
+        raise RecipeError(
+            name, [*problems, Problem(1, 1, "expected tasks: NAME: {format: ..., ...}; see own-tasks.md")]
+        )
     try:
         for task, entry in _FILE.validate_python(frozen(document.value), context={}).items():
             for path, message in declaration_problems(task, entry):
