@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     """All contradictions between parts of a recipe."""
+    if own := own_task_problems(recipe):
+        return [Problem(*document.nearest(path), message) for path, message in own]
     problems: list[tuple[Path, str]] = []
     problems += _adapters(recipe)
     problems += cached_problems(recipe)
@@ -53,7 +55,6 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     problems += _oracle(recipe)
     problems += _reuse(recipe)
     problems += _languages(recipe)
-    problems += own_task_problems(recipe)
     problems += _sources(recipe)
     problems += arm_problems(recipe)
     problems += language_problems(recipe)

@@ -46,13 +46,20 @@ Found = Iterator[tuple[Path, str]]
 
 
 def own_task_problems(recipe: Recipe) -> list[tuple[Path, str]]:
-    """All contradictions in the declarations of a recipe, and between them and the rest of it."""
-    problems: list[tuple[Path, str]] = []
-    for name, entry in recipe.tasks.items():
-        if isinstance(entry, OwnTask):
-            problems += [(("tasks", name, *path), message) for path, message in declaration_problems(name, entry)]
-            problems += [(("tasks", name, *path), message) for path, message in _in_recipe(recipe, name, entry)]
-    return problems
+    """All contradictions in the declarations of a recipe, or else between them and the rest of it.
+
+    No entry can be made of a declaration that contradicts itself, so nothing else of the recipe is looked at before.
+    """
+    declared = {name: entry for name, entry in recipe.tasks.items() if isinstance(entry, OwnTask)}
+    return [
+        (("tasks", name, *path), message)
+        for name, entry in declared.items()
+        for path, message in declaration_problems(name, entry)
+    ] or [
+        (("tasks", name, *path), message)
+        for name, entry in declared.items()
+        for path, message in _in_recipe(recipe, name, entry)
+    ]
 
 
 def declaration_problems(name: str, task: OwnTask) -> list[tuple[Path, str]]:
@@ -156,7 +163,7 @@ def _roles(task: OwnTask) -> Found:
         if role in given:
             yield (where, role), f"{role} data would never be read: {why}"
     for role, other in (("train", "test"), ("train", "dev"), ("dev", "test")):
-        if role in given and other in given and (same := _same(task, role, other)):
+        if not {role, other} & set(useless) and role in given and other in given and (same := _same(task, role, other)):
             yield (where,), f"{role} and {other} are the same data ({same}): hold some out"
 
 
