@@ -22,9 +22,6 @@ SCORES: dict[str, tuple[str, ...]] = {
 }
 """Format -> its scores, the usual one first."""
 
-OVER_CLASSES = ("macro_f1", "weighted_f1", "mcc")
-"""Scores that need a column of counts for each class."""
-
 
 def installed_names() -> tuple[str, ...]:
     """Names of the metrics that installed packages add; those of this package win over them."""
@@ -50,7 +47,7 @@ def installed(name: str) -> Any:
             fix="repair or uninstall the package that adds it",
         ) from None
     if getattr(metric, "name", None) != name or not all(
-        hasattr(metric, part) for part in ("columns", "score", "count")
+        hasattr(metric, attribute) for attribute in ("columns", "score", "count")
     ):
         raise DataError(
             f"metric '{name}': {value} is a {type(metric).__name__}, no Metric named '{name}'",

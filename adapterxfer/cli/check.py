@@ -96,9 +96,9 @@ def damaged(plan: Plan) -> list[DataError]:
 
     root = plan.recipe.data_root
     stages = [stage for stage in plan.stages.values() if stage.kind == "prepare"]
-    found = [unreadable(stage.identity, root) for stage in stages] if root is not None else []
-    found += [unreadable_rows(stage.identity) for stage in stages]
-    return list({str(error): error for error in found if error is not None}.values())
+    errors = [unreadable(stage.identity, root) for stage in stages] if root is not None else []
+    errors += [unreadable_rows(stage.identity) for stage in stages]
+    return list({str(error): error for error in errors if error is not None}.values())
 
 
 def problems_of(error: AdapterxferError) -> list[dict[str, Any]]:

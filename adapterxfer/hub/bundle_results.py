@@ -130,8 +130,8 @@ def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False
 def _declared(plan: Plan, cells: Sequence[Cell], training: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """What the recipe says of the tasks of its own that a model was trained or tested on."""
     used = {base_target(cell.target) for cell in cells} | {str(row["task"]) for row in training}
-    found = {name: task for name, task in sorted(plan.recipe.declared_tasks().items()) if name in used}
-    return {name: {**stated(task), "pairs": plan.recipe.reads_pairs(name)} for name, task in found.items()}
+    declared = {name: task for name, task in sorted(plan.recipe.declared_tasks().items()) if name in used}
+    return {name: {**stated(task), "pairs": plan.recipe.reads_pairs(name)} for name, task in declared.items()}
 
 
 def _repository(stage: Stage, task: Task | None) -> str | None:

@@ -229,34 +229,34 @@ class Bundle:
         )
 
 
-def _several(given: Any, what: str) -> list[Any]:
+def _several(value: Any, call: str) -> list[Any]:
     """What was given as a list: a text, or a tuple of texts, is one thing to be asked about."""
-    if isinstance(given, str) or (isinstance(given, tuple) and given and all(isinstance(x, str) for x in given)):
-        return [given]
-    if not isinstance(given, Sequence):
-        raise BundleError(f"{what}: {given!r:.60} is no text", fix="give a text, or a list of texts")
-    return list(given)
+    if isinstance(value, str) or (isinstance(value, tuple) and value and all(isinstance(x, str) for x in value)):
+        return [value]
+    if not isinstance(value, Sequence):
+        raise BundleError(f"{call}: {value!r:.60} is no text", fix="give a text, or a list of texts")
+    return list(value)
 
 
-def _pair(given: Any) -> tuple[str, str]:
-    if not isinstance(given, Sequence) or len(given) != 2 or not all(isinstance(text, str) for text in given):
+def _pair(value: Any) -> tuple[str, str]:
+    if not isinstance(value, Sequence) or len(value) != 2 or not all(isinstance(text, str) for text in value):
         raise BundleError(
-            f"classify: {given!r:.60} is neither a text nor a pair",
+            f"classify: {value!r:.60} is neither a text nor a pair",
             fix='a pair is a tuple of two texts; give several texts as a list, as ["one", "two", "three"]',
         )
-    return given[0], given[1]
+    return value[0], value[1]
 
 
-def _words(given: Any) -> tuple[str, ...]:
-    if not isinstance(given, Sequence) or not all(isinstance(word, str) for word in given):
-        raise BundleError(f"tag: {given!r:.60} is neither a text nor words", fix='give words as ("one", "two")')
-    return tuple(given)
+def _words(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, Sequence) or not all(isinstance(word, str) for word in value):
+        raise BundleError(f"tag: {value!r:.60} is neither a text nor words", fix='give words as ("one", "two")')
+    return tuple(value)
 
 
-def _texts(what: str, **given: Any) -> None:
-    for name, value in given.items():
+def _texts(call: str, **texts: Any) -> None:
+    for name, value in texts.items():
         if not isinstance(value, str):
-            raise BundleError(f"{what}: {name} is {value!r:.60}, no text", fix="give one text; ask once for each")
+            raise BundleError(f"{call}: {name} is {value!r:.60}, no text", fix="give one text; ask once for each")
 
 
 def load_bundle(source: str | Path, *, backbone: str | Path | None = None) -> Bundle:

@@ -237,9 +237,9 @@ def check_counts(metric: Metric, counts: NDArray[Any], *, where: str) -> NDArray
     bad = np.asarray((~np.isfinite(values) | (values < 0)).any(axis=1))
     # One in every column scores exactly 100 where scores are ratios, and hides no zero denominator: the sum exceeds 100
     # where the row does. Of other scores nothing is known but the row itself.
-    one = 1.0 if metric.name in METRICS else 0.0
+    added = 1.0 if metric.name in METRICS else 0.0
     for score in (metric.score, *metric.extra_scores.values()):
-        bad |= score(np.where(bad[:, None], 0.0, values) + one) > 100.0 + _ROUNDING
+        bad |= score(np.where(bad[:, None], 0.0, values) + added) > 100.0 + _ROUNDING
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         listed = ", ".join(f"{name} {value:g}" for name, value in zip(metric.columns, values[row], strict=True))

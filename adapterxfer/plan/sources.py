@@ -140,8 +140,7 @@ class Sources:
         options, root = self._recipe.tasks.get(task.name), self._recipe.data_root
         if options is None or not options.layout or root is None:
             return None
-        # The schema has tuples where YAML and the readers have lists.
-        layouts: dict[str, Any] = {role: _thawed(layout) for role, layout in options.layout.items()}
+        layouts: dict[str, Any] = {role: layout for role, layout in options.layout.items()}  # noqa: C416 - widens
         languages, protocol = self._recipe.languages_of(task.name), self._recipe.protocol_of(task.name)
         spec = self._spec(task.name)
         try:
@@ -250,12 +249,6 @@ class Sources:
                 self._missing.append(error)
                 self._described = {task: {"kind": "files", "files": None} for task, _ in requests}
         return self._described[name]
-
-
-def _thawed(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _thawed(item) for key, item in value.items()}
-    return [_thawed(item) for item in value] if isinstance(value, tuple) else value
 
 
 def _of_hub(task: Task, spec: TaskSpec, pins: Mapping[str, str]) -> Source:

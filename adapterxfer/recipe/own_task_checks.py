@@ -13,7 +13,7 @@ from adapterxfer.catalog import VARIANTS, known_languages, tasks, world_language
 from adapterxfer.catalog.declared import usual_metric
 from adapterxfer.catalog.scores import installed, installed_names, scores_of
 from adapterxfer.errors import DataError
-from adapterxfer.recipe.fields import MULTI, NONE, POOL
+from adapterxfer.recipe.fields import ALL_LANGUAGES, MULTI, NONE, POOL
 from adapterxfer.recipe.messages import one_of, suggestion
 from adapterxfer.recipe.own_tasks import HubBlock, OwnTask
 from adapterxfer.recipe.train_blocks import MODES, PHASES
@@ -48,17 +48,17 @@ Found = Iterator[tuple[Path, str]]
 def own_task_problems(recipe: Recipe) -> list[tuple[Path, str]]:
     """All contradictions in the declarations of a recipe, or else between them and the rest of it.
 
-    No entry can be made of a declaration that contradicts itself, so nothing else of the recipe is looked at before.
+    No task can be made of a declaration that contradicts itself, so nothing else of the recipe is looked at before.
     """
-    declared = {name: entry for name, entry in recipe.tasks.items() if isinstance(entry, OwnTask)}
+    declared = {name: task for name, task in recipe.tasks.items() if isinstance(task, OwnTask)}
     return [
         (("tasks", name, *path), message)
-        for name, entry in declared.items()
-        for path, message in declaration_problems(name, entry)
+        for name, task in declared.items()
+        for path, message in declaration_problems(name, task)
     ] or [
         (("tasks", name, *path), message)
-        for name, entry in declared.items()
-        for path, message in _in_recipe(recipe, name, entry)
+        for name, task in declared.items()
+        for path, message in _in_recipe(recipe, name, task)
     ]
 
 
@@ -140,7 +140,7 @@ def _sources(task: OwnTask) -> Found:
 
 
 def _roles(task: OwnTask) -> Found:
-    given, retrieval = task.data_roles(), task.format == "retrieval"
+    described, retrieval = task.data_roles(), task.format == "retrieval"
     where = "hub" if task.hub is not None else "layout"
     if retrieval and task.role == "both":
         yield (
@@ -157,13 +157,18 @@ def _roles(task: OwnTask) -> Found:
         needed, useless = ("train",), ("test",)
         why = "an intermediate task is not tested: leave it out, or say role: both"
     for role in needed:
-        if role not in given:
+        if role not in described:
             yield (where,), f"no {role} data: {_needs(task)} needs {' and '.join(needed)}"
     for role in useless:
-        if role in given:
+        if role in described:
             yield (where, role), f"{role} data would never be read: {why}"
     for role, other in (("train", "test"), ("train", "dev"), ("dev", "test")):
-        if not {role, other} & set(useless) and role in given and other in given and (same := _same(task, role, other)):
+        if (
+            not {role, other} & set(useless)
+            and role in described
+            and other in described
+            and (same := _same(task, role, other))
+        ):
             yield (where,), f"{role} and {other} are the same data ({same}): hold some out"
 
 
@@ -192,14 +197,14 @@ def _filled(text: str) -> str:
 def _columns(task: OwnTask) -> Found:
     needed, allowed = FIELDS[task.format]
     block = isinstance(task.hub, HubBlock)
-    for role, place in list(task.hub_roles().items())[: 1 if block else None]:
+    for role, source in list(task.hub_roles().items())[: 1 if block else None]:
         where: Path = ("hub", "columns") if block else ("hub", role, "columns")
-        if missing := [field for field in needed if field not in place.columns]:
+        if missing := [field for field in needed if field not in source.columns]:
             yield where, f"column of '{missing[0]}' is missing; {task.format} needs {', '.join(needed)}"
-        for field in place.columns:
+        for field in source.columns:
             if field not in needed + allowed:
                 yield (*where, field), f"'{field}' {one_of(field, needed + allowed)}"
-        for name in (place.facts().get("labels") or {}).values():
+        for name in (source.facts().get("labels") or {}).values():
             if task.labels and name not in task.labels:
                 yield (*where[:-1], "labels"), f"label '{name}' {one_of(name, task.labels)}"
 
@@ -217,6 +222,11 @@ def _languages(task: OwnTask) -> Found:
     for index, code in enumerate(spoken):
         if code in spoken[:index]:
             yield ("languages", index), f"language '{code}' appears twice"
+        elif code == ALL_LANGUAGES:
+            yield (
+                ("languages", index),
+                "nothing but the recipe knows the languages of a declared task: name their codes",
+            )
         elif problem := _code_problem(code):
             yield ("languages", index), problem
     for code, facts in task.language_facts.items():
@@ -236,8 +246,8 @@ def _one_place(task: OwnTask, spoken: tuple[str, ...]) -> Found:
     """Several languages that would all be read from one place."""
     if len(spoken) < 2:
         return
-    if place := task.hub_roles().get("test"):
-        if LANGUAGE not in (place.config or "") and place.language_column is None:
+    if source := task.hub_roles().get("test"):
+        if LANGUAGE not in (source.config or "") and source.language_column is None:
             yield (
                 ("hub",),
                 (

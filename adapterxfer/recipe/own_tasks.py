@@ -46,7 +46,7 @@ def _columns(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-class LanguageFacts(Section):
+class DeclaredLanguage(Section):
     """What is known of a language that the catalogue does not have; what is not said is "unknown"."""
 
     name: Said | None = None
@@ -114,7 +114,7 @@ class OwnTask(TaskOptions):
     kind: Said | None = None
     licence: Said | None = None
     citation: Said | None = None
-    language_facts: dict[str, LanguageFacts] = Field(default_factory=dict)
+    language_facts: dict[str, DeclaredLanguage] = Field(default_factory=dict)
     parallel: bool = False
     hub: Hub | None = None
 
@@ -149,7 +149,7 @@ class OwnTask(TaskOptions):
             "languages": list(self.languages or ()),
             "parallel": self.parallel,
             "layout": self.layout,
-            "hub": {role: place.facts() for role, place in self.hub_roles().items()},
+            "hub": {role: source.facts() for role, source in self.hub_roles().items()},
         }
         return {key: value for key, value in said.items() if value}
 

@@ -28,7 +28,7 @@ from adapterxfer.catalog.capabilities import model_type_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.also import DEFAULT, Also
 from adapterxfer.recipe.axes import AXES
-from adapterxfer.recipe.fields import MULTI, NONE, POOL, Pin, parse_pin
+from adapterxfer.recipe.fields import ALL_LANGUAGES, MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.model_options import Merge
 from adapterxfer.recipe.own_tasks import OwnTask
@@ -181,7 +181,7 @@ class Recipe(RecipeModel):
         options = self.tasks.get(name)
         blocks = (options.layout or {}).values() if options is not None else ()
         named = [block.get("columns") or {} for block in blocks]
-        named += [place.columns for place in options.hub_roles().values()] if isinstance(options, OwnTask) else []
+        named += [source.columns for source in options.hub_roles().values()] if isinstance(options, OwnTask) else []
         return any("text_pair" in columns for columns in named)
 
     def language_facts(self) -> dict[str, dict[str, str]]:
@@ -211,11 +211,13 @@ class Recipe(RecipeModel):
         return known[1], known[2]
 
     def languages_of(self, task: str) -> tuple[str, ...]:
-        """Languages of a task in this recipe: those it names, else all that the task has."""
+        """Languages of a task in this recipe: those it names (``all``: every one), else the usual ones of the task."""
         options, spec = self.tasks.get(task), self.task(task)
         spoken = spec.languages
         if options is None or options.languages is None:
             return spoken
+        if options.languages == (ALL_LANGUAGES,):
+            return (*spoken, *spec.more)
         # Languages of the real task say nothing about its stand-in.
         return spoken if spec.stand_in and not set(options.languages) <= set(spoken) else options.languages
 

@@ -61,8 +61,8 @@ def _read(name: str, source: str, position: tuple[int, int]) -> dict[str, Any]:
             name, [*problems, Problem(1, 1, "expected tasks: NAME: {format: ..., ...}; see own-tasks.md")]
         )
     try:
-        for task, entry in _FILE.validate_python(frozen(document.value), context={}).items():
-            for path, message in declaration_problems(task, entry):
+        for task, declaration in _FILE.validate_python(frozen(document.value), context={}).items():
+            for path, message in declaration_problems(task, declaration):
                 problems.append(Problem(*document.nearest((task, *path)), f"{_named(task, path)}{message}"))
     except ValidationError as error:
         problems += problems_of(error.errors(include_url=False), document, OwnTask)

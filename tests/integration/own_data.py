@@ -1,4 +1,4 @@
-"""Invented data in the shapes of files that people have: sentences of made-up words, whose label follows from a word."""
+"""Invented data in the shapes of files that people have: made-up words, whose label follows from one of them."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def write_all(root: Path) -> None:
         write(root, f"news/{name}.tsv", table([("category", "headline", "text", "url"), *rows], "\t"))
     for number, name in enumerate(("train", "sw", "ewe")):
         rows_ = [{"premise": first, "hypothesis": second, "label": NLI.index(label)}
-                 for first, second, label in labelled(NLI, 45 if name == "train" else 18, 0 if number else 9)]  # fmt: skip
+                 for first, second, label in labelled(NLI, 18 if number else 45, 0 if number else 9)]  # fmt: skip
         write(root, f"nli/{name}.jsonl", lines(rows_))
     for number, name in enumerate(("english/train", "id/test", "ace/test")):
         rows = [(str(k), text, label) for k, (text, _, label) in enumerate(labelled(FEELINGS, 31, number))]

@@ -32,7 +32,10 @@ NAMES: dict[str, Any] = {
 QA: dict[str, Any] = {
     "format": "span_qa",
     "languages": ["sw"],
-    "layout": {"train": {"path": "squad.json", "layout": "squad"}, "test": {"path": "squad-sw.json", "layout": "squad"}},
+    "layout": {
+        "train": {"path": "squad.json", "layout": "squad"},
+        "test": {"path": "squad-sw.json", "layout": "squad"},
+    },
 }
 CHOICE: dict[str, Any] = {
     "format": "multiple_choice",
@@ -139,7 +142,12 @@ DECLARED: list[Mistake] = [
     ("t", REVIEWS, {"languages": ["en", "Swahili"]}, "'Swahili' is a name: write its code, sw"),
     ("t", REVIEWS, {"languages": ["en", "swahili9"]}, "'swahili9' is no code of BCP 47"),
     ("t", REVIEWS, {"languages": ["en", "en"]}, "language 'en' appears twice"),
-    ("t", REVIEWS, {"language_facts": {"gsw": {"family": "x"}}}, "'gsw' is not among the languages of the task: en, sw"),
+    (
+        "t",
+        REVIEWS,
+        {"language_facts": {"gsw": {"family": "x"}}},
+        "'gsw' is not among the languages of the task: en, sw",
+    ),
     ("t", REVIEWS, {"language_facts": {"sw": {"family": "x"}}}, "Swahili is known: family Niger-Congo, tier low"),
     ("t", REVIEWS, {"language_facts": {"sw": {"tier": "tiny"}}}, "tier = 'tiny'.*'high', 'mid' or 'low'"),
     ("t", REVIEWS, {"layout": None}, "where are its data.*layout.*hub"),
@@ -161,7 +169,12 @@ DECLARED: list[Mistake] = [
     ("t", BITEXT, {"role": "both"}, "declare two tasks"),
     ("t", BITEXT, {"layout.train": {"path": "bi.tsv"}}, "train data would never be read: nothing is trained on"),
     ("t", HUB, {"hub.revision": "main"}, "hub.revision = 'main' should be all 40 digits of a commit"),
-    ("t", HUB, {"hub.repository": "reviews"}, "hub.repository = 'reviews' should be a data set of the Hub, as OWNER/NAME"),
+    (
+        "t",
+        HUB,
+        {"hub.repository": "reviews"},
+        "hub.repository = 'reviews' should be a data set of the Hub, as OWNER/NAME",
+    ),
     ("t", HUB, {"hub.columns": {"text": "text"}}, "column of 'label' is missing; sequence_classification needs text"),
     ("t", HUB, {"hub.columns.txet": "x"}, "'txet' is not one of: text, label.*did you mean 'text'"),
     ("t", HUB, {"hub.columns.text": "my text"}, "'my text': a column's name has no blanks"),
@@ -236,7 +249,12 @@ def test_the_declarations_are_right_without_them(
 
 @pytest.mark.parametrize(("name", "base", "changes", "message"), DECLARED, ids=range(len(DECLARED)))
 def test_a_mistake_in_a_declaration_has_its_line(
-    root: Path, capsys: pytest.CaptureFixture[str], name: str, base: dict[str, Any], changes: dict[str, Any], message: str
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    base: dict[str, Any],
+    changes: dict[str, Any],
+    message: str,
 ) -> None:
     code, said = checked(root, capsys, name, edited(base, changes))
     assert code == 2
@@ -248,7 +266,12 @@ def test_a_mistake_in_a_declaration_has_its_line(
 
 @pytest.mark.parametrize(("name", "base", "changes", "message"), LAYOUTS, ids=range(len(LAYOUTS)))
 def test_a_mistake_in_a_layout_names_task_and_role(
-    root: Path, capsys: pytest.CaptureFixture[str], name: str, base: dict[str, Any], changes: dict[str, Any], message: str
+    root: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    base: dict[str, Any],
+    changes: dict[str, Any],
+    message: str,
 ) -> None:
     code, said = checked(root, capsys, name, edited(base, changes))
     assert code == 2
