@@ -242,6 +242,7 @@ TASKS = (
         role="intermediate",
         kin="choice",
         metric="accuracy",
+        known_as=("cosmos",),
         parts=TaskParts(
             name="cosmosqa", format="multiple_choice", train=(COSMOSQA.part("train"),), dev=(COSMOSQA.part("dev"),)
         ),
@@ -253,6 +254,7 @@ TASKS = (
         role="intermediate",
         kin="choice",
         metric="accuracy",
+        known_as=("csqa",),
         parts=TaskParts(
             name="commonsenseqa",
             format="multiple_choice",
@@ -295,6 +297,7 @@ TASKS = (
         role="target",
         kin="choice",
         metric="accuracy",
+        known_as=("copa",),
         parts=TaskParts(
             name="xcopa", format="multiple_choice", train=(COPA.part("train"),), dev=(COPA.part("dev"),), test=XCOPA
         ),

@@ -100,6 +100,7 @@ TASKS = (
         role="target",
         kin="sentiment",
         metric="accuracy",
+        known_as=("nusax-senti",),
         parts=TaskParts(
             name="nusax",
             format="sequence_classification",
