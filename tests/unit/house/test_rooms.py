@@ -46,10 +46,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"recipe", "plan", "store", "data", "backbones", "formats", "variants", "training", "predict", "report"}
     | {"statistics"},
     "exchange": FACTS | {"metrics", "predict", "recipe", "report", "statistics", "store"},
-    "api": FACTS | {"recipe", "plan", "store", "engines", "report", "hub", "advice"}  # hub.early: torch-free
+    "api": FACTS
+    | {"recipe", "plan", "store", "engines", "report", "hub", "advice"}  # hub.early: torch-free
     | {"exchange"},
     "__main__": {"cli"},
-    "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub", "advice"}
+    "cli": FACTS
+    | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub", "advice"}
     | {"exchange"},
 }
 
