@@ -86,8 +86,8 @@ KNOWN_REASONS = {
 ABOUT = """\
 A recipe writes the library's own string, `{{method: "adapters:par_bn[reduction_factor=8]"}}`, or the keys apart,
 `{{method: "adapters:par_bn", config: {{reduction_factor: 8}}}}`; both are the same adapter. Keys that would make
-another configuration of it, or need what encoders here do not show, cannot be set. The engine needs the extra `adapters` and
-with it transformers 4.57: `pip install -c constraints-adapters.txt 'adapterxfer[adapters]'`.
+another configuration of it, or need what encoders here do not show, cannot be set. The engine needs the extra
+`adapters` and with it transformers 4.57: `pip install -c constraints-adapters.txt 'adapterxfer[adapters]'`.
 
 Columns: relative change of hidden states by a fresh adapter; the same with weights that change nothing, where there are
 such; loss before and after {steps} steps; relative change when the trained adapter is left out; largest difference from

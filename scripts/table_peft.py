@@ -80,6 +80,13 @@ KNOWN_REASONS = {
 }
 """Types whose own error would not say why they do not fit."""
 
+ABOUT = """\
+`target_modules` and `feedforward_modules` name linear maps by role (`query`, `key`, `value`, `ffn_in`, `ffn_out`); the
+default is query and value. Columns: relative change of hidden states by a fresh adapter; loss before and after {steps}
+steps; relative change when the trained adapter is left out; largest difference from the library's own model with the
+same weights, alone and with two active adapters. Weights that are stored and read give the same numbers, bit for bit.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
@@ -319,11 +326,7 @@ def page(trials: Sequence[Trial]) -> str:
         f"{sum(trial.stacks for trial in running)} of them also in stacks.",
         "",
         'A recipe names a type and keys of its own configuration: `{method: "peft:LOHA", config: {r: 8, alpha: 16}}`.',
-        "`target_modules` and `feedforward_modules` name linear maps by role (`query`, `key`, `value`, `ffn_in`,",
-        "`ffn_out`); the default is query and value. Columns: relative change of hidden states by a fresh adapter;",
-        f"loss before and after {STEPS} steps; relative change when the trained adapter is left out; largest difference from the",
-        "library's own model with the same weights, alone and with two active adapters. Weights that are stored and",
-        "read give the same numbers, bit for bit.",
+        *ABOUT.format(steps=STEPS).splitlines(),
         "",
         "| type | parameters | at start | loss | effect | equals peft | stack equals peft | bundle read by peft |",
         "|---|---|---|---|---|---|---|---|",

@@ -7,6 +7,7 @@ would say something that was never run.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -110,7 +111,7 @@ def missing_libraries(recipe: Recipe) -> list[MissingDependency]:
     return [
         MissingDependency(f"adapter methods '{name}:...'", name, versions=engines[name].versions)
         for name in sorted(engines)
-        if find_spec(name) is None
+        if name not in sys.modules and find_spec(name) is None  # one that is imported may hide how it was found
     ]
 
 

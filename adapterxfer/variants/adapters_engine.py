@@ -224,8 +224,8 @@ class AdaptersLayer(LibraryModules):
                 _silence(module.adapter_up)
             for unit in self._parts.edit.units if self._parts.edit is not None else ():
                 unit.learned_source.bias.zero_()
-                wanted = unit.projection.weight if unit.subtract_projection else torch.zeros(())
-                unit.learned_source.weight.copy_(wanted.expand_as(unit.learned_source.weight))
+                neutral = unit.projection.weight if unit.subtract_projection else torch.zeros(())
+                unit.learned_source.weight.copy_(neutral.expand_as(unit.learned_source.weight))
             if self._parts.invertible is not None:
                 for name, module in self._parts.invertible.named_children():
                     assert name in ("F", "G"), "the halves of an additive coupling"

@@ -11,7 +11,7 @@ import ast
 import re
 from typing import Any
 
-from adapterxfer.catalog.methods.engines import Engine
+from adapterxfer.catalog.methods.engine import Engine
 
 ROLES = ("query", "key", "value", "ffn_in", "ffn_out")
 """Linear maps that the library's LoRA and its kin can change."""

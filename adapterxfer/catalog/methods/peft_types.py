@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapterxfer.catalog.methods.engines import Engine
+from adapterxfer.catalog.methods.engine import Engine
 
 ROLES = ("query", "key", "value", "qkv", "ffn_in", "ffn_out")
 """Linear maps that ``target_modules`` can name, by role; the default of the engine is query and value."""

@@ -34,6 +34,8 @@ ELSEWHERE = {
     "simulate_mean_rules": "tests/simulation/test_scripts.py",
     "simulate_pooling": "tests/simulation/test_pooling.py",
     "simulate_verdicts": "tests/simulation/test_verdict_rates.py",
+    "engine_trials": "tests/parity/test_peft_types.py",
+    "table_adapters": "tests/parity/test_adapters_configs.py",
     "table_peft": "tests/parity/test_peft_types.py",
     "verdict_studies": "tests/simulation/test_verdict_rates.py",
     "encoder_checkpoints": "tests/unit/scripts/test_table_encoders.py",
