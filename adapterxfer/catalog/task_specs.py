@@ -204,6 +204,7 @@ class TaskSpec:
         before: tasks whose English data are trained on first, with the same model and head.
         train_examples: how many there are, where that is known.
         note: what people must know of it.
+        known_as: what other tools call it, for hints in messages.
         read_as: part of a protocol -> other parts that are read under it.
         protocols: name in a recipe -> protocol that may be chosen instead of ``protocol``.
         benchmark: its place in XTREME and XTREME-R.
@@ -230,6 +231,7 @@ class TaskSpec:
     before: tuple[str, ...] = ()
     train_examples: int | None = None
     note: str = ""
+    known_as: tuple[str, ...] = ()
     read_as: Mapping[str, TaskParts] = field(default_factory=dict)
     protocols: Mapping[str, TaskProtocol] = field(default_factory=dict)
     benchmark: InBenchmark | None = None

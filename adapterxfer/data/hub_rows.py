@@ -19,6 +19,7 @@ from adapterxfer.data.examples import (
     SpanExample,
     TaggingExample,
 )
+from adapterxfer.data.knowledge import listed_choices
 from adapterxfer.data.labelled import ClusterNames
 from adapterxfer.data.pools import question_sentence
 from adapterxfer.data.squad import locate_answer
@@ -92,12 +93,16 @@ class RowMaker:
             return None
         if column in self.names and isinstance(value, int) and not isinstance(value, bool):
             value = self.names[column][value]
-        elif self.data.labels and isinstance(value, int) and not isinstance(value, bool):
+        elif self.data.labels and isinstance(value, int) and not isinstance(value, bool) and not self._named(value):
             raise DataError(
                 f"{self.source.repository} {self.split}: labels are numbers without names",
                 fix="pin another revision, or use the original files",
             )
         return self.source.raw_labels.get(str(value), str(value))
+
+    def _named(self, value: int) -> bool:
+        """Whether the catalogue names a label that the repository gives as a number."""
+        return str(value) in self.source.raw_labels
 
     def _pair(self, row: Row, name: str, number: int) -> Example | None:
         label = self._label(row)
@@ -173,6 +178,8 @@ class RowMaker:
             value = row[named[0]]
             if isinstance(value, Mapping):
                 letters, value = [str(letter) for letter in value["label"]], value["text"]
+            if isinstance(value, str):
+                value = listed_choices(value, f"{self.source.repository} {self.split}")
             choices = [str(choice) for choice in value]
         context, question = self._text(row, "context"), self._text(row, "question")
         if "start" in columns:

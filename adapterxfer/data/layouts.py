@@ -53,6 +53,13 @@ LISTS = ("choices", "answers")
 """Fields that several columns may make up."""
 
 
+def _as_read(value: Any) -> Any:
+    """Lists again where a recipe, whose values do not change, holds tuples: both mean what YAML wrote as a list."""
+    if isinstance(value, list | tuple):
+        return [_as_read(item) for item in value]
+    return {key: _as_read(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
 def parse_layouts(content: object, where: str) -> dict[str, dict[str, Layout]]:
     """Layouts of tasks from plain values (as YAML gives them).
 
@@ -75,7 +82,7 @@ def parse_layouts(content: object, where: str) -> dict[str, dict[str, Layout]]:
                 )
             if role not in ROLES or not isinstance(block, Mapping):
                 raise DataError(f"{position}: not a role", fix=f"roles: {', '.join(ROLES)}")
-            parsed.setdefault(str(task), {})[str(role)] = _layout(block, parts, position)
+            parsed.setdefault(str(task), {})[str(role)] = _layout(_as_read(block), parts, position)
     return parsed
 
 

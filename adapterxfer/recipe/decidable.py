@@ -67,11 +67,10 @@ def count_tests(recipe: Recipe, hypothesis: Hypothesis) -> int:
     return math.prod(max(len(look.values(axis)), 1) for axis in hypothesis.each)
 
 
-def series_of(recipe: Recipe, backbone: str) -> str:
-    """The series a backbone belongs to; `own` for those that the recipe pretrains."""
-    if recipe.is_own(backbone):
-        return OWN_SERIES
-    return backbones()[backbone].series
+def series_of(backbone: str) -> str:
+    """The series of a backbone; `own` where the catalogue knows none: the recipe pretrains it or names its folder."""
+    known = backbones().get(backbone)
+    return known.series if known else OWN_SERIES
 
 
 class _Question:
@@ -111,7 +110,7 @@ class _Question:
         series = self.hypothesis.series
         sized = [name for name in recipe.backbones if not name.endswith(UNTRAINED)]
         return {
-            "backbone": tuple(name for name in sized if series is None or series_of(recipe, name) == series),
+            "backbone": tuple(name for name in sized if series is None or series_of(name) == series),
             "variant": recipe.variants,
             "adapter": tuple(spec.label for spec in recipe.adapters),
             "intermediate": recipe.intermediate_tasks,
@@ -141,7 +140,7 @@ class _Question:
     def _names(self) -> Iterator[str]:
         present = self._present()
         if self.hypothesis.series is not None and not present["backbone"]:
-            known = sorted({series_of(self.recipe, name) for name in self.recipe.backbones})
+            known = sorted({series_of(name) for name in self.recipe.backbones})
             series = self.hypothesis.series
             yield f"no backbone of series '{series}' in this recipe{suggestion(series, known)}"
         for side in (self.hypothesis.over, *self.sides):
@@ -191,7 +190,7 @@ class _Question:
                 "three sizes cannot decide scope 'backbones': one degree of freedom is left for their scatter, so the "
                 "power is about .1; use four sizes or more, or scope: items+runs"
             )
-        series = {series_of(self.recipe, name) for name in chosen}
+        series = {series_of(name) for name in chosen}
         if len(series) > 1:
             mixed = ", ".join(sorted(series))
             yield f"the slope mixes series ({mixed}), so size and pretraining are confounded: name one"

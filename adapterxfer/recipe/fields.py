@@ -13,6 +13,7 @@ from adapterxfer.catalog import CONTROLS, METHODS, PRETRAINING, VARIANTS, known_
 from adapterxfer.catalog.arms import ARMS, arm_of
 from adapterxfer.catalog.methods import language_methods
 from adapterxfer.catalog.methods.engines import by_library_type, why_not
+from adapterxfer.recipe.brought import name_hint
 from adapterxfer.recipe.messages import one_of
 
 MULTI = "multi"
@@ -24,7 +25,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._+-]{0,63}\Z", re.ASCII)
 
 def unknown(value: object, known: Sequence[str]) -> PydanticCustomError:
     """The error of a name that is not in the catalogue."""
-    return PydanticCustomError("unknown_name", "{text}", {"text": one_of(value, known)})
+    return PydanticCustomError("unknown_name", "{text}", {"text": one_of(value, known, hint=name_hint(value, known))})
 
 
 def problem(text: str, *, key: bool = False) -> PydanticCustomError:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from adapterxfer.errors import Problem
+from adapterxfer.recipe.brought import key_hint
 from adapterxfer.recipe.yaml_core import Document, Path
 
 _BLOCK = "should be a block of keys"
@@ -27,10 +28,10 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 
-def one_of(value: object, known: Sequence[str]) -> str:
-    """The tail of a message about an unknown name: the first known names, and the closest one."""
+def one_of(value: object, known: Sequence[str], *, hint: str = "") -> str:
+    """The tail of a message about an unknown name: the first known names, and the closest one or a better hint."""
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-    return f"is not one of: {shown}{suggestion(str(value), known)}"
+    return f"is not one of: {shown}{hint or suggestion(str(value), known)}"
 
 
 def short(value: object) -> str:
@@ -85,7 +86,7 @@ def _position(document: Document, path: Path, *, key: bool) -> tuple[int, int]:
 
 def _close_key(model: type[BaseModel], path: Path) -> str:
     names = _keys_at(model, path[:-1])
-    return suggestion(str(path[-1]), names) if names else ""
+    return key_hint(path[-1], names) or (suggestion(str(path[-1]), names) if names else "")
 
 
 def _keys_at(annotation: Any, path: Path) -> list[str]:

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapterxfer.catalog import backbones as known_backbones
 from adapterxfer.catalog import base_target, is_other_evaluation, tasks
 from adapterxfer.catalog.pair_kinds import UNTRAINED_TARGET, pair_kind
 from adapterxfer.recipe.axes import Axes
-from adapterxfer.recipe.decidable import OWN_SERIES
+from adapterxfer.recipe.decidable import series_of
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.report.display import NONE, UNTRAINED_SUFFIX
 from adapterxfer.report.study import UNTRAINED_LABEL, Arm, Study
@@ -249,12 +248,6 @@ def _rows(study: Study) -> Iterable[_Row]:
             named=target in study.secondary or bool(trained and target not in trained),
             alone=is_other_evaluation(target),
         )
-
-
-def series_of(backbone: str) -> str:
-    """The series of a backbone; `own` for one that the catalogue does not know, since the recipe made it."""
-    known = known_backbones().get(backbone)
-    return known.series if known else OWN_SERIES
 
 
 def without(key: Axes, axes: Iterable[str]) -> Axes:
