@@ -162,7 +162,7 @@ def _method_name(value: str) -> str:
     if because := why_not(value):
         raise problem(because)
     if value not in METHODS:
-        if written := by_library_type(value):
+        if not name_hint(value, tuple(METHODS)) and (written := by_library_type(value)):
             raise problem(f"'{value}' is a method of a library: write {written}")
         raise unknown(value, tuple(METHODS))
     return value
