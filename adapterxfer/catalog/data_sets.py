@@ -213,6 +213,7 @@ class DataSet:
         sizes: examples by split, where the source states them (multilingual sets: per language where all agree).
         sizes_in: the same for single languages that differ: split -> language -> examples.
         refused: repositories of the same name that must not be used, and why.
+        rows_only: it is read from its repository alone, so it has no files; only of tasks that a recipe declares.
 
     Raises:
         CatalogueError: a part is missing; names all that are.
@@ -239,14 +240,16 @@ class DataSet:
     sizes: Mapping[str, int] = field(default_factory=dict)
     sizes_in: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    rows_only: bool = False
 
     def __post_init__(self) -> None:
         missing = [name for name in ("name", "citation", "metric") if not getattr(self, name)]
         if not self.clusters.unit:
             missing.append("clusters.unit")
-        if not self.files or not all(groups and all(groups) for groups in self.files.values()):
-            missing.append("files of every split")
-        missing += [] if self.reader else ["reader"]
+        if not self.rows_only:
+            if not self.files or not all(groups and all(groups) for groups in self.files.values()):
+                missing.append("files of every split")
+            missing += [] if self.reader else ["reader"]
         missing += _misnamed(reader=self.reader, pool_reader=self.pool_reader, pair_reader=self.pair_reader)
         if self.hub is None and not self.origin:
             missing.append("hub, or origin")

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from adapterxfer.catalog import (
     DEV,
@@ -19,10 +19,11 @@ from adapterxfer.catalog import (
     is_other_evaluation,
     known_languages,
     target_under,
+    tasks,
     world_languages,
 )
 from adapterxfer.catalog.pair_kinds import kinds_in_order, pair_kind
-from adapterxfer.catalog.records import Language
+from adapterxfer.catalog.records import Language, Resource
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.recipe.messages import suggestion
@@ -105,6 +106,7 @@ class _Question:
 
     def _present(self) -> dict[str, tuple[str, ...]]:
         recipe = self.recipe
+        known = {**tasks(), **recipe.declared_tasks()}
         codes = self._codes(None)
         table = languages_of(recipe)
         series = self.hypothesis.series
@@ -117,7 +119,7 @@ class _Question:
             "target": (*recipe.target_tasks, *recipe.other_evaluations()),
             "format": tuple(dict.fromkeys(recipe.used_tasks()[name].format for name in recipe.target_tasks)),
             "pair": kinds_in_order(
-                pair_kind(intermediate, target)
+                pair_kind(intermediate, target, known)
                 for intermediate in recipe.intermediate_tasks
                 if intermediate != NONE
                 for target in recipe.target_tasks
@@ -288,6 +290,9 @@ class _Question:
             )
 
 
+UNKNOWN = "unknown"
+"""Family or tier of a language of which nothing else is said."""
+
 LANGUAGE_AXES = ("family", "resource", "language")
 
 
@@ -295,4 +300,16 @@ def languages_of(recipe: Recipe) -> dict[str, Language]:
     """Facts about the languages of a recipe's targets: the world's for made-up tasks, else the catalogue's, in the
     tiers that the recipe declares.
     """
-    return dict(world_languages()) if recipe.synthetic else tiered(recipe, known_languages())
+    table = dict(world_languages()) if recipe.synthetic else tiered(recipe, known_languages())
+    for code, facts in recipe.language_facts().items():
+        table[code] = Language(
+            code=code,
+            name=facts.get("name", code),
+            family=facts.get("family", UNKNOWN),
+            genus=UNKNOWN,
+            script=UNKNOWN,
+            joshi_class=None,
+            cc100_gib=None,
+            resource=cast("Resource", facts.get("resource", UNKNOWN)),
+        )
+    return table

@@ -52,8 +52,8 @@ def _follows(error: ErrorDetails) -> bool:
 
 
 def _problem(error: ErrorDetails, document: Document, model: type[BaseModel]) -> Problem:
-    # Steps in brackets are pydantic's: the key itself, and which form of a value was meant.
-    path: Path = tuple(step for step in error["loc"] if step not in ("[key]", "[value]", "[choice]"))
+    # Steps in brackets are pydantic's, or tags of the schema: the key itself, and which form of a value was meant.
+    path: Path = tuple(step for step in error["loc"] if not (isinstance(step, str) and step[:1] == "["))
     name = ".".join(map(str, path))
     kind = error["type"]
     if kind == "extra_forbidden":
@@ -123,8 +123,9 @@ def _strip(annotation: Any) -> Any:
             annotation = arguments[0]
         elif origin in (typing.Union, types.UnionType):
             rest = [_strip(argument) for argument in arguments if argument is not type(None)]
-            if len(rest) > 1:  # a value or a block of keys: only a block has keys
+            if len(rest) > 1:  # a value or a block of keys: only a block has keys, and of several the first has most
                 rest = [argument for argument in rest if isinstance(argument, type) and issubclass(argument, BaseModel)]
+                rest = rest[:1]
             if len(rest) != 1:
                 return annotation
             annotation = rest[0]

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapterxfer.catalog import base_target, is_other_evaluation, tasks
-from adapterxfer.catalog.pair_kinds import UNTRAINED_TARGET, pair_kind
+from adapterxfer.catalog import base_target, is_other_evaluation
+from adapterxfer.catalog.pair_kinds import UNTRAINED_TARGET
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.decidable import series_of
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
@@ -197,7 +197,7 @@ class Selector:
         if axis == "target":
             return tuple(dict.fromkeys(key.target for key in cells))
         if axis == "pair":
-            return tuple(dict.fromkeys(pair_kind(key.intermediate, key.target) for key in cells))
+            return tuple(dict.fromkeys(self.study.pair_kind(key.intermediate, key.target) for key in cells))
         codes = dict.fromkeys(code for key in cells for code in self.languages(axes, key.target))
         if axis == "language":
             return tuple(codes)
@@ -233,7 +233,7 @@ class Selector:
 
 def _rows(study: Study) -> Iterable[_Row]:
     arms = {arm.label: arm for arm in study.arms}
-    known = tasks()
+    known = study.tasks
     bases = {target: known.get(base_target(target)) for target in (*study.targets, *study.secondary)}
     trained = {target for target in study.targets if (task := bases[target]) is None or task.trained}
     for (backbone, label, intermediate, target), system in study.systems.items():
@@ -243,7 +243,7 @@ def _rows(study: Study) -> Iterable[_Row]:
             arm=arms[label],
             system=system,
             format=task.format if task else "",
-            pair=pair_kind(intermediate, target),
+            pair=study.pair_kind(intermediate, target),
             # A study of retrieval alone is about its targets, whether or not a selection names them.
             named=target in study.secondary or bool(trained and target not in trained),
             alone=is_other_evaluation(target),
