@@ -18,6 +18,9 @@ from adapterxfer.variants.adapter import Adapter
 from adapterxfer.variants.library_modules import ADAPTER, stored_name
 
 _MODEL = "base_model.model."
+MAGNITUDE = ".lora_magnitude_vector"
+"""Of DoRA: a module of its own in the library, a tensor in its files."""
+
 _OURS = re.compile(rf"{re.escape(_MODEL)}layers\.(\d+)\.([a-z_]+)\.(.+)")
 
 
@@ -53,6 +56,8 @@ def engine_from_peft(
     for name, tensor in state.items():
         if any(step in name.split(".") for step in fixed):
             continue
+        if name.endswith(MAGNITUDE):
+            name += ".weight"  # the library leaves it out of its files
         if (match := inside.fullmatch(name)) is not None:
             tensors[f"{match[1]}.weights.{stored_name(f'{roles[match[2]]}.{match[3]}')}"] = tensor
         elif name.startswith(_MODEL):

@@ -34,6 +34,7 @@ ELSEWHERE = {
     "simulate_mean_rules": "tests/simulation/test_scripts.py",
     "simulate_pooling": "tests/simulation/test_pooling.py",
     "simulate_verdicts": "tests/simulation/test_verdict_rates.py",
+    "benchmark_methods": "tests/parity/test_method_costs.py",
     "engine_trials": "tests/parity/test_peft_types.py",
     "table_adapters": "tests/parity/test_adapters_configs.py",
     "table_peft": "tests/parity/test_peft_types.py",
