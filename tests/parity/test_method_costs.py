@@ -1,4 +1,4 @@
-"""Own methods say what the libraries say with the same weights: the script that compares their costs, at a tiny shape."""
+"""Own methods say what the libraries say with the same weights: the script that compares costs, at a tiny shape."""
 
 from __future__ import annotations
 
