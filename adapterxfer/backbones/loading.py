@@ -180,7 +180,8 @@ def _unchanged(key: str, load: Callable[[], LoadedBackbone]) -> LoadedBackbone:
         return loaded
     _pristine.move_to_end(key)
     # A model that shares these weights takes them to its device with it; one that loads them now begins on the CPU.
-    kept.loaded.model.to("cpu")
+    shared: Any = kept.loaded.model  # the library types its own `to` as if it took the model itself
+    shared.to("cpu")
     if state_fingerprint(kept.loaded.model.state_dict()) != kept.carried:
         del _pristine[key]
         raise BackboneError(
