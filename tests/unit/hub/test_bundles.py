@@ -226,7 +226,7 @@ class TestAsking:
         assert len(loaded.classify(list(pair))) == 2
         wrong: list[Any] = [3, ("a", "b", "c"), [("a",)], ["a", None]]
         for value in wrong:
-            with pytest.raises(BundleError, match="classify: .* is (no text|neither a text nor a pair)"):
+            with pytest.raises(BundleError, match=r"classify: .* is (no text|neither a text nor a pair)"):
                 loaded.classify(value)
 
     def test_tag(self, bundle: Make) -> None:
@@ -237,7 +237,7 @@ class TestAsking:
         assert loaded.tag("the red  cat") == tagged[:1]
         assert loaded.tag(("old", "house")) == tagged[2:]
         assert len(loaded.tag(["old", "house"])) == 2
-        with pytest.raises(BundleError, match="tag: .* is neither a text nor words"):
+        with pytest.raises(BundleError, match=r"tag: .* is neither a text nor words"):
             loaded.tag([["old", 3]])  # type: ignore[list-item]
 
     def test_answer(self, bundle: Make) -> None:
