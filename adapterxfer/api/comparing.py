@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison(Sequence["Effect"]):
+class VariantComparison(Sequence["Effect"]):
     """What `compare` says; as a sequence it is its effects.
 
     Attributes:
@@ -63,7 +63,7 @@ def compare(
     each: Sequence[str] = (),
     margin: float | None = None,
     generation: int = NEWEST,
-) -> Comparison:
+) -> VariantComparison:
     """Variant ``a`` minus variant ``b``, from the finished part of a study, in points.
 
     Args:
@@ -107,4 +107,4 @@ def compare(
             f"compare {a} with {b}: no cell of both is finished in store '{store}'", fix="run the recipe first"
         )
     effects.sort(key=lambda effect: (bool(effect.target), bool(effect.backbone)))
-    return Comparison(contrast(loaded, question, store=store, generation=generation), tuple(effects))
+    return VariantComparison(contrast(loaded, question, store=store, generation=generation), tuple(effects))

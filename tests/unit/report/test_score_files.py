@@ -193,7 +193,10 @@ def test_a_tagging_language_without_any_span_is_defined_or_named(tmp_path: Path)
         for code in ("sw", "yo") for v in "ab" for s in (1, 2) for n in range(50)
     ]  # fmt: skip
     results = study(rows, tmp_path)
-    assert {row.language: row.score for row in results.score_rows() if row.variant == "a"} == {"sw": 200 / 3, "yo": EMPTY}
+    assert {row.language: row.score for row in results.score_rows() if row.variant == "a"} == {
+        "sw": 200 / 3,
+        "yo": EMPTY,
+    }
     found = judge(results)
     # sw: 2 / 3 against 2 / 4; yo is the same for both, whatever its score is
     assert found.estimate == pytest.approx((200 / 3 - 50) / 2)
