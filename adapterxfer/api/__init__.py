@@ -7,8 +7,8 @@ from adapterxfer.api.running import DEFAULT_STORE, ENGINES, RunResult, as_recipe
 __all__ = [
     "DEFAULT_STORE",
     "ENGINES",
-    "VariantComparison",
     "RunResult",
+    "VariantComparison",
     "as_recipe",
     "compare",
     "contrast",
