@@ -124,5 +124,8 @@ STUDIES = {
 }
 """Name of the card's folder -> its study."""
 
-WITHOUT_CARD = {"real-quick": "it was not run as a whole yet, and a card of a part would be taken for it"}
+WITHOUT_CARD = {
+    "real-quick": "it was not run as a whole yet, and a card of a part would be taken for it",
+    "real-backbone": "docs/case-study publishes it whole",
+}
 """Shipped recipe -> why it has no card."""

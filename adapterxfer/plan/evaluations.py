@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from adapterxfer.catalog.declared import ITEMS
+from adapterxfer.catalog.scores import installed, installed_names
 from adapterxfer.plan.cells import CONTROL
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.language_stages import LanguageMaker
@@ -14,6 +16,7 @@ from adapterxfer.recipe.also import Also
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.language_adapters import SOURCE
+from adapterxfer.recipe.own_tasks import OwnTask
 from adapterxfer.store.keys import Stage
 
 KeyOfModel = Callable[[str], str]
@@ -77,6 +80,11 @@ class EvaluationMaker:
         if target.stand_in:
             # The name alone would give the metric of the real task.
             identity["metric"] = target.metric
+        elif isinstance(options := self._recipe.tasks.get(task), OwnTask):
+            identity |= {"metric": target.metric, ITEMS: {"parallel": options.parallel}}
+            if target.metric in installed_names():
+                # The package that adds it may change what it computes.
+                identity["metric_protocol"] = str(getattr(installed(target.metric), "protocol", ""))
         identity = self._bench.whole("predict", identity)
         inputs = {"data": self._inputs.task(task, also if also and also.protocol else None), **inputs}
         if trained and above_language:

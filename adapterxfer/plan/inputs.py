@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from adapterxfer.catalog import UNTRAINED
+from adapterxfer.catalog.declared import DECLARED, data_facts
 from adapterxfer.plan.backbones import backbone_identity
 from adapterxfer.plan.workbench import DATA_SEED, Workbench
 from adapterxfer.recipe.also import Also
+from adapterxfer.recipe.own_tasks import OwnTask
 from adapterxfer.recipe.series import CorpusOptions
 
 
@@ -43,6 +45,9 @@ class InputMaker:
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
+            if isinstance(options, OwnTask) and not task.stand_in:
+                # From this a worker makes the entry of the task, whose name no catalogue has.
+                identity[DECLARED] = data_facts({**options.facts(), "metric": task.metric})
             self._bench.cost.sizes[name] = (sizes["train_examples"], sizes["test_examples"], len(languages))
             self._memo[memo] = self._bench.add("prepare", identity, {}, name, {"task": name}, {})
         return self._memo[memo]

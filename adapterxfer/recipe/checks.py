@@ -10,8 +10,6 @@ from adapterxfer.catalog import (
     VARIANTS,
     backbones,
     protocols_of,
-    task_specs,
-    tasks,
     with_layer,
     with_target_dev,
     world_languages,
@@ -26,11 +24,13 @@ from adapterxfer.recipe.also import DEFAULT
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.axes import Axes, within
 from adapterxfer.recipe.choice_checks import choice_problems
-from adapterxfer.recipe.fields import MULTI, NONE, POOL
+from adapterxfer.recipe.fields import ALL_LANGUAGES, MULTI, NONE, POOL
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.language_checks import language_notes, language_problems
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.option_checks import cached_problems, together_notes, together_problems
+from adapterxfer.recipe.own_task_checks import own_task_problems
+from adapterxfer.recipe.own_tasks import OwnTask
 from adapterxfer.recipe.settings import missing_settings
 from adapterxfer.recipe.tiers import tier_problems
 from adapterxfer.recipe.yaml_core import Document, Path
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     """All contradictions between parts of a recipe."""
+    if declared := own_task_problems(recipe):
+        return [Problem(*document.nearest(path), message) for path, message in declared]
     problems: list[tuple[Path, str]] = []
     problems += _adapters(recipe)
     problems += cached_problems(recipe)
@@ -65,7 +67,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
         problems.append(
             (("pretrain", "corpus", "languages"), "translation pairs need English first among the languages")
         )
-    return [Problem(*_place(document, path), message) for path, message in problems]
+    return [Problem(*document.nearest(path), message) for path, message in problems]
 
 
 def _looks(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -75,12 +77,6 @@ def _looks(recipe: Recipe) -> list[tuple[Path, str]]:
         return []
     message = f"the last look is at {looks[-1]} seeds, but the recipe has {len(recipe.seeds)}; name as many seeds"
     return [(("statistics", "looks"), message)]
-
-
-def _place(document: Document, path: Path) -> tuple[int, int]:
-    while path not in document.values and path not in document.keys and path:
-        path = path[:-1]
-    return document.values.get(path) or document.keys.get(path) or (1, 1)
 
 
 def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -197,11 +193,13 @@ def _no_target_dev(recipe: Recipe, name: str) -> str:
     task = recipe.task(name)
     if task.synthetic or task.stand_in:
         return ""
-    development = task_specs()[name].target_dev
+    spec = recipe.spec(name)
+    assert spec is not None  # neither of the world nor a stand-in
+    development = spec.target_dev
     if development is None:
         return f"'{name}' is no target"
     if development.why_not:
-        nearest = with_target_dev(name)
+        nearest = () if spec.declared else with_target_dev(name)
         others = [task for task in nearest if task in recipe.target_tasks] or list(nearest)
         instead = f" ({', '.join(others)} has some)" if others else ""
         return f"'{name}' has no development data in the target languages: {development.why_not}{instead}"
@@ -286,15 +284,21 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
     for name, options in recipe.tasks.items():
         if name not in used:
             continue
+        if isinstance(options, OwnTask) and not recipe.world:
+            if options.test_seed is not None:
+                problems.append(
+                    (("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed")
+                )
+            continue  # its languages are what it says they are
         if options.test_seed is not None and not used[name].synthetic:
             problems.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
         if used[name].stand_in and not set(options.languages or ()) <= set(world_languages()):
             continue  # written for the real task
         known = tuple(world_languages()) if used[name].synthetic else tuple(known_languages())
-        allowed = tuple(used[name].languages) or known
+        allowed = (*used[name].languages, *used[name].more) or known
         # Files that the recipe describes may be in languages that the catalogue does not know, of family "unknown".
         own_files = not used[name].synthetic and "test" in (options.layout or {})
-        for index, code in enumerate(options.languages or ()):
+        for index, code in enumerate(options.languages or () if options.languages != (ALL_LANGUAGES,) else ()):
             if own_files and _LANGUAGE.fullmatch(code) and code not in world_languages():
                 continue
             if code not in allowed:
@@ -306,13 +310,15 @@ def _protocols(recipe: Recipe) -> list[tuple[Path, str]]:
     problems: list[tuple[Path, str]] = []
     for name, options in recipe.tasks.items():
         known = protocols_of(name)
+        if isinstance(options, OwnTask) and options.protocol is not None:
+            continue  # its declaration is refused
         if options.protocol is not None and options.protocol not in known:
             expected = (
                 one_of(options.protocol, tuple(known)) if known else f"is not known: task '{name}' has one protocol"
             )
             problems.append((("tasks", name, "protocol"), f"protocol '{options.protocol}' {expected}"))
         elif options.layer is not None:
-            text = known[options.protocol].text if options.protocol else tasks()[name].protocol
+            text = known[options.protocol].text if options.protocol else recipe.real_task(name).protocol
             if with_layer(text, 999) == with_layer(text, 998):
                 problems.append((("tasks", name, "layer"), f"task '{name}' is not answered with a single layer"))
     return problems
@@ -327,7 +333,7 @@ def _also(recipe: Recipe) -> list[tuple[Path, str]]:
             known = protocols_of(name)
             if name not in recipe.target_tasks:
                 problems.append((path, f"'{name}' is no target of this recipe, so it is not evaluated"))
-            elif evaluation.split and not tasks()[name].trained:
+            elif evaluation.split and not recipe.real_task(name).trained:
                 problems.append((path, f"task '{name}' is not trained, so it has no development examples to choose by"))
             elif evaluation.protocol is not None and evaluation.protocol not in (*known, DEFAULT):
                 problems.append(
@@ -337,7 +343,11 @@ def _also(recipe: Recipe) -> list[tuple[Path, str]]:
                     )
                 )
             elif evaluation.layer is not None:
-                text = known[evaluation.protocol or ""].text if evaluation.protocol in known else tasks()[name].protocol
+                text = (
+                    known[evaluation.protocol or ""].text
+                    if evaluation.protocol in known
+                    else recipe.real_task(name).protocol
+                )
                 if with_layer(text, 999) == with_layer(text, 998):
                     problems.append(((*path, "layer"), f"task '{name}' is not answered with a single layer"))
     return problems

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from adapterxfer.catalog.declared import stated
 from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
 from adapterxfer.report.answers import write_answers
 from adapterxfer.report.cautions import find_cautions
@@ -73,6 +74,7 @@ def find(
     inputs = input_rows(results)
     return Findings(
         title=settings.title or settings.recipe,
+        declared=tuple({"name": name, **stated(task)} for name, task in results.declared.items()),
         recipe=settings.recipe,
         synthetic=settings.synthetic,
         question=_question(study),
@@ -235,6 +237,7 @@ def _method(settings: ReportSettings) -> tuple[str, ...]:
         "A score is the official metric of a target in one language, in points from 0 to 100. A zero-shot score is the "
         "plain mean over the languages without labelled training data; family and tier scores are plain means over "
         "their languages.",
+        *([settings.tiers] if settings.tiers else []),
         "A gain is the score with the intermediate task minus the score of the same variant without it, on the same "
         "test items. Mean gains average the (intermediate, target) pairs with a trained target that every backbone "
         "has, with equal weights; targets that are not trained (retrieval) and kinds of pairs have means of their own.",

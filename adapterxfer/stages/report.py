@@ -33,6 +33,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         {role: folder for role, folder in context.inputs.items() if role.startswith(PREDICT)},
         languages=identity.get("languages"),
         source_language=str(identity.get("source_language") or SOURCE_LANGUAGE),
+        declared=identity.get("tasks"),
     )
     pretrained = {
         role.removeprefix(PRETRAIN): folder for role, folder in context.inputs.items() if role.startswith(PRETRAIN)
@@ -41,7 +42,8 @@ def execute(context: StageContext) -> dict[str, Any]:
         results,
         context.scratch,
         settings=replace(
-            ReportSettings.from_identity(identity), earlier_looks=tuple(context.settings.get("earlier_looks") or ())
+            ReportSettings.from_identity(identity, context.stage.labels),
+            earlier_looks=tuple(context.settings.get("earlier_looks") or ()),
         ),
         pretraining=pretraining_diagnostics(pretrained),
         sampling=read_sampling(context.inputs),

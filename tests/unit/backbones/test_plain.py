@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from adapterxfer.backbones.plain import PlainEncoder
+from adapterxfer.backbones.plain import PlainEncoder, as_library
 from adapterxfer.backbones.reading import empty_model, library_class
 from adapterxfer.catalog.architectures import ARCHITECTURES, architecture_of
 from adapterxfer.variants.encoder import encode
@@ -49,6 +49,21 @@ def test_it_is_the_librarys_model(name: str, activation: str) -> None:
     mask = ids.ne(1).long()
     with torch.no_grad():
         assert torch.equal(encode(plain, ids, mask), encode(library, ids, mask))
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_another_library_gets_a_model_of_the_same_tensors(name: str) -> None:
+    config = config_of(name)
+    plain: Any = PlainEncoder(config, architecture_of(name), words=7).requires_grad_(False)
+    model = as_library(plain)
+    assert as_library(model) is model
+    assert type(model).__name__ == ARCHITECTURES[name].model
+    assert model.get_input_embeddings() is plain.get_input_embeddings()
+    expected = dict(plain.named_parameters())
+    for parameter_name, parameter in model.named_parameters():
+        assert parameter.data_ptr() == expected.pop(parameter_name).data_ptr()
+        assert not parameter.requires_grad
+    assert not expected
 
 
 def test_the_word_matrix_may_be_a_stump() -> None:

@@ -18,6 +18,7 @@ Load = Callable[[str], ModuleType]
 
 ELSEWHERE = {
     "compare_rules": "tests/unit/report/test_compare_rules.py",
+    "compare_versions": "tests/unit/scripts/test_compare_versions.py",
     "benchmark_statistics": "tests/simulation/test_scripts.py",
     "benchmark_training": "tests/unit/training/test_usual_trainers.py",
     "example_card_studies": "tests/unit/scripts/test_scripts_run.py",
@@ -33,6 +34,9 @@ ELSEWHERE = {
     "simulate_mean_rules": "tests/simulation/test_scripts.py",
     "simulate_pooling": "tests/simulation/test_pooling.py",
     "simulate_verdicts": "tests/simulation/test_verdict_rates.py",
+    "benchmark_methods": "tests/parity/test_method_costs.py",
+    "engine_trials": "tests/parity/test_peft_types.py",
+    "table_adapters": "tests/parity/test_adapters_configs.py",
     "table_peft": "tests/parity/test_peft_types.py",
     "verdict_studies": "tests/simulation/test_verdict_rates.py",
     "encoder_checkpoints": "tests/unit/scripts/test_table_encoders.py",
