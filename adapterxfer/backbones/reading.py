@@ -86,8 +86,9 @@ def empty_model(config: PretrainedConfig, *, words: bool = True) -> PreTrainedMo
     if architecture.own_encoder and is_lean():
         from adapterxfer.backbones.plain import PlainEncoder
 
-        plain: Any = PlainEncoder(config, architecture, words=stump)
-        return plain.eval()
+        plain: Any = PlainEncoder(config, architecture, words=stump).eval()
+        bare: PreTrainedModel = plain  # whoever runs it knows no other methods
+        return bare
     config.vocab_size = stump
     try:
         # The constructor draws start values nobody uses: keep them out of the caller's random stream.
