@@ -33,6 +33,7 @@ from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.model_options import AdapterSpec
 from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.recipe.supervision import Supervised
 
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
 _NO_MERGE = "there is no model of this target that could be merged with the intermediate's; use a soup"
@@ -234,6 +235,30 @@ class _Builder:
                 )
             if oracle:
                 yield from self._oracle(axes.with_seed(seed), adapter)
+        for made in self.recipe.supervised_of(axes.target):
+            if axes.variant in made.variants:
+                yield from self._supervised(axes, adapter, made, seeds, overlap=overlap)
+
+    def _supervised(
+        self, axes: Axes, adapter: AdapterSpec | None, made: Supervised, seeds: Sequence[int], *, overlap: bool
+    ) -> Iterator[Cell]:
+        """The cells of one row with labelled data in the target language: of every seed one for each draw."""
+        total, inner = self.sizes[axes.backbone]
+        for draw in range(made.draws):
+            rows = [
+                ("" if made.one_model else taught.languages[0], self.systems.supervised(axes, adapter, taught))
+                for taught in self.maker.taught(made, draw)
+            ]
+            for seed in seeds:
+                models = {code: model_of(seed) for code, model_of in rows}
+                yield Cell(
+                    **{**axes.values(), "target": made.target, "seed": seed},
+                    parameters=total,
+                    non_embedding_parameters=inner,
+                    predict=self.maker.supervised(axes.with_seed(seed), made, draw, models),
+                    overlap=overlap,
+                    draw=draw,
+                )
 
     def _evaluations(self, axes: Axes, adapter: AdapterSpec | None, *, trained: bool) -> list[tuple[KeyOfModel, str]]:
         """How the models of one row are evaluated, and the target's name in each evaluation."""

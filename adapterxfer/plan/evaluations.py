@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from adapterxfer.plan.cells import CONTROL
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.language_stages import LanguageMaker
+from adapterxfer.plan.supervision import IDENTITY, described
 from adapterxfer.plan.templates import Template
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.also import Also
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.language_adapters import SOURCE
+from adapterxfer.recipe.supervision import Supervised
 from adapterxfer.store.keys import Stage
 
 KeyOfModel = Callable[[str], str]
@@ -53,6 +55,37 @@ class EvaluationMaker:
                 backbone, task, trained=trained, control=control, above_language=above_language, also=also
             )
         return row
+
+    def supervised(self, axes: Axes, made: Supervised, draw: int, models: Mapping[str, str]) -> str:
+        """Predictions of the models of one supervised run, each in its language.
+
+        Args:
+            axes: of the cell; the target is the task.
+            models: language -> key of the model that answers in it; the empty one stands for all.
+        """
+        who, inputs = self._inputs.backbone(axes.backbone)
+        target = self._recipe.task(made.task)
+        identity = {
+            "backbone": who,
+            "task": made.task,
+            "format": target.format,
+            "protocol": self._recipe.protocol_of(made.task),
+            "system": {"kind": "trained"},
+            "split": "test",
+            "languages": list(made.tested),
+            IDENTITY: described(made, draw),
+        }
+        if target.stand_in:
+            identity["metric"] = target.metric
+        inputs = {"data": self._inputs.task(made.task), **inputs}
+        inputs |= {f"model.{code}" if code else "model": key for code, key in models.items()}
+        resources: dict[str, Any] = {"cost": self._bench.cost.prediction(axes.backbone, made.task)}
+        if memory := self._bench.memory.prediction(axes.backbone):
+            resources["estimated_memory_gb"] = round(memory, 2)
+        ending = f"-d{draw}" if draw else ""
+        slug = f"{axes.backbone}-{axes.variant}-{axes.intermediate}-{made.task}-{made.label}-s{axes.seed}{ending}"
+        labels = {**axes.values(), "target": made.target}
+        return self._bench.add("predict", identity, inputs, slug, labels, resources)
 
     def _row(
         self, backbone: str, task: str, *, trained: bool, control: str, above_language: bool, also: Also | None

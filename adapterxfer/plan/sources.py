@@ -177,6 +177,24 @@ class Sources:
             self._missing.append(error)
             return {"kind": "files", "files": None}, supposed
 
+    def of_target_train(self, task: Task, languages: Sequence[str]) -> Source:
+        """The ``source`` of training data in the target languages; they come from where the task comes from."""
+        main = self.of_task(task)
+        root, options = self._recipe.data_root, self._recipe.tasks.get(task.name)
+        if main["kind"] != "files" or root is None or main["files"] is None:
+            return main  # the world, a repository, or files whose absence the plan tells
+        from adapterxfer.data.target_dev import tested_files
+        from adapterxfer.data.target_train import describe_target_train
+
+        protocol = self._recipe.protocol_of(task.name)
+        tested = tested_files(task.name, Path(root), self._recipe.languages_of(task.name), protocol, main)
+        layouts: dict[str, Any] = {role: layout for role, layout in ((options and options.layout) or {}).items()}  # noqa: C416 - widens
+        return self._or_missing(
+            lambda: describe_target_train(
+                task.name, Path(root), languages, protocol, layouts=layouts or None, tested=tested
+            )
+        )
+
     def of_texts(self, folder: str, languages: Sequence[str], option: str) -> Source:
         """The ``source`` of the texts of an option of the recipe: of an MLM mix, or of language adapters."""
         if self._recipe.world or folder == WORLD:

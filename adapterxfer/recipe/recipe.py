@@ -12,6 +12,7 @@ from adapterxfer.catalog import (
     VARIANTS,
     Task,
     backbones,
+    base_target,
     protocols_of,
     tasks,
     with_layer,
@@ -28,6 +29,7 @@ from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.model_options import Merge
 from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
+from adapterxfer.recipe.supervision import Supervised, supervised_targets
 from adapterxfer.store.keys import digest
 
 _ABSENT_WHEN_EMPTY = ("backbone_sources", "data_revisions")
@@ -215,6 +217,19 @@ class Recipe(RecipeModel):
         """The other evaluations of a target."""
         options = self.tasks.get(task)
         return (options and options.also) or ()
+
+    def supervised_of(self, task: str) -> tuple[Supervised, ...]:
+        """The supervisions of a target beside the zero-shot one."""
+        return supervised_targets(self, task)
+
+    def supervised(self) -> dict[str, Supervised]:
+        """Name of a target under a supervision -> what it is, for all targets of the recipe."""
+        return {made.target: made for task in self.target_tasks for made in self.supervised_of(task)}
+
+    def tested_in(self, target: str) -> tuple[str, ...]:
+        """Languages that a target has results in, whatever its evaluation or supervision."""
+        made = self.supervised().get(target)
+        return made.tested if made is not None else self.languages_of(base_target(target))
 
     def other_evaluations(self) -> dict[str, Also]:
         """Name of a target under another evaluation -> that evaluation, for all targets of the recipe."""

@@ -110,6 +110,28 @@ def language_items(frame: Frame, target: str) -> list[LanguageItems]:
     ]
 
 
+def items_of_whole(
+    frame: Frame, items: list[LanguageItems], whole: Frame, of_whole: list[LanguageItems]
+) -> list[LanguageItems]:
+    """The items of a target under another supervision, drawn together with the same items of the whole target.
+
+    It may have results in some of the languages only, so domains and clusters of its own would have other names, and
+    comparisons would not be paired.
+
+    Args:
+        frame, items: of the target under the supervision.
+        whole, of_whole: of the target with all its languages.
+    """
+    named = {one.language: one for one in of_whole}
+    paired = []
+    for one in items:
+        other = named.get(one.language)
+        if other is not None and np.array_equal(frame.example[one.rows], whole.example[other.rows]):
+            one = one._replace(domain=other.domain, clusters=other.clusters)
+        paired.append(one)
+    return paired
+
+
 def grouping(frame: Frame) -> str:
     """How the test items of a target are resampled, in words."""
     groups = domains(frame)

@@ -1,0 +1,160 @@
+"""Training data in the target languages, for supervision in them: which files they are, and reading them.
+
+They are found beside the other files of a task, as its development data are. No file that the recipe tests on may be
+among them, by name or by content.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from adapterxfer.catalog import DataSet, parts_of_task
+from adapterxfer.data.examples import Example, TaggingExample, TaskData
+from adapterxfer.data.files import HashCache, list_files
+from adapterxfer.data.layout_reading import LANGUAGE, Layout, layout_files
+from adapterxfer.data.layouts import parse_layouts
+from adapterxfer.data.official import Index, Need, look_up
+from adapterxfer.data.original import described
+from adapterxfer.data.readers import reader_of
+from adapterxfer.data.sources import with_reading
+from adapterxfer.errors import DataError
+
+TRAIN = "train"
+
+FIX = "put the files there, or name the languages that have some in supervision: {KIND: {languages: [...]}}"
+
+
+def describe_target_train(
+    task: str, root: Path, languages: Sequence[str], protocol: str, *, layouts: Mapping[str, Any] | None,
+    tested: Mapping[str, str],
+) -> dict[str, Any]:  # fmt: skip
+    """The ``source`` identity of a task's training files in the target languages.
+
+    Args:
+        layouts: role -> layout, as the recipe describes the task; its training files then have ``{lang}`` in the path.
+        tested: relative path -> sha256 of the files that the recipe tests on.
+
+    Raises:
+        DataError: files are missing, or one of them is tested on.
+    """
+    layout = _layout(task, layouts)
+    if layout is not None:
+        by_language = {code: layout_files(layout, root, code) for code in languages}
+        absent = [code for code, there in by_language.items() if not there]
+        problems = [f"train {code}: no file {layout.path.replace(LANGUAGE, code)}" for code in absent]
+        paths = sorted({path for there in by_language.values() for path in there})
+    else:
+        needs = _needs(task, list_files(root), languages, protocol)
+        problems = [need.problem for need in needs if need.problem]
+        paths = sorted({path for need in needs for path in need.found})
+    if problems:
+        subject = f"data_root '{root}': training data of {task} in the target languages:"
+        lines = [subject, *(f"    {line}" for line in problems)]
+        raise DataError("\n".join(lines), fix=FIX)
+    cache = HashCache()
+    hashed = {path: cache.sha256(root / path) for path in paths}
+    source = with_reading([_tested(task, protocol)], root, hashed, cache)
+    cache.save()
+    by_content = {content: path for path, content in tested.items()}
+    if both := [path for path in paths if hashed[path] in by_content]:
+        shown = ", ".join(f"{path} (the content of {by_content[hashed[path]]})" for path in both[:4])
+        raise DataError(
+            f"supervision of {task}: the recipe tests on what it would train on: {shown}",
+            fix="test on the official test files",
+        )
+    return source if layout is None else {**source, "layout": {TRAIN: dict((layouts or {})[TRAIN])}}
+
+
+def read_target_train(
+    task: str, root: Path, source: Mapping[str, Any], languages: Sequence[str], *, protocol: str
+) -> TaskData:
+    """All training examples of a task in the target languages, as split ``train``, from the files of an identity.
+
+    Raises:
+        DataError: a file is missing or damaged, or a language would be empty.
+    """
+    layout = _layout(task, source.get("layout"))
+    notes: Counter[str] = Counter()
+    splits: dict[tuple[str, str], list[Example]] = {}
+    needs = [] if layout is not None else _needs(task, source["files"], languages, protocol)
+    for code in languages:
+        if layout is not None:
+            splits[TRAIN, code] = described(layout, task, root, code, notes)
+            continue
+        relative = dict.fromkeys(path for need in needs if need.language == code for path in need.found)
+        paths = [root / path for path in sorted(relative, key=lambda path: path.rpartition("/")[2])]
+        splits[TRAIN, code] = reader_of(_tested(task, protocol), TRAIN)(paths, code, notes)
+    return _checked(task, splits, notes, str(root))
+
+
+def read_hub_train(
+    task: str, languages: Sequence[str], *, protocol: str = "", revisions: Mapping[str, str] | None = None
+) -> TaskData:
+    """The same from the Hub.
+
+    Raises:
+        DataError: the repository has none, cannot be loaded, or is not what the catalogue says.
+    """
+    from adapterxfer.data.hub import read_repository
+
+    data, form = _tested(task, protocol), parts_of_task(task, protocol).format
+    notes: Counter[str] = Counter()
+    splits = {
+        (TRAIN, code): read_repository(data, TRAIN, code, form, notes, protocol=protocol, revisions=revisions or {})
+        for code in languages
+    }
+    return _checked(task, splits, notes, data.name)
+
+
+def why_no_training(task: str, layouts: Mapping[str, Any] | None, *, files: bool) -> str:
+    """Why a task has no training data in its target languages; empty where it may have some.
+
+    Args:
+        layouts: as the recipe describes the task.
+        files: whether files are read and not the Hub.
+    """
+    if layouts:
+        if TRAIN in layouts and LANGUAGE not in str(layouts[TRAIN].get("path", "")):
+            return f"its training layout is one file; write {LANGUAGE} into its path"
+        if TRAIN in layouts:
+            return ""
+    data = parts_of_task(task).test
+    if data is None or not (data.training() or (not files and data.on_hub(TRAIN) and data.files.get(TRAIN))):
+        return "its training data are in English alone"
+    return "" if files or data.on_hub(TRAIN) else "no repository on the Hub holds them; give the files"
+
+
+def _layout(task: str, layouts: Mapping[str, Any] | None) -> Layout | None:
+    """The described training files, where their path names the language."""
+    if not layouts or TRAIN not in layouts:
+        return None
+    return parse_layouts({task: {TRAIN: layouts[TRAIN]}}, "layout")[task][TRAIN]
+
+
+def _tested(task: str, protocol: str) -> DataSet:
+    data = parts_of_task(task, protocol).test
+    assert data is not None  # every target has one
+    return data
+
+
+def _needs(task: str, files: Any, languages: Sequence[str], protocol: str) -> list[Need]:
+    data, index = _tested(task, protocol), Index(files)
+    return [look_up(index, data, TRAIN, code, group, role=TRAIN) for code in languages for group in data.training()]
+
+
+def _checked(task: str, splits: dict[tuple[str, str], list[Example]], notes: Counter[str], subject: str) -> TaskData:
+    if empty := [code for (_, code), examples in splits.items() if not examples]:
+        raise DataError(
+            f"{subject}: {task}: no training example in {', '.join(empty)}",
+            fix="name the other languages in supervision: {KIND: {languages: [...]}}",
+        )
+    parts = parts_of_task(task)
+    labels = parts.labels
+    if parts.format == "tagging" and not labels:
+        examples_of_all = (e for examples in splits.values() for e in examples)
+        labels = tuple(sorted({tag for e in examples_of_all if isinstance(e, TaggingExample) for tag in e.tags}))
+    kept = {name: count for name, count in sorted(notes.items()) if count}
+    return TaskData(task, parts.format, labels, splits, kept)

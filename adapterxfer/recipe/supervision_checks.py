@@ -1,0 +1,207 @@
+"""Checks of the section ``supervision``: data that the arms need, and settings that would make them something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from adapterxfer.catalog import VARIANTS, task_specs
+from adapterxfer.catalog.supervision import FEW_SHOT, IN_LANGUAGE, Kind
+from adapterxfer.recipe.arm_options import WORLD
+from adapterxfer.recipe.choices import Choice
+from adapterxfer.recipe.messages import one_of
+from adapterxfer.recipe.settings import add_block, training_settings
+from adapterxfer.recipe.supervision import (
+    SOURCE,
+    FewShot,
+    InLanguage,
+    Sources,
+    Supervised,
+    TranslateTrain,
+    able_targets,
+    able_variants,
+    supervised_targets,
+)
+from adapterxfer.recipe.yaml_core import Path
+
+if TYPE_CHECKING:
+    from adapterxfer.recipe.recipe import Recipe
+
+SECTION = "supervision"
+LENGTHS = ("steps", "epochs")
+
+
+def supervision_problems(recipe: Recipe) -> list[tuple[Path, str]]:
+    """Everything that an arm cannot do with the targets, languages, variants and settings of the recipe."""
+    option = recipe.supervision
+    if option is None:
+        return []
+    problems: list[tuple[Path, str]] = []
+    if not able_targets(recipe):
+        problems.append(((SECTION,), "no target of this recipe is trained on, so there is nothing to supervise"))
+    if not able_variants(recipe):
+        problems.append(((SECTION,), f"no variant of this recipe trains on a target: {', '.join(recipe.variants)}"))
+    problems += [
+        (
+            ("adapters", index, "language"),
+            f"{SECTION}: a model above the adapter of English cannot be trained in others",
+        )
+        for index, spec in enumerate(recipe.adapters)
+        if spec.language
+    ]
+    if problems:
+        return problems
+    for kind, arm in option.arms():
+        problems += [((SECTION, kind, *path), message) for path, message in _of_arm(recipe, kind, arm)]
+    return problems
+
+
+def supervision_notes(recipe: Recipe) -> list[str]:
+    """Targets that are left out, since nothing is trained on them."""
+    if recipe.supervision is None:
+        return []
+    able = able_targets(recipe)
+    left_out = [name for name in recipe.target_tasks if name not in able]
+    return [f"{SECTION} has no effect on {', '.join(left_out)}: nothing is trained on it"] if left_out and able else []
+
+
+def _of_arm(
+    recipe: Recipe, kind: Kind, arm: FewShot | TranslateTrain | InLanguage | Sources
+) -> Iterator[tuple[Path, str]]:
+    able, trained = able_targets(recipe), able_variants(recipe)
+    before = False
+    for axis, named, known in (("targets", arm.targets, able), ("variants", arm.variants, trained)):
+        for index, name in enumerate(named or ()):
+            if name not in known:
+                before = True
+                yield (axis, index), _why_unable(recipe, name) or f"'{name}' {one_of(name, known)}"
+    spoken = {code for task in arm.targets or able if task in able for code in recipe.languages_of(task)}
+    for index, code in enumerate(arm.languages or ()):
+        if code == SOURCE and not isinstance(arm, Sources):
+            before = True
+            yield ("languages", index), "English is what the zero-shot models are trained in; name other languages"
+        elif code not in spoken and not (isinstance(arm, Sources) and code == SOURCE):
+            before = True
+            yield ("languages", index), f"language '{code}' {one_of(code, sorted(spoken))}"
+    if before:
+        return
+    tasks = [task for task in arm.targets or able if task in able]
+    for task in tasks:
+        yield from _of_target(recipe, kind, arm, task)
+    for made in dict.fromkeys(supervised for task in tasks for supervised in supervised_targets(recipe, task)):
+        if made.kind == kind:
+            problem = next(_settings(recipe, made), None)
+            if problem is not None:
+                yield problem
+                break
+
+
+def _why_unable(recipe: Recipe, name: str) -> str:
+    """Why a target or variant of the recipe cannot have an arm; empty where the recipe does not have it."""
+    if name in recipe.target_tasks:
+        return f"nothing is trained on '{name}', so there is nothing to supervise"
+    if name in recipe.variants:
+        how = "joins trained models" if VARIANTS[name].joins else "is a control"
+        return f"'{name}' {how} and trains nothing on a target: leave it out"
+    return ""
+
+
+def _of_target(
+    recipe: Recipe, kind: Kind, arm: FewShot | TranslateTrain | InLanguage | Sources, task: str
+) -> Iterator[tuple[Path, str]]:
+    """Whether a target has languages to test, and data to train on."""
+    made = [supervised for supervised in supervised_targets(recipe, task) if supervised.kind == kind]
+    if not all(supervised.tested for supervised in made):
+        yield (
+            (),
+            f"'{task}' is tested in no language that this arm could be tested in: name others under tasks, or targets",
+        )
+        return
+    if recipe.task(task).synthetic or recipe.task(task).stand_in:
+        if isinstance(arm, TranslateTrain) and arm.folder != WORLD and not recipe.world:
+            yield ("folder",), f"folder is '{arm.folder}'; the world's '{task}' needs {WORLD}"
+        if isinstance(arm, TranslateTrain):
+            yield from _too_many(recipe, arm, task)
+        return
+    options = recipe.tasks.get(task)
+    layouts: dict[str, Any] = {role: layout for role, layout in ((options and options.layout) or {}).items()}  # noqa: C416 - widens
+    if isinstance(arm, TranslateTrain):
+        if arm.folder == WORLD:
+            yield ("folder",), f"folder is '{WORLD}'; '{task}' needs a folder below data_root"
+        elif arm.by is None:
+            yield (), "say who translated, since files do not: by: 'name and version of the system'"
+        elif recipe.data_root is None:
+            yield ("folder",), "the folder lies below data_root, and the recipe has none"
+        yield from _too_many(recipe, arm, task)
+        return
+    if made[0].split == "dev":
+        why = _no_dev(task, made[0])
+        if why:
+            yield ("from",), f"'{task}' has no development data to draw from: {why}"
+        return
+    from adapterxfer.data.target_train import why_no_training
+
+    why = why_no_training(task, layouts, files=recipe.data_root is not None and (options is None or not options.source))
+    if why:
+        instead = (
+            "; draw from its development data: from: dev" if kind == FEW_SHOT and not _no_dev(task, made[0]) else ""
+        )
+        yield (), f"'{task}' has no training data in other languages: {why}{instead or '; leave it out of targets'}"
+
+
+def _no_dev(task: str, made: Supervised) -> str:
+    development = task_specs()[task].target_dev
+    if development is None or development.why_not:
+        return development.why_not if development is not None else "the catalogue knows of none"
+    lacking = [code for code in made.languages if code in development.without]
+    return f"none in {', '.join(lacking)}; name the other languages" if lacking else ""
+
+
+def _too_many(recipe: Recipe, arm: TranslateTrain, task: str) -> Iterator[tuple[Path, str]]:
+    """More translations than there are originals."""
+    options = recipe.tasks.get(task)
+    there = (options and options.train_examples) or recipe.task(task).train_examples
+    for index, size in enumerate(arm.train_examples or ()):
+        if there is not None and size > there:
+            yield ("train_examples", index), f"{size} of '{task}', which is trained on {there} examples"
+
+
+def _settings(recipe: Recipe, made: Supervised) -> Iterator[tuple[Path, str]]:
+    """Settings of the arm's trainings that English data would decide, or that nobody has set."""
+    for variant in made.variants:
+        spec = VARIANTS[variant]
+        phase = "fusion" if spec.fuses else "target"
+        for backbone in recipe.backbones:
+            merged = training_settings(recipe, phase=phase, mode=spec.mode, task=made.task, backbone=backbone)
+            given: dict[str, Any] = {}
+            add_block(given, made.train, spec.mode)
+            merged |= given
+            if made.continues and not any(key in given for key in LENGTHS):
+                yield (
+                    (),
+                    (
+                        f"a training on a few examples needs a length of its own: train: {{steps: 30}} (or in a block "
+                        f"{spec.mode})"
+                    ),
+                )
+            chosen = [key for key in ("learning_rate", *LENGTHS) if _is_choice(merged.get(key))]
+            if chosen:
+                yield (
+                    (),
+                    (
+                        f"{' and '.join(chosen)} of {variant} would be chosen for English training: give a value here, "
+                        f"train: {{{spec.mode}: {{{chosen[0]}: ...}}}}"
+                    ),
+                )
+            if made.kind in (FEW_SHOT, IN_LANGUAGE) and merged["selection"] == "dev":
+                yield (
+                    (),
+                    (
+                        "English development data would select the weights of a training in another language: "
+                        "train: {selection: last}"
+                    ),
+                )
+
+
+def _is_choice(value: Any) -> bool:
+    return isinstance(value, Choice) or (isinstance(value, dict) and "choose" in value)

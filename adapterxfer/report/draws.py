@@ -1,0 +1,58 @@
+"""How much scores with labelled data in the target language vary over draws of examples and over training runs."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from adapterxfer.catalog.supervision import supervision_of
+from adapterxfer.recipe.axes import Axes
+from adapterxfer.report.display import Cell
+from adapterxfer.report.results import Results
+from adapterxfer.statistics import draw_components
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnRow(Axes):
+    """One system on one supervised target: components of the deviation of its mean score over the target languages.
+
+    Attributes:
+        draw: standard deviation over draws within a run, in points; None with one draw in each.
+        run: standard deviation over runs beyond that; with one draw in each, what draws add is in it.
+        mean: standard error of the mean over all runs; None with one run.
+        runs: how many there are.
+        draws: of each.
+    """
+
+    draw: float | None
+    run: float | None
+    mean: float | None
+    runs: int
+    draws: int
+
+
+def drawn_rows(results: Results) -> Iterator[DrawnRow]:
+    """One row for every system on every supervised target, in the order of the plan."""
+    for target in results.targets:
+        if not supervision_of(target):
+            continue
+        data = results.target(target)
+        means: Mapping[str, float] = {
+            predict: statistics.fmean(data.scores_by_language(predict).values()) for predict in data.counts
+        }
+        systems: dict[tuple[str, ...], dict[int, list[float]]] = {}
+        first: dict[tuple[str, ...], Cell] = {}
+        for cell in data.cells:
+            systems.setdefault(cell.system, {}).setdefault(cell.seed, []).append(means[cell.predict])
+            first.setdefault(cell.system, cell)
+        for system, by_seed in systems.items():
+            parts = draw_components(list(by_seed.values()))
+            yield DrawnRow(
+                **{**first[system].values(), "seed": 0},
+                draw=parts.draw,
+                run=parts.seed,
+                mean=parts.mean,
+                runs=parts.runs,
+                draws=parts.draws,
+            )
