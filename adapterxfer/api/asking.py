@@ -183,7 +183,7 @@ def _finished(
     if last is None or not results.cells:
         raise nothing_finished(plan, Store(store), only=only)
     identity = {**last.identity, "statistics": {**last.identity["statistics"], **(settings or {})}}
-    chosen = ReportSettings.from_identity(identity)
+    chosen = ReportSettings.from_identity(identity, last.labels)
     return plan, results, replace(chosen, superseded=caution_text(generation, changes) if changes else "")
 
 

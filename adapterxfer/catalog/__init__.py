@@ -12,8 +12,15 @@ from adapterxfer.catalog.controls import (
     oracle_without,
 )
 from adapterxfer.catalog.data_sets import Alternate, ClusterRule, DataSet, DataSplit, HubSource, Repair
-from adapterxfer.catalog.flores import FLORES
-from adapterxfer.catalog.languages import extension_languages, known_languages, languages, world_languages
+from adapterxfer.catalog.flores import BELEBELE_CODES, FLORES, SIB200_CODES
+from adapterxfer.catalog.languages import (
+    extension_languages,
+    further_languages,
+    known_languages,
+    languages,
+    one_language,
+    world_languages,
+)
 from adapterxfer.catalog.methods import METHODS, MethodSpec
 from adapterxfer.catalog.pretraining import (
     LOW_RESOURCE,
@@ -22,6 +29,8 @@ from adapterxfer.catalog.pretraining import (
     low_by,
     low_resource,
     pretraining_gib,
+    pretraining_tokens,
+    undecided,
     undefined,
 )
 from adapterxfer.catalog.protocols import (
@@ -54,6 +63,7 @@ from adapterxfer.catalog.variants import VARIANTS, VariantSpec
 
 __all__ = [
     "AS_RELEASED",
+    "BELEBELE_CODES",
     "CONTROLS",
     "CROSS_FITTED",
     "DEV",
@@ -63,6 +73,7 @@ __all__ = [
     "METHODS",
     "ORACLE",
     "PRETRAINING",
+    "SIB200_CODES",
     "UNTRAINED",
     "VARIANTS",
     "Alternate",
@@ -88,6 +99,7 @@ __all__ = [
     "controls_of",
     "data_sets",
     "extension_languages",
+    "further_languages",
     "is_development",
     "is_other_evaluation",
     "is_pretrained",
@@ -97,18 +109,21 @@ __all__ = [
     "low_by",
     "low_resource",
     "metric_of",
+    "one_language",
     "oracle_label",
     "oracle_system",
     "oracle_without",
     "overlaps",
     "parts_of_task",
     "pretraining_gib",
+    "pretraining_tokens",
     "protocols_of",
     "target_under",
     "task_names",
     "task_parts",
     "task_specs",
     "tasks",
+    "undecided",
     "undefined",
     "with_layer",
     "with_target_dev",

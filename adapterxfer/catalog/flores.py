@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from adapterxfer.catalog.languages import further_rows
+
 FLORES = {
     "af": "afr_Latn",
     "ar": "arb_Arab",
@@ -65,7 +67,22 @@ FLORES = {
     "zul": "zul_Latn",
     "gn": "grn_Latn",
 }
-"""Codes of the study to those of FLORES-200, which Belebele and SIB-200 use; both have all of these languages.
+"""Codes of the study to those of FLORES-200, which Belebele and SIB-200 use; both have all of these languages, and a
+recipe that names no languages means these.
 
-Quechua and Aymara of the study are other varieties than those there, so they are left out.
+Quechua of XTREME-R and Aymara of AmericasNLI are other varieties than those there, so they are left out.
 """
+
+_SIB200_ALSO = {"ewe": "ewe_Latn", "fon": "fon_Latn", "mos": "mos_Latn", "quy": "quy_Latn", "twi": "twi_Latn"}
+"""Languages of the extensions that SIB-200 has and Belebele has not; Ayacucho Quechua is that of AmericasNLI."""
+
+
+def _codes(mark: str) -> dict[str, str]:
+    return {row["code"]: row["flores"] for row in further_rows() if mark in row["sets"]}
+
+
+SIB200_CODES = FLORES | _SIB200_ALSO | _codes("s")
+"""Codes of the 205 languages and scripts of SIB-200."""
+
+BELEBELE_CODES = FLORES | _codes("b")
+"""Codes of the 122 languages and scripts of Belebele."""

@@ -1,14 +1,18 @@
-"""The 50 languages of XTREME-R, and those of the world.
+"""The 50 languages of XTREME-R, those of the low-resource extensions, those of the sets in many languages, the world's.
 
 Sources: codes from evaluate.py of google-research/xtreme; family names follow XTREME-R, genus follows WALS;
 Joshi class from the lang2tax list of Joshi et al. 2020 ("ht" is ambiguous there: 2 as "haitian"); CC-100 GiB from
 table 6 of Conneau et al. 2020, with the corrected value for Ukrainian, zh as the sum of simplified and traditional, my
-with Zawgyi. Scripts are general knowledge.
+with Zawgyi. Scripts are general knowledge. Those of the sets in many languages are in ``further_languages.csv``, with
+their sources.
 """
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterator
 from functools import cache
+from importlib import resources
 
 from adapterxfer.catalog.records import Language, Resource
 from adapterxfer.world.languages import LANGUAGES as WORLD
@@ -109,8 +113,10 @@ _SAME = {"swa": "sw", "wol": "wo", "yor": "yo"}
 _ORDER_NAMES = {"SVO": "subject-verb-object", "SOV": "subject-object-verb", "VSO": "verb-subject-object"}
 
 
-def resource_of(joshi_class: int) -> Resource:
-    """Resource tier by Joshi class: 0 to 2 low, 3 mid, 4 and 5 high."""
+def resource_of(joshi_class: int | None) -> Resource:
+    """Resource tier by Joshi class: 0 to 2 low, 3 mid, 4 and 5 high; unknown where no class is known."""
+    if joshi_class is None:
+        return "unknown"
     return "low" if joshi_class <= 2 else "mid" if joshi_class == 3 else "high"
 
 
@@ -155,10 +161,46 @@ def extension_languages() -> dict[str, Language]:
     return table
 
 
+def one_language(code: str) -> str:
+    """The code under which rows of one language count once: of a second script, and of the extensions' own codes."""
+    return _SAME.get(code, code).partition("-")[0]
+
+
+def table_rows(name: str) -> Iterator[dict[str, str]]:
+    """Rows of a table of this folder; lines with ``#`` are notes about its sources."""
+    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    yield from csv.DictReader(line for line in text.splitlines() if not line.startswith("#"))
+
+
+@cache
+def further_rows() -> tuple[dict[str, str], ...]:
+    """Rows of ``further_languages.csv``."""
+    return tuple(table_rows("further_languages.csv"))
+
+
+@cache
+def further_languages() -> dict[str, Language]:
+    """Languages that only the sets in many languages test, by code; a second script of a language has a row too."""
+    table = {}
+    for row in further_rows():
+        joshi = int(row["joshi"]) if row["joshi"] else None
+        table[row["code"]] = Language(
+            code=row["code"],
+            name=row["name"],
+            family=row["family"],
+            genus=row["genus"],
+            script=row["script"],
+            joshi_class=joshi,
+            cc100_gib=float(row["cc100_gib"]) if row["cc100_gib"] else None,
+            resource=resource_of(joshi),
+        )
+    return table
+
+
 @cache
 def known_languages() -> dict[str, Language]:
-    """All real languages: the 50 of XTREME-R, then those of the extensions."""
-    return languages() | extension_languages()
+    """All real languages: the 50 of XTREME-R, those of the extensions, then those of the sets in many languages."""
+    return languages() | extension_languages() | further_languages()
 
 
 @cache

@@ -7,7 +7,7 @@ from typing import Literal
 
 Role = Literal["intermediate", "target"]
 SourceKind = Literal["world", "files", "hub", "local"]
-Resource = Literal["high", "mid", "low"]
+Resource = Literal["high", "mid", "low", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +17,10 @@ class Language:
     Attributes:
         code: ISO 639-1 code, or the world's own code.
         joshi_class: taxonomy of Joshi et al. 2020, 0 to 5; None in the world.
-        cc100_gib: text in CC-100 in GiB (the corpus of XLM-R); 0.0 is "not in it"; None in the world.
-        resource: ``low`` for Joshi class 0 to 2, ``mid`` for 3, ``high`` from 4; the world declares its own tiers.
+        cc100_gib: text in CC-100 in GiB (the corpus of XLM-R); 0.0 is "not in it"; None in the world, and for varieties
+            that may be inside of another language's text there.
+        resource: ``low`` for Joshi class 0 to 2, ``mid`` for 3, ``high`` from 4, ``unknown`` where no class is known;
+            the world declares its own tiers.
         synthetic: a language of the world.
     """
 
@@ -51,6 +53,8 @@ class Task:
         verified: whether the facts were read at the source.
         before: tasks whose English data are trained on first, with the same model and head.
         stand_in: the world task behind the name, where the world stands in for real data.
+        more: further languages of the test set, which a recipe has to name (or ``all``): ``languages`` are those of a
+            recipe that names none.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Task:
     note: str = ""
     before: tuple[str, ...] = ()
     stand_in: str = ""
+    more: tuple[str, ...] = ()
 
     @property
     def synthetic(self) -> bool:

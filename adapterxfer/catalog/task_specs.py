@@ -192,6 +192,7 @@ class TaskSpec:
         licence: as stated by the source; ``unstated`` where it says nothing.
         citation: who made it; that of its data set where it is made of one.
         languages: of the test set; ``("en",)`` for intermediate tasks.
+        more: further languages of the test set, which a recipe has to name.
         protocol: everything beside the model that moves a score; empty for the usual one of the metric.
         target_dev: of targets: where the oracle's development data are, or why there are none.
         texts: collections of texts it draws on; tasks that share one overlap, so that a gain is no transfer.
@@ -218,6 +219,7 @@ class TaskSpec:
     licence: str
     citation: str = ""
     languages: tuple[str, ...] = ("en",)
+    more: tuple[str, ...] = ()
     protocol: str = ""
     target_dev: TargetDev | None = None
     texts: tuple[str, ...] = ()
@@ -250,7 +252,7 @@ class TaskSpec:
         if test is None:
             return ["parts.test"]
         missing = []
-        if test.codes and (unknown := [code for code in self.languages if code not in test.codes]):
+        if test.codes and (unknown := [code for code in (*self.languages, *self.more) if code not in test.codes]):
             missing.append(f"codes of {test.name} for {', '.join(unknown)}")
         if self.target_dev is None:
             missing.append("target_dev (where the oracle's development data are, or why_not)")
@@ -309,4 +311,5 @@ class TaskSpec:
             verified=self.verified,
             note=self.note,
             before=self.before,
+            more=self.more,
         )

@@ -9,7 +9,7 @@ from adapterxfer.catalog import known_languages
 from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.recipe.axes import AXES
-from adapterxfer.recipe.tiers import tiered
+from adapterxfer.recipe.tiers import tier_text, tiered
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import CHOICE
 
@@ -20,6 +20,9 @@ SHARED = "shared_rates"
 """Label of a report: which rates serve several backbones. It follows from the trainings behind the report's inputs, so
 it is no part of the key.
 """
+
+TIERS = "tiers"
+"""Label of a report: what its tier of low-resource languages means. The tiers themselves are part of the key."""
 
 CHOICES, COMMON = "choices", "common_rates"
 """Keys of the identity: what development data chose, and the study at common rates."""
@@ -69,13 +72,18 @@ def add_report(
     trained = dict.fromkeys(cell.backbone for cell in cells if recipe.is_own(cell.backbone))
     inputs |= {f"pretrain.{name}": maker.pretrain(name) for name in trained}
     inputs |= _mixed(maker.bench.stages)
+    tiers = tier_text(recipe)
     stage = Stage(
         kind="report",
         version=maker.bench.version("report", identity),
         identity=identity,
         inputs=inputs,
         slug=recipe.name,
-        labels={"recipe": recipe.name, **({SHARED: list(shared)} if shared else {})},
+        labels={
+            "recipe": recipe.name,
+            **({SHARED: list(shared)} if shared else {}),
+            **({TIERS: tiers} if tiers else {}),
+        },
     )
     maker.bench.stages[stage.key] = stage
 

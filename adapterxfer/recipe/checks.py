@@ -26,7 +26,7 @@ from adapterxfer.recipe.also import DEFAULT
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.axes import Axes, within
 from adapterxfer.recipe.choice_checks import choice_problems
-from adapterxfer.recipe.fields import MULTI, NONE, POOL
+from adapterxfer.recipe.fields import ALL_LANGUAGES, MULTI, NONE, POOL
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.language_checks import language_notes, language_problems
 from adapterxfer.recipe.messages import one_of
@@ -293,10 +293,10 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
         if used[name].stand_in and not set(options.languages or ()) <= set(world_languages()):
             continue  # written for the real task
         known = tuple(world_languages()) if used[name].synthetic else tuple(known_languages())
-        allowed = tuple(used[name].languages) or known
+        allowed = (*used[name].languages, *used[name].more) or known
         # Files that the recipe describes may be in languages that the catalogue does not know, of family "unknown".
         own_files = not used[name].synthetic and "test" in (options.layout or {})
-        for index, code in enumerate(options.languages or ()):
+        for index, code in enumerate(options.languages or () if options.languages != (ALL_LANGUAGES,) else ()):
             if own_files and _LANGUAGE.fullmatch(code) and code not in world_languages():
                 continue
             if code not in allowed:

@@ -146,6 +146,8 @@ def _intermediate_names() -> tuple[str, ...]:
 
 OneOrMany = BeforeValidator(_as_tuple)
 """Accepts a single value where a list is meant."""
+ALL_LANGUAGES = "all"
+"""In place of a list of languages: all that a task has, also those that a recipe without a list leaves out."""
 PlainName = Annotated[str, AfterValidator(_plain_name)]
 BackboneName = Annotated[str, one_of_names(_from_context("backbones"))]
 IntermediateName = Annotated[str, one_of_names(lambda _: _intermediate_names())]

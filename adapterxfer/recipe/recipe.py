@@ -24,7 +24,7 @@ from adapterxfer.catalog.capabilities import model_type_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.also import DEFAULT, Also
 from adapterxfer.recipe.axes import AXES
-from adapterxfer.recipe.fields import MULTI, NONE, POOL, Pin, parse_pin
+from adapterxfer.recipe.fields import ALL_LANGUAGES, MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.model_options import Merge
 from adapterxfer.recipe.schema import RecipeModel
@@ -153,11 +153,13 @@ class Recipe(RecipeModel):
         return stand_in(task, tasks()[stand_in_name(task)])
 
     def languages_of(self, task: str) -> tuple[str, ...]:
-        """Languages of a task in this recipe: those it names, else all that the task has."""
+        """Languages of a task in this recipe: those it names (``all``: every one), else the usual ones of the task."""
         options, spec = self.tasks.get(task), self.task(task)
         spoken = spec.languages
         if options is None or options.languages is None:
             return spoken
+        if options.languages == (ALL_LANGUAGES,):
+            return (*spoken, *spec.more)
         # Languages of the real task say nothing about its stand-in.
         return spoken if spec.stand_in and not set(options.languages) <= set(spoken) else options.languages
 

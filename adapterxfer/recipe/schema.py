@@ -55,13 +55,14 @@ class TaskOptions(Section):
     ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``protocol`` names
     another way to evaluate the task, ``layer`` the layer that embeds texts in retrieval, ``also`` more evaluations.
     ``test_seed`` draws another test set of a generated task, on which choices made with the first one in sight can be
-    confirmed. ``source: hub`` reads the task from the Hub whatever files are below the data root.
+    confirmed. ``languages: all`` are all that the task has. ``source: hub`` reads the task from the Hub whatever files
+    are below the data root.
     """
 
     train_examples: Count | None = None
     dev_examples: Count | None = None
     test_examples: Count | None = None
-    languages: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    languages: Annotated[tuple[str, ...], OneOrMany, Field(min_length=1)] | None = None
     test_seed: Seed | None = None
     layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
     source: Literal["hub"] | None = None

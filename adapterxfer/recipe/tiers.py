@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from adapterxfer.catalog.backbones import backbones
-from adapterxfer.catalog.pretraining import PRETRAINING, low_resource, undefined
+from adapterxfer.catalog.pretraining import PRETRAINING, low_resource, undecided, undefined
 from adapterxfer.catalog.records import Language
 from adapterxfer.recipe.recipe import Recipe
 
@@ -16,8 +16,29 @@ def tiered(recipe: Recipe, table: Mapping[str, Language]) -> dict[str, Language]
     option = recipe.low_resource
     if option is None or option.by == "joshi":
         return dict(table)
-    low = set(low_resource(option.by, gib=option.gib, series=option.series or _series(recipe)[0]))
-    return {code: replace(language, resource="low" if code in low else "high") for code, language in table.items()}
+    series = option.series or _series(recipe)[0]
+    low = set(low_resource(option.by, gib=option.gib, tokens=option.tokens, series=series))
+    unknown = set(undecided(option.by, series))
+    return {
+        code: replace(language, resource="low" if code in low else "unknown" if code in unknown else "high")
+        for code, language in table.items()
+    }
+
+
+def tier_text(recipe: Recipe) -> str:
+    """What the tier ``low`` means in a recipe and where its figures are from, for the report; empty for the usual."""
+    option = recipe.low_resource
+    if option is None or recipe.synthetic or recipe.world:
+        return ""
+    if option.by == "joshi":
+        return "Low-resource are classes 0 to 2 of Joshi et al. 2020."
+    corpus = PRETRAINING[option.series or _series(recipe)[0]]
+    amount = {
+        "gib": f"less than {option.gib:g} GiB",
+        "tokens": f"fewer than {option.tokens:,.0f} tokens",
+        "unseen": "no text",
+    }[option.by]
+    return f"Low-resource are languages with {amount} in the pretraining text {corpus.name} (source: {corpus.source})."
 
 
 def tier_problems(recipe: Recipe) -> list[tuple[tuple[str, ...], str]]:

@@ -237,6 +237,7 @@ def _method(settings: ReportSettings) -> tuple[str, ...]:
         "A score is the official metric of a target in one language, in points from 0 to 100. A zero-shot score is the "
         "plain mean over the languages without labelled training data; family and tier scores are plain means over "
         "their languages.",
+        *([settings.tiers] if settings.tiers else []),
         "A gain is the score with the intermediate task minus the score of the same variant without it, on the same "
         "test items. Mean gains average the (intermediate, target) pairs with a trained target that every backbone "
         "has, with equal weights; targets that are not trained (retrieval) and kinds of pairs have means of their own.",

@@ -25,6 +25,7 @@ class ReportSettings:
         hypotheses: declared by the recipe before the run.
         multiplicity: family of hypotheses -> how its p-values are adjusted.
         superseded: the caution of results that an earlier generation computed; empty for today's.
+        tiers: what the tier of low-resource languages means, where the recipe says so.
         diagnostics: backbone -> what its pretraining reached, for backbones that are package data.
     """
 
@@ -40,11 +41,12 @@ class ReportSettings:
     hypotheses: tuple[Hypothesis, ...] = ()
     multiplicity: Mapping[str, str] = field(default_factory=dict)
     superseded: str = ""
+    tiers: str = ""
     diagnostics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
-    def from_identity(cls, identity: Mapping[str, Any]) -> ReportSettings:
-        """Settings from the identity of a report stage (docs/design/contracts.md)."""
+    def from_identity(cls, identity: Mapping[str, Any], labels: Mapping[str, Any] | None = None) -> ReportSettings:
+        """Settings from the identity of a report stage (docs/design/contracts.md), and from its labels."""
         statistics = identity.get("statistics") or {}
         defaults = cls()
         recipe = str(identity.get("recipe", ""))
@@ -59,5 +61,6 @@ class ReportSettings:
             looks=tuple(statistics.get("looks") or ()),
             hypotheses=read_hypotheses(statistics.get("hypotheses") or ()),
             multiplicity=dict(statistics.get("multiplicity") or {}),
+            tiers=str((labels or {}).get("tiers", "")),
             diagnostics=dict(identity.get("diagnostics") or {}),
         )

@@ -41,7 +41,8 @@ def execute(context: StageContext) -> dict[str, Any]:
         results,
         context.scratch,
         settings=replace(
-            ReportSettings.from_identity(identity), earlier_looks=tuple(context.settings.get("earlier_looks") or ())
+            ReportSettings.from_identity(identity, context.stage.labels),
+            earlier_looks=tuple(context.settings.get("earlier_looks") or ()),
         ),
         pretraining=pretraining_diagnostics(pretrained),
         sampling=read_sampling(context.inputs),

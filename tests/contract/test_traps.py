@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from official_files import write_task
 
-from adapterxfer.catalog import FLORES, data_sets, parts_of_task, protocols_of, tasks
+from adapterxfer.catalog import BELEBELE_CODES, FLORES, SIB200_CODES, data_sets, parts_of_task, protocols_of, tasks
 from adapterxfer.data import choices, classification, hub, questions
 from adapterxfer.data.files import list_files
 from adapterxfer.data.original import read_original
@@ -220,7 +220,8 @@ def test_xcopa_with_all_labels_0_is_refused(tmp_path):
 
 
 def test_other_varieties_do_not_stand_in():
-    assert "qu" not in FLORES
-    assert "quy" not in FLORES
-    assert "aym" not in FLORES
+    for codes in (FLORES, SIB200_CODES, BELEBELE_CODES):
+        assert not {"qu", "aym"} & set(codes)
+    # Ayacucho Quechua is one variety under one code, in AmericasNLI and in SIB-200; Belebele has none.
+    assert (SIB200_CODES["quy"], "quy" in BELEBELE_CODES) == ("quy_Latn", False)
     assert len(set(classification.NLI)) == 3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapterxfer.catalog.data_sets import CONVERTED, TRAIN, USUAL, Alternate, ClusterRule, DataSet, HubSource, Repair
-from adapterxfer.catalog.flores import FLORES
+from adapterxfer.catalog.flores import BELEBELE_CODES, FLORES
 from adapterxfer.catalog.protocols import AS_RELEASED
 from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskProtocol, TaskSpec, codes
 
@@ -195,7 +195,7 @@ BELEBELE = DataSet(
     name="belebele",
     files={"test": (("[Bb]elebele/{code}.jsonl", "{code}.jsonl"),)},
     reader="adapterxfer.data.choices:read_belebele",
-    codes=FLORES,
+    codes=BELEBELE_CODES,
     clusters=ClusterRule(unit="passage", parallel=True),
     hub=HubSource(
         repository="facebook/belebele",
@@ -339,6 +339,7 @@ TASKS = (
         ),
         licence="cc-by-sa-4.0",
         languages=tuple(FLORES),
+        more=tuple(code for code in BELEBELE_CODES if code not in FLORES),
         target_dev=TargetDev(why_not="it is a test set alone"),
         texts=("race",),
     ),

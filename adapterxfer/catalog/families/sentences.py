@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adapterxfer.catalog.data_sets import TRAIN, USUAL, Alternate, ClusterRule, DataSet, HubSource
-from adapterxfer.catalog.flores import FLORES
+from adapterxfer.catalog.flores import FLORES, SIB200_CODES
 from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskSpec, codes
 
 QQP = DataSet(
@@ -78,7 +78,7 @@ SIB200 = DataSet(
         "test": (("annotated/{code}/test.tsv",),),
     },
     reader="adapterxfer.data.classification:read_sib200",
-    codes=FLORES,
+    codes=SIB200_CODES,
     labels=("science/technology", "travel", "politics", "sports", "health", "entertainment", "geography"),
     clusters=ClusterRule(unit="sentence", parallel=True),
     hub=HubSource(
@@ -168,6 +168,7 @@ TASKS = (
         ),
         licence="cc-by-sa-4.0",
         languages=tuple(FLORES),
+        more=tuple(code for code in SIB200_CODES if code not in FLORES),
         target_dev=TargetDev(),
     ),
 )

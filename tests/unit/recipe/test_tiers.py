@@ -1,4 +1,4 @@
-"""Low-resource by three definitions: what a recipe may declare, what is refused, and what the report is told."""
+"""Low-resource by four definitions: what a recipe may declare, what is refused, and what the report is told."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from adapterxfer.errors import RecipeError
 from adapterxfer.plan import Sources, build_plan
 from adapterxfer.recipe import Recipe, parse_recipe
 from adapterxfer.recipe.decidable import languages_of
+from adapterxfer.report.findings import _method
+from adapterxfer.report.settings import ReportSettings
 
 TEXT = """\
 recipe: 1
@@ -33,6 +35,8 @@ def load(option: str = "", backbones: str = "xlm-r-base", *set_: str) -> Recipe:
         ("{by: gib}", {"eu", "yo", "hau"}, {"az", "et"}),
         ("{by: gib, gib: 6.2}", {"eu", "et", "hau"}, {"az"}),
         ("{by: unseen}", {"yo", "ibo", "ht"}, {"eu", "hau", "az"}),
+        ("{by: tokens, series: mt5}", {"yo", "ibo", "gu"}, {"sw", "eu", "en"}),
+        ("{by: tokens, tokens: 1e8, series: mmbert}", {"wo", "lug"}, {"yo", "sw"}),
         ("{by: unseen, series: mt5}", {"qu", "wo"}, {"yo", "ibo", "ht"}),
         ("{by: joshi}", {"az", "yo"}, {"eu"}),
         ("", {"az", "yo"}, {"eu"}),
@@ -60,7 +64,10 @@ def test_the_report_is_told_and_no_training_changes():
 @pytest.mark.parametrize(
     ("option", "backbones", "message"),
     [
-        ("{by: gib}", "mmbert-base", "no table of sizes by language"),
+        ("{by: gib}", "mmbert-base", "in tokens, not in GiB"),
+        ("{by: gib}", "rembert", "no table of sizes by language"),
+        ("{by: tokens}", "xlm-r-base", "in GiB, not in tokens"),
+        ("{by: tokens, tokens: 0}", "mmbert-base", "low_resource.tokens"),
         ("{by: gib}", "mt5-base-encoder", "in tokens, not in GiB"),
         ("{by: unseen}", "rembert", "no table of sizes by language"),
         ("{by: gib}", "xlm-r-base, mmbert-base", "series 'mmbert'"),
@@ -74,6 +81,24 @@ def test_what_cannot_be_decided_is_refused(option, backbones, message):
     with pytest.raises(RecipeError) as caught:
         load(option, backbones)
     assert message in str(caught.value)
+
+
+def test_the_report_says_what_low_resource_means_and_whose_figures_they_are():
+    texts = {}
+    for option in ("", "{by: joshi}", "{by: gib}", "{by: tokens, series: mmbert}"):
+        recipe = load(option)
+        report = build_plan(recipe, sources=Sources(recipe)).report
+        assert report is not None
+        texts[option] = ReportSettings.from_identity(report.identity, report.labels).tiers
+    assert texts[""] == ""
+    assert "Joshi et al. 2020" in texts["{by: joshi}"]
+    assert texts["{by: gib}"].startswith(
+        "Low-resource are languages with less than 5 GiB in the pretraining text CC-100"
+    )
+    tokens = texts["{by: tokens, series: mmbert}"]
+    assert "fewer than 1,000,000,000 tokens" in tokens
+    assert "language_counts.csv of Marone et al. 2025" in tokens
+    assert tokens in _method(ReportSettings(tiers=tokens))
 
 
 def test_a_named_series_decides_for_all_backbones():
