@@ -19,7 +19,7 @@ TEST = "test"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class LanguageDraw:
     """The labelled examples of one language that a training sees.
 
     Attributes:
@@ -48,7 +48,7 @@ class Drawn:
 def draw(
     stored: StoredTask, split: str, language: str, *, test: StoredTask, examples: int | None, limit: int | None,
     lot: str,
-) -> Drawn:  # fmt: skip
+) -> LanguageDraw:  # fmt: skip
     """Draw from one split of one language.
 
     Args:
@@ -75,7 +75,7 @@ def draw(
     first = sorted(pool, key=lambda example: hashlib.sha256(f"{lot}/{language}/{example.example_id}".encode()).digest())
     chosen = {example.example_id for example in first[:count]}
     kept = tuple(example for example in pool if example.example_id in chosen)
-    return Drawn(language=language, examples=kept, pool=len(pool), tested=len(there) - len(pool))
+    return LanguageDraw(language=language, examples=kept, pool=len(pool), tested=len(there) - len(pool))
 
 
 def lot_of(backbone: str, seed: int, number: int) -> str:

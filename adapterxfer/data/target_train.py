@@ -109,24 +109,6 @@ def read_hub_train(
     return _checked(task, splits, notes, data.name)
 
 
-def why_no_training(task: str, layouts: Mapping[str, Any] | None, *, files: bool) -> str:
-    """Why a task has no training data in its target languages; empty where it may have some.
-
-    Args:
-        layouts: as the recipe describes the task.
-        files: whether files are read and not the Hub.
-    """
-    if layouts:
-        if TRAIN in layouts and LANGUAGE not in str(layouts[TRAIN].get("path", "")):
-            return f"its training layout is one file; write {LANGUAGE} into its path"
-        if TRAIN in layouts:
-            return ""
-    data = parts_of_task(task).test
-    if data is None or not (data.training() or (not files and data.on_hub(TRAIN) and data.files.get(TRAIN))):
-        return "its training data are in English alone"
-    return "" if files or data.on_hub(TRAIN) else "no repository on the Hub holds them; give the files"
-
-
 def _layout(task: str, layouts: Mapping[str, Any] | None) -> Layout | None:
     """The described training files, where their path names the language."""
     if not layouts or TRAIN not in layouts:

@@ -235,27 +235,27 @@ class _Builder:
                 )
             if oracle:
                 yield from self._oracle(axes.with_seed(seed), adapter)
-        for made in self.recipe.supervised_of(axes.target):
-            if axes.variant in made.variants:
-                yield from self._supervised(axes, adapter, made, seeds, overlap=overlap)
+        for regime in self.recipe.supervised_of(axes.target):
+            if axes.variant in regime.variants:
+                yield from self._supervised(axes, adapter, regime, seeds, overlap=overlap)
 
     def _supervised(
-        self, axes: Axes, adapter: AdapterSpec | None, made: Supervised, seeds: Sequence[int], *, overlap: bool
+        self, axes: Axes, adapter: AdapterSpec | None, regime: Supervised, seeds: Sequence[int], *, overlap: bool
     ) -> Iterator[Cell]:
         """The cells of one row with labelled data in the target language: of every seed one for each draw."""
         total, inner = self.sizes[axes.backbone]
-        for draw in range(made.draws):
+        for draw in range(regime.draws):
             rows = [
-                ("" if made.one_model else taught.languages[0], self.systems.supervised(axes, adapter, taught))
-                for taught in self.maker.taught(made, draw)
+                ("" if regime.one_model else taught.languages[0], self.systems.supervised(axes, adapter, taught))
+                for taught in self.maker.taught(regime, draw)
             ]
             for seed in seeds:
                 models = {code: model_of(seed) for code, model_of in rows}
                 yield Cell(
-                    **{**axes.values(), "target": made.target, "seed": seed},
+                    **{**axes.values(), "target": regime.target, "seed": seed},
                     parameters=total,
                     non_embedding_parameters=inner,
-                    predict=self.maker.supervised(axes.with_seed(seed), made, draw, models),
+                    predict=self.maker.supervised(axes.with_seed(seed), regime, draw, models),
                     overlap=overlap,
                     draw=draw,
                 )

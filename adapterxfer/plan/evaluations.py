@@ -8,7 +8,7 @@ from typing import Any
 from adapterxfer.plan.cells import CONTROL
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.language_stages import LanguageMaker
-from adapterxfer.plan.supervision import IDENTITY, described
+from adapterxfer.plan.supervised import IDENTITY, described
 from adapterxfer.plan.templates import Template
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.also import Also
@@ -56,7 +56,7 @@ class EvaluationMaker:
             )
         return row
 
-    def supervised(self, axes: Axes, made: Supervised, draw: int, models: Mapping[str, str]) -> str:
+    def supervised(self, axes: Axes, regime: Supervised, draw: int, models: Mapping[str, str]) -> str:
         """Predictions of the models of one supervised run, each in its language.
 
         Args:
@@ -64,27 +64,27 @@ class EvaluationMaker:
             models: language -> key of the model that answers in it; the empty one stands for all.
         """
         who, inputs = self._inputs.backbone(axes.backbone)
-        target = self._recipe.task(made.task)
+        target = self._recipe.task(regime.task)
         identity = {
             "backbone": who,
-            "task": made.task,
+            "task": regime.task,
             "format": target.format,
-            "protocol": self._recipe.protocol_of(made.task),
+            "protocol": self._recipe.protocol_of(regime.task),
             "system": {"kind": "trained"},
             "split": "test",
-            "languages": list(made.tested),
-            IDENTITY: described(made, draw),
+            "languages": list(regime.tested),
+            IDENTITY: described(regime, draw),
         }
         if target.stand_in:
             identity["metric"] = target.metric
-        inputs = {"data": self._inputs.task(made.task), **inputs}
+        inputs = {"data": self._inputs.task(regime.task), **inputs}
         inputs |= {f"model.{code}" if code else "model": key for code, key in models.items()}
-        resources: dict[str, Any] = {"cost": self._bench.cost.prediction(axes.backbone, made.task)}
+        resources: dict[str, Any] = {"cost": self._bench.cost.prediction(axes.backbone, regime.task)}
         if memory := self._bench.memory.prediction(axes.backbone):
             resources["estimated_memory_gb"] = round(memory, 2)
         ending = f"-d{draw}" if draw else ""
-        slug = f"{axes.backbone}-{axes.variant}-{axes.intermediate}-{made.task}-{made.label}-s{axes.seed}{ending}"
-        labels = {**axes.values(), "target": made.target}
+        slug = f"{axes.backbone}-{axes.variant}-{axes.intermediate}-{regime.task}-{regime.label}-s{axes.seed}{ending}"
+        labels = {**axes.values(), "target": regime.target}
         return self._bench.add("predict", identity, inputs, slug, labels, resources)
 
     def _row(

@@ -26,7 +26,7 @@ from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.language_stages import LanguageMaker
 from adapterxfer.plan.merges import MergeMaker
 from adapterxfer.plan.sources import Sources
-from adapterxfer.plan.supervision import SupervisionMaker
+from adapterxfer.plan.supervised import SupervisionMaker
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.targets import TargetMaker
 from adapterxfer.plan.workbench import Workbench

@@ -8,7 +8,7 @@ from adapterxfer.catalog import VARIANTS
 from adapterxfer.catalog.variants import alone
 from adapterxfer.plan.seed_groups import KeyOfSeed
 from adapterxfer.plan.stages import StageMaker
-from adapterxfer.plan.supervision import Taught
+from adapterxfer.plan.supervised import Taught
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.model_options import AdapterSpec
@@ -30,7 +30,7 @@ class SystemMaker:
 
     def supervised(self, axes: Axes, adapter: AdapterSpec | None, taught: Taught) -> KeyOfSeed:
         """Key of the model of one row that saw labelled data in a target language, by seed."""
-        if not taught.made.continues:
+        if not taught.regime.continues:
             return self.trained(axes, adapter, taught=taught)
         variant = VARIANTS[axes.variant]
         if axes.intermediate == NONE:

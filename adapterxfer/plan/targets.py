@@ -12,7 +12,7 @@ from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.language_stages import LanguageMaker
 from adapterxfer.plan.seed_groups import KeyOfSeed, SeedRow, Training
-from adapterxfer.plan.supervision import IDENTITY, Taught, taught_settings
+from adapterxfer.plan.supervised import IDENTITY, Taught, taught_settings
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
@@ -115,10 +115,10 @@ class TargetMaker:
 
     def _supervised(self, training: Training, taught: Taught, mode: Mode) -> Training:
         """A training on labelled data in the target language: other data, settings, labels and name."""
-        settings = taught_settings(training.identity["settings"], taught.made, mode)
-        backbone, task = str(training.labels["backbone"]), taught.made.task
+        settings = taught_settings(training.identity["settings"], taught.regime, mode)
+        backbone, task = str(training.labels["backbone"]), taught.regime.task
         frozen = not by_mode(mode).trains_backbone
-        cost = self._bench.cost.training(backbone, settings, (task,), frozen=frozen, examples=taught.made.examples)
+        cost = self._bench.cost.training(backbone, settings, (task,), frozen=frozen, examples=taught.regime.examples)
         memory = self._bench.memory.training(
             backbone, settings, training="full" if not frozen else "adapter", adapter=training.identity["adapter"]
         )
@@ -127,7 +127,7 @@ class TargetMaker:
             identity={**training.identity, "settings": settings, IDENTITY: taught.identity()},
             inputs={**training.inputs, IDENTITY: taught.pool},
             slug=f"{training.slug}-{taught.name}",
-            labels={**training.labels, "target": taught.made.target, "language": "+".join(taught.languages)},
+            labels={**training.labels, "target": taught.regime.target, "language": "+".join(taught.languages)},
             resources=self._bench.resources(backbone, mode, cost, memory),
         )
 

@@ -226,12 +226,12 @@ class Recipe(RecipeModel):
 
     def supervised(self) -> dict[str, Supervised]:
         """Name of a target under a supervision -> what it is, for all targets of the recipe."""
-        return {made.target: made for task in self.target_tasks for made in self.supervised_of(task)}
+        return {regime.target: regime for task in self.target_tasks for regime in self.supervised_of(task)}
 
     def tested_in(self, target: str) -> tuple[str, ...]:
         """Languages that a target has results in, whatever its evaluation or supervision."""
-        made = self.supervised().get(target)
-        return made.tested if made is not None else self.languages_of(base_target(target))
+        regime = self.supervised().get(target)
+        return regime.tested if regime is not None else self.languages_of(base_target(target))
 
     def other_evaluations(self) -> dict[str, Also]:
         """Name of a target under another evaluation -> that evaluation, for all targets of the recipe."""

@@ -100,7 +100,7 @@ class InLanguage(ArmOptions):
     languages: Codes | None = None
 
 
-class Sources(ArmOptions):
+class SourceLanguages(ArmOptions):
     """One model trained on several languages together, each drawn equally often, and tested in the others."""
 
     languages: Annotated[tuple[str, ...], Field(min_length=2)]
@@ -117,7 +117,7 @@ class Supervision(Section):
     few_shot: Annotated[FewShot | None, Field(alias=FEW_SHOT)] = None
     translate_train: Annotated[TranslateTrain | None, Field(alias=TRANSLATE_TRAIN)] = None
     in_language: Annotated[InLanguage | None, Field(alias=IN_LANGUAGE)] = None
-    sources: Annotated[Sources | None, BeforeValidator(_listed)] = None
+    sources: Annotated[SourceLanguages | None, BeforeValidator(_listed)] = None
 
     @model_validator(mode="after")
     def _has_an_arm(self) -> Supervision:
@@ -125,7 +125,7 @@ class Supervision(Section):
             raise problem(f"names at least one of: {FEW_SHOT}, {TRANSLATE_TRAIN}, {IN_LANGUAGE}, {SOURCES}")
         return self
 
-    def arms(self) -> Iterator[tuple[Kind, FewShot | TranslateTrain | InLanguage | Sources]]:
+    def arms(self) -> Iterator[tuple[Kind, FewShot | TranslateTrain | InLanguage | SourceLanguages]]:
         """Kind -> its option, for the kinds that are declared."""
         if self.sources is not None:
             yield SOURCES, self.sources
@@ -205,10 +205,10 @@ def supervised_targets(recipe: Recipe, task: str) -> tuple[Supervised, ...]:
 
 
 def _of(
-    recipe: Recipe, task: str, kind: Kind, option: FewShot | TranslateTrain | InLanguage | Sources
+    recipe: Recipe, task: str, kind: Kind, option: FewShot | TranslateTrain | InLanguage | SourceLanguages
 ) -> Iterator[Supervised]:
     tested = tuple(code for code in recipe.languages_of(task) if code != SOURCE)
-    if isinstance(option, Sources):
+    if isinstance(option, SourceLanguages):
         spoken, tested = option.languages, tuple(code for code in tested if code not in option.languages)
         sizes: tuple[int | None, ...] = (None,)
     else:

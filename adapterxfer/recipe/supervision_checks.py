@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import VARIANTS, task_specs
+from adapterxfer.catalog import VARIANTS, parts_of_task, task_specs
 from adapterxfer.catalog.supervision import FEW_SHOT, IN_LANGUAGE, Kind
 from adapterxfer.recipe.arm_options import WORLD
 from adapterxfer.recipe.choices import Choice
@@ -15,7 +15,7 @@ from adapterxfer.recipe.supervision import (
     SOURCE,
     FewShot,
     InLanguage,
-    Sources,
+    SourceLanguages,
     Supervised,
     TranslateTrain,
     able_targets,
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from adapterxfer.recipe.recipe import Recipe
 
 SECTION = "supervision"
+LANGUAGE = "{lang}"
+"""Where the language stands in the path of a described layout."""
 LENGTHS = ("steps", "epochs")
 
 
@@ -66,7 +68,7 @@ def supervision_notes(recipe: Recipe) -> list[str]:
 
 
 def _of_arm(
-    recipe: Recipe, kind: Kind, arm: FewShot | TranslateTrain | InLanguage | Sources
+    recipe: Recipe, kind: Kind, arm: FewShot | TranslateTrain | InLanguage | SourceLanguages
 ) -> Iterator[tuple[Path, str]]:
     able, trained = able_targets(recipe), able_variants(recipe)
     before = False
@@ -77,10 +79,10 @@ def _of_arm(
                 yield (axis, index), _why_unable(recipe, name) or f"'{name}' {one_of(name, known)}"
     spoken = {code for task in arm.targets or able if task in able for code in recipe.languages_of(task)}
     for index, code in enumerate(arm.languages or ()):
-        if code == SOURCE and not isinstance(arm, Sources):
+        if code == SOURCE and not isinstance(arm, SourceLanguages):
             before = True
             yield ("languages", index), "English is what the zero-shot models are trained in; name other languages"
-        elif code not in spoken and not (isinstance(arm, Sources) and code == SOURCE):
+        elif code not in spoken and not (isinstance(arm, SourceLanguages) and code == SOURCE):
             before = True
             yield ("languages", index), f"language '{code}' {one_of(code, sorted(spoken))}"
     if before:
@@ -88,9 +90,9 @@ def _of_arm(
     tasks = [task for task in arm.targets or able if task in able]
     for task in tasks:
         yield from _of_target(recipe, kind, arm, task)
-    for made in dict.fromkeys(supervised for task in tasks for supervised in supervised_targets(recipe, task)):
-        if made.kind == kind:
-            problem = next(_settings(recipe, made), None)
+    for regime in dict.fromkeys(supervised for task in tasks for supervised in supervised_targets(recipe, task)):
+        if regime.kind == kind:
+            problem = next(_settings(recipe, regime), None)
             if problem is not None:
                 yield problem
                 break
@@ -107,11 +109,11 @@ def _why_unable(recipe: Recipe, name: str) -> str:
 
 
 def _of_target(
-    recipe: Recipe, kind: Kind, arm: FewShot | TranslateTrain | InLanguage | Sources, task: str
+    recipe: Recipe, kind: Kind, arm: FewShot | TranslateTrain | InLanguage | SourceLanguages, task: str
 ) -> Iterator[tuple[Path, str]]:
     """Whether a target has languages to test, and data to train on."""
-    made = [supervised for supervised in supervised_targets(recipe, task) if supervised.kind == kind]
-    if not all(supervised.tested for supervised in made):
+    regime = [supervised for supervised in supervised_targets(recipe, task) if supervised.kind == kind]
+    if not all(supervised.tested for supervised in regime):
         yield (
             (),
             f"'{task}' is tested in no language that this arm could be tested in: name others under tasks, or targets",
@@ -134,26 +136,40 @@ def _of_target(
             yield ("folder",), "the folder lies below data_root, and the recipe has none"
         yield from _too_many(recipe, arm, task)
         return
-    if made[0].split == "dev":
-        why = _no_dev(task, made[0])
+    if regime[0].split == "dev":
+        why = _no_dev(task, regime[0])
         if why:
             yield ("from",), f"'{task}' has no development data to draw from: {why}"
         return
-    from adapterxfer.data.target_train import why_no_training
-
-    why = why_no_training(task, layouts, files=recipe.data_root is not None and (options is None or not options.source))
+    why = _no_training(task, layouts, files=recipe.data_root is not None and (options is None or not options.source))
     if why:
         instead = (
-            "; draw from its development data: from: dev" if kind == FEW_SHOT and not _no_dev(task, made[0]) else ""
+            "; draw from its development data: from: dev" if kind == FEW_SHOT and not _no_dev(task, regime[0]) else ""
         )
         yield (), f"'{task}' has no training data in other languages: {why}{instead or '; leave it out of targets'}"
 
 
-def _no_dev(task: str, made: Supervised) -> str:
+def _no_training(task: str, layouts: Mapping[str, Any], *, files: bool) -> str:
+    """Why a task has no training data in its target languages; empty where it may have some.
+
+    Args:
+        layouts: as the recipe describes the task.
+        files: whether files are read and not the Hub.
+    """
+    if "train" in layouts:
+        one_file = LANGUAGE not in str(layouts["train"].get("path", ""))
+        return f"its training layout is one file; write {LANGUAGE} into its path" if one_file else ""
+    data = parts_of_task(task).test
+    if data is None or not data.training():
+        return "its training data are in English alone"
+    return "" if files or data.on_hub("train") else "no repository on the Hub holds them; give the files"
+
+
+def _no_dev(task: str, regime: Supervised) -> str:
     development = task_specs()[task].target_dev
     if development is None or development.why_not:
         return development.why_not if development is not None else "the catalogue knows of none"
-    lacking = [code for code in made.languages if code in development.without]
+    lacking = [code for code in regime.languages if code in development.without]
     return f"none in {', '.join(lacking)}; name the other languages" if lacking else ""
 
 
@@ -166,17 +182,17 @@ def _too_many(recipe: Recipe, arm: TranslateTrain, task: str) -> Iterator[tuple[
             yield ("train_examples", index), f"{size} of '{task}', which is trained on {there} examples"
 
 
-def _settings(recipe: Recipe, made: Supervised) -> Iterator[tuple[Path, str]]:
+def _settings(recipe: Recipe, regime: Supervised) -> Iterator[tuple[Path, str]]:
     """Settings of the arm's trainings that English data would decide, or that nobody has set."""
-    for variant in made.variants:
+    for variant in regime.variants:
         spec = VARIANTS[variant]
         phase = "fusion" if spec.fuses else "target"
         for backbone in recipe.backbones:
-            merged = training_settings(recipe, phase=phase, mode=spec.mode, task=made.task, backbone=backbone)
-            given: dict[str, Any] = {}
-            add_block(given, made.train, spec.mode)
-            merged |= given
-            if made.continues and not any(key in given for key in LENGTHS):
+            merged = training_settings(recipe, phase=phase, mode=spec.mode, task=regime.task, backbone=backbone)
+            special: dict[str, Any] = {}
+            add_block(special, regime.train, spec.mode)
+            merged |= special
+            if regime.continues and not any(key in special for key in LENGTHS):
                 yield (
                     (),
                     (
@@ -193,7 +209,7 @@ def _settings(recipe: Recipe, made: Supervised) -> Iterator[tuple[Path, str]]:
                         f"train: {{{spec.mode}: {{{chosen[0]}: ...}}}}"
                     ),
                 )
-            if made.kind in (FEW_SHOT, IN_LANGUAGE) and merged["selection"] == "dev":
+            if regime.kind in (FEW_SHOT, IN_LANGUAGE) and merged["selection"] == "dev":
                 yield (
                     (),
                     (

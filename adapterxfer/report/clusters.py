@@ -122,13 +122,13 @@ def items_of_whole(
         frame, items: of the target under the supervision.
         whole, of_whole: of the target with all its languages.
     """
-    named = {one.language: one for one in of_whole}
+    by_language = {same.language: same for same in of_whole}
     paired = []
-    for one in items:
-        other = named.get(one.language)
-        if other is not None and np.array_equal(frame.example[one.rows], whole.example[other.rows]):
-            one = one._replace(domain=other.domain, clusters=other.clusters)
-        paired.append(one)
+    for tested in items:
+        same = by_language.get(tested.language)
+        if same is not None and np.array_equal(frame.example[tested.rows], whole.example[same.rows]):
+            tested = tested._replace(domain=same.domain, clusters=same.clusters)
+        paired.append(tested)
     return paired
 
 

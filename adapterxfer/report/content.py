@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.declared import FamilySummary, Judged, Outcome, Ranked, Spending
-from adapterxfer.report.draws import DrawnRow
+from adapterxfer.report.draw_rows import DrawnRow
 from adapterxfer.report.inputs import InputRow
 from adapterxfer.report.rate_rows import Chosen, CommonTrend
 from adapterxfer.report.sampling import Sampled

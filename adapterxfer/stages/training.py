@@ -14,7 +14,7 @@ from torch import nn
 from adapterxfer.backbones.loading import LoadedBackbone, with_words
 from adapterxfer.catalog.controls import BY_LANGUAGE
 from adapterxfer.catalog.variants import FURTHER
-from adapterxfer.data.drawing import Drawn
+from adapterxfer.data.drawing import LanguageDraw
 from adapterxfer.errors import StageError, VariantError
 from adapterxfer.formats.registry import format_of_head
 from adapterxfer.stages.context import StageContext
@@ -22,7 +22,7 @@ from adapterxfer.training.arm_data import draw_mixtures, text_task, with_transla
 from adapterxfer.training.building import build_fusion, build_single
 from adapterxfer.training.language_adapters import build_language, language_task
 from adapterxfer.training.settings import TrainSettings
-from adapterxfer.training.supervision import draws_of, facts_of, supervised
+from adapterxfer.training.supervised import draws_of, facts_of, supervised
 from adapterxfer.training.tasks import TrainTask, read_train_task, with_target_dev
 from adapterxfer.training.words import words_of
 from adapterxfer.variants.composition import HeadPart
@@ -72,8 +72,10 @@ def tasks_of(
             with_target_dev(task, folder, backbone, max_length=settings.max_length, by_language=alike) for task in tasks
         ]
     if SUPERVISION in identity:
-        asked, draws = identity[SUPERVISION], supervision_of(context)
-        tasks = [supervised(task, draws, asked, backbone, max_length=settings.max_length) for task in tasks]
+        draws = supervision_of(context)
+        tasks = [
+            supervised(task, draws, identity[SUPERVISION], backbone, max_length=settings.max_length) for task in tasks
+        ]
         return draw_mixtures(tasks, settings, None, seed=int(identity["seed"]))
     if context.stage.kind != "train_intermediate":
         return tasks
@@ -99,7 +101,7 @@ def tasks_of(
     return draw_mixtures(tasks, settings, identity.get("sampling"), seed=int(identity["seed"]))
 
 
-def supervision_of(context: StageContext) -> list[Drawn]:
+def supervision_of(context: StageContext) -> list[LanguageDraw]:
     """What the stage sees of labelled data in other languages; nothing where it trains in English alone.
 
     Raises:
@@ -208,11 +210,11 @@ def _further(context: StageContext, backbone: LoadedBackbone, task: TrainTask) -
     """
     folder = needed(context, START)
 
-    def head(part: HeadPart) -> nn.Module:
-        fmt = format_of_head(part.format)
-        return fmt.make_head(backbone.hidden_size, part.labels, generator=torch.Generator())
+    def empty_head(head: HeadPart) -> nn.Module:
+        fmt = format_of_head(head.format)
+        return fmt.make_head(backbone.hidden_size, head.labels, generator=torch.Generator())
 
-    model = load_model(folder, backbone, make_head=head)
+    model = load_model(folder, backbone, make_head=empty_head)
     if model.composition.head(task.name).labels != task.labels:
         raise VariantError(
             f"{folder}: head of task '{task.name}' has the labels {list(model.composition.head(task.name).labels)}; "

@@ -11,7 +11,7 @@ import numpy as np
 
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.catalog.supervision import SOURCES, TRANSLATE_TRAIN
-from adapterxfer.data.drawing import Drawn, draw, lot_of
+from adapterxfer.data.drawing import LanguageDraw, draw, lot_of
 from adapterxfer.data.storage import read_task
 from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Encoding, Feature
@@ -23,7 +23,7 @@ LISTED = 1000
 """Most ids of a draw that a model's description lists; of more it holds their number and fingerprint."""
 
 
-def draws_of(identity: Mapping[str, Any], pool: Path, data: Path) -> list[Drawn]:
+def draws_of(identity: Mapping[str, Any], pool: Path, data: Path) -> list[LanguageDraw]:
     """What a training with this identity sees, one entry for each language but English.
 
     Args:
@@ -31,14 +31,16 @@ def draws_of(identity: Mapping[str, Any], pool: Path, data: Path) -> list[Drawn]
         data: committed prepare stage of the task, whose test items are never drawn.
 
     Raises:
-        DataError: there are fewer examples than asked for.
+        DataError: there are fewer examples than described for.
         StageError: the data are translated and must not be, or the other way round.
     """
-    asked, stored = identity["supervision"], read_task(pool)
-    translated, wanted = bool(stored.extra.get("translated")), asked["kind"] == TRANSLATE_TRAIN
-    if translated != wanted:
+    described, stored = identity["supervision"], read_task(pool)
+    translated = bool(stored.extra.get("translated"))
+    if translated != (described["kind"] == TRANSLATE_TRAIN):
         shown = "are a translation" if translated else "do not say that they were translated"
-        raise StageError(f"{pool}: '{asked['label']}' is to train on data that {shown}", fix="plan the recipe again")
+        raise StageError(
+            f"{pool}: '{described['label']}' is to train on data that {shown}", fix="plan the recipe again"
+        )
     if (stored.task, stored.format) != (identity["task"], identity["format"]):
         raise StageError(
             f"{pool}: holds task '{stored.task}' ({stored.format}); expected '{identity['task']}' "
@@ -51,16 +53,29 @@ def draws_of(identity: Mapping[str, Any], pool: Path, data: Path) -> list[Drawn]
             f"{pool}: labels {', '.join(unknown)} of '{stored.task}' are not among those of its English data",
             fix="give the data of all languages the same label names",
         )
-    lot = lot_of(identity["backbone"]["name"], int(identity["seed"]), int(asked["draw"]))
+    lot = lot_of(identity["backbone"]["name"], int(identity["seed"]), int(described["draw"]))
     return [
-        draw(stored, asked["split"], code, test=test, examples=asked["examples"], limit=asked.get("limit"), lot=lot)
-        for code in asked["languages"]
+        draw(
+            stored,
+            described["split"],
+            code,
+            test=test,
+            examples=described["examples"],
+            limit=described.get("limit"),
+            lot=lot,
+        )
+        for code in described["languages"]
         if code != SOURCE_LANGUAGE
     ]
 
 
 def supervised(
-    task: TrainTask, draws: Sequence[Drawn], asked: Mapping[str, Any], backbone: LoadedBackbone, *, max_length: int
+    task: TrainTask,
+    draws: Sequence[LanguageDraw],
+    described: Mapping[str, Any],
+    backbone: LoadedBackbone,
+    *,
+    max_length: int,
 ) -> TrainTask:
     """The task with the drawn examples in place of its English ones.
 
@@ -71,13 +86,13 @@ def supervised(
     """
     encoder = encoder_for(backbone.tokenizer)
     encoding = Encoding(encoder, min(max_length, backbone.max_length), task.labels, True)
-    together = asked["kind"] == SOURCES
+    together = described["kind"] == SOURCES
     parts: dict[str, Sequence[Feature]] = {}
-    for code in asked["languages"]:
+    for code in described["languages"]:
         if code == SOURCE_LANGUAGE:
             parts[code] = task.features
             continue
-        drawn = next(one for one in draws if one.language == code)
+        drawn = next(of_language for of_language in draws if of_language.language == code)
         parts[code] = list(task.format.features(list(drawn.examples), encoding))
         if not parts[code]:
             raise StageError(
@@ -92,20 +107,20 @@ def supervised(
     return replace(task, features=features, size=largest, mixture=Mixture(tuple(parts), groups, shares))
 
 
-def facts_of(asked: Mapping[str, Any], draws: Sequence[Drawn]) -> dict[str, Any]:
+def facts_of(described: Mapping[str, Any], draws: Sequence[LanguageDraw]) -> dict[str, Any]:
     """What a model's description says of its supervision: with the ids of what was drawn."""
     return {
         "supervision": {
-            **asked,
+            **described,
             "drawn": {
-                one.language: {
-                    "examples": len(one.examples),
-                    "pool": one.pool,
-                    "equal_to_test_items": one.tested,
-                    "sha256_of_ids": one.fingerprint,
-                    **({"ids": list(one.ids)} if len(one.ids) <= LISTED else {}),
+                drawn.language: {
+                    "examples": len(drawn.examples),
+                    "pool": drawn.pool,
+                    "equal_to_test_items": drawn.tested,
+                    "sha256_of_ids": drawn.fingerprint,
+                    **({"ids": list(drawn.ids)} if len(drawn.ids) <= LISTED else {}),
                 }
-                for one in draws
+                for drawn in draws
             },
         }
     }

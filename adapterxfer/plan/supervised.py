@@ -30,14 +30,14 @@ class Taught:
     """One training of a supervised target.
 
     Attributes:
-        made: the target and its supervision.
+        regime: the target and its supervision.
         languages: that are trained on.
         draw: which of the draws of a run.
         pool: key of the stage with the examples.
         limit: most examples of a language where all there are are meant; None for no limit.
     """
 
-    made: Supervised
+    regime: Supervised
     languages: tuple[str, ...]
     draw: int
     pool: str
@@ -46,24 +46,29 @@ class Taught:
     @property
     def name(self) -> str:
         """Tells it from every other training of the same system and seed."""
-        spoken = "" if self.made.one_model else "-" + "+".join(self.languages)
-        return f"{self.made.label}{spoken}" + (f"-d{self.draw}" if self.draw else "")
+        spoken = "" if self.regime.one_model else "-" + "+".join(self.languages)
+        return f"{self.regime.label}{spoken}" + (f"-d{self.draw}" if self.draw else "")
 
     def identity(self) -> dict[str, Any]:
         """What the identity of its training says."""
-        whole = {"limit": self.limit} if self.made.examples is None else {}
-        return {**described(self.made, self.draw), "languages": list(self.languages), "split": self.made.split, **whole}
+        whole = {"limit": self.limit} if self.regime.examples is None else {}
+        return {
+            **described(self.regime, self.draw),
+            "languages": list(self.languages),
+            "split": self.regime.split,
+            **whole,
+        }
 
 
-def described(made: Supervised, draw: int) -> dict[str, Any]:
+def described(regime: Supervised, draw: int) -> dict[str, Any]:
     """What the identity of a training or of predictions says of their supervision."""
-    return {"kind": made.kind, "label": made.label, "examples": made.examples, "draw": draw}
+    return {"kind": regime.kind, "label": regime.label, "examples": regime.examples, "draw": draw}
 
 
-def taught_settings(settings: dict[str, Any], made: Supervised, mode: Mode) -> dict[str, Any]:
+def taught_settings(settings: dict[str, Any], regime: Supervised, mode: Mode) -> dict[str, Any]:
     """Settings of a training in the target language: those of the English one, and what the arm says."""
     merged = {key: value for key, value in settings.items() if key not in TOGETHER}
-    add_block(merged, made.train, mode)
+    add_block(merged, regime.train, mode)
     merged = {key: value for key, value in merged.items() if key not in TOGETHER}
     if merged["selection"] != "mean":
         merged.pop("mean_of", None)
@@ -77,47 +82,47 @@ class SupervisionMaker:
         self._bench, self._recipe, self._arms, self._target_dev = bench, bench.recipe, arms, target_dev
         self._memo: dict[tuple[str, ...], str] = {}
 
-    def taught(self, made: Supervised, draw: int) -> Iterator[Taught]:
+    def taught(self, regime: Supervised, draw: int) -> Iterator[Taught]:
         """The trainings of one draw: one for each language, or one for all together."""
-        pool, limit = self._pool(made), self._whole(made.task)
-        for languages in (made.languages,) if made.one_model else ((code,) for code in made.languages):
-            yield Taught(made, languages, draw, pool, limit)
+        pool, limit = self._pool(regime), self._whole(regime.task)
+        for languages in (regime.languages,) if regime.one_model else ((code,) for code in regime.languages):
+            yield Taught(regime, languages, draw, pool, limit)
 
-    def _pool(self, made: Supervised) -> str:
-        if made.kind == TRANSLATE_TRAIN:
+    def _pool(self, regime: Supervised) -> str:
+        if regime.kind == TRANSLATE_TRAIN:
             option = self._recipe.supervision.translate_train if self._recipe.supervision else None
             assert option is not None
-            return self._arms.translations_of(made.task, option.folder, made.languages)
-        if made.split == "dev":
-            return self._target_dev.target_dev(made.task)
-        return self._target_train(made)
+            return self._arms.translations_of(regime.task, option.folder, regime.languages)
+        if regime.split == "dev":
+            return self._target_dev.target_dev(regime.task)
+        return self._target_train(regime)
 
-    def _target_train(self, made: Supervised) -> str:
-        languages = self._spoken(made.task)
-        memo = (made.task, *languages)
+    def _target_train(self, regime: Supervised) -> str:
+        languages = self._spoken(regime.task)
+        memo = (regime.task, *languages)
         if memo not in self._memo:
-            task, options = self._recipe.task(made.task), self._recipe.tasks.get(made.task)
+            task, options = self._recipe.task(regime.task), self._recipe.tasks.get(regime.task)
             source = self._bench.sources.of_target_train(task, languages)
             identity = {
                 "what": "target-train",
-                "task": made.task,
+                "task": regime.task,
                 "format": task.format,
                 "source": source,
                 "languages": languages,
-                "examples": self._most(made.task),
+                "examples": self._most(regime.task),
                 "seed": DATA_SEED,
-                "protocol": self._recipe.protocol_of(made.task),
+                "protocol": self._recipe.protocol_of(regime.task),
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
-            slug = f"{made.task}-target-train"
+            slug = f"{regime.task}-target-train"
             self._memo[memo] = self._bench.add("prepare", identity, {}, slug, {"task": slug}, {})
         return self._memo[memo]
 
     def _spoken(self, task: str) -> list[str]:
         """Languages whose training data any arm of a target reads, so that all of them share a stage."""
-        arms = [made for made in self._recipe.supervised_of(task) if made.kind != TRANSLATE_TRAIN]
-        spoken = {code for made in arms if made.split == "train" for code in made.languages}
+        arms = [regime for regime in self._recipe.supervised_of(task) if regime.kind != TRANSLATE_TRAIN]
+        spoken = {code for regime in arms if regime.split == "train" for code in regime.languages}
         return sorted(spoken - {SOURCE})
 
     def _whole(self, task: str) -> int | None:
@@ -130,4 +135,4 @@ class SupervisionMaker:
         spec, whole = self._recipe.task(task), self._whole(task)
         if whole is None or not (spec.synthetic or spec.stand_in):
             return None
-        return max([whole, *(made.examples or 0 for made in self._recipe.supervised_of(task))])
+        return max([whole, *(regime.examples or 0 for regime in self._recipe.supervised_of(task))])
