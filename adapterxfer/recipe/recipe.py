@@ -23,6 +23,7 @@ from adapterxfer.catalog.arms import Arm, split_arm
 from adapterxfer.catalog.capabilities import model_type_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.also import DEFAULT, Also
+from adapterxfer.recipe.arm_options import WORLD
 from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.fields import ALL_LANGUAGES, MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
@@ -171,6 +172,12 @@ class Recipe(RecipeModel):
         if named is None or (self.world and not set(named) <= set(world_languages())):
             named = ("en", *(code for code in tested if code != "en")) if arm == "mlm" else tuple(tested)
         return tuple(code for code in named if arm == "mlm" or code != "en")
+
+    def translation_folders(self) -> tuple[str, ...]:
+        """Folders below the data root that hold translations under the names of the original files."""
+        taught = self.supervision.translate_train if self.supervision is not None else None
+        options = (self.translated, taught)
+        return tuple(dict.fromkeys(o.folder for o in options if o is not None and o.folder != WORLD))
 
     @property
     def speaks_world(self) -> bool:

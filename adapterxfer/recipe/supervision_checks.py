@@ -46,7 +46,7 @@ def supervision_problems(recipe: Recipe) -> list[tuple[Path, str]]:
     problems += [
         (
             ("adapters", index, "language"),
-            f"{SECTION}: a model above the adapter of English cannot be trained in others",
+            f"{SECTION}: above the adapter of English nothing is trained in other languages",
         )
         for index, spec in enumerate(recipe.adapters)
         if spec.language
@@ -114,10 +114,7 @@ def _of_target(
     """Whether a target has languages to test, and data to train on."""
     regime = [supervised for supervised in supervised_targets(recipe, task) if supervised.kind == kind]
     if not all(supervised.tested for supervised in regime):
-        yield (
-            (),
-            f"'{task}' is tested in no language that this arm could be tested in: name others under tasks, or targets",
-        )
+        yield (), f"'{task}' is tested in no language of this arm: name others, or leave it out of targets"
         return
     if recipe.task(task).synthetic or recipe.task(task).stand_in:
         if isinstance(arm, TranslateTrain) and arm.folder != WORLD and not recipe.world:

@@ -26,7 +26,7 @@ def _scores(findings: Findings) -> Table:
         if score.intermediate == NONE and not score.control
     }
     rows = [
-        _score_row(effect, scores.get((effect.target, effect.backbone, effect.variant, effect.group)))
+        _score_row(findings, effect, scores.get((effect.target, effect.backbone, effect.variant, effect.group)))
         for effect in findings.effects
         if effect.kind == "supervision difference"
     ]
@@ -44,13 +44,13 @@ def _scores(findings: Findings) -> Table:
     return Table("supervision", "Labelled data in the target language against zero-shot", note, columns, tuple(rows))
 
 
-def _score_row(effect: Effect, score: Score | None) -> tuple[Value, ...]:
-    low, high = _ends(effect)
+def _score_row(findings: Findings, effect: Effect, score: Score | None) -> tuple[Value, ...]:
     return (
-        base_target(effect.target), supervision_of(effect.target), effect.backbone, effect.variant, _language(effect),
+        base_target(effect.target), supervision_of(effect.target), effect.backbone, effect.variant,
+        _language(findings, effect),
         None if score is None else (score.score, score.standard_deviation),
         None if score is None else score.score - effect.estimate,
-        effect.estimate, (low, high), effect.p_adjusted, verdict_words(effect),
+        effect.estimate, _ends(effect), effect.p_adjusted, verdict_words(effect),
     )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def _gains(findings: Findings) -> Table:
         rows.append(
             (
                 base_target(effect.target), supervision_of(effect.target), effect.backbone, effect.variant,
-                effect.intermediate, _language(effect), effect.estimate, _ends(effect), effect.p_adjusted,
+                effect.intermediate, _language(findings, effect), effect.estimate, _ends(effect), effect.p_adjusted,
                 verdict_words(effect), None if change is None else change.estimate,
                 None if change is None else _ends(change), "" if change is None else verdict_words(change),
             )
@@ -115,8 +115,12 @@ def _drawn(findings: Findings) -> Table:
     return Table("draws", "How much draws of examples and training runs matter", note, columns, rows, open=False)
 
 
-def _language(effect: Effect) -> str:
-    return MEAN if effect.group_kind == "target" else effect.group
+def _language(findings: Findings, effect: Effect) -> str:
+    """A code, or that it is the mean; where there is one language, its code."""
+    if effect.group_kind != "target":
+        return effect.group
+    codes = next(facts.languages for facts in findings.targets if facts.name == effect.target)
+    return codes[0] if len(codes) == 1 else MEAN
 
 
 def _ends(effect: Effect) -> tuple[float, float]:
