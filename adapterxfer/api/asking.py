@@ -15,9 +15,10 @@ from adapterxfer.plan import Plan
 from adapterxfer.plan.generations import NEWEST, caution_text
 from adapterxfer.plan.superseded import nothing_finished, plan_at
 from adapterxfer.recipe import Recipe, resolve_recipe
+from adapterxfer.recipe.hypotheses import asked
 
 if TYPE_CHECKING:
-    from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
+    from adapterxfer.recipe.hypotheses import Quantity
     from adapterxfer.report.content import Effect, Findings
     from adapterxfer.report.declared import Judged, Spending
     from adapterxfer.report.results import Results
@@ -121,26 +122,9 @@ def contrast(
     """
     from adapterxfer.report.findings import asked_apart
 
-    question = _question(declared)
+    question = asked(declared)
     _, results, chosen = _finished(recipe, store, (), None, generation)
     return asked_apart(results, chosen, [question])
-
-
-def _question(declared: Mapping[str, Any]) -> Hypothesis:
-    """One hypothesis from its keys.
-
-    Raises:
-        RecipeError: they contradict each other.
-    """
-    from pydantic import ValidationError
-
-    from adapterxfer.recipe.hypotheses import read_hypotheses
-
-    try:
-        return read_hypotheses([{"id": "asked", "family": "asked", **declared}])[0]
-    except ValidationError as error:
-        problems = [Problem(1, 1, f"{'.'.join(map(str, e['loc']))}: {e['msg']}".strip(": ")) for e in error.errors()]
-        raise RecipeError("question", problems) from None
 
 
 def power(
@@ -226,7 +210,7 @@ def compare(
     narrowed = {**(over or {}), **{axis: values for axis, values in named.items() if values}}
     loaded = as_recipe(recipe)
     CellFilter(loaded, [f"variant={a},{b}", *(f"{axis}={value}" for axis, values in named.items() for value in values)])
-    _question({"contrast": "difference", "of": of, "a": a, "b": b, "over": narrowed})
+    asked({"contrast": "difference", "of": of, "a": a, "b": b, "over": narrowed})
     _, results, chosen = _finished(loaded, store, (), None, generation)
     effects = list(compared(results, chosen, (a, b), of=of, over=narrowed))
     if not effects:

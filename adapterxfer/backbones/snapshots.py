@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from adapterxfer.backbones.describing import CONFIG, SENTENCEPIECE, TOKENIZER, TOKENIZER_FACTS, WEIGHTS, WEIGHTS_INDEX
+from adapterxfer.backbones.xet import AROUND, shorten_waits, xet_failure
 from adapterxfer.errors import BackboneError
 
 WANTED = (CONFIG, WEIGHTS, WEIGHTS_INDEX, "model-*.safetensors", TOKENIZER, TOKENIZER_FACTS, *SENTENCEPIECE)
@@ -41,6 +42,7 @@ def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     quiet_progress()
+    shorten_waits()
     try:
         snapshot = snapshot_download(
             repository,
@@ -58,6 +60,13 @@ def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
             "backbone_sources",
         ) from None
     except Exception as error:
+        if (storage := xet_failure(error)) is not None:
+            raise BackboneError(
+                f"backbone {repository}@{revision[:12]}: {storage.reason}",
+                fix="check your access to this repository (`hf auth login`)"
+                if storage.is_refusal
+                else f"run again (what was transferred is kept); or {AROUND}",
+            ) from None
         if not isinstance(error, (OSError, ValueError)) and not _is_transport(error):
             raise
         raise BackboneError(

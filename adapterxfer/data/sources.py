@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from adapterxfer.catalog import DataSet, parts_of_task
+from adapterxfer.catalog import DataSet, TaskLike, name_of, parts_of_task
 from adapterxfer.data.composing import holds_uncomposed
 from adapterxfer.data.conllu import hides_words
 from adapterxfer.data.files import HashCache, closed_links, file_sha256, list_files, plain_name
@@ -174,7 +174,7 @@ def with_composing(root: Path, hashed: Mapping[str, str], cache: HashCache) -> d
 
 
 def describe_layouts(
-    task: str, data_root: str | Path, languages: Sequence[str], layouts: Mapping[Any, Any], protocol: str = "",
+    task: TaskLike, data_root: str | Path, languages: Sequence[str], layouts: Mapping[Any, Any], protocol: str = "",
     *, apart: Sequence[str] = (),
 ) -> dict[str, Any]:  # fmt: skip
     """The ``source`` identity of a task with described layouts: also the layouts themselves, as they decide the data.
@@ -187,13 +187,13 @@ def describe_layouts(
         DataError: a layout is wrong, or files are missing.
     """
     from adapterxfer.data.layout_reading import LANGUAGE
-    from adapterxfer.data.layouts import layout_files, parse_layouts
+    from adapterxfer.data.layouts import layout_files, parse_roles
 
     root = Path(data_root)
     needs = find(task, list_files(root, apart), languages, protocol=protocol, without=layouts)
     problems = [need.problem for need in needs if need.problem]
     paths = [path for need in needs for path in need.found]
-    for role, layout in parse_layouts({task: layouts}, "layout")[task].items():
+    for role, layout in parse_roles(task, layouts).items():
         if role == "test" and len(languages) > 1 and LANGUAGE not in layout.path:
             problems.append(f"test: {layout.path} is one file for {len(languages)} languages; write {LANGUAGE} into it")
         for code in languages if role == "test" else ("en",):
@@ -202,7 +202,9 @@ def describe_layouts(
             if not matches:
                 problems.append(f"{role} {code}: no file {layout.path.replace(LANGUAGE, code)}")
     if problems:
-        raise DataError("\n".join([f"data_root '{root}':", *_report(task, problems)]), fix="correct the layout")
+        raise DataError(
+            "\n".join([f"data_root '{root}':", *_report(name_of(task), problems)]), fix="correct the layout"
+        )
     cache = HashCache()
     hashed = {path: cache.sha256(root / path) for path in sorted(set(paths))}
     described = {

@@ -7,15 +7,16 @@ among them, by name or by content.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import DataSet, parts_of_task
+from adapterxfer.catalog import DataSet, TaskSpec, name_of, parts_of_task
+from adapterxfer.catalog.tasks import TaskLike
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
 from adapterxfer.data.files import HashCache, list_files
 from adapterxfer.data.layout_reading import LANGUAGE, Layout, layout_files
-from adapterxfer.data.layouts import parse_layouts
+from adapterxfer.data.layouts import parse_roles
 from adapterxfer.data.official import Index, Need, look_up
 from adapterxfer.data.original import described
 from adapterxfer.data.readers import reader_of
@@ -28,7 +29,7 @@ FIX = "put the files there, or name the languages that have some in supervision:
 
 
 def describe_target_train(
-    task: str, root: Path, languages: Sequence[str], protocol: str, *, layouts: Mapping[str, Any] | None,
+    task: TaskLike, root: Path, languages: Sequence[str], protocol: str, *, layouts: Mapping[str, Any] | None,
     tested: Mapping[str, str],
 ) -> dict[str, Any]:  # fmt: skip
     """The ``source`` identity of a task's training files in the target languages.
@@ -51,25 +52,25 @@ def describe_target_train(
         problems = [need.problem for need in needs if need.problem]
         paths = sorted({path for need in needs for path in need.found})
     if problems:
-        subject = f"data_root '{root}': training data of {task} in the target languages:"
+        subject = f"data_root '{root}': training data of {name_of(task)} in the target languages:"
         lines = [subject, *(f"    {line}" for line in problems)]
         raise DataError("\n".join(lines), fix=FIX)
     cache = HashCache()
     hashed = {path: cache.sha256(root / path) for path in paths}
-    source = with_reading([_tested(task, protocol)], root, hashed, cache)
+    source = with_reading([_trained(task, protocol)], root, hashed, cache)
     cache.save()
     by_content = {content: path for path, content in tested.items()}
     if both := [path for path in paths if hashed[path] in by_content]:
         shown = ", ".join(f"{path} (the content of {by_content[hashed[path]]})" for path in both[:4])
         raise DataError(
-            f"supervision of {task}: the recipe tests on what it would train on: {shown}",
+            f"supervision of {name_of(task)}: the recipe tests on what it would train on: {shown}",
             fix="test on the official test files",
         )
     return source if layout is None else {**source, "layout": {TRAIN: dict((layouts or {})[TRAIN])}}
 
 
 def read_target_train(
-    task: str, root: Path, source: Mapping[str, Any], languages: Sequence[str], *, protocol: str
+    task: TaskLike, root: Path, source: Mapping[str, Any], languages: Sequence[str], *, protocol: str
 ) -> TaskData:
     """All training examples of a task in the target languages, as split ``train``, from the files of an identity.
 
@@ -86,12 +87,12 @@ def read_target_train(
             continue
         relative = dict.fromkeys(path for need in needs if need.language == code for path in need.found)
         paths = [root / path for path in sorted(relative, key=lambda path: path.rpartition("/")[2])]
-        splits[TRAIN, code] = reader_of(_tested(task, protocol), TRAIN)(paths, code, notes)
+        splits[TRAIN, code] = reader_of(_trained(task, protocol), TRAIN)(paths, code, notes)
     return _checked(task, splits, notes, str(root))
 
 
 def read_hub_train(
-    task: str, languages: Sequence[str], *, protocol: str = "", revisions: Mapping[str, str] | None = None
+    task: TaskLike, languages: Sequence[str], *, protocol: str = "", revisions: Mapping[str, str] | None = None
 ) -> TaskData:
     """The same from the Hub.
 
@@ -100,7 +101,7 @@ def read_hub_train(
     """
     from adapterxfer.data.hub import read_repository
 
-    data, form = _tested(task, protocol), parts_of_task(task, protocol).format
+    data, form = _trained(task, protocol), parts_of_task(task, protocol).format
     notes: Counter[str] = Counter()
     splits = {
         (TRAIN, code): read_repository(data, TRAIN, code, form, notes, protocol=protocol, revisions=revisions or {})
@@ -109,28 +110,30 @@ def read_hub_train(
     return _checked(task, splits, notes, data.name)
 
 
-def _layout(task: str, layouts: Mapping[str, Any] | None) -> Layout | None:
-    """The described training files, where their path names the language."""
-    if not layouts or TRAIN not in layouts:
-        return None
-    return parse_layouts({task: {TRAIN: layouts[TRAIN]}}, "layout")[task][TRAIN]
+def _layout(task: TaskLike, layouts: Mapping[str, Any] | None) -> Layout | None:
+    """The described training files; None where official ones are read."""
+    return parse_roles(task, {TRAIN: layouts[TRAIN]})[TRAIN] if layouts and TRAIN in layouts else None
 
 
-def _tested(task: str, protocol: str) -> DataSet:
-    data = parts_of_task(task, protocol).test
+def _trained(task: TaskLike, protocol: str) -> DataSet:
+    """The data set that is tested, which has training data in the same languages; a declared task has another one."""
+    parts = parts_of_task(task, protocol)
+    data = parts.train[0].data if isinstance(task, TaskSpec) and task.declared else parts.test
     assert data is not None  # every target has one
     return data
 
 
-def _needs(task: str, files: Any, languages: Sequence[str], protocol: str) -> list[Need]:
-    data, index = _tested(task, protocol), Index(files)
+def _needs(task: TaskLike, files: Iterable[str], languages: Sequence[str], protocol: str) -> list[Need]:
+    data, index = _trained(task, protocol), Index(files)
     return [look_up(index, data, TRAIN, code, group, role=TRAIN) for code in languages for group in data.training()]
 
 
-def _checked(task: str, splits: dict[tuple[str, str], list[Example]], notes: Counter[str], subject: str) -> TaskData:
+def _checked(
+    task: TaskLike, splits: dict[tuple[str, str], list[Example]], notes: Counter[str], subject: str
+) -> TaskData:
     if empty := [code for (_, code), examples in splits.items() if not examples]:
         raise DataError(
-            f"{subject}: {task}: no training example in {', '.join(empty)}",
+            f"{subject}: {name_of(task)}: no training example in {', '.join(empty)}",
             fix="name the other languages in supervision: {KIND: {languages: [...]}}",
         )
     parts = parts_of_task(task)
@@ -139,4 +142,4 @@ def _checked(task: str, splits: dict[tuple[str, str], list[Example]], notes: Cou
         examples_of_all = (e for examples in splits.values() for e in examples)
         labels = tuple(sorted({tag for e in examples_of_all if isinstance(e, TaggingExample) for tag in e.tags}))
     kept = {name: count for name, count in sorted(notes.items()) if count}
-    return TaskData(task, parts.format, labels, splits, kept)
+    return TaskData(name_of(task), parts.format, labels, splits, kept)

@@ -28,7 +28,7 @@ from adapterxfer.store.files import hash_file
 from adapterxfer.store.redaction import holds_token
 
 if TYPE_CHECKING:
-    from huggingface_hub import HfApi
+    from huggingface_hub import HfApi, ModelInfo
 
 DEFAULT_BRANCH = "main"
 
@@ -139,23 +139,36 @@ def upload(
             fix="make it private in its settings on the Hub, choose another name, or leave --private out",
         )
     before = str(there.sha)
-    # Everything that is not part of it goes: a stale weight file beside a new one would be loaded by somebody.
     try:
         with _only_errors("huggingface_hub"):
-            ask(
-                lambda: api.upload_folder(
-                    repo_id=repository,
-                    folder_path=str(folder),
-                    revision=branch,
-                    commit_message=message,
-                    delete_patterns="*",
-                    parent_commit=before,
-                )
-            )
+            ask(lambda: _one_commit(api, folder, repository, branch, message, there))
     except HubError:
         if not is_there():
             raise
     return before, str(ask(lambda: api.model_info(repository, revision=branch)).sha)
+
+
+def _one_commit(api: HfApi, folder: Path, repository: str, branch: str, message: str, there: ModelInfo) -> None:
+    """Send a folder as one commit.
+
+    `upload_folder` makes several where it goes through Xet and the first is refused or takes long; whoever pulls
+    between them gets half a bundle.
+    """
+    from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    # Everything that is not part of it goes: a stale weight file beside a new one would be loaded by somebody.
+    gone = {sibling.rfilename for sibling in there.siblings or ()} - files.keys() - {".gitattributes"}
+    api.create_commit(
+        repository,
+        [
+            *(CommitOperationDelete(path_in_repo=name) for name in sorted(gone)),
+            *(CommitOperationAdd(path_in_repo=name, path_or_fileobj=path) for name, path in files.items()),
+        ],
+        revision=branch,
+        commit_message=message,
+        parent_commit=there.sha,
+    )
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from adapterxfer.backbones.snapshots import TRANSPORTS, is_offline, quiet_progress
+from adapterxfer.backbones.xet import AROUND, shorten_waits, xet_failure
 from adapterxfer.errors import HubError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def hub_api() -> HfApi:
     from huggingface_hub import HfApi
 
     quiet_progress()
+    shorten_waits()
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None, library_name="adapterxfer")
 
 
@@ -58,8 +60,8 @@ def call(action_name: str, where: str, action: Callable[[], T], *, sleep: Sleep 
 
 def _wait_s(error: Exception, attempt: int) -> float | None:
     """Seconds after which another try makes sense; None where it does not."""
-    if is_offline(error):
-        return None
+    if is_offline(error) or xet_failure(error) is not None:
+        return None  # `hf_xet` has tried often enough itself
     status = _status(error)
     if status == 429:
         retry_after = _header(error, "Retry-After")
@@ -80,6 +82,9 @@ def explain(action_name: str, where: str, error: Exception) -> HubError:
             f"{start}: the Hub is not asked, because HF_HUB_OFFLINE is set",
             fix="unset HF_HUB_OFFLINE, or fetch what is missing where it is not set",
         )
+    if (storage := xet_failure(error)) is not None:
+        fix = "use a token with access to this repository" if storage.is_refusal else f"{again}; or {AROUND}"
+        return HubError(f"{start}: {storage.reason}", fix=fix)
     if name == "LocalEntryNotFoundError" or _is_connection(error):
         return HubError(f"{start}: the Hub cannot be reached ({_broken(error)})", fix=f"check the network; {again}")
     match status:

@@ -14,7 +14,6 @@ from adapterxfer.catalog import (
     VariantSpec,
     controls_of,
     oracle_label,
-    overlaps,
 )
 from adapterxfer.errors import joined
 from adapterxfer.plan.cells import CONTROL, Cell
@@ -201,10 +200,7 @@ class _Builder:
             if adapter is None and self.recipe.reused(row.backbone, intermediate) is not None:
                 self._add_refusal(axes, _NO_WEIGHTS)
                 continue
-            # Stand-ins share nothing but their names with the tasks that overlap.
-            overlap = not self.recipe.world and any(
-                overlaps(task, row.target) for task in self.recipe.parts_of(intermediate)
-            )
+            overlap = any(self.recipe.overlap(task, row.target) for task in self.recipe.parts_of(intermediate))
             yield from self._runs(axes, adapter, overlap=overlap)
 
     def _runs(self, axes: Axes, adapter: AdapterSpec | None, *, overlap: bool) -> Iterator[Cell]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from adapterxfer.catalog.supervision import TRANSLATE_TRAIN
 from adapterxfer.plan.arm_identity import ArmMaker
+from adapterxfer.plan.inputs import declaration
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.workbench import DATA_SEED, Workbench
 from adapterxfer.recipe.settings import add_block
@@ -115,6 +116,7 @@ class SupervisionMaker:
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
+            identity |= declaration(self._recipe, regime.task)
             slug = f"{regime.task}-target-train"
             self._memo[memo] = self._bench.add("prepare", identity, {}, slug, {"task": slug}, {})
         return self._memo[memo]

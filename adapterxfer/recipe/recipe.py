@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import PrivateAttr
+
 from adapterxfer.catalog import (
     UNTRAINED,
     VARIANTS,
     Task,
+    TaskSpec,
     backbones,
     base_target,
+    overlaps,
     protocols_of,
+    spec_of,
     tasks,
     with_layer,
     world_languages,
@@ -28,6 +33,7 @@ from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.fields import ALL_LANGUAGES, MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.model_options import Merge
+from adapterxfer.recipe.own_tasks import OwnTask
 from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
 from adapterxfer.recipe.supervision import Supervised, supervised_targets
@@ -39,6 +45,8 @@ _ABSENT_WHEN_EMPTY = ("backbone_sources", "data_revisions")
 
 class Recipe(RecipeModel):
     """A recipe whose every name is known and whose every value is in range; made by `load_recipe`."""
+
+    _entries: dict[str, tuple[OwnTask, TaskSpec, Task]] = PrivateAttr(default_factory=dict)
 
     def resolved(self) -> dict[str, Any]:
         """The recipe with all defaults written out, as JSON values."""
@@ -148,10 +156,62 @@ class Recipe(RecipeModel):
 
     def task(self, name: str) -> Task:
         """Catalogue entry of a task, or of its stand-in where the recipe runs on the world."""
-        task = tasks()[name]
+        task = self.real_task(name)
         if not self.world or task.synthetic:
             return task
         return stand_in(task, tasks()[stand_in_name(task)])
+
+    def real_task(self, name: str) -> Task:
+        """The entry of a task, also where the world stands in for it: the recipe's own, else that of the catalogue."""
+        declared = self._declared(name)
+        return tasks()[name] if declared is None else declared[1]
+
+    def spec(self, name: str) -> TaskSpec | None:
+        """All that is known of a real task: what the recipe declares, else the catalogue's entry; None for the world's.
+
+        Names are resolved here, so that one name may mean two tasks in two recipes of one process.
+        """
+        declared = self._declared(name)
+        return spec_of(name) if declared is None else declared[0]
+
+    def declared_tasks(self) -> dict[str, Task]:
+        """The tasks that the recipe declares and uses; none where the world stands in for them."""
+        used = () if self.world else self.used_tasks()
+        return {name: declared[1] for name in used if (declared := self._declared(name)) is not None}
+
+    def reads_pairs(self, name: str) -> bool:
+        """Whether examples of a task that the recipe declares are two texts each."""
+        options = self.tasks.get(name)
+        blocks = (options.layout or {}).values() if options is not None else ()
+        named = [block.get("columns") or {} for block in blocks]
+        named += [source.columns for source in options.hub_roles().values()] if isinstance(options, OwnTask) else []
+        return any("text_pair" in columns for columns in named)
+
+    def language_facts(self) -> dict[str, dict[str, str]]:
+        """Code -> what the recipe says of languages outside the catalogue; none where the world stands in."""
+        used = () if self.world else self.used_tasks()
+        said: dict[str, dict[str, str]] = {}
+        for options in (self.tasks.get(name) for name in used):
+            for code, facts in options.language_facts.items() if isinstance(options, OwnTask) else ():
+                values = {"name": facts.name, "family": facts.family, "resource": facts.tier}
+                said.setdefault(code, {}).update({key: value for key, value in values.items() if value})
+        return {code: facts for code, facts in said.items() if facts}
+
+    def overlap(self, intermediate: str, target: str) -> bool:
+        """Whether two tasks share text, so that a gain is no transfer; stand-ins share nothing but their names."""
+        first, second = self.spec(intermediate), self.spec(target)
+        return not self.world and first is not None and second is not None and overlaps(first, second)
+
+    def _declared(self, name: str) -> tuple[TaskSpec, Task] | None:
+        options = self.tasks.get(name)
+        if not isinstance(options, OwnTask):
+            return None
+        # Asked for at every cell of a plan; a copy of the recipe may have other options under the name.
+        known = self._entries.get(name)
+        if known is None or known[0] is not options:
+            spec = options.spec(name)
+            known = self._entries[name] = (options, spec, spec.entry())
+        return known[1], known[2]
 
     def languages_of(self, task: str) -> tuple[str, ...]:
         """Languages of a task in this recipe: those it names (``all``: every one), else the usual ones of the task."""
@@ -218,7 +278,7 @@ class Recipe(RecipeModel):
         name, first = (options.protocol, options.layer) if options else (None, None)
         if also is not None and also.protocol is not None:
             name, first = None if also.protocol == DEFAULT else also.protocol, None
-        text = protocols_of(task)[name].text if name else tasks()[task].protocol
+        text = protocols_of(task)[name].text if name else self.real_task(task).protocol
         layer = first if layer is None else layer
         return text if layer is None else with_layer(text, layer)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from adapterxfer.catalog import VARIANTS, parts_of_task, task_specs
+from adapterxfer.catalog import VARIANTS, TaskSpec
 from adapterxfer.catalog.supervision import FEW_SHOT, IN_LANGUAGE, Kind
 from adapterxfer.recipe.arm_options import WORLD
 from adapterxfer.recipe.choices import Choice
@@ -122,11 +122,17 @@ def _of_target(
         if isinstance(arm, TranslateTrain):
             yield from _too_many(recipe, arm, task)
         return
-    options = recipe.tasks.get(task)
+    options, spec = recipe.tasks.get(task), recipe.spec(task)
+    assert spec is not None  # it is no task of the world
     layouts: dict[str, Any] = {role: layout for role, layout in ((options and options.layout) or {}).items()}  # noqa: C416 - widens
     if isinstance(arm, TranslateTrain):
         if arm.folder == WORLD:
             yield ("folder",), f"folder is '{WORLD}'; '{task}' needs a folder below data_root"
+        elif spec.declared:
+            yield (
+                ("folder",),
+                f"'{task}' is declared by the recipe; translations are read of the catalogue's tasks only",
+            )
         elif arm.by is None:
             yield (), "say who translated, since files do not: by: 'name and version of the system'"
         elif recipe.data_root is None:
@@ -134,19 +140,19 @@ def _of_target(
         yield from _too_many(recipe, arm, task)
         return
     if regime[0].split == "dev":
-        why = _no_dev(task, regime[0])
+        why = _no_dev(spec, regime[0])
         if why:
             yield ("from",), f"'{task}' has no development data to draw from: {why}"
         return
-    why = _no_training(task, layouts, files=recipe.data_root is not None and (options is None or not options.source))
+    why = _no_training(spec, layouts, files=recipe.data_root is not None and (options is None or not options.source))
     if why:
         instead = (
-            "; draw from its development data: from: dev" if kind == FEW_SHOT and not _no_dev(task, regime[0]) else ""
+            "; draw from its development data: from: dev" if kind == FEW_SHOT and not _no_dev(spec, regime[0]) else ""
         )
         yield (), f"'{task}' has no training data in other languages: {why}{instead or '; leave it out of targets'}"
 
 
-def _no_training(task: str, layouts: Mapping[str, Any], *, files: bool) -> str:
+def _no_training(spec: TaskSpec, layouts: Mapping[str, Any], *, files: bool) -> str:
     """Why a task has no training data in its target languages; empty where it may have some.
 
     Args:
@@ -156,14 +162,18 @@ def _no_training(task: str, layouts: Mapping[str, Any], *, files: bool) -> str:
     if "train" in layouts:
         one_file = LANGUAGE not in str(layouts["train"].get("path", ""))
         return f"its training layout is one file; write {LANGUAGE} into its path" if one_file else ""
-    data = parts_of_task(task).test
+    if spec.declared:
+        hub = spec.parts.train[0].data.hub
+        told_apart = hub is not None and (LANGUAGE in hub.config or hub.language_column)
+        return "" if told_apart else f"its training data are one configuration; write {LANGUAGE} into it"
+    data = spec.parts.test
     if data is None or not data.training():
         return "its training data are in English alone"
     return "" if files or data.on_hub("train") else "no repository on the Hub holds them; give the files"
 
 
-def _no_dev(task: str, regime: Supervised) -> str:
-    development = task_specs()[task].target_dev
+def _no_dev(spec: TaskSpec, regime: Supervised) -> str:
+    development = spec.target_dev
     if development is None or development.why_not:
         return development.why_not if development is not None else "the catalogue knows of none"
     lacking = [code for code in regime.languages if code in development.without]

@@ -263,6 +263,7 @@ class Findings:
         drawn: how much scores with labelled data in the target language vary over draws and runs.
         chosen: settings that English development data chose.
         common_trends: the trend with size at chosen and at common rates; no verdicts.
+        declared: entries of the tasks that the recipe declares, as JSON values with their names.
     """
 
     title: str
@@ -301,6 +302,7 @@ class Findings:
     drawn: tuple[DrawnRow, ...] = ()
     chosen: tuple[Chosen, ...] = ()
     common_trends: tuple[CommonTrend, ...] = ()
+    declared: tuple[dict[str, Any], ...] = ()
 
     @property
     def superseded(self) -> str:
@@ -309,7 +311,10 @@ class Findings:
 
     def as_json(self) -> dict[str, Any]:
         """JSON values with the schema version; floats rounded to 6 digits after the point."""
-        return {"schema": SCHEMA, **plain(self)}
+        values = {"schema": SCHEMA, **plain(self)}
+        if not self.declared:
+            del values["declared"]  # reports of before there were such tasks keep their bytes
+        return values
 
 
 def plain(record: Any) -> dict[str, Any]:

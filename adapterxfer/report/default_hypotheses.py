@@ -13,7 +13,7 @@ from typing import Any
 
 from adapterxfer.catalog import ORACLE, base_target
 from adapterxfer.catalog.arms import split_arm
-from adapterxfer.catalog.pair_kinds import SEVERAL, UNTRAINED_TARGET, kinds_in_order, pair_kind
+from adapterxfer.catalog.pair_kinds import SEVERAL, UNTRAINED_TARGET, kinds_in_order
 from adapterxfer.catalog.supervision import supervision_of
 from adapterxfer.recipe.hypotheses import Hypothesis, Quantity, read_hypotheses
 from adapterxfer.report.content import EffectKind
@@ -180,7 +180,7 @@ class _Declarations:
 
     def kinds(self) -> Iterator[Default]:
         """Gain and trend for every kind of (intermediate, target) pair."""
-        pairs = kinds_in_order(pair_kind(i, t) for i in self.study.intermediates for t in self.study.targets)
+        pairs = kinds_in_order(self.study.pair_kind(i, t) for i in self.study.intermediates for t in self.study.targets)
         if not pairs:
             return
         declared: dict[str, Any] = {"contrast": "gain", "over": self.over(pair=pairs), "balance": "backbone"}
@@ -296,7 +296,7 @@ class _Declarations:
 
     def trained_and_not(self) -> Iterator[dict[str, Any]]:
         """Targets with a training of their own, and apart from them those without one, if a study has both."""
-        kinds = {pair_kind(i, t) for i in self.study.intermediates for t in self.study.targets}
+        kinds = {self.study.pair_kind(i, t) for i in self.study.intermediates for t in self.study.targets}
         yield {}
         if UNTRAINED_TARGET in kinds and len(kinds) > 1:
             yield {"pair": UNTRAINED_TARGET}

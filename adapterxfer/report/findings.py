@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from adapterxfer.catalog.declared import stated
 from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
 from adapterxfer.report.answers import write_answers
 from adapterxfer.report.cautions import find_cautions
@@ -74,6 +75,7 @@ def find(
     inputs = input_rows(results)
     return Findings(
         title=settings.title or settings.recipe,
+        declared=tuple({"name": name, **stated(task)} for name, task in results.declared.items()),
         recipe=settings.recipe,
         synthetic=settings.synthetic,
         question=_question(study),

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from adapterxfer.catalog import oracle_without
+from adapterxfer.catalog import Task, oracle_without, tasks
+from adapterxfer.catalog.declared import declared_in
 from adapterxfer.errors import DataError
-from adapterxfer.metrics import METRICS, Metric
+from adapterxfer.metrics import METRICS, Metric, is_metric, read_metric
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.clusters import judged
 from adapterxfer.report.display import SOURCE_LANGUAGE, Cell, LanguageFacts
@@ -89,6 +90,7 @@ class Results:
         folders: ``cell.predict`` -> folder of its predict stage.
         languages: family and resource tier of every language that occurs.
         trained_seeds: of the training runs, finished or not, in the order of the recipe.
+        declared: the tasks that the recipe declares, by name.
     """
 
     cells: tuple[Cell, ...]
@@ -97,6 +99,7 @@ class Results:
     languages: Mapping[str, LanguageFacts]
     source_language: str = SOURCE_LANGUAGE
     trained_seeds: tuple[int, ...] = ()
+    declared: Mapping[str, Task] = field(default_factory=dict, repr=False)
     _files: dict[str, PredictionFile] = field(default_factory=dict, repr=False)
     _targets: dict[str, TargetResults] = field(default_factory=dict, repr=False)
 
@@ -108,6 +111,7 @@ class Results:
         *,
         languages: Mapping[str, Mapping[str, Any]] | None = None,
         source_language: str = SOURCE_LANGUAGE,
+        declared: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Results:
         """Join cells with the folders of their predict stages.
 
@@ -115,6 +119,7 @@ class Results:
             folders: ``cell.predict`` -> folder; cells without a folder, or with one that holds no predictions yet,
                 are `missing`.
             languages: code -> ``{name, family, resource}``; what is not given is looked up in the catalogue.
+            declared: name -> what the recipe says of a task that it declares, as in the identity of its report.
 
         Raises:
             DataError: two systems of one target were not evaluated on the same gold data, or with different metrics.
@@ -143,6 +148,7 @@ class Results:
             languages=describe_languages(codes, languages or {}),
             source_language=source_language,
             trained_seeds=tuple(dict.fromkeys(cell.seed for cell in cells if not cell.is_control)),
+            declared=declared_in(declared),
             _files=files,
         )
 
@@ -161,7 +167,14 @@ class Results:
         done = store.completed()
         keys = dict.fromkeys(cell.predict for cell in cells)
         folders = {key: done[key[:SHORT_KEY]] for key in keys if key[:SHORT_KEY] in done}
-        return cls.from_folders(cells, folders)
+        stage = getattr(plan, "report", None)
+        identity = stage.identity if stage is not None else {}
+        return cls.from_folders(cells, folders, languages=identity.get("languages"), declared=identity.get("tasks"))
+
+    @property
+    def tasks(self) -> Mapping[str, Task]:
+        """The tasks of the catalogue, and those that the recipe declares."""
+        return {**tasks(), **self.declared} if self.declared else tasks()
 
     def __repr__(self) -> str:
         facts = ", ".join(f"{name}: {value}" for name, value in self._facts().items())
@@ -233,6 +246,7 @@ class Results:
             languages=self.languages,
             source_language=self.source_language,
             trained_seeds=self.trained_seeds,
+            declared=self.declared,
             _files=self._files,
         )
 
@@ -308,9 +322,9 @@ def metric_of(file: PredictionFile) -> Metric:
         DataError: the metric is unknown, or the file lacks one of its columns.
     """
     name = str(file.metadata.get("metric"))
-    if name not in METRICS:
+    if not is_metric(name):
         raise DataError(f"{file.path}: unknown metric '{name}'", fix=f"known metrics: {', '.join(sorted(METRICS))}")
-    metric = METRICS[name]
+    metric = read_metric(name, file.columns)
     if tuple(metric.columns) != file.columns:
         raise DataError(
             f"{file.path}: metric '{name}' needs the columns {', '.join(metric.columns)}, "

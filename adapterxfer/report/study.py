@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation, tasks
+from adapterxfer.catalog import VARIANTS, Task, base_target, is_development, is_other_evaluation
+from adapterxfer.catalog.pair_kinds import PairKind, pair_kind
 from adapterxfer.catalog.supervision import supervision_of
+from adapterxfer.metrics import gold_columns
 from adapterxfer.report.clusters import LanguageItems, items_of_whole, language_items
 from adapterxfer.report.content import GroupKind
 from adapterxfer.report.display import FULL, NONE, RESOURCE_ORDER, Cell, LanguageFacts, resource_key, variant_key
 from adapterxfer.report.results import Results, TargetResults
 from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table, mean_counts
-
-GOLD_COLUMNS = ("total", "gold_spans")
-"""Count columns that depend on the gold data only: they must agree between systems."""
 
 SCORE_NAMES = {"em": "exact match"}
 """Secondary scores whose short name says little."""
@@ -76,6 +75,7 @@ class Study:
             ``<target>@<label>`` for other evaluations and for supervision in the target language; they are shown, and
             set against controls, but never averaged with others.
         overlaps: (intermediate, target) pairs that share text, so that a gain is no transfer.
+        tasks: the tasks of the catalogue, and those that the recipe declares.
     """
 
     table: ScoreTable
@@ -90,6 +90,11 @@ class Study:
     overlaps: frozenset[tuple[str, str]]
     languages: Mapping[str, LanguageFacts]
     groups: Mapping[str, tuple[Group, ...]]
+    tasks: Mapping[str, Task]
+
+    def pair_kind(self, intermediate: str, target: str) -> PairKind:
+        """Kind of one (intermediate, target) pair."""
+        return pair_kind(intermediate, target, self.tasks)
 
     def baseline(self, backbone: str, arm: Arm, target: str) -> System | None:
         """The system without intermediate training that a gain of this arm is measured against."""
@@ -155,7 +160,9 @@ def build_study(results: Results) -> Study:
             items = items_of_whole(data.frame, items, whole, language_items(whole, drawn))
         for same in systems_of:
             first = same[0][0]
-            untouched = _is_baseline(first) and not _is_trained(target) and baselines[first.backbone] == 1
+            untouched = (
+                _is_baseline(first) and not _is_trained(target, results.tasks) and baselines[first.backbone] == 1
+            )
             label = shown_label([cells[0] for cells in same], labels, untouched=untouched)
             system = _system(first, label)
             shown[system, target] = label
@@ -180,6 +187,7 @@ def build_study(results: Results) -> Study:
         overlaps=frozenset((cell.intermediate, cell.target) for cell in trained if cell.overlap),
         languages=results.languages,
         groups=groups,
+        tasks=results.tasks,
     )
 
 
@@ -187,9 +195,9 @@ def _is_baseline(cell: Cell) -> bool:
     return cell.intermediate == NONE and not cell.control
 
 
-def _is_trained(target: str) -> bool:
-    """Whether models are trained on a target; nothing is known of one that the catalogue does not have."""
-    known = tasks().get(base_target(target))
+def _is_trained(target: str, tasks: Mapping[str, Task]) -> bool:
+    """Whether models are trained on a target; nothing is known of one that neither catalogue nor recipe has."""
+    known = tasks.get(base_target(target))
     return known is None or known.trained
 
 
@@ -252,7 +260,7 @@ def _measures(results: Results) -> Iterator[tuple[str, TargetResults, SumScore]]
     """Every target with its metric, then again with each score of secondary interest."""
     for target in results.targets:
         data = results.target(target)
-        gold = tuple(index for index, name in enumerate(data.metric.columns) if name in GOLD_COLUMNS)
+        gold = gold_columns(data.metric)
         yield target, data, SumScore(target, data.metric.score, gold_columns=gold)
         for name, score in () if is_other_evaluation(target) else data.metric.extra_scores.items():
             yield f"{target} ({SCORE_NAMES.get(name, name)})", data, SumScore(name, score, gold_columns=gold)

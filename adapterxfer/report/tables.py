@@ -11,6 +11,7 @@ from adapterxfer.report.display import parameter_text, resource_key
 from adapterxfer.report.inputs import input_table
 from adapterxfer.report.table_shape import Column, Table, Value
 from adapterxfer.report.tables_oracle import oracle_table
+from adapterxfer.report.tables_tasks import tasks_table
 from adapterxfer.report.words import level_text
 
 
@@ -65,6 +66,7 @@ def build_tables(findings: Findings) -> tuple[Table, ...]:
             lambda e: e.kind == "gain" and _is_main(e) and e.group_kind in ("family", "resource"),
             unfolded=False,
         ),
+        *tasks_table(findings),
         _score_table(findings),
         oracle_table(findings),
         _language_table(findings),

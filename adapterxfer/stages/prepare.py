@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.catalog import task_specs
+from adapterxfer.catalog.declared import DECLARED
 from adapterxfer.data.composing import note_uncomposed
 from adapterxfer.data.examples import TaskData
-from adapterxfer.data.readable import read_task_files
-from adapterxfer.data.same_items import SAME_ITEMS
+from adapterxfer.data.readable import read_task_files, read_task_rows
 from adapterxfer.data.sources import CORPUS, check_source, locate
 from adapterxfer.data.storage import write_task
 from adapterxfer.errors import DataError, StageError
@@ -82,7 +82,11 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
     else:
         raise StageError(f"prepare stage: source kind '{source['kind']}'; expected world, files, hub", fix="plan again")
     note_uncomposed(data)
-    content = write_task(context.scratch, data, extra={"source": dict(source), "protocol": identity["protocol"]})
+    extra = {"source": dict(source), "protocol": identity["protocol"]}
+    if declared := identity.get(DECLARED):
+        # Development examples choose weights by the score that the recipe names.
+        extra |= {DECLARED: declared, "metric": declared["metric"]}
+    content = write_task(context.scratch, data, extra=extra)
     for note, count in data.notes.items():
         context.log({"note": note, "count": count})
     counts = {f"{split}.{language}": len(examples) for (split, language), examples in data.splits.items()}
@@ -109,22 +113,10 @@ def _check_pin(task: str, source: Mapping[str, Any]) -> None:
 
 def _read_hub(identity: Any, data_root: object) -> TaskData:
     """A task from the Hub; where that fails, the error says why no files were read."""
-    from adapterxfer.data.hub import read_hub
-
     try:
-        return read_hub(
-            identity["task"],
-            identity["languages"],
-            train_examples=identity["train_examples"],
-            dev_examples=identity["dev_examples"],
-            test_examples=identity["test_examples"],
-            seed=identity["seed"],
-            protocol=identity["protocol"],
-            revisions=identity["source"].get("revisions"),
-            same_items=SAME_ITEMS in identity["source"],
-        )
+        return read_task_rows(identity)
     except DataError as error:
-        if not data_root:
+        if not data_root or DECLARED in identity:
             raise
         why = f"no official file of it is below data_root '{data_root}', or the recipe says source: hub"
         raise DataError(f"{error.what}\n  The Hub was asked as {why}.", fix=error.fix) from None

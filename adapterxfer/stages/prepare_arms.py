@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapterxfer.catalog.declared import spec_in
 from adapterxfer.data.composing import COMPOSED_NOTE, is_composed, note_uncomposed
 from adapterxfer.data.sources import check_source
 from adapterxfer.data.storage import write_task
@@ -131,10 +132,10 @@ def prepare_target_train(context: StageContext) -> dict[str, Any]:
         )
     elif source["kind"] == "files":
         root = check_source(context.settings.get("data_root"), source)
-        data = read_target_train(identity["task"], root, source, languages, protocol=identity["protocol"])
+        data = read_target_train(spec_in(identity), root, source, languages, protocol=identity["protocol"])
     else:
         data = read_hub_train(
-            identity["task"], languages, protocol=identity["protocol"], revisions=source.get("revisions")
+            spec_in(identity), languages, protocol=identity["protocol"], revisions=source.get("revisions")
         )
     data.task = identity["task"]
     note_uncomposed(data)

@@ -1,15 +1,13 @@
 """One study under two versions of transformers: equal keys, equal bytes, and a store that either of them goes on with.
 
-``scripts/test`` runs this in its second environment and names the Python of the first one.
+``scripts/test`` runs this in its second environment and names the Python of the first one. The same over a whole
+recipe: ``scripts/compare_versions.py``.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -17,68 +15,31 @@ import pytest
 sys.path.append(str(Path(__file__).parent))
 
 import tiny_study
+from two_versions import adapterxfer, begun_and_finished, compared, different, stage_versions
 
-ROOT = Path(__file__).parents[2]
 OTHER = os.environ.get("ADAPTERXFER_OTHER_PYTHON", "")
+SETTINGS = ("--set", "data_root=data")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not OTHER, reason="ADAPTERXFER_OTHER_PYTHON names no Python with another version"),
 ]
 
 
-def adapterxfer(python: str, folder: Path, *words: str) -> str:
-    """Standard output of a command, run by a Python with its own libraries and this checkout."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
-    options = ["--set", "data_root=data"]
-    done = subprocess.run(
-        [python, "-m", "adapterxfer.cli", words[0], "study.yaml", *options, *words[1:]],
-        cwd=folder, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def study(folder: Path) -> Path:
-    text = tiny_study.recipe("study", targets=("world-xnli", "world-xqa", "world-retrieval"))
-    tiny_study.write_study(folder, study=text)
-    return folder
-
-
-def compared(store: Path) -> dict[str, bytes]:
-    """Every file of every stage but for seconds and the names of versions."""
-    files = {}
-    for name, content in tiny_study.contents(store).items():
-        if name.endswith(".csv") or not name.startswith("report/"):
-            files[name] = content
-        if name.endswith("/config.json"):
-            values = json.loads(content)
-            del values["transformers_version"]
-            files[name] = json.dumps(values).encode()
-    return files
-
-
-def versions(store: Path) -> set[str]:
-    """Of transformers, by which the stages of a store were made."""
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in store.rglob("stage.json")]
-    return {record["provenance"]["libraries"]["transformers"] for record in records}
-
-
-def different(one: Mapping[str, bytes], two: Mapping[str, bytes]) -> list[str]:
-    return sorted(name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The study with the stores ``here`` and ``there``, each made by one version from beginning to end."""
-    root = study(tmp_path_factory.mktemp("versions") / "study")
+    root = tmp_path_factory.mktemp("versions") / "study"
+    text = tiny_study.recipe("study", targets=("world-xnli", "world-xqa", "world-retrieval"))
+    tiny_study.write_study(root, study=text)
     for store, python in (("here", sys.executable), ("there", OTHER)):
-        adapterxfer(python, root, "run", "--store", store)
+        adapterxfer(python, root, "run", "study.yaml", "--store", store, *SETTINGS)
     return root
 
 
 def test_the_study_is_the_same_to_the_byte(folder: Path) -> None:
-    assert len(versions(folder / "here")) == 1
-    assert len(versions(folder / "here") | versions(folder / "there")) == 2, "both Pythons have the same transformers"
+    mine, theirs = (set(stage_versions(folder / store).values()) for store in ("here", "there"))
+    assert len(mine) == len(theirs) == 1
+    assert mine != theirs, "both Pythons have the same transformers"
     here, there = compared(folder / "here"), compared(folder / "there")
     assert different(here, there) == []
     models = [name for name in here if name.endswith("model.safetensors")]
@@ -89,21 +50,14 @@ def test_the_study_is_the_same_to_the_byte(folder: Path) -> None:
 
 @pytest.mark.parametrize("first", ["here", "there"])
 def test_a_store_is_continued_by_the_other_version(folder: Path, first: str) -> None:
-    pythons = {"here": sys.executable, "there": OTHER}
-    begins, goes_on = pythons[first], pythons["there" if first == "here" else "here"]
+    pythons = (sys.executable, OTHER) if first == "here" else (OTHER, sys.executable)
     store = f"begun-{first}"
-    adapterxfer(begins, folder, "run", "--store", store, "--only", "variant=stack", "--only", "target=world-xqa")
-    begun = set(compared(folder / store))
-    assert begun
-    adapterxfer(goes_on, folder, "run", "--store", store)
-    assert len(versions(folder / store)) == 2
-    assert begun < set(compared(folder / store))
+    part = ("--only", "variant=stack", "--only", "target=world-xqa")
+    makers = begun_and_finished(pythons, folder, "study.yaml", store, part=part, more=SETTINGS)
+    assert len(set(makers.values())) == 2
     # The report of a part of the grid is there in addition.
     whole, continued = (
         {name: content for name, content in compared(folder / root).items() if not name.startswith("report/")}
         for root in ("here", store)
     )
     assert different(whole, continued) == []
-    state = json.loads(adapterxfer(begins, folder, "status", "--store", store, "--json"))
-    assert all(kind["done"] == kind["count"] > 0 for kind in state["kinds"])
-    adapterxfer(begins, folder, "report", "--store", store)

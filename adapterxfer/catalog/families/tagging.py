@@ -156,6 +156,7 @@ TASKS = (
         role="target",
         kin="ner",
         metric="span_f1",
+        known_as=("ner", "wikiann", "pan-x"),
         parts=TaskParts(
             name="panx", format="tagging", labels=NER, train=(PANX.part("train"),), dev=(PANX.part("dev"),), test=PANX
         ),
@@ -184,6 +185,7 @@ TASKS = (
         role="target",
         kin="pos",
         metric="token_accuracy",
+        known_as=("pos", "upos", "ud"),
         parts=TaskParts(
             name="udpos",
             format="tagging",

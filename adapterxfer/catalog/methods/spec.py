@@ -89,6 +89,7 @@ class MethodSpec:
         citation: what a model card cites, without its final period; empty where nothing is cited.
         adapters: names in the files of `adapters`; None where that library has no such function.
         peft: names in the files of `peft`; None where that library has no such function.
+        known_as: what other tools and papers call it, for hints in messages.
         engine: library whose own modules compute it, configured by its own keys (``config`` of an adapter).
 
     Raises:
@@ -118,6 +119,7 @@ class MethodSpec:
     citation: str
     adapters: AdaptersFiles | None = None
     peft: PeftFiles | None = None
+    known_as: tuple[str, ...] = ()
     engine: Literal["peft", ""] = ""
 
     def __post_init__(self) -> None:

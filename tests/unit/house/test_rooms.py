@@ -45,9 +45,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "advice": FACTS
     | {"recipe", "plan", "store", "data", "backbones", "formats", "variants", "training", "predict", "report"}
     | {"statistics"},
-    "api": FACTS | {"recipe", "plan", "store", "engines", "report", "hub", "advice"},  # hub.early: torch-free
+    "exchange": FACTS | {"metrics", "predict", "recipe", "report", "statistics", "store"},
+    "api": FACTS
+    | {"recipe", "plan", "store", "engines", "report", "hub", "advice"}  # hub.early: torch-free
+    | {"exchange"},
     "__main__": {"cli"},
-    "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub", "advice"},
+    "cli": FACTS
+    | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub", "advice"}
+    | {"exchange"},
 }
 
 ONLY_IN: dict[str, set[str]] = {
@@ -62,7 +67,7 @@ ONLY_IN: dict[str, set[str]] = {
     "huggingface_hub": {"hub", "backbones"},
 }
 
-TORCH_FREE = {"errors", "catalog", "recipe", "store", "plan", "statistics", "metrics", "report", "cli"}
+TORCH_FREE = {"errors", "catalog", "recipe", "store", "plan", "statistics", "metrics", "report", "exchange", "cli"}
 
 
 def room_of(path: Path) -> str:

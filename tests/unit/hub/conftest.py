@@ -77,14 +77,17 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[StandInHub]
         monkeypatch.setenv("HF_ENDPOINT", server.url)
         monkeypatch.setenv("HF_TOKEN", server.token)
         monkeypatch.setenv("ADAPTERXFER_CACHE", str(tmp_path / "pulled"))
-        # Large files go by LFS: the server side of the newer transfer, Xet, is no part of this stand-in.
+        # Large files go by LFS but for the tests of Xet: most of what is tested here is the same with both.
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
         yield server
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting_in_the_client(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_waiting_in_the_client(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    # Read when the first transfer through Xet begins; its own 3 seconds between tries are for real servers.
+    monkeypatch.setenv("HF_XET_CLIENT_RETRY_BASE_DELAY", "10ms")
+    monkeypatch.setenv("HF_XET_CACHE", str(tmp_path_factory.getbasetemp() / "xet"))
     # The LFS upload of huggingface_hub 2.4 calls its own transport in an outdated way.
     warnings.filterwarnings("ignore", message="Use 'content=<", category=DeprecationWarning)
 

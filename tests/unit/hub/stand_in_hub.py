@@ -1,7 +1,8 @@
 """A Hugging Face Hub on localhost for tests: the endpoints that push and pull use, with faults on request.
 
-Speaks the protocol that huggingface_hub 0.36 speaks: create, validate-yaml, tree, preupload, LFS batch, upload and
-verify, commit (NDJSON), branch, revision, resolve with ETag, X-Repo-Commit and byte ranges.
+Speaks the protocol of huggingface_hub 0.36 to 2.4: create, validate-yaml, tree, preupload, LFS batch, upload and
+verify, commit (NDJSON), branch, revision, resolve with ETag, X-Repo-Commit and byte ranges; and Xet, as hf_xet asks for
+it: tokens, xorbs, shards and reconstructions.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from stand_in_collections import Collections
 from stand_in_reading import Reading
 from stand_in_state import HubState
 from stand_in_writing import Writing
+from stand_in_xet import Xet
 
 __all__ = ["StandInHub", "card_problems"]
 
@@ -38,12 +40,18 @@ ROUTES: list[tuple[str, str, str]] = [
     ("POST", rf"/{NAME}\.git/info/lfs/objects/batch", "batch"),
     ("PUT", "/upload/([0-9a-f]{64})", "upload"),
     ("POST", "/verify/([0-9a-f]{64})", "verify"),
+    ("GET", f"/api/models/{NAME}/xet-(read|write)-token/(.+)", "xet_token"),
+    ("GET", "/cas/v1/chunks/[^/]+/([0-9a-f]{64})", "known_chunk"),
+    ("POST", "/cas/v1/xorbs/default/([0-9a-f]{64})", "take_xorb"),
+    ("POST", "/cas/v1/shards", "take_shard"),
+    ("GET", "/cas/v2/reconstructions/([0-9a-f]{64})", "reconstruction"),
+    ("GET", "/xorb/([0-9a-f]{64})", "give_xorb"),
     ("GET HEAD", f"/datasets/{NAME}/resolve/([^/]+)/(.+)", "resolve_dataset"),
     ("GET HEAD", f"/{NAME}/resolve/([^/]+)/(.+)", "resolve"),
 ]
 
 
-class Endpoints(Reading, Writing, Collections):
+class Endpoints(Reading, Writing, Collections, Xet):
     """All endpoints."""
 
     routes = ROUTES

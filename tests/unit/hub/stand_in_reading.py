@@ -95,4 +95,7 @@ class Reading(Transport):
         headers = {"ETag": f'"{digest}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}
         if is_lfs(path, len(content)):
             headers |= {"X-Linked-Etag": f'"{digest}"', "X-Linked-Size": str(len(content))}
+        if digest in self.hub.xet_names:
+            token = f"{self.hub.url}/api/models/{name}/xet-read-token/{commit}"
+            headers |= {"X-Xet-Hash": self.hub.xet_names[digest], "Link": f'<{token}>; rel="xet-auth"'}
         self.send_content(content, headers)

@@ -1,4 +1,4 @@
-"""What the stand-in of the Hub knows: repositories, uploaded blobs, collections, and faults to come."""
+"""What the stand-in of the Hub knows: repositories, uploaded blobs and xorbs, collections, and faults to come."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import re
 import threading
 from dataclasses import dataclass, field
 from typing import Any
+
+from xet_objects import XetFile
 
 LFS_FROM_BYTES = 20_000
 """Files of at least this size, and all safetensors, go through LFS."""
@@ -53,6 +55,9 @@ class HubState:
         self.repositories: dict[str, Repository] = {}
         self.collections: dict[str, dict[str, Any]] = {}
         self.blobs: dict[str, bytes] = {}
+        self.xorbs: dict[str, bytes] = {}
+        self.xet_files: dict[str, XetFile] = {}
+        self.xet_names: dict[str, str] = {}  # sha256 of a file -> its name there
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str]] = []
         self.lock = threading.Lock()

@@ -125,12 +125,13 @@ class Transport(BaseHTTPRequestHandler):
 
     def send_content(self, content: bytes, headers: dict[str, str]) -> None:
         status, fault = 200, self.fault
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+        if asked:
+            last = min(int(asked[2]), len(content) - 1) if asked[2] else len(content) - 1
+            headers["Content-Range"] = f"bytes {asked[1]}-{last}/{len(content)}"
+            status, content = 206, content[int(asked[1]) : last + 1]
         if fault is not None and fault.kind == "corrupt":
             content = content[:-1] + bytes([content[-1] ^ 1])
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "")
-        if asked:
-            headers["Content-Range"] = f"bytes {asked[1]}-{len(content) - 1}/{len(content)}"
-            status, content = 206, content[int(asked[1]) :]
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key, value)

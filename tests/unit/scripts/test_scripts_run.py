@@ -18,6 +18,7 @@ Load = Callable[[str], ModuleType]
 
 ELSEWHERE = {
     "compare_rules": "tests/unit/report/test_compare_rules.py",
+    "compare_versions": "tests/unit/scripts/test_compare_versions.py",
     "benchmark_statistics": "tests/simulation/test_scripts.py",
     "benchmark_training": "tests/unit/training/test_usual_trainers.py",
     "example_card_studies": "tests/unit/scripts/test_scripts_run.py",

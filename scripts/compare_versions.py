@@ -1,0 +1,93 @@
+"""A recipe on two Pythons with other libraries: each begins a store that the other finishes; both stores are compared.
+
+    python scripts/compare_versions.py --other .venv-adapters/bin/python
+    python scripts/compare_versions.py --other PYTHON recipes/quickstart.yaml --part seed=1 --folder DIR
+
+One Python makes the part, the other all the rest, then the first reads and reports the store; and the other way round.
+So each stage is made by both versions, in one store or in the other, at the price of two studies. Ends with exit code 1
+if a key or a byte differs: models, predictions, counts and the report's tables are compared, seconds and the names of
+versions are not. Prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "integration"))
+
+import two_versions
+
+QUICKSTART = two_versions.ROOT / "recipes" / "quickstart.yaml"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", nargs="?", type=Path, default=QUICKSTART)
+    parser.add_argument("--other", required=True, metavar="PYTHON", help="with another version of transformers")
+    parser.add_argument("--part", action="append", metavar="AXIS=VALUE", help="what the first makes (default: seed=1)")
+    parser.add_argument("--folder", type=Path, help="stays, with both stores; default: a temporary one")
+    parser.add_argument("--jobs", default="2")
+    arguments = parser.parse_args(argv)
+    here, there = version_of(sys.executable), version_of(arguments.other)
+    if here == there:
+        parser.error(f"both Pythons have transformers {here}: name one with another version")
+    part = [word for pair in arguments.part or ["seed=1"] for word in ("--only", pair)]
+    with ExitStack() as stack:
+        folder = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.mkdir(parents=True, exist_ok=True)
+        recipe = "study.yaml"
+        shutil.copy(arguments.recipe, folder / recipe)
+        makers = {}
+        for store, pythons in (
+            (f"begun-{here}", (sys.executable, arguments.other)),
+            (f"begun-{there}", (arguments.other, sys.executable)),
+        ):
+            more = ("--jobs", arguments.jobs)
+            makers[store] = two_versions.begun_and_finished(pythons, folder, recipe, store, part=part, more=more)
+            print(f"{store}: {dict(Counter(makers[store].values()))}", file=sys.stderr, flush=True)
+        facts = compare(folder, makers)
+    print(json.dumps({"recipe": arguments.recipe.stem, "versions": [here, there], **facts}, indent=1))
+    return 1 if facts["different"] or not facts["made by both"] else 0
+
+
+def version_of(python: str) -> str:
+    """The version of transformers that a Python has; it is not imported."""
+    asks = "from importlib.metadata import version; print(version('transformers'))"
+    return subprocess.run([python, "-c", asks], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def compare(folder: Path, makers: dict[str, dict[str, str]]) -> dict[str, object]:
+    """Stages and files of two stores: how many of each kind there are, and the names of those that differ."""
+    one, two = makers.values()
+    files = [two_versions.compared(folder / store) for store in makers]
+    different = sorted(one.keys() ^ two.keys()) + two_versions.different(*files)
+    kinds = Counter(kind_of(name) for name in files[0].keys() - set(different))
+    both = sum(name in two and two[name] != version for name, version in one.items())
+    return {
+        "stages": len(one),
+        "made by both": both,
+        "equal files": dict(sorted(kinds.items())),
+        "different": different,
+    }
+
+
+def kind_of(name: str) -> str:
+    """The kind of file that a reader asks for."""
+    if name.endswith("model.safetensors"):
+        return "models"
+    if name.endswith(".parquet"):
+        return "prediction and count files" if name.startswith("predict/") else "other parquet files"
+    return "tables" if name.endswith(".csv") else "other files"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
