@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from adapterxfer.catalog import CONTROLS, METHODS, PRETRAINING, VARIANTS, known_languages, task_names
 from adapterxfer.catalog.arms import ARMS, arm_of
 from adapterxfer.catalog.methods import language_methods
-from adapterxfer.catalog.methods.peft_types import PREFIX, peft_types, why_not
+from adapterxfer.catalog.methods.engines import by_library_type, why_not
 from adapterxfer.recipe.brought import name_hint
 from adapterxfer.recipe.messages import one_of
 
@@ -177,8 +177,8 @@ def _method_name(value: str) -> str:
     if because := why_not(value):
         raise problem(because)
     if value not in METHODS:
-        if value.upper() in peft_types():
-            raise problem(f"'{value}' is a type of the peft library: write {PREFIX}{value.upper()}")
+        if not name_hint(value, tuple(METHODS)) and (written := by_library_type(value)):
+            raise problem(f"'{value}' is a method of a library: write {written}")
         raise unknown(value, tuple(METHODS))
     return value
 

@@ -135,7 +135,7 @@ def _encode(
             total = places.attention(index, total, states, output.LayerNorm)
         states = output.LayerNorm(total)
         output = layer.output
-        inner = layer.intermediate.intermediate_act_fn(layer.intermediate.dense(states))
+        inner = layer.intermediate.intermediate_act_fn(linear(index, "ffn_in", layer.intermediate.dense, states))
         inner = linear(index, "ffn_out", output.dense, inner)
         total = _drop(inner, hidden_dropout) + states
         if places.ffn is not None:

@@ -26,7 +26,8 @@ Sum = Callable[[int, Tensor, Tensor, Norm], Tensor]
 Linear = Callable[[int, str, nn.Linear, Tensor], Tensor]
 """``(layer, role, the linear map, its input) -> its changed output``.
 
-Roles are ``query``, ``key``, ``value`` and ``ffn_out``, and ``qkv`` where one map serves all three attention inputs."""
+Roles are ``query``, ``key``, ``value``, ``ffn_in`` (where a block has one such map) and ``ffn_out``, and ``qkv`` where
+one map serves all three attention inputs."""
 
 
 @dataclass(frozen=True, slots=True)

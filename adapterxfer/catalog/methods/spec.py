@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -120,7 +121,7 @@ class MethodSpec:
     adapters: AdaptersFiles | None = None
     peft: PeftFiles | None = None
     known_as: tuple[str, ...] = ()
-    engine: Literal["peft", ""] = ""
+    engine: Literal["adapters", "peft", ""] = ""
 
     def __post_init__(self) -> None:
         problems = [
@@ -156,6 +157,12 @@ def adapter_label(adapter: Mapping[str, Any]) -> str:
     sizes = {key: value for key, value in adapter.items() if key != CONFIG}
     parts = [f"{LABELS.get(key, '')}{value}" for key, value in sizes.items()]
     return "/".join([*parts, *(f"{key}={_short(value)}" for key, value in sorted(adapter.get(CONFIG, {}).items()))])
+
+
+def config_text(adapter: Mapping[str, Any]) -> str:
+    """The configuration of an adapter as JSON with sorted keys; empty for methods of this project."""
+    config = adapter.get(CONFIG)
+    return json.dumps(config, sort_keys=True) if config else ""
 
 
 def _short(value: Any) -> str:

@@ -56,12 +56,15 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 ONLY_IN: dict[str, set[str]] = {
-    "adapters": set(),  # oracles of the tests (extra "parity"); the package does without them
+    "adapters": {"variants"},  # the engine of methods adapters:CONFIG (extra "adapters"); an oracle of the tests too
     "peft": {"variants"},  # the engine of methods peft:TYPE (extra "peft"); an oracle of the tests too
     "datasets": {"data"},
     "accelerate": {"training"},
     "ray": {"engines"},
     "submitit": {"engines"},
+    "tensorboard": {"api"},
+    "trackio": {"api"},
+    "wandb": {"api"},
     "rich": {"cli"},
     "matplotlib": {"report"},
     "huggingface_hub": {"hub", "backbones"},
