@@ -30,6 +30,7 @@ ELSEWHERE = {
     "q4_weights": "tests/unit/scripts/test_real_backbone.py",
     "significance_report": "tests/unit/report/test_score_files.py",
     "simulate_coverage": "tests/simulation/test_scripts.py",
+    "simulate_draws": "tests/simulation/test_draws.py",
     "simulate_laws": "tests/simulation/test_laws.py",
     "simulate_mean_rules": "tests/simulation/test_scripts.py",
     "simulate_pooling": "tests/simulation/test_pooling.py",
