@@ -68,7 +68,9 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.json:
         from adapterxfer.report.content import plain
 
-        say_json({"verdicts": [plain(test) for test in tests], "effects": [plain(effect) for effect in effects]})
+        say_json(
+            "compare", {"verdicts": [plain(test) for test in tests], "effects": [plain(effect) for effect in effects]}
+        )
         return 0
     if recipe.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")

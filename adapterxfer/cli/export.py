@@ -54,7 +54,7 @@ def execute(arguments: argparse.Namespace) -> int:
     )
     if arguments.json:
         files = [str(path) for path in exported.predictions + exported.labels]
-        say_json({"files": files, "left_out": list(exported.left_out)})
+        say_json("export", {"files": files, "left_out": list(exported.left_out)})
         return 0
     tasks = count(len(exported.tasks), "task")
     say(f"{count(len(exported.predictions), 'file')} of {tasks} in {arguments.submission}")
@@ -87,7 +87,7 @@ def _every_eval_ever(arguments: argparse.Namespace) -> int:
         ),
     )
     if arguments.json:
-        say_json({"files": list(map(str, files)), "left_out": []})
+        say_json("export", {"files": list(map(str, files)), "left_out": []})
         return 0
     say(f"{count(len(files), 'file')}, one per system and training run, in {arguments.out}")
     say("check them with: every_eval_ever validate FILE (package every-eval-ever)")
