@@ -47,7 +47,8 @@ def execute(arguments: argparse.Namespace) -> int:
         chosen = [index for index, listed in enumerate(entries) if getattr(listed, "available", True)]
         rows, entries = [rows[index] for index in chosen], [entries[index] for index in chosen]
     if arguments.json:
-        say_json([listed if isinstance(listed, dict) else asdict(listed) for listed in entries])
+        records = [listed if isinstance(listed, dict) else asdict(listed) for listed in entries]
+        say_json("ls", {"listing": arguments.what, "entries": records})
     else:
         say_table(header, rows)
     return 0
