@@ -63,7 +63,14 @@ class RunResult:
 
 
 def default_jobs() -> int:
-    """The number of cores this process may use."""
+    """The most worker processes of one thread each that a run starts here: the cores this process may use.
+
+    A second thread is worth less to a stage than a second stage is to the study. At 12 layers 384 wide two processes of
+    one thread did 4 to 6 times the work of one process of two, training in full or with adapters, on two cores that
+    other jobs used as well (`scripts/benchmark_threads.py`): threads wait for each other at the end of every product,
+    processes never do. And sums depend on the number of threads, so it would have to be a part of every result. Of
+    these processes the engine starts one only when a stage is ready, fits into memory and none is idle.
+    """
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 

@@ -279,6 +279,13 @@ def test_benchmark_plan() -> None:
     assert 0 < small["this"] < large["this"]
 
 
+def test_benchmark_threads() -> None:
+    small = ("--hidden", "16", "--layers", "1", "--length", "8", "--seconds", "0.05", "--turns", "1")
+    rows = json.loads(run("benchmark_threads", *small, "--json"))
+    assert set(rows) == {"2 processes x 1 thread", "1 process x 2 threads"}
+    assert all(row[way] > 0 for row in rows.values() for way in ("full", "frozen", "predict"))
+
+
 def test_benchmark_gpu(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     small = ("--steps", "3", "--warm-up", "1", "--examples", "40", "--batch", "4", "--length", "32")
