@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapterxfer import statistics as st_
 from adapterxfer.metrics import check_counts, check_metric, count_predictions, get_metric, gold_columns, read_metric
 
 sklearn = pytest.importorskip("sklearn.metrics")
@@ -63,3 +64,33 @@ def test_the_columns_of_a_file_say_how_many_classes_there_are() -> None:
     assert again.columns == metric.columns
     assert [metric.columns[i] for i in gold_columns(again)] == [f"gold_{k}" for k in range(4)]
     assert check_counts(again, np.eye(12)[:2], where="here").shape == (2, 12)
+
+
+def test_intervals_of_a_correlation_reach_below_zero() -> None:
+    rng = np.random.default_rng(1)
+    golds = rng.choice(("no", "yes"), size=120).tolist()
+    turned = {"no": "yes", "yes": "no"}
+    metric = get_metric("mcc", format_name="sequence_classification", labels=("no", "yes"))
+    cells = []
+    for system, wrong in (("bad", 0.7), ("good", 0.2)):
+        answers = [turned[gold] if rng.random() < wrong else gold for gold in golds]
+        cells.append(
+            st_.CellCounts(
+                system={"system": system},
+                seed=1,
+                target="t",
+                language="sw",
+                domain="t",
+                cluster_ids=np.array([str(k) for k in range(120)]),
+                counts=count_predictions(metric, answers, golds),
+            )
+        )
+    scored = st_.SumScore("t", metric.score, gold_columns=gold_columns(metric), lowest=metric.lowest)
+    table = st_.build_table(cells, {"t": scored})
+    bad, good = (st_.score(st_.System.of({"system": name}), "t", "sw") for name in ("bad", "good"))
+    replicates = st_.resample(table, [bad, good - bad], resamples=500, seed=0)
+    alone, difference = st_.estimates(table, replicates, scope="items")
+    assert alone.low < alone.value < 0.0
+    assert alone.low >= -100.0
+    assert difference.value > 60.0
+    assert difference.low < difference.value < difference.high
