@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from own_data import write_all
 from own_references import reference
-from own_tasks_page import declarations, study
+from own_tasks_page import declarations, recipe, study
 
 from adapterxfer import build_plan, load_bundle, load_recipe, run
 from adapterxfer.catalog import task_specs
@@ -63,6 +63,23 @@ def test_scores_are_those_of_the_libraries(made: tuple[Path, Path], target: str)
             rows = table.language == index
             answers = table.prediction[rows].tolist(), table.gold[rows].tolist()
             assert scores[code] == pytest.approx(reference(data.metric.name, *answers), abs=1e-9)
+
+
+def test_every_declaration_of_the_page_has_fifteen_lines_at_most() -> None:
+    texts = declarations()
+    assert set(texts) == {*TARGETS, *INTERMEDIATES, "hub-news", "hub-inference"}
+    assert {name: len(text.splitlines()) for name, text in texts.items() if len(text.splitlines()) > 15} == {}
+    first = recipe()
+    assert len(first[first.index("  reviews:") :].splitlines()) <= 15
+
+
+def test_the_complete_recipe_of_the_page_is_checked_with_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_all(tmp_path / "data")
+    (tmp_path / "mine.yaml").write_text(recipe(), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "mine.yaml"]) == 0
 
 
 def report_of(store: Path) -> dict[str, Any]:
