@@ -33,6 +33,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "installs.md"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLAIN = "-"
+WAYS = ("resolve", "pip", "uv")
 CONSTRAINTS = {"parity": "constraints-adapters.txt"}
 """Extra -> file of versions, where that is not constraints.txt: the library `adapters` holds transformers below 5."""
 
@@ -84,6 +85,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pythons", nargs="+", default=PYTHONS, metavar="X.Y")
     parser.add_argument("--extras", nargs="+", default=extras(), help=f"{PLAIN} is the plain package")
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS, help="kinds of rows")
     parser.add_argument("--run", action="store_true", help="install where the interpreter is there")
     parser.add_argument("--study", action="store_true", help="and run a copied recipe with the plain package")
     parser.add_argument("--uv", metavar="PROGRAM", help="default: one is installed for this")
@@ -105,7 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 wheel=build_wheel(folder), folder=folder, uv=arguments.uv or uv_program(folder / "uv"),
                 study=arguments.study, find_links=local,
             )  # fmt: skip
-            for row in installations(arguments.pythons, arguments.extras, setting, run=arguments.run):
+            ways = arguments.ways if arguments.run else WAYS[:1]
+            for row in installations(arguments.pythons, arguments.extras, ways, setting):
                 print(line_of(row), flush=True)
                 rows = [*(old for old in rows if label(old) != label(row)), row]
                 if arguments.rows:
@@ -139,15 +142,16 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def installations(pythons: Sequence[str], names: Sequence[str], setting: Setting, *, run: bool) -> Iterator[Row]:
+def installations(pythons: Sequence[str], names: Sequence[str], ways: Sequence[str], setting: Setting) -> Iterator[Row]:
     """One row for each Python, extra and way."""
     for python in pythons:
         program = interpreter(python)
         for extra in names:
             constraints = ("-c", str(ROOT / CONSTRAINTS.get(extra, "constraints.txt")))
-            yield resolved_row(python, extra, setting, constraints)
-            if program is not None and run:
-                for way in ("pip", "uv"):
+            for way in ways:
+                if way == "resolve":
+                    yield resolved_row(python, extra, setting, constraints)
+                elif program is not None:
                     yield installed_row(python, way, extra, program, setting, constraints)
 
 

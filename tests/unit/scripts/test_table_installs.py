@@ -1,4 +1,4 @@
-"""The table of installations (with `resolve_installs`): what is resolved, run, and said of failures; nothing is fetched."""
+"""The table of installations (with `resolve_installs`): what is resolved, run and said; nothing is fetched."""
 
 from __future__ import annotations
 
