@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(f"{store}: {dict(Counter(makers[store].values()))}", file=sys.stderr, flush=True)
         facts = compare(folder, makers)
     print(json.dumps({"recipe": arguments.recipe.stem, "versions": [here, there], **facts}, indent=1))
-    return 1 if facts["different"] or not facts["made by both"] else 0
+    return 1 if facts["different"] or facts["in one store only"] or not facts["made by both"] else 0
 
 
 def version_of(python: str) -> str:
@@ -77,16 +77,24 @@ def version_of(python: str) -> str:
 def compare(folder: Path, makers: dict[str, dict[str, str]]) -> dict[str, object]:
     """Stages and files of two stores: how many of each kind there are, and the names of those that differ."""
     one, two = makers.values()
-    files = [two_versions.compared(folder / store) for store in makers]
-    different = sorted(one.keys() ^ two.keys()) + two_versions.different(*files)
-    kinds = Counter(kind_of(name) for name in files[0].keys() - set(different))
-    both = sum(name in two and two[name] != version for name, version in one.items())
+    common = one.keys() & two.keys()
+    files = [
+        {name: content for name, content in two_versions.compared(folder / store).items() if stage_of(name) in common}
+        for store in makers
+    ]
+    different = two_versions.different(*files)
     return {
-        "stages": len(one),
-        "made by both": both,
-        "equal files": dict(sorted(kinds.items())),
+        "stages": len(common),
+        "made by both": sum(one[name] != two[name] for name in common),
+        "in one store only": sorted(one.keys() ^ two.keys()),
+        "equal files": dict(sorted(Counter(kind_of(name) for name in files[0].keys() - set(different)).items())),
         "different": different,
     }
+
+
+def stage_of(name: str) -> str:
+    """The stage that a file belongs to: the first two names of its path."""
+    return "/".join(name.split("/")[:2])
 
 
 def kind_of(name: str) -> str:

@@ -35,7 +35,7 @@ def notebook_listener(title: str, stages: Collection[str], completed: Collection
     if ipython is None or not hasattr(shell, "kernel"):  # a terminal's IPython has no kernel, and no outputs to redraw
         return None
     done = sum(key in completed for key in stages)
-    return NotebookProgress(title, len(stages), done, ipython.display.display, ipython.display.HTML)
+    return NotebookProgress(title, len(stages), done, ipython.display.display)
 
 
 class NotebookProgress:
@@ -45,18 +45,15 @@ class NotebookProgress:
         total: stages of the plan.
         done: of them, those with results.
         display: ``IPython.display.display``.
-        html: ``IPython.display.HTML``.
     """
 
-    def __init__(
-        self, title: str, total: int, done: int, display: Callable[..., Any], html: Callable[[str], Any]
-    ) -> None:
+    def __init__(self, title: str, total: int, done: int, display: Callable[..., Any]) -> None:
         self.title, self.total, self.done = title, total, done
         self.running: dict[str, str] = {}
         self.steps: dict[str, str] = {}
         self.failed: list[str] = []
-        self._html, self._drawn = html, time.monotonic()
-        self._handle = display(self._picture(), display_id=True)
+        self._drawn = time.monotonic()
+        self._handle = display(self._picture(), raw=True, display_id=True)
 
     def __call__(self, event: StageEvent) -> None:
         """Take one event of the engine."""
@@ -77,16 +74,19 @@ class NotebookProgress:
                 self.failed.append(f"{describe(event.stage)}: {detail.get('what', detail.get('error', ''))}")
         if kind not in ("progress", "reused") or time.monotonic() - self._drawn >= REDRAWN_S:
             self._drawn = time.monotonic()
-            self._handle.update(self._picture())
+            self._handle.update(self._picture(), raw=True)
 
-    def _picture(self) -> Any:
+    def _picture(self) -> dict[str, str]:
+        """For a browser, and one line for what shows no HTML."""
         from adapterxfer.report.notebook import facts_html, progress_html
 
-        facts: dict[str, object] = {"finished": f"{self.done} of {self.total} stages"}
+        count = f"{self.done} of {self.total} stages"
+        facts: dict[str, object] = {"finished": count}
         for key, name in list(self.running.items())[:MOST_SHOWN]:
             facts[name] = self.steps.get(key, "in work")
         if len(self.running) > MOST_SHOWN:
             facts["also in work"] = len(self.running) - MOST_SHOWN
         if self.failed:
             facts["failed"] = "; ".join(self.failed[:MOST_SHOWN])
-        return self._html(progress_html(self.done, self.total) + facts_html(f"Run of {self.title}", facts))
+        html = facts_html(f"Run of {self.title}", facts) + progress_html(self.done, self.total)
+        return {"text/html": html, "text/plain": f"Run of {self.title}: {count}"}

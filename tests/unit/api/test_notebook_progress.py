@@ -24,10 +24,15 @@ class Output:
     def __init__(self) -> None:
         self.pictures: list[str] = []
 
-    def display(self, picture: str, *, display_id: bool) -> SimpleNamespace:
+    def display(self, picture: dict[str, str], *, raw: bool, display_id: bool) -> SimpleNamespace:
         assert display_id
-        self.pictures.append(picture)
-        return SimpleNamespace(update=self.pictures.append)
+        self.take(picture, raw=raw)
+        return SimpleNamespace(update=self.take)
+
+    def take(self, picture: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        assert picture["text/plain"].startswith("Run of study: ")
+        self.pictures.append(picture["text/html"])
 
 
 def stage(number: int) -> Stage:
@@ -48,7 +53,7 @@ def output() -> Output:
 
 @pytest.fixture
 def progress(output: Output) -> NotebookProgress:
-    return NotebookProgress("study", 5, 2, output.display, str)
+    return NotebookProgress("study", 5, 2, output.display)
 
 
 def test_stages_in_work(progress: NotebookProgress, output: Output) -> None:
@@ -89,7 +94,7 @@ def test_only_a_notebook_is_drawn_in(monkeypatch: pytest.MonkeyPatch, output: Ou
     monkeypatch.delitem(sys.modules, "IPython", raising=False)
     assert notebook_listener("study", ["a"], []) is None
     module = ModuleType("IPython")
-    module.display = SimpleNamespace(display=output.display, HTML=str)  # type: ignore[attr-defined]
+    module.display = SimpleNamespace(display=output.display)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "IPython", module)
     module.get_ipython = lambda: None  # type: ignore[attr-defined]
     assert notebook_listener("study", ["a"], []) is None
