@@ -141,7 +141,9 @@ class MissingDependency(AdapterxferError):
     Args:
         feature: what was asked for.
         extra: the extra of this package that installs it.
+        versions: file of versions that go together, where the newest ones do not.
     """
 
-    def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs the extra '{extra}'", fix=f"pip install 'adapterxfer[{extra}]'")
+    def __init__(self, feature: str, extra: str, *, versions: str = "") -> None:
+        given = f"-c {versions} " if versions else ""
+        super().__init__(f"{feature} needs the extra '{extra}'", fix=f"pip install {given}'adapterxfer[{extra}]'")

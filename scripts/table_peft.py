@@ -26,26 +26,35 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from adapterxfer.backbones.loading import LoadedBackbone
-from adapterxfer.backbones.measure import count_parameters, state_fingerprint
-from adapterxfer.catalog.methods import METHODS
-from adapterxfer.catalog.methods.peft_types import FIXED, PREFIX
-from adapterxfer.catalog.methods.spec import MethodSpec
+from adapterxfer.catalog.methods.peft_types import FIXED, PEFT, PREFIX
 from adapterxfer.errors import AdapterxferError
-from adapterxfer.variants.adapter import Adapter, AdapterShape
-from adapterxfer.variants.encoder import encode
-from adapterxfer.variants.peft_engine import trained
+from adapterxfer.variants.adapter import Adapter
+from adapterxfer.variants.library_modules import trained
 from adapterxfer.variants.peft_files import engine_config, engine_from_peft, engine_to_peft
-from adapterxfer.variants.places import places_of
+
+sys.path.append(str(Path(__file__).parent))
+
+from engine_trials import (
+    HIDDEN,
+    LAYERS,
+    MATTERS,
+    STEPS,
+    TOLERANCE,
+    distance,
+    encoder,
+    fresh_adapter,
+    hidden_of,
+    largest,
+    states,
+    train,
+)
 
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "adapterxfer" / "catalog" / "methods" / "peft_types.json"
 PAGE = ROOT / "docs" / "peft-types.md"
-
-HIDDEN, LAYERS, STEPS = 32, 2, 30
-TOLERANCE, MATTERS = 1e-5, 1e-4
 
 TINY: dict[str, dict[str, Any]] = {
     "C3A": {"block_size": 8},
@@ -70,6 +79,13 @@ KNOWN_REASONS = {
     "XLORA": "it mixes adapters by a classifier of the whole model",
 }
 """Types whose own error would not say why they do not fit."""
+
+ABOUT = """\
+`target_modules` and `feedforward_modules` name linear maps by role (`query`, `key`, `value`, `ffn_in`, `ffn_out`); the
+default is query and value. Columns: relative change of hidden states by a fresh adapter; loss before and after {steps}
+steps; relative change when the trained adapter is left out; largest difference from the library's own model with the
+same weights, alone and with two active adapters. Weights that are stored and read give the same numbers, bit for bit.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,82 +219,9 @@ def _tried(name: str, config: str, keys: tuple[str, ...]) -> Trial:
     )  # fmt: skip
 
 
-def encoder() -> LoadedBackbone:
-    """A tiny random XLM-R."""
-    from transformers import XLMRobertaConfig, XLMRobertaModel
-
-    config = XLMRobertaConfig(
-        vocab_size=50, hidden_size=HIDDEN, num_hidden_layers=LAYERS, num_attention_heads=2, intermediate_size=64,
-        max_position_embeddings=32, initializer_range=0.15, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    )  # fmt: skip
-    torch.manual_seed(3)
-    model = XLMRobertaModel(config, add_pooling_layer=False).eval().requires_grad_(False)
-    return LoadedBackbone(
-        model=model,
-        tokenizer=None,  # type: ignore[arg-type]
-        config=config,
-        identity={"name": "tiny"},
-        fingerprint=state_fingerprint(model.state_dict()),
-        parameters=count_parameters(model),
-    )
-
-
 def built(loaded: LoadedBackbone, name: str, config: str, *, seed: int) -> Adapter:
     """A fresh adapter of a type, whether or not the table allows it."""
-    method = PREFIX + name
-    with Allowed(method):
-        return Adapter(
-            loaded.layers, loaded.hidden_size, AdapterShape(method, 1, config=config),
-            generator=torch.Generator().manual_seed(seed), linears=loaded.linears,
-        ).eval()  # fmt: skip
-
-
-class Allowed:
-    """Lets a type be looked up that the table of the package does not allow (yet)."""
-
-    def __init__(self, method: str) -> None:
-        self.method = method
-
-    def __enter__(self) -> None:
-        from adapterxfer.catalog.methods.peft_types import specification
-
-        spec: MethodSpec = specification(self.method)
-        dict.__setitem__(METHODS, self.method, spec)
-
-    def __exit__(self, *error: object) -> None:
-        dict.pop(METHODS, self.method)
-
-
-def batch() -> tuple[Tensor, Tensor]:
-    tokens = torch.randint(5, 50, (8, 9), generator=torch.Generator().manual_seed(4))
-    mask = torch.ones_like(tokens)
-    tokens[1, 5:], mask[1, 5:] = 1, 0
-    return tokens, mask
-
-
-def states(loaded: LoadedBackbone, adapters: list[Adapter]) -> Tensor:
-    tokens, mask = batch()
-    with torch.no_grad():
-        return encode(loaded.model, tokens, mask, places_of(adapters))[mask.bool()]
-
-
-def train(loaded: LoadedBackbone, adapter: Adapter) -> tuple[float, float]:
-    """Loss before and after some steps towards a random target."""
-    tokens, mask = batch()
-    head = nn.Linear(HIDDEN, 3)
-    torch.manual_seed(6)
-    nn.init.normal_(head.weight)
-    wanted = torch.randint(3, (len(tokens),), generator=torch.Generator().manual_seed(5))
-    optimiser = torch.optim.AdamW([*adapter.parameters()], lr=1e-2)
-    losses: list[float] = []
-    for _ in range(STEPS + 1):
-        logits = head(encode(loaded.model, tokens, mask, places_of([adapter]))[:, 0])
-        loss = nn.functional.cross_entropy(logits, wanted)
-        losses.append(float(loss.detach()))
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-    return losses[0], losses[-1]
+    return fresh_adapter(loaded, PEFT.specification(PREFIX + name, {}), config, seed=seed)
 
 
 def library_states(loaded: LoadedBackbone, name: str, config: str, adapters: list[Adapter]) -> Tensor:
@@ -293,7 +236,7 @@ def library_states(loaded: LoadedBackbone, name: str, config: str, adapters: lis
     model: Any = copy.deepcopy(loaded.model)
     wrapped = None
     for adapter_name in names:
-        settings = configuration(PREFIX + name, config, roles=("query", "key", "value", "ffn_out"))
+        settings = configuration(PREFIX + name, config, roles=("query", "key", "value", "ffn_in", "ffn_out"))
         torch.manual_seed(0)
         if wrapped is None:
             wrapped = peft.get_peft_model(model, settings, adapter_name=adapter_name)
@@ -314,15 +257,7 @@ def library_states(loaded: LoadedBackbone, name: str, config: str, adapters: lis
                     weight.copy_(ours)
                     copied += 1
             assert copied == len(list(adapter.parameters())), f"{copied} tensors of {len(list(adapter.parameters()))}"
-    return hidden_of(wrapped)
-
-
-def hidden_of(wrapped: Any) -> Tensor:
-    """Hidden states of the library's model at real tokens."""
-    tokens, mask = batch()
-    with torch.no_grad():
-        states: Tensor = wrapped.eval().base_model(input_ids=tokens, attention_mask=mask).last_hidden_state
-    return states[mask.bool()]
+    return hidden_of(wrapped.base_model)
 
 
 def read_by_library(loaded: LoadedBackbone, adapter: Adapter) -> Tensor:
@@ -338,7 +273,7 @@ def read_by_library(loaded: LoadedBackbone, adapter: Adapter) -> Tensor:
         tensors = {n: t.detach().contiguous().clone() for n, t in engine_to_peft(adapter, architecture).items()}
         save_file(tensors, str(Path(folder) / "adapter_model.safetensors"), metadata={"format": "pt"})
         torch.manual_seed(12)
-        return hidden_of(peft.PeftModel.from_pretrained(copy.deepcopy(loaded.model), folder))
+        return hidden_of(peft.PeftModel.from_pretrained(copy.deepcopy(loaded.model), folder).base_model)
 
 
 def fixed_parts(adapter: Adapter) -> tuple[str, ...]:
@@ -356,20 +291,16 @@ def _ours(adapter: Adapter, name: str) -> Tensor | None:
     if inner.startswith("encoder.layer."):
         index, _, rest = inner.removeprefix("encoder.layer.").partition(".")
         layer: Any = adapter[int(index)]
-        rest = rest.removeprefix("attention.self.").replace("output.dense", "ffn_out")
+        rest = (
+            rest.removeprefix("attention.self.")
+            .replace("intermediate.dense", "ffn_in")
+            .replace("output.dense", "ffn_out")
+        )
         key = rest.replace(".", "/")
     else:
         layer, key = adapter[0], f"shared.{name}".replace(".", "/")
     weight: Tensor | None = layer.weights.get(key, None)
     return weight
-
-
-def distance(observed: Tensor, expected: Tensor) -> float:
-    return float(((observed - expected).square().mean() / expected.square().mean()).sqrt())
-
-
-def largest(observed: Tensor, expected: Tensor) -> float:
-    return float((observed - expected).abs().max())
 
 
 def content(trials: Sequence[Trial]) -> dict[str, Any]:
@@ -395,11 +326,7 @@ def page(trials: Sequence[Trial]) -> str:
         f"{sum(trial.stacks for trial in running)} of them also in stacks.",
         "",
         'A recipe names a type and keys of its own configuration: `{method: "peft:LOHA", config: {r: 8, alpha: 16}}`.',
-        "`target_modules` and `feedforward_modules` name linear maps by role (`query`, `key`, `value`, `ffn_out`);",
-        "the default is query and value. Columns: relative change of hidden states by a fresh adapter; loss before",
-        f"and after {STEPS} steps; relative change when the trained adapter is left out; largest difference from the",
-        "library's own model with the same weights, alone and with two active adapters. Weights that are stored and",
-        "read give the same numbers, bit for bit.",
+        *ABOUT.format(steps=STEPS).splitlines(),
         "",
         "| type | parameters | at start | loss | effect | equals peft | stack equals peft | bundle read by peft |",
         "|---|---|---|---|---|---|---|---|",

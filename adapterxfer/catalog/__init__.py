@@ -48,11 +48,14 @@ from adapterxfer.catalog.protocols import (
 from adapterxfer.catalog.records import Backbone, ControlSpec, Language, Task
 from adapterxfer.catalog.task_specs import InBenchmark, TargetDev, TaskParts, TaskProtocol, TaskSpec, codes
 from adapterxfer.catalog.tasks import (
+    TaskLike,
     data_sets,
     metric_of,
+    name_of,
     overlaps,
     parts_of_task,
     protocols_of,
+    spec_of,
     task_names,
     task_parts,
     task_specs,
@@ -89,6 +92,7 @@ __all__ = [
     "Repair",
     "TargetDev",
     "Task",
+    "TaskLike",
     "TaskParts",
     "TaskProtocol",
     "TaskSpec",
@@ -109,6 +113,7 @@ __all__ = [
     "low_by",
     "low_resource",
     "metric_of",
+    "name_of",
     "one_language",
     "oracle_label",
     "oracle_system",
@@ -118,6 +123,7 @@ __all__ = [
     "pretraining_gib",
     "pretraining_tokens",
     "protocols_of",
+    "spec_of",
     "target_under",
     "task_names",
     "task_parts",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED
 from adapterxfer.catalog.backbones import backbones
 from adapterxfer.catalog.methods import METHODS, language_methods, names_of
-from adapterxfer.catalog.methods.peft_types import why_unstacked
+from adapterxfer.catalog.methods.engines import why_unstacked
 from adapterxfer.catalog.variants import PARTS, VARIANTS, variants_of
 
 LANGUAGE = "language"
@@ -77,11 +77,11 @@ def capability(architecture: str, method: str, composition: str) -> Capability:
     if lacking:
         return refused(lacking, f"{composition}/{_plain()}")
     if variant.fuses and not spec.fuses:
-        return refused(spec.why_unfused, f"{_above_frozen()}/{method}")
+        return refused(spec.why_unfused, f"{_beside(method)}/{method}")
     if variant.joins and not spec.merges:
         return refused(
             spec.why_unmerged,
-            f"{composition}/{spec.merge_instead}" if spec.merge_instead else f"{_above_frozen()}/{method}",
+            f"{composition}/{spec.merge_instead}" if spec.merge_instead else f"{_beside(method)}/{method}",
         )
     if variant.layout == "two" and (because := why_unstacked(method)):
         return refused(because, f"{_continued()}/{method}")
@@ -97,6 +97,11 @@ def model_type_of(backbone: str) -> str:
 def _above_frozen() -> str:
     """The composition that runs with every method: it asks nothing of an adapter but to lie above another one."""
     return variants_of(lambda variant: variant.layout == "two")[0]
+
+
+def _beside(method: str) -> str:
+    """What runs with a method that can neither be mixed nor averaged."""
+    return _continued() if why_unstacked(method) else _above_frozen()
 
 
 def _continued() -> str:

@@ -191,13 +191,15 @@ class DataSet:
     Attributes:
         name: unique; that of its task where a task is made of it alone.
         files: split -> groups of patterns below the data root; ``{lang}`` is the language, ``{code}`` its code in this
-            data set. File names are those of the original releases; where a name says too little (``train.jsonl``),
-            its folder is part of the pattern. Several patterns are alternatives, the best first.
+            data set, ``{folder}`` its name in ``folders``. File names are those of the original releases; where a name
+            says too little (``train.jsonl``), its folder is part of the pattern. Several patterns are alternatives, the
+            best first.
         reader: ``module:function``, files of one split and language -> examples.
         pool_reader: the same for splits that are pools of candidates.
         pair_reader: the same for training pairs, where they look otherwise than the test.
-        dev_files: development files of any language, where ``files`` has English ones only.
+        dev_files, train_files: development and training files of any language, where ``files`` has English ones only.
         codes: language of the study -> code of the data set; empty where both write the same.
+        folders: language of the study -> what its folder of files is called, where that is not the code.
         labels: names in official order as published; empty where the format has none or the data decide.
         clusters: how examples group.
         unanswerable: questions without an answer belong to it.
@@ -211,6 +213,7 @@ class DataSet:
         sizes: examples by split, where the source states them (multilingual sets: per language where all agree).
         sizes_in: the same for single languages that differ: split -> language -> examples.
         refused: repositories of the same name that must not be used, and why.
+        rows_only: it is read from its repository alone, so it has no files; only of tasks that a recipe declares.
 
     Raises:
         CatalogueError: a part is missing; names all that are.
@@ -225,7 +228,9 @@ class DataSet:
     pool_reader: str = ""
     pair_reader: str = ""
     dev_files: tuple[Group, ...] = ()
+    train_files: tuple[Group, ...] = ()
     codes: Mapping[str, str] = field(default_factory=dict)
+    folders: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     unanswerable: bool = False
     hides_words: bool = False
@@ -236,14 +241,16 @@ class DataSet:
     sizes: Mapping[str, int] = field(default_factory=dict)
     sizes_in: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     refused: Mapping[str, str] = field(default_factory=dict)
+    rows_only: bool = False
 
     def __post_init__(self) -> None:
         missing = [name for name in ("name", "citation", "metric") if not getattr(self, name)]
         if not self.clusters.unit:
             missing.append("clusters.unit")
-        if not self.files or not all(groups and all(groups) for groups in self.files.values()):
-            missing.append("files of every split")
-        missing += [] if self.reader else ["reader"]
+        if not self.rows_only:
+            if not self.files or not all(groups and all(groups) for groups in self.files.values()):
+                missing.append("files of every split")
+            missing += [] if self.reader else ["reader"]
         missing += _misnamed(reader=self.reader, pool_reader=self.pool_reader, pair_reader=self.pair_reader)
         if self.hub is None and not self.origin:
             missing.append("hub, or origin")
@@ -267,11 +274,18 @@ class DataSet:
 
     def patterns(self, group: Group, language: str) -> tuple[str, ...]:
         """The patterns of a group with a language filled in, without their marks."""
-        return tuple(p.lstrip("?+").format(lang=language, code=self.code(language)) for p in group)
+        code = self.code(language)
+        words = {"lang": language, "code": code, "folder": self.folders.get(language, code)}
+        return tuple(p.lstrip("?+").format(**words) for p in group)
 
     def development(self) -> tuple[Group, ...]:
         """Groups of the development files of any language; empty where there are none."""
         return self.dev_files or self.files.get("dev", ())
+
+    def training(self) -> tuple[Group, ...]:
+        """Groups of the training files of any language; empty where there are English ones only."""
+        groups = self.train_files or self.files.get("train", ())
+        return tuple(group for group in groups if any("{lang}" in name or "{code}" in name for name in group))
 
     def size(self, split: str, language: str) -> int | None:
         """Examples by the source; None where it states none."""

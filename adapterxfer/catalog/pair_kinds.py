@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from adapterxfer.catalog.arms import split_arm
+from adapterxfer.catalog.records import Task
 from adapterxfer.catalog.tasks import tasks
 
 PairKind = Literal["", "same kind", "other kind", "several tasks", "no target training"]
@@ -26,9 +27,13 @@ LABELS: dict[PairKind, str] = {
 """Beginning of a sentence about pairs of a kind."""
 
 
-def pair_kind(intermediate: str, target: str) -> PairKind:
-    """Kind of one (intermediate, target) pair, from the catalogue; an arm of a task is of the task's kind."""
-    known = tasks()
+def pair_kind(intermediate: str, target: str, known: Mapping[str, Task] | None = None) -> PairKind:
+    """Kind of one (intermediate, target) pair; an arm of a task is of the task's kind.
+
+    Args:
+        known: the tasks of the study where it declares some of its own; those of the catalogue if None.
+    """
+    known = tasks() if known is None else known
     if target in known and not known[target].trained:
         return UNTRAINED_TARGET
     intermediate = split_arm(intermediate).base

@@ -53,6 +53,8 @@ class Task:
         verified: whether the facts were read at the source.
         before: tasks whose English data are trained on first, with the same model and head.
         stand_in: the world task behind the name, where the world stands in for real data.
+        labels: in official order; empty where the format has none, the data decide, or the task is of the world.
+        citation: who made it; empty where nothing states it.
         more: further languages of the test set, which a recipe has to name (or ``all``): ``languages`` are those of a
             recipe that names none.
     """
@@ -75,6 +77,8 @@ class Task:
     note: str = ""
     before: tuple[str, ...] = ()
     stand_in: str = ""
+    labels: tuple[str, ...] = ()
+    citation: str = ""
     more: tuple[str, ...] = ()
 
     @property

@@ -12,7 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 from adapterxfer.catalog.records import Task
-from adapterxfer.catalog.tasks import task_specs
 from adapterxfer.world.task_list import NLI_LABELS
 from adapterxfer.world.task_list import TASKS as WORLD_TASKS
 
@@ -42,17 +41,12 @@ def label_names(task: Task) -> tuple[str, ...]:
         return stand_in_labels(task) or WORLD_TASKS[task.stand_in].labels
     if task.synthetic:
         return WORLD_TASKS[task.name].labels
-    return _real_labels(task)
+    return task.labels
 
 
 def stand_in_labels(task: Task) -> tuple[str, ...]:
     """The labels a stand-in keeps of its world task; empty for all of them."""
-    return TWO_LABELS if task.format == "sequence_classification" and len(_real_labels(task)) == 2 else ()
-
-
-def _real_labels(task: Task) -> tuple[str, ...]:
-    spec = task_specs().get(task.name)
-    return spec.parts.labels if spec is not None else ()
+    return TWO_LABELS if task.format == "sequence_classification" and len(task.labels) == 2 else ()
 
 
 def stand_in(task: Task, world: Task) -> Task:
@@ -69,6 +63,7 @@ def stand_in(task: Task, world: Task) -> Task:
         kin=task.kin,
         stand_in=world.name,
         before=task.before,
+        labels=task.labels,
         train_examples=min(world.train_examples or 0, TRAIN_EXAMPLES),
         dev_examples=min(world.dev_examples or 0, DEV_EXAMPLES),
         test_examples=min(world.test_examples or 0, TEST_EXAMPLES),

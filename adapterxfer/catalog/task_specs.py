@@ -83,7 +83,11 @@ class TaskParts:
             missing.append("test, whose pools are searched")
         read = [(data, split) for data, split, _ in (*self.train, *self.dev)]
         read += [(self.test, split) for split in ("test", *self.pools)] if self.test is not None else []
-        missing += [f"files of {data.name} {split}" for data, split in read if split not in data.files]
+        missing += [
+            f"files of {data.name} {split}"
+            for data, split in read
+            if split not in data.files and not (data.rows_only and data.on_hub(split))
+        ]
         require(f"parts of '{self.name}'", list(dict.fromkeys(missing)))
 
     def pool_languages(self, languages: Sequence[str]) -> Sequence[str]:
@@ -204,9 +208,12 @@ class TaskSpec:
         before: tasks whose English data are trained on first, with the same model and head.
         train_examples: how many there are, where that is known.
         note: what people must know of it.
+        known_as: what other tools call it, for hints in messages.
         read_as: part of a protocol -> other parts that are read under it.
         protocols: name in a recipe -> protocol that may be chosen instead of ``protocol``.
         benchmark: its place in XTREME and XTREME-R.
+        both: a target that may also be an intermediate task; only tasks that a recipe declares.
+        declared: by a recipe; no task of the catalogue.
 
     Raises:
         CatalogueError: a part is missing; names all that are.
@@ -230,9 +237,12 @@ class TaskSpec:
     before: tuple[str, ...] = ()
     train_examples: int | None = None
     note: str = ""
+    known_as: tuple[str, ...] = ()
     read_as: Mapping[str, TaskParts] = field(default_factory=dict)
     protocols: Mapping[str, TaskProtocol] = field(default_factory=dict)
     benchmark: InBenchmark | None = None
+    both: bool = False
+    declared: bool = False
 
     def __post_init__(self) -> None:
         missing = [name for name in ("kin", "metric", "licence", "languages") if not getattr(self, name)]
@@ -311,5 +321,7 @@ class TaskSpec:
             verified=self.verified,
             note=self.note,
             before=self.before,
+            labels=self.parts.labels,
+            citation=self.citation or (self.parts.main.citation if self.parts.main is not None else ""),
             more=self.more,
         )

@@ -69,17 +69,32 @@ def data_sets() -> dict[str, DataSet]:
     return table
 
 
-def parts_of_task(task: str, protocol: str = "") -> TaskParts:
+TaskLike = str | TaskSpec
+"""The name of a real task of the catalogue, or the entry itself: of a task that a recipe declares there is no other."""
+
+
+def spec_of(task: TaskLike) -> TaskSpec | None:
+    """The entry of a real task; None for a name that the catalogue does not have."""
+    return task if isinstance(task, TaskSpec) else task_specs().get(task)
+
+
+def name_of(task: TaskLike) -> str:
+    """The name of a task."""
+    return task.name if isinstance(task, TaskSpec) else task
+
+
+def parts_of_task(task: TaskLike, protocol: str = "") -> TaskParts:
     """What a real task is made of under a protocol.
 
     Args:
-        task: the name of a task, or of another way to read one.
+        task: a task, or the name of another way to read one.
 
     Raises:
         DataError: there is no such real task.
     """
-    if (spec := task_specs().get(task)) is not None:
+    if (spec := spec_of(task)) is not None:
         return spec.parts_under(protocol)
+    assert isinstance(task, str)
     if task not in task_parts():
         raise DataError(
             f"task '{task}': no reader for original files",
@@ -122,10 +137,10 @@ def task_names(role: str) -> tuple[str, ...]:
     return tuple(name for name, task in tasks().items() if task.role == role)
 
 
-def overlaps(intermediate: str, target: str) -> bool:
+def overlaps(intermediate: TaskLike, target: TaskLike) -> bool:
     """Whether the intermediate task shares text with the target's training or test data, so a gain is no transfer."""
-    first, second = task_specs().get(intermediate), task_specs().get(target)
-    if first is None or second is None or (first.role, second.role) != ("intermediate", "target"):
+    first, second = spec_of(intermediate), spec_of(target)
+    if first is None or second is None or second.role != "target" or (first.role == "target" and not first.both):
         return False
     return not set(first.texts).isdisjoint(second.texts)
 
@@ -141,9 +156,9 @@ def with_target_dev(task: str) -> tuple[str, ...]:
     )
 
 
-def protocols_of(task: str) -> dict[str, TaskProtocol]:
-    """Protocols of a task that a recipe may choose, by name; none for tasks of the world."""
-    spec = task_specs().get(task)
+def protocols_of(task: TaskLike) -> dict[str, TaskProtocol]:
+    """Protocols of a task that a recipe may choose, by name; none for tasks of the world, and of a recipe's own."""
+    spec = spec_of(task)
     return dict(spec.protocols) if spec is not None else {}
 
 

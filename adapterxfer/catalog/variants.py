@@ -24,6 +24,9 @@ Layout = Literal["none", "one", "two", "mixed"]
 FRESH = "fresh"
 """Composition, in stage identities, of a training without an intermediate."""
 
+FURTHER = "further"
+"""The same of a training that goes on from a whole trained model, whatever its variant."""
+
 _FUSION_SOURCE = "Pfeiffer et al. 2021, *AdapterFusion: Non-Destructive Task Composition for Transfer Learning*"
 
 
@@ -55,6 +58,7 @@ class VariantSpec:
         card: what a model card says of it; filled in with ``tasks``, ``before`` (the intermediate), ``first`` (the same
             in half a sentence), ``kind`` (adapter methods), ``backbone``, ``count`` and ``names`` (of its adapters).
         citation: what a model card cites after an intermediate, without its final period; empty where nothing is cited.
+        known_as: what other tools and papers call it, for hints in messages.
 
     Raises:
         ValueError: the specification contradicts itself.
@@ -80,6 +84,7 @@ class VariantSpec:
     caches_bottom: bool = True
     card: str = ""
     citation: str = ""
+    known_as: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         problems = [
@@ -126,6 +131,7 @@ VARIANTS: dict[str, VariantSpec] = {
     for spec in (
         VariantSpec(
             name="full-ft",
+            known_as=("full", "ft", "finetune", "fine-tuning", "stilts"),
             description="all weights train in every phase; with an intermediate task: STILTs",
             layout="none",
             trains="backbone",
@@ -157,6 +163,7 @@ VARIANTS: dict[str, VariantSpec] = {
         ),
         VariantSpec(
             name="stack",
+            known_as=("mad-x", "stacking"),
             description="frozen intermediate adapter below, a fresh target adapter above",
             layout="two",
             trains="adapter",
@@ -172,6 +179,7 @@ VARIANTS: dict[str, VariantSpec] = {
         ),
         VariantSpec(
             name="fuse",
+            known_as=("fusion", "adapterfusion"),
             description="AdapterFusion over intermediate and target adapters",
             layout="mixed",
             trains="fusion",
@@ -187,6 +195,7 @@ VARIANTS: dict[str, VariantSpec] = {
         ),
         VariantSpec(
             name="merge",
+            known_as=("soup", "task_arithmetic", "average"),
             description="trained weights joined: average, task arithmetic, or a soup of several runs",
             layout="one",
             trains="",
@@ -196,6 +205,7 @@ VARIANTS: dict[str, VariantSpec] = {
         ),
         VariantSpec(
             name="head-only",
+            known_as=("linear_probe", "probe", "probing", "head"),
             description="control: frozen backbone, only the head trains",
             layout="none",
             trains="",

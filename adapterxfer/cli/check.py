@@ -36,7 +36,7 @@ def execute(arguments: argparse.Namespace) -> int:
     except AdapterxferError as error:
         if not arguments.json or arguments.debug:
             raise
-        say_json({"recipe": arguments.recipe, "ok": False, "problems": problems_of(error)})
+        say_json("check", {"recipe": arguments.recipe, "ok": False, "problems": problems_of(error)})
         return error.exit_code
     axes = axes_of(recipe)
     plan = build_plan(recipe)
@@ -69,7 +69,7 @@ def execute(arguments: argparse.Namespace) -> int:
             "notes": [*notes(recipe), *hub_notes(plan)],
             "warnings": [*undecidable(recipe), *plan.cautions],
         }
-        say_json(result)
+        say_json("check", result)
         return 0 if problem is None else problem.exit_code
     sizes = " x ".join(f"{len(values)} {name.replace('_', ' ')}" for name, values in axes.items())
     say(f"{arguments.recipe}: {'ok' if problem is None else 'cannot run here'}")
@@ -91,13 +91,14 @@ def execute(arguments: argparse.Namespace) -> int:
 
 
 def damaged(plan: Plan) -> list[DataError]:
-    """What a run would refuse of the contents of the recipe's files: they are read once, as the run will."""
-    from adapterxfer.data.readable import unreadable
+    """What a run would refuse of the contents of files, and of repositories of declared tasks: read as the run will."""
+    from adapterxfer.data.readable import unreadable, unreadable_rows
 
     root = plan.recipe.data_root
-    stages = [stage for stage in plan.stages.values() if stage.kind == "prepare"] if root is not None else []
-    errors = {str(error): error for stage in stages if (error := unreadable(stage.identity, root or "")) is not None}
-    return list(errors.values())
+    stages = [stage for stage in plan.stages.values() if stage.kind == "prepare"]
+    errors = [unreadable(stage.identity, root) for stage in stages] if root is not None else []
+    errors += [unreadable_rows(stage.identity) for stage in stages]
+    return list({str(error): error for error in errors if error is not None}.values())
 
 
 def problems_of(error: AdapterxferError) -> list[dict[str, Any]]:

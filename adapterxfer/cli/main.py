@@ -39,10 +39,20 @@ COMMANDS = (
     "pull",
     "meta",
     "env",
+    "completion",
 )
 """Names of the modules beside this one; only the one that is asked for is imported: all take longer than most runs."""
 
-_EXIT_CODES = """exit codes:
+_EPILOG = """examples:
+  adapterxfer run quickstart                      a whole study on invented languages, in minutes
+  adapterxfer recipes copy quickstart mine        a recipe of your own
+  adapterxfer check mine.yaml                     every mistake at once, with line and column
+  adapterxfer plan mine.yaml                      what it would train, and what that costs
+  adapterxfer compare mine.yaml --target TASK --a VARIANT --b VARIANT
+  adapterxfer ls tasks                            what a recipe can name
+  adapterxfer COMMAND --help                      more about a command
+
+exit codes:
   0 ok; 1 some stages failed, or --check: an expectation does not hold; 2 the input is wrong;
   3 the store is in use or damaged; 75 stopped after saving, run again; 130 interrupted"""
 
@@ -57,7 +67,7 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         prog="adapterxfer",
         description="Does English intermediate training help zero-shot cross-lingual transfer, at which model size, "
         "and do adapters keep the gain?",
-        epilog=_EXIT_CODES,
+        epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"adapterxfer {adapterxfer.__version__}")
@@ -78,6 +88,9 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = sys.argv[1:] if argv is None else argv
+    if not words:
+        build_parser().print_help()
+        return 0
     command = next((word for word in words if not word.startswith("-")), None)
     arguments = build_parser(command).parse_args(words)
     try:

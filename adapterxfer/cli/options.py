@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from adapterxfer.cli.console import complain, say
+from adapterxfer.errors import AdapterxferError
 from adapterxfer.plan import Plan, build_plan
 from adapterxfer.plan.generations import NEWEST, caution_text
 from adapterxfer.plan.superseded import plan_at, superseded
@@ -65,6 +67,21 @@ def add_generation(parser: argparse.ArgumentParser) -> None:
         help=f"read results as an earlier generation of adapterxfer computed them (1 to {NEWEST}, default: {NEWEST}, "
         "today's)",
     )  # fmt: skip
+
+
+def pairs_of(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """``NAME=VALUE`` of an option that can be given several times.
+
+    Raises:
+        AdapterxferError: no name or no value.
+    """
+    pairs = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals or not value:
+            raise AdapterxferError(f"{option} {text!r}: expected NAME=VALUE", fix=f"for example {option} a=b")
+        pairs[name] = value
+    return pairs
 
 
 def read_recipe(arguments: argparse.Namespace) -> Recipe:

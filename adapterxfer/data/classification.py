@@ -27,7 +27,7 @@ NO_GOLD = ("-", "", "-1")
 """Raw labels of examples on which the annotators did not agree, or whose label is withheld."""
 
 
-def _pairs(
+def labelled_texts(
     paths: Sequence[Path],
     language: str,
     notes: Notes,
@@ -35,7 +35,9 @@ def _pairs(
     make: Callable[[Placed], tuple[str, str, str | None, object]],
     names: Mapping[str, str],
 ) -> list[Example]:
-    """Examples of all files; ``make`` gives id, text, pair and raw label of a row. Equal first texts are a cluster."""
+    """Examples of all files; ``make`` gives id, text, pair or None, and raw label of a row. Equal first texts are a
+    cluster.
+    """
     examples: list[Example] = []
     for path in paths:
         file = LabelledFile(path, notes)
@@ -67,7 +69,7 @@ def read_nli(paths: Sequence[Path], language: str, notes: Notes) -> list[Example
             field(row, "gold_label", "label"),
         )
 
-    return _pairs(paths, language, notes, _table, make, NLI_NAMES)
+    return labelled_texts(paths, language, notes, _table, make, NLI_NAMES)
 
 
 def _table(path: Path) -> list[Placed]:
@@ -79,7 +81,7 @@ def read_anli(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
     """Rounds of ANLI; the premise is called ``context``. Ids carry the round, as files of all rounds have one name."""
     examples: list[Example] = []
     for path in paths:
-        examples_of_round = _pairs(
+        examples_of_round = labelled_texts(
             [path], language, notes, read_jsonl,
             lambda row: (
                 text(row, "uid"), text(row, "context", "premise"), text(row, "hypothesis"), field(row, "label"),
@@ -105,7 +107,7 @@ def read_anli(paths: Sequence[Path], language: str, notes: Notes) -> list[Exampl
 @equal_together
 def read_qqp(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """GLUE's QQP; a few of its lines have a wrong number of fields and are left out, counted."""
-    return _pairs(
+    return labelled_texts(
         paths, language, notes, lambda path: read_tsv(path, notes=notes, skip_broken=True),
         lambda row: (text(row, "id"), text(row, "question1"), text(row, "question2"), field(row, "is_duplicate")),
         dict(zip("01", QQP.labels, strict=True)),
@@ -115,7 +117,7 @@ def read_qqp(paths: Sequence[Path], language: str, notes: Notes) -> list[Example
 @equal_together
 def read_scitail(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """SciTail's TSV without header."""
-    return _pairs(
+    return labelled_texts(
         paths, language, notes, lambda path: read_tsv(path, columns=("premise", "hypothesis", "label")),
         lambda row: (line_of(row), text(row, "premise"), text(row, "hypothesis"), field(row, "label")),
         {name: name for name in SCITAIL.labels},
@@ -125,7 +127,7 @@ def read_scitail(paths: Sequence[Path], language: str, notes: Notes) -> list[Exa
 @equal_together
 def read_boolq(paths: Sequence[Path], language: str, notes: Notes) -> list[Example]:
     """BoolQ: passage, then question."""
-    return _pairs(
+    return labelled_texts(
         paths, language, notes, read_jsonl,
         lambda row: (line_of(row), text(row, "passage"), text(row, "question"), field(row, "answer", "label")),
         {name: name for name in BOOLQ.labels},
@@ -209,7 +211,7 @@ def read_americasnli(paths: Sequence[Path], language: str, notes: Notes) -> list
     examples: list[Example] = []
     for path in paths:
         rows = [row for row in read_tsv(path) if str(row[1].get("language", language)) in (language, "")]
-        examples_of_file = _pairs(
+        examples_of_file = labelled_texts(
             [path], language, notes, lambda _, rows=rows: rows,  # type: ignore[misc]
             lambda row: (line_of(row), text(row, "premise"), text(row, "hypothesis"), field(row, "label")),
             NLI_NAMES,

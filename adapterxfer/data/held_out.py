@@ -17,6 +17,23 @@ CARVED_DEV = 500
 """English development examples cut from the training file when the recipe names no number."""
 
 
+CARVED_SHARE = 10
+"""Of a task that a recipe declares, whose data may be few: at most one in so many of its training examples."""
+
+
+def carved_size(count: int | None, trained: int, *, declared: bool) -> int:
+    """How many development examples are cut from training data.
+
+    Args:
+        count: as the recipe says.
+        trained: training examples before that.
+        declared: whether the recipe declares the task.
+    """
+    if count is not None:
+        return count
+    return min(CARVED_DEV, max(1, trained // CARVED_SHARE)) if declared else CARVED_DEV
+
+
 def rank(name: str, seed: int) -> bytes:
     """A number that orders names at random but the same way everywhere."""
     return hashlib.sha256(f"{seed}/{name}".encode()).digest()

@@ -13,9 +13,9 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from adapterxfer.catalog import DataSet, DataSplit, HubSource, parts_of_task
+from adapterxfer.catalog import DataSet, DataSplit, HubSource, TaskLike, TaskSpec, name_of, parts_of_task
 from adapterxfer.data.examples import Example, FormatName, TaskData
-from adapterxfer.data.held_out import CARVED_DEV, carve, keep, keep_tests
+from adapterxfer.data.held_out import carve, carved_size, keep, keep_tests
 from adapterxfer.data.hub_rows import RowMaker
 from adapterxfer.data.origins import FIX, need_files, off_hub
 from adapterxfer.data.readers import load_function
@@ -25,7 +25,7 @@ from adapterxfer.errors import DataError
 
 
 def read_hub(
-    task: str,
+    task: TaskLike,
     languages: Sequence[str],
     *,
     train_examples: int | None,
@@ -45,7 +45,7 @@ def read_hub(
         DataError: a part has no repository, cannot be loaded, or is not what the catalogue says.
     """
     if missing := off_hub(task, protocol):
-        raise need_files(task, languages, missing, protocol=protocol)
+        raise need_files(name_of(task), languages, missing, protocol=protocol)
     parts = parts_of_task(task, protocol)
     notes: Counter[str] = Counter()
     splits: dict[tuple[str, str], list[Example]] = {}
@@ -55,7 +55,8 @@ def read_hub(
         if parts.dev:
             dev = keep(_joined(parts.dev, parts.format, read), dev_examples, seed)
         else:
-            train, dev = carve(train, CARVED_DEV if dev_examples is None else dev_examples, seed)
+            size = carved_size(dev_examples, len(train), declared=isinstance(task, TaskSpec))
+            train, dev = carve(train, size, seed)
             notes["development examples cut from the training data"] = len(dev)
         splits = {("train", "en"): keep(train, train_examples, seed), ("dev", "en"): dev}
     if (test := parts.test) is not None:
@@ -68,7 +69,7 @@ def read_hub(
                 for language in parts.pool_languages(languages):
                     splits[(split, language)] = read(test, split, language, "retrieval")
     kept = {name: count for name, count in sorted(notes.items()) if count}
-    return TaskData(task, parts.format, parts.labels, splits, kept)
+    return TaskData(name_of(task), parts.format, parts.labels, splits, kept)
 
 
 def _joined(parts: Sequence[DataSplit], form: FormatName, read: Callable[..., list[Example]]) -> list[Example]:
@@ -125,7 +126,9 @@ def read_repository(
         return examples
     raise DataError(
         "\n".join([f"{data.name}: no repository can be read", *(f"  {problem}" for problem in problems)]),
-        fix="check the connection, or put the original files into a folder and give --set data_root=PATH",
+        fix="check repository, revision, config, split and columns of the task's hub block, and the connection"
+        if data.rows_only
+        else "check the connection, or put the original files into a folder and give --set data_root=PATH",
     )
 
 
@@ -164,7 +167,9 @@ def _read_source(
         if missing := [column for column in maker.columns() if rows and column not in rows[0]]:
             raise _Unreadable(
                 f"{source.repository} {split}: no column '{missing[0]}'; it has {', '.join(rows[0])}",
-                fix="pin the revision the catalogue describes, or use the original files",
+                fix="correct the columns of the task's hub block"
+                if data.rows_only
+                else "pin the revision the catalogue describes, or use the original files",
             )
         rows = _whole(rows, maker.columns(), notes)
         if source.rows_reader:

@@ -19,6 +19,7 @@ from adapterxfer.data.examples import (
     SpanExample,
     TaggingExample,
 )
+from adapterxfer.data.knowledge import listed_choices
 from adapterxfer.data.labelled import ClusterNames
 from adapterxfer.data.pools import question_sentence
 from adapterxfer.data.squad import locate_answer
@@ -80,6 +81,31 @@ class RowMaker:
                     self._text(row, "translation").strip(),
                 )  # fmt: skip
 
+    @property
+    def _fix(self) -> str:
+        if self.data.rows_only:
+            return "correct columns, labels, config or split in the task's hub block"
+        return "pin the revision the catalogue describes"
+
+    @property
+    def _fix_numbers(self) -> str:
+        if self.data.rows_only:
+            return "name them in the task's hub block, as labels: {0: ..., 1: ...}"
+        return "pin another revision, or use the original files"
+
+    def _where(self, name: str) -> str:
+        return f"{self.source.repository} {self.split}: row {name}"
+
+    def _list(self, row: Row, field: str) -> list[Any]:
+        """A list; a text would be cut into its characters without a word."""
+        value = row[self.source.columns[field]]
+        if not isinstance(value, list | tuple):
+            raise DataError(
+                f"{self.source.repository} {self.split}: '{self.source.columns[field]}' holds no lists of {field}",
+                fix=self._fix,
+            )
+        return list(value)
+
     def _text(self, row: Row, field: str) -> str:
         return " ".join(str(row[column]) for column in self.source.columns.get(field, "").split())
 
@@ -92,12 +118,16 @@ class RowMaker:
             return None
         if column in self.names and isinstance(value, int) and not isinstance(value, bool):
             value = self.names[column][value]
-        elif self.data.labels and isinstance(value, int) and not isinstance(value, bool):
+        elif self.data.labels and isinstance(value, int) and not isinstance(value, bool) and not self._named(value):
             raise DataError(
                 f"{self.source.repository} {self.split}: labels are numbers without names",
-                fix="pin another revision, or use the original files",
+                fix=self._fix_numbers,
             )
         return self.source.raw_labels.get(str(value), str(value))
+
+    def _named(self, value: int) -> bool:
+        """Whether the catalogue names a label that the repository gives as a number."""
+        return str(value) in self.source.raw_labels
 
     def _pair(self, row: Row, name: str, number: int) -> Example | None:
         label = self._label(row)
@@ -106,7 +136,7 @@ class RowMaker:
         if label not in self.data.labels:
             raise DataError(
                 f"{self.source.repository} {self.split}: label {label!r}; expected {' '.join(self.data.labels)}",
-                fix="pin the revision the catalogue describes",
+                fix=self._fix,
             )
         first, second = self._text(row, "text"), self._text(row, "text_pair") or None
         if self.data.clusters.consecutive > 1:
@@ -119,25 +149,34 @@ class RowMaker:
 
     def _tags(self, row: Row, name: str) -> Example | None:
         column = self.source.columns["tags"]
-        words, tags = [str(word) for word in row[self.source.columns["words"]]], list(row[column])
-        if any(isinstance(tag, int) for tag in tags):
+        words, tags = [str(word) for word in self._list(row, "words")], list(self._list(row, "tags"))
+        if len(words) != len(tags):
+            raise DataError(f"{self._where(name)}: {len(words)} words and {len(tags)} tags", fix=self._fix)
+        if any(isinstance(tag, int) and str(tag) not in self.source.raw_labels for tag in tags):
             if column not in self.names:
                 raise DataError(
-                    f"{self.source.repository} {self.split}: tags are numbers without names",
-                    fix="pin another revision, or use the original files",
+                    f"{self.source.repository} {self.split}: tags are numbers without names", fix=self._fix_numbers
                 )
             tags = [self.names[column][tag] for tag in tags]
+        tags = [self.source.raw_labels.get(str(tag), tag) for tag in tags]
+        # MasakhaNER's dates are no names to the study; a declared task keeps the tags that it names.
+        dates = () if self.data.rows_only else DATES
         kept = [
-            (word, "O" if tag in DATES else str(tag)) for word, tag in zip(words, tags, strict=True) if word.strip()
+            (word, "O" if tag in dates else str(tag)) for word, tag in zip(words, tags, strict=True) if word.strip()
         ]
         self.notes["words without text left out"] += len(words) - len(kept)
-        self.notes["tags of dates made O"] += sum(tag in DATES for tag in tags)
+        self.notes["tags of dates made O"] += sum(tag in dates for tag in tags)
         if not kept:
             return None
         return TaggingExample(name, name, self.language, tuple(w for w, _ in kept), tuple(t for _, t in kept))
 
     def _span(self, row: Row, name: str) -> Example | None:
         context, answers = str(row[self.source.columns["context"]]), row[self.source.columns["answers"]]
+        if not isinstance(answers, Mapping) or not {"text", "answer_start"} <= set(answers):
+            raise DataError(
+                f"{self._where(name)}: answers are no object with text and answer_start",
+                fix="name a column with SQuAD's answers",
+            )
         spans: list[tuple[int, str]] = []
         for text, start in zip(answers["text"], answers["answer_start"], strict=True):
             offset = locate_answer(context, text, int(start)) if text.strip() else None
@@ -173,6 +212,10 @@ class RowMaker:
             value = row[named[0]]
             if isinstance(value, Mapping):
                 letters, value = [str(letter) for letter in value["label"]], value["text"]
+            if isinstance(value, str):
+                value = listed_choices(value, f"{self.source.repository} {self.split}")
+            if not isinstance(value, list | tuple):
+                raise DataError(f"{self._where(name)}: choices are no list", fix=self._fix)
             choices = [str(choice) for choice in value]
         context, question = self._text(row, "context"), self._text(row, "question")
         if "start" in columns:
@@ -207,6 +250,6 @@ class RowMaker:
         if not number.isdigit() or int(number) >= count:
             raise DataError(
                 f"{self.source.repository} {self.split}: label {label!r} of {count} choices",
-                fix="pin the revision the catalogue describes",
+                fix=self._fix,
             )
         return int(number)

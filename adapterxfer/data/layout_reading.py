@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import TaskParts, parts_of_task
+from adapterxfer.catalog import TaskLike, TaskParts, parts_of_task
 from adapterxfer.data.conllu import read_conllu
 from adapterxfer.data.examples import (
     ChoiceExample,
@@ -90,7 +90,9 @@ def _shape(pattern: str) -> str:
     return "".join(signs.get(token, re.escape(token)) for token in re.split(r"(\*\*|\*|\?)", pattern))
 
 
-def read_layout(layout: Layout, task: str, paths: Sequence[Path], language: str, notes: Counter[str]) -> list[Example]:
+def read_layout(
+    layout: Layout, task: TaskLike, paths: Sequence[Path], language: str, notes: Counter[str]
+) -> list[Example]:
     """Examples of a task from files in a described layout.
 
     Raises:

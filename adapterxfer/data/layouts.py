@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adapterxfer.catalog import TaskParts, parts_of_task, task_specs
+from adapterxfer.catalog import TaskLike, TaskParts, name_of, parts_of_task, task_specs
 from adapterxfer.data.layout_reading import LANGUAGE, Layout, layout_files, layout_languages, read_layout
 from adapterxfer.errors import DataError
 
-__all__ = ["Layout", "layout_files", "layout_languages", "parse_layouts", "read_layout"]
+__all__ = ["Layout", "layout_files", "layout_languages", "parse_layouts", "parse_roles", "read_layout"]
 
 ROLES = ("train", "dev", "test")
 
@@ -53,6 +53,13 @@ LISTS = ("choices", "answers")
 """Fields that several columns may make up."""
 
 
+def _as_read(value: Any) -> Any:
+    """Lists again where a recipe, whose values do not change, holds tuples: both mean what YAML wrote as a list."""
+    if isinstance(value, list | tuple):
+        return [_as_read(item) for item in value]
+    return {key: _as_read(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
 def parse_layouts(content: object, where: str) -> dict[str, dict[str, Layout]]:
     """Layouts of tasks from plain values (as YAML gives them).
 
@@ -66,16 +73,27 @@ def parse_layouts(content: object, where: str) -> dict[str, dict[str, Layout]]:
     for task, roles in content.items():
         if task not in known or not isinstance(roles, Mapping):
             raise DataError(f"{where}: no task '{task}' to lay out", fix=f"tasks: {', '.join(known)}")
-        parts = parts_of_task(str(task))
-        for role, block in roles.items():
-            position = f"{where}: {task}.{role}"
-            if role == "test" and parts.pools:
-                raise DataError(
-                    f"{position}: task '{task}' searches a pool of candidates", fix="use the official files of its test"
-                )
-            if role not in ROLES or not isinstance(block, Mapping):
-                raise DataError(f"{position}: not a role", fix=f"roles: {', '.join(ROLES)}")
-            parsed.setdefault(str(task), {})[str(role)] = _layout(block, parts, position)
+        parsed[str(task)] = parse_roles(str(task), roles, where)
+    return parsed
+
+
+def parse_roles(task: TaskLike, roles: Mapping[Any, Any], where: str = "layout") -> dict[str, Layout]:
+    """Layouts of one task by role.
+
+    Raises:
+        DataError: an unknown role, key, kind, column or value; names its place.
+    """
+    parts, parsed = parts_of_task(task), {}
+    for role, block in roles.items():
+        position = f"{where}: {name_of(task)}.{role}"
+        if role == "test" and parts.pools:
+            raise DataError(
+                f"{position}: task '{name_of(task)}' searches a pool of candidates",
+                fix="use the official files of its test",
+            )
+        if role not in ROLES or not isinstance(block, Mapping):
+            raise DataError(f"{position}: not a role", fix=f"roles: {', '.join(ROLES)}")
+        parsed[str(role)] = _layout(_as_read(block), parts, position)
     return parsed
 
 

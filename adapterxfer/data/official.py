@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from adapterxfer.catalog import DataSet, parts_of_task
+from adapterxfer.catalog import DataSet, TaskLike, parts_of_task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +109,12 @@ def _words(name: str) -> str:
 
 
 def find(
-    task: str, files: Iterable[str], languages: Sequence[str], *, protocol: str = "", without: Iterable[str] = ()
+    task: TaskLike, files: Iterable[str], languages: Sequence[str], *, protocol: str = "", without: Iterable[str] = ()
 ) -> list[Need]:
     """Everything a task needs for these test languages, with what was found of it.
 
     Args:
-        task: name of a task, or of another way to read one.
+        task: a task, or the name of another way to read one.
         protocol: decides which files are read where a task can be read in several ways.
         without: roles that a described layout serves.
     """

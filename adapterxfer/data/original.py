@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import DataSet, DataSplit, parts_of_task
+from adapterxfer.catalog import DataSet, DataSplit, TaskLike, TaskSpec, name_of, parts_of_task
 from adapterxfer.data.examples import Example, TaggingExample, TaskData
-from adapterxfer.data.held_out import CARVED_DEV, carve, keep, keep_tests
+from adapterxfer.data.held_out import carve, carved_size, keep, keep_tests
 from adapterxfer.data.layout_reading import LANGUAGE
-from adapterxfer.data.layouts import Layout, layout_files, parse_layouts, read_layout
+from adapterxfer.data.layouts import Layout, layout_files, parse_roles, read_layout
 from adapterxfer.data.official import Need, find
 from adapterxfer.data.pools import join_languages
 from adapterxfer.data.readers import reader_of
@@ -24,7 +24,7 @@ UNKNOWN_TAG = "UNK"
 
 
 def read_original(
-    task: str,
+    task: TaskLike,
     root: Path,
     files: Iterable[str],
     languages: Sequence[str],
@@ -43,7 +43,7 @@ def read_original(
     training data; they serve for selection only and are not trained on.
 
     Args:
-        task: a name of the catalogue.
+        task: a name of the catalogue, or the entry of a task that a recipe declares.
         root: the data root.
         files: relative paths to choose from, normally those of the stage's identity.
         languages: test languages, in the order wanted; empty for an intermediate task.
@@ -60,11 +60,11 @@ def read_original(
         DataError: files are missing or damaged, labels were removed, or a split would be empty.
     """
     material = parts_of_task(task, protocol)
-    described_roles = parse_layouts({task: layouts}, "layout")[task] if layouts else {}
+    described_roles = parse_roles(task, layouts) if layouts else {}
     needs = needed_under(find(task, files, languages, protocol=protocol, without=described_roles), protocol)
     problems = [need.problem for need in needs if need.problem]
     if problems:
-        raise DataError(f"{root}: {task}: {'; '.join(problems)}", fix="plan the recipe again with these files")
+        raise DataError(f"{root}: {name_of(task)}: {'; '.join(problems)}", fix="plan the recipe again with these files")
     notes: Counter[str] = Counter()
     splits: dict[tuple[str, str], list[Example]] = {}
     labels = material.labels
@@ -78,7 +78,8 @@ def read_original(
         if dev:
             dev = keep(dev, dev_examples, seed)
         else:
-            train, dev = carve(train, CARVED_DEV if dev_examples is None else dev_examples, seed)
+            size = carved_size(dev_examples, len(train), declared=isinstance(task, TaskSpec))
+            train, dev = carve(train, size, seed)
             notes["development examples cut from the training file"] = len(dev)
         train = keep(train, train_examples, seed, last=material.from_end)
         if material.format == "tagging" and not labels:
@@ -97,11 +98,11 @@ def read_original(
                 splits[(split, language)] = read_part(
                     test, split, language, root=root, needs=needs, role=split, notes=notes
                 )
-    return TaskData(task, material.format, labels, splits, {name: n for name, n in sorted(notes.items()) if n})
+    return TaskData(name_of(task), material.format, labels, splits, {name: n for name, n in sorted(notes.items()) if n})
 
 
 def read_tests(
-    task: str,
+    task: TaskLike,
     root: Path,
     needs: Sequence[Need],
     languages: Sequence[str],
@@ -144,7 +145,7 @@ def _repairs(need: Need) -> bool:
     return need.marked and need.data.repair is not None and need.language != need.data.repair.language
 
 
-def described(layout: Layout, task: str, root: Path, language: str, notes: Counter[str]) -> list[Example]:
+def described(layout: Layout, task: TaskLike, root: Path, language: str, notes: Counter[str]) -> list[Example]:
     """Examples of a described layout.
 
     Raises:
@@ -153,7 +154,8 @@ def described(layout: Layout, task: str, root: Path, language: str, notes: Count
     paths = [root / path for path in layout_files(layout, root, language)]
     if not paths:
         raise DataError(
-            f"{root}: {task}: no file {layout.path.replace(LANGUAGE, language)}", fix="correct the path of the layout"
+            f"{root}: {name_of(task)}: no file {layout.path.replace(LANGUAGE, language)}",
+            fix="correct the path of the layout",
         )
     return read_layout(layout, task, paths, language, notes)
 

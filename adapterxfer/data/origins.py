@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapterxfer.catalog import DataSet, TaskParts, parts_of_task, task_specs
+from adapterxfer.catalog import DataSet, TaskLike, TaskParts, parts_of_task, spec_of
 from adapterxfer.errors import DataError
 
 FIX = "put the original files into a folder and give --set data_root=PATH; `adapterxfer data check` shows what is found"
@@ -13,7 +13,7 @@ OffHub = list[tuple[DataSet, str]]
 """Data sets and splits that have to be files."""
 
 
-def off_hub(task: str, protocol: str = "") -> OffHub:
+def off_hub(task: TaskLike, protocol: str = "") -> OffHub:
     """Data sets and splits of a task that have to be files; empty where the Hub serves all of it.
 
     Args:
@@ -29,12 +29,12 @@ def off_hub(task: str, protocol: str = "") -> OffHub:
     return list(absent.values())
 
 
-def repositories(task: str) -> dict[str, str]:
+def repositories(task: TaskLike) -> dict[str, str]:
     """Repository -> branch or commit of the catalogue (empty: main) of everything a task is read from on the Hub.
 
     Alternates are left out: where a recipe pins a repository, nothing else is read in its place.
     """
-    if task not in task_specs():
+    if spec_of(task) is None:
         return {}
     hubs = [data.hub for data in parts_of_task(task).data_sets() if data.hub is not None]
     return {hub.repository: hub.revision for hub in hubs}

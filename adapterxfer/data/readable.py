@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from adapterxfer.catalog.declared import DECLARED, spec_in
 from adapterxfer.data.check import check_folder
+from adapterxfer.data.examples import TaskData
 from adapterxfer.data.files import HashCache
 from adapterxfer.data.layouts import parse_layouts
 from adapterxfer.data.original import read_original
@@ -52,7 +54,7 @@ def read_task_files(identity: Mapping[str, Any], root: Path) -> Any:
         DataError: files are missing or damaged.
     """
     return read_original(
-        identity["task"],
+        spec_in(identity),
         root,
         identity["source"]["files"],
         identity["languages"],
@@ -64,6 +66,41 @@ def read_task_files(identity: Mapping[str, Any], root: Path) -> Any:
         protocol=identity["protocol"],
         same_items=SAME_ITEMS in identity["source"],
     )
+
+
+def read_task_rows(identity: Mapping[str, Any]) -> TaskData:
+    """The examples of a task from the Hub, as a prepare stage stores them.
+
+    Raises:
+        DataError: a repository cannot be loaded, or is not what the catalogue or the recipe says.
+    """
+    from adapterxfer.data.hub import read_hub
+
+    return read_hub(
+        spec_in(identity),
+        identity["languages"],
+        train_examples=identity["train_examples"],
+        dev_examples=identity["dev_examples"],
+        test_examples=identity["test_examples"],
+        seed=identity["seed"],
+        protocol=identity["protocol"],
+        revisions=identity["source"].get("revisions"),
+        same_items=SAME_ITEMS in identity["source"],
+    )
+
+
+def unreadable_rows(identity: Mapping[str, Any]) -> DataError | None:
+    """What the prepare stage of a declared task would refuse of its repository; None if nothing.
+
+    The Hub is asked, as nobody but the recipe says what is there; tasks of the catalogue were read when they were made.
+    """
+    if DECLARED not in identity or (identity.get("source") or {}).get("kind") != "hub":
+        return None
+    try:
+        check_task(read_task_rows(identity))
+    except DataError as error:
+        return DataError(f"tasks.{identity['task']}: {error.what}", fix=error.fix)
+    return None
 
 
 def _task(identity: Mapping[str, Any], root: Path) -> None:
@@ -98,6 +135,8 @@ def _all_of(identity: Mapping[str, Any], root: Path, first: DataError) -> DataEr
     """Everything that `data check` refuses of what a stage reads, where it finds the reason; else the first error."""
     if identity["what"] != "task":
         return first
+    if DECLARED in identity:
+        return DataError(f"tasks.{identity['task']}: {first.what}", fix=first.fix)
     task, described = str(identity["task"]), identity["source"].get("layout")
     layouts = parse_layouts({task: described}, "layout") if described else None
     (checked,) = check_folder(root, [task], layouts=layouts)

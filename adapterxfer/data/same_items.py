@@ -13,11 +13,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import parts_of_task, task_specs
+from adapterxfer.catalog import TaskLike, name_of, parts_of_task, spec_of
 from adapterxfer.data.examples import Example
 from adapterxfer.data.files import HashCache
 from adapterxfer.data.held_out import keep_tests
-from adapterxfer.data.layouts import parse_layouts
+from adapterxfer.data.layouts import parse_roles
 from adapterxfer.data.official import find
 from adapterxfer.data.original import needed_under, read_tests
 from adapterxfer.data.repeats import parallel_by
@@ -28,7 +28,7 @@ SAME_ITEMS = "same_items"
 
 
 def chooses_otherwise(
-    task: str,
+    task: TaskLike,
     data_root: str | Path | None,
     source: Mapping[str, Any],
     languages: Sequence[str],
@@ -45,8 +45,7 @@ def chooses_otherwise(
     Args:
         source: of the task, without the answer.
     """
-    spec = task_specs().get(task)
-    test = parts_of_task(task, protocol).test if spec is not None else None
+    test = parts_of_task(task, protocol).test if spec_of(task) is not None else None
     if test is None or not (test.clusters.parallel or test.clusters.same_items):
         return False
     if source["kind"] != "files":
@@ -59,7 +58,7 @@ def chooses_otherwise(
         return _differ(task, root, source, languages, protocol=protocol, count=count, seed=seed)
 
     cache = HashCache()
-    asked = json.dumps([task, source, list(languages), protocol, count, seed], sort_keys=True)
+    asked = json.dumps([name_of(task), source, list(languages), protocol, count, seed], sort_keys=True)
     asked = hashlib.sha256(asked.encode()).hexdigest()
     answer = bool(cache.fact(root / files[0], f"#same-items/{asked}", compute))
     cache.save()
@@ -67,10 +66,17 @@ def chooses_otherwise(
 
 
 def _differ(
-    task: str, root: Path, source: Mapping[str, Any], languages: Sequence[str], *, protocol: str, count: int, seed: int
+    task: TaskLike,
+    root: Path,
+    source: Mapping[str, Any],
+    languages: Sequence[str],
+    *,
+    protocol: str,
+    count: int,
+    seed: int,
 ) -> bool:
     layouts = source.get("layout") or {}
-    roles = parse_layouts({task: layouts}, "layout")[task] if layouts else {}
+    roles = parse_roles(task, layouts) if layouts else {}
     needs = needed_under(find(task, source["files"], languages, protocol=protocol, without=roles), protocol)
     material = parts_of_task(task, protocol)
     assert material.test is not None

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import ORACLE, tasks, world_languages
+from adapterxfer.catalog import ORACLE, Task, base_target, tasks, world_languages
+from adapterxfer.catalog.declared import DECLARED, stated
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.hub.benchmarks import benchmark_places, with_places
 from adapterxfer.hub.licences import facts_of
@@ -100,7 +101,10 @@ def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False
     settings = _settings(plan)
     done = store.completed()
     folders = {cell.predict: done[cell.predict[:SHORT_KEY]] for cell in cells if cell.predict[:SHORT_KEY] in done}
-    results = Results.from_folders(map(cell_of, cells), folders)
+    report = plan.report.identity if plan.report is not None else {}
+    results = Results.from_folders(
+        map(cell_of, cells), folders, languages=report.get("languages"), declared=report.get("tasks")
+    )
     scores = _scores(build_study(results), results, settings) if results.cells else []
     scores = with_places(scores, {} if settings.synthetic else benchmark_places(plan, cells))
     training = _training(plan, store, key, encoder=encoder)
@@ -118,14 +122,30 @@ def collect_results(plan: Plan, store: Store, key: str, *, encoder: bool = False
         "scores": scores,
         "gains": _gains(plan, store, cells, settings),
         "training": training,
+        **({"declared": declared} if (declared := _declared(plan, cells, training)) else {}),
         "stand_ins": _stand_ins(plan, [cell.target for cell in cells] + [str(row["task"]) for row in training]),
     }
 
 
+def _declared(plan: Plan, cells: Sequence[Cell], training: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """What the recipe says of the tasks of its own that a model was trained or tested on."""
+    used = {base_target(cell.target) for cell in cells} | {str(row["task"]) for row in training}
+    declared = {name: task for name, task in sorted(plan.recipe.declared_tasks().items()) if name in used}
+    return {name: {**stated(task), "pairs": plan.recipe.reads_pairs(name)} for name, task in declared.items()}
+
+
+def _repository(stage: Stage, task: Task | None) -> str | None:
+    """The repository of the training data; None where they are files, or nobody says."""
+    if task is None or stage.identity["source"]["kind"] != "hub":
+        return None
+    declared = stage.identity.get(DECLARED)
+    return str(declared["hub"]["train"]["repository"]) if declared else task.hub
+
+
 def _stand_ins(plan: Plan, names: Sequence[str]) -> dict[str, str]:
     """Real task -> the made-up task that stands in for it, where the recipe runs on the synthetic world."""
-    known = tasks()
-    made_up_by = {name: plan.recipe.task(name).stand_in for name in names if name in known}
+    real = [name for name in names if plan.recipe.spec(name) is not None]
+    made_up_by = {name: plan.recipe.task(name).stand_in for name in real}
     return {name: made_up for name, made_up in sorted(made_up_by.items()) if made_up}
 
 
@@ -162,9 +182,10 @@ def _scores(study: Study, results: Results, settings: ReportSettings) -> list[di
     for row, estimate in zip(
         rows, estimates(study.table, replicates, scope="items", level=settings.level), strict=True
     ):
+        lowest = results.target(row["target"]).metric.lowest if row["target"] in results.targets else 0.0
         row |= {
             "score": _number(estimate.value),
-            "low": _number(max(estimate.low, 0.0)),
+            "low": _number(max(estimate.low, lowest)),
             "high": _number(min(estimate.high, 100.0)),
             "clusters": estimate.clusters,
         }
@@ -243,10 +264,10 @@ def _training(plan: Plan, store: Store, key: str, *, encoder: bool) -> list[dict
         phase = stage.kind.removeprefix("train_")
         for role in sorted(stage.inputs):
             if role == "data" or role.startswith(("data.", "before.")):
-                row = _data(plan.stages[stage.inputs[role]], phase)
+                row = _data(plan.stages[stage.inputs[role]], phase, plan)
                 rows.setdefault(row["task"], row)
             elif role == "texts" or role.startswith("translated."):
-                row = _arm(plan.stages[stage.inputs[role]], phase)
+                row = _arm(plan.stages[stage.inputs[role]], phase, plan)
                 rows.setdefault(row["task"], row)
     return list(rows.values())
 
@@ -291,19 +312,19 @@ def _texts(stage: Stage) -> dict[str, Any]:
     }
 
 
-def _arm(stage: Stage, phase: str) -> dict[str, Any]:
+def _arm(stage: Stage, phase: str, plan: Plan) -> dict[str, Any]:
     """What an arm of an intermediate training adds in other languages: masked text, or translated examples."""
     identity = stage.identity
     languages = {"languages": list(identity["languages"])}
     if identity["what"] == "texts":
         return _texts(stage) | languages | {"task": "masked text", "phase": phase, "arm": "mlm"}
-    row = _data(stage, phase)
+    row = _data(stage, phase, plan)
     return row | languages | {"task": f"{row['task']}, translated", "arm": "translated"}
 
 
-def _data(stage: Stage, phase: str) -> dict[str, Any]:
+def _data(stage: Stage, phase: str, plan: Plan) -> dict[str, Any]:
     name = str(stage.identity["task"])
-    task = tasks().get(name)
+    task = plan.recipe.declared_tasks().get(name) or tasks().get(name)
     # A stand-in from the world bears the name of a real task.
     synthetic = stage.identity["source"]["kind"] == "world"
     if task and synthetic and not task.synthetic:
@@ -314,7 +335,7 @@ def _data(stage: Stage, phase: str) -> dict[str, Any]:
         "phase": phase,
         "format": stage.identity["format"],
         "examples": stage.identity.get("train_examples"),
-        "hub": task.hub if task and stage.identity["source"]["kind"] == "hub" else None,
+        "hub": _repository(stage, task),
         "synthetic": synthetic,
         "licence": licence,
         "flags": list(facts_of(licence).flags),

@@ -13,7 +13,7 @@ from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.catalog.arms import arm_of, split_arm
 from adapterxfer.catalog.variants import composition as composition_spec
 from adapterxfer.hub import layout
-from adapterxfer.hub.manifest import AdapterEntry, Manifest
+from adapterxfer.hub.manifest import AdapterEntry, HeadEntry, Manifest
 from adapterxfer.hub.metadata import card_metadata
 from adapterxfer.store.kinds import MERGED
 
@@ -60,7 +60,7 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, address: str 
         targets=list(targets),
         metrics={row["target"]: (row["metric"], row["protocol"]) for row in results["scores"]},
         address=address or manifest.name,
-        calls=[CALLS[head.format] for head in manifest.composition.heads],
+        calls=[_call(head, results.get("declared", {})) for head in manifest.composition.heads],
         synthetic_note=SYNTHETIC_NOTE,
         encoder=_encoder(manifest),
         sizes={adapter.id: _size(adapter) for adapter in manifest.composition.adapters},
@@ -69,6 +69,7 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, address: str 
         title=title(manifest),
         what=summary(manifest),
         stand_ins=results.get("stand_ins", {}),  # bundles made before there were any lack it
+        declared=results.get("declared", {}),
         mixed=arms.get("mlm"),
         translated=arms.get("translated"),
         level=f"{results['level']:.0%}",
@@ -77,6 +78,12 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, address: str 
         flagged=[row for row in results["training"] if row["flags"]],
     )
     return f"---\n{metadata}---\n\n{body}"
+
+
+def _call(head: HeadEntry, declared: Mapping[str, Any]) -> str:
+    """How one head is asked; the tasks of the catalogue with one label for each example have pairs of texts."""
+    single = head.format == "sequence_classification" and not declared.get(head.task, {}).get("pairs", True)
+    return 'bundle.classify("A text.")' if single else CALLS[head.format]
 
 
 def _encoder(manifest: Manifest) -> dict[str, str]:

@@ -14,6 +14,7 @@ from adapterxfer.errors import BundleError
 from adapterxfer.hub import layout
 from adapterxfer.hub.bundle_results import cells_of
 from adapterxfer.hub.counts import SYSTEM, Counts, CountsFacts, RunCounts, RunFacts, file_name, write_counts
+from adapterxfer.metrics import METRICS
 from adapterxfer.plan import Cell, Plan
 from adapterxfer.report.clusters import judged
 from adapterxfer.report.display import NONE, SOURCE_LANGUAGE
@@ -83,6 +84,7 @@ def _collect(plan: Plan, done: Any, cell: Cell) -> Counts | None:
             "parameters": cell.non_embedding_parameters or cell.parameters,
             "system": {axis: str(getattr(cell, axis)) for axis in SYSTEM},
             "runs": [run.facts for run in runs],
+            **({} if str(file.metadata["metric"]) in METRICS else {"columns": list(file.columns)}),
         }
     )
     return Counts(facts, frame.languages, frame.language, frame.example, frame.cluster, tuple(runs))

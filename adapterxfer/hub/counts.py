@@ -35,9 +35,10 @@ MAX_ROWS = 5_000_000
 MAX_RUNS = 200
 MAX_BYTES = 512 * 1024 * 1024
 MAX_ID = 1000
+MAX_COLUMNS = 3000
 """Limits, the first three before anything is decoded: rows, training runs, bytes as the file's header states them,
-characters of an id. All 15 languages of XNLI are 75,150 rows; a stranger's bundle cannot make a
-reader need more memory than these limits allow."""
+characters of an id, columns of a metric (three for each of a thousand classes). All 15 languages of XNLI are 75,150
+rows; a stranger's bundle cannot make a reader need more memory than these limits allow."""
 
 Role = Literal["model", "baseline"]
 SYSTEM = tuple(axis for axis in AXES if axis not in ("target", "seed"))
@@ -72,6 +73,7 @@ class CountsFacts(Record):
     Attributes:
         parameters: of the backbone, without embeddings where these are known.
         system: axis -> value.
+        columns: count columns of the metric, where its name alone does not say them.
     """
 
     schema_version: Literal[1] = Field(alias="schema")
@@ -83,6 +85,7 @@ class CountsFacts(Record):
     parameters: Annotated[int, Field(ge=0)]
     system: System
     runs: Annotated[list[RunFacts], Field(min_length=1, max_length=MAX_RUNS)]
+    columns: Annotated[list[Name], Field(min_length=1, max_length=MAX_COLUMNS)] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,10 @@ def write_counts(path: Path, counts: Counts) -> None:
             continue
         for number, value in enumerate(values):
             columns[f"{counts.runs[number].facts.role}.{number}.{name}"] = pa.array(_narrow(value))
-    facts = canonical_json(json.loads(counts.facts.model_dump_json(by_alias=True)))
+    stated = json.loads(counts.facts.model_dump_json(by_alias=True))
+    if stated["columns"] is None:
+        del stated["columns"]  # as in files of before there were such metrics
+    facts = canonical_json(stated)
     table = pa.table(columns)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Without a schema of Arrow in it, no reader can be made to look for types that are not plain.
@@ -243,7 +249,7 @@ def _check_columns(path: Path, facts: CountsFacts, schema: pa.Schema) -> None:
 
     from adapterxfer.metrics import METRICS
 
-    if facts.metric not in METRICS:
+    if facts.columns is None and facts.metric not in METRICS:
         raise _damaged(path, f"unknown metric '{facts.metric}'")
     names = set(schema.names)
     expected = {_column(run, number, name, names) for number, run in enumerate(facts.runs) for name in _names(facts)}
@@ -262,7 +268,7 @@ def _check_columns(path: Path, facts: CountsFacts, schema: pa.Schema) -> None:
 def _names(facts: CountsFacts) -> Sequence[str]:
     from adapterxfer.metrics import METRICS  # late: metrics need numpy, and a check that reads no counts stays light
 
-    return METRICS[facts.metric].columns
+    return facts.columns or METRICS[facts.metric].columns
 
 
 def _column(run: RunFacts, number: int, name: str, present: Mapping[str, Any] | set[str]) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.catalog.architectures import PRETRAINED
+from adapterxfer.catalog.methods.spec import config_text
 from adapterxfer.errors import BundleError, HubError
 from adapterxfer.hub.about import About, ask_about, known_about
 from adapterxfer.hub.addresses import HubAddress
@@ -124,6 +125,7 @@ def _required(recipe: Recipe, table: Backbones, backbone: str, task: str) -> Req
         task=task,
         method=str(adapter["method"]),
         size=adapter_size(adapter, hidden),
+        config=config_text(adapter),
         licence=(recipe.reuse or {})[task].licence,
         backbone=backbone,
         identity={} if recipe.is_own(backbone) else table.identity(backbone),

@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from adapterxfer.catalog.methods.spec import CONFIG
 from adapterxfer.hub.foreign import Foreign, same_base
 from adapterxfer.hub.licences import facts_of
 from adapterxfer.hub.manifest import Manifest
+
+EMPTY = "{}"
+"""A configuration of which nothing was said."""
 
 FREE = 2
 """Highest rank of a licence that needs no word in the recipe: attribution and share-alike."""
@@ -26,6 +30,7 @@ class RequiredAdapter:
         task: intermediate task of the recipe.
         method: adapter method.
         size: bottleneck or rank.
+        config: of a library's own method, as JSON with sorted keys; empty otherwise.
         licence: what the recipe accepts by name; None where it names none.
         backbone: name in the recipe.
         identity: of the backbone, as in a stage.
@@ -45,6 +50,7 @@ class RequiredAdapter:
     layers: int | None = None
     fingerprint: str | None = None
     function: str | None = None
+    config: str = ""
 
     @property
     def base(self) -> str:
@@ -54,7 +60,8 @@ class RequiredAdapter:
 
 def adapter_size(adapter: Mapping[str, Any], hidden_size: int | None) -> int | None:
     """Bottleneck or rank that an adapter of a recipe has on a backbone; 1 for methods without size."""
-    sizes = {key: int(value) for key, value in adapter.items() if key != "method" and value is not None}
+    named = {key: value for key, value in adapter.items() if key not in ("method", CONFIG) and value is not None}
+    sizes = {key: int(value) for key, value in named.items()}
     if not sizes:
         return 1
     if (factor := sizes.get("reduction_factor")) is not None:
@@ -81,6 +88,8 @@ def bundle_differences(manifest: Manifest, needed: RequiredAdapter) -> list[str]
     if len(composition.adapters) == 1:
         adapter = composition.adapters[0]
         differences += shape_differences(adapter.method, adapter.bottleneck_size, needed)
+        if adapter.method == needed.method and (adapter.config or EMPTY) != (needed.config or EMPTY):
+            differences.append(f"its config is {adapter.config or EMPTY}; the recipe's is {needed.config or EMPTY}")
     else:
         count = len(composition.adapters)
         holds = f"{count} adapters" if count else "no adapter"

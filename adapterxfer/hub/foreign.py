@@ -56,7 +56,10 @@ class Foreign:
 
 
 def describe(content: Mapping[str, Any], method: str) -> Foreign:
-    """Read an ``adapter_config.json`` and compare it with an adapter method of ours."""
+    """Read an ``adapter_config.json`` and compare it with an adapter method of ours.
+
+    A method that is the library's own is compared by the library, before the adapter is built.
+    """
     return _peft(content, method) if "peft_type" in content else _adapters(content, method)
 
 
@@ -69,6 +72,8 @@ def _adapters(content: Mapping[str, Any], method: str) -> Foreign:
         model_type=content.get("model_type") if isinstance(content.get("model_type"), str) else None,
         hidden_size=hidden if type(hidden) is int and hidden > 0 else None,
     )
+    if METHODS[method].engine == foreign.library:
+        return foreign
     expected = bottleneck_config(method)
     if not expected:
         foreign.differences.append(f"a bottleneck of AdapterHub; the recipe asks for {method}")

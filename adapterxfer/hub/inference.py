@@ -77,19 +77,23 @@ class Bundle:
         self.model.to(device)
         return self
 
-    def classify(self, texts: Sequence[Text], *, task: str | None = None) -> list[Classified]:
+    def classify(self, texts: Text | Sequence[Text], *, task: str | None = None) -> list[Classified]:
         """Label texts or pairs of texts (premise and hypothesis, in the order of the training data).
 
         Args:
+            texts: a text, a pair of texts as a tuple, or a list of either.
             task: which head, where the bundle has several of this format.
 
+        Returns:
+            One answer for each text or pair, in a list also for one alone.
+
         Raises:
-            BundleError: the bundle has no such head.
+            BundleError: the bundle has no such head, or something is neither a text nor a pair.
         """
         head = self._head("sequence_classification", task)
         examples = []
-        for text in texts:
-            first, second = (text, None) if isinstance(text, str) else text
+        for text in _several(texts, "classify"):
+            first, second = (text, None) if isinstance(text, str) else _pair(text)
             examples.append({"text": first, "text_pair": second})
         answers: list[Classified] = [Classified("", {})] * len(examples)
         for indices, outputs, _ in self._outputs(head, examples):
@@ -98,14 +102,23 @@ class Bundle:
                 answers[index] = Classified(label, dict(zip(head.labels, row, strict=True)))
         return answers
 
-    def tag(self, sentences: Sequence[str | Sequence[str]], *, task: str | None = None) -> list[list[Tagged]]:
-        """Tag every word; a text is cut at white space, so give languages without spaces as lists of words.
+    def tag(
+        self, sentences: str | tuple[str, ...] | Sequence[str | Sequence[str]], *, task: str | None = None
+    ) -> list[list[Tagged]]:
+        """Tag every word; a text is cut at white space, so give languages without spaces as words.
+
+        Args:
+            sentences: a text, the words of one sentence as a tuple, or a list of texts, of tuples or of lists of words.
+            task: which head, where the bundle has several of this format.
+
+        Returns:
+            The words of each sentence, in a list also for one sentence alone.
 
         Raises:
-            BundleError: the bundle has no such head.
+            BundleError: the bundle has no such head, or something is neither a text nor words.
         """
         head = self._head("tagging", task)
-        words = [tuple(s.split()) if isinstance(s, str) else tuple(s) for s in sentences]
+        words = [tuple(s.split()) if isinstance(s, str) else _words(s) for s in _several(sentences, "tag")]
         filled = [index for index, sentence in enumerate(words) if sentence]
         tags = dict(zip(filled, self._decoded(head, [{"words": words[i]} for i in filled]), strict=True))
         return [
@@ -117,9 +130,10 @@ class Bundle:
         """The part of ``context`` that answers ``question``; long contexts are read in overlapping windows.
 
         Raises:
-            BundleError: the bundle has no such head.
+            BundleError: the bundle has no such head, or one of the two is no text: one question is asked at a time.
         """
         head = self._head("span_qa", task)
+        _texts("answer", question=question, context=context)
         (text,) = self._decoded(head, [{"question": question, "context": context}])
         return Answered(text, context.find(text) if text else -1)
 
@@ -127,26 +141,36 @@ class Bundle:
         """Position of the choice that continues ``context`` (or answers ``question``) best.
 
         Raises:
-            BundleError: the bundle has no such head, or there is no choice.
+            BundleError: the bundle has no such head, there is no choice, or the choices are one text.
         """
         head = self._head("multiple_choice", task)
+        _texts("choose", context=context, question=question)
+        if isinstance(choices, str) or not all(isinstance(choice, str) for choice in choices):
+            raise BundleError(f"choose: choices are {choices!r:.60}", fix='give a list of texts, as ["one", "another"]')
         if not choices:
             raise BundleError("choose: no choices given", fix="give at least one")
         (best,) = self._decoded(head, [{"context": context, "question": question, "choices": list(choices)}])
         return int(best)
 
-    def embed(self, texts: Sequence[str], *, layer: int | None = None) -> NDArray[np.float32]:
+    def embed(self, texts: str | Sequence[str], *, layer: int | None = None) -> NDArray[np.float32]:
         """Sentence embeddings: mean of one layer's hidden states over a text's own tokens.
 
         Compare within one language pair, and subtract the mean of each side first: the study does so, because the
         language itself dominates the similarity of small encoders.
 
         Args:
+            texts: one text, or several.
             layer: 0 is the embedding layer; the middle layer if absent, as in the study's retrieval protocol.
 
         Returns:
-            Shape ``(texts, hidden)``.
+            Shape ``(texts, hidden)``; of one text ``(1, hidden)``.
+
+        Raises:
+            BundleError: something is no text.
         """
+        texts = [texts] if isinstance(texts, str) else list(texts)
+        for number, text in enumerate(texts):
+            _texts("embed", **{f"texts[{number}]": text})
         encoder = encoder_for(self.tokenizer)
         before, after = map(len, encoder.single)
         features = []
@@ -203,6 +227,36 @@ class Bundle:
         return predict_encoded(
             self.model, self.model.heads[head.id], fmt, encoded, head.labels, device=self.model.device
         )
+
+
+def _several(value: Any, call: str) -> list[Any]:
+    """What was given as a list: a text, or a tuple of texts, is one thing to be asked about."""
+    if isinstance(value, str) or (isinstance(value, tuple) and value and all(isinstance(x, str) for x in value)):
+        return [value]
+    if not isinstance(value, Sequence):
+        raise BundleError(f"{call}: {value!r:.60} is no text", fix="give a text, or a list of texts")
+    return list(value)
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    if not isinstance(value, Sequence) or len(value) != 2 or not all(isinstance(text, str) for text in value):
+        raise BundleError(
+            f"classify: {value!r:.60} is neither a text nor a pair",
+            fix='a pair is a tuple of two texts; give several texts as a list, as ["one", "two", "three"]',
+        )
+    return value[0], value[1]
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, Sequence) or not all(isinstance(word, str) for word in value):
+        raise BundleError(f"tag: {value!r:.60} is neither a text nor words", fix='give words as ("one", "two")')
+    return tuple(value)
+
+
+def _texts(call: str, **texts: Any) -> None:
+    for name, value in texts.items():
+        if not isinstance(value, str):
+            raise BundleError(f"{call}: {name} is {value!r:.60}, no text", fix="give one text; ask once for each")
 
 
 def load_bundle(source: str | Path, *, backbone: str | Path | None = None) -> Bundle:

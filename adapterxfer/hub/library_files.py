@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.architectures import architecture_of
-from adapterxfer.catalog.methods.peft_types import bundled_by_peft
+from adapterxfer.catalog.methods.engines import bundled_by
 from adapterxfer.hub import layout
 from adapterxfer.hub.inspection import setup_of
 from adapterxfer.hub.layout import Layout
@@ -117,7 +117,7 @@ def layout_for(method: str, model_type: str, *, stacked: bool) -> Layout:
     if spec.adapters is not None and architecture_of(model_type).in_adapters:
         return "adapters" if spec.adapters.stacks_alike or not stacked else "own"
     if spec.engine:
-        return "peft" if bundled_by_peft(method) else "own"
+        return bundled_by(method) or "own"
     return "own" if spec.peft is None else "peft"
 
 
@@ -148,7 +148,8 @@ def write_library_files(
                 **bottleneck_config(adapter.method),
                 "reduction_factor": reduction_factor(hidden_size, adapter.size),
             }
-            _write(folder / adapter.id / "adapter_config.json", {**common, "name": adapter.id, "config": config})
+            content = adapter.config or {**common, "name": adapter.id, "config": config}
+            _write(folder / adapter.id / "adapter_config.json", content)
         elif adapter.layout == "peft":
             content = adapter.config or peft_config(adapter, model_type=model_type, base=base, revision=revision)
             _write(folder / adapter.id / "adapter_config.json", content)

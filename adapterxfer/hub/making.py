@@ -36,6 +36,7 @@ from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import MERGED
 from adapterxfer.store.record import StageRecord
 from adapterxfer.store.store import Store
+from adapterxfer.variants.adapters_files import engine_adapters_config
 from adapterxfer.variants.model import TransferModel
 from adapterxfer.variants.peft_files import engine_config
 from adapterxfer.variants.peft_names import changed_maps
@@ -141,16 +142,20 @@ def _write(
     described = []
     for adapter in composition.adapters:
         module: Any = model.adapters[adapter.id]
-        native = layouts[adapter.id] == "peft"
-        engine = native and bool(METHODS[adapter.method].engine)
+        files, engine = layouts[adapter.id], bool(METHODS[adapter.method].engine)
+        config: dict[str, Any] = {}
+        if engine and files == "peft":
+            config = engine_config(module, architecture, base=base, revision=revision)
+        elif engine and files == "adapters":
+            config = engine_adapters_config(module, adapter.id, base=base)
         described.append(
             AdapterFiles(
                 id=adapter.id,
                 method=adapter.method,
                 size=adapter.bottleneck_size,
-                layout=layouts[adapter.id],
-                maps=changed_maps(adapter.method, architecture) if native and not engine else {},
-                config=engine_config(module, architecture, base=base, revision=revision) if engine else {},
+                layout=files,
+                maps=changed_maps(adapter.method, architecture) if files == "peft" and not engine else {},
+                config=config,
             )
         )
     write_library_files(

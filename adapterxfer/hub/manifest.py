@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adapterxfer.catalog.architectures import ARCHITECTURES
-from adapterxfer.catalog.methods.peft_types import PREFIX, config_problem, is_peft
+from adapterxfer.catalog.methods.engines import config_problem, engine_of, is_engine_method
 from adapterxfer.catalog.variants import PARTS, VARIANTS, composition
 from adapterxfer.data.examples import FormatName
 from adapterxfer.errors import BundleError
@@ -77,7 +77,7 @@ class AdapterEntry(Record):
     id: PartId
     role: Literal["intermediate", "target"]
     name: Name
-    method: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,40}|peft:[A-Z0-9_]{1,40})$")]
+    method: Annotated[str, Field(pattern=r"^([a-z][a-z0-9_]{0,40}|peft:[A-Z0-9_]{1,40}|adapters:[a-z0-9_+]{1,40})$")]
     bottleneck_size: Annotated[int, Field(ge=1, le=65536)]
     layout: Layout = "adapters"
     config: Annotated[str, Field(max_length=4000), AfterValidator(_small_config)] = ""
@@ -85,9 +85,9 @@ class AdapterEntry(Record):
     @model_validator(mode="after")
     def _configured(self) -> AdapterEntry:
         config = json.loads(self.config) if self.config else {}
-        if self.config and not self.method.startswith(PREFIX):
+        if self.config and engine_of(self.method) is None:
             raise ValueError(f"adapter method {self.method!r} has no config")
-        if is_peft(self.method) and (wrong := config_problem(self.method, config)):
+        if is_engine_method(self.method) and (wrong := config_problem(self.method, config)):
             raise ValueError(f"adapter method {self.method!r} {wrong}")
         return self
 

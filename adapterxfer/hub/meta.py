@@ -26,10 +26,9 @@ from adapterxfer.hub.meta_studies import (
     read_studies,
     shared,
 )
-from adapterxfer.metrics import METRICS
+from adapterxfer.metrics import gold_columns, read_metric
 from adapterxfer.report.clusters import domain_names
 from adapterxfer.report.reading import Frame
-from adapterxfer.report.study import GOLD_COLUMNS
 from adapterxfer.statistics import (
     CellCounts,
     Contrast,
@@ -232,8 +231,8 @@ class _Items:
         facts = counts.facts
         frame = Frame(languages=counts.languages, language=counts.language, example=counts.item, cluster=counts.cluster)
         names = domain_names(frame, facts.target)
-        columns = METRICS[facts.metric].columns
-        gold = tuple(column for column, name in enumerate(columns) if name in GOLD_COLUMNS)
+        metric = read_metric(facts.metric, facts.columns or ())
+        gold = gold_columns(metric)
         cells: list[CellCounts] = []
         self.questions: list[Contrast] = []
         for study in studies:
@@ -263,7 +262,7 @@ class _Items:
                     system = System.of(labels)
                     terms.append(sign * macro([score(system, facts.target, code) for code in languages]))
                 self.questions.append(linear(terms, [1.0] * len(terms)))
-        self.table = build_table(cells, {facts.target: SumScore(facts.target, METRICS[facts.metric].score,
+        self.table = build_table(cells, {facts.target: SumScore(facts.target, metric.score,
                                                               gold_columns=gold)})  # fmt: skip
         self.clusters = sum(len(domain.clusters) for domain in self.table.domains)
 

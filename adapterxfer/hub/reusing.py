@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
 from adapterxfer.backbones.measure import untied_state
-from adapterxfer.catalog.methods import peft_words
+from adapterxfer.catalog.methods import METHODS, peft_words
+from adapterxfer.catalog.methods.adapters_configs import ADAPTERS
 from adapterxfer.errors import BundleError, VariantError
 from adapterxfer.formats.registry import get_format
 from adapterxfer.hub import peft_keys
@@ -30,6 +31,7 @@ from adapterxfer.hub.manifest import Manifest, read_json
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.device import use_one_thread
 from adapterxfer.variants.adapter import AdapterShape
+from adapterxfer.variants.adapters_files import check_fixed, config_differences, engine_from_adapters
 from adapterxfer.variants.composition import TARGET_ID, AdapterPart, Composition, HeadPart
 from adapterxfer.variants.library import adapter_from_library
 from adapterxfer.variants.model import TransferModel
@@ -61,6 +63,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         task=str(identity["task"]),
         method=shape.method,
         size=shape.bottleneck_size,
+        config=shape.config,
         licence=identity.get("licence"),
         backbone=backbone.name,
         identity=backbone.identity,
@@ -115,6 +118,7 @@ def _from_bundle(
                 name=needed.task,
                 method=adapter.method,
                 bottleneck_size=adapter.bottleneck_size,
+                config=adapter.config,
             ),
         ),
         composition.heads,
@@ -136,11 +140,16 @@ def _from_others(
     """An adapter of AdapterHub or peft; its head, if it has one, stays where it is."""
     content = read_config(published.folder, str(published))
     foreign = describe(content, shape.method)
-    _refuse(published, foreign_differences(foreign, published.licence, needed))
+    differences = foreign_differences(foreign, published.licence, needed)
+    if foreign.library == "adapters" and METHODS[shape.method].engine == "adapters":
+        differences += config_differences(content.get("config"), shape.method, shape.config)
+    _refuse(published, differences)
     assert published.weights is not None
     stored = load_file(published.weights)
     try:
-        if foreign.library == "adapters":
+        if foreign.library == "adapters" and METHODS[shape.method].engine:
+            state = _from_library(stored, foreign.name, backbone, shape)
+        elif foreign.library == "adapters":
             state = adapter_from_library(stored, foreign.name, shape.method)
             if left := len(stored) - len(state):
                 raise VariantError(f"{left} tensors belong to no {shape.method}", fix="use a plain adapter")
@@ -153,7 +162,12 @@ def _from_others(
         raise BundleError(f"{published}: {error.what}", fix=error.fix) from error
     _refuse(published, _tensor_differences(state, backbone, shape))
     adapter = AdapterPart(
-        id=TARGET_ID, role="target", name=needed.task, method=shape.method, bottleneck_size=shape.bottleneck_size
+        id=TARGET_ID,
+        role="target",
+        name=needed.task,
+        method=shape.method,
+        bottleneck_size=shape.bottleneck_size,
+        config=shape.config,
     )
     tensors = {f"adapters.{TARGET_ID}.{name}": tensor.float() for name, tensor in state.items()}
     model = assemble(
@@ -162,10 +176,27 @@ def _from_others(
     return model, {"library": foreign.library, "base": foreign.base, "base_revision": foreign.revision, "training": []}
 
 
+def _from_library(
+    stored: Mapping[str, Tensor], name: str, backbone: LoadedBackbone, shape: AdapterShape
+) -> dict[str, Tensor]:
+    """State of an adapter that the `adapters` library's own modules compute; a head in the file stays where it is.
+
+    Raises:
+        VariantError: a tensor of the adapter is missing or unknown, or it was learned with other random parts.
+    """
+    fixed = tuple(ADAPTERS.facts(shape.method)["fixed"])
+    state = engine_from_adapters(stored, name, shape.method, backbone.architecture, fixed)
+    empty = empty_adapter(backbone, shape)
+    if wrong := sorted(state.keys() ^ untied_state(empty).keys()):
+        raise VariantError(f"its tensors are not those of {shape.method}: {wrong[0]}", fix="use a plain adapter")
+    check_fixed(stored, name, empty, fixed)
+    return state
+
+
 def _tensor_differences(state: Mapping[str, Tensor], backbone: LoadedBackbone, shape: AdapterShape) -> list[str]:
     expected = untied_state(empty_adapter(backbone, shape))
     layers = {int(name.partition(".")[0]) for name in state}
-    if layers != set(range(backbone.layers)):
+    if not METHODS[shape.method].engine and layers != set(range(backbone.layers)):
         return [f"it has {len(layers)} layers; backbone '{backbone.name}' has {backbone.layers}"]
     wrong = [n for n in sorted(expected.keys() & state.keys()) if expected[n].shape != state[n].shape]
     differences = [f"{n} is {tuple(state[n].shape)}; this backbone needs {tuple(expected[n].shape)}" for n in wrong[:2]]

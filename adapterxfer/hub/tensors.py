@@ -16,6 +16,7 @@ from adapterxfer.hub import layout
 from adapterxfer.hub.layout import Layout
 from adapterxfer.hub.manifest import Manifest
 from adapterxfer.variants.adapter import Adapter, AdapterShape
+from adapterxfer.variants.adapters_files import engine_from_adapters, engine_to_adapters
 from adapterxfer.variants.library import (
     adapter_from_library,
     adapter_to_library,
@@ -68,6 +69,8 @@ def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
     for adapter in manifest.composition.adapters:
         stored = load_file(folder / adapter.id / layout.ADAPTER_FILES[adapter.layout][-1])
         match adapter.layout:
+            case "adapters" if METHODS[adapter.method].engine:
+                tensors = engine_from_adapters(stored, adapter.id, adapter.method, architecture)
             case "adapters":
                 tensors = adapter_from_library(stored, adapter.id, adapter.method)
             case "peft" if METHODS[adapter.method].engine:
@@ -91,6 +94,8 @@ def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
 
 def _adapter_tensors(adapter: Adapter, part_id: str, kind: Layout, model: TransferModel) -> dict[str, Tensor]:
     match kind:
+        case "adapters" if adapter.method.engine:
+            return engine_to_adapters(adapter, part_id)
         case "adapters":
             return adapter_to_library(adapter, part_id)
         case "peft" if adapter.method.engine:

@@ -35,11 +35,13 @@ class Metric:
         name: its name in the catalogue.
         columns: count columns of a prediction file, in order.
         protocol: what exactly is computed; stored with every prediction file.
-        score: sums of shape ``(..., columns)`` -> points in [0, 100] of shape ``(...)``.
+        score: sums of shape ``(..., columns)`` -> points of shape ``(...)``, from ``lowest`` to 100.
         count: prediction and gold text of one example -> its counts.
         count_in: the same with the language as third argument, where the score depends on it; ``count`` is then unused.
         float_columns: columns that are fractions; all others are integers.
         extra_scores: scores of secondary interest from the same counts, e.g. exact match.
+        lowest: the lowest score in points; below 0 for a correlation.
+        formats: formats of the tasks that an installed metric scores; empty for any.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Metric:
     float_columns: tuple[str, ...] = ()
     extra_scores: dict[str, Score] = field(default_factory=dict)
     count_in: CountIn | None = None
+    lowest: float = 0.0
+    formats: tuple[str, ...] = ()
 
 
 def _ratio(top: Sequence[float], bottom: Sequence[float]) -> Score:
@@ -183,34 +187,6 @@ METRICS: dict[str, Metric] = {
 }
 """Every metric by name. An empty set of examples has no accuracy: the score is NaN."""
 
-DEFAULT_METRIC: dict[str, str] = {
-    "sequence_classification": "accuracy",
-    "tagging": "span_f1",
-    "span_qa": "qa_f1",
-    "multiple_choice": "accuracy",
-    "retrieval": "retrieval_accuracy",
-}
-"""Metric of a format where the catalogue names none. Tags without ``B-`` are scored by `token_accuracy` instead."""
-
-
-def get_metric(name: str | None, *, format_name: str, labels: Sequence[str] = ()) -> Metric:
-    """The named metric, or the default of the format.
-
-    Args:
-        name: name in `METRICS`, or None.
-        labels: decide between spans and tokens where ``name`` is None.
-
-    Raises:
-        DataError: there is no such metric.
-    """
-    if name is None:
-        name = DEFAULT_METRIC[format_name]
-        if name == "span_f1" and not any(label.startswith("B-") for label in labels):
-            name = "token_accuracy"
-    if name not in METRICS:
-        raise DataError(f"metric '{name}' does not exist", fix=f"use one of: {', '.join(METRICS)}")
-    return METRICS[name]
-
 
 def count_predictions(
     metric: Metric, predictions: Sequence[str], golds: Sequence[str], *, languages: Sequence[str] | None = None
@@ -259,9 +235,12 @@ def check_counts(metric: Metric, counts: NDArray[Any], *, where: str) -> NDArray
     """
     values = np.asarray(counts, dtype=np.float64)
     bad = np.asarray((~np.isfinite(values) | (values < 0)).any(axis=1))
-    for score in (metric.score, *metric.extra_scores.values()):
-        # One in every column scores exactly 100 and hides no zero denominator: the sum exceeds 100 where the row does.
-        bad |= score(np.where(bad[:, None], 0.0, values) + 1.0) > 100.0 + _ROUNDING
+    # One in every column scores exactly 100 where scores are ratios, and hides no zero denominator: the sum exceeds 100
+    # where the row does. Of other scores nothing is known but the row itself.
+    added = 1.0 if metric.name in METRICS else 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):  # a row by itself may have nothing below the line
+        for score in (metric.score, *metric.extra_scores.values()):
+            bad |= score(np.where(bad[:, None], 0.0, values) + added) > 100.0 + _ROUNDING
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         listed = ", ".join(f"{name} {value:g}" for name, value in zip(metric.columns, values[row], strict=True))

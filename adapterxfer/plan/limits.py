@@ -7,6 +7,7 @@ would say something that was never run.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ from adapterxfer.backbones.describing import CONFIG
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.catalog.architectures import ARCHITECTURES, encoder_part
 from adapterxfer.catalog.lengths import OWN_SERIES
-from adapterxfer.catalog.methods import METHODS
+from adapterxfer.catalog.methods.engines import engine_of
 from adapterxfer.errors import BackboneError, MissingDependency
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.recipe.recipe import Recipe
@@ -106,8 +107,12 @@ def length_problems(recipe: Recipe, table: Backbones, stages: Iterable[Stage]) -
 
 def missing_libraries(recipe: Recipe) -> list[MissingDependency]:
     """Libraries whose own adapter methods the recipe names and that are not installed here, one error for each."""
-    engines = sorted({METHODS[spec.method].engine for spec in recipe.adapters} - {""})
-    return [MissingDependency(f"adapter methods '{name}:...'", name) for name in engines if find_spec(name) is None]
+    engines = {engine.library: engine for spec in recipe.adapters if (engine := engine_of(spec.method))}
+    return [
+        MissingDependency(f"adapter methods '{name}:...'", name, versions=engines[name].versions)
+        for name in sorted(engines)
+        if name not in sys.modules and find_spec(name) is None  # one that is imported may hide how it was found
+    ]
 
 
 def _written(recipe: Recipe) -> set[int]:

@@ -13,7 +13,7 @@ def data_repositories(recipe: Recipe) -> dict[str, str]:
     commits: dict[str, str] = {}
     for name, task in recipe.used_tasks().items():
         if not task.synthetic:
-            commits |= repositories(name)
+            commits |= repositories(recipe.spec(name) or name)
     return commits
 
 

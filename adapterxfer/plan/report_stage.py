@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from adapterxfer.catalog import known_languages
+from adapterxfer.catalog.declared import stated
 from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.recipe.axes import AXES
@@ -21,6 +22,8 @@ SHARED = "shared_rates"
 it is no part of the key.
 """
 
+TASKS = "tasks"
+"""Key of the identity: the tasks that the recipe declares."""
 TIERS = "tiers"
 """Label of a report: what its tier of low-resource languages means. The tiers themselves are part of the key."""
 
@@ -44,7 +47,8 @@ def add_report(
     for cell in (*cells, *(cell for _, others in common for cell in others)):
         roles.setdefault(cell.predict, f"predict.{len(roles)}")
     recipe = maker.bench.recipe
-    identity = {
+    languages: dict[str, dict[str, str]] = {}
+    identity: dict[str, Any] = {
         "recipe": recipe.name,
         "title": (recipe.title or recipe.name) + (STAND_INS if recipe.world else ""),
         "synthetic": recipe.synthetic,
@@ -54,11 +58,15 @@ def add_report(
     if recipe.low_resource is not None and not recipe.synthetic:
         codes = sorted({code for cell in cells for code in recipe.languages_of(cell.target)})
         table = tiered(recipe, known_languages())
-        identity["languages"] = {
+        identity["languages"] = languages = {
             code: {"name": table[code].name, "family": table[code].family, "resource": table[code].resource}
             for code in codes
             if code in table  # others have no tier
         }
+    if facts := recipe.language_facts():
+        identity["languages"] = {**languages, **facts}
+    if declared := recipe.declared_tasks():
+        identity[TASKS] = {name: stated(task) for name, task in declared.items()}
     inputs = {role: key for key, role in roles.items()}
     stages = maker.bench.stages
     if choices := [stage for stage in stages.values() if stage.kind == CHOICE]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import Task, parts_of_task, task_specs
+from adapterxfer.catalog import Task, TaskSpec, parts_of_task
 from adapterxfer.catalog.stand_ins import stand_in_source
 from adapterxfer.errors import DataError
 from adapterxfer.plan.pins import check_pins
@@ -26,11 +26,15 @@ CORPUS = "corpus"
 """The name under which the plain text of a recipe's own series is described."""
 
 
-def describe_files(requests: Requests, data_root: str | None) -> Mapping[str, Source]:
-    """Names and checksums of original files; missing ones of all tasks are one error."""
+def describe_files(requests: Requests, data_root: str | None, apart: Sequence[str] = ()) -> Mapping[str, Source]:
+    """Names and checksums of original files; missing ones of all tasks are one error.
+
+    Args:
+        apart: folders of translations, which bear the names of originals.
+    """
     from adapterxfer.data.sources import describe_sources
 
-    return describe_sources(requests, data_root)
+    return describe_sources(requests, data_root, apart=apart)
 
 
 @cache
@@ -52,11 +56,12 @@ class Sources:
     """
 
     def __init__(
-        self, recipe: Recipe, *, files: DescribeFiles = describe_files, world: Callable[[], str] = world_fingerprint
+        self, recipe: Recipe, *, files: DescribeFiles | None = None, world: Callable[[], str] = world_fingerprint
     ) -> None:
         check_pins(recipe)
         self._recipe = recipe
-        self._files = files
+        self._apart = recipe.translation_folders()
+        self._files = files or partial(describe_files, apart=self._apart)
         self._world = world
         self._described: Mapping[str, Source] | None = None
         self._missing: list[DataError] = []
@@ -74,14 +79,28 @@ class Sources:
         if task.source == "world":
             source: Source = {"kind": "world", "generator": self._world()}
             return {**source, **stand_in_source(task)} if task.stand_in else source
-        options = self._recipe.tasks.get(task.name)
+        options, spec = self._recipe.tasks.get(task.name), self._spec(task.name)
+        if spec.declared:
+            return self._declared(task, spec)
         if options is not None and options.source == "hub":
             return self._from_hub(task)
-        if task.source == "files" and not (task_specs()[task.name].on_hub and self._all_from_hub):
+        if task.source == "files" and not (spec.on_hub and self._all_from_hub):
             return self._of_layouts(task) or self._from_files(self._file_name(task.name))
         if task.source == "local" or self._recipe.data_root is not None:
             return self._local_first(task)
         return self._from_hub(task)
+
+    def _spec(self, name: str) -> TaskSpec:
+        """The entry of a real task."""
+        spec = self._recipe.spec(name)
+        assert spec is not None  # only tasks of the world have none, and these are asked for first
+        return spec
+
+    def _declared(self, task: Task, spec: TaskSpec) -> Source:
+        """The source of a task that the recipe declares: its files, or its repository, and nothing in their place."""
+        if spec.source == "hub":
+            return _of_hub(task, spec, self._recipe.data_revisions)
+        return self._of_layouts(task) or {"kind": "files", "files": None, "layout": {}}
 
     def with_items(
         self, task: Task, languages: Sequence[str], protocol: str, *, count: int | None, seed: int
@@ -97,7 +116,7 @@ class Sources:
         from adapterxfer.data.same_items import SAME_ITEMS, chooses_otherwise
 
         root = self._recipe.data_root
-        if chooses_otherwise(task.name, root, source, languages, protocol=protocol, count=count, seed=seed):
+        if chooses_otherwise(self._spec(task.name), root, source, languages, protocol=protocol, count=count, seed=seed):
             return {**source, SAME_ITEMS: True}
         return source
 
@@ -112,12 +131,12 @@ class Sources:
         if (source := self._of_layouts(task)) is not None:
             return source
         try:
-            return describe_present(task.name, root, languages) or self._from_hub(task)
+            return describe_present(task.name, root, languages, apart=self._apart) or self._from_hub(task)
         except DataError as error:
             if Path(root).is_dir() and off_hub(task.name, self._recipe.protocol_of(task.name)):
                 return self._from_hub(task)  # which names the files and where they come from
             self._missing.append(error)
-            return _of_hub(task, self._recipe.data_revisions)
+            return _of_hub(task, self._spec(task.name), self._recipe.data_revisions)
 
     def _of_layouts(self, task: Task) -> Source | None:
         """Files in other layouts, as the recipe describes them; None where it describes none."""
@@ -128,11 +147,14 @@ class Sources:
             return None
         layouts: dict[str, Any] = {role: layout for role, layout in options.layout.items()}  # noqa: C416 - widens
         languages, protocol = self._recipe.languages_of(task.name), self._recipe.protocol_of(task.name)
+        spec = self._spec(task.name)
         try:
-            return describe_layouts(task.name, root, languages, layouts, protocol)
+            return describe_layouts(spec, root, languages, layouts, protocol, apart=self._apart)
         except DataError as error:
             self._missing.append(error)
-            return _of_hub(task, self._recipe.data_revisions)
+            if spec.declared:
+                return {"kind": "files", "files": None, "layout": layouts}
+            return _of_hub(task, spec, self._recipe.data_revisions)
 
     def _from_hub(self, task: Task) -> Source:
         """A repository; what no repository holds is missing, by the names of its files."""
@@ -145,9 +167,9 @@ class Sources:
             languages = self._recipe.languages_of(task.name)
             problems: Sequence[str] = ()
             if root is not None:
-                problems = locate(self._file_name(task.name), list_files(Path(root)), languages)[1]
+                problems = locate(self._file_name(task.name), list_files(Path(root), self._apart), languages)[1]
             self._missing.append(need_files(task.name, languages, absent, problems, protocol))
-        return _of_hub(task, self._recipe.data_revisions)
+        return _of_hub(task, self._spec(task.name), self._recipe.data_revisions)
 
     def of_target_dev(self, task: Task, languages: Sequence[str]) -> tuple[Source, tuple[str, ...]]:
         """The ``source`` of development data in the target languages, and the languages that have some.
@@ -159,7 +181,7 @@ class Sources:
             return main, tuple(languages)
         from adapterxfer.data.target_dev import describe_target_dev, no_repository, tested_files
 
-        development = task_specs()[task.name].target_dev
+        development = self._spec(task.name).target_dev
         assert development is not None  # every target says whether it has some
         supposed = tuple(code for code in languages if code not in development.without)
         if main["kind"] != "files":
@@ -176,6 +198,22 @@ class Sources:
         except DataError as error:
             self._missing.append(error)
             return {"kind": "files", "files": None}, supposed
+
+    def of_target_train(self, task: Task, languages: Sequence[str]) -> Source:
+        """The ``source`` of training data in the target languages; they come from where the task comes from."""
+        main = self.of_task(task)
+        root, options = self._recipe.data_root, self._recipe.tasks.get(task.name)
+        if main["kind"] != "files" or root is None or main["files"] is None:
+            return main  # the world, a repository, or files whose absence the plan tells
+        from adapterxfer.data.target_dev import tested_files
+        from adapterxfer.data.target_train import describe_target_train
+
+        protocol, spec = self._recipe.protocol_of(task.name), self._spec(task.name)
+        tested = tested_files(spec, Path(root), self._recipe.languages_of(task.name), protocol, main)
+        layouts: dict[str, Any] = {role: layout for role, layout in ((options and options.layout) or {}).items()}  # noqa: C416 - widens
+        return self._or_missing(
+            lambda: describe_target_train(spec, Path(root), languages, protocol, layouts=layouts or None, tested=tested)
+        )
 
     def of_texts(self, folder: str, languages: Sequence[str], option: str) -> Source:
         """The ``source`` of the texts of an option of the recipe: of an MLM mix, or of language adapters."""
@@ -206,7 +244,7 @@ class Sources:
         """Whether the recipe needs no folder at all: then treebanks, too, come from the Hub."""
         recipe = self._recipe
         files = [name for name, task in recipe.used_tasks().items() if task.source == "files"]
-        served = all(task_specs()[name].on_hub for name in files)
+        served = all(self._spec(name).on_hub for name in files)
         return recipe.data_root is None and recipe.pretrain is None and served
 
     def _file_name(self, task: str) -> str:
@@ -234,7 +272,7 @@ class Sources:
         return self._described[name]
 
 
-def _of_hub(task: Task, pins: Mapping[str, str]) -> Source:
+def _of_hub(task: Task, spec: TaskSpec, pins: Mapping[str, str]) -> Source:
     """A repository and the commit that the catalogue pins; without one, what its branch holds is read.
 
     A plan cannot look whether its texts are in NFC, as the Hub is read when the data are prepared, so all of them are
@@ -246,8 +284,7 @@ def _of_hub(task: Task, pins: Mapping[str, str]) -> Source:
     from adapterxfer.data.origins import repositories
     from adapterxfer.data.sources import COMPOSED
 
-    spec = task_specs()[task.name]
     kind = "hub" if task.source == "files" else task.source
-    pinned = {name: pins[name] for name in repositories(task.name) if name in pins} if pins else {}
+    pinned = {name: pins[name] for name in repositories(spec) if name in pins} if pins else {}
     described = {"kind": kind, "repo": spec.repository or None, "revision": spec.pinned, COMPOSED: True}
     return {**described, "revisions": pinned} if pinned else described

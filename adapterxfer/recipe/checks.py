@@ -10,8 +10,6 @@ from adapterxfer.catalog import (
     VARIANTS,
     backbones,
     protocols_of,
-    task_specs,
-    tasks,
     with_layer,
     with_target_dev,
     world_languages,
@@ -31,7 +29,10 @@ from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.language_checks import language_notes, language_problems
 from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.option_checks import cached_problems, together_notes, together_problems
+from adapterxfer.recipe.own_task_checks import own_task_problems
+from adapterxfer.recipe.own_tasks import OwnTask
 from adapterxfer.recipe.settings import missing_settings
+from adapterxfer.recipe.supervision_checks import supervision_notes, supervision_problems
 from adapterxfer.recipe.tiers import tier_problems
 from adapterxfer.recipe.yaml_core import Document, Path
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     """All contradictions between parts of a recipe."""
+    if declared := own_task_problems(recipe):
+        return [Problem(*document.nearest(path), message) for path, message in declared]
     problems: list[tuple[Path, str]] = []
     problems += _adapters(recipe)
     problems += cached_problems(recipe)
@@ -56,6 +59,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     problems += _sources(recipe)
     problems += arm_problems(recipe)
     problems += language_problems(recipe)
+    problems += supervision_problems(recipe)
     problems += _protocols(recipe)
     problems += _also(recipe)
     problems += tier_problems(recipe)
@@ -65,7 +69,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
         problems.append(
             (("pretrain", "corpus", "languages"), "translation pairs need English first among the languages")
         )
-    return [Problem(*_place(document, path), message) for path, message in problems]
+    return [Problem(*document.nearest(path), message) for path, message in problems]
 
 
 def _looks(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -75,12 +79,6 @@ def _looks(recipe: Recipe) -> list[tuple[Path, str]]:
         return []
     message = f"the last look is at {looks[-1]} seeds, but the recipe has {len(recipe.seeds)}; name as many seeds"
     return [(("statistics", "looks"), message)]
-
-
-def _place(document: Document, path: Path) -> tuple[int, int]:
-    while path not in document.values and path not in document.keys and path:
-        path = path[:-1]
-    return document.values.get(path) or document.keys.get(path) or (1, 1)
 
 
 def _adapters(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -197,11 +195,13 @@ def _no_target_dev(recipe: Recipe, name: str) -> str:
     task = recipe.task(name)
     if task.synthetic or task.stand_in:
         return ""
-    development = task_specs()[name].target_dev
+    spec = recipe.spec(name)
+    assert spec is not None  # neither of the world nor a stand-in
+    development = spec.target_dev
     if development is None:
         return f"'{name}' is no target"
     if development.why_not:
-        nearest = with_target_dev(name)
+        nearest = () if spec.declared else with_target_dev(name)
         others = [task for task in nearest if task in recipe.target_tasks] or list(nearest)
         instead = f" ({', '.join(others)} has some)" if others else ""
         return f"'{name}' has no development data in the target languages: {development.why_not}{instead}"
@@ -286,6 +286,12 @@ def _languages(recipe: Recipe) -> list[tuple[Path, str]]:
     for name, options in recipe.tasks.items():
         if name not in used:
             continue
+        if isinstance(options, OwnTask) and not recipe.world:
+            if options.test_seed is not None:
+                problems.append(
+                    (("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed")
+                )
+            continue  # its languages are what it says they are
         if options.test_seed is not None and not used[name].synthetic:
             problems.append((("tasks", name, "test_seed"), f"the test set of '{name}' is given, not drawn from a seed"))
         if used[name].stand_in and not set(options.languages or ()) <= set(world_languages()):
@@ -306,13 +312,15 @@ def _protocols(recipe: Recipe) -> list[tuple[Path, str]]:
     problems: list[tuple[Path, str]] = []
     for name, options in recipe.tasks.items():
         known = protocols_of(name)
+        if isinstance(options, OwnTask) and options.protocol is not None:
+            continue  # its declaration is refused
         if options.protocol is not None and options.protocol not in known:
             expected = (
                 one_of(options.protocol, tuple(known)) if known else f"is not known: task '{name}' has one protocol"
             )
             problems.append((("tasks", name, "protocol"), f"protocol '{options.protocol}' {expected}"))
         elif options.layer is not None:
-            text = known[options.protocol].text if options.protocol else tasks()[name].protocol
+            text = known[options.protocol].text if options.protocol else recipe.real_task(name).protocol
             if with_layer(text, 999) == with_layer(text, 998):
                 problems.append((("tasks", name, "layer"), f"task '{name}' is not answered with a single layer"))
     return problems
@@ -327,7 +335,7 @@ def _also(recipe: Recipe) -> list[tuple[Path, str]]:
             known = protocols_of(name)
             if name not in recipe.target_tasks:
                 problems.append((path, f"'{name}' is no target of this recipe, so it is not evaluated"))
-            elif evaluation.split and not tasks()[name].trained:
+            elif evaluation.split and not recipe.real_task(name).trained:
                 problems.append((path, f"task '{name}' is not trained, so it has no development examples to choose by"))
             elif evaluation.protocol is not None and evaluation.protocol not in (*known, DEFAULT):
                 problems.append(
@@ -337,7 +345,11 @@ def _also(recipe: Recipe) -> list[tuple[Path, str]]:
                     )
                 )
             elif evaluation.layer is not None:
-                text = known[evaluation.protocol or ""].text if evaluation.protocol in known else tasks()[name].protocol
+                text = (
+                    known[evaluation.protocol or ""].text
+                    if evaluation.protocol in known
+                    else recipe.real_task(name).protocol
+                )
                 if with_layer(text, 999) == with_layer(text, 998):
                     problems.append(((*path, "layer"), f"task '{name}' is not answered with a single layer"))
     return problems
@@ -353,6 +365,7 @@ def notes(recipe: Recipe) -> list[str]:
     remarks = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
     remarks += arm_notes(recipe)
     remarks += language_notes(recipe)
+    remarks += supervision_notes(recipe)
     remarks += together_notes(recipe)
     for index, rule in enumerate(recipe.exclude):
         for axis, values in rule.axes().items():

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from adapterxfer.catalog import (
     DEV,
@@ -19,10 +19,11 @@ from adapterxfer.catalog import (
     is_other_evaluation,
     known_languages,
     target_under,
+    tasks,
     world_languages,
 )
 from adapterxfer.catalog.pair_kinds import kinds_in_order, pair_kind
-from adapterxfer.catalog.records import Language
+from adapterxfer.catalog.records import Language, Resource
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.recipe.messages import suggestion
@@ -67,11 +68,10 @@ def count_tests(recipe: Recipe, hypothesis: Hypothesis) -> int:
     return math.prod(max(len(look.values(axis)), 1) for axis in hypothesis.each)
 
 
-def series_of(recipe: Recipe, backbone: str) -> str:
-    """The series a backbone belongs to; `own` for those that the recipe pretrains."""
-    if recipe.is_own(backbone):
-        return OWN_SERIES
-    return backbones()[backbone].series
+def series_of(backbone: str) -> str:
+    """The series of a backbone; `own` where the catalogue knows none: the recipe pretrains it or names its folder."""
+    known = backbones().get(backbone)
+    return known.series if known else OWN_SERIES
 
 
 class _Question:
@@ -106,19 +106,20 @@ class _Question:
 
     def _present(self) -> dict[str, tuple[str, ...]]:
         recipe = self.recipe
+        known = {**tasks(), **recipe.declared_tasks()}
         codes = self._codes(None)
         table = languages_of(recipe)
         series = self.hypothesis.series
         sized = [name for name in recipe.backbones if not name.endswith(UNTRAINED)]
         return {
-            "backbone": tuple(name for name in sized if series is None or series_of(recipe, name) == series),
+            "backbone": tuple(name for name in sized if series is None or series_of(name) == series),
             "variant": recipe.variants,
             "adapter": tuple(spec.label for spec in recipe.adapters),
             "intermediate": recipe.intermediate_tasks,
-            "target": (*recipe.target_tasks, *recipe.other_evaluations()),
+            "target": (*recipe.target_tasks, *recipe.other_evaluations(), *recipe.supervised()),
             "format": tuple(dict.fromkeys(recipe.used_tasks()[name].format for name in recipe.target_tasks)),
             "pair": kinds_in_order(
-                pair_kind(intermediate, target)
+                pair_kind(intermediate, target, known)
                 for intermediate in recipe.intermediate_tasks
                 if intermediate != NONE
                 for target in recipe.target_tasks
@@ -135,13 +136,13 @@ class _Question:
     def _codes(self, targets: tuple[str, ...] | None) -> set[str]:
         """Zero-shot languages of some targets (of all when None)."""
         names = self.recipe.target_tasks if targets is None else targets
-        tested = (self.recipe.languages_of(base_target(name)) for name in names if not is_development(name))
+        tested = (self.recipe.tested_in(name) for name in names if not is_development(name))
         return {code for codes in tested for code in codes} - {SOURCE}
 
     def _names(self) -> Iterator[str]:
         present = self._present()
         if self.hypothesis.series is not None and not present["backbone"]:
-            known = sorted({series_of(self.recipe, name) for name in self.recipe.backbones})
+            known = sorted({series_of(name) for name in self.recipe.backbones})
             series = self.hypothesis.series
             yield f"no backbone of series '{series}' in this recipe{suggestion(series, known)}"
         for side in (self.hypothesis.over, *self.sides):
@@ -191,7 +192,7 @@ class _Question:
                 "three sizes cannot decide scope 'backbones': one degree of freedom is left for their scatter, so the "
                 "power is about .1; use four sizes or more, or scope: items+runs"
             )
-        series = {series_of(self.recipe, name) for name in chosen}
+        series = {series_of(name) for name in chosen}
         if len(series) > 1:
             mixed = ", ".join(sorted(series))
             yield f"the slope mixes series ({mixed}), so size and pretraining are confounded: name one"
@@ -219,7 +220,8 @@ class _Question:
         return [axis for axis in self.hypothesis.each if axis in LANGUAGE_AXES]
 
     def _matching(self, conditions: dict[str, tuple[str, ...]]) -> set[str]:
-        named = (*self.recipe.target_tasks, *(self.recipe.other_evaluations() if "target" in conditions else ()))
+        others = (*self.recipe.other_evaluations(), *self.recipe.supervised()) if "target" in conditions else ()
+        named = (*self.recipe.target_tasks, *others)
         targets = tuple(name for name in named if name in conditions.get("target", (name,)))
         table = languages_of(self.recipe)
         every = self._codes(targets) | ({SOURCE} & set(conditions.get("language", ())))
@@ -289,6 +291,9 @@ class _Question:
             )
 
 
+UNKNOWN = "unknown"
+"""Family or tier of a language of which nothing else is said."""
+
 LANGUAGE_AXES = ("family", "resource", "language")
 
 
@@ -296,4 +301,16 @@ def languages_of(recipe: Recipe) -> dict[str, Language]:
     """Facts about the languages of a recipe's targets: the world's for made-up tasks, else the catalogue's, in the
     tiers that the recipe declares.
     """
-    return dict(world_languages()) if recipe.synthetic else tiered(recipe, known_languages())
+    table = dict(world_languages()) if recipe.synthetic else tiered(recipe, known_languages())
+    for code, facts in recipe.language_facts().items():
+        table[code] = Language(
+            code=code,
+            name=facts.get("name", code),
+            family=facts.get("family", UNKNOWN),
+            genus=UNKNOWN,
+            script=UNKNOWN,
+            joshi_class=None,
+            cc100_gib=None,
+            resource=cast("Resource", facts.get("resource", UNKNOWN)),
+        )
+    return table

@@ -12,7 +12,8 @@ from pydantic_core import PydanticCustomError
 from adapterxfer.catalog import CONTROLS, METHODS, PRETRAINING, VARIANTS, known_languages, task_names
 from adapterxfer.catalog.arms import ARMS, arm_of
 from adapterxfer.catalog.methods import language_methods
-from adapterxfer.catalog.methods.peft_types import PREFIX, peft_types, why_not
+from adapterxfer.catalog.methods.engines import by_library_type, why_not
+from adapterxfer.recipe.brought import name_hint
 from adapterxfer.recipe.messages import one_of
 
 MULTI = "multi"
@@ -24,7 +25,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._+-]{0,63}\Z", re.ASCII)
 
 def unknown(value: object, known: Sequence[str]) -> PydanticCustomError:
     """The error of a name that is not in the catalogue."""
-    return PydanticCustomError("unknown_name", "{text}", {"text": one_of(value, known)})
+    return PydanticCustomError("unknown_name", "{text}", {"text": one_of(value, known, hint=name_hint(value, known))})
 
 
 def problem(text: str, *, key: bool = False) -> PydanticCustomError:
@@ -123,11 +124,11 @@ def _controls(value: Any) -> Any:
     raise problem("should be true, false or a list of controls")
 
 
-def _oracle(value: Any) -> Any:
+def _oracle(value: Any, info: ValidationInfo) -> Any:
     if value is True:
         return value
     if isinstance(value, tuple) and value:
-        names = task_names("target")
+        names = _targets(info)
         for name in value:
             if not isinstance(name, str) or name not in names:
                 raise PydanticCustomError("unknown_name", "{text}", {"text": f"'{name}' {one_of(name, names)}"})
@@ -139,8 +140,23 @@ def _as_tuple(value: Any) -> Any:
     return value if isinstance(value, tuple) else (value,)
 
 
-def _intermediate_names() -> tuple[str, ...]:
-    plain = (MULTI, *task_names("intermediate"))
+def _declared(info: ValidationInfo, *roles: str) -> tuple[str, ...]:
+    """Tasks that the recipe declares, in some roles; those whose role is wrong count in any, so that this is said."""
+    named: Mapping[str, str] = (info.context or {}).get("declared", {})
+    usual = ("intermediate", "target", "both")
+    return tuple(name for name, role in named.items() if role in (*roles, "both") or role not in usual)
+
+
+def _intermediates(info: ValidationInfo) -> tuple[str, ...]:
+    return (*_declared(info, "intermediate"), *task_names("intermediate"))
+
+
+def _targets(info: ValidationInfo) -> tuple[str, ...]:
+    return (*_declared(info, "target"), *task_names("target"))
+
+
+def _intermediate_names(info: ValidationInfo) -> tuple[str, ...]:
+    plain = (MULTI, *_intermediates(info))
     return (NONE, *plain, POOL, *(arm_of(name, arm) for arm in ARMS for name in plain))
 
 
@@ -150,10 +166,10 @@ ALL_LANGUAGES = "all"
 """In place of a list of languages: all that a task has, also those that a recipe without a list leaves out."""
 PlainName = Annotated[str, AfterValidator(_plain_name)]
 BackboneName = Annotated[str, one_of_names(_from_context("backbones"))]
-IntermediateName = Annotated[str, one_of_names(lambda _: _intermediate_names())]
-SingleIntermediateName = Annotated[str, one_of_names(lambda _: task_names("intermediate"))]
-TargetName = Annotated[str, one_of_names(lambda _: task_names("target"))]
-TaskName = Annotated[str, one_of_names(lambda _: (*task_names("intermediate"), *task_names("target")))]
+IntermediateName = Annotated[str, one_of_names(_intermediate_names)]
+SingleIntermediateName = Annotated[str, one_of_names(_intermediates)]
+TargetName = Annotated[str, one_of_names(_targets)]
+TaskName = Annotated[str, one_of_names(lambda info: (*_intermediates(info), *_targets(info)))]
 VariantName = Annotated[str, one_of_names(lambda _: tuple(VARIANTS))]
 
 
@@ -161,8 +177,8 @@ def _method_name(value: str) -> str:
     if because := why_not(value):
         raise problem(because)
     if value not in METHODS:
-        if value.upper() in peft_types():
-            raise problem(f"'{value}' is a type of the peft library: write {PREFIX}{value.upper()}")
+        if not name_hint(value, tuple(METHODS)) and (written := by_library_type(value)):
+            raise problem(f"'{value}' is a method of a library: write {written}")
         raise unknown(value, tuple(METHODS))
     return value
 

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 
+from adapterxfer.errors import Problem, RecipeError
 from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.base import Section
 from adapterxfer.recipe.fields import OneOrMany, problem
@@ -205,6 +206,19 @@ def read_hypotheses(values: Iterable[Mapping[str, Any]]) -> tuple[Hypothesis, ..
         pydantic.ValidationError: they were not written by this version.
     """
     return tuple(Hypothesis.model_validate(frozen(value)) for value in values)
+
+
+def asked(declared: Mapping[str, Any]) -> Hypothesis:
+    """One question that no file declares, from the keys of a hypothesis; `id` is optional.
+
+    Raises:
+        RecipeError: the keys contradict each other.
+    """
+    try:
+        return read_hypotheses([{"id": "asked", "family": "asked", **declared}])[0]
+    except ValidationError as error:
+        problems = [Problem(1, 1, f"{'.'.join(map(str, e['loc']))}: {e['msg']}".strip(": ")) for e in error.errors()]
+        raise RecipeError("question", problems) from None
 
 
 def frozen(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from adapterxfer.catalog import tasks
 from adapterxfer.errors import Problem, RecipeError
+from adapterxfer.recipe.own_tasks import declared_names
 from adapterxfer.recipe.yaml_core import Document, parse_yaml
 
 
@@ -34,12 +35,12 @@ def include_layouts(document: Document, source: str) -> None:
     if described.problems:
         raise RecipeError(name, described.problems)
     content = described.value if isinstance(described.value, dict) else {}
-    used = _named_tasks(document.value)
+    used, declared = _named_tasks(document.value), declared_names(document.value.get("tasks"))
     if not content:
         document.problems.append(Problem(line, column, f"layouts '{name}' describes no task: see docs/data.md"))
     options = document.value.setdefault("tasks", {})
     for task, roles in content.items():
-        if task not in tasks():
+        if task not in tasks() and task not in declared:
             document.problems.append(Problem(*described.keys.get((task,), (1, 1)), f"{name}: no task '{task}'"))
         elif task in used and isinstance(options, dict) and isinstance(options.setdefault(task, {}), dict):
             options[task].setdefault("layout", roles)

@@ -18,9 +18,11 @@ from adapterxfer.recipe.hypotheses import frozen
 from adapterxfer.recipe.including import include_hypotheses
 from adapterxfer.recipe.layouts_file import include_layouts
 from adapterxfer.recipe.messages import problems_of
+from adapterxfer.recipe.own_tasks import declared_names
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.shipped import recipe_file, shipped_recipes
 from adapterxfer.recipe.stand_ins import use_world
+from adapterxfer.recipe.task_files import include_tasks
 from adapterxfer.recipe.yaml_core import Document, parse_yaml
 from adapterxfer.recipe.yaml_core import Path as KeyPath
 
@@ -51,6 +53,7 @@ def parse_recipe(text: str | bytes, source: str = "recipe", set_: Sequence[str] 
     document = parse_yaml(text, source)
     for change in set_:
         _apply(document, change, source)
+    include_tasks(document, source)
     include_layouts(document, source)
     if not isinstance(document.value, dict):
         problem = Problem(1, 1, "a recipe is a block of keys: recipe: 1, name: ..., backbones: [...], ...")
@@ -94,8 +97,8 @@ def _unfold_reuse(document: Document) -> None:
         document.value["reuse"] = reuse
 
 
-def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Names that depend on the file: backbones of its own series, and the blocks that `train` may have."""
+def _context(value: dict[str, Any]) -> dict[str, Any]:
+    """Names that depend on the file: backbones of its own series, tasks that it declares, and blocks of `train`."""
     pretrain = value.get("pretrain")
     series = pretrain.get("series") if isinstance(pretrain, dict) else None
     pretrained = [name for name in series if isinstance(name, str)] if isinstance(series, dict) else []
@@ -110,10 +113,11 @@ def _context(value: dict[str, Any]) -> dict[str, tuple[str, ...]]:
     fusion = value.get("fusion_task")
     used += [fusion] if isinstance(fusion, str) else []
     # Blocks of names that the recipe does not use are allowed: `--set` may have removed them from their axis.
-    plain = (MULTI, *tasks())
+    declared = declared_names(value.get("tasks"))
+    plain = (MULTI, *declared, *tasks())
     known = (*plain, *(arm_of(name, arm) for arm in ARMS for name in plain), *names)
     blocks = dict.fromkeys(name for name in (*(n for n in used if n in known), *known))
-    return {"backbones": names, "train": tuple(blocks)}
+    return {"backbones": names, "train": tuple(blocks), "declared": declared}
 
 
 def _apply(document: Document, change: str, source: str) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from adapterxfer.errors import Problem
+from adapterxfer.recipe.brought import key_hint
 from adapterxfer.recipe.yaml_core import Document, Path
 
 _BLOCK = "should be a block of keys"
@@ -27,10 +28,10 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 
-def one_of(value: object, known: Sequence[str]) -> str:
-    """The tail of a message about an unknown name: the first known names, and the closest one."""
+def one_of(value: object, known: Sequence[str], *, hint: str = "") -> str:
+    """The tail of a message about an unknown name: the first known names, and the closest one or a better hint."""
     shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
-    return f"is not one of: {shown}{suggestion(str(value), known)}"
+    return f"is not one of: {shown}{hint or suggestion(str(value), known)}"
 
 
 def short(value: object) -> str:
@@ -51,8 +52,8 @@ def _follows(error: ErrorDetails) -> bool:
 
 
 def _problem(error: ErrorDetails, document: Document, model: type[BaseModel]) -> Problem:
-    # Steps in brackets are pydantic's: the key itself, and which form of a value was meant.
-    path: Path = tuple(step for step in error["loc"] if step not in ("[key]", "[value]", "[choice]"))
+    # Steps in brackets are pydantic's, or tags of the schema: the key itself, and which form of a value was meant.
+    path: Path = tuple(step for step in error["loc"] if not (isinstance(step, str) and step[:1] == "["))
     name = ".".join(map(str, path))
     kind = error["type"]
     if kind == "extra_forbidden":
@@ -85,7 +86,7 @@ def _position(document: Document, path: Path, *, key: bool) -> tuple[int, int]:
 
 def _close_key(model: type[BaseModel], path: Path) -> str:
     names = _keys_at(model, path[:-1])
-    return suggestion(str(path[-1]), names) if names else ""
+    return key_hint(path[-1], names) or (suggestion(str(path[-1]), names) if names else "")
 
 
 def _keys_at(annotation: Any, path: Path) -> list[str]:
@@ -122,8 +123,9 @@ def _strip(annotation: Any) -> Any:
             annotation = arguments[0]
         elif origin in (typing.Union, types.UnionType):
             rest = [_strip(argument) for argument in arguments if argument is not type(None)]
-            if len(rest) > 1:  # a value or a block of keys: only a block has keys
+            if len(rest) > 1:  # a value or a block of keys: only a block has keys, and of several the first has most
                 rest = [argument for argument in rest if isinstance(argument, type) and issubclass(argument, BaseModel)]
+                rest = rest[:1]
             if len(rest) != 1:
                 return annotation
             annotation = rest[0]

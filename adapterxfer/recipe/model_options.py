@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from adapterxfer.catalog.methods import METHODS, names_of
-from adapterxfer.catalog.methods.peft_types import config_problem
+from adapterxfer.catalog.methods.adapters_configs import split_string
+from adapterxfer.catalog.methods.engines import config_problem
 from adapterxfer.catalog.methods.spec import CONFIG, adapter_label
 from adapterxfer.catalog.variants import VARIANTS, variants_of
 from adapterxfer.recipe.base import Section
@@ -63,6 +64,22 @@ class AdapterSpec(Section):
     layers: Literal["upper-half"] | None = None
     language: Literal[True] | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_apart(cls, values: Any) -> Any:
+        """A configuration string of the `adapters` library as its name and its keys."""
+        if not isinstance(values, Mapping) or not isinstance(values.get("method"), str):
+            return values
+        try:
+            method, keys = split_string(values["method"])
+        except ValueError as error:
+            raise problem(str(error)) from None
+        if not keys:
+            return values
+        if values.get(CONFIG):
+            raise problem(f"'{values['method']}': its keys stand in its name and in config; keep one")
+        return {**values, "method": method, CONFIG: keys}
+
     @model_validator(mode="after")
     def _sizes(self) -> AdapterSpec:
         sizes = [
@@ -76,7 +93,8 @@ class AdapterSpec(Section):
                 )
         if self.config is not None and not METHODS[self.method].engine:
             raise problem(
-                f"adapter method '{self.method}' has no config; methods of libraries have one, e.g. peft:LOHA"
+                f"adapter method '{self.method}' has no config; methods of libraries have one, e.g. peft:LOHA or "
+                "adapters:par_bn"
             )
         if self.config and (wrong := config_problem(self.method, self.config)):
             raise problem(f"'{self.method}' {wrong}")

@@ -7,12 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import PrivateAttr
+
 from adapterxfer.catalog import (
     UNTRAINED,
     VARIANTS,
     Task,
+    TaskSpec,
     backbones,
+    base_target,
+    overlaps,
     protocols_of,
+    spec_of,
     tasks,
     with_layer,
     world_languages,
@@ -22,12 +28,15 @@ from adapterxfer.catalog.arms import Arm, split_arm
 from adapterxfer.catalog.capabilities import model_type_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.also import DEFAULT, Also
+from adapterxfer.recipe.arm_options import WORLD
 from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.fields import ALL_LANGUAGES, MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.model_options import Merge
+from adapterxfer.recipe.own_tasks import OwnTask
 from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
+from adapterxfer.recipe.supervision import Supervised, supervised_targets
 from adapterxfer.store.keys import digest
 
 _ABSENT_WHEN_EMPTY = ("backbone_sources", "data_revisions")
@@ -36,6 +45,8 @@ _ABSENT_WHEN_EMPTY = ("backbone_sources", "data_revisions")
 
 class Recipe(RecipeModel):
     """A recipe whose every name is known and whose every value is in range; made by `load_recipe`."""
+
+    _entries: dict[str, tuple[OwnTask, TaskSpec, Task]] = PrivateAttr(default_factory=dict)
 
     def resolved(self) -> dict[str, Any]:
         """The recipe with all defaults written out, as JSON values."""
@@ -145,10 +156,62 @@ class Recipe(RecipeModel):
 
     def task(self, name: str) -> Task:
         """Catalogue entry of a task, or of its stand-in where the recipe runs on the world."""
-        task = tasks()[name]
+        task = self.real_task(name)
         if not self.world or task.synthetic:
             return task
         return stand_in(task, tasks()[stand_in_name(task)])
+
+    def real_task(self, name: str) -> Task:
+        """The entry of a task, also where the world stands in for it: the recipe's own, else that of the catalogue."""
+        declared = self._declared(name)
+        return tasks()[name] if declared is None else declared[1]
+
+    def spec(self, name: str) -> TaskSpec | None:
+        """All that is known of a real task: what the recipe declares, else the catalogue's entry; None for the world's.
+
+        Names are resolved here, so that one name may mean two tasks in two recipes of one process.
+        """
+        declared = self._declared(name)
+        return spec_of(name) if declared is None else declared[0]
+
+    def declared_tasks(self) -> dict[str, Task]:
+        """The tasks that the recipe declares and uses; none where the world stands in for them."""
+        used = () if self.world else self.used_tasks()
+        return {name: declared[1] for name in used if (declared := self._declared(name)) is not None}
+
+    def reads_pairs(self, name: str) -> bool:
+        """Whether examples of a task that the recipe declares are two texts each."""
+        options = self.tasks.get(name)
+        blocks = (options.layout or {}).values() if options is not None else ()
+        named = [block.get("columns") or {} for block in blocks]
+        named += [source.columns for source in options.hub_roles().values()] if isinstance(options, OwnTask) else []
+        return any("text_pair" in columns for columns in named)
+
+    def language_facts(self) -> dict[str, dict[str, str]]:
+        """Code -> what the recipe says of languages outside the catalogue; none where the world stands in."""
+        used = () if self.world else self.used_tasks()
+        said: dict[str, dict[str, str]] = {}
+        for options in (self.tasks.get(name) for name in used):
+            for code, facts in options.language_facts.items() if isinstance(options, OwnTask) else ():
+                values = {"name": facts.name, "family": facts.family, "resource": facts.tier}
+                said.setdefault(code, {}).update({key: value for key, value in values.items() if value})
+        return {code: facts for code, facts in said.items() if facts}
+
+    def overlap(self, intermediate: str, target: str) -> bool:
+        """Whether two tasks share text, so that a gain is no transfer; stand-ins share nothing but their names."""
+        first, second = self.spec(intermediate), self.spec(target)
+        return not self.world and first is not None and second is not None and overlaps(first, second)
+
+    def _declared(self, name: str) -> tuple[TaskSpec, Task] | None:
+        options = self.tasks.get(name)
+        if not isinstance(options, OwnTask):
+            return None
+        # Asked for at every cell of a plan; a copy of the recipe may have other options under the name.
+        known = self._entries.get(name)
+        if known is None or known[0] is not options:
+            spec = options.spec(name)
+            known = self._entries[name] = (options, spec, spec.entry())
+        return known[1], known[2]
 
     def languages_of(self, task: str) -> tuple[str, ...]:
         """Languages of a task in this recipe: those it names (``all``: every one), else the usual ones of the task."""
@@ -169,6 +232,12 @@ class Recipe(RecipeModel):
         if named is None or (self.world and not set(named) <= set(world_languages())):
             named = ("en", *(code for code in tested if code != "en")) if arm == "mlm" else tuple(tested)
         return tuple(code for code in named if arm == "mlm" or code != "en")
+
+    def translation_folders(self) -> tuple[str, ...]:
+        """Folders below the data root that hold translations under the names of the original files."""
+        taught = self.supervision.translate_train if self.supervision is not None else None
+        options = (self.translated, taught)
+        return tuple(dict.fromkeys(o.folder for o in options if o is not None and o.folder != WORLD))
 
     @property
     def speaks_world(self) -> bool:
@@ -209,7 +278,7 @@ class Recipe(RecipeModel):
         name, first = (options.protocol, options.layer) if options else (None, None)
         if also is not None and also.protocol is not None:
             name, first = None if also.protocol == DEFAULT else also.protocol, None
-        text = protocols_of(task)[name].text if name else tasks()[task].protocol
+        text = protocols_of(task)[name].text if name else self.real_task(task).protocol
         layer = first if layer is None else layer
         return text if layer is None else with_layer(text, layer)
 
@@ -217,6 +286,19 @@ class Recipe(RecipeModel):
         """The other evaluations of a target."""
         options = self.tasks.get(task)
         return (options and options.also) or ()
+
+    def supervised_of(self, task: str) -> tuple[Supervised, ...]:
+        """The supervisions of a target beside the zero-shot one."""
+        return supervised_targets(self, task)
+
+    def supervised(self) -> dict[str, Supervised]:
+        """Name of a target under a supervision -> what it is, for all targets of the recipe."""
+        return {regime.target: regime for task in self.target_tasks for regime in self.supervised_of(task)}
+
+    def tested_in(self, target: str) -> tuple[str, ...]:
+        """Languages that a target has results in, whatever its evaluation or supervision."""
+        regime = self.supervised().get(target)
+        return regime.tested if regime is not None else self.languages_of(base_target(target))
 
     def other_evaluations(self) -> dict[str, Also]:
         """Name of a target under another evaluation -> that evaluation, for all targets of the recipe."""

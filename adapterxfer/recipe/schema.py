@@ -9,7 +9,6 @@ from pydantic import Field, field_validator, model_validator
 
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.variants import by_mode
-from adapterxfer.recipe.also import Also, Layer
 from adapterxfer.recipe.arm_options import MlmMix, Sampling, Translated
 from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.base import Section
@@ -19,7 +18,6 @@ from adapterxfer.recipe.fields import (
     POOL,
     BackboneName,
     Controls,
-    Count,
     IntermediateName,
     MethodName,
     OneOrMany,
@@ -44,38 +42,10 @@ from adapterxfer.recipe.model_options import (
     RepositoryName,
     Reuse,
 )
+from adapterxfer.recipe.own_tasks import TaskEntry
 from adapterxfer.recipe.series import Pretrain
+from adapterxfer.recipe.supervision import Supervision
 from adapterxfer.recipe.train_blocks import Mode, ResourceRequest, TrainBlock, TrainKey
-
-
-class TaskOptions(Section):
-    """Sizes and languages of one task in this recipe; an absent key leaves the task's own default.
-
-    ``layout`` describes files that are not in the official layout, by role; see docs/data.md. ``protocol`` names
-    another way to evaluate the task, ``layer`` the layer that embeds texts in retrieval, ``also`` more evaluations.
-    ``test_seed`` draws another test set of a generated task, on which choices made with the first one in sight can be
-    confirmed. ``languages: all`` are all that the task has. ``source: hub`` reads the task from the Hub whatever files
-    are below the data root.
-    """
-
-    train_examples: Count | None = None
-    dev_examples: Count | None = None
-    test_examples: Count | None = None
-    languages: Annotated[tuple[str, ...], OneOrMany, Field(min_length=1)] | None = None
-    test_seed: Seed | None = None
-    layout: dict[Literal["train", "dev", "test"], dict[str, Any]] | None = None
-    source: Literal["hub"] | None = None
-    protocol: Annotated[str, Field(min_length=1)] | None = None
-    layer: Layer | None = None
-    also: Annotated[tuple[Also, ...], Field(min_length=1)] | None = None
-
-    @field_validator("also")
-    @classmethod
-    def _differ(cls, value: tuple[Also, ...] | None) -> tuple[Also, ...] | None:
-        labels = [evaluation.label for evaluation in value or ()]
-        if len(set(labels)) < len(labels):
-            raise problem("two of these evaluations are the same")
-        return value
 
 
 class Exclusion(Section):
@@ -171,7 +141,7 @@ class RecipeModel(Section):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)]
     exclude: tuple[Exclusion, ...] = ()
     train: dict[TrainKey, TrainBlock]
-    tasks: dict[TaskName, TaskOptions] = Field(default_factory=dict)
+    tasks: dict[TaskName, TaskEntry] = Field(default_factory=dict)
     controls: Controls = True
     reuse: dict[SingleIntermediateName, Reuse] | None = None
     multi: Multi = Multi()
@@ -179,6 +149,7 @@ class RecipeModel(Section):
     translated: Translated | None = None
     language_adapters: LanguageAdapters | None = None
     oracle: Oracle | None = None
+    supervision: Supervision | None = None
     world: bool = False
     low_resource: LowResource | None = None
     fusion_task: TaskName | None = None

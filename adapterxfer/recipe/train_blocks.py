@@ -8,8 +8,10 @@ from pydantic import AfterValidator, ConfigDict, Field, ValidationInfo, model_va
 
 from adapterxfer.catalog.variants import Mode
 from adapterxfer.recipe.base import Section
+from adapterxfer.recipe.brought import setting_hint
 from adapterxfer.recipe.choices import Choice, EarlyStopping, RateOrChoice, StepsOrChoice
 from adapterxfer.recipe.fields import Count, Share, problem, unknown
+from adapterxfer.recipe.messages import one_of
 
 PHASES = ("intermediate", "target", "fusion")
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -18,6 +20,8 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 def _train_key(value: str, info: ValidationInfo) -> str:
     known = ("default", *PHASES, *MODES, *(info.context or {}).get("train", ()))
     if value not in known:
+        if hint := setting_hint(value):
+            raise problem(one_of(value, known, hint=hint), key=True)
         raise unknown(value, known)
     return value
 

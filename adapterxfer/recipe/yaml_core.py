@@ -51,6 +51,12 @@ class Document:
     keys: dict[Path, tuple[int, int]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
+    def nearest(self, path: Path) -> tuple[int, int]:
+        """The position of a value, or of the nearest part around it that has one."""
+        while path not in self.values and path not in self.keys and path:
+            path = path[:-1]
+        return self.values.get(path) or self.keys.get(path) or (1, 1)
+
 
 @dataclass(slots=True)
 class _Frame:

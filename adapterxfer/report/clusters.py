@@ -20,6 +20,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from adapterxfer.catalog import ClusterRule, task_specs
+from adapterxfer.catalog.declared import ITEMS
 from adapterxfer.data.repeats import ROWS_COMPARED, content_of
 from adapterxfer.data.storage import StoredTask, read_task
 from adapterxfer.errors import DataError
@@ -51,6 +52,7 @@ def judged(folder: Path, frame: Frame) -> Frame:
     keys = [_numbers(frame.language, frame.cluster)]
     contents = _contents(task, str(stage.get("identity", {}).get("split", "test")), frame) if task is not None else None
     described = "test" in (task.extra.get("source", {}).get("layout") or {}) if task is not None else False
+    described = described or ITEMS in stage.get("identity", {})
     if kind is None or (kind.parallel and not described):
         keys, by = [_numbers(frame.cluster)], "ids"
     elif kind.parallel or kind.same_items == "ids":
@@ -110,6 +112,28 @@ def language_items(frame: Frame, target: str) -> list[LanguageItems]:
     ]
 
 
+def items_of_whole(
+    frame: Frame, items: list[LanguageItems], whole: Frame, of_whole: list[LanguageItems]
+) -> list[LanguageItems]:
+    """The items of a target under another supervision, drawn together with the same items of the whole target.
+
+    It may have results in some of the languages only, so domains and clusters of its own would have other names, and
+    comparisons would not be paired.
+
+    Args:
+        frame, items: of the target under the supervision.
+        whole, of_whole: of the target with all its languages.
+    """
+    by_language = {same.language: same for same in of_whole}
+    paired = []
+    for tested in items:
+        same = by_language.get(tested.language)
+        if same is not None and np.array_equal(frame.example[tested.rows], whole.example[same.rows]):
+            tested = tested._replace(domain=same.domain, clusters=same.clusters)
+        paired.append(tested)
+    return paired
+
+
 def grouping(frame: Frame) -> str:
     """How the test items of a target are resampled, in words."""
     groups = domains(frame)
@@ -144,9 +168,12 @@ def _prepared(folder: Path, stage: Mapping[str, Any]) -> StoredTask | None:
 
 
 def _clusters_of(stage: Mapping[str, Any], task: StoredTask | None) -> ClusterRule | None:
-    """What the catalogue says; None where it knows no such data set, as for the world: then equal ids are the same."""
+    """What the catalogue or the recipe says; None where neither does, as for the world: then equal ids are the same."""
     source = task.extra.get("source", {}) if task is not None else {}
-    spec = task_specs().get(str(stage.get("identity", {}).get("task", "")))
+    identity = stage.get("identity", {})
+    if items := identity.get(ITEMS):
+        return ClusterRule(unit="text", parallel=bool(items.get("parallel")))
+    spec = task_specs().get(str(identity.get("task", "")))
     if spec is None or spec.parts.test is None or source.get("kind") == "world":
         return None
     return spec.parts.test.clusters

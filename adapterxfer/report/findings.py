@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from adapterxfer.catalog.declared import stated
 from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
 from adapterxfer.report.answers import write_answers
 from adapterxfer.report.cautions import find_cautions
@@ -16,6 +17,7 @@ from adapterxfer.report.content import SUPERSEDED, Caution, Effect, Findings, Sc
 from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.display import Cell, resource_key
+from adapterxfer.report.draws import drawn_rows
 from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, repeat_verdicts, rows_of
 from adapterxfer.report.input_counts import input_rows
 from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
@@ -73,6 +75,7 @@ def find(
     inputs = input_rows(results)
     return Findings(
         title=settings.title or settings.recipe,
+        declared=tuple({"name": name, **stated(task)} for name, task in results.declared.items()),
         recipe=settings.recipe,
         synthetic=settings.synthetic,
         question=_question(study),
@@ -130,6 +133,7 @@ def find(
         adapters={arm.label: arm.adapter for arm in study.arms if arm.adapter} if study else {},
         sizes=system_sizes(results, study) if study else (),
         inputs=inputs,
+        drawn=tuple(drawn_rows(results)),
         chosen=rates.chosen,
         common_trends=common_trends(rates, effects, settings),
     )

@@ -22,7 +22,7 @@ def describe_languages(codes: Iterable[str], own_facts: Mapping[str, Mapping[str
     ordered = list(dict.fromkeys(codes))
     world = world_languages()
     synthetic = any(code in world and code not in known_languages() for code in ordered)
-    catalogue = world if synthetic else known_languages()
+    catalogue = known_languages() | world if synthetic else known_languages()
     described = {}
     for code in ordered:
         if code in own_facts:

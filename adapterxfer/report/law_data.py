@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from adapterxfer.catalog.pair_kinds import pair_kind
 from adapterxfer.report.display import NONE
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Arm, Study
@@ -100,7 +99,7 @@ def _pairs_of(study: Study, arm: Arm, backbone: str) -> set[Pair]:
 
 def _comparable(study: Study, pairs: set[Pair]) -> set[Pair]:
     kept = {pair for pair in pairs if pair not in study.overlaps}
-    return {pair for pair in kept if pair_kind(*pair) != "no target training"} or kept
+    return {pair for pair in kept if study.pair_kind(*pair) != "no target training"} or kept
 
 
 def _series(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from adapterxfer.metrics import METRICS, check_counts
+from adapterxfer.metrics import check_counts, is_metric, read_metric
 from adapterxfer.predict.table import FILE_NAME, Predictions, read_predictions
 
 __all__ = ["FILE_NAME", "Frame", "PredictionFile", "gold_difference", "read_counts", "read_frame"]
@@ -66,7 +66,8 @@ def read_counts(folder: Path) -> PredictionFile:
         DataError: the file is missing, was not written by a predict stage, or holds counts no score can come from.
     """
     table = read_predictions(folder)
-    metric = METRICS.get(str(table.metadata.get("metric")))
+    name = str(table.metadata.get("metric"))
+    metric = read_metric(name, table.columns) if is_metric(name) else None
     if metric is not None and metric.columns == table.columns:
         check_counts(metric, table.counts, where=str(folder / FILE_NAME))
     return PredictionFile(folder / FILE_NAME, table.columns, table.counts, table.metadata)

@@ -7,6 +7,7 @@ One row is one example of one run of one system. Everything is checked before an
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -19,21 +20,44 @@ from adapterxfer.report.display import NONE, SOURCE_LANGUAGE, Cell
 from adapterxfer.report.language_facts import describe_languages
 from adapterxfer.report.reading import Frame, PredictionFile
 from adapterxfer.report.results import Results, TargetResults
-from adapterxfer.report.score_tables import NUMBERS, SYSTEM, Floats, ScoreRows, read_table
+from adapterxfer.report.score_tables import NUMBERS, SYSTEM, Floats, ScoreRows, read_tables
 from adapterxfer.store.keys import canonical_json
 
 
-def read_scores(path: Path, *, source_language: str = SOURCE_LANGUAGE, common_languages: bool = False) -> Results:
-    """Results from a table of per-example scores; docs/report.md lists the columns.
+def read_scores(
+    tables: Path | Sequence[tuple[Path, str, int | None]],
+    *,
+    columns: Mapping[str, str] | None = None,
+    source_language: str = SOURCE_LANGUAGE,
+    common_languages: bool = False,
+) -> Results:
+    """Results from a table of per-example scores; docs/exchange.md lists the columns.
 
     Args:
+        tables: one table, or one for each system; see `score_tables.read_tables`.
+        columns: name that this framework knows -> name in the tables, where they differ.
         common_languages: keep only the languages in which every system of a target was scored, instead of refusing.
 
     Raises:
         DataError: columns are missing or contradict each other, values are not finite or out of range, an example is
             given twice, or systems of one target were scored on different examples or different gold answers.
     """
-    rows = read_table(path)
+    listed = [(tables, "", None)] if isinstance(tables, Path) else tables
+    rows = read_tables(listed, columns=columns)
+    return results_of(rows, source_language=source_language, common_languages=common_languages)
+
+
+def results_of(rows: ScoreRows, *, source_language: str = SOURCE_LANGUAGE, common_languages: bool = False) -> Results:
+    """Results from checked rows, whatever they were read from.
+
+    Args:
+        source_language: of the training data, left out of means over languages; empty: none is.
+        common_languages: see `read_scores`.
+
+    Raises:
+        DataError: see `read_scores`.
+    """
+    path = rows.path
     labels = [rows.columns[name] for name in (*SYSTEM, "seed", "target")]
     keys = np.array(["\x1f".join(map(str, row)) for row in zip(*labels, strict=True)])
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)

@@ -5,7 +5,7 @@ Every error names the column or the row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from adapterxfer.errors import DataError
 from adapterxfer.metrics import METRICS, Metric, check_counts
 from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.report.display import NONE
+from adapterxfer.report.table_columns import Texts, load_columns
 
 REQUIRED = ("target", "language", "example")
 SYSTEM = (*(axis for axis in AXES if axis not in ("target", "seed")), "parameters", "non_embedding_parameters")
@@ -27,6 +28,12 @@ DEFAULTS: dict[str, Any] = {
     **dict.fromkeys(("text", "gold", "family", "resource", "metric"), ""),
     "cluster": None,
 }
+KNOWN = (
+    *dict.fromkeys((*REQUIRED, "system", *OPTIONAL, "score", "prediction")),
+    *dict.fromkeys(name for metric in METRICS.values() for name in metric.columns if name not in ("gold", "score")),
+)
+"""Every column that is read, by the name this framework has for it."""
+
 NUMBERS = ("parameters", "non_embedding_parameters", "seed")
 
 MEAN_SCORE = Metric(
@@ -39,7 +46,6 @@ MEAN_SCORE = Metric(
 )
 """What a single column `score` means."""
 
-Texts = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
 
 
@@ -53,21 +59,50 @@ class ScoreRows:
     metric: Metric
 
 
-def read_table(path: Path) -> ScoreRows:
-    """The table of a file.
+def read_tables(
+    tables: Sequence[tuple[Path, str, int | None]], *, columns: Mapping[str, str] | None = None
+) -> ScoreRows:
+    """The rows of one table, or of one for each system.
+
+    Args:
+        tables: path, what its system is called (empty: its column says, or with several tables its file name), and
+            the seed of its training (None: its column says).
+        columns: name that this framework knows -> name in the tables, where they differ.
 
     Raises:
-        DataError: columns are missing, values are not finite or out of range, or the metric is unclear.
+        DataError: columns are missing or differ between the tables, values are not finite or out of range, or the
+            metric is unclear.
     """
-    table = _table(path)
+    path = tables[0][0]
+    renamed = {named: name for name, named in (columns or {}).items()}
+    unknown = sorted(set(renamed.values()) - set(KNOWN))
+    if unknown:
+        raise DataError(f"--column {unknown[0]}: no such column is read", fix=f"columns: {', '.join(KNOWN)}")
+    files: list[dict[str, Texts]] = []
+    for file, system, seed in tables:
+        values = load_columns(file, renamed)
+        if "system" in values and "variant" not in values:
+            values["variant"] = values.pop("system")
+        size = len(next(iter(values.values()), ()))
+        if system or (len(tables) > 1 and "variant" not in values):
+            values["variant"] = np.full(size, system or file.stem, dtype=object)
+        if seed is not None:
+            values["seed"] = np.full(size, seed, dtype=object)
+        if set(values) != set(files[0] if files else values):
+            differing = ", ".join(sorted(set(values) ^ set(files[0])))
+            raise DataError(f"{file} and {path} have different columns: {differing}", fix="give both the same columns")
+        files.append(values)
+    table = {name: np.concatenate([values[name] for values in files]) for name in files[0]}
+    return _rows(path, table)
+
+
+def _rows(path: Path, table: dict[str, Texts]) -> ScoreRows:
     names = tuple(table)
-    if "system" in names and "variant" not in names:
-        table["variant"] = table.pop("system")
     missing = [name for name in REQUIRED if name not in table]
     if missing:
         raise DataError(
             f"{path}: no column {', '.join(missing)}; it has: {', '.join(names)}",
-            fix="give target, language, example and the scores; docs/report.md lists all columns",
+            fix="give target, language, example and scores, or say --column target=NAME; docs/exchange.md lists all",
         )
     size = len(table["target"])
     if not size:
@@ -81,29 +116,6 @@ def read_table(path: Path) -> ScoreRows:
         columns["cluster"] = columns["example"]
     metric = _metric(path, table, columns)
     return ScoreRows(path, columns, _counts(path, table, metric, size), metric)
-
-
-def _table(path: Path) -> dict[str, Texts]:
-    """Column -> values; CSV needs a header."""
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    try:
-        if path.suffix == ".parquet":
-            with parquet.ParquetFile(path) as file:
-                table = file.read(use_threads=False)
-        else:
-            named = (*REQUIRED, "cluster", "text", "gold", "backbone", "intermediate")
-            texts = csv.ConvertOptions(column_types={name: pa.string() for name in named})
-            table = csv.read_csv(path, read_options=csv.ReadOptions(use_threads=False), convert_options=texts)
-    except FileNotFoundError:
-        raise DataError(f"{path}: not found", fix="give a CSV or Parquet file") from None
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read ({error})", fix="give a CSV with a header, or Parquet") from None
-    repeated = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
-    if repeated:
-        raise DataError(f"{path}: column {', '.join(repeated)} appears twice", fix="keep one of them")
-    return {name: table.column(name).to_numpy(zero_copy_only=False) for name in table.column_names}
 
 
 def _filled(path: Path, name: str, values: Texts) -> Texts:
@@ -128,7 +140,7 @@ def _filled(path: Path, name: str, values: Texts) -> Texts:
     return result
 
 
-def _metric(path: Path, table: Mapping[str, Texts], columns: Mapping[str, Texts]) -> Metric:
+def _metric(path: Path, table: dict[str, Texts], columns: Mapping[str, Texts]) -> Metric:
     """The metric that is named, or the one whose columns are there.
 
     Raises:
@@ -144,11 +156,16 @@ def _metric(path: Path, table: Mapping[str, Texts], columns: Mapping[str, Texts]
         return METRICS[named[0]]
     if "score" in table:
         return MEAN_SCORE
+    if {"prediction", "gold"} <= set(table) and "correct" not in table:
+        pairs = zip(table["prediction"], table["gold"], strict=True)
+        table["correct"] = np.array([int(str(a) == str(b)) for a, b in pairs], dtype=object)
+        table["total"] = np.ones(len(table["correct"]), dtype=object)
     for name in ("accuracy", "span_f1", "qa_f1"):
         if set(METRICS[name].columns) <= set(table):
             return METRICS[name]
     raise DataError(
-        f"{path}: no scores; expected 'score' (0 to 1), or correct, total, or tp, predicted, gold_spans",
+        f"{path}: no scores; expected 'score' (0 to 1), or correct, total, or tp, predicted, gold_spans, or "
+        "prediction, gold",
         fix="add a column of scores, or name the metric in a column 'metric'",
     )
 

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adapterxfer.catalog import backbones as known_backbones
-from adapterxfer.catalog import base_target, is_other_evaluation, tasks
-from adapterxfer.catalog.pair_kinds import UNTRAINED_TARGET, pair_kind
+from adapterxfer.catalog import base_target, is_other_evaluation
+from adapterxfer.catalog.pair_kinds import UNTRAINED_TARGET
 from adapterxfer.recipe.axes import Axes
-from adapterxfer.recipe.decidable import OWN_SERIES
+from adapterxfer.recipe.decidable import series_of
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.report.display import NONE, UNTRAINED_SUFFIX
 from adapterxfer.report.study import UNTRAINED_LABEL, Arm, Study
@@ -173,7 +172,7 @@ class Selector:
 
     def _languages(self, axes: Narrowed, target: str) -> Iterable[str]:
         groups = self.study.groups[target]
-        codes = [code for group in groups if group.kind == "zero-shot" for code in group.languages]
+        codes = [code for group in groups if group.kind in ("zero-shot", "target") for code in group.languages]
         named = axes.get("language", ())
         codes += [code for group in groups if group.kind == "source" for code in group.languages if code in named]
         for code in codes:
@@ -198,7 +197,7 @@ class Selector:
         if axis == "target":
             return tuple(dict.fromkeys(key.target for key in cells))
         if axis == "pair":
-            return tuple(dict.fromkeys(pair_kind(key.intermediate, key.target) for key in cells))
+            return tuple(dict.fromkeys(self.study.pair_kind(key.intermediate, key.target) for key in cells))
         codes = dict.fromkeys(code for key in cells for code in self.languages(axes, key.target))
         if axis == "language":
             return tuple(codes)
@@ -234,7 +233,7 @@ class Selector:
 
 def _rows(study: Study) -> Iterable[_Row]:
     arms = {arm.label: arm for arm in study.arms}
-    known = tasks()
+    known = study.tasks
     bases = {target: known.get(base_target(target)) for target in (*study.targets, *study.secondary)}
     trained = {target for target in study.targets if (task := bases[target]) is None or task.trained}
     for (backbone, label, intermediate, target), system in study.systems.items():
@@ -244,17 +243,11 @@ def _rows(study: Study) -> Iterable[_Row]:
             arm=arms[label],
             system=system,
             format=task.format if task else "",
-            pair=pair_kind(intermediate, target),
+            pair=study.pair_kind(intermediate, target),
             # A study of retrieval alone is about its targets, whether or not a selection names them.
             named=target in study.secondary or bool(trained and target not in trained),
             alone=is_other_evaluation(target),
         )
-
-
-def series_of(backbone: str) -> str:
-    """The series of a backbone; `own` for one that the catalogue does not know, since the recipe made it."""
-    known = known_backbones().get(backbone)
-    return known.series if known else OWN_SERIES
 
 
 def without(key: Axes, axes: Iterable[str]) -> Axes:

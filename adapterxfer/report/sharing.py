@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from adapterxfer.catalog import is_other_evaluation, tasks
+from adapterxfer.catalog.declared import declared_in
+from adapterxfer.catalog.records import Task
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.content import Findings
 from adapterxfer.report.display import FULL, NONE
@@ -48,7 +51,8 @@ def sharing(findings: Findings) -> Sharing | None:
     trained = [facts for facts in findings.backbones if not facts.untrained]
     # A target without training (retrieval) has no model of its own to share.
     known = [facts.name for facts in findings.targets if not is_other_evaluation(facts.name)]
-    names = {name for name in known if name not in tasks() or tasks()[name].trained}
+    catalogued = _tasks(findings)
+    names = {name for name in known if name not in catalogued or catalogued[name].trained}
     rows = [
         score
         for score in findings.scores
@@ -65,7 +69,7 @@ def sharing(findings: Findings) -> Sharing | None:
             continue
         best = max(whole, key=lambda system: statistics.fmean(whole[system].values()))
         # Bundles know no models that search: their heads embed and do not answer.
-        answering = {name: score for name, score in whole[best].items() if not _searches(name)}
+        answering = {name: score for name, score in whole[best].items() if not _searches(catalogued, name)}
         target = max(answering or whole[best], key=whole[best].__getitem__)
         arm, intermediate = best
         axes = Axes(backbone=facts.name, variant=arm, intermediate=intermediate, target=target)
@@ -83,7 +87,7 @@ def _commands(findings: Findings, axes: Axes, points: float) -> Sharing:
         f"Highest mean zero-shot score on trained targets at the largest backbone: {after} on {axes.backbone}; "
         f"here for {target} ({points:.1f} points), its best target. "
     )
-    if reason := _unbundled(findings.adapters.get(arm, adapter), target):
+    if reason := _unbundled(findings.adapters.get(arm, adapter), searches=_searches(_tasks(findings), target)):
         return Sharing(text + reason, ())
     model = replace(axes, variant=variant, adapter=adapter)
     only = [f"{axis}={value}" for axis, value in model.values().items() if value]
@@ -97,16 +101,20 @@ def _commands(findings: Findings, axes: Axes, points: float) -> Sharing:
     return Sharing(text, (make, f"adapterxfer push bundles/{name} --to ORG/{name}"))
 
 
-def _searches(target: str) -> bool:
-    return target in tasks() and tasks()[target].format == "retrieval"
+def _tasks(findings: Findings) -> Mapping[str, Task]:
+    return {**tasks(), **declared_in({str(facts["name"]): facts for facts in findings.declared})}
 
 
-def _unbundled(adapter: str, target: str) -> str:
+def _searches(known: Mapping[str, Task], target: str) -> bool:
+    return target in known and known[target].format == "retrieval"
+
+
+def _unbundled(adapter: str, *, searches: bool) -> str:
     """Why a model cannot be bundled; empty where it can."""
     if adapter.endswith("+language"):
         return "It rests on language adapters, one for each language it is asked in, so it cannot be bundled."
     if "upper-half" in adapter.split("/"):
         return "Its adapters are in the upper half of the layers alone, which bundles cannot say, so it is not bundled."
-    if _searches(target):
+    if searches:
         return "It embeds texts that are then searched, which bundles cannot do yet."
     return ""

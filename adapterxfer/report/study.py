@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from adapterxfer.catalog import VARIANTS, base_target, is_development, is_other_evaluation, tasks
-from adapterxfer.report.clusters import LanguageItems, language_items
+from adapterxfer.catalog import VARIANTS, Task, base_target, is_development, is_other_evaluation
+from adapterxfer.catalog.pair_kinds import PairKind, pair_kind
+from adapterxfer.catalog.supervision import supervision_of
+from adapterxfer.metrics import gold_columns
+from adapterxfer.report.clusters import LanguageItems, items_of_whole, language_items
 from adapterxfer.report.content import GroupKind
 from adapterxfer.report.display import FULL, NONE, RESOURCE_ORDER, Cell, LanguageFacts, resource_key, variant_key
 from adapterxfer.report.results import Results, TargetResults
-from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table
-
-GOLD_COLUMNS = ("total", "gold_spans")
-"""Count columns that depend on the gold data only: they must agree between systems."""
+from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table, mean_counts
 
 SCORE_NAMES = {"em": "exact match"}
 """Secondary scores whose short name says little."""
@@ -23,6 +23,9 @@ ADAPTER_BASELINE = "adapter baseline"
 """Without an intermediate task, sequential, stack and fuse are the same training: an adapter alone."""
 
 UNTRAINED_LABEL = "untrained: "
+
+TARGET_LANGUAGES = "target languages"
+"""Name of the mean over all languages of a target whose models saw labelled data in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +72,10 @@ class Study:
         backbones: by size, smallest first; untrained twins and controls are not among them.
         targets: the targets, each with its main metric; only these are compared.
         secondary: ``<target> (<score>)`` for scores of secondary interest, such as exact match, and
-            ``<target>@<label>`` for other evaluations; they are shown, and set against controls, but never averaged
-            with others.
+            ``<target>@<label>`` for other evaluations and for supervision in the target language; they are shown, and
+            set against controls, but never averaged with others.
         overlaps: (intermediate, target) pairs that share text, so that a gain is no transfer.
+        tasks: the tasks of the catalogue, and those that the recipe declares.
     """
 
     table: ScoreTable
@@ -86,6 +90,11 @@ class Study:
     overlaps: frozenset[tuple[str, str]]
     languages: Mapping[str, LanguageFacts]
     groups: Mapping[str, tuple[Group, ...]]
+    tasks: Mapping[str, Task]
+
+    def pair_kind(self, intermediate: str, target: str) -> PairKind:
+        """Kind of one (intermediate, target) pair."""
+        return pair_kind(intermediate, target, self.tasks)
 
     def baseline(self, backbone: str, arm: Arm, target: str) -> System | None:
         """The system without intermediate training that a gain of this arm is measured against."""
@@ -133,15 +142,27 @@ def build_study(results: Results) -> Study:
     shown: dict[tuple[System, str], str] = {}
     for target, data, metric in _measures(results):
         metrics[target] = metric
-        groups[target] = tuple(language_groups(data.frame.languages, results.languages, results.source_language))
+        groups[target] = tuple(
+            language_groups(
+                data.frame.languages,
+                results.languages,
+                results.source_language,
+                supervised=bool(supervision_of(target)),
+            )
+        )
         systems_of = list(_by_files(data).values())
         baselines = Counter(same[0][0].backbone for same in systems_of if _is_baseline(same[0][0]))
         # Other evaluations answer the same test items, so these are drawn together; development items are others.
         drawn = data.target if is_development(data.target) else base_target(data.target)
         items = language_items(data.frame, drawn)
+        if supervision_of(target) and base_target(target) in results.targets:
+            whole = results.target(base_target(target)).frame
+            items = items_of_whole(data.frame, items, whole, language_items(whole, drawn))
         for same in systems_of:
             first = same[0][0]
-            untouched = _is_baseline(first) and not _is_trained(target) and baselines[first.backbone] == 1
+            untouched = (
+                _is_baseline(first) and not _is_trained(target, results.tasks) and baselines[first.backbone] == 1
+            )
             label = shown_label([cells[0] for cells in same], labels, untouched=untouched)
             system = _system(first, label)
             shown[system, target] = label
@@ -166,6 +187,7 @@ def build_study(results: Results) -> Study:
         overlaps=frozenset((cell.intermediate, cell.target) for cell in trained if cell.overlap),
         languages=results.languages,
         groups=groups,
+        tasks=results.tasks,
     )
 
 
@@ -173,9 +195,9 @@ def _is_baseline(cell: Cell) -> bool:
     return cell.intermediate == NONE and not cell.control
 
 
-def _is_trained(target: str) -> bool:
-    """Whether models are trained on a target; nothing is known of one that the catalogue does not have."""
-    known = tasks().get(base_target(target))
+def _is_trained(target: str, tasks: Mapping[str, Task]) -> bool:
+    """Whether models are trained on a target; nothing is known of one that neither catalogue nor recipe has."""
+    known = tasks.get(base_target(target))
     return known is None or known.trained
 
 
@@ -207,11 +229,17 @@ def _is_one_adapter(variant: str) -> bool:
     return variant in VARIANTS and VARIANTS[variant].shares_adapter_baseline
 
 
-def language_groups(codes: tuple[str, ...], languages: Mapping[str, LanguageFacts], source: str) -> Iterator[Group]:
-    """Zero-shot mean, source language, families, tiers and single languages of a target."""
+def language_groups(
+    codes: tuple[str, ...], languages: Mapping[str, LanguageFacts], source: str, *, supervised: bool = False
+) -> Iterator[Group]:
+    """Zero-shot mean, source language, families, tiers and single languages of a target.
+
+    Args:
+        supervised: models saw labelled data in other languages, so that the mean bears another name.
+    """
     zero_shot = tuple(code for code in codes if code != source)
     if zero_shot:
-        yield Group("zero-shot", "zero-shot", zero_shot)
+        yield Group("target", TARGET_LANGUAGES, zero_shot) if supervised else Group("zero-shot", "zero-shot", zero_shot)
     if source in codes:
         yield Group("source", source, (source,))
     for family in sorted({languages[code].family for code in zero_shot}):
@@ -232,7 +260,7 @@ def _measures(results: Results) -> Iterator[tuple[str, TargetResults, SumScore]]
     """Every target with its metric, then again with each score of secondary interest."""
     for target in results.targets:
         data = results.target(target)
-        gold = tuple(index for index, name in enumerate(data.metric.columns) if name in GOLD_COLUMNS)
+        gold = gold_columns(data.metric)
         yield target, data, SumScore(target, data.metric.score, gold_columns=gold)
         for name, score in () if is_other_evaluation(target) else data.metric.extra_scores.items():
             yield f"{target} ({SCORE_NAMES.get(name, name)})", data, SumScore(name, score, gold_columns=gold)
@@ -266,11 +294,16 @@ def _counts(
     runs = {cell.predict: cell.seed for cell in cells}
     # A rule, or one file for several seeds: nothing was trained, so nothing varies between runs.
     fixed = bool(cells[0].control) or (len(runs) == 1 and len(cells) > 1)
+    draws: dict[int | str, list[str]] = {}
+    for predict, seed in runs.items():
+        draws.setdefault(seed if any(cell.draw for cell in cells) else predict, []).append(predict)
     # Cells of one backbone and seed share the order of their data, the initialisation of their heads, intermediate
     # models and baselines: their deviations correlate by .35 to .81 in the quickstart. As independent runs, differences
     # of scores between variants err in 8 to 10 % instead of 5, and gains do not profit from the pairing by seed.
     run_group = cells[0].backbone
-    for predict, seed in runs.items():
+    for predicts in draws.values():
+        # No two runs share a draw of labelled examples, so the mean over its draws is one value of a run.
+        seed = runs[predicts[0]]
         for language in items:
             yield CellCounts(
                 system=dict(system.labels),
@@ -279,7 +312,7 @@ def _counts(
                 language=language.language,
                 domain=language.domain,
                 cluster_ids=language.clusters,
-                counts=data.counts[predict][language.rows],
+                counts=mean_counts([data.counts[predict][language.rows] for predict in predicts]),
                 run_group=run_group,
             )
 

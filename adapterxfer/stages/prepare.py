@@ -7,15 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapterxfer.catalog import task_specs
+from adapterxfer.catalog.declared import DECLARED
 from adapterxfer.data.composing import note_uncomposed
 from adapterxfer.data.examples import TaskData
-from adapterxfer.data.readable import read_task_files
-from adapterxfer.data.same_items import SAME_ITEMS
+from adapterxfer.data.readable import read_task_files, read_task_rows
 from adapterxfer.data.sources import CORPUS, check_source, locate
 from adapterxfer.data.storage import write_task
 from adapterxfer.errors import DataError, StageError
 from adapterxfer.stages.context import StageContext
-from adapterxfer.stages.prepare_arms import prepare_target_dev, prepare_texts, prepare_translations
+from adapterxfer.stages.prepare_arms import (
+    prepare_target_dev,
+    prepare_target_train,
+    prepare_texts,
+    prepare_translations,
+)
 
 
 def execute(context: StageContext) -> dict[str, Any]:
@@ -41,12 +46,12 @@ def execute(context: StageContext) -> dict[str, Any]:
         return prepare_texts(context)
     if product == "translated":
         return prepare_translations(context)
-    if product == "target-dev":
+    if product in ("target-dev", "target-train"):
         if context.stage.identity["source"]["kind"] in ("hub", "local"):
             _check_pin(context.stage.identity["task"], context.stage.identity["source"])
-        return prepare_target_dev(context)
+        return prepare_target_dev(context) if product == "target-dev" else prepare_target_train(context)
     raise StageError(
-        f"prepare stage: what = '{product}'; expected task, corpus, texts, translated or target-dev",
+        f"prepare stage: what = '{product}'; expected task, corpus, texts, translated, target-dev or target-train",
         fix="plan the recipe again",
     )
 
@@ -77,7 +82,11 @@ def _prepare_task(context: StageContext) -> dict[str, Any]:
     else:
         raise StageError(f"prepare stage: source kind '{source['kind']}'; expected world, files, hub", fix="plan again")
     note_uncomposed(data)
-    content = write_task(context.scratch, data, extra={"source": dict(source), "protocol": identity["protocol"]})
+    extra = {"source": dict(source), "protocol": identity["protocol"]}
+    if declared := identity.get(DECLARED):
+        # Development examples choose weights by the score that the recipe names.
+        extra |= {DECLARED: declared, "metric": declared["metric"]}
+    content = write_task(context.scratch, data, extra=extra)
     for note, count in data.notes.items():
         context.log({"note": note, "count": count})
     counts = {f"{split}.{language}": len(examples) for (split, language), examples in data.splits.items()}
@@ -104,22 +113,10 @@ def _check_pin(task: str, source: Mapping[str, Any]) -> None:
 
 def _read_hub(identity: Any, data_root: object) -> TaskData:
     """A task from the Hub; where that fails, the error says why no files were read."""
-    from adapterxfer.data.hub import read_hub
-
     try:
-        return read_hub(
-            identity["task"],
-            identity["languages"],
-            train_examples=identity["train_examples"],
-            dev_examples=identity["dev_examples"],
-            test_examples=identity["test_examples"],
-            seed=identity["seed"],
-            protocol=identity["protocol"],
-            revisions=identity["source"].get("revisions"),
-            same_items=SAME_ITEMS in identity["source"],
-        )
+        return read_task_rows(identity)
     except DataError as error:
-        if not data_root:
+        if not data_root or DECLARED in identity:
             raise
         why = f"no official file of it is below data_root '{data_root}', or the recipe says source: hub"
         raise DataError(f"{error.what}\n  The Hub was asked as {why}.", fix=error.fix) from None

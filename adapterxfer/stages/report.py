@@ -33,6 +33,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         {role: folder for role, folder in context.inputs.items() if role.startswith(PREDICT)},
         languages=identity.get("languages"),
         source_language=str(identity.get("source_language") or SOURCE_LANGUAGE),
+        declared=identity.get("tasks"),
     )
     pretrained = {
         role.removeprefix(PRETRAIN): folder for role, folder in context.inputs.items() if role.startswith(PRETRAIN)

@@ -83,7 +83,14 @@ def continued_adapter(sources: Given) -> Start:
 def new_adapter(backbone: LoadedBackbone, shape: AdapterShape, *, seed: int) -> Adapter:
     """A fresh adapter; equal seeds give equal start values whatever else the model has."""
     generator = torch_generator(seed, "adapter")
-    return Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
+    return Adapter(
+        backbone.layers,
+        backbone.hidden_size,
+        shape,
+        generator=generator,
+        linears=backbone.linears,
+        encoder=backbone.model,
+    )
 
 
 def _fresh(sources: Given) -> Adapter:

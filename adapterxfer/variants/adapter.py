@@ -30,6 +30,7 @@ class Site(NamedTuple):
         layer: its number.
         every: the linear maps of all layers, for methods whose layers share parts.
         config: of a library's own method, as JSON; empty for the methods of this project.
+        encoder: the backbone itself, for a library that puts its modules into an encoder of its own; it stays as it is.
     """
 
     method: MethodSpec
@@ -39,6 +40,7 @@ class Site(NamedTuple):
     layer: int = 0
     every: Sequence[Mapping[str, nn.Linear]] = ()
     config: str = ""
+    encoder: nn.Module | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class Adapter(nn.ModuleList):
         shape: method and size.
         generator: source of the start values.
         linears: frozen linear maps of each layer by role, for methods that change them.
+        encoder: the backbone, for methods of libraries that build around a whole one.
 
     Raises:
         VariantError: the method changes linear maps and none are given.
@@ -128,6 +131,7 @@ class Adapter(nn.ModuleList):
         *,
         generator: torch.Generator,
         linears: Sequence[Mapping[str, nn.Linear]] | None = None,
+        encoder: nn.Module | None = None,
     ) -> None:
         shared: dict[str, Any] = {}
         spec = METHODS[shape.method]
@@ -148,6 +152,7 @@ class Adapter(nn.ModuleList):
                     layer=index,
                     every=linears or (),
                     config=shape.config,
+                    encoder=encoder,
                 ),
                 shape.bottleneck_size,
                 generator,
@@ -164,7 +169,7 @@ class Adapter(nn.ModuleList):
     @property
     def can_be_neutral(self) -> bool:
         """Whether there are weights that change nothing."""
-        return hasattr(self[-1], "neutralise")
+        return self.method.neutral in ("exact", "rounding")
 
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""

@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from adapterxfer.variants.bottleneck import Bottleneck, normal_linear
 from adapterxfer.variants.places import Absent, Norm, Places
+from adapterxfer.variants.products import product
 
 VALUE_OFF_DIAGONAL = 1e-6
 """The library starts the value matrix as the identity plus this, everywhere off the diagonal."""
@@ -64,15 +65,18 @@ class FusionLayer(nn.Module):
             setattr(self.value.weight, NEAR_IDENTITY, True)
         self.dropout = dropout
 
-    def forward(self, total: Tensor, norm: Norm, fused: Sequence[Bottleneck]) -> Tensor:
+    def forward(self, total: Tensor, norm: Norm, fused: Sequence[Any]) -> Tensor:
         """Add the mixture of adapters to a layer's sum.
 
         Args:
             total: feed-forward output plus residual, shape ``(batch, seq, hidden)``.
             norm: the layer's output norm; the caller applies it to the result.
-            fused: the adapters of this layer, at least one.
+            fused: the adapters of this layer, at least one; each a `Bottleneck`, or a module of a library with
+                ``mixed_in(sum, norm)``, the output of its bottleneck.
         """
         states = norm(total)
+        if not all(isinstance(adapter, Bottleneck) for adapter in fused):
+            return total + self._mixture([_output_of(adapter, total, norm) for adapter in fused], states)
         sizes = [adapter.down.out_features for adapter in fused]
         down = torch.cat([adapter.down.weight for adapter in fused])
         down_bias = torch.cat([adapter.down.bias for adapter in fused])
@@ -80,8 +84,8 @@ class FusionLayer(nn.Module):
         up_bias = torch.stack([adapter.up.bias for adapter in fused])
 
         inner = functional.relu(functional.linear(states, down, down_bias))
-        query = functional.linear(states, self.query.weight, self.query.bias)
-        folded = functional.linear(query, self.key.weight.t())
+        query = product(states, self.query.weight, self.query.bias)
+        folded = product(query, self.key.weight.t())
         products = inner * functional.linear(folded, up.t())
         scores = _sum_groups(products, sizes) + functional.linear(folded, up_bias)
         if self.training and self.dropout:
@@ -90,8 +94,20 @@ class FusionLayer(nn.Module):
             scores = functional.dropout(scores, self.dropout)
         shares = functional.softmax(scores, dim=-1).to(inner.dtype)
         mixed = functional.linear(inner * _spread_groups(shares, sizes), up) + functional.linear(shares, up_bias.t())
-        mixture: Tensor = self.value(mixed)
+        mixture: Tensor = product(mixed, self.value.weight) if isinstance(self.value, nn.Linear) else self.value(mixed)
         return total + mixture
+
+    def _mixture(self, outputs: Sequence[Tensor], states: Tensor) -> Tensor:
+        """The mixture of outputs that are given, one product for each: what cannot be taken apart is not folded."""
+        stacked = torch.stack(list(outputs), dim=-2)
+        query = functional.linear(states, self.query.weight, self.query.bias)
+        keys = functional.linear(stacked, self.key.weight, self.key.bias)
+        scores = (query.unsqueeze(-2) * keys).sum(-1)
+        if self.training and self.dropout:
+            scores = functional.dropout(scores, self.dropout)
+        shares = functional.softmax(scores, dim=-1).to(stacked.dtype)
+        mixture: Tensor = self.value((shares.unsqueeze(-1) * stacked).sum(-2))
+        return mixture
 
     def add_penalty_gradients(self, factor: float) -> None:
         """Add the gradients of ``factor / 2 * |V - 1|^2``, which keep ``V`` near the identity."""
@@ -176,6 +192,14 @@ class Fusion(nn.ModuleList):
             for layer in layers:
                 if isinstance(layer, FusionLayer):
                     layer.add_penalty_gradients(2 * PENALTY * scale)
+
+
+def _output_of(adapter: Any, total: Tensor, norm: Norm) -> Tensor:
+    """What a bottleneck adds to a layer's sum."""
+    if isinstance(adapter, Bottleneck):
+        return adapter.through(norm(total), functional.relu)
+    output: Tensor = adapter.mixed_in(total, norm)
+    return output
 
 
 def _sum_groups(values: Tensor, sizes: list[int]) -> Tensor:

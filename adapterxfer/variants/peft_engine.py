@@ -6,18 +6,13 @@ that shows its maps, and with everything around it (stacks, seeds, checkpoints, 
 
 In a stack each adapter sees the same input and adds what it changes of the frozen map's output, as in the library for
 types whose changes are added up; ``scripts/table_peft.py`` compares both, and other types are not stacked.
-
-Everything random that does not train is drawn from one fixed seed, so that no file has to keep it; start values of what
-trains come from the seed of the training.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import torch
@@ -25,6 +20,15 @@ from torch import Tensor, nn
 
 from adapterxfer.catalog.methods.peft_types import FIXED, NEUTRAL_KEYS, OURS, PREFIX
 from adapterxfer.errors import MissingDependency, VariantError
+from adapterxfer.variants.library_modules import (
+    LibraryModules,
+    as_change,
+    drawn,
+    frozen,
+    inside_library,
+    seed_of,
+    trained,
+)
 
 if TYPE_CHECKING:
     from adapterxfer.variants.adapter import Site
@@ -32,25 +36,18 @@ if TYPE_CHECKING:
 DEFAULT_MAPS = ("query", "value", "qkv")
 """What LoRA and its kin change by default in the library, in encoders with BERT's layers."""
 
-FIXED_SEED = 0
-"""Of random parts that do not train."""
-
-ADAPTER = "default"
-"""The library's name for an adapter without one; left out of names in files."""
-
 Maps = Sequence[Mapping[str, nn.Linear]]
 """Linear maps of every layer, by role."""
 
 _PLACE = re.compile(r"(?:.*\.)?layers\.(\d+)\.(.+)")
 
 
-class PeftMaps(nn.Module):
+class PeftMaps(LibraryModules):
     """What the library puts in the place of one layer's linear maps.
 
     Args:
-        maps: role -> module of the library around the frozen map. Not registered here: its state holds the frozen map.
-        weights: what trains of it, and is stored, by name.
-        tuned: the whole wrapped skeleton, for its random parts; given to the lowest layer alone.
+        maps: role -> module of the library around the frozen map.
+        weights, tuned: see `LibraryModules`; ``tuned`` is the whole wrapped skeleton.
     """
 
     places: ClassVar[tuple[str, ...]] = ("linear",)
@@ -58,10 +55,8 @@ class PeftMaps(nn.Module):
     def __init__(
         self, maps: Mapping[str, nn.Module], weights: Mapping[str, nn.Parameter], tuned: nn.Module | None
     ) -> None:
-        super().__init__()
-        self.weights = nn.ParameterDict({name.replace(".", "/"): weight for name, weight in weights.items()})
+        super().__init__(tuple(maps.values()), weights, tuned)
         self._maps = dict(maps)
-        self._tuned = (tuned,)
 
     @classmethod
     def build(cls, site: Site, size: int, generator: torch.Generator) -> Self:  # noqa: ARG003 - one signature for all
@@ -72,9 +67,9 @@ class PeftMaps(nn.Module):
             MissingDependency: `peft` is not installed.
         """
         if "tuned" not in site.shared:
-            seed = int(torch.randint(2**31, (), generator=generator))
-            site.shared["tuned"] = tune(site.every, site.method.name, site.config, seed=seed)
-            site.shared["layers"] = _by_layer(site.shared["tuned"], site.layer)
+            tuned = tune(site.every, site.method.name, site.config, seed=seed_of(generator))
+            site.shared["tuned"] = tuned
+            site.shared["layers"] = _by_layer(tuned, site.layer)
         maps, weights = site.shared["layers"][site.layer]
         first = site.layer == min(site.shared["layers"])
         return cls(maps, weights, site.shared["tuned"] if first else None)
@@ -86,31 +81,7 @@ class PeftMaps(nn.Module):
     def linear_output(self, role: str, linear: nn.Linear, states: Tensor, base: Tensor, now: Tensor) -> Tensor:  # noqa: ARG002
         """Place ``linear``."""
         module = self._maps.get(role)
-        if module is None:
-            return now
-        changed: Tensor = module(states)
-        return changed if now is base else now + (changed - base)
-
-    @property
-    def tuned(self) -> Any:
-        """The wrapped skeleton of all layers; the lowest layer has it."""
-        return self._tuned[0]
-
-    def train(self, mode: bool = True) -> Self:
-        """Switch the library's own dropout too."""
-        super().train(mode)
-        for module in self._maps.values():
-            module.train(mode)
-        return self
-
-    def _apply(self, fn: Callable[..., Any], recurse: bool = True) -> Self:
-        """Move the random parts that do not train along with the weights."""
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        for tuned in filter(None, self._tuned):
-            for module in tuned.modules():
-                for name, buffer in module.named_buffers(recurse=False):
-                    module._buffers[name] = fn(buffer)
-        return self
+        return now if module is None else as_change(now, base, module(states))
 
 
 class _Skeleton(nn.Module):
@@ -134,44 +105,19 @@ def tune(every: Maps, method: str, config: str, *, seed: int) -> Any:
         VariantError: the configuration is wrong, or changes the backbone.
         MissingDependency: `peft` is not installed.
     """
-    tuned = _wrapped(every, method, config, seed=FIXED_SEED)
-    drawn = dict(trained(_wrapped(every, method, config, seed=seed)))
-    with torch.no_grad():
-        for name, weight in trained(tuned):
-            weight.copy_(drawn[name])
-    return tuned
-
-
-def trained(tuned: nn.Module) -> Iterator[tuple[str, nn.Parameter]]:
-    """What trains of a wrapped skeleton, without the name that the library gives to its only adapter."""
-    for name, weight in tuned.named_parameters():
-        if weight.requires_grad:
-            yield ".".join(step for step in name.split(".") if step != ADAPTER), weight
+    return drawn(lambda number: _wrapped(every, method, config, seed=number), seed=seed)
 
 
 def _wrapped(every: Maps, method: str, config: str, *, seed: int) -> Any:
     peft = _library()
     settings = configuration(method, config, roles=every[0].keys())
-    frozen = [parameter for maps in every for linear in maps.values() for parameter in linear.parameters()]
-    before = [(parameter, parameter.data, parameter.detach().clone()) for parameter in frozen]
-    try:
-        with _quietly(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+    backbone = [parameter for maps in every for linear in maps.values() for parameter in linear.parameters()]
+    fix = "leave out the keys that do (bias, and initialisations made from the weights)"
+    with frozen(backbone, f"adapter method '{method}', config {config}", fix) as judge:
+        with inside_library(seed):
             tuned = peft.get_peft_model(_Skeleton(every), settings)
-    except (ValueError, TypeError, RuntimeError, AttributeError, KeyError) as error:
-        raise VariantError(f"adapter method '{method}', config {config}: {error}", fix="change its config") from None
-    own = {id(parameter) for parameter in frozen}
-    changed = any(not torch.equal(parameter, copied) for parameter, _, copied in before)
-    if changed or any(id(weight) in own for _, weight in trained(tuned)):
-        for parameter, data, copied in before:
-            parameter.data = data.copy_(copied)
-            parameter.requires_grad_(False)
-        raise VariantError(
-            f"adapter method '{method}', config {config}: it changes or trains weights of the backbone, which other "
-            "systems of the study share",
-            fix="leave out the keys that do (bias, and initialisations made from the weights)",
-        )
-    return tuned.eval()
+        judge(tuned)
+    return tuned
 
 
 def configuration(method: str, config: str, *, roles: Any) -> Any:
@@ -239,11 +185,3 @@ def _library() -> Any:
     except ImportError:
         raise MissingDependency("adapter methods 'peft:...'", "peft") from None
     return peft
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """The library remarks on names and devices that a skeleton does not have."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

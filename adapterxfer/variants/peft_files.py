@@ -15,9 +15,12 @@ from adapterxfer.catalog.architectures import Architecture
 from adapterxfer.catalog.methods.peft_types import OURS, PREFIX, peft_types
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import Adapter
-from adapterxfer.variants.peft_engine import ADAPTER
+from adapterxfer.variants.library_modules import ADAPTER, stored_name
 
 _MODEL = "base_model.model."
+MAGNITUDE = ".lora_magnitude_vector"
+"""Of DoRA: a module of its own in the library, a tensor in its files."""
+
 _OURS = re.compile(rf"{re.escape(_MODEL)}layers\.(\d+)\.([a-z_]+)\.(.+)")
 
 
@@ -53,12 +56,14 @@ def engine_from_peft(
     for name, tensor in state.items():
         if any(step in name.split(".") for step in fixed):
             continue
+        if name.endswith(MAGNITUDE):
+            name += ".weight"  # the library leaves it out of its files
         if (match := inside.fullmatch(name)) is not None:
-            tensors[f"{match[1]}.weights.{_key(f'{roles[match[2]]}.{match[3]}')}"] = tensor
+            tensors[f"{match[1]}.weights.{stored_name(f'{roles[match[2]]}.{match[3]}')}"] = tensor
         elif name.startswith(_MODEL):
             unknown.append(name)
         else:
-            tensors[f"0.weights.{_key(f'shared.{name}')}"] = tensor
+            tensors[f"0.weights.{stored_name(f'shared.{name}')}"] = tensor
     if unknown:
         raise VariantError(
             f"peft state: {unknown[0]} belongs to a map that this encoder does not show",
@@ -82,10 +87,6 @@ def engine_config(adapter: Adapter, architecture: Architecture, *, base: str, re
 def _tuned(adapter: Adapter) -> Any:
     lowest: Any = adapter[0]
     return lowest.tuned
-
-
-def _key(name: str) -> str:
-    return name.replace(".", "/")
 
 
 def _plain(value: Any) -> Any:

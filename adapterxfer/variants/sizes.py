@@ -173,5 +173,5 @@ def _by_layers(build: Callable[[int], nn.Module], layers: int) -> int:
 def _maps(shape: EncoderShape) -> dict[str, nn.Linear]:
     inner = shape.config["intermediate_size"]
     sizes = dict.fromkeys(("query", "key", "value"), (shape.hidden, shape.hidden))
-    sizes["ffn_out"] = (inner, shape.hidden)
+    sizes["ffn_in"], sizes["ffn_out"] = (shape.hidden, inner), (inner, shape.hidden)
     return {role: nn.Linear(*size, device="meta") for role, size in sizes.items()}

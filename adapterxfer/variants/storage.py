@@ -281,7 +281,14 @@ def fill(target: Mapping[str, Tensor], source: Mapping[str, Tensor], where: str)
 def empty_adapter(backbone: LoadedBackbone, shape: AdapterShape) -> Adapter:
     """An adapter to be filled; its start values do not matter."""
     generator = torch.Generator()
-    return Adapter(backbone.layers, backbone.hidden_size, shape, generator=generator, linears=backbone.linears)
+    return Adapter(
+        backbone.layers,
+        backbone.hidden_size,
+        shape,
+        generator=generator,
+        linears=backbone.linears,
+        encoder=backbone.model,
+    )
 
 
 def empty_fusion(backbone: LoadedBackbone, *, rank: int = 0, first_layer: int = 0) -> Fusion:

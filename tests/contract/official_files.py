@@ -10,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.catalog import FLORES, data_sets, parts_of_task
+from field_files import field_files, knowledge_parquet
+
+from adapterxfer.catalog import data_sets, parts_of_task
 from adapterxfer.catalog.labels import UPOS
 
 ROWS = 24
@@ -18,7 +20,7 @@ NLI = ("entailment", "neutral", "contradiction")
 NER = ("O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC")
 TOPICS = ("science/technology", "travel", "politics", "sports", "health", "entertainment", "geography")
 
-Files = dict[str, str]
+Files = dict[str, str | bytes]
 
 
 def _jsonl(rows: list[dict[str, Any]]) -> str:
@@ -237,11 +239,20 @@ def dataset_files(dataset: str, split: str, languages: tuple[str, ...]) -> Files
             rows_ = [{"link": f"l{i // 2}", "question_number": 1 + i % 2, "flores_passage": f"a {i // 2}", "question": f"q {i}",
                       "mc_answer1": "w", "mc_answer2": "x", "mc_answer3": "y", "mc_answer4": "z",
                       "correct_answer_num": str(1 + i % 4)} for i in range(ROWS)]  # fmt: skip
-            return {f"Belebele/{FLORES[code]}.jsonl": _jsonl(rows_) for code in languages}
+            return {f"Belebele/{data_sets()[dataset].code(code)}.jsonl": _jsonl(rows_) for code in languages}
         case "sib200":
             rows = [[i, TOPICS[i % 7], f"text {i}"] for i in range(ROWS)]
             codes = ("en",) if split != "test" else languages
-            return {f"annotated/{FLORES[code]}/{split}.tsv": _tsv("index_id category text", rows) for code in codes}
+            return {
+                f"annotated/{data_sets()[dataset].code(code)}/{split}.tsv": _tsv("index_id category text", rows)
+                for code in codes
+            }
+        case "masakhanews" | "afrisenti" | "nusax" | "injongo-intent" | "tweet-sentiment" | "afrixnli" | "afrimmlu":
+            return field_files(dataset, split, languages)
+        case "global-mmlu-lite":
+            return {
+                f"Global-MMLU-Lite/{code}/test-00000-of-00001.parquet": knowledge_parquet(code) for code in languages
+            }
     raise LookupError(dataset)
 
 
@@ -288,4 +299,4 @@ def write_task(root: Path, task: str, languages: tuple[str, ...]) -> None:
         for name, content in dataset_files(data.name, split, languages).items():
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(content, encoding="utf-8", newline="\n")
+            path.write_bytes(content.encode() if isinstance(content, str) else content)

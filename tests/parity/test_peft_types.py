@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from adapterxfer.catalog.methods.peft_types import peft_table, peft_types
+from adapterxfer.catalog.methods.peft_types import PEFT, peft_types
 
 peft = pytest.importorskip("peft")
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
+import engine_trials  # noqa: E402 - what the tables share, beside it
 import table_peft  # noqa: E402 - a script, found by the line above
 
 pytestmark = [
-    pytest.mark.skipif(peft.__version__ != peft_table()["version"], reason="the table is of another peft"),
+    pytest.mark.skipif(peft.__version__ != PEFT.table["version"], reason="the table is of another peft"),
     pytest.mark.filterwarnings("ignore:Sparse invariant checks"),  # FROD multiplies a sparse matrix
 ]
 
@@ -34,4 +35,4 @@ def test_a_type_is_what_the_table_says(kind: str) -> None:
     assert trial.runs or trial.because
     if trial.runs:
         assert trial.library is not None
-        assert trial.library <= table_peft.TOLERANCE
+        assert trial.library <= engine_trials.TOLERANCE

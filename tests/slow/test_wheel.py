@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -53,3 +54,13 @@ def test_a_copied_recipe_runs_anywhere(command: list[str], tmp_path: Path) -> No
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert checked.returncode == 0, checked.stderr
+
+
+def test_folders_of_another_harness_give_a_verdict_anywhere(command: list[str], tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "tests" / "unit" / "exchange" / "recorded" / "lm_eval", tmp_path / "out")
+    judged = subprocess.run(
+        [*command, "significance", "base=out/org__model-one", "tuned=out/org__model-two"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert judged.returncode == 0, judged.stderr
+    assert judged.stdout.startswith("tuned minus base: ")

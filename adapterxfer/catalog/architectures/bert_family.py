@@ -12,6 +12,7 @@ BERT_LINEARS = {
     "query": "attention.self.query",
     "key": "attention.self.key",
     "value": "attention.self.value",
+    "ffn_in": "intermediate.dense",
     "ffn_out": "output.dense",
 }
 POST_NORM = {

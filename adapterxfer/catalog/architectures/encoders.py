@@ -85,6 +85,7 @@ OTHER_ENCODERS = (
             "query": "attention.self.query_proj",
             "key": "attention.self.key_proj",
             "value": "attention.self.value_proj",
+            "ffn_in": "intermediate.dense",
             "ffn_out": "output.dense",
         },
         sums=POST_NORM,

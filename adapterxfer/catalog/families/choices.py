@@ -165,6 +165,9 @@ XCOPA = DataSet(
     sizes={"dev": 100, "test": 500},
 )
 
+_STORIES = {"train": ("train",), "test": ("test",)}
+"""The loader of tables calls the files of a folder ``eval`` test; as a configuration the split is called ``eval``."""
+
 XSTORYCLOZE = DataSet(
     name="xstorycloze",
     files={
@@ -177,7 +180,7 @@ XSTORYCLOZE = DataSet(
         repository="juletxara/xstory_cloze",
         revision=CONVERTED,
         folder="{lang}",
-        splits={"train": ("train",), "test": ("eval",)},
+        splits=_STORIES,
         columns={
             "id": "story_id",
             "label": "answer_right_ending",
@@ -185,6 +188,13 @@ XSTORYCLOZE = DataSet(
             "story": "input_sentence_1 input_sentence_2 input_sentence_3 input_sentence_4",
         },
         raw_labels={"1": "0", "2": "1"},
+        alternates=(
+            Alternate(
+                repository="juletxara/xstory_cloze",
+                config="{lang}",
+                splits={"train": ("train",), "test": ("eval",)},
+            ),
+        ),
     ),
     citation="Lin et al. 2022, XStoryCloze",
     metric="accuracy",
@@ -232,6 +242,7 @@ TASKS = (
         role="intermediate",
         kin="choice",
         metric="accuracy",
+        known_as=("cosmos",),
         parts=TaskParts(
             name="cosmosqa", format="multiple_choice", train=(COSMOSQA.part("train"),), dev=(COSMOSQA.part("dev"),)
         ),
@@ -243,6 +254,7 @@ TASKS = (
         role="intermediate",
         kin="choice",
         metric="accuracy",
+        known_as=("csqa",),
         parts=TaskParts(
             name="commonsenseqa",
             format="multiple_choice",
@@ -285,6 +297,7 @@ TASKS = (
         role="target",
         kin="choice",
         metric="accuracy",
+        known_as=("copa",),
         parts=TaskParts(
             name="xcopa", format="multiple_choice", train=(COPA.part("train"),), dev=(COPA.part("dev"),), test=XCOPA
         ),

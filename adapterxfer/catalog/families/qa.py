@@ -116,6 +116,7 @@ TASKS = (
         role="intermediate",
         kin="qa",
         metric="qa_f1",
+        known_as=("squad", "squad1", "squad1.1"),
         parts=TaskParts(
             name="squad-v1", format="span_qa", train=(SQUAD_V1.part("train"),), dev=(SQUAD_V1.part("dev"),)
         ),
@@ -128,6 +129,7 @@ TASKS = (
         role="intermediate",
         kin="qa",
         metric="qa2_f1",
+        known_as=("squad2", "squad2.0"),
         parts=TaskParts(
             name="squad-v2", format="span_qa", train=(SQUAD_V2.part("train"),), dev=(SQUAD_V2.part("dev"),)
         ),
@@ -190,6 +192,7 @@ TASKS = (
         role="target",
         kin="qa",
         metric="qa_f1",
+        known_as=("tydi", "tydiqa-goldp", "tydi-qa"),
         parts=TaskParts(name="tydiqa", format="span_qa", train=(TYDIQA.part("train"),), test=TYDIQA),
         licence="apache-2.0",
         languages=codes("ar bn en fi id ko ru sw te"),

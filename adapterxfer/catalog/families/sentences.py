@@ -158,6 +158,7 @@ TASKS = (
         role="target",
         kin="topic",
         metric="accuracy",
+        known_as=("sib-200", "sib"),
         parts=TaskParts(
             name="sib200",
             format="sequence_classification",

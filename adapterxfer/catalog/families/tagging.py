@@ -36,6 +36,7 @@ UDPOS = DataSet(
         "test": (("+{lang}_*-ud-test.conllu",),),
     },
     dev_files=(("+{lang}_*-ud-dev.conllu",),),
+    train_files=(("+{lang}_*-ud-train.conllu",),),
     reader="adapterxfer.data.tagged:read_udpos",
     hides_words=True,
     labels=UPOS,
@@ -155,6 +156,7 @@ TASKS = (
         role="target",
         kin="ner",
         metric="span_f1",
+        known_as=("ner", "wikiann", "pan-x"),
         parts=TaskParts(
             name="panx", format="tagging", labels=NER, train=(PANX.part("train"),), dev=(PANX.part("dev"),), test=PANX
         ),
@@ -183,6 +185,7 @@ TASKS = (
         role="target",
         kin="pos",
         metric="token_accuracy",
+        known_as=("pos", "upos", "ud"),
         parts=TaskParts(
             name="udpos",
             format="tagging",

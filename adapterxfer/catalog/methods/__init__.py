@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapterxfer.catalog.methods.bottlenecks import SPECS as BOTTLENECKS
+from adapterxfer.catalog.methods.engines import engine_method, is_engine_method
 from adapterxfer.catalog.methods.low_rank import SPECS as LOW_RANK
-from adapterxfer.catalog.methods.peft_types import is_peft, peft_method
 from adapterxfer.catalog.methods.representations import SPECS as REPRESENTATIONS
 from adapterxfer.catalog.methods.spec import AdaptersFiles, MethodSpec, PeftFiles
 
@@ -20,10 +20,10 @@ class Methods(dict[str, MethodSpec]):
     """Methods by name: those of this project, which a loop lists, and those of engines, which are looked up."""
 
     def __missing__(self, name: str) -> MethodSpec:
-        return peft_method(name)
+        return engine_method(name)
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or (isinstance(name, str) and is_peft(name))
+        return super().__contains__(name) or (isinstance(name, str) and is_engine_method(name))
 
 
 METHODS = Methods({spec.name: spec for spec in (*BOTTLENECKS, *REPRESENTATIONS, *LOW_RANK)})

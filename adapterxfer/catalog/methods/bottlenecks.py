@@ -9,6 +9,7 @@ _MORE = "AdapterFusion mixes single bottlenecks after the feed-forward block; th
 SPECS = (
     MethodSpec(
         name="seq_bn",
+        known_as=("adapter", "bottleneck"),
         description="bottleneck after the feed-forward block",
         library="adapters",
         builder="adapterxfer.variants.bottleneck:Bottleneck",
@@ -26,6 +27,7 @@ SPECS = (
     ),
     MethodSpec(
         name="double_seq_bn",
+        known_as=("double",),
         description="bottlenecks after both blocks",
         library="adapters",
         builder="adapterxfer.variants.bottleneck:DoubleBottleneck",
@@ -46,6 +48,7 @@ SPECS = (
     ),
     MethodSpec(
         name="par_bn",
+        known_as=("parallel", "scaled_parallel"),
         description="bottleneck beside the feed-forward block",
         library="adapters",
         builder="adapterxfer.variants.bottleneck:ParallelBottleneck",
@@ -73,6 +76,7 @@ SPECS = (
     ),
     MethodSpec(
         name="seq_bn_inv",
+        known_as=("mad-x", "madx", "mad-x2", "pfeiffer+inv", "invertible"),
         description="bottleneck after the feed-forward block and an invertible map of the embeddings (MAD-X)",
         library="adapters",
         builder="adapterxfer.variants.invertible:InvertibleBottleneck",
@@ -88,6 +92,7 @@ SPECS = (
     ),
     MethodSpec(
         name="compacter",
+        known_as=("phm", "compacter++"),
         description="bottlenecks of Kronecker products",
         library="adapters",
         builder="adapterxfer.variants.phm:Compacter",

@@ -82,6 +82,7 @@ SPECS = (
     ),
     MethodSpec(
         name="ia3",
+        known_as=("(ia)3",),
         description="trained rescaling of activations",
         library="peft",
         builder="adapterxfer.variants.lowrank:Rescale",

@@ -9,6 +9,7 @@ _NO_BOTTLENECK = "AdapterFusion mixes bottlenecks after the feed-forward block; 
 SPECS = (
     MethodSpec(
         name="prefix",
+        known_as=("prefix_tuning", "p-tuning"),
         description="trained keys and values before the input",
         library="adapters",
         builder="adapterxfer.variants.interventions:Prefix",
@@ -24,6 +25,7 @@ SPECS = (
     ),
     MethodSpec(
         name="loreft",
+        known_as=("reft", "lo-reft"),
         description="low-rank edits of the first tokens' representations",
         library="adapters",
         builder="adapterxfer.variants.interventions:LoReft",

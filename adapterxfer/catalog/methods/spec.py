@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -89,6 +90,7 @@ class MethodSpec:
         citation: what a model card cites, without its final period; empty where nothing is cited.
         adapters: names in the files of `adapters`; None where that library has no such function.
         peft: names in the files of `peft`; None where that library has no such function.
+        known_as: what other tools and papers call it, for hints in messages.
         engine: library whose own modules compute it, configured by its own keys (``config`` of an adapter).
 
     Raises:
@@ -118,7 +120,8 @@ class MethodSpec:
     citation: str
     adapters: AdaptersFiles | None = None
     peft: PeftFiles | None = None
-    engine: Literal["peft", ""] = ""
+    known_as: tuple[str, ...] = ()
+    engine: Literal["adapters", "peft", ""] = ""
 
     def __post_init__(self) -> None:
         problems = [
@@ -154,6 +157,12 @@ def adapter_label(adapter: Mapping[str, Any]) -> str:
     sizes = {key: value for key, value in adapter.items() if key != CONFIG}
     parts = [f"{LABELS.get(key, '')}{value}" for key, value in sizes.items()]
     return "/".join([*parts, *(f"{key}={_short(value)}" for key, value in sorted(adapter.get(CONFIG, {}).items()))])
+
+
+def config_text(adapter: Mapping[str, Any]) -> str:
+    """The configuration of an adapter as JSON with sorted keys; empty for methods of this project."""
+    config = adapter.get(CONFIG)
+    return json.dumps(config, sort_keys=True) if config else ""
 
 
 def _short(value: Any) -> str:

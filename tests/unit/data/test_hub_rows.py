@@ -145,7 +145,9 @@ def test_every_pin_of_the_catalogue_reaches_the_loader(monkeypatch):
                 read()
             assert asked == [(place.repository, place.revision or None)]
             pinned += place.pinned is not None
-    assert pinned == 6  # xquad, bucc2018, tatoeba, mewslix, sib200 and the alternate of sib200
+    # xquad, bucc2018, tatoeba, mewslix, sib200, afrixnli, afrimmlu, nusax, afrisenti, tweets; the alternates of sib200,
+    # masakhanews, injongo-intent and afrixnli
+    assert pinned == 14
 
 
 @pytest.mark.parametrize(

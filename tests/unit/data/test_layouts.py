@@ -43,6 +43,18 @@ def test_records_of_lines_and_columns_by_number(tmp_path: Path):
         read_layout(layout, "hellaswag", [tmp_path / "t.txt"], "en", Counter())
 
 
+def test_lists_of_a_recipe_mean_what_those_of_a_file_mean(tmp_path: Path):
+    """A recipe keeps its lists as tuples, so that nobody changes them."""
+    described = {"path": "c.jsonl", "layout": "jsonl", "columns": {
+        "context": "premise", "question": "question", "choices": ("choice1", "choice2"), "label": "label",
+    }, "labels": ("first", "second")}  # fmt: skip
+    layout = only({"xcopa": {"train": described}}, "xcopa", "train")
+    record = '{"premise": "p", "choice1": "a", "choice2": "b", "question": "cause", "label": "second"}'
+    (tmp_path / "c.jsonl").write_text(record + "\n")
+    (example,) = read_layout(layout, "xcopa", [tmp_path / "c.jsonl"], "en", Counter())
+    assert (example.context, example.choices, example.label) == ("p", ("a", "b"), 1)
+
+
 def test_tsv_without_header_in_several_languages(tmp_path: Path):
     layout = only({"xnli": {"test": {
         "path": "{lang}.tsv", "layout": "tsv", "header": False, "columns": {"text": 0, "text_pair": 1, "label": 2},

@@ -45,7 +45,7 @@ def test_every_real_target_says_whether_it_has_some() -> None:
     for name in TESTED:
         assert TESTED[name].why_not or task_specs()[name].trained, name
     assert with_target_dev("xquad") == with_target_dev("tydiqa-gold-sentence") == ("mlqa",)
-    assert with_target_dev("belebele") == ("xcopa",)
+    assert with_target_dev("belebele") == ("xcopa", "afrimmlu")
     assert with_target_dev("lareqa") == ()
 
 

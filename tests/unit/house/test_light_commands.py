@@ -20,7 +20,9 @@ COMMANDS = [
     ["check", RECIPE],
     ["plan", RECIPE, "--store", "empty"],
     ["status", RECIPE, "--store", "empty"],
-    *(["ls", what] for what in ("backbones", "tasks", "variants", "methods", "languages", "controls")),
+    *(["ls", what] for what in ("backbones", "tasks", "variants", "methods", "languages", "families", "controls")),
+    *(["completion", shell] for shell in ("bash", "zsh", "fish")),
+    ["--help"],
 ]
 
 CODE = """

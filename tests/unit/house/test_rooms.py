@@ -45,24 +45,32 @@ MAY_IMPORT: dict[str, set[str]] = {
     "advice": FACTS
     | {"recipe", "plan", "store", "data", "backbones", "formats", "variants", "training", "predict", "report"}
     | {"statistics"},
-    "api": FACTS | {"recipe", "plan", "store", "engines", "report", "hub", "advice"},  # hub.early: torch-free
+    "exchange": FACTS | {"metrics", "predict", "recipe", "report", "statistics", "store"},
+    "api": FACTS
+    | {"recipe", "plan", "store", "engines", "report", "hub", "advice"}  # hub.early: torch-free
+    | {"exchange"},
     "__main__": {"cli"},
-    "cli": FACTS | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub", "advice"},
+    "cli": FACTS
+    | {"api", "recipe", "plan", "store", "engines", "report", "data", "metrics", "hub", "advice"}
+    | {"exchange"},
 }
 
 ONLY_IN: dict[str, set[str]] = {
-    "adapters": set(),  # oracles of the tests (extra "parity"); the package does without them
+    "adapters": {"variants"},  # the engine of methods adapters:CONFIG (extra "adapters"); an oracle of the tests too
     "peft": {"variants"},  # the engine of methods peft:TYPE (extra "peft"); an oracle of the tests too
     "datasets": {"data"},
     "accelerate": {"training"},
     "ray": {"engines"},
     "submitit": {"engines"},
+    "tensorboard": {"api"},
+    "trackio": {"api"},
+    "wandb": {"api"},
     "rich": {"cli"},
     "matplotlib": {"report"},
     "huggingface_hub": {"hub", "backbones"},
 }
 
-TORCH_FREE = {"errors", "catalog", "recipe", "store", "plan", "statistics", "metrics", "report", "cli"}
+TORCH_FREE = {"errors", "catalog", "recipe", "store", "plan", "statistics", "metrics", "report", "exchange", "cli"}
 
 
 def room_of(path: Path) -> str:

@@ -163,6 +163,12 @@ def test_a_slope_over_several_series_is_named() -> None:
     assert not any("mixes" in line for line in undecidable(parse_recipe(text)))
 
 
+def test_a_slope_over_backbones_in_folders_is_checked_as_one_series() -> None:
+    recipe = load_recipe(ROOT / "recipes" / "real-backbone.yaml")
+    assert any(hypothesis.contrast == "slope" for hypothesis in recipe.statistics.hypotheses)
+    assert undecidable(recipe) == []
+
+
 def test_claims_of_the_paper_are_all_there_and_labelled() -> None:
     recipe = load_recipe(ROOT / "recipes" / "phang2020.yaml")
     declared = recipe.statistics.hypotheses

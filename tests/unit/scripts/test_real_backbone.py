@@ -167,6 +167,30 @@ def test_both_forms_load_and_compute_the_same(module: ModuleType, tmp_path: Path
     assert written["truncation"] is written["padding"] is None
 
 
+def test_an_untrained_twin_has_the_shape_and_none_of_the_weights(module: ModuleType, tmp_path: Path) -> None:
+    from safetensors.numpy import load_file
+
+    for name in ("one", "same"):
+        assert make(module, tmp_path / name, "--layers", "2", "--untrained", "7") == 0
+    assert make(module, tmp_path / "other", "--layers", "2", "--untrained", "8") == 0
+    trained = load_file(tmp_path / "one" / "e5-small-4bit-l2" / "model.safetensors")
+    twin = "e5-small-4bit-l2-untrained"
+    drawn = load_file(tmp_path / "one" / twin / "model.safetensors")
+    assert {name: value.shape for name, value in drawn.items()} == {
+        name: value.shape for name, value in trained.items()
+    }
+    query = "encoder.layer.1.attention.self.query"
+    words = drawn["embeddings.word_embeddings.weight"]
+    assert not words[1].any()  # the padding of this layout
+    assert 0.015 < words[2:].std() < 0.025
+    assert not drawn[f"{query}.bias"].any()
+    assert (drawn["embeddings.LayerNorm.weight"] == 1).all()
+    assert abs(np.corrcoef(drawn[f"{query}.weight"].ravel(), trained[f"{query}.weight"].ravel())[0, 1]) < 0.2
+    files = [(tmp_path / name / twin / "model.safetensors").read_bytes() for name in ("one", "same", "other")]
+    assert files[0] == files[1] != files[2]
+    assert "start values drawn from seed 7" in (tmp_path / "one" / twin / "ABOUT.txt").read_text()
+
+
 def test_mistakes_are_named_with_what_helps(
     module: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -173,7 +173,14 @@ def make_evidence(
         shape = AdapterShape(language, SIZE)
         made["l00"] = trained(Adapter(LAYERS, HIDDEN, shape, generator=generator), seed=21)
     made |= {
-        part: Adapter(LAYERS, HIDDEN, AdapterShape(method, size), generator=generator, linears=loaded.linears)
+        part: Adapter(
+            LAYERS,
+            HIDDEN,
+            AdapterShape(method, size),
+            generator=generator,
+            linears=loaded.linears,
+            encoder=loaded.model,
+        )
         for part in IDS[spec.layout]
     }
     for number, (part, adapter) in enumerate((p, a) for p, a in made.items() if p != "l00"):
