@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import tomllib
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from typing import Any
 
 from adapterxfer.api.running import default_jobs
@@ -59,10 +61,24 @@ def _version(name: str) -> str | None:
 
 def _needed() -> list[str]:
     """Names of all packages in the requirements of this one and of its extras, without the tools of its developers."""
-    parts = (requirement.partition(";") for requirement in requires(PACKAGE) or ())
+    try:
+        requirements = requires(PACKAGE) or []
+    except PackageNotFoundError:  # the code of a checkout that was never installed, as on a cluster's shared disk
+        requirements = _of_checkout()
+    parts = (requirement.partition(";") for requirement in requirements)
     names = (name for name, _, condition in parts if "dev" not in condition)
     plain = ("".join(c if c.isalnum() or c in "-_." else " " for c in name).split()[0] for name in names)
     return sorted(set(plain), key=str.lower)
+
+
+def _of_checkout() -> list[str]:
+    """Requirements that the project file beside the code states; none where there is no such file."""
+    try:
+        project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    except (OSError, KeyError, tomllib.TOMLDecodeError):
+        return []
+    extras = {extra: names for extra, names in project.get("optional-dependencies", {}).items() if extra != "dev"}
+    return [*project.get("dependencies", []), *(name for names in extras.values() for name in names)]
 
 
 def _memory_gib() -> float | None:

@@ -179,6 +179,9 @@ def _unchanged(key: str, load: Callable[[], LoadedBackbone]) -> LoadedBackbone:
             _pristine.popitem(last=False)
         return loaded
     _pristine.move_to_end(key)
+    # A model that shares these weights takes them to its device with it; one that loads them now begins on the CPU.
+    shared: Any = kept.loaded.model  # the library types its own `to` as if it took the model itself
+    shared.to("cpu")
     if state_fingerprint(kept.loaded.model.state_dict()) != kept.carried:
         del _pristine[key]
         raise BackboneError(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.api import ENGINES, RunResult, default_jobs, run
+from adapterxfer.api.tracking import SHOWN, TRACKERS, Tracking
 from adapterxfer.cli.console import complain, count, duration, say, say_json
 from adapterxfer.cli.options import add_json, add_recipe, add_store, hub_notes, positive
 from adapterxfer.cli.progress import BarProgress, PlainProgress, make_progress
@@ -53,6 +54,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="tokens of one forward pass in training, padding included (default: 16384); less needs less memory, and "
         "the effective batch stays",
     )  # fmt: skip
+    parser.add_argument(
+        "--track", choices=tuple(TRACKERS), help="also write the log of each training for a tracker, on this machine"
+    )
+    parser.add_argument(
+        "--track-to", default="track", metavar="DIR", help="folder of what a tracker gets (default: track)"
+    )
     more = parser.add_mutually_exclusive_group()
     more.add_argument(
         "--until-decided", action="store_true",
@@ -86,6 +93,7 @@ def execute(arguments: argparse.Namespace) -> int:
     recipe = load_recipe(arguments.recipe, arguments.set_)
     store = Store(arguments.store)
     jobs = arguments.jobs or default_jobs()
+    tracking = Tracking(arguments.track, arguments.track_to, store, recipe.name) if arguments.track else None
     if recipe.needs_measurement and not arguments.json:
         say("measuring how fast this machine pretrains, unless the store knows it ...")
     with ExitStack() as stack:
@@ -106,6 +114,8 @@ def execute(arguments: argparse.Namespace) -> int:
         def listener(event: StageEvent) -> None:
             for shown in display:
                 shown(event)
+            if tracking is not None:
+                tracking(event)
 
         options: dict[str, Any] = {
             "store": store.root,
@@ -123,10 +133,13 @@ def execute(arguments: argparse.Namespace) -> int:
             "engine_settings": _engine_settings(arguments.engine_set),
         }
         result, more = _run(recipe, arguments, options)
+        if tracking is not None:
+            tracking.finish(result.plan.stages.values())
     if arguments.json:
         say_json({**as_json(result, arguments.store), **more})
     else:
         _say_end(result, arguments.store)
+        _say_tracked(tracking, arguments.track_to)
     return result.outcome.exit_code
 
 
@@ -217,6 +230,16 @@ def _say_end(result: RunResult, store: str) -> None:
         say(f"done: {count(total, 'stage')}, {failed}, {duration(outcome.seconds)}")
     if result.report is not None:
         say(f"Report: {shown_path(result.report / 'report.html', store)}")
+
+
+def _say_tracked(tracking: Tracking | None, folder: str) -> None:
+    """What a tracker got, and the command that shows it."""
+    if tracking is None:
+        return
+    for problem in tracking.problems:
+        complain(f"warning: tracking ended early: {problem}")
+    command = SHOWN[tracking.tracker].format(folder=f"{folder}/{tracking.tracker}")
+    say(f"Track: {count(tracking.runs, 'new run')} for {tracking.tracker}; {command}")
 
 
 def shown_path(path: Path, store: str) -> str:

@@ -159,8 +159,8 @@ class RowMaker:
                 )
             tags = [self.names[column][tag] for tag in tags]
         tags = [self.source.raw_labels.get(str(tag), tag) for tag in tags]
-        # MasakhaNER's dates are no names; a task that names them among its labels keeps them.
-        dates = set(DATES) - set(self.data.labels)
+        # MasakhaNER's dates are no names to the study; a declared task keeps the tags that it names.
+        dates = () if self.data.rows_only else DATES
         kept = [
             (word, "O" if tag in dates else str(tag)) for word, tag in zip(words, tags, strict=True) if word.strip()
         ]

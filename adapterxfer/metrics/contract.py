@@ -14,7 +14,7 @@ import numpy as np
 
 from adapterxfer.errors import DataError
 from adapterxfer.metrics.lookup import get_metric
-from adapterxfer.metrics.registry import Metric, check_counts, count_predictions
+from adapterxfer.metrics.registry import Metric, check_counts
 
 _CLOSE = 1e-9
 """Points by which two computations of one score may differ in floating-point numbers."""
@@ -52,25 +52,28 @@ def check_metric(metric: Metric | str, answers: Sequence[tuple[str, str]]) -> Me
 
 
 def _counted(metric: Metric, predictions: Sequence[str], golds: Sequence[str], subject: str) -> np.ndarray:
-    try:
-        return np.asarray(count_predictions(metric, predictions, golds))
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{subject}: count gives no row of {len(metric.columns)} numbers ({error})",
-            fix=f"return one number for each of {', '.join(metric.columns)}",
-        ) from None
+    counts = np.zeros((len(golds), len(metric.columns)))
+    for number, (prediction, gold) in enumerate(zip(predictions, golds, strict=True)):
+        row = metric.count(prediction, gold) if metric.count_in is None else metric.count_in(prediction, gold, "en")
+        if np.shape(row) != (len(metric.columns),):
+            raise DataError(
+                f"{subject}: count gives {row!r:.60}, no row of {len(metric.columns)} numbers",
+                fix=f"return one number for each of {', '.join(metric.columns)}",
+            )
+        counts[number] = row
+    return counts
 
 
 def _check_score(metric: Metric, counts: np.ndarray, subject: str) -> None:
-    check_counts(metric, counts, where=subject)
     # Weights of a resampling: some examples twice, some not at all.
     weights = np.stack([np.ones(len(counts)), np.arange(len(counts)) % 3, np.arange(len(counts)) % 2])
     sums = weights @ counts
     try:
-        scores = np.asarray(metric.score(sums), dtype=np.float64)
-        one_by_one = np.array([float(metric.score(row)) for row in sums])
-        scaled = np.asarray(metric.score(3.0 * sums), dtype=np.float64)
-        metric.score(np.zeros(len(metric.columns)))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores = np.asarray(metric.score(sums), dtype=np.float64)
+            one_by_one = np.array([float(metric.score(row)) for row in sums])
+            scaled = np.asarray(metric.score(3.0 * sums), dtype=np.float64)
+            metric.score(np.zeros(len(metric.columns)))
     except Exception as error:  # whatever a user's function raises breaks the contract
         raise DataError(
             f"{subject}: score cannot be computed from sums of shape (..., {len(metric.columns)}) "
@@ -87,6 +90,7 @@ def _check_score(metric: Metric, counts: np.ndarray, subject: str) -> None:
             f"{subject}: three times every count gives another score",
             fix="compute a share of sums: resampling weights examples, so their number must not matter",
         )
+    check_counts(metric, counts, where=subject)
     if not np.isfinite(scores[0]):
         raise DataError(f"{subject}: all examples together score {scores[0]}", fix="give a finite number")
     if (scores[np.isfinite(scores)] < metric.lowest - _CLOSE).any():

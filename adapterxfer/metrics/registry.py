@@ -238,8 +238,9 @@ def check_counts(metric: Metric, counts: NDArray[Any], *, where: str) -> NDArray
     # One in every column scores exactly 100 where scores are ratios, and hides no zero denominator: the sum exceeds 100
     # where the row does. Of other scores nothing is known but the row itself.
     added = 1.0 if metric.name in METRICS else 0.0
-    for score in (metric.score, *metric.extra_scores.values()):
-        bad |= score(np.where(bad[:, None], 0.0, values) + added) > 100.0 + _ROUNDING
+    with np.errstate(divide="ignore", invalid="ignore"):  # a row by itself may have nothing below the line
+        for score in (metric.score, *metric.extra_scores.values()):
+            bad |= score(np.where(bad[:, None], 0.0, values) + added) > 100.0 + _ROUNDING
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         listed = ", ".join(f"{name} {value:g}" for name, value in zip(metric.columns, values[row], strict=True))

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import string
 import sys
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from own_data import write_all
+from own_references import reference
 from own_tasks_page import declarations, study
 
 from adapterxfer import build_plan, load_bundle, load_recipe, run
@@ -29,9 +27,6 @@ from adapterxfer.recipe import parse_recipe
 from adapterxfer.report.results import Results
 from adapterxfer.store.keys import SHORT_KEY
 from adapterxfer.store.store import Store
-
-sklearn = pytest.importorskip("sklearn.metrics")
-seqeval = pytest.importorskip("seqeval.metrics")
 
 TARGETS = ["news", "inference", "sentiment", "names", "questions", "choices", "translations"]
 INTERMEDIATES = ["inference", "pairs"]
@@ -52,31 +47,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return file, root / "store"
 
 
-def squad_f1(prediction: str, gold: str) -> float:
-    def words(text: str) -> list[str]:
-        text = "".join(sign for sign in text.lower() if sign not in string.punctuation)
-        return re.sub(r"\b(a|an|the)\b", " ", text).split()
-
-    predicted, expected = words(prediction), words(gold)
-    same = sum((Counter(predicted) & Counter(expected)).values())
-    return 2 * same / (len(predicted) + len(expected)) if same else float(predicted == expected)
-
-
-def reference(name: str, metric: str, predictions: list[str], golds: list[str]) -> float:
-    """The score of scikit-learn or seqeval; of questions that of SQuAD's script."""
-    if metric == "mcc":
-        return 100 * float(sklearn.matthews_corrcoef(golds, predictions))
-    if metric in ("macro_f1", "weighted_f1"):
-        return 100 * float(sklearn.f1_score(golds, predictions, average=metric.removesuffix("_f1"), zero_division=0))
-    if metric == "span_f1":
-        cut = [[tags.split() for tags in rows] for rows in (golds, predictions)]
-        return 100 * float(seqeval.f1_score(*cut, zero_division=0))
-    if metric == "qa_f1":
-        pairs = zip(predictions, golds, strict=True)
-        return 100 * float(np.mean([max(squad_f1(p, answer) for answer in json.loads(g)) for p, g in pairs]))
-    return 100 * float(sklearn.accuracy_score(golds, predictions))
-
-
 @pytest.mark.filterwarnings("ignore:A single label was found")
 @pytest.mark.parametrize("target", TARGETS)
 def test_scores_are_those_of_the_libraries(made: tuple[Path, Path], target: str) -> None:
@@ -92,7 +62,7 @@ def test_scores_are_those_of_the_libraries(made: tuple[Path, Path], target: str)
         for index, code in enumerate(table.languages):
             rows = table.language == index
             answers = table.prediction[rows].tolist(), table.gold[rows].tolist()
-            assert scores[code] == pytest.approx(reference(target, data.metric.name, *answers), abs=1e-9)
+            assert scores[code] == pytest.approx(reference(data.metric.name, *answers), abs=1e-9)
 
 
 def report_of(store: Path) -> dict[str, Any]:

@@ -92,6 +92,28 @@ def test_shared_weights_are_loaded_once_and_guarded(folder: Path) -> None:
     assert load_backbone(identity(), folder).fingerprint == own.fingerprint
 
 
+def test_shared_weights_begin_on_the_cpu_wherever_a_stage_left_them(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of words are read anew for every stage: on a GPU they met the other weights of the stage before."""
+    load_backbone(identity(), folder)
+    moved: list[str] = []
+
+    def record(module: torch.nn.Module, device: str) -> torch.nn.Module:
+        moved.append(device)
+        return module
+
+    monkeypatch.setattr(torch.nn.Module, "to", record)
+    load_backbone(identity(), folder)
+    assert moved == ["cpu"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_stage_on_a_gpu_leaves_nothing_there_for_the_next(folder: Path) -> None:
+    load_backbone(identity(), folder).model.to("cuda")
+    assert {weight.device.type for weight in load_backbone(identity(), folder).model.parameters()} == {"cpu"}
+
+
 def test_untrained_twin_follows_the_rule_of_pretraining(folder: Path) -> None:
     twin = load_backbone(identity(kind="untrained", of="tiny", seed=1), folder)
     start = build_model(twin.config, Initialisation(std=0.1), seed=1).roberta.state_dict()

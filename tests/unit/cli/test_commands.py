@@ -275,7 +275,7 @@ def test_debug_shows_the_error_itself(tmp_path: Path) -> None:
 
 
 def test_usage_errors_exit_with_2(capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in (["run", QUICKSTART, "--jobs", "0"], ["nothing"], []):
+    for arguments in (["run", QUICKSTART, "--jobs", "0"], ["nothing"], ["--debug"]):
         with pytest.raises(SystemExit) as caught:
             main(arguments)
         assert caught.value.code == 2

@@ -219,12 +219,26 @@ class TestAsking:
             assert sum(one.probabilities.values()) == pytest.approx(1.0, abs=1e-6)
             assert one.probabilities["yes"] == pytest.approx(other.probabilities["yes"], abs=1e-5)
         assert loaded.classify([]) == []
+        # A text is one text, not its characters; a tuple is a pair, not two texts; a list is several.
+        assert loaded.classify("blue") == loaded.classify(["blue"])
+        pair = ("red cat", "the dog sees")
+        assert loaded.classify(pair) == loaded.classify([pair]) == loaded.classify([list(pair)])
+        assert len(loaded.classify(list(pair))) == 2
+        wrong: list[Any] = [3, ("a", "b", "c"), [("a",)], ["a", None]]
+        for value in wrong:
+            with pytest.raises(BundleError, match=r"classify: .* is (no text|neither a text nor a pair)"):
+                loaded.classify(value)
 
     def test_tag(self, bundle: Make) -> None:
         loaded = load_bundle(bundle("fuse", "world-pos"))
         tagged = loaded.tag(["the red  cat", [], ["old", "house"]])
         assert [[t.word for t in sentence] for sentence in tagged] == [["the", "red", "cat"], [], ["old", "house"]]
         assert {t.tag for sentence in tagged for t in sentence} <= {"X", "Y"}
+        assert loaded.tag("the red  cat") == tagged[:1]
+        assert loaded.tag(("old", "house")) == tagged[2:]
+        assert len(loaded.tag(["old", "house"])) == 2
+        with pytest.raises(BundleError, match=r"tag: .* is neither a text nor words"):
+            loaded.tag([["old", 3]])  # type: ignore[list-item]
 
     def test_answer(self, bundle: Make) -> None:
         loaded = load_bundle(bundle("sequential", "world-xqa"))
@@ -234,6 +248,8 @@ class TestAsking:
         assert context[answer.start :].startswith(answer.text)
         long = " ".join(["red green blue"] * 40)
         assert loaded.answer("blue", long).text in long
+        with pytest.raises(BundleError, match=r"answer: question is \['the cat'\], no text"):
+            loaded.answer(["the cat"], context)  # type: ignore[arg-type]
 
     def test_choose(self, bundle: Make) -> None:
         loaded = load_bundle(bundle("stack", "world-xmc"))
@@ -243,6 +259,8 @@ class TestAsking:
         assert turned[loaded.choose("the cat sees", turned)] == options[best]
         with pytest.raises(BundleError, match="no choices"):
             loaded.choose("the cat", [])
+        with pytest.raises(BundleError, match="choose: choices are 'a river'"):
+            loaded.choose("the cat", "a river")
 
     def test_embed(self, bundle: Make) -> None:
         loaded = load_bundle(bundle("stack"))
@@ -251,6 +269,9 @@ class TestAsking:
         assert found.shape == (3, 24)
         assert abs(found[0] - found[2]).max() == 0.0
         assert abs(found[0] - loaded.embed(["red cat"])[0]).max() < 1e-6
+        assert (loaded.embed("red cat") == loaded.embed(["red cat"])).all()
+        with pytest.raises(BundleError, match=r"embed: texts\[1\] is 3, no text"):
+            loaded.embed(["red cat", 3])  # type: ignore[list-item]
         ids = torch.tensor([loaded.tokenizer("red cat")["input_ids"]])
         with torch.inference_mode():
             hidden = loaded.model.hidden_states(ids, torch.ones_like(ids), layer=1)
