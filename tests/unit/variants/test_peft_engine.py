@@ -195,3 +195,24 @@ def test_a_description_names_the_configuration_and_others_stay_as_they_were() ->
         assert ("config" in described["adapters"][0]) == bool(part.config)
         assert Composition.from_json(described).adapters == (part,)
         assert part.shape.config == part.config
+
+
+def test_an_average_of_weights_is_the_average_of_what_they_add(lab: Lab) -> None:
+    """As merging takes it, for a type whose table says so, and not for one whose table does not."""
+    for kind, linear in (("SHIRA", True), ("LORA", False)):
+        assert bool(METHODS[f"peft:{kind}"].merges) == linear
+        first, second, mean = (lab.build(kind, seed).eval() for seed in (1, 2, 3))
+        with torch.no_grad():
+            for number, adapter in enumerate((first, second)):
+                for weight in adapter.parameters():
+                    weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(number)))
+        mean.load_state_dict({n: (t + second.state_dict()[n]) / 2 for n, t in first.state_dict().items()})
+        linear_map, states = lab.tiny("xlm-roberta").linears[0]["query"], torch.randn(4, HIDDEN)
+
+        def added(adapter: Adapter) -> torch.Tensor:
+            layer: Any = adapter[0]
+            base = linear_map(states)  # noqa: B023 - called here only
+            return (layer.linear_output("query", linear_map, states, base, base) - base).detach()  # noqa: B023
+
+        difference = (added(mean) - (added(first) + added(second)) / 2).abs().max()
+        assert bool(difference < 1e-4) == linear, kind
