@@ -126,6 +126,7 @@ STUDIES = {
 
 WITHOUT_CARD = {
     "real-quick": "it was not run as a whole yet, and a card of a part would be taken for it",
+    "world-few-shot": "its results have labels of the target languages, and none of them is published as a bundle",
     "real-backbone": "docs/case-study publishes it whole",
 }
 """Shipped recipe -> why it has no card."""

@@ -197,7 +197,7 @@ class DataSet:
         reader: ``module:function``, files of one split and language -> examples.
         pool_reader: the same for splits that are pools of candidates.
         pair_reader: the same for training pairs, where they look otherwise than the test.
-        dev_files: development files of any language, where ``files`` has English ones only.
+        dev_files, train_files: development and training files of any language, where ``files`` has English ones only.
         codes: language of the study -> code of the data set; empty where both write the same.
         folders: language of the study -> what its folder of files is called, where that is not the code.
         labels: names in official order as published; empty where the format has none or the data decide.
@@ -228,6 +228,7 @@ class DataSet:
     pool_reader: str = ""
     pair_reader: str = ""
     dev_files: tuple[Group, ...] = ()
+    train_files: tuple[Group, ...] = ()
     codes: Mapping[str, str] = field(default_factory=dict)
     folders: Mapping[str, str] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
@@ -280,6 +281,11 @@ class DataSet:
     def development(self) -> tuple[Group, ...]:
         """Groups of the development files of any language; empty where there are none."""
         return self.dev_files or self.files.get("dev", ())
+
+    def training(self) -> tuple[Group, ...]:
+        """Groups of the training files of any language; empty where there are English ones only."""
+        groups = self.train_files or self.files.get("train", ())
+        return tuple(group for group in groups if any("{lang}" in name or "{code}" in name for name in group))
 
     def size(self, split: str, language: str) -> int | None:
         """Examples by the source; None where it states none."""

@@ -24,6 +24,9 @@ Layout = Literal["none", "one", "two", "mixed"]
 FRESH = "fresh"
 """Composition, in stage identities, of a training without an intermediate."""
 
+FURTHER = "further"
+"""The same of a training that goes on from a whole trained model, whatever its variant."""
+
 _FUSION_SOURCE = "Pfeiffer et al. 2021, *AdapterFusion: Non-Destructive Task Composition for Transfer Learning*"
 
 

@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
@@ -47,8 +47,11 @@ def plain_name(path: str) -> str:
     return name.removesuffix(".gz").removesuffix(".bz2")
 
 
-def list_files(root: Path) -> list[str]:
+def list_files(root: Path, apart: Sequence[str] = ()) -> list[str]:
     """Relative paths (with ``/``) of all files below ``root``, sorted; hidden folders are skipped.
+
+    Args:
+        apart: folders below ``root`` that are left out: those of translations, which bear the names of originals.
 
     Links to folders are followed, after everything that is really there: a folder that is reached in two ways keeps the
     paths it has without its links, and is listed once.
@@ -80,7 +83,8 @@ def list_files(root: Path) -> list[str]:
             # A link to a folder around this one would list half the disk.
             if os.path.realpath(link) not in seen and not root.resolve().is_relative_to(os.path.realpath(link)):
                 starts.append(link)
-    return sorted(paths)
+    beside = tuple(f"{Path(folder).as_posix().rstrip('/')}/" for folder in apart)
+    return sorted(path for path in paths if not path.startswith(beside)) if beside else sorted(paths)
 
 
 def closed_links(root: Path) -> list[str]:

@@ -79,8 +79,9 @@ def _locate_corpus(files: Iterable[str], languages: Sequence[str]) -> tuple[list
 
 
 def describe_source(
-    task: str, data_root: str | Path, languages: Sequence[str], *, cache: HashCache | None = None
-) -> dict[str, Any]:
+    task: str, data_root: str | Path, languages: Sequence[str], *, cache: HashCache | None = None,
+    apart: Sequence[str] = (),
+) -> dict[str, Any]:  # fmt: skip
     """The ``source`` identity of one task: ``{kind: "files", files: {relative path: sha256}}``.
 
     Args:
@@ -88,22 +89,25 @@ def describe_source(
         data_root: folder of the original files.
         languages: test languages of the task, or languages of the corpus.
         cache: hashes already known.
+        apart: folders of translations, as in `list_files`.
 
     Raises:
         DataError: files are missing; lists all of this task.
     """
-    return describe_sources([(task, languages)], data_root, cache=cache)[task]
+    return describe_sources([(task, languages)], data_root, cache=cache, apart=apart)[task]
 
 
 def describe_sources(
-    requests: Iterable[tuple[str, Sequence[str]]], data_root: str | Path | None, *, cache: HashCache | None = None
-) -> dict[str, dict[str, Any]]:
+    requests: Iterable[tuple[str, Sequence[str]]], data_root: str | Path | None, *, cache: HashCache | None = None,
+    apart: Sequence[str] = (),
+) -> dict[str, dict[str, Any]]:  # fmt: skip
     """`describe_source` for many tasks; everything missing in all of them is one error.
 
     Args:
         requests: ``(task, languages)``.
         data_root: ``None`` when the recipe has none: the error then says what such a folder must hold.
         cache: hashes already known; by default the user's cache file.
+        apart: folders of translations, as in `list_files`.
 
     Raises:
         DataError: files are missing, or the folder is.
@@ -116,7 +120,7 @@ def describe_sources(
             fix="give the folder of the original files: --set data_root=PATH",
         )
     root = Path(data_root)
-    files = list_files(root)
+    files = list_files(root, apart)
     located: dict[str, list[Located]] = {}
     problems: list[str] = []
     for task, languages in requests:
@@ -170,12 +174,14 @@ def with_composing(root: Path, hashed: Mapping[str, str], cache: HashCache) -> d
 
 
 def describe_layouts(
-    task: TaskLike, data_root: str | Path, languages: Sequence[str], layouts: Mapping[Any, Any], protocol: str = ""
-) -> dict[str, Any]:
+    task: TaskLike, data_root: str | Path, languages: Sequence[str], layouts: Mapping[Any, Any], protocol: str = "",
+    *, apart: Sequence[str] = (),
+) -> dict[str, Any]:  # fmt: skip
     """The ``source`` identity of a task with described layouts: also the layouts themselves, as they decide the data.
 
     Args:
         layouts: role -> layout as the user wrote it; other roles are read from official files.
+        apart: folders of translations, as in `list_files`.
 
     Raises:
         DataError: a layout is wrong, or files are missing.
@@ -184,7 +190,7 @@ def describe_layouts(
     from adapterxfer.data.layouts import layout_files, parse_roles
 
     root = Path(data_root)
-    needs = find(task, list_files(root), languages, protocol=protocol, without=layouts)
+    needs = find(task, list_files(root, apart), languages, protocol=protocol, without=layouts)
     problems = [need.problem for need in needs if need.problem]
     paths = [path for need in needs for path in need.found]
     for role, layout in parse_roles(task, layouts).items():
@@ -214,16 +220,18 @@ def _read_otherwise(form: str, layouts: Mapping[Any, Any]) -> bool:
     return form == "span_qa" or (form == "tagging" and any("labels" in layout for layout in layouts.values()))
 
 
-def describe_present(task: str, data_root: str | Path, languages: Sequence[str]) -> dict[str, Any] | None:
+def describe_present(
+    task: str, data_root: str | Path, languages: Sequence[str], *, apart: Sequence[str] = ()
+) -> dict[str, Any] | None:
     """`describe_source`, or None where no file of the task is there.
 
     Raises:
         DataError: some files are there and others are not, or several are where one is meant. The Hub's copy in place
             of all of them would be trained on without a word.
     """
-    needs = find(task, list_files(Path(data_root)), languages)
+    needs = find(task, list_files(Path(data_root), apart), languages)
     if not (problems := [need.problem for need in needs if need.problem]):
-        return describe_source(task, data_root, languages)
+        return describe_source(task, data_root, languages, apart=apart)
     present = dict.fromkeys(path for need in needs for path in (*need.found, *need.misnamed))
     if not present:
         if closed := closed_links(Path(data_root)):

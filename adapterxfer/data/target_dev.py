@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from adapterxfer.catalog import DataSet, TargetDev, parts_of_task, task_specs
+from adapterxfer.catalog.tasks import TaskLike
 from adapterxfer.data.examples import Example, TaskData
 from adapterxfer.data.files import HashCache, list_files
 from adapterxfer.data.held_out import keep
@@ -110,7 +111,7 @@ def describe_target_dev(
 
 
 def tested_files(
-    task: str, root: Path, languages: Sequence[str], protocol: str, source: Mapping[str, Any]
+    task: TaskLike, root: Path, languages: Sequence[str], protocol: str, source: Mapping[str, Any]
 ) -> dict[str, str]:
     """Files of a task's own source that are tested on, with their checksums.
 
@@ -118,9 +119,9 @@ def tested_files(
         source: that of the task's prepare stage, of kind ``files``.
     """
     if "test" in (source.get("layout") or {}):
-        from adapterxfer.data.layouts import layout_files, parse_layouts
+        from adapterxfer.data.layouts import layout_files, parse_roles
 
-        layout = parse_layouts({task: source["layout"]}, "layout")[task]["test"]
+        layout = parse_roles(task, source["layout"])["test"]
         paths = {path for code in languages for path in layout_files(layout, root, code)}
     else:
         needs = find(task, source["files"], languages, protocol=protocol)

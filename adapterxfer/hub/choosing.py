@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from adapterxfer.catalog import ORACLE
+from adapterxfer.catalog.supervision import supervision_of
 from adapterxfer.errors import BundleError
 from adapterxfer.hub.bundle_results import TRAINING_KINDS
 from adapterxfer.plan import Plan
@@ -44,8 +45,8 @@ def choose(plan: Plan, *, phase: Phase = "target", seed: int | None = None) -> l
     models: dict[str, ChosenModel] = {}
     for cell in plan.cells:
         model = plan.stages[cell.predict].inputs.get("model")
-        if model is None or cell.seed != run or cell.control.startswith(ORACLE):
-            continue
+        if model is None or cell.seed != run or cell.control.startswith(ORACLE) or supervision_of(cell.target):
+            continue  # a bundle's card says that its model was trained in English
         keys = [model] if phase == "target" else list(_intermediates(plan, model))
         for key in keys:
             stage = plan.stages[key]

@@ -34,6 +34,7 @@ class ArmMaker:
     def __init__(self, bench: Workbench) -> None:
         self._recipe, self._sources, self._add = bench.recipe, bench.sources, bench.add
         self._memo: dict[str, str] = {}
+        self._translated: dict[tuple[str, ...], str] = {}
 
     def of(self, name: str, parts: Sequence[str]) -> ArmParts:
         """Additions for one name on the axis of intermediate tasks, whose tasks are ``parts``."""
@@ -79,12 +80,20 @@ class ArmMaker:
         return self._memo[slug]
 
     def _translations(self, name: str) -> str:
-        if name not in self._memo:
-            option = self._recipe.translated
-            assert option is not None
+        option = self._recipe.translated
+        assert option is not None
+        return self.translations_of(name, option.folder, self._recipe.arm_languages("translated"))
+
+    def translations_of(self, name: str, folder: str, languages: Sequence[str]) -> str:
+        """The training examples of a task in translation.
+
+        Args:
+            folder: below the data root, or that of the world.
+        """
+        memo = (name, folder, *languages)
+        if memo not in self._translated:
             task, options = self._recipe.task(name), self._recipe.tasks.get(name)
-            languages = list(self._recipe.arm_languages("translated"))
-            source = self._sources.of_translations(task, option.folder, languages)
+            source = self._sources.of_translations(task, folder, languages)
             sizes = {
                 key: (options and getattr(options, key)) or getattr(task, key)
                 for key in ("train_examples", "dev_examples")
@@ -94,13 +103,13 @@ class ArmMaker:
                 "task": name,
                 "format": task.format,
                 "source": source,
-                "folder": None if source["kind"] == "world" else option.folder,
-                "languages": languages,
+                "folder": None if source["kind"] == "world" else folder,
+                "languages": list(languages),
                 **sizes,
                 "seed": TEXT_SEED,
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
             slug = f"{name}-translated"
-            self._memo[name] = self._add("prepare", identity, {}, slug, {"task": slug}, {})
-        return self._memo[name]
+            self._translated[memo] = self._add("prepare", identity, {}, slug, {"task": slug}, {})
+        return self._translated[memo]

@@ -32,6 +32,7 @@ from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.model_options import AdapterSpec
 from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.recipe.supervision import Supervised
 
 _NO_HEAD = "nothing is trained on this target, so there is no head; its control is the untouched backbone"
 _NO_MERGE = "there is no model of this target that could be merged with the intermediate's; use a soup"
@@ -230,6 +231,30 @@ class _Builder:
                 )
             if oracle:
                 yield from self._oracle(axes.with_seed(seed), adapter)
+        for regime in self.recipe.supervised_of(axes.target):
+            if axes.variant in regime.variants:
+                yield from self._supervised(axes, adapter, regime, seeds, overlap=overlap)
+
+    def _supervised(
+        self, axes: Axes, adapter: AdapterSpec | None, regime: Supervised, seeds: Sequence[int], *, overlap: bool
+    ) -> Iterator[Cell]:
+        """The cells of one row with labelled data in the target language: of every seed one for each draw."""
+        total, inner = self.sizes[axes.backbone]
+        for draw in range(regime.draws):
+            rows = [
+                ("" if regime.one_model else taught.languages[0], self.systems.supervised(axes, adapter, taught))
+                for taught in self.maker.taught(regime, draw)
+            ]
+            for seed in seeds:
+                models = {code: model_of(seed) for code, model_of in rows}
+                yield Cell(
+                    **{**axes.values(), "target": regime.target, "seed": seed},
+                    parameters=total,
+                    non_embedding_parameters=inner,
+                    predict=self.maker.supervised(axes.with_seed(seed), regime, draw, models),
+                    overlap=overlap,
+                    draw=draw,
+                )
 
     def _evaluations(self, axes: Axes, adapter: AdapterSpec | None, *, trained: bool) -> list[tuple[KeyOfModel, str]]:
         """How the models of one row are evaluated, and the target's name in each evaluation."""

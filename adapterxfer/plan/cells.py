@@ -13,7 +13,7 @@ CONTROL = "control"
 """Variant of a baseline: a rule, a guess, an untrained twin."""
 
 UNTRAINED_SUFFIX = "-untrained"
-NUMBERS = ("parameters", "non_embedding_parameters", "seed")
+NUMBERS = ("parameters", "non_embedding_parameters", "seed", "draw")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,7 @@ class Cell(Axes):
         predict: key of the predict stage, or the input role that its folder fills; several cells may share one.
         control: name of the control; empty for trained systems.
         overlap: whether the intermediate task shares text with the target, so its gain is not transfer.
+        draw: which draw of labelled examples in the target language a run trained on; those of one run are averaged.
     """
 
     parameters: int
@@ -32,6 +33,7 @@ class Cell(Axes):
     predict: str
     control: str = ""
     overlap: bool = False
+    draw: int = 0
 
     @property
     def is_control(self) -> bool:
@@ -57,6 +59,8 @@ class Cell(Axes):
             labels["control"] = self.control
         if self.overlap:
             labels["overlap"] = True
+        if self.draw:
+            labels["draw"] = self.draw
         return labels
 
     @classmethod

@@ -65,24 +65,26 @@ class CostModel:
         return 2 * non_embedding_parameters(hidden, layers) + 4 * layers * hidden * length
 
     def training(
-        self, backbone: str, settings: dict[str, Any], tasks: Sequence[str], *, frozen: bool, width: int = 1
-    ) -> float:
+        self, backbone: str, settings: dict[str, Any], tasks: Sequence[str], *, frozen: bool, width: int = 1,
+        examples: int | None = None,
+    ) -> float:  # fmt: skip
         """Operations of one training in GFLOP; 0.0 where a number is unknown.
 
         Args:
+            examples: how many there are where it is not the whole training set.
             width: adapters that run side by side (fusion); each adds about a tenth of the layers.
         """
-        examples: float
+        seen: float
         if "steps" in settings:
-            examples = float(_most_steps(settings) * settings["batch_size"])
+            seen = float(_most_steps(settings) * settings["batch_size"])
         else:
-            known = [self.sizes[task][0] for task in tasks]
+            known = [self.sizes[task][0] for task in tasks] if examples is None else [examples]
             if any(size is None for size in known):
                 return 0.0
-            examples = float(settings["epochs"]) * sum(size or 0 for size in known)
+            seen = float(settings["epochs"]) * sum(size or 0 for size in known)
         length = float(settings["max_length"]) * LENGTH_SHARE
         passes = (2.0 if frozen else 3.0) * (1 + 0.1 * (width - 1))
-        return passes * self.forward(backbone, length) * length * examples / 1e9
+        return passes * self.forward(backbone, length) * length * seen / 1e9
 
     def language(self, backbone: str, settings: dict[str, Any], lines: int) -> float:
         """Operations of one language's training in GFLOP, as if it had all the lines it may have."""

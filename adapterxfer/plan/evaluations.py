@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from adapterxfer.catalog.declared import ITEMS
@@ -10,6 +10,7 @@ from adapterxfer.catalog.scores import installed, installed_names
 from adapterxfer.plan.cells import CONTROL
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.language_stages import LanguageMaker
+from adapterxfer.plan.supervised import IDENTITY, described
 from adapterxfer.plan.templates import Template
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.also import Also
@@ -17,6 +18,7 @@ from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.language_adapters import SOURCE
 from adapterxfer.recipe.own_tasks import OwnTask
+from adapterxfer.recipe.supervision import Supervised
 from adapterxfer.store.keys import Stage
 
 KeyOfModel = Callable[[str], str]
@@ -57,6 +59,49 @@ class EvaluationMaker:
             )
         return row
 
+    def supervised(self, axes: Axes, regime: Supervised, draw: int, models: Mapping[str, str]) -> str:
+        """Predictions of the models of one supervised run, each in its language.
+
+        Args:
+            axes: of the cell; the target is the task.
+            models: language -> key of the model that answers in it; the empty one stands for all.
+        """
+        who, inputs = self._inputs.backbone(axes.backbone)
+        target = self._recipe.task(regime.task)
+        identity = {
+            "backbone": who,
+            "task": regime.task,
+            "format": target.format,
+            "protocol": self._recipe.protocol_of(regime.task),
+            "system": {"kind": "trained"},
+            "split": "test",
+            "languages": list(regime.tested),
+            IDENTITY: described(regime, draw),
+        }
+        identity |= self._declared(regime.task)
+        inputs = {"data": self._inputs.task(regime.task), **inputs}
+        inputs |= {f"model.{code}" if code else "model": key for code, key in models.items()}
+        resources: dict[str, Any] = {"cost": self._bench.cost.prediction(axes.backbone, regime.task)}
+        if memory := self._bench.memory.prediction(axes.backbone):
+            resources["estimated_memory_gb"] = round(memory, 2)
+        ending = f"-d{draw}" if draw else ""
+        slug = f"{axes.backbone}-{axes.variant}-{axes.intermediate}-{regime.task}-{regime.label}-s{axes.seed}{ending}"
+        labels = {**axes.values(), "target": regime.target}
+        return self._bench.add("predict", identity, inputs, slug, labels, resources)
+
+    def _declared(self, name: str) -> dict[str, Any]:
+        """What the identity of predictions says of a task that is not, or not as it is, in the catalogue."""
+        target = self._recipe.task(name)
+        if target.stand_in:
+            return {"metric": target.metric}  # the name alone would give the metric of the real task
+        facts: dict[str, Any] = {}
+        if isinstance(options := self._recipe.tasks.get(name), OwnTask):
+            facts = {"metric": target.metric, ITEMS: {"parallel": options.parallel}}
+            if target.metric in installed_names():
+                # The package that adds it may change what it computes.
+                facts["metric_protocol"] = str(getattr(installed(target.metric), "protocol", ""))
+        return facts
+
     def _row(
         self, backbone: str, task: str, *, trained: bool, control: str, above_language: bool, also: Also | None
     ) -> KeyOfModel:
@@ -77,14 +122,7 @@ class EvaluationMaker:
             "split": split,
             "languages": languages,
         }
-        if target.stand_in:
-            # The name alone would give the metric of the real task.
-            identity["metric"] = target.metric
-        elif isinstance(options := self._recipe.tasks.get(task), OwnTask):
-            identity |= {"metric": target.metric, ITEMS: {"parallel": options.parallel}}
-            if target.metric in installed_names():
-                # The package that adds it may change what it computes.
-                identity["metric_protocol"] = str(getattr(installed(target.metric), "protocol", ""))
+        identity |= self._declared(task)
         identity = self._bench.whole("predict", identity)
         inputs = {"data": self._inputs.task(task, also if also and also.protocol else None), **inputs}
         if trained and above_language:

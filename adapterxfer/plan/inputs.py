@@ -10,7 +10,16 @@ from adapterxfer.plan.backbones import backbone_identity
 from adapterxfer.plan.workbench import DATA_SEED, Workbench
 from adapterxfer.recipe.also import Also
 from adapterxfer.recipe.own_tasks import OwnTask
+from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.series import CorpusOptions
+
+
+def declaration(recipe: Recipe, name: str) -> dict[str, Any]:
+    """What a worker makes the entry of a declared task of, whose name no catalogue has; nothing for other tasks."""
+    options, task = recipe.tasks.get(name), recipe.task(name)
+    if not isinstance(options, OwnTask) or task.stand_in:
+        return {}
+    return {DECLARED: data_facts({**options.facts(), "metric": task.metric})}
 
 
 class InputMaker:
@@ -45,9 +54,7 @@ class InputMaker:
             }
             if options and options.test_seed:
                 identity["test_seed"] = options.test_seed
-            if isinstance(options, OwnTask) and not task.stand_in:
-                # From this a worker makes the entry of the task, whose name no catalogue has.
-                identity[DECLARED] = data_facts({**options.facts(), "metric": task.metric})
+            identity |= declaration(self._recipe, name)
             self._bench.cost.sizes[name] = (sizes["train_examples"], sizes["test_examples"], len(languages))
             self._memo[memo] = self._bench.add("prepare", identity, {}, name, {"task": name}, {})
         return self._memo[memo]

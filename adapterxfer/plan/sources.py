@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,15 @@ CORPUS = "corpus"
 """The name under which the plain text of a recipe's own series is described."""
 
 
-def describe_files(requests: Requests, data_root: str | None) -> Mapping[str, Source]:
-    """Names and checksums of original files; missing ones of all tasks are one error."""
+def describe_files(requests: Requests, data_root: str | None, apart: Sequence[str] = ()) -> Mapping[str, Source]:
+    """Names and checksums of original files; missing ones of all tasks are one error.
+
+    Args:
+        apart: folders of translations, which bear the names of originals.
+    """
     from adapterxfer.data.sources import describe_sources
 
-    return describe_sources(requests, data_root)
+    return describe_sources(requests, data_root, apart=apart)
 
 
 @cache
@@ -52,11 +56,12 @@ class Sources:
     """
 
     def __init__(
-        self, recipe: Recipe, *, files: DescribeFiles = describe_files, world: Callable[[], str] = world_fingerprint
+        self, recipe: Recipe, *, files: DescribeFiles | None = None, world: Callable[[], str] = world_fingerprint
     ) -> None:
         check_pins(recipe)
         self._recipe = recipe
-        self._files = files
+        self._apart = recipe.translation_folders()
+        self._files = files or partial(describe_files, apart=self._apart)
         self._world = world
         self._described: Mapping[str, Source] | None = None
         self._missing: list[DataError] = []
@@ -126,7 +131,7 @@ class Sources:
         if (source := self._of_layouts(task)) is not None:
             return source
         try:
-            return describe_present(task.name, root, languages) or self._from_hub(task)
+            return describe_present(task.name, root, languages, apart=self._apart) or self._from_hub(task)
         except DataError as error:
             if Path(root).is_dir() and off_hub(task.name, self._recipe.protocol_of(task.name)):
                 return self._from_hub(task)  # which names the files and where they come from
@@ -144,7 +149,7 @@ class Sources:
         languages, protocol = self._recipe.languages_of(task.name), self._recipe.protocol_of(task.name)
         spec = self._spec(task.name)
         try:
-            return describe_layouts(spec, root, languages, layouts, protocol)
+            return describe_layouts(spec, root, languages, layouts, protocol, apart=self._apart)
         except DataError as error:
             self._missing.append(error)
             if spec.declared:
@@ -162,7 +167,7 @@ class Sources:
             languages = self._recipe.languages_of(task.name)
             problems: Sequence[str] = ()
             if root is not None:
-                problems = locate(self._file_name(task.name), list_files(Path(root)), languages)[1]
+                problems = locate(self._file_name(task.name), list_files(Path(root), self._apart), languages)[1]
             self._missing.append(need_files(task.name, languages, absent, problems, protocol))
         return _of_hub(task, self._spec(task.name), self._recipe.data_revisions)
 
@@ -193,6 +198,22 @@ class Sources:
         except DataError as error:
             self._missing.append(error)
             return {"kind": "files", "files": None}, supposed
+
+    def of_target_train(self, task: Task, languages: Sequence[str]) -> Source:
+        """The ``source`` of training data in the target languages; they come from where the task comes from."""
+        main = self.of_task(task)
+        root, options = self._recipe.data_root, self._recipe.tasks.get(task.name)
+        if main["kind"] != "files" or root is None or main["files"] is None:
+            return main  # the world, a repository, or files whose absence the plan tells
+        from adapterxfer.data.target_dev import tested_files
+        from adapterxfer.data.target_train import describe_target_train
+
+        protocol, spec = self._recipe.protocol_of(task.name), self._spec(task.name)
+        tested = tested_files(spec, Path(root), self._recipe.languages_of(task.name), protocol, main)
+        layouts: dict[str, Any] = {role: layout for role, layout in ((options and options.layout) or {}).items()}  # noqa: C416 - widens
+        return self._or_missing(
+            lambda: describe_target_train(spec, Path(root), languages, protocol, layouts=layouts or None, tested=tested)
+        )
 
     def of_texts(self, folder: str, languages: Sequence[str], option: str) -> Source:
         """The ``source`` of the texts of an option of the recipe: of an MLM mix, or of language adapters."""

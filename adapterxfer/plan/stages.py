@@ -6,6 +6,7 @@
 | prepare of texts and translations | `arm_identity.py` |
 | train_language | `language_stages.py` |
 | prepare of development data in target languages | `target_dev.py` |
+| prepare of training data in target languages | `supervision.py` |
 | train_intermediate, reuse_intermediate | `intermediates.py` |
 | train_target, train_fusion | `targets.py` |
 | train_together | `seed_groups.py` |
@@ -25,6 +26,7 @@ from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.language_stages import LanguageMaker
 from adapterxfer.plan.merges import MergeMaker
 from adapterxfer.plan.sources import Sources
+from adapterxfer.plan.supervised import SupervisionMaker
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.targets import TargetMaker
 from adapterxfer.plan.workbench import Workbench
@@ -53,6 +55,8 @@ class StageMaker:
             target_dev=self.target_dev,
             choices=choices,
         )
-        self.target, self.fusion = targets.target, targets.fusion
+        self.target, self.fusion, self.further = targets.target, targets.fusion, targets.further
+        self.taught = SupervisionMaker(bench, arms, self.target_dev).taught
         self.merge = MergeMaker(bench, inputs).merge
-        self.evaluation = EvaluationMaker(bench, inputs, languages).evaluation
+        evaluations = EvaluationMaker(bench, inputs, languages)
+        self.evaluation, self.supervised = evaluations.evaluation, evaluations.supervised

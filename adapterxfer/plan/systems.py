@@ -8,6 +8,7 @@ from adapterxfer.catalog import VARIANTS
 from adapterxfer.catalog.variants import alone
 from adapterxfer.plan.seed_groups import KeyOfSeed
 from adapterxfer.plan.stages import StageMaker
+from adapterxfer.plan.supervised import Taught
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.model_options import AdapterSpec
@@ -27,8 +28,24 @@ class SystemMaker:
         """Key of the model that answers in the cells of one row, by seed; empty for the untouched backbone."""
         return self._merged(axes, adapter) if VARIANTS[axes.variant].joins else self.trained(axes, adapter)
 
-    def trained(self, axes: Axes, adapter: AdapterSpec | None, *, oracle: bool = False) -> KeyOfSeed:
-        """Key of the trained model of one row, by seed; empty for the untouched backbone."""
+    def supervised(self, axes: Axes, adapter: AdapterSpec | None, taught: Taught) -> KeyOfSeed:
+        """Key of the model of one row that saw labelled data in a target language, by seed."""
+        if not taught.regime.continues:
+            return self.trained(axes, adapter, taught=taught)
+        variant = VARIANTS[axes.variant]
+        if axes.intermediate == NONE:
+            variant = alone(adapter=adapter is not None)
+        return self._maker.further(axes, adapter, variant, taught, self.trained(axes, adapter))
+
+    def trained(
+        self, axes: Axes, adapter: AdapterSpec | None, *, oracle: bool = False, taught: Taught | None = None
+    ) -> KeyOfSeed:
+        """Key of the trained model of one row, by seed; empty for the untouched backbone.
+
+        Args:
+            oracle: select the weights by development data in the target languages.
+            taught: train on labelled data in other languages in place of English.
+        """
         maker, recipe = self._maker, self._recipe
         backbone, intermediate = axes.backbone, axes.intermediate
         # Merging names the variant of its members; "adapters" are those of an adapter alone.
@@ -46,11 +63,11 @@ class SystemMaker:
                 )
             return maker.intermediate(backbone, adapter, intermediate)
         if intermediate == NONE:
-            return maker.target(axes, adapter, alone(adapter=adapter is not None), oracle=oracle)
+            return maker.target(axes, adapter, alone(adapter=adapter is not None), oracle=oracle, taught=taught)
         if variant.fuses and adapter is not None:
             fused = recipe.single_intermediates() if intermediate == POOL else (intermediate,)
-            return maker.fusion(axes, adapter, fused, oracle=oracle)
-        return maker.target(axes, adapter, variant, oracle=oracle)
+            return maker.fusion(axes, adapter, fused, oracle=oracle, taught=taught)
+        return maker.target(axes, adapter, variant, oracle=oracle, taught=taught)
 
     def _merged(self, axes: Axes, adapter: AdapterSpec | None) -> KeyOfSeed:
         """Key of the merged model of one row, by seed; empty for the untouched backbone."""

@@ -6,17 +6,21 @@ from dataclasses import replace
 from typing import Any
 
 from adapterxfer.catalog import VARIANTS, VariantSpec
-from adapterxfer.catalog.variants import FRESH, Mode, alone, by_mode
+from adapterxfer.catalog.variants import FRESH, FURTHER, Mode, alone, by_mode
 from adapterxfer.plan.choosing import ChoiceMaker
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.intermediates import IntermediateMaker
 from adapterxfer.plan.language_stages import LanguageMaker
 from adapterxfer.plan.seed_groups import KeyOfSeed, SeedRow, Training
+from adapterxfer.plan.supervised import IDENTITY, Taught, taught_settings
 from adapterxfer.plan.target_dev import TargetDevMaker
 from adapterxfer.plan.workbench import Workbench
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE
 from adapterxfer.recipe.model_options import AdapterSpec
+
+START = "start"
+"""Role of the model that is trained further among the inputs of a training."""
 
 
 class TargetMaker:
@@ -34,27 +38,98 @@ class TargetMaker:
         self._bench, self._recipe, self._target_dev = bench, bench.recipe, target_dev
         self._inputs, self._intermediates, self._languages = inputs, intermediates, languages
         self._choices = choices
-        self._rows: dict[tuple[str, str, str, str, str, bool], KeyOfSeed] = {}
-        self._fusions: dict[tuple[str, str, str, str, bool], KeyOfSeed] = {}
+        self._rows: dict[tuple[str, str, str, str, str, bool, str], KeyOfSeed] = {}
+        self._fusions: dict[tuple[str, str, str, str, bool, str], KeyOfSeed] = {}
 
     def target(
-        self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, *, oracle: bool = False
-    ) -> KeyOfSeed:
+        self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, *, oracle: bool = False,
+        taught: Taught | None = None,
+    ) -> KeyOfSeed:  # fmt: skip
         """One target training with any seed.
 
         Args:
             axes: of the training; their seed is not looked at.
             variant: what is trained; without an intermediate `alone`, or a control.
             oracle: select the weights by development data in the target languages.
+            taught: train on labelled data in other languages in place of English.
         """
         label = adapter.label if adapter else ""
-        memo = (axes.backbone, label, variant.name, axes.intermediate, axes.target, oracle)
+        memo = (
+            axes.backbone,
+            label,
+            variant.name,
+            axes.intermediate,
+            axes.target,
+            oracle,
+            taught.name if taught else "",
+        )
         row = self._rows.get(memo)
         if row is None:
             training = self._described(axes, adapter, variant)
-            self._choose(axes, adapter, variant, training.inputs)
+            if taught is None:
+                self._choose(axes, adapter, variant, training.inputs)
+            else:
+                training = self._supervised(training, taught, variant.mode)
             row = self._rows[memo] = self._row(training, axes.target, oracle=oracle)
         return row
+
+    def further(
+        self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, taught: Taught, start: KeyOfSeed
+    ) -> KeyOfSeed:
+        """A trained model, trained further on labelled data in another language.
+
+        Args:
+            variant: of the model.
+            start: its key, by seed.
+        """
+        label = adapter.label if adapter else ""
+        memo = (axes.backbone, label, variant.name, axes.intermediate, axes.target, False, taught.name)
+        row = self._rows.get(memo)
+        if row is None:
+            who, inputs = self._inputs.backbone(axes.backbone)
+            settings = self._bench.settings(
+                "fusion" if variant.fuses else "target", variant.mode, axes.target, axes.backbone
+            )
+            identity: dict[str, Any] = {
+                "backbone": who,
+                "mode": variant.training or variant.mode,
+                "adapter": adapter.identity() if adapter else None,
+                "composition": FURTHER,
+                "task": axes.target,
+                "format": self._recipe.task(axes.target).format,
+                "settings": settings,
+            }
+            training = Training(
+                kind="train_target",
+                identity=identity,
+                inputs={"data": self._inputs.task(axes.target), **inputs},
+                slug=f"{axes.backbone}-{variant.name}-{axes.intermediate}-{axes.target}",
+                labels=replace(axes, variant=variant.name, adapter=label).values(),
+                resources={},
+                others={START: start},
+            )
+            row = self._rows[memo] = self._row(
+                self._supervised(training, taught, variant.mode), axes.target, oracle=False
+            )
+        return row
+
+    def _supervised(self, training: Training, taught: Taught, mode: Mode) -> Training:
+        """A training on labelled data in the target language: other data, settings, labels and name."""
+        settings = taught_settings(training.identity["settings"], taught.regime, mode)
+        backbone, task = str(training.labels["backbone"]), taught.regime.task
+        frozen = not by_mode(mode).trains_backbone
+        cost = self._bench.cost.training(backbone, settings, (task,), frozen=frozen, examples=taught.regime.examples)
+        memory = self._bench.memory.training(
+            backbone, settings, training="full" if not frozen else "adapter", adapter=training.identity["adapter"]
+        )
+        return replace(
+            training,
+            identity={**training.identity, "settings": settings, IDENTITY: taught.identity()},
+            inputs={**training.inputs, IDENTITY: taught.pool},
+            slug=f"{training.slug}-{taught.name}",
+            labels={**training.labels, "target": taught.regime.target, "language": "+".join(taught.languages)},
+            resources=self._bench.resources(backbone, mode, cost, memory),
+        )
 
     def _row(self, training: Training, task: str, *, oracle: bool) -> KeyOfSeed:
         """The stages of a training, or of its diagnostic beside it."""
@@ -112,18 +187,33 @@ class TargetMaker:
 
     def fusion(
         self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool = True,
-        oracle: bool = False,
+        oracle: bool = False, taught: Taught | None = None,
     ) -> KeyOfSeed:  # fmt: skip
-        """AdapterFusion over intermediate adapters and the fresh target adapter, trained on the target of ``axes``."""
-        memo = (axes.backbone, adapter.label, axes.intermediate, axes.target, oracle)
+        """AdapterFusion over intermediate adapters and the fresh target adapter, trained on the target of ``axes``.
+
+        Args:
+            taught: train fusion and target adapter on labelled data in other languages in place of English.
+        """
+        memo = (axes.backbone, adapter.label, axes.intermediate, axes.target, oracle, taught.name if taught else "")
         row = self._fusions.get(memo)
         if row is None:
-            training = self._fusion(axes, adapter, fused, with_target=with_target)
-            self._choose_fusion(axes, adapter, fused, training.inputs, with_target=with_target)
+            training = self._fusion(axes, adapter, fused, with_target=with_target, taught=taught)
+            if taught is None:
+                self._choose_fusion(axes, adapter, fused, training.inputs, with_target=with_target)
+            else:
+                training = self._supervised(training, taught, VARIANTS[axes.variant].mode)
             row = self._fusions[memo] = self._row(training, axes.target, oracle=oracle)
         return row
 
-    def _fusion(self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool) -> Training:
+    def _fusion(
+        self,
+        axes: Axes,
+        adapter: AdapterSpec,
+        fused: tuple[str, ...],
+        *,
+        with_target: bool,
+        taught: Taught | None = None,
+    ) -> Training:
         """A fusion without a choice of settings."""
         backbone, name, task = axes.backbone, axes.intermediate, axes.target
         variant = VARIANTS[axes.variant]
@@ -150,7 +240,9 @@ class TargetMaker:
         self._languages.add_to(adapter, backbone, identity, inputs)
         members: dict[str, KeyOfSeed] = {}
         if with_target and not joint:
-            members["target"] = self.target(replace(axes, intermediate=NONE), adapter, alone(adapter=True))
+            members["target"] = self.target(
+                replace(axes, intermediate=NONE), adapter, alone(adapter=True), taught=taught
+            )
         for joined in fused:
             members[f"intermediate.{joined}"] = self._intermediates.intermediate(backbone, adapter, joined)
         cost = self._bench.cost.training(backbone, settings, (task,), frozen=True, width=len(fused) + 1)

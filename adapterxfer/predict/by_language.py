@@ -89,7 +89,7 @@ def predict_by_language(
     for language in sorted(spoken, key=lambda code: (code != trained_language.name, code)):
         if language != trained_language.name:
             _speak(model, language, adapters[language])
-        chosen, subset = _only(encoded, language)
+        chosen, subset = only(encoded, language)
         predicted = predict_encoded(model, head, fmt, subset, task.labels, batch_tokens=batch_tokens, device=device)
         for index, prediction in zip(chosen, predicted, strict=True):
             predictions[index] = prediction
@@ -120,7 +120,7 @@ def _speak(model: TransferModel, language: str, folder: Path) -> None:
     model.speak(load_adapter(stored, TARGET_ID, model.loaded))
 
 
-def _only(encoded: Encoded, language: str) -> tuple[list[int], Encoded]:
+def only(encoded: Encoded, language: str) -> tuple[list[int], Encoded]:
     """Positions of the examples in one language, and these with their features."""
     chosen = [index for index, example in enumerate(encoded.examples) if example.language == language]
     position = {index: row for row, index in enumerate(chosen)}

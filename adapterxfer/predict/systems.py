@@ -19,7 +19,7 @@ from adapterxfer.formats.encoded import Encoded, encode_split
 from adapterxfer.formats.inference import BATCH_TOKENS, Forward, predict_encoded
 from adapterxfer.formats.reads import Reads
 from adapterxfer.formats.retrieval import Retrieval
-from adapterxfer.predict.by_language import head_for, model_of, predict_by_language, refuse_two_languages
+from adapterxfer.predict.by_language import head_for, model_of, only, predict_by_language, refuse_two_languages
 from adapterxfer.predict.pools import Embedder, pooling_format
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.model import TransferModel
@@ -67,6 +67,38 @@ def predict_trained(
         return predict_encoded(forward, head, fmt, encoded, (), batch_tokens=batch_tokens, device=device)
     head = head_for(model, task, folder)
     return predict_encoded(model, head, fmt, encoded, task.labels, batch_tokens=batch_tokens, device=device)
+
+
+def predict_each(
+    folders: Mapping[str, Path],
+    backbone: LoadedBackbone,
+    task: StoredTask,
+    fmt: Format,
+    encoded: Encoded,
+    *,
+    protocol: str = "",
+    batch_tokens: int = BATCH_TOKENS,
+    device: str = "cpu",
+) -> list[str]:
+    """Predictions in the order of the examples, of every language by its own model.
+
+    Args:
+        folders: language -> model folder.
+
+    Raises:
+        VariantError: a language has no model; or as of `predict_trained`.
+    """
+    if missing := sorted({example.language for example in encoded.examples} - set(folders)):
+        raise VariantError(f"no model for the examples in {', '.join(missing)}", fix="plan the recipe again")
+    predictions = [""] * len(encoded.examples)
+    for language, folder in folders.items():
+        chosen, subset = only(encoded, language)
+        answers = predict_trained(
+            folder, backbone, task, fmt, subset, protocol=protocol, batch_tokens=batch_tokens, device=device
+        )
+        for index, answer in zip(chosen, answers, strict=True):
+            predictions[index] = answer
+    return predictions
 
 
 def predict_backbone(

@@ -32,6 +32,7 @@ from adapterxfer.recipe.option_checks import cached_problems, together_notes, to
 from adapterxfer.recipe.own_task_checks import own_task_problems
 from adapterxfer.recipe.own_tasks import OwnTask
 from adapterxfer.recipe.settings import missing_settings
+from adapterxfer.recipe.supervision_checks import supervision_notes, supervision_problems
 from adapterxfer.recipe.tiers import tier_problems
 from adapterxfer.recipe.yaml_core import Document, Path
 
@@ -58,6 +59,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     problems += _sources(recipe)
     problems += arm_problems(recipe)
     problems += language_problems(recipe)
+    problems += supervision_problems(recipe)
     problems += _protocols(recipe)
     problems += _also(recipe)
     problems += tier_problems(recipe)
@@ -363,6 +365,7 @@ def notes(recipe: Recipe) -> list[str]:
     remarks = [f"task '{name}' has options but is not used" for name in recipe.tasks if name not in used]
     remarks += arm_notes(recipe)
     remarks += language_notes(recipe)
+    remarks += supervision_notes(recipe)
     remarks += together_notes(recipe)
     for index, rule in enumerate(recipe.exclude):
         for axis, values in rule.axes().items():

@@ -116,7 +116,7 @@ class _Question:
             "variant": recipe.variants,
             "adapter": tuple(spec.label for spec in recipe.adapters),
             "intermediate": recipe.intermediate_tasks,
-            "target": (*recipe.target_tasks, *recipe.other_evaluations()),
+            "target": (*recipe.target_tasks, *recipe.other_evaluations(), *recipe.supervised()),
             "format": tuple(dict.fromkeys(recipe.used_tasks()[name].format for name in recipe.target_tasks)),
             "pair": kinds_in_order(
                 pair_kind(intermediate, target, known)
@@ -136,7 +136,7 @@ class _Question:
     def _codes(self, targets: tuple[str, ...] | None) -> set[str]:
         """Zero-shot languages of some targets (of all when None)."""
         names = self.recipe.target_tasks if targets is None else targets
-        tested = (self.recipe.languages_of(base_target(name)) for name in names if not is_development(name))
+        tested = (self.recipe.tested_in(name) for name in names if not is_development(name))
         return {code for codes in tested for code in codes} - {SOURCE}
 
     def _names(self) -> Iterator[str]:
@@ -220,7 +220,8 @@ class _Question:
         return [axis for axis in self.hypothesis.each if axis in LANGUAGE_AXES]
 
     def _matching(self, conditions: dict[str, tuple[str, ...]]) -> set[str]:
-        named = (*self.recipe.target_tasks, *(self.recipe.other_evaluations() if "target" in conditions else ()))
+        others = (*self.recipe.other_evaluations(), *self.recipe.supervised()) if "target" in conditions else ()
+        named = (*self.recipe.target_tasks, *others)
         targets = tuple(name for name in named if name in conditions.get("target", (name,)))
         table = languages_of(self.recipe)
         every = self._codes(targets) | ({SOURCE} & set(conditions.get("language", ())))

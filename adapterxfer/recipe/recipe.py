@@ -15,6 +15,7 @@ from adapterxfer.catalog import (
     Task,
     TaskSpec,
     backbones,
+    base_target,
     overlaps,
     protocols_of,
     spec_of,
@@ -27,6 +28,7 @@ from adapterxfer.catalog.arms import Arm, split_arm
 from adapterxfer.catalog.capabilities import model_type_of
 from adapterxfer.catalog.stand_ins import stand_in, stand_in_name
 from adapterxfer.recipe.also import DEFAULT, Also
+from adapterxfer.recipe.arm_options import WORLD
 from adapterxfer.recipe.axes import AXES
 from adapterxfer.recipe.fields import ALL_LANGUAGES, MULTI, NONE, POOL, Pin, parse_pin
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
@@ -34,6 +36,7 @@ from adapterxfer.recipe.model_options import Merge
 from adapterxfer.recipe.own_tasks import OwnTask
 from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.series import Pretrain
+from adapterxfer.recipe.supervision import Supervised, supervised_targets
 from adapterxfer.store.keys import digest
 
 _ABSENT_WHEN_EMPTY = ("backbone_sources", "data_revisions")
@@ -230,6 +233,12 @@ class Recipe(RecipeModel):
             named = ("en", *(code for code in tested if code != "en")) if arm == "mlm" else tuple(tested)
         return tuple(code for code in named if arm == "mlm" or code != "en")
 
+    def translation_folders(self) -> tuple[str, ...]:
+        """Folders below the data root that hold translations under the names of the original files."""
+        taught = self.supervision.translate_train if self.supervision is not None else None
+        options = (self.translated, taught)
+        return tuple(dict.fromkeys(o.folder for o in options if o is not None and o.folder != WORLD))
+
     @property
     def speaks_world(self) -> bool:
         """Whether the target tasks are in the languages of the synthetic world."""
@@ -277,6 +286,19 @@ class Recipe(RecipeModel):
         """The other evaluations of a target."""
         options = self.tasks.get(task)
         return (options and options.also) or ()
+
+    def supervised_of(self, task: str) -> tuple[Supervised, ...]:
+        """The supervisions of a target beside the zero-shot one."""
+        return supervised_targets(self, task)
+
+    def supervised(self) -> dict[str, Supervised]:
+        """Name of a target under a supervision -> what it is, for all targets of the recipe."""
+        return {regime.target: regime for task in self.target_tasks for regime in self.supervised_of(task)}
+
+    def tested_in(self, target: str) -> tuple[str, ...]:
+        """Languages that a target has results in, whatever its evaluation or supervision."""
+        regime = self.supervised().get(target)
+        return regime.tested if regime is not None else self.languages_of(base_target(target))
 
     def other_evaluations(self) -> dict[str, Also]:
         """Name of a target under another evaluation -> that evaluation, for all targets of the recipe."""

@@ -44,6 +44,7 @@ from adapterxfer.recipe.model_options import (
 )
 from adapterxfer.recipe.own_tasks import TaskEntry
 from adapterxfer.recipe.series import Pretrain
+from adapterxfer.recipe.supervision import Supervision
 from adapterxfer.recipe.train_blocks import Mode, ResourceRequest, TrainBlock, TrainKey
 
 
@@ -148,6 +149,7 @@ class RecipeModel(Section):
     translated: Translated | None = None
     language_adapters: LanguageAdapters | None = None
     oracle: Oracle | None = None
+    supervision: Supervision | None = None
     world: bool = False
     low_resource: LowResource | None = None
     fusion_task: TaskName | None = None

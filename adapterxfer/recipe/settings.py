@@ -11,7 +11,7 @@ from adapterxfer.catalog.variants import alone, by_mode
 from adapterxfer.recipe.choices import Choice
 from adapterxfer.recipe.fields import NONE, POOL
 from adapterxfer.recipe.model_options import ADAPTERS
-from adapterxfer.recipe.train_blocks import Mode, TrainOptions
+from adapterxfer.recipe.train_blocks import Mode, TrainBlock, TrainOptions
 
 if TYPE_CHECKING:
     from adapterxfer.recipe.recipe import Recipe
@@ -64,13 +64,7 @@ def _merged(recipe: Recipe, phase: str, mode: Mode, task: str, backbone: str) ->
     base = split_arm(task).base
     more = (base, task) if base != task else (task,)
     for name in ("default", phase, mode, *more, backbone):
-        block = recipe.train.get(name)
-        if block is None:
-            continue
-        _add(merged, block)
-        special = block.of_mode(mode)
-        if special is not None:
-            _add(merged, special)
+        add_block(merged, recipe.train.get(name), mode)
     # Options that change nothing are left out: what was trained before they existed stays what it was.
     for name in ("gradient_checkpointing", "compile", "cache_bottom", "seeds_together"):
         if not merged.get(name, True):
@@ -91,6 +85,16 @@ def _has_group(recipe: Recipe, phase: str, mode: Mode, task: str) -> bool:
     if by_mode(mode).one_by_one or len(recipe.seeds) < 2:
         return False
     return phase != "intermediate" or (not split_arm(task).arm and len(recipe.parts_of(task)) == 1)
+
+
+def add_block(merged: dict[str, Any], block: TrainBlock | None, mode: Mode) -> None:
+    """Put what a block says, then what it says of a mode, in place of the settings there are."""
+    if block is None:
+        return
+    _add(merged, block)
+    special = block.of_mode(mode)
+    if special is not None:
+        _add(merged, special)
 
 
 def _add(merged: dict[str, Any], block: TrainOptions) -> None:

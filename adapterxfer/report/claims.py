@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from adapterxfer.catalog.supervision import supervision_of
 from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.recipe.hypotheses import Hypothesis, Selection
 from adapterxfer.report.choosing import Chooser
@@ -20,7 +21,7 @@ from adapterxfer.report.selection import (
     plain,
     without,
 )
-from adapterxfer.report.study import Study
+from adapterxfer.report.study import TARGET_LANGUAGES, Study
 from adapterxfer.statistics import Contrast, macro, slope
 
 
@@ -163,6 +164,8 @@ class ClaimBuilder:
                 kind, group = axis, first[axis]
                 if axis in last and last[axis] != first[axis]:
                     group, differ = f"{first[axis]} minus {last[axis]}", []
+        if kind == "zero-shot" and supervision_of(str(first.get("target", ""))):
+            kind, group = "target", TARGET_LANGUAGES
         if kind == "language" and any(group in names for names in self._sources()):
             kind = "source"
         return Subject(
@@ -220,6 +223,7 @@ class ClaimBuilder:
             return self._one_slope(self._numbers(narrowed, Selection(), codes))
         assert self.hypothesis.a is not None
         assert self.hypothesis.b is not None
+        codes = self._shared(narrowed) if codes is None else codes
         first, second = (self._numbers(narrowed, side, codes) for side in (self.hypothesis.a, self.hypothesis.b))
         contrasted = self._contrasted()
         first, second = self._matched(first, second, contrasted)
@@ -241,11 +245,35 @@ class ClaimBuilder:
     def _difference(self, narrowed: Narrowed, codes: tuple[str, ...] | None) -> _Built:
         assert self.hypothesis.a is not None
         assert self.hypothesis.b is not None
+        codes = self._shared(narrowed) if codes is None else codes
         first, second = (self._numbers(narrowed, side, codes) for side in (self.hypothesis.a, self.hypothesis.b))
         contrasted = self._contrasted()
         first, second = self._apart(*self._matched(first, second, contrasted))
         left, right = average(first, contrasted), average(second, contrasted)
         return _Built(macro([left[key] - right[key] for key in left]), pairs=_pairs(first))
+
+    def _shared(self, narrowed: Narrowed) -> tuple[str, ...] | None:
+        """Languages of both sides where one is about labelled data in the target language, which not all may have.
+
+        None where that is no question: then each side has all its languages.
+        """
+        sides = [self.select.axes(self.hypothesis, side, narrowed) for side in self._sides()]
+        named = [[(axes, target) for target in axes.get("target", ())] for axes in sides]
+        if not any(supervision_of(target) for side in named for _, target in side):
+            return None
+        known = self.study.groups
+        spoken = [
+            {code for axes, target in side if target in known for code in self.select.languages(axes, target)}
+            for side in named
+        ]
+        shared = set.intersection(*spoken)
+        for side in named:
+            for axes, target in side:
+                if target in known and not shared <= set(self.select.languages(axes, target)):
+                    raise NothingSelected(
+                        "the targets of the two sides have other languages: name one target at a time"
+                    )
+        return tuple(sorted(shared))
 
     def _contrasted(self) -> tuple[str, ...]:
         """Parts of a key on which the two sides differ by declaration."""
@@ -291,7 +319,8 @@ class ClaimBuilder:
         if any(axis in side.axes() for side in self._sides() for axis in ("family", "resource", "language")):
             return ()
         axes = self.select.axes(self.hypothesis, self._sides()[0], narrowed)
-        sets = {self.select.languages(axes, key.target) for key in self._selected(axes)}
+        shared = self._shared(narrowed) if self.hypothesis.two_sided else None
+        sets = {shared or self.select.languages(axes, key.target) for key in self._selected(axes)}
         if len(sets) != 1:
             return ()
         return tuple(plain(self._build(narrowed, (code,)).contrast, code) for code in next(iter(sets)))

@@ -112,6 +112,28 @@ def language_items(frame: Frame, target: str) -> list[LanguageItems]:
     ]
 
 
+def items_of_whole(
+    frame: Frame, items: list[LanguageItems], whole: Frame, of_whole: list[LanguageItems]
+) -> list[LanguageItems]:
+    """The items of a target under another supervision, drawn together with the same items of the whole target.
+
+    It may have results in some of the languages only, so domains and clusters of its own would have other names, and
+    comparisons would not be paired.
+
+    Args:
+        frame, items: of the target under the supervision.
+        whole, of_whole: of the target with all its languages.
+    """
+    by_language = {same.language: same for same in of_whole}
+    paired = []
+    for tested in items:
+        same = by_language.get(tested.language)
+        if same is not None and np.array_equal(frame.example[tested.rows], whole.example[same.rows]):
+            tested = tested._replace(domain=same.domain, clusters=same.clusters)
+        paired.append(tested)
+    return paired
+
+
 def grouping(frame: Frame) -> str:
     """How the test items of a target are resampled, in words."""
     groups = domains(frame)

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.report.declared import FamilySummary, Judged, Outcome, Ranked, Spending
+from adapterxfer.report.draw_rows import DrawnRow
 from adapterxfer.report.inputs import InputRow
 from adapterxfer.report.rate_rows import Chosen, CommonTrend
 from adapterxfer.report.sampling import Sampled
@@ -34,8 +35,12 @@ EffectKind = Literal[
     "above control",
     "intermediate gain",
     "arm difference",
+    "supervision difference",
+    "supervised gain",
+    "gain change",
 ]
-GroupKind = Literal["zero-shot", "source", "family", "resource", "language"]
+GroupKind = Literal["zero-shot", "target", "source", "family", "resource", "language"]
+"""``zero-shot``: all languages without labelled data; ``target``: all that a supervised target has results in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +57,9 @@ class Effect(Axes):
             ``variant`` minus gain of ``against``; ``tier difference``: high minus low resource languages;
             ``above control``: score of ``variant`` minus score of the control ``against``; ``intermediate gain``: gain
             of one intermediate task, mean over its targets; ``arm difference``: score after ``intermediate`` minus
-            score after the intermediate ``against``, mean over targets.
+            score after the intermediate ``against``, mean over targets; ``supervision difference``: score with
+            labelled data in the target language minus zero-shot score in the same languages; ``supervised gain``: gain
+            with such data; ``gain change``: that gain minus the zero-shot gain in the same languages.
         hypotheses: the declared family of hypotheses in which p-values are adjusted together.
         backbone, intermediate, target: empty where the effect is a mean over all of them.
         group: which languages: ``zero-shot`` (all but the source language), a family, a tier or a code.
@@ -253,6 +260,7 @@ class Findings:
         adapters: variant, as in `variants`, -> its adapter with its size; only variants that have one.
         sizes: parameters of every system, and how many of them train.
         inputs: what the tokenizers made of the test texts, by language.
+        drawn: how much scores with labelled data in the target language vary over draws and runs.
         chosen: settings that English development data chose.
         common_trends: the trend with size at chosen and at common rates; no verdicts.
         declared: entries of the tasks that the recipe declares, as JSON values with their names.
@@ -291,6 +299,7 @@ class Findings:
     adapters: dict[str, str] = field(default_factory=dict)
     sizes: tuple[SystemSize, ...] = ()
     inputs: tuple[InputRow, ...] = ()
+    drawn: tuple[DrawnRow, ...] = ()
     chosen: tuple[Chosen, ...] = ()
     common_trends: tuple[CommonTrend, ...] = ()
     declared: tuple[dict[str, Any], ...] = ()

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any
 
-from adapterxfer.catalog import ORACLE
+from adapterxfer.catalog import ORACLE, base_target
 from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.pair_kinds import SEVERAL, UNTRAINED_TARGET, kinds_in_order
+from adapterxfer.catalog.supervision import supervision_of
 from adapterxfer.recipe.hypotheses import Hypothesis, Quantity, read_hypotheses
 from adapterxfer.report.content import EffectKind
 from adapterxfer.report.display import FULL, NONE
@@ -39,6 +40,9 @@ FAMILIES = {
     "default.controls": "scores against controls",
     "default.task-gain": "gain of each intermediate task",
     "default.arms": "arms against English intermediate training",
+    "default.supervision": "labelled data in the target language against zero-shot",
+    "default.supervised-gain": "gain with labelled data in the target language",
+    "default.gain-change": "that gain against the zero-shot gain",
     "default.asked-mean": "asked apart from the report, mean over sizes",
     "default.asked": "asked apart from the report, at each size",
     "default.asked-cell": "asked apart from the report, each cell",
@@ -51,6 +55,7 @@ LANGUAGES: dict[str, tuple[str, str]] = {
     "source": (".source", ", source language"),
     "family": (".family", ", by language family"),
     "resource": (".tier", ", by resource tier"),
+    "language": (".language", ", by language"),
 }
 """Kind of language group -> ending of the name of a family of hypotheses, and of what it is called."""
 
@@ -129,6 +134,7 @@ class _Declarations:
         yield from self.pairs_of_variants()
         yield from self.tiers()
         yield from self.controls()
+        yield from self.supervision()
 
     def ask(
         self, kind: EffectKind, family: str, group: str = "", *, ladder: bool = False, systems: bool = False,
@@ -246,6 +252,30 @@ class _Declarations:
                 over=self.over(target=(*self.study.targets, *self.study.secondary)),
                 each=["backbone", "variant", "target"],
             )  # fmt: skip
+
+    def supervision(self) -> Iterator[Default]:
+        """Every supervision against zero-shot transfer in the same languages, and what intermediate training gains."""
+        for target in self.study.secondary:
+            if not supervision_of(target) or (base := base_target(target)) not in self.study.targets:
+                continue
+            sides: dict[str, Any] = {"a": {"target": target}, "b": {"target": base}}
+            each = ["backbone", "variant"]
+            for group in ("", "language"):
+                every = [*each, *([group] if group else [])]
+                yield self.ask(
+                    "supervision difference", "supervision", group, systems=True, contrast="difference", of="score",
+                    over=self.over(intermediate=NONE), each=every, **sides,
+                )  # fmt: skip
+                for intermediate in self.study.intermediates:
+                    yield self.ask(
+                        "supervised gain", "supervised-gain", group, contrast="gain", overlaps=True, each=every,
+                        over=self.over(intermediate=intermediate, target=target),
+                    )  # fmt: skip
+            for intermediate in self.study.intermediates:
+                yield self.ask(
+                    "gain change", "gain-change", contrast="difference", overlaps=True, each=each,
+                    over=self.over(intermediate=intermediate), **sides,
+                )  # fmt: skip
 
     def names(self) -> Iterator[Default]:
         """Every name on the axis of intermediate tasks by itself, and arms against the training they add to."""

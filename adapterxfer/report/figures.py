@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from adapterxfer.catalog import ORACLE, is_development
+from adapterxfer.catalog.supervision import supervision_of
 from adapterxfer.report import figures_declared as declared
 from adapterxfer.report.content import Effect, Findings, Score
 from adapterxfer.report.display import NONE
@@ -278,7 +279,7 @@ def by_language(findings: Findings) -> Figure | None:
         of_largest = [s for s in rows if s.backbone == largest and not s.control and not s.repeated]
         beside = [s for s in rows if s.control and not s.control.startswith(ORACLE)]
         controls = [s for s in beside if s.backbone in ("", largest, f"{largest}-untrained")]
-        if of_largest and not is_development(facts.name):
+        if of_largest and not is_development(facts.name) and not supervision_of(facts.name):
             panels.append(
                 _language_panel(findings, facts.name, of_largest, controls, [c for c in order if c in facts.languages])
             )

@@ -17,6 +17,7 @@ from adapterxfer.report.content import SUPERSEDED, Caution, Effect, Findings, Sc
 from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.display import Cell, resource_key
+from adapterxfer.report.draws import drawn_rows
 from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, repeat_verdicts, rows_of
 from adapterxfer.report.input_counts import input_rows
 from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
@@ -132,6 +133,7 @@ def find(
         adapters={arm.label: arm.adapter for arm in study.arms if arm.adapter} if study else {},
         sizes=system_sizes(results, study) if study else (),
         inputs=inputs,
+        drawn=tuple(drawn_rows(results)),
         chosen=rates.chosen,
         common_trends=common_trends(rates, effects, settings),
     )

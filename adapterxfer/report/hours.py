@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from adapterxfer.catalog.supervision import supervision_of
 from adapterxfer.errors import StoreError
 from adapterxfer.report.display import NONE
 from adapterxfer.report.results import Results
@@ -70,7 +71,7 @@ def training_hours(results: Results) -> tuple[HoursRow, ...]:
     labels = arm_labels(results.cells)
     folders: dict[tuple[str, str], dict[str, tuple[str, Path]]] = {}
     for cell in results.cells:
-        if not cell.is_control and cell.intermediate != NONE:
+        if not cell.is_control and cell.intermediate != NONE and not supervision_of(cell.target):
             rows = folders.setdefault((cell.backbone, labels[cell.variant, cell.adapter]), {})
             rows[cell.predict] = cell.target, results.folders[cell.predict]
     targets = [{target for target, _ in systems.values()} for systems in folders.values()]

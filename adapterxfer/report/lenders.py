@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
+from adapterxfer.catalog.supervision import supervision_of
 from adapterxfer.report.display import NONE
 from adapterxfer.report.study import Study
 from adapterxfer.statistics import Contrast, Lenders, ScoreCell, System, lenders
@@ -105,12 +106,21 @@ class LendersOfGains:
     def _stand_ins(self, weights: Weights) -> Iterator[Weights]:
         """The same weights with other tasks in the place of a single intermediate task and of a single target."""
         intermediates, targets = ({cell[axis] for cell in weights} for axis in (0, 1))
-        for target in self.study.targets if len(targets) == 1 else ("",):
+        for target in self._alike(min(targets)) if len(targets) == 1 else ("",):
             moved = self._on_target(weights, target) if target else weights
             for intermediate in self.study.intermediates if len(intermediates) == 1 and moved else ():
                 yield {(intermediate, *cell[1:]): weight for cell, weight in moved.items()}
             if len(intermediates) > 1 and moved:
                 yield moved
+
+    def _alike(self, target: str) -> tuple[str, ...]:
+        """Targets that a single one may borrow from: with draws of examples runs vary otherwise than without."""
+        label = supervision_of(target)
+        return (
+            tuple(name for name in self.study.secondary if supervision_of(name) == label)
+            if label
+            else self.study.targets
+        )
 
     def _on_target(self, weights: Weights, target: str) -> Weights:
         """Weights on a single target moved to another one; empty where its languages do not allow it."""
@@ -125,7 +135,7 @@ class LendersOfGains:
 
     def _zero_shot(self, target: str) -> set[str]:
         groups = self.study.groups.get(target, ())
-        return {code for group in groups if group.kind == "zero-shot" for code in group.languages}
+        return {code for group in groups if group.kind in ("zero-shot", "target") for code in group.languages}
 
 
 def _normalised(weights: Weights) -> Weights:

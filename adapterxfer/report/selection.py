@@ -172,7 +172,7 @@ class Selector:
 
     def _languages(self, axes: Narrowed, target: str) -> Iterable[str]:
         groups = self.study.groups[target]
-        codes = [code for group in groups if group.kind == "zero-shot" for code in group.languages]
+        codes = [code for group in groups if group.kind in ("zero-shot", "target") for code in group.languages]
         named = axes.get("language", ())
         codes += [code for group in groups if group.kind == "source" for code in group.languages if code in named]
         for code in codes:

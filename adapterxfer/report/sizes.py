@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from adapterxfer.catalog.supervision import supervision_of
 from adapterxfer.report.content import SystemSize
 from adapterxfer.report.display import NONE, Cell
 from adapterxfer.report.provenance import training_gflop
@@ -22,7 +23,7 @@ def system_sizes(results: Results, study: Study) -> tuple[SystemSize, ...]:
     cells: dict[tuple[str, str], list[tuple[Cell, Mapping[str, Any]]]] = {}
     for cell in results.cells:
         size = results.file(cell).metadata.get(FIELD)
-        if cell.is_control or not size:
+        if cell.is_control or not size or supervision_of(cell.target):
             continue
         system = study.systems.get((cell.backbone, arms[cell.variant, cell.adapter], cell.intermediate, cell.target))
         label = study.shown.get((system, cell.target), "") if system is not None else ""

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from adapterxfer.catalog import VARIANTS, Task, base_target, is_development, is_other_evaluation
 from adapterxfer.catalog.pair_kinds import PairKind, pair_kind
+from adapterxfer.catalog.supervision import supervision_of
 from adapterxfer.metrics import gold_columns
-from adapterxfer.report.clusters import LanguageItems, language_items
+from adapterxfer.report.clusters import LanguageItems, items_of_whole, language_items
 from adapterxfer.report.content import GroupKind
 from adapterxfer.report.display import FULL, NONE, RESOURCE_ORDER, Cell, LanguageFacts, resource_key, variant_key
 from adapterxfer.report.results import Results, TargetResults
-from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table
+from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table, mean_counts
 
 SCORE_NAMES = {"em": "exact match"}
 """Secondary scores whose short name says little."""
@@ -22,6 +23,9 @@ ADAPTER_BASELINE = "adapter baseline"
 """Without an intermediate task, sequential, stack and fuse are the same training: an adapter alone."""
 
 UNTRAINED_LABEL = "untrained: "
+
+TARGET_LANGUAGES = "target languages"
+"""Name of the mean over all languages of a target whose models saw labelled data in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +72,8 @@ class Study:
         backbones: by size, smallest first; untrained twins and controls are not among them.
         targets: the targets, each with its main metric; only these are compared.
         secondary: ``<target> (<score>)`` for scores of secondary interest, such as exact match, and
-            ``<target>@<label>`` for other evaluations; they are shown, and set against controls, but never averaged
-            with others.
+            ``<target>@<label>`` for other evaluations and for supervision in the target language; they are shown, and
+            set against controls, but never averaged with others.
         overlaps: (intermediate, target) pairs that share text, so that a gain is no transfer.
         tasks: the tasks of the catalogue, and those that the recipe declares.
     """
@@ -138,12 +142,22 @@ def build_study(results: Results) -> Study:
     shown: dict[tuple[System, str], str] = {}
     for target, data, metric in _measures(results):
         metrics[target] = metric
-        groups[target] = tuple(language_groups(data.frame.languages, results.languages, results.source_language))
+        groups[target] = tuple(
+            language_groups(
+                data.frame.languages,
+                results.languages,
+                results.source_language,
+                supervised=bool(supervision_of(target)),
+            )
+        )
         systems_of = list(_by_files(data).values())
         baselines = Counter(same[0][0].backbone for same in systems_of if _is_baseline(same[0][0]))
         # Other evaluations answer the same test items, so these are drawn together; development items are others.
         drawn = data.target if is_development(data.target) else base_target(data.target)
         items = language_items(data.frame, drawn)
+        if supervision_of(target) and base_target(target) in results.targets:
+            whole = results.target(base_target(target)).frame
+            items = items_of_whole(data.frame, items, whole, language_items(whole, drawn))
         for same in systems_of:
             first = same[0][0]
             untouched = (
@@ -215,11 +229,17 @@ def _is_one_adapter(variant: str) -> bool:
     return variant in VARIANTS and VARIANTS[variant].shares_adapter_baseline
 
 
-def language_groups(codes: tuple[str, ...], languages: Mapping[str, LanguageFacts], source: str) -> Iterator[Group]:
-    """Zero-shot mean, source language, families, tiers and single languages of a target."""
+def language_groups(
+    codes: tuple[str, ...], languages: Mapping[str, LanguageFacts], source: str, *, supervised: bool = False
+) -> Iterator[Group]:
+    """Zero-shot mean, source language, families, tiers and single languages of a target.
+
+    Args:
+        supervised: models saw labelled data in other languages, so that the mean bears another name.
+    """
     zero_shot = tuple(code for code in codes if code != source)
     if zero_shot:
-        yield Group("zero-shot", "zero-shot", zero_shot)
+        yield Group("target", TARGET_LANGUAGES, zero_shot) if supervised else Group("zero-shot", "zero-shot", zero_shot)
     if source in codes:
         yield Group("source", source, (source,))
     for family in sorted({languages[code].family for code in zero_shot}):
@@ -274,11 +294,16 @@ def _counts(
     runs = {cell.predict: cell.seed for cell in cells}
     # A rule, or one file for several seeds: nothing was trained, so nothing varies between runs.
     fixed = bool(cells[0].control) or (len(runs) == 1 and len(cells) > 1)
+    draws: dict[int | str, list[str]] = {}
+    for predict, seed in runs.items():
+        draws.setdefault(seed if any(cell.draw for cell in cells) else predict, []).append(predict)
     # Cells of one backbone and seed share the order of their data, the initialisation of their heads, intermediate
     # models and baselines: their deviations correlate by .35 to .81 in the quickstart. As independent runs, differences
     # of scores between variants err in 8 to 10 % instead of 5, and gains do not profit from the pairing by seed.
     run_group = cells[0].backbone
-    for predict, seed in runs.items():
+    for predicts in draws.values():
+        # No two runs share a draw of labelled examples, so the mean over its draws is one value of a run.
+        seed = runs[predicts[0]]
         for language in items:
             yield CellCounts(
                 system=dict(system.labels),
@@ -287,7 +312,7 @@ def _counts(
                 language=language.language,
                 domain=language.domain,
                 cluster_ids=language.clusters,
-                counts=data.counts[predict][language.rows],
+                counts=mean_counts([data.counts[predict][language.rows] for predict in predicts]),
                 run_group=run_group,
             )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from adapterxfer.catalog import ORACLE
+from adapterxfer.catalog.supervision import supervision_of
 from adapterxfer.report.content import Effect, Findings, Score
 from adapterxfer.report.display import parameter_text, resource_key
 from adapterxfer.report.inputs import input_table
@@ -198,8 +199,8 @@ def _score_table(findings: Findings) -> Table:
     averages += [("family", name) for name in families] + [("resource", name) for name in tiers]
     systems: dict[tuple[str, str, str, str, str], dict[tuple[str, str], Score]] = {}
     for score in findings.scores:
-        if score.repeated:
-            continue
+        if score.repeated or supervision_of(score.target):
+            continue  # no zero-shot score: tables_supervision.py has it
         key = (score.target, score.backbone, score.shown, score.intermediate, score.control)
         systems.setdefault(key, {})[score.group_kind, score.group] = score
     targets = list(dict.fromkeys(key[0] for key in systems))

@@ -22,6 +22,7 @@ from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.tables import build_tables
 from adapterxfer.report.tables_declared import declared_tables
 from adapterxfer.report.tables_rates import rate_tables
+from adapterxfer.report.tables_supervision import supervision_tables
 
 MEASURED = "measured"
 """Folder of what differs between two trainings of one study on machines that are not equally fast."""
@@ -66,7 +67,12 @@ def write_findings(findings: Findings, folder: Path, *, hours: tuple[HoursRow, .
         hours: measured time of the trainings; no part of the findings, as it differs between machines.
     """
     figures = draw_figures(findings)
-    tables = (*declared_tables(findings), *rate_tables(findings), *build_tables(findings))
+    tables = (
+        *declared_tables(findings),
+        *supervision_tables(findings),
+        *rate_tables(findings),
+        *build_tables(findings),
+    )
     text = json.dumps(findings.as_json(), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False)
     _write(folder / "report.json", text + "\n")
     for figure in figures:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ DEFAULT_SPLIT = "test"
 
 LANGUAGE = "language."
 """Beginning of the roles of language adapters among the inputs."""
+
+MODEL = "model."
+"""Beginning of the roles of models that answer in one language each."""
 
 
 def execute(context: StageContext) -> dict[str, Any]:
@@ -43,7 +47,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     protocol = str(identity.get("protocol", ""))
     named = identity.get("metric") or metric_of(task.task, protocol, catalogued.metric if catalogued else None)
     metric = get_metric(named, format_name=task.format, labels=task.labels)
-    system = identity["system"]
+    system, taught = identity["system"], identity.get("supervision")
     notes: dict[str, Any] = {}
     inputs: Mapping[str, Any] = {}
     if system["kind"] == "control" and system["control"] != EMBEDDING_LAYER:
@@ -58,19 +62,21 @@ def execute(context: StageContext) -> dict[str, Any]:
         "stage_key": context.stage.key,
         "task": task.task,
         "format": task.format,
-        "protocol": protocol,
+        "protocol": f"{protocol}/{taught['label']}" if taught else protocol,
         "metric_protocol": metric.protocol,
         "split": split,
         "system": dict(system),
         "data_fingerprint": task.fingerprint,
+        **({"supervision": dict(taught)} if taught else {}),
         **notes,
     }
     write_predictions(context.scratch, examples, result.predictions, metric, metadata=metadata, counts=result.counts)
     summary = _summary(context, metric, notes)
     if inputs:
         summary["inputs"] = dict(inputs)  # beside the file, which keeps the bytes that it had before this was counted
-    if "model" in context.inputs:
-        summary["training_gflop"] = gflop_in_all([context.inputs["model"]])
+    if models := _models(context):
+        # Of models that answer in one language each, what one of them costs.
+        summary["training_gflop"] = round(gflop_in_all(models) / len(models), 6)
     return summary
 
 
@@ -90,6 +96,7 @@ def _ask_model(
         embedder_of_model,
         encode_test,
         predict_backbone,
+        predict_each,
         predict_trained,
     )
     from adapterxfer.training.device import device_for, use_one_thread
@@ -105,7 +112,7 @@ def _ask_model(
     device = str(device_for(str(context.settings.get("device") or "cpu")))
     notes: dict[str, Any] = {}
     if system["kind"] == "trained":
-        notes["model_size"] = stored_size(context.inputs["model"])
+        notes["model_size"] = stored_size(_models(context)[0])
     elif system["kind"] == "backbone":
         notes["model_size"] = {"total": backbone.parameters.total, "trainable": 0}
     layer = system.get("layer", "middle")
@@ -127,12 +134,18 @@ def _ask_model(
     backbone = with_words(backbone, np.flatnonzero(ids_in(sequences, backbone.vocabulary)))
     match system["kind"]:
         case "trained":
-            folder = context.inputs["model"]
-            spoken = {r.removeprefix(LANGUAGE): f for r, f in context.inputs.items() if r.startswith(LANGUAGE)}
-            predictions = predict_trained(
-                folder, backbone, task, fmt, encoded, protocol=protocol, languages=spoken, batch_tokens=batch_tokens,
-                device=device,
-            )  # fmt: skip
+            if "model" not in context.inputs:
+                named = {r.removeprefix(MODEL): f for r, f in context.inputs.items() if r.startswith(MODEL)}
+                predictions = predict_each(
+                    named, backbone, task, fmt, encoded, protocol=protocol, batch_tokens=batch_tokens, device=device
+                )
+            else:
+                folder = context.inputs["model"]
+                spoken = {r.removeprefix(LANGUAGE): f for r, f in context.inputs.items() if r.startswith(LANGUAGE)}
+                predictions = predict_trained(
+                    folder, backbone, task, fmt, encoded, protocol=protocol, languages=spoken,
+                    batch_tokens=batch_tokens, device=device,
+                )  # fmt: skip
         case "backbone":
             predictions = predict_backbone(backbone, layer, fmt, encoded, batch_tokens=batch_tokens, device=device)
         case "control":
@@ -146,6 +159,11 @@ def _ask_model(
     if task.format == "tagging":
         notes["untokenized_words"] = untokenized_words(encoded.examples, encoded.features)
     return encoded.examples, ControlResult(predictions), notes, encoded.inputs
+
+
+def _models(context: StageContext) -> list[Path]:
+    """Folders of the models that answer: one, or one for each language."""
+    return [folder for role, folder in context.inputs.items() if f"{role}.".startswith(MODEL)]
 
 
 def _summary(context: StageContext, metric: Metric, notes: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,12 @@ from adapterxfer.data.sources import CORPUS, check_source, locate
 from adapterxfer.data.storage import write_task
 from adapterxfer.errors import DataError, StageError
 from adapterxfer.stages.context import StageContext
-from adapterxfer.stages.prepare_arms import prepare_target_dev, prepare_texts, prepare_translations
+from adapterxfer.stages.prepare_arms import (
+    prepare_target_dev,
+    prepare_target_train,
+    prepare_texts,
+    prepare_translations,
+)
 
 
 def execute(context: StageContext) -> dict[str, Any]:
@@ -41,12 +46,12 @@ def execute(context: StageContext) -> dict[str, Any]:
         return prepare_texts(context)
     if product == "translated":
         return prepare_translations(context)
-    if product == "target-dev":
+    if product in ("target-dev", "target-train"):
         if context.stage.identity["source"]["kind"] in ("hub", "local"):
             _check_pin(context.stage.identity["task"], context.stage.identity["source"])
-        return prepare_target_dev(context)
+        return prepare_target_dev(context) if product == "target-dev" else prepare_target_train(context)
     raise StageError(
-        f"prepare stage: what = '{product}'; expected task, corpus, texts, translated or target-dev",
+        f"prepare stage: what = '{product}'; expected task, corpus, texts, translated, target-dev or target-train",
         fix="plan the recipe again",
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from adapterxfer.catalog.declared import spec_in
 from adapterxfer.data.composing import COMPOSED_NOTE, is_composed, note_uncomposed
 from adapterxfer.data.sources import check_source
 from adapterxfer.data.storage import write_task
 from adapterxfer.data.target_dev import read_hub_dev, read_target_dev
+from adapterxfer.data.target_train import read_hub_train, read_target_train
 from adapterxfer.data.texts import write_texts
 from adapterxfer.data.translations import read_text_lines, read_translations
 from adapterxfer.stages.context import StageContext
@@ -105,5 +107,38 @@ def prepare_target_dev(context: StageContext) -> dict[str, Any]:
     data.task = identity["task"]
     note_uncomposed(data)
     content = write_task(context.scratch, data, extra={"source": dict(source), "target_dev": True})
+    counts = {language: len(examples) for (_, language), examples in data.splits.items()}
+    return {"examples": counts, "fingerprint": content["fingerprint"], "notes": dict(data.notes)}
+
+
+def prepare_target_train(context: StageContext) -> dict[str, Any]:
+    """Training examples of one task in the target languages: of the world, from files or from the Hub.
+
+    Raises:
+        DataError: there is no such task or language, or files are missing, changed or damaged.
+    """
+    identity = context.stage.identity
+    source, languages = identity["source"], identity["languages"]
+    if source["kind"] == "world":
+        from adapterxfer.world.arm_texts import load_target_train
+
+        data = load_target_train(
+            source.get("stand_in", identity["task"]),
+            languages,
+            train_examples=identity["examples"],
+            seed=source.get("seed", identity["seed"]),
+            test_seed=identity.get("test_seed", source.get("seed", 0)),
+            labels=source.get("labels"),
+        )
+    elif source["kind"] == "files":
+        root = check_source(context.settings.get("data_root"), source)
+        data = read_target_train(spec_in(identity), root, source, languages, protocol=identity["protocol"])
+    else:
+        data = read_hub_train(
+            spec_in(identity), languages, protocol=identity["protocol"], revisions=source.get("revisions")
+        )
+    data.task = identity["task"]
+    note_uncomposed(data)
+    content = write_task(context.scratch, data, extra={"source": dict(source), "target_train": True})
     counts = {language: len(examples) for (_, language), examples in data.splits.items()}
     return {"examples": counts, "fingerprint": content["fingerprint"], "notes": dict(data.notes)}

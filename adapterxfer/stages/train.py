@@ -19,7 +19,14 @@ from adapterxfer.stages.chosen import chosen_values, resolved
 from adapterxfer.stages.context import StageContext, is_kept
 from adapterxfer.stages.spent import IN_ALL, gflop_in_all
 from adapterxfer.stages.taking import TOGETHER, take
-from adapterxfer.stages.training import before_of, build_of, tasks_of, with_needed_words
+from adapterxfer.stages.training import (
+    START,
+    before_of,
+    build_of,
+    supervision_facts,
+    tasks_of,
+    with_needed_words,
+)
 from adapterxfer.training.device import give_back_memory, use_one_thread
 from adapterxfer.training.loop import TrainResult, token_budget_of, train
 from adapterxfer.training.settings import TrainSettings
@@ -56,7 +63,7 @@ def execute(context: StageContext) -> dict[str, Any]:
     backbone = load_backbone(identity["backbone"], context.backbone_folder, words=False)
     with TrainLog(context.scratch / "train.jsonl", context.log) as log:
         proved, result, earlier = run_all(context, backbone, tasks_of(context, backbone, settings), log)
-    stored = proved.store(result, earlier, chosen_values(context))
+    stored = proved.store(result, earlier, {**chosen_values(context), **supervision_facts(context)})
     gflop = float(context.stage.resources.get("cost") or 0.0)
     return {**stored, IN_ALL: round(gflop + gflop_in_all(context.inputs.values()), 6)}
 
@@ -188,6 +195,7 @@ def prove(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask
         start_backbone=_fingerprint(model),
         stored=lambda: as_carried(read_weights(context.scratch), backbone),
         pristine=backbone.model,
+        trained_before=START in context.inputs,
     )
     return Proved(context, tasks, model, evidence, check("built", evidence))
 

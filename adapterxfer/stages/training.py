@@ -5,22 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from adapterxfer.backbones.loading import LoadedBackbone, with_words
 from adapterxfer.catalog.controls import BY_LANGUAGE
-from adapterxfer.errors import StageError
+from adapterxfer.catalog.variants import FURTHER
+from adapterxfer.data.drawing import LanguageDraw
+from adapterxfer.errors import StageError, VariantError
+from adapterxfer.formats.registry import format_of_head
 from adapterxfer.stages.context import StageContext
 from adapterxfer.training.arm_data import draw_mixtures, text_task, with_translations
 from adapterxfer.training.building import build_fusion, build_single
 from adapterxfer.training.language_adapters import build_language, language_task
 from adapterxfer.training.settings import TrainSettings
+from adapterxfer.training.supervised import draws_of, facts_of, supervised
 from adapterxfer.training.tasks import TrainTask, read_train_task, with_target_dev
 from adapterxfer.training.words import words_of
+from adapterxfer.variants.composition import HeadPart
 from adapterxfer.variants.model import TransferModel
-from adapterxfer.variants.storage import WEIGHTS
+from adapterxfer.variants.storage import WEIGHTS, load_model
 from adapterxfer.variants.word_rows import stored_ids
+
+SUPERVISION = "supervision"
+"""Key of an identity, and role of an input: labelled data in the target language."""
+
+START = "start"
+"""Role of a whole model that is trained further."""
 
 
 def tasks_of(
@@ -57,6 +71,12 @@ def tasks_of(
         return [
             with_target_dev(task, folder, backbone, max_length=settings.max_length, by_language=alike) for task in tasks
         ]
+    if SUPERVISION in identity:
+        draws = supervision_of(context)
+        tasks = [
+            supervised(task, draws, identity[SUPERVISION], backbone, max_length=settings.max_length) for task in tasks
+        ]
+        return draw_mixtures(tasks, settings, None, seed=int(identity["seed"]))
     if context.stage.kind != "train_intermediate":
         return tasks
     heads = {name: group[0] for group in identity.get("shared_heads", ()) for name in group[1:]}
@@ -79,6 +99,23 @@ def tasks_of(
             text_task(folder, mixed, backbone, identity["backbone"], backbone_folder, max_length=settings.max_length)
         )
     return draw_mixtures(tasks, settings, identity.get("sampling"), seed=int(identity["seed"]))
+
+
+def supervision_of(context: StageContext) -> list[LanguageDraw]:
+    """What the stage sees of labelled data in other languages; nothing where it trains in English alone.
+
+    Raises:
+        DataError: there are fewer examples than asked for.
+        StageError: these are not the data that the identity names.
+    """
+    identity = context.stage.identity
+    return draws_of(identity, needed(context, SUPERVISION), needed(context, "data")) if SUPERVISION in identity else []
+
+
+def supervision_facts(context: StageContext) -> dict[str, Any]:
+    """The same for the record of the stage: what was drawn, with ids."""
+    identity = context.stage.identity
+    return facts_of(identity[SUPERVISION], supervision_of(context)) if SUPERVISION in identity else {}
 
 
 def before_of(
@@ -116,7 +153,7 @@ def with_needed_words(
         before: what is trained first, as `before_of` gives it.
     """
     trains = context.stage.identity.get("mode") == "full"
-    earlier = context.inputs.get("intermediate")
+    earlier = context.inputs.get("intermediate") or context.inputs.get(START)
     ids = words_of(
         backbone,
         [*tasks, *(task for _, task, _ in before)],
@@ -137,6 +174,8 @@ def build_of(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainT
     seed = int(identity["seed"])
     if context.stage.kind == "train_language":
         return build_language(backbone, tasks[0], adapter=identity["adapter"], language=identity["language"], seed=seed)
+    if identity.get("composition") == FURTHER:
+        return _further(context, backbone, tasks[0])
     # Named in the identity, so that a plan that lost the input is noticed.
     language = needed(context, "language") if identity.get("language") else None
     if context.stage.kind == "train_fusion":
@@ -161,6 +200,28 @@ def build_of(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainT
         seed=seed,
         language=language,
     )
+
+
+def _further(context: StageContext, backbone: LoadedBackbone, task: TrainTask) -> TransferModel:
+    """A trained model as it is, to be trained further; what did not train before does not train now.
+
+    Raises:
+        VariantError: it has no head for the task, or knows its labels in another order.
+    """
+    folder = needed(context, START)
+
+    def empty_head(head: HeadPart) -> nn.Module:
+        fmt = format_of_head(head.format)
+        return fmt.make_head(backbone.hidden_size, head.labels, generator=torch.Generator())
+
+    model = load_model(folder, backbone, make_head=empty_head)
+    if model.composition.head(task.name).labels != task.labels:
+        raise VariantError(
+            f"{folder}: head of task '{task.name}' has the labels {list(model.composition.head(task.name).labels)}; "
+            f"the data {list(task.labels)}",
+            fix="train the model again on these data",
+        )
+    return model
 
 
 def needed(context: StageContext, role: str) -> Path:

@@ -15,6 +15,7 @@ from adapterxfer.statistics.contrasts import (
     slope,
     slope_weights,
 )
+from adapterxfer.statistics.draws import DrawComponents, draw_components, mean_counts
 from adapterxfer.statistics.engine import Replicates, resample
 from adapterxfer.statistics.estimate import Estimate, estimates
 from adapterxfer.statistics.exact import (
@@ -55,6 +56,7 @@ __all__ = [
     "CellCounts",
     "Components",
     "Contrast",
+    "DrawComponents",
     "Equivalence",
     "Estimate",
     "ExactTest",
@@ -80,6 +82,7 @@ __all__ = [
     "build_table",
     "decide",
     "difference",
+    "draw_components",
     "equivalence",
     "estimates",
     "fewest_df",
@@ -89,6 +92,7 @@ __all__ = [
     "linear",
     "macro",
     "mcnemar",
+    "mean_counts",
     "minimum_detectable_effect",
     "moderate",
     "paired_counts",

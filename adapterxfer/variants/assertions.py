@@ -23,6 +23,7 @@ from adapterxfer.variants.rules import Assertion, AssertionResult, Moment, Rule
 
 EXACT = Rule("exact")
 TRAINED_BEFORE = "its adapter was trained before"
+TRAINED_FURTHER = "it is trained further as a whole"
 NO_ADAPTER = "there is no adapter"
 
 
@@ -128,6 +129,7 @@ TABLE: tuple[Assertion, ...] = (
         measure=measures.change_by_zeroed_adapters,
         of_variant=lambda variant: _fresh(variant, EXACT, EXACT),
         of_method=lambda method: NEUTRAL[method.neutral],
+        fresh=True,
     ),
     Assertion(
         name="start-values",
@@ -136,6 +138,7 @@ TABLE: tuple[Assertion, ...] = (
         measure=measures.error_of_start_values,
         of_variant=lambda variant: _fresh(variant, START, _not("its adapters were trained before")),
         of_method=lambda method: START_VALUES[method.start],
+        fresh=True,
     ),
     Assertion(
         name="effect-at-start",
@@ -145,6 +148,7 @@ TABLE: tuple[Assertion, ...] = (
         measure=measures.change_by_fresh_adapter,
         of_variant=lambda variant: _fresh(variant, RECORDED, _not("a fresh fusion starts as the mean of its adapters")),
         of_method=_effect_at_start,
+        fresh=True,
     ),
     Assertion(
         name="fusion-of-copies",
@@ -152,6 +156,7 @@ TABLE: tuple[Assertion, ...] = (
         when=BUILT,
         measure=measures.distance_of_fused_copies,
         of_variant=lambda variant: COPIES if variant.fuses else UNFUSED,
+        fresh=True,
     ),
     Assertion(
         name="intermediate-matters",
@@ -279,6 +284,8 @@ def _in_format(rule: Rule, evidence: AssertionInput) -> Rule:
 
 def _rule(assertion: Assertion, evidence: AssertionInput) -> Rule:
     composition = evidence.model.composition
+    if assertion.fresh and evidence.trained_before:
+        return _not(TRAINED_FURTHER)
     if assertion.name == "intermediate-matters" and composition.trains_backbone and not composition.intermediate:
         return _not("there is no intermediate")
     if assertion.above_language is not None and composition.language is not None:

@@ -38,6 +38,7 @@ class AssertionInput:
         pristine: the untouched backbone module; needed for ``full-ft`` with an intermediate.
         members: the models whose weights were joined; needed after merging.
         origin: start values that task arithmetic counts from, by name; None for other merges.
+        trained_before: whether all parts were trained before, so that nothing is fresh.
     """
 
     model: TransferModel
@@ -49,6 +50,7 @@ class AssertionInput:
     pristine: nn.Module | None = None
     members: Sequence[MergeMember] = ()
     origin: Mapping[str, Tensor] | None = None
+    trained_before: bool = False
 
     @property
     def real(self) -> Tensor:

@@ -60,6 +60,7 @@ class Assertion:
         of_variant: the rule of a variant.
         of_method: the rule that replaces the variant's for an adapter method, where that applies at all; None for none.
         above_language: the rule that replaces all others where a language's adapter lies below; None for no other.
+        fresh: it is about parts as they start, and does not apply to a model that is trained further.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Assertion:
     of_variant: Callable[[VariantSpec], Rule]
     of_method: Callable[[MethodSpec], Rule | None] = _unchanged
     above_language: Rule | None = None
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

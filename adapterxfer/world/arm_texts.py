@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from adapterxfer.data.examples import TaskData
+from adapterxfer.data.examples import Example, TaskData
 from adapterxfer.errors import DataError
 from adapterxfer.world.documents import document, texts
 from adapterxfer.world.draws import Draws, generator
 from adapterxfer.world.languages import LANGUAGES
 from adapterxfer.world.task_makers import Item
 from adapterxfer.world.tasks import drawn_items, known_task
+
+_LANGUAGE_SEEDS = 1_000_003
+"""Seeds of training data in other languages lie this far from those in English, and from each other's test sets."""
 
 
 def load_texts(languages: Sequence[str], lines: int, *, seed: int = 0) -> dict[str, list[str]]:
@@ -79,6 +82,35 @@ def load_target_dev(
         labels=labels,
     )  # fmt: skip
     return _said(name, "dev", items, languages, labels)
+
+
+def load_target_train(
+    name: str,
+    languages: Sequence[str],
+    *,
+    train_examples: int | None = None,
+    seed: int = 0,
+    test_seed: int = 0,
+    labels: Sequence[str] | None = None,
+) -> TaskData:
+    """Training examples of a task in other languages, each language with meanings of its own: no translations.
+
+    Args:
+        train_examples: in each language; None means the task's default.
+        seed, test_seed, labels: as of `load_task`. No example says what a test item says.
+
+    Raises:
+        DataError: the world has no such task or language.
+    """
+    _check(languages)
+    splits: dict[tuple[str, str], list[Example]] = {}
+    for code in languages:
+        items = drawn_items(
+            name, train_examples=train_examples, dev_examples=0, test_examples=None,
+            seed=_LANGUAGE_SEEDS * (seed + 1) + list(LANGUAGES).index(code), test_seed=test_seed, labels=labels,
+        )  # fmt: skip
+        splits["train", code] = [item.said(code) for item in items["train"]]
+    return TaskData(name, known_task(name).format, tuple(labels or known_task(name).labels), splits)
 
 
 def _said(

@@ -36,6 +36,7 @@ UDPOS = DataSet(
         "test": (("+{lang}_*-ud-test.conllu",),),
     },
     dev_files=(("+{lang}_*-ud-dev.conllu",),),
+    train_files=(("+{lang}_*-ud-train.conllu",),),
     reader="adapterxfer.data.tagged:read_udpos",
     hides_words=True,
     labels=UPOS,

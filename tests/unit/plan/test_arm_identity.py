@@ -183,3 +183,15 @@ def test_the_design_of_phang2020_has_both_arms_of_every_task() -> None:
     expected = {"none", *tasks, *(f"{t}+mlm" for t in tasks), *(f"{t}+translated" for t in tasks)} - untranslated
     assert {cell.intermediate for cell in made.cells if not cell.control} == expected
     assert len(recipe.target_tasks) == 9
+
+
+def test_translations_beside_the_originals_are_not_taken_for_them(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    for place in ("mnli", "mt/de"):
+        (root / place).mkdir(parents=True)
+        (root / place / "multinli_1.0_train.jsonl").write_text("{}\n")
+    options = ("translated={folder: mt, languages: [de]}", f"data_root={root}", "tasks={xquad: {source: hub}}")
+    made = plan(*options, "target_tasks=[xquad]", "intermediate_tasks=[none, mnli]", text=REAL)
+    assert "2 files match" not in str(made.missing_data)
+    data = made.stages[intermediate(made, "mnli").inputs["data.mnli"]]
+    assert sorted(data.identity["source"]["files"]) == ["mnli/multinli_1.0_train.jsonl"]

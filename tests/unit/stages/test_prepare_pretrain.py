@@ -123,7 +123,7 @@ def test_prepare_refuses_changed_files_and_unknown_work(root, tmp_path):
     broken = {**identity, "source": {"kind": "files", "files": {"en.txt": "0" * 64}}}
     with pytest.raises(DataError, match="changed since"):
         run(prepare, "prepare", broken, tmp_path / "b", settings={"data_root": str(root)})
-    with pytest.raises(StageError, match="expected task, corpus, texts, translated or target-dev"):
+    with pytest.raises(StageError, match="expected task, corpus, texts, translated, target-dev or target-train"):
         run(prepare, "prepare", {"what": "cake"}, tmp_path / "c")
 
 
