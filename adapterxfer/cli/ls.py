@@ -172,8 +172,8 @@ def _tested_in(language: Language) -> list[str]:
 
 
 def _targets(code: str) -> str:
-    """Official target tasks that test a language."""
-    listed = (task for task in tasks().values() if task.role == "target" and not task.note)
+    """Official target tasks that test a language: those made of another one's files are none."""
+    listed = (t for t in tasks().values() if t.role == "target" and not (t.note and t.source == "files"))
     return " ".join(task.name for task in listed if code in (*task.languages, *task.more))
 
 
