@@ -11,7 +11,9 @@ are medians of `--turns`. Ours are stages in a store, with their assertions, fil
 script of `transformers.Trainer` (full-ft) or `adapters.AdapterTrainer` (adapter, stack, fuse-3) on the same sentences,
 steps, batch size, rates and clipping, which saves its model once. `one-step` is a stage of a single step without
 prediction: what a stage costs whatever it does; its `second_stage` is another seed in the same process, as in a worker.
-`before` is ours in another checkout, for comparison over time.
+`upper-half` trains adapters in the upper half of the layers with `cache_bottom`, two seeds in two processes: its
+figures are those of the second, which reads the states that the first has stored; the other side trains one without
+any. `before` is ours in another checkout, for comparison over time. `--dtype bf16` lets all sides train in bf16.
 
 CPU seconds are user and kernel time of the process; memory is the largest resident memory the kernel saw (VmHWM);
 written bytes are all that was handed to the kernel, files that are gone again included.
@@ -31,11 +33,11 @@ from pathlib import Path
 from typing import Any
 
 SCRIPTS = Path(__file__).parent
-PARTS = ("full-ft", "adapter", "stack", "fuse-3", "one-step")
+PARTS = ("full-ft", "adapter", "stack", "fuse-3", "upper-half", "one-step")
 SIDES = ("ours", "usual", "before")
 FIGURES = (
-    "cpu_s", "wall_s", "training_cpu_s", "loop_cpu_s", "prediction_cpu_s", "second_stage_cpu_s", "peak_mib",
-    "stored_mib", "written_mib",
+    "cpu_s", "wall_s", "training_cpu_s", "loop_cpu_s", "first_loop_cpu_s", "prediction_cpu_s", "second_stage_cpu_s",
+    "peak_mib", "stored_mib", "written_mib",
 )  # fmt: skip
 
 
@@ -51,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--turns", type=int, default=3, help="processes of each side")
     parser.add_argument("--steps", type=int, default=20, help="of a training")
     parser.add_argument("--batch", type=int, default=32, help="sentences of a step")
+    parser.add_argument("--dtype", choices=("fp32", "bf16"), default="fp32", help="of all trainings")
     parser.add_argument("--train", type=int, default=2000, help="English training sentences")
     parser.add_argument("--test", type=int, default=100, help="test sentences of a language")
     parser.add_argument("--json", type=Path, help="write every figure to this file")
@@ -64,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     for row in rows:
         print(line_of(row))
     if asked.json:
-        settings = {name: getattr(asked, name) for name in ("steps", "batch", "train", "test", "turns")}
+        settings = {name: getattr(asked, name) for name in ("steps", "batch", "dtype", "train", "test", "turns")}
         content = {"settings": settings, "rows": rows, "turns": turns}
         asked.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"{time.perf_counter() - began:.0f} s in all")
@@ -78,8 +81,8 @@ def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
     if not (work / TARGET).is_dir():
         prepare(asked.data, work, train=asked.train, test=asked.test)
     sides = [*asked.sides, *(["before"] if asked.checkout else [])]
-    common = {"work": str(work), "backbone": str(asked.backbone), "batch": asked.batch, "predict": False,
-              "again": False}  # fmt: skip
+    common = {"work": str(work), "backbone": str(asked.backbone), "batch": asked.batch, "dtype": asked.dtype,
+              "predict": False, "again": False}  # fmt: skip
     if {"stack", "fuse-3"} & set(asked.parts) and not (work / "before").is_dir():
         run("ours", {**common, "part": "intermediates", "steps": 1}, work, None)
     turns = []
@@ -90,27 +93,39 @@ def measure(asked: argparse.Namespace, work: Path) -> list[dict[str, Any]]:
                 if alone and side == "usual":
                     continue
                 ask = {**common, "part": "full-ft" if alone else part, "steps": 1 if alone else asked.steps}
-                figures = run(side, {**ask, "predict": not alone, "again": alone}, work, asked.checkout)
+                if part == "upper-half":
+                    figures = second_seed(side, ask, work, asked.checkout)
+                else:
+                    figures = run(side, {**ask, "predict": not alone, "again": alone}, work, asked.checkout)
                 turns.append({"part": part, "side": side, "turn": turn, **figures})
                 print(json.dumps(turns[-1]), flush=True)
     return turns
 
 
-def run(side: str, asked: dict[str, Any], work: Path, checkout: Path | None) -> dict[str, Any]:
+def second_seed(side: str, ask: dict[str, Any], work: Path, checkout: Path | None) -> dict[str, Any]:
+    """Figures of the second seed in a store, with the time of the first one's loop; of the other side's only one."""
+    if side == "usual":
+        return run(side, ask, work, checkout)
+    with tempfile.TemporaryDirectory(dir=work) as store:
+        first, second = (run(side, {**ask, "store": store, "seed": seed}, work, checkout) for seed in (1, 2))
+    return {**second, "first_loop_cpu_s": first["loop_cpu_s"]}
+
+
+def run(side: str, asked: dict[str, Any], work: Path, checkout: Path | None, *, threads: int = 1) -> dict[str, Any]:
     """One process; the figures that it reports of itself.
 
     Raises:
         RuntimeError: it failed.
     """
-    path = work / "asked.json"
-    path.write_text(json.dumps(asked), encoding="utf-8")
+    with tempfile.NamedTemporaryFile("w", dir=work, suffix=".json", delete=False, encoding="utf-8") as file:
+        json.dump(asked, file)
     root = checkout if side == "before" and checkout is not None else SCRIPTS.parent
     module = "peer_process" if side == "usual" else "our_process"
     environment = {
-        **os.environ, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false",
+        **os.environ, "OMP_NUM_THREADS": str(threads), "TOKENIZERS_PARALLELISM": "false",
         "PYTHONPATH": os.pathsep.join([str(root), str(SCRIPTS)]),
     }  # fmt: skip
-    command = [sys.executable, "-m", f"real_benchmark.{module}", str(path)]
+    command = [sys.executable, "-m", f"real_benchmark.{module}", file.name]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=work)
     if done.returncode:
         raise RuntimeError(f"{side}, {asked['part']}: ended with {done.returncode}\n{done.stderr[-3000:]}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adapterxfer.backbones.config_values import check_known, translated
-from adapterxfer.backbones.lean import leave_out_unneeded
+from adapterxfer.backbones.lean import is_lean, leave_out_unneeded, without_collections, without_shards
 from adapterxfer.catalog.architectures import ARCHITECTURES, PRETRAINED, Architecture, architecture_of, encoder_part
 from adapterxfer.errors import BackboneError
 
@@ -38,10 +38,11 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def library_class(name: str) -> Any:
     """A class of `transformers`, or of a module in it; some use what torch calls outdated, which no user can change."""
-    import transformers
+    with without_collections(), warnings.catch_warnings():
+        with without_shards():
+            import transformers
 
-    leave_out_unneeded()
-    with warnings.catch_warnings():
+        leave_out_unneeded()
         warnings.filterwarnings("ignore", message=r".*torch\.jit\.script", category=DeprecationWarning)
         module, _, short = name.rpartition(".")
         return getattr(import_module(f"transformers.{module}") if module else transformers, short)
@@ -81,8 +82,14 @@ def empty_model(config: PretrainedConfig, *, words: bool = True) -> PreTrainedMo
 
     architecture = architecture_of(config.model_type)
     vocabulary = config.vocab_size
-    if not words:
-        config.vocab_size = int(config.pad_token_id or 0) + 1
+    stump = vocabulary if words else int(config.pad_token_id or 0) + 1
+    if architecture.own_encoder and is_lean():
+        from adapterxfer.backbones.plain import PlainEncoder
+
+        plain: Any = PlainEncoder(config, architecture, words=stump).eval()
+        bare: PreTrainedModel = plain  # whoever runs it knows no other methods
+        return bare
+    config.vocab_size = stump
     try:
         # The constructor draws start values nobody uses: keep them out of the caller's random stream.
         with torch.random.fork_rng(devices=[]):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import secrets
 import shutil
 import time
@@ -27,7 +28,7 @@ from adapterxfer.durable.tensors import write_tensors
 
 SCHEMA = 1
 EVERY_S = 60.0
-"""Default seconds between two checkpoints: what a kill costs at most, for a few milliseconds of writing."""
+"""Default seconds between two checkpoints: with what `Checkpoints.due` leaves out, what a kill costs at most."""
 
 TENSORS, FACTS = "state.safetensors", "state.json"
 _PREFIX, _PART = "step-", ".part-"
@@ -65,17 +66,33 @@ class Checkpoints:
         self._every_s, self._every_steps = every_s, every_steps
         self._stop = stop
         self._last = time.monotonic()
+        self._first: tuple[int, float] | None = None
 
     @property
     def stopping(self) -> bool:
         """Whether somebody asks to save and end."""
         return self._stop is not None and self._stop()
 
-    def due(self, step: int) -> bool:
-        """Whether a checkpoint should be written after this step."""
+    def due(self, step: int, steps: int = 0) -> bool:
+        """Whether a checkpoint should be written after this step.
+
+        Not by time where what is left takes less than half of the time between two: a checkpoint of full fine-tuning
+        is three times as large as its result, and a short stage would write little else.
+
+        Args:
+            step: that has just ended; asked after every step.
+            steps: of all; 0 where nobody knows.
+        """
         if self._every_steps and step % self._every_steps == 0:
             return True
-        return bool(self._every_s) and time.monotonic() - self._last >= self._every_s
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (step, now)
+        if not self._every_s or now - self._last < self._every_s:
+            return False
+        begin, began = self._first
+        left = (steps - step) * (now - began) / (step - begin) if step > begin and steps else math.inf
+        return left >= self._every_s / 2
 
     def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Write the state after ``step`` and remove older ones.

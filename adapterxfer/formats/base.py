@@ -107,6 +107,13 @@ class Encoding(NamedTuple):
     train: bool
 
 
+class EmptyLinear(nn.Linear):
+    """A linear map whose weights are still to be drawn; what torch has for that imports a compiler."""
+
+    def reset_parameters(self) -> None:
+        """Draw nothing."""
+
+
 class Initial(NamedTuple):
     """Where the start weights of a head come from: a generator of their own and a standard deviation."""
 
@@ -115,7 +122,7 @@ class Initial(NamedTuple):
 
     def linear(self, inputs: int, outputs: int) -> nn.Linear:
         """A linear layer with normal weights and zero bias, drawn from the generator alone (never the global state)."""
-        layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+        layer = EmptyLinear(inputs, outputs)
         with torch.no_grad():
             layer.weight.normal_(0.0, self.std, generator=self.generator)
             layer.bias.zero_()

@@ -42,6 +42,10 @@ FIRST: Mapping[str, int] = {
 """Kind -> version in the first generation. That of reports rises here: a report is written again from predictions."""
 
 
+_COMPUTING = FIRST.keys() - {"prepare", "pretrain", CHOICE, "report"}
+"""Kinds that train, compare or ask a model."""
+
+
 def _nothing(_kind: str, _identity: Identity) -> bool:
     """Touches no stage by its version; the default of changes that a fact of the source marks."""
     return False
@@ -50,6 +54,14 @@ def _nothing(_kind: str, _identity: Identity) -> bool:
 def _trains_the_backbone(_kind: str, identity: Identity) -> bool:
     """Full fine-tuning; no other identity has this mode."""
     return identity.get("mode") == "full"
+
+
+def _computes_with_files(kind: str, identity: Identity) -> bool:
+    """Whatever runs a backbone that is not shipped; those that are shipped are too narrow for it."""
+    if kind not in _COMPUTING:
+        return False
+    backbone = identity.get("backbone") or {}
+    return backbone.get("kind") in ("folder", "hub", "stage") and identity.get("system", {}).get("kind") != "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,14 @@ CHANGES: tuple[Change, ...] = (
         "in which the library registers parameters; it is the same number rounded in another order, so fully "
         "fine-tuned models differ in the last digits, which single predictions can show.",
         touches=_trains_the_backbone,
+    ),
+    Change(
+        5,
+        "products of wide layers",
+        "On processors with AVX-512 the matrix products of backbones wider than 256 are made by another library, and "
+        "trainings on a processor add up their gradients over smaller parts of a batch: the same sums in another "
+        "order, so trained models differ in the last digits, which single predictions can show.",
+        touches=_computes_with_files,
     ),
 )
 """In the order in which they came."""

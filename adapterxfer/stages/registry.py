@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import cast
 
+from adapterxfer.backbones.lean import be_lean, without_collections
 from adapterxfer.errors import StageError
 from adapterxfer.stages.context import Executor
 from adapterxfer.store.kinds import CANDIDATE, CHOICE, MERGED
@@ -41,11 +42,10 @@ def load_executor(kind: str, registry: Mapping[str, str] = EXECUTORS) -> Executo
             fix="the plan was made by another version of adapterxfer: plan the recipe again with this one",
         )
     module, _, function = pointer.partition(":")
-    return cast("Executor", getattr(import_module(module), function))
+    with without_collections():
+        return cast("Executor", getattr(import_module(module), function))
 
 
 def begin_worker() -> None:
     """What a process does first that runs stages and nothing else; see `backbones.lean`."""
-    from adapterxfer.backbones.lean import be_lean
-
     be_lean()

@@ -43,20 +43,22 @@ from adapterxfer.training.sharding import FSDP, check_shardable, collect, sharde
 from adapterxfer.training.streams import Streams
 from adapterxfer.training.tasks import TrainTask
 from adapterxfer.variants.model import TransferModel
+from adapterxfer.variants.products import WIDE
 
 TOKEN_BUDGET = 16_384
 """Default of rows times width of one forward pass in training; not part of a stage's identity."""
 
-FULL_STATES, FULL_TOKENS = 512 * 384, 512
-"""Numbers in the hidden states of one forward pass of full fine-tuning on a processor (512 tokens 384 wide), and the
-fewest tokens. Gradients and moments of all weights are in memory beside the activations, and parts of 700, 1024 and
-2000 tokens took the same time, since products of so many rows keep a core busy."""
+PART_STATES, PART_TOKENS = 512 * 384, 512
+"""Numbers in the hidden states of one forward pass in training a wide model on a processor (512 tokens 384 wide), and
+the fewest tokens. More would only take memory: parts of 512, 1024 and 16,384 tokens take the same time, since products
+of so many rows keep a core busy, and their activations stay in its cache."""
 
 
 def token_budget_of(model: TransferModel, device: str) -> int:
     """Rows times width of one forward pass, where nobody says how much."""
-    if device == "cpu" and model.composition.trains_backbone:
-        return min(TOKEN_BUDGET, max(FULL_TOKENS, FULL_STATES // model.loaded.hidden_size))
+    hidden = model.loaded.hidden_size
+    if device == "cpu" and (hidden**2 > WIDE or model.composition.trains_backbone):
+        return min(TOKEN_BUDGET, max(PART_TOKENS, PART_STATES // hidden))
     return TOKEN_BUDGET
 
 
@@ -221,7 +223,7 @@ def train(
             elif step in moments and mean is not None:
                 mean.add(step)
             if checkpoints is not None and step < steps:
-                save(progress, checkpoints, processes, step, log)
+                save(progress, checkpoints, processes, step, log, steps=steps)
     if bottom is not None:
         bottom.save()
     if progress.kept is not None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
+from adapterxfer.backbones.lean import keep_compiler_out, plain_step
 from adapterxfer.training.settings import TrainSettings
-from adapterxfer.training.sharding import local_parts, total_norm
+from adapterxfer.training.sharding import is_shard, local_parts, total_norm
 from adapterxfer.variants.fusion import NEAR_IDENTITY
 
 
@@ -21,6 +21,7 @@ def new_optimiser(parameters: Sequence[nn.Parameter], settings: TrainSettings) -
         for some in _by_kind(parameters)
         for decayed in (True, False)
     ]
+    keep_compiler_out(torch.optim.AdamW)
     return torch.optim.AdamW([g for g in groups if g["params"]], lr=settings.learning_rate, fused=True)
 
 
@@ -46,8 +47,10 @@ def apply(
     torch._foreach_mul_(local_parts(gradients), scale)
     for group in optimiser.param_groups:
         group["lr"] = rate
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
+    with torch.no_grad():
+        plain_step(optimiser)
+    for parameter in parameters:
+        parameter.grad = None
     return norm
 
 
@@ -58,7 +61,7 @@ def touched_rows(gradient: Tensor) -> Tensor:
     the same numbers with zeros between them may be rounded otherwise. On accelerators, which would have to be waited
     for, and in shards, the gradient is left as it is.
     """
-    if gradient.device.type != "cpu" or isinstance(gradient, DTensor):
+    if gradient.device.type != "cpu" or is_shard(gradient):
         return gradient
     touched = gradient.any(dim=1)
     return gradient if bool(touched.all()) else gradient[touched]

@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature
 from adapterxfer.training.device import DeviceContext
 from adapterxfer.training.meter import Log
 from adapterxfer.training.micro import Sums
+from adapterxfer.training.sharding import is_shard
 from adapterxfer.training.tasks import TrainTask
 
 
@@ -87,7 +87,7 @@ class Processes:
         """
         if self._count == 1:
             return sums
-        parameters = [parameter for parameter in parameters if not isinstance(parameter, DTensor)]
+        parameters = [parameter for parameter in parameters if not is_shard(parameter)]
         present = torch.tensor([parameter.grad is not None for parameter in parameters], device=sums.total.device)
         counts = torch.tensor([sums.units, sums.tokens, sums.padded_tokens], device=sums.total.device)
         facts = self._sum(torch.cat([sums.total.double()[None], counts.double(), present.double()]))

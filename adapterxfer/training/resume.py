@@ -133,13 +133,18 @@ def go_on(progress: TrainingProgress, checkpoints: Checkpoints | None, processes
     return saved.step
 
 
-def save(progress: TrainingProgress, checkpoints: Checkpoints, processes: Processes, step: int, log: Log) -> None:
+def save(
+    progress: TrainingProgress, checkpoints: Checkpoints, processes: Processes, step: int, log: Log, *, steps: int = 0
+) -> None:
     """Write a checkpoint if one is due, and end if somebody asks for it.
+
+    Args:
+        steps: of the whole training; 0 where that is not known.
 
     Raises:
         StageStopped: somebody asked; everything is saved.
     """
-    stopping, due = processes.agree(checkpoints.stopping, checkpoints.due(step))
+    stopping, due = processes.agree(checkpoints.stopping, checkpoints.due(step, steps))
     if not (stopping or due):
         return
     tensors, facts = progress.state()

@@ -127,7 +127,7 @@ def train_together(
             elif step in moments and mean is not None:
                 mean.add(step)
             if checkpoints is not None and step < steps:
-                save(progress, checkpoints, processes, step, log)
+                save(progress, checkpoints, processes, step, log, steps=steps)
     if progress.kept is not None:
         progress.kept.restore()
     table.release()

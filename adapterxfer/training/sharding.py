@@ -11,15 +11,13 @@ by the units of the whole batch), and in that it runs on processors, too; the pr
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, TypeGuard
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 
 from adapterxfer.errors import StageError
 from adapterxfer.training.device import DeviceContext
@@ -27,7 +25,19 @@ from adapterxfer.training.settings import TrainSettings
 from adapterxfer.variants.encoder import run_as_units
 from adapterxfer.variants.model import TransferModel
 
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
+
 FSDP = "fsdp"
+
+
+def is_shard(tensor: Tensor) -> TypeGuard[DTensor]:
+    """Whether a tensor is a part of one that several processes share; asked without importing what makes these.
+
+    That import takes a second, which a process that trains alone would spend for nothing.
+    """
+    module = sys.modules.get("torch.distributed.tensor")
+    return module is not None and isinstance(tensor, module.DTensor)
 
 
 def check_shardable(model: TransferModel, settings: TrainSettings) -> None:
@@ -53,7 +63,10 @@ def sharded(model: TransferModel, context: DeviceContext) -> TransferModel:
         model: on the CPU; all processes have the same weights.
         context: its processes hold the shards, on its device.
     """
-    parameters: dict[int, Any] = {id(p): nn.Parameter(p.detach(), p.requires_grad) for p in model.parameters()}
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import FSDPModule, fully_shard
+
+    parameters: dict[int, nn.Parameter] = {id(p): nn.Parameter(p.detach(), p.requires_grad) for p in model.parameters()}
     backbone = copy.deepcopy(model.loaded.model, {**parameters, **{id(b): b for b in model.loaded.model.buffers()}})
     shards = TransferModel(
         replace(model.loaded, model=backbone),
@@ -85,7 +98,7 @@ def collect(shards: TransferModel, model: TransferModel) -> None:
 
 def gathered(tensor: Tensor) -> Tensor:
     """The whole of a shard; all processes must ask for it. Any other tensor as it is."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    return tensor.full_tensor() if is_shard(tensor) else tensor
 
 
 def gathered_state(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Tensor]:
@@ -93,7 +106,7 @@ def gathered_state(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Te
 
     Nothing is done where nothing is in shards.
     """
-    if not any(isinstance(tensor, DTensor) for tensor in tensors.values()):
+    if not any(is_shard(tensor) for tensor in tensors.values()):
         return dict(tensors)
     state = {}
     for name, tensor in tensors.items():
@@ -105,7 +118,9 @@ def gathered_state(tensors: Mapping[str, Tensor], *, keep: bool) -> dict[str, Te
 
 def placed_like(tensor: Tensor, parameter: Tensor) -> Tensor:
     """An own copy of a whole tensor: on the device of ``parameter``, and in shards where that is and the shape fits."""
-    if isinstance(parameter, DTensor) and tensor.shape == parameter.shape:
+    if is_shard(parameter) and tensor.shape == parameter.shape:
+        from torch.distributed.tensor import distribute_tensor
+
         # Every process has read the whole: each takes its part, in whatever order the file gave them.
         here = tensor.to(parameter.device, copy=True)
         return distribute_tensor(here, parameter.device_mesh, parameter.placements, src_data_rank=None)
@@ -114,16 +129,16 @@ def placed_like(tensor: Tensor, parameter: Tensor) -> Tensor:
 
 def local_parts(tensors: Sequence[Tensor]) -> list[Tensor]:
     """What this process holds of each, sharing memory."""
-    return [tensor.to_local() if isinstance(tensor, DTensor) else tensor for tensor in tensors]
+    return [tensor.to_local() if is_shard(tensor) else tensor for tensor in tensors]
 
 
 def total_norm(gradients: Sequence[Tensor]) -> Tensor:
     """Norm of all gradients together, whole and in shards."""
-    shards = [gradient for gradient in gradients if isinstance(gradient, DTensor)]
+    shards = [gradient for gradient in gradients if is_shard(gradient)]
     if not shards:
         plain: Tensor = torch.nn.utils.get_total_norm(gradients)
         return plain
-    rest = [gradient for gradient in gradients if not isinstance(gradient, DTensor)]
+    rest = [gradient for gradient in gradients if not is_shard(gradient)]
     norms = [gathered(torch.nn.utils.get_total_norm(shards))]
     norms += [torch.nn.utils.get_total_norm(rest)] if rest else []
     together: Tensor = torch.linalg.vector_norm(torch.stack(norms))

@@ -22,7 +22,7 @@ from torch import Tensor
 from adapterxfer.durable.files import flush_folder
 from adapterxfer.formats.base import Feature
 
-SCHEMA = 1
+SCHEMA = 2
 ABSENT = 0
 """In place of a sum where a batch has not been computed; sums are shifted by one."""
 

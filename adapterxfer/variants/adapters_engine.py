@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor, nn
 
+from adapterxfer.backbones.plain import as_library
 from adapterxfer.catalog.architectures import Architecture, Place, architecture_of
 from adapterxfer.catalog.methods.adapters_configs import ADAPTERS, FIXED
 from adapterxfer.errors import MissingDependency, VariantError
@@ -259,7 +260,7 @@ def tune(encoder: nn.Module | None, method: str, config: str, *, seed: int) -> t
     """
     if encoder is None:
         raise VariantError(f"adapter method '{method}' needs the whole encoder", fix="build it for a loaded backbone")
-    model: Any = encoder
+    model: Any = as_library(encoder)
     architecture = architecture_of(model.config.model_type)
     if not architecture.in_adapters:
         raise VariantError(

@@ -146,7 +146,7 @@ class Together:
 
             return run
 
-        return Places(attention=at("attention"), ffn=at("ffn")) if self._parts else None
+        return Places(attention=at("attention"), ffn=at("ffn"), whole=True) if self._parts else None
 
 
 def _stacked(models: Sequence[TransferModel], name: str, trained: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:

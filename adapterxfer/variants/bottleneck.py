@@ -27,6 +27,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adapterxfer.formats.base import EmptyLinear
 from adapterxfer.variants.places import Norm
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class ParallelBottleneck(Bottleneck):
 
 def normal_linear(inputs: int, outputs: int, *, generator: torch.Generator, bias: bool = True) -> nn.Linear:
     """A linear layer, weights normal with `INIT_STD`, bias zero; leaves the global random state alone."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs, bias=bias)
+    layer = EmptyLinear(inputs, outputs, bias=bias)
     with torch.no_grad():
         layer.weight.normal_(0.0, INIT_STD, generator=generator)
         if bias:

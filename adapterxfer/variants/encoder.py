@@ -8,6 +8,7 @@ counts for tiny backbones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -21,6 +22,7 @@ from adapterxfer.variants.casts import LOW, lowered, raised
 from adapterxfer.variants.hooked import encode_hooked
 from adapterxfer.variants.places import Linear, Places
 from adapterxfer.variants.precision import in_float32
+from adapterxfer.variants.products import comes_in_rows, filled_up, product
 from adapterxfer.variants.recompute import recomputed
 
 NARROW, VECTOR = 16, 16
@@ -107,6 +109,10 @@ def _encode(
     layers = backbone.encoder.layer[:until]
     if places.layer is not None:
         reads = None
+    grid = states.shape[:2]
+    in_rows = places.layer is None and not places.whole and bool(len(layers)) and comes_in_rows(states)
+    if in_rows:
+        states = filled_up(states.flatten(0, 1)).unsqueeze(0)
 
     def run(index: int, states: Tensor) -> Tensor:
         layer = layers[index]
@@ -115,11 +121,13 @@ def _encode(
         attention = layer.attention.self
         every = states
         if chosen is not None:  # beside keys and values, every position is on its own
-            states = every.flatten(0, 1).index_select(0, chosen.positions).unsqueeze(0)
+            positions = filled_up(chosen.positions) if in_rows else chosen.positions
+            states = every.flatten(0, 1).index_select(0, positions).unsqueeze(0)
         mixed = _attend(
             attention,
             asking=states,
             states=every,
+            grid=grid,
             mask=mask,
             index=index,
             linear=linear,
@@ -128,8 +136,10 @@ def _encode(
             dropout=attention_dropout,
             eager=eager,
         )
+        if in_rows:
+            mixed = filled_up(mixed.flatten(0, 1)).unsqueeze(0)
         output = layer.attention.output
-        mixed = functional.linear(mixed, output.dense.weight, output.dense.bias)
+        mixed = product(mixed, output.dense.weight, output.dense.bias)
         total = _drop(mixed, hidden_dropout) + states
         if places.attention is not None:
             total = places.attention(index, total, states, output.LayerNorm)
@@ -142,7 +152,7 @@ def _encode(
             total = places.ffn(index, total, states, output.LayerNorm)
         states = output.LayerNorm(total)
         if chosen is not None:
-            states = _spread(states, chosen.positions, every.shape[0], every.shape[1])
+            states = _spread(states, chosen.positions, *grid)
         return states if places.layer is None else places.layer(index, states)
 
     for index in range(0 if begin is None else begin.layer, len(layers)):
@@ -151,7 +161,7 @@ def _encode(
             states = layers[index](*call, index, states)
         else:
             states = recomputed(run, index, states) if recompute else run(index, states)
-    return states
+    return _on_grid(states, grid)
 
 
 def run_as_units(backbone: Any) -> None:
@@ -171,7 +181,7 @@ def _call(function: Any, *arguments: Any) -> Tensor:
 
 
 def _plain(index: int, role: str, linear: Any, states: Tensor) -> Tensor:  # noqa: ARG001 - one signature for all
-    return functional.linear(states, linear.weight, linear.bias)
+    return product(states, linear.weight, linear.bias)
 
 
 def _embed(backbone: Any, input_ids: Tensor, attention_mask: Tensor | None, dropout: float) -> Tensor:
@@ -207,22 +217,32 @@ def _additive_mask(attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor 
 def _spread(states: Tensor, positions: Tensor, rows: int, width: int) -> Tensor:
     """States of shape ``(1, reads, hidden)`` at their positions in zeros of shape ``(rows, width, hidden)``."""
     empty = states.new_zeros(rows * width, states.shape[-1])
-    return empty.index_copy(0, positions, states[0]).view(rows, width, -1)
+    return empty.index_copy(0, positions, states[0, : len(positions)]).view(rows, width, -1)
+
+
+def _on_grid(states: Tensor, grid: Sequence[int]) -> Tensor:
+    """States as ``(rows, width, hidden)``, without what they were filled up with."""
+    if states.shape[:2] == grid:
+        return states
+    return states.flatten(0, 1)[: grid[0] * grid[1]].view(*grid, -1)
 
 
 def _attend(
-    attention: Any, *, asking: Tensor, states: Tensor, mask: Tensor | None, index: int, linear: Linear,
-    before: tuple[Tensor, Tensor] | None, reads: Reads | None, dropout: float, eager: bool,
+    attention: Any, *, asking: Tensor, states: Tensor, grid: Sequence[int], mask: Tensor | None, index: int,
+    linear: Linear, before: tuple[Tensor, Tensor] | None, reads: Reads | None, dropout: float, eager: bool,
 ) -> Tensor:  # fmt: skip
-    """Attention of ``asking`` over ``states``: the same, or its ``reads`` of shape ``(1, reads, hidden)``."""
-    rows = states.shape[0]
+    """Attention of ``asking`` over ``states``, both of a batch ``(rows, width)`` that is the ``grid``.
+
+    ``asking`` are the same states, or the ``reads`` of them, of shape ``(1, reads, hidden)``.
+    """
+    rows = grid[0]
     heads = (attention.num_attention_heads, attention.attention_head_size)
     query, key, value = (
         linear(index, role, getattr(attention, role), inputs)
         for role, inputs in (("query", asking), ("key", states), ("value", states))
     )
-    if reads is not None:
-        query = _spread(query, reads.slots, rows, reads.most)
+    query = _on_grid(query, grid) if reads is None else _spread(query, reads.slots, rows, reads.most)
+    key, value = _on_grid(key, grid), _on_grid(value, grid)
     query, key, value = (tensor.view(rows, -1, *heads).transpose(1, 2) for tensor in (query, key, value))
     if before is not None:
         key, value = (_put_before(tensor, prefix) for tensor, prefix in zip((key, value), before, strict=True))

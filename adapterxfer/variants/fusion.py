@@ -26,6 +26,7 @@ from torch.nn import functional
 
 from adapterxfer.variants.bottleneck import Bottleneck, normal_linear
 from adapterxfer.variants.places import Absent, Norm, Places
+from adapterxfer.variants.products import product
 
 VALUE_OFF_DIAGONAL = 1e-6
 """The library starts the value matrix as the identity plus this, everywhere off the diagonal."""
@@ -83,8 +84,8 @@ class FusionLayer(nn.Module):
         up_bias = torch.stack([adapter.up.bias for adapter in fused])
 
         inner = functional.relu(functional.linear(states, down, down_bias))
-        query = functional.linear(states, self.query.weight, self.query.bias)
-        folded = functional.linear(query, self.key.weight.t())
+        query = product(states, self.query.weight, self.query.bias)
+        folded = product(query, self.key.weight.t())
         products = inner * functional.linear(folded, up.t())
         scores = _sum_groups(products, sizes) + functional.linear(folded, up_bias)
         if self.training and self.dropout:
@@ -93,7 +94,7 @@ class FusionLayer(nn.Module):
             scores = functional.dropout(scores, self.dropout)
         shares = functional.softmax(scores, dim=-1).to(inner.dtype)
         mixed = functional.linear(inner * _spread_groups(shares, sizes), up) + functional.linear(shares, up_bias.t())
-        mixture: Tensor = self.value(mixed)
+        mixture: Tensor = product(mixed, self.value.weight) if isinstance(self.value, nn.Linear) else self.value(mixed)
         return total + mixture
 
     def _mixture(self, outputs: Sequence[Tensor], states: Tensor) -> Tensor:

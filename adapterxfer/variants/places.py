@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from adapterxfer.catalog.architectures import Place
 from adapterxfer.variants.casts import LOW, lowered, raised
+from adapterxfer.variants.products import product
 
 Norm = Callable[[Tensor], Tensor]
 """The norm that ends a block, or the identity where the architecture has none there."""
@@ -30,7 +31,7 @@ Roles are ``query``, ``key``, ``value``, ``ffn_in`` (where a block has one such 
 one map serves all three attention inputs."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Places:
     """What acts at each place; ``None`` where nothing does.
 
@@ -43,6 +44,8 @@ class Places:
             ``(length, hidden)``; only the own encoder knows this place.
         embedding: on what the first layer reads, shape ``(batch, seq, hidden)``; not in encoders whose embeddings are
             narrower than their layers.
+        whole: what acts on sums needs them in the rows of the batch; otherwise an encoder may hand on the positions of
+            all rows as one, with some more behind them.
     """
 
     attention: Sum | None = None
@@ -51,6 +54,7 @@ class Places:
     layer: Callable[[int, Tensor], Tensor] | None = None
     keys_values: Callable[[int], tuple[Tensor, Tensor]] | None = None
     embedding: Callable[[Tensor], Tensor] | None = None
+    whole: bool = False
 
 
 class Absent(nn.Module):
@@ -154,7 +158,7 @@ def _linear(active: Sequence[Any]) -> Linear | None:
         for adapter in active:
             states = adapter[index].linear_input(role, states)
         inputs = states if dtype is None else lowered(states, dtype)
-        now = base = nn.functional.linear(inputs, linear.weight, linear.bias)
+        now = base = product(inputs, linear.weight, linear.bias)
         if dtype is not None:
             now = base = raised(base)
         for adapter in active:

@@ -20,7 +20,7 @@ TREEBANKS = {
 }  # fmt: skip
 """Language -> folder of its treebank."""
 
-TARGET = "udpos"
+TARGET, SECOND_TARGET = "udpos", "udpos-b"
 INTERMEDIATES = ("pos-a", "pos-b")
 """Names under which other English sentences serve as intermediate tasks: what they are about does not change speed."""
 
@@ -44,10 +44,12 @@ def prepare(data: Path, work: Path, *, train: int, test: int) -> None:
     splits: dict[tuple[str, str], list[Example]] = {("train", "en"): english[:train]}
     splits |= {("test", language): list(examples) for language, examples in tests.items()}
     write_task(work / TARGET, TaskData(TARGET, "tagging", UPOS, splits))
-    for number, name in enumerate(INTERMEDIATES, start=1):
-        some = english[number * train : (number + 1) * train]
-        write_task(work / name, TaskData(name, "tagging", UPOS, {("train", "en"): some}))
     rows = {"train": _rows(english[:train]), **{language: _rows(examples) for language, examples in tests.items()}}
+    for number, name in enumerate((*INTERMEDIATES, SECOND_TARGET), start=1):
+        some = english[number * train : (number + 1) * train]
+        more = {split: examples for split, examples in splits.items() if split[0] == "test" and name == SECOND_TARGET}
+        write_task(work / name, TaskData(name, "tagging", UPOS, {("train", "en"): some, **more}))
+        rows[f"train {name}"] = _rows(some)
     content = {"labels": list(UPOS), "max_length": MAX_LENGTH, "rows": rows}
     (work / "examples.json").write_text(json.dumps(content), encoding="utf-8")
 

@@ -9,9 +9,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from real_benchmark.inputs import INTERMEDIATES, SECOND_TARGET
 from real_benchmark.one_process import Measured, folder_mib
 
-ADAPTERS = {"adapter": ("target",), "stack": ("a", "target"), "fuse-3": ("a", "b", "target")}
+ADAPTERS = {"adapter": ("target",), "upper-half": ("target",), "stack": ("a", "target"),
+            "fuse-2": ("a", "target"), "fuse-3": ("a", "b", "target")}  # fmt: skip
 """Part -> its adapters, bottom first; those before the last are frozen in a stack, all of them under a fusion."""
 
 
@@ -20,44 +22,82 @@ def main() -> int:
     asked: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     warnings.simplefilter("ignore")
     measured = Measured()
-    import torch
-
-    torch.set_num_threads(1)
-    from transformers import AutoModelForTokenClassification, AutoTokenizer, DataCollatorForTokenClassification
-
-    examples = json.loads((Path(asked["work"]) / "examples.json").read_text(encoding="utf-8"))
-    labels: list[str] = examples["labels"]
-    tokenizer = AutoTokenizer.from_pretrained(asked["backbone"])
-    model = AutoModelForTokenClassification.from_pretrained(
-        asked["backbone"], num_labels=len(labels), torch_dtype=torch.float32, classifier_dropout=0.0
-    )
-    rows = {
-        name: encode(tokenizer, some, labels, examples["max_length"] if name == "train" else 512)
-        for name, some in examples["rows"].items()
-        if name == "train" or asked["predict"]
-    }
-    part = asked["part"]
-    if part in ADAPTERS:
-        add_adapters(model, part)
-    with tempfile.TemporaryDirectory(dir=asked["work"]) as folder:
-        trainer = trainer_of(part, model, rows["train"], DataCollatorForTokenClassification(tokenizer), folder, asked)
-        with measured.cpu("training"):
-            output = trainer.train()
-        measured.fact(loss=output.training_loss)
-        if part in ADAPTERS:
-            model.save_all_adapters(f"{folder}/kept")
-        else:
-            model.save_pretrained(f"{folder}/kept")
-        measured.fact(stored_mib=folder_mib(Path(folder) / "kept"))
-        if asked["predict"]:
-            scores = {}
-            with measured.cpu("prediction"):
-                for language, some in rows.items():
-                    if language != "train":
-                        scores[language] = accuracy(trainer.predict(some))
-            measured.fact(scores=scores)
+    peer = Peer(asked, measured)
+    if asked["part"] == "study":
+        peer.study()
+    else:
+        peer.run(asked["part"], "train", predict=asked["predict"])
     measured.report()
     return 0
+
+
+class Peer:
+    """What the script does.
+
+    Args:
+        asked: ``work``, ``backbone``, ``part``, ``steps``, ``batch``, ``dtype``, ``predict``; of a study ``seeds`` and
+            ``threads``.
+        measured: takes the numbers.
+    """
+
+    def __init__(self, asked: dict[str, Any], measured: Measured) -> None:
+        import torch
+
+        torch.set_num_threads(int(asked.get("threads", 1)))
+        from transformers import AutoTokenizer
+
+        self.asked, self.measured = asked, measured
+        examples = json.loads((Path(asked["work"]) / "examples.json").read_text(encoding="utf-8"))
+        self.labels: list[str] = examples["labels"]
+        self.tokenizer = AutoTokenizer.from_pretrained(asked["backbone"])
+        study = asked["part"] == "study"
+        self.rows = {
+            name: encode(self.tokenizer, some, self.labels, examples["max_length"] if name.startswith("train") else 512)
+            for name, some in examples["rows"].items()
+            if name == "train" or study or (asked["predict"] and not name.startswith("train"))
+        }
+
+    def study(self) -> None:
+        """Every intermediate once for each seed, then both targets after each of them; see `our_study`."""
+        for _ in self.asked["seeds"]:
+            for name in INTERMEDIATES:
+                for part in ("adapter", "full-ft"):
+                    self.run(part, f"train {name}", predict=False)
+            for train in ("train", f"train {SECOND_TARGET}"):
+                self.run("adapter", train, predict=False)
+                for _ in INTERMEDIATES:
+                    for part in ("full-ft", "stack", "fuse-2"):
+                        self.run(part, train, predict=True)
+
+    def run(self, part: str, train: str, *, predict: bool) -> None:
+        """One training from the backbone's weights, which saves its model, and its prediction in all languages."""
+        import torch
+        from transformers import AutoModelForTokenClassification, DataCollatorForTokenClassification
+
+        model = AutoModelForTokenClassification.from_pretrained(
+            self.asked["backbone"], num_labels=len(self.labels), torch_dtype=torch.float32, classifier_dropout=0.0
+        )
+        if part in ADAPTERS:
+            add_adapters(model, part)
+        collator = DataCollatorForTokenClassification(self.tokenizer)
+        with tempfile.TemporaryDirectory(dir=self.asked["work"]) as folder:
+            trainer = trainer_of(part, model, self.rows[train], collator, folder, self.asked)
+            with self.measured.cpu("training"):
+                output = trainer.train()
+            self.measured.fact(loss=output.training_loss)
+            if part in ADAPTERS:
+                model.save_all_adapters(f"{folder}/kept")
+            else:
+                model.save_pretrained(f"{folder}/kept")
+            self.measured.fact(stored_mib=folder_mib(Path(folder) / "kept"))
+            if predict:
+                with self.measured.cpu("prediction"):
+                    scores = {
+                        language: accuracy(trainer.predict(some))
+                        for language, some in self.rows.items()
+                        if not language.startswith("train")
+                    }
+                self.measured.fact(scores=scores)
 
 
 def encode(tokenizer: Any, rows: list[dict[str, Any]], labels: list[str], max_length: int) -> list[dict[str, Any]]:
@@ -89,8 +129,9 @@ def add_adapters(model: Any, part: str) -> None:
     names = ADAPTERS[part]
     adapters.init(model)
     for name in names:
-        model.add_adapter(name, config=SeqBnConfig(reduction_factor=16))
-    if part == "fuse-3":
+        lower = range(model.config.num_hidden_layers // 2) if part == "upper-half" else ()
+        model.add_adapter(name, config=SeqBnConfig(reduction_factor=16, leave_out=list(lower)))
+    if part.startswith("fuse"):
         model.add_adapter_fusion(list(names))
         model.train_adapter_fusion(Fuse(*names))
         model.set_active_adapters(Fuse(*names))
@@ -109,7 +150,7 @@ def trainer_of(part: str, model: Any, rows: Any, collator: Any, folder: str, ask
         warmup_steps=-(-asked["steps"] // 10),
         lr_scheduler_type="linear", max_grad_norm=1.0, save_strategy="no", report_to=[], use_cpu=True,
         disable_tqdm=True, seed=1, logging_steps=25, dataloader_pin_memory=False, log_level="error",
-        label_names=["labels"],
+        label_names=["labels"], bf16=asked["dtype"] == "bf16",
     )  # fmt: skip
     kind: Any = Trainer
     if part in ADAPTERS:

@@ -20,6 +20,42 @@ print(json.dumps(sorted({{name.partition(".")[0] for name in sys.modules}})))
 """
 
 
+TRAINING = """
+import sys
+from adapterxfer.stages.registry import begin_worker, load_executor
+begin_worker()
+load_executor("train_target")
+import gc, json, torch
+from adapterxfer.backbones.loading import load_backbone
+from adapterxfer.training.optimiser import apply, new_optimiser
+from adapterxfer.training.settings import TrainSettings
+from adapterxfer.formats.base import Initial
+from adapterxfer.variants.encoder import encode
+
+assert gc.isenabled() and gc.get_freeze_count(), "collections go on, over what comes now"
+backbone = load_backbone({"name": "world-nano", "kind": "embedded"}, own_weights=True)
+head = Initial(torch.Generator(), 0.02).linear(backbone.hidden_size, 3)
+weights = [*backbone.model.requires_grad_(True).parameters(), *head.parameters()]
+settings = TrainSettings.of({"learning_rate": 1e-3, "batch_size": 4, "steps": 1, "max_length": 16})
+optimiser = new_optimiser(weights, settings)
+before = head.weight.clone()
+head(encode(backbone.model, torch.tensor([[5, 6, 7]]), None)).square().sum().backward()
+apply(optimiser, weights, rate=1e-3, count=1, clip=1.0)
+assert not torch.equal(before, head.weight) and head.weight.grad is None
+print(json.dumps(sorted(sys.modules)))
+"""
+COMPILER = {"torch._dynamo", "torch._inductor", "torch.distributed.tensor", "sympy", "sklearn", "pandas"}
+
+
+@pytest.mark.slow
+def test_a_worker_trains_without_a_compiler() -> None:
+    done = subprocess.run([sys.executable, "-c", TRAINING], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    imported = set(json.loads(done.stdout.splitlines()[-1]))
+    assert not COMPILER & imported
+    assert "transformers.modeling_utils" not in imported
+
+
 @pytest.mark.slow
 def test_a_worker_leaves_out_what_encoders_do_not_need() -> None:
     pytest.importorskip("sklearn")

@@ -48,6 +48,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, Mapping[str, Any]], tuple[str, Mapping[s
     "texts in composed Unicode": ((FILES, {"composed": True}), (FILES, {})),
     "segment ids of pairs": ((PAIRS.replace("world-nano", "rembert"), {}), (PAIRS, {})),
     "marks of the beginnings of words": ((FILES.replace("world-nano", "mmbert-small"), {}), (FILES, {})),
+    "products of wide layers": ((FILES.replace("world-nano", "xlm-r-base"), {}), (PAIRS, {})),
     "order of sums in full fine-tuning": ((WORLD, {}), (WORLD.replace("variants: [full-ft, stack]", ADAPTERS), {})),
 }
 """Change -> a recipe that it touches and one that it leaves alone, each with facts of the sources of its files."""

@@ -223,21 +223,40 @@ def test_benchmark_real(script: Load, monkeypatch: pytest.MonkeyPatch, tmp_path:
     assert "usual/ours 2.5x" in module.line_of(row)
 
 
+def small_backbone(folder: Path) -> Path:
+    """The smallest backbone of the package, with its tokenizer, as a folder of the library."""
+    world = ROOT / "adapterxfer" / "world"
+    shutil.copytree(world / "backbones" / "world-nano", folder)
+    for file in (world / "tokenizer").iterdir():
+        shutil.copy(file, folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_benchmark_study(tmp_path: Path) -> None:
+    pytest.importorskip("adapters")
+    write_treebanks(tmp_path / "ud")
+    out = tmp_path / "out.json"
+    backbone = small_backbone(tmp_path / "backbone")
+    run("benchmark_study", "--backbone", str(backbone), "--data", str(tmp_path / "ud"), "--steps", "1", "--batch", "2",
+        "--train", "2", "--test", "1", "--json", str(out))  # fmt: skip
+    sides = json.loads(out.read_text())["sides"]
+    assert [len(sides[side]["processes"]) for side in ("ours", "usual")] == [2, 1]
+    assert all(side["wall_s"] > 0 < side["cpu_s"] for side in sides.values())
+
+
 @pytest.mark.slow
 def test_benchmark_real_processes(tmp_path: Path) -> None:
     """Both sides, every part, one step, on the smallest backbone of the package."""
     pytest.importorskip("adapters")
     write_treebanks(tmp_path / "ud")
-    world = ROOT / "adapterxfer" / "world"
-    backbone = tmp_path / "backbone"
-    shutil.copytree(world / "backbones" / "world-nano", backbone)
-    for file in (world / "tokenizer").iterdir():
-        shutil.copy(file, backbone)
+    backbone = small_backbone(tmp_path / "backbone")
     out = tmp_path / "out.json"
     run("benchmark_real", "--backbone", str(backbone), "--data", str(tmp_path / "ud"), "--steps", "1", "--turns", "1",
         "--batch", "2", "--train", "2", "--test", "1", "--json", str(out))  # fmt: skip
     turns = json.loads(out.read_text())["turns"]
-    assert len(turns) == 9
+    assert len(turns) == 11
+    assert [turn["side"] for turn in turns if "first_loop_cpu_s" in turn] == ["ours"]
     assert all(turn["cpu_s"] > 0 and turn["peak_mib"] > 0 for turn in turns)
 
 

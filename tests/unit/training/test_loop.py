@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ import torch
 from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
 from adapterxfer.errors import StageError
 from adapterxfer.training.building import build_single
-from adapterxfer.training.loop import FULL_STATES, TOKEN_BUDGET, token_budget_of, train
+from adapterxfer.training.loop import PART_STATES, TOKEN_BUDGET, token_budget_of, train
 from adapterxfer.training.meter import Meter
 from adapterxfer.training.settings import TrainSettings
 from adapterxfer.training.tasks import TrainTask, read_train_task
@@ -177,5 +178,13 @@ def test_a_wrong_folder_is_named(world: Path, backbone: LoadedBackbone) -> None:
 def test_full_fine_tuning_goes_through_a_batch_in_smaller_parts(backbone: LoadedBackbone, pos: TrainTask) -> None:
     """On a processor; what else trains keeps its parts, and with them its bytes."""
     full = build(backbone, pos, mode="full")
-    assert token_budget_of(full, "cpu") == FULL_STATES // 24 < TOKEN_BUDGET
+    assert token_budget_of(full, "cpu") == PART_STATES // 24 < TOKEN_BUDGET
     assert token_budget_of(full, "cuda") == token_budget_of(build(backbone, pos), "cpu") == TOKEN_BUDGET
+
+
+def test_wide_models_go_through_a_batch_in_smaller_parts() -> None:
+    model: Any = SimpleNamespace(
+        loaded=SimpleNamespace(hidden_size=384), composition=SimpleNamespace(trains_backbone=False)
+    )
+    assert token_budget_of(model, "cpu") == 512
+    assert token_budget_of(model, "cuda") == TOKEN_BUDGET

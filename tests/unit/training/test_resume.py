@@ -246,3 +246,20 @@ def test_checkpoints_are_due_by_time_and_by_steps(tmp_path: Path, monkeypatch: p
     assert not checkpoints.due(16)
     assert not Checkpoints(tmp_path, stage="k", every_s=0).due(7)
     assert not checkpoints.stopping
+
+
+@pytest.mark.parametrize(("steps", "written"), [(0, [10, 20, 30]), (16, [10]), (14, []), (26, [10, 20])])
+def test_no_checkpoint_near_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int, written: list[int]
+) -> None:
+    """A second a step and ten between checkpoints: the last five steps are not worth one."""
+    now = [0.0]
+    monkeypatch.setattr("adapterxfer.durable.checkpoints.time.monotonic", lambda: now[0])
+    checkpoints = Checkpoints(tmp_path, stage="k", every_s=10)
+    seen = []
+    for step in range(1, steps or 33):
+        now[0] += 1.0
+        if checkpoints.due(step, steps):
+            checkpoints.save(step, {"a": torch.zeros(1)}, {})
+            seen.append(step)
+    assert seen == written

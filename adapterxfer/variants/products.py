@@ -1,0 +1,106 @@
+"""Matrix products of wide layers by oneDNN, where that is the faster library.
+
+torch gives products of float32 on an x86 processor to MKL, which uses half of the vector width (AVX2) on processors
+that it does not know: on an AMD EPYC of the fifth generation 107 GFLOP/s per core, where oneDNN, which asks the
+processor what it can, makes 230. Both compute in float32 throughout; sums are added in another order, so the last
+digits differ.
+
+oneDNN prepares a kernel for each new shape (half a millisecond, and half a megabyte that stays), which products of
+narrow layers would not earn back. So states of wide encoders come in numbers of rows that divide by `ROWS`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+WIDE = 2**16
+"""Numbers in a matrix above which its products go to oneDNN: 384 x 384 has more, 128 x 512 (the widest of the world's
+backbones, whose results stay as they were) has not."""
+
+ROWS = 32
+"""Positions of a batch are filled up to a multiple of this with rows that nobody reads."""
+
+_PLAIN = (Tensor, nn.Parameter)
+"""Matrices that are neither in shards nor traced."""
+
+
+def product(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``states weight' + bias``, as `torch.nn.functional.linear`.
+
+    Args:
+        states: shape ``(..., in)``.
+        weight: shape ``(out, in)``.
+        bias: shape ``(out,)``.
+    """
+    if not _suits(states, weight):
+        return functional.linear(states, weight, bias)
+    if torch.is_grad_enabled() and (
+        states.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
+    ):
+        result: Tensor = _Product.apply(states, weight, bias)  # type: ignore[no-untyped-call]
+        return result
+    return _multiply(states, weight, bias)
+
+
+def comes_in_rows(states: Tensor) -> bool:
+    """Whether an encoder with such states, shape ``(..., hidden)``, has its large products made by oneDNN."""
+    return states.shape[-1] ** 2 > WIDE and _can(states)
+
+
+def filled_up(states: Tensor) -> Tensor:
+    """States ``(positions, hidden)`` or indices ``(positions,)`` as ``(rows, ...)``, zeros behind the last one."""
+    missing = -len(states) % ROWS
+    return functional.pad(states, (0, 0, 0, missing) if states.ndim == 2 else (0, missing)) if missing else states
+
+
+def _suits(states: Tensor, weight: Tensor) -> bool:
+    return weight.numel() > WIDE and weight.dtype == torch.float32 and type(weight) in _PLAIN and _can(states)
+
+
+def _can(states: Tensor) -> bool:
+    return (
+        states.device.type == "cpu"
+        and states.dtype == torch.float32
+        and states.numel() > 0
+        and _has_wide_vectors()
+        and not torch.is_autocast_enabled("cpu")
+        and not torch.compiler.is_compiling()
+    )
+
+
+@cache
+def _has_wide_vectors() -> bool:
+    """Whether this processor has what MKL leaves unused elsewhere; without it both libraries are as fast."""
+    return bool(torch.backends.mkldnn.is_available()) and torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
+def _multiply(states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """``states weight' + bias``; either may be a transposed view."""
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(states, weight, bias, "none", [], "")
+    return result
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, states: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        # What a frozen matrix read is not kept: its gradient needs the matrix alone.
+        ctx.save_for_backward(states if weight.requires_grad else None, weight if states.requires_grad else None)
+        return _multiply(states, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        states, weight = ctx.saved_tensors
+        of_states = of_weight = of_bias = None
+        rows = gradient.flatten(0, -2)
+        if weight is not None:
+            of_states = _multiply(gradient, weight.t(), None)
+        if states is not None:
+            of_weight = _multiply(rows.t(), states.flatten(0, -2).t(), None)
+        if ctx.needs_input_grad[2]:
+            of_bias = rows.sum(dim=0)
+        return of_states, of_weight, of_bias
