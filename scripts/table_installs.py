@@ -280,36 +280,9 @@ to fetch; "for GPUs" are the libraries beside torch that only a GPU needs.
 
 Installed into an empty environment with pip and with uv, with the CPU build of torch, and used in a folder outside of
 any checkout: a recipe is copied, checked and planned there, and with the plain package a part of it run to its report.
-
-
-{ran}")
-
-
-TEXT = """# What an installation brings
-
-Made by `python scripts/table_installs.py --run --study --write`. Each row is the built wheel with the versions of
-`constraints.txt` (the extra `parity`: those of `constraints-adapters.txt`), for Linux on x86-64. Packages are counted
-without adapterxfer itself.
-
-From PyPI alone torch is the build for GPUs. Where no GPU is found, `scripts/quickstart` takes the CPU build and says
-how much it will fetch; by hand:
-
-    pip install torch --index-url https://download.pytorch.org/whl/cpu
-    pip install -c constraints.txt adapterxfer
-
-## Resolved
-
-What PyPI alone would send, from metadata; nothing was fetched, and no interpreter is needed. MB are those of the files
-to fetch; "for GPUs" are the libraries beside torch that only a GPU needs.
-
-{resolved}
-
-## Run
-
-Installed into an empty environment with pip and with uv, with the CPU build of torch, and used in a folder outside of
-any checkout: a recipe is copied, checked and planned there, and with the plain package a part of it run to its report.
-MB are those on the disk, seconds those of the installation with files that the tool had fetched before. "Run without torch": the only torch for that version of Python was the build for GPUs, which
-was left out; what needs no torch was run.
+MB are those on the disk, seconds those of the installation with files that the tool had fetched before. "Run without
+torch": the only torch for that version of Python was the build for GPUs, which was left out; what needs no torch was
+run.
 
 {ran}
 """
