@@ -34,8 +34,9 @@ PAGE = ROOT / "docs" / "installs.md"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 PLAIN = "-"
 WAYS = ("resolve", "pip", "uv")
-CONSTRAINTS = {"parity": "constraints-adapters.txt"}
-"""Extra -> file of versions, where that is not constraints.txt: the library `adapters` holds transformers below 5."""
+CONSTRAINTS = {"adapters": "constraints-adapters.txt", "parity": "constraints-adapters.txt", "trackio": None}
+"""Extra -> file of versions, where that is not constraints.txt: the library `adapters` holds transformers below 5, and
+`trackio` does not go with the pinned versions."""
 
 STUDY = ("--only", "backbone=world-nano", "--only", "seed=1", "--only", "variant=stack", "--only", "target=world-xnli")
 
@@ -147,7 +148,8 @@ def installations(pythons: Sequence[str], names: Sequence[str], ways: Sequence[s
     for python in pythons:
         program = interpreter(python)
         for extra in names:
-            constraints = ("-c", str(ROOT / CONSTRAINTS.get(extra, "constraints.txt")))
+            versions = CONSTRAINTS.get(extra, "constraints.txt")
+            constraints = ("-c", str(ROOT / versions)) if versions else ()
             for way in ways:
                 if way == "resolve":
                     yield resolved_row(python, extra, setting, constraints)
@@ -260,8 +262,8 @@ def page(rows: Sequence[Row]) -> str:
 TEXT = """# What an installation brings
 
 Made by `python scripts/table_installs.py --run --study --write`. Each row is the built wheel with the versions of
-`constraints.txt` (the extra `parity`: those of `constraints-adapters.txt`), for Linux on x86-64. Packages are counted
-without adapterxfer itself.
+`constraints.txt` (the extras `adapters` and `parity`: those of `constraints-adapters.txt`; `trackio`, which does not go
+with either: the newest that fit), for Linux on x86-64. Packages are counted without adapterxfer itself.
 
 From PyPI alone torch is the build for GPUs. Where no GPU is found, `scripts/quickstart` takes the CPU build and says
 how much it will fetch; by hand:
