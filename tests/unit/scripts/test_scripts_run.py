@@ -279,6 +279,14 @@ def test_benchmark_plan() -> None:
     assert 0 < small["this"] < large["this"]
 
 
+def test_benchmark_products(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    run("benchmark_products", "--rows", "8", "--width", "16", "--turns", "1", "--json", str(out))
+    rows = json.loads(out.read_text())
+    assert [row["product"] for row in rows] == ["forward", "inputs", "weights"] * 3
+    assert all(row["torch"] > 0 < row["oneDNN"] for row in rows)
+
+
 def test_benchmark_gpu(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     small = ("--steps", "3", "--warm-up", "1", "--examples", "40", "--batch", "4", "--length", "32")
