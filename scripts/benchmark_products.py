@@ -1,4 +1,4 @@
-"""How fast are an encoder's matrix products on one core: torch's own (MKL), oneDNN's, and bf16?
+"""Speed of an encoder's matrix products on one core: torch's own (MKL), oneDNN's, and bf16.
 
     python scripts/benchmark_products.py                       # 512 positions, 384 wide
     python scripts/benchmark_products.py --rows 2048 --width 768 --json out.json
