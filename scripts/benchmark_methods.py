@@ -85,7 +85,7 @@ CASES = (
     Case("rslora", 8, "peft", "LORA", {"r": 8, "lora_alpha": 8, "use_rslora": True}),
     Case("dora", 8, "peft", "LORA", {"r": 8, "lora_alpha": 8, "use_dora": True}),
     Case("vera", 64, "peft", "VERA", {"r": 64, "vera_dropout": 0.0, "d_initial": 1.0}),
-    Case("ia3", 1, "peft", "", {}),
+    Case("ia3", 1, "peft", "IA3", {}),
 )
 
 
@@ -104,8 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--shape", default="768x12", metavar="WIDTHxLAYERS", help="of random weights, without a folder")
     parser.add_argument("--methods", nargs="+", help="own methods (all)")
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=3, help="of a turn")
-    parser.add_argument("--batch", type=int, default=8, help="texts of a step; a prediction has twice as many")
+    parser.add_argument("--steps", type=int, default=1, help="of a turn")
+    parser.add_argument("--batch", type=int, default=4, help="texts of a step; a prediction has twice as many")
     parser.add_argument("--length", type=int, default=64, help="tokens of a text")
     parser.add_argument("--json", action="store_true", help="one JSON line for each comparison")
     arguments = parser.parse_args(argv)

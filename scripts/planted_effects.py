@@ -217,7 +217,7 @@ def _verdicts(recipe: Path, store: Path) -> dict[str, list[dict[str, Any]]]:
     if code != 0:
         raise SystemExit(code)
     by_name: dict[str, list[dict[str, Any]]] = {}
-    for test in json.loads(out.getvalue()):
+    for test in json.loads(out.getvalue())["verdicts"]:
         by_name.setdefault(test["hypothesis"], []).append(test)
     return by_name
 

@@ -76,7 +76,7 @@ def advise_plan(
     seconds |= _recorded(plan, store, completed)
     results = Results.from_plan(plan, store)
     candidates = {(q.backbone, q.target, q.adapter): q.candidates for q in questions.questions}
-    choices, unjudged = trained_choices(results.scores(), candidates, source_language=results.source_language)
+    choices, unjudged = trained_choices(results.score_rows(), candidates, source_language=results.source_language)
     if not choices and not unjudged:
         unjudged = ["no target training of the recipe is finished in this store"]
     chosen = plan.recipe.statistics

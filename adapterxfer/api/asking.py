@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.api.earlier import earlier_looks
 from adapterxfer.api.running import DEFAULT_STORE, as_recipe
-from adapterxfer.errors import DataError, Problem, RecipeError
+from adapterxfer.errors import Problem, RecipeError
 from adapterxfer.plan import Plan
 from adapterxfer.plan.generations import NEWEST, caution_text
 from adapterxfer.plan.superseded import nothing_finished, plan_at
@@ -18,8 +18,7 @@ from adapterxfer.recipe import Recipe, resolve_recipe
 from adapterxfer.recipe.hypotheses import asked
 
 if TYPE_CHECKING:
-    from adapterxfer.recipe.hypotheses import Quantity
-    from adapterxfer.report.content import Effect, Findings
+    from adapterxfer.report.content import Findings
     from adapterxfer.report.declared import Judged, Spending
     from adapterxfer.report.results import Results
     from adapterxfer.report.settings import ReportSettings
@@ -49,7 +48,7 @@ def report(
     from adapterxfer.report.writing import write_report
     from adapterxfer.store.store import Store
 
-    plan, results, chosen = _finished(recipe, store, only, settings, generation)
+    plan, results, chosen = finished(recipe, store, only, settings, generation)
     assert plan.report is not None
     chosen = replace(chosen, earlier_looks=earlier_looks(Store(store), plan))
     completed = Store(store).completed()
@@ -97,7 +96,7 @@ def verdicts(
             [Problem(1, 1, "no hypothesis is declared")],
             fix="declare some in statistics.hypotheses, or --set statistics.include=recipes/hypotheses/phang2020.yaml",
         )
-    _, results, chosen = _finished(loaded, store, only, settings, generation)
+    _, results, chosen = finished(loaded, store, only, settings, generation)
     return evaluate(results, chosen)
 
 
@@ -123,7 +122,7 @@ def contrast(
     from adapterxfer.report.findings import asked_apart
 
     question = asked(declared)
-    _, results, chosen = _finished(recipe, store, (), None, generation)
+    _, results, chosen = finished(recipe, store, (), None, generation)
     return asked_apart(results, chosen, [question])
 
 
@@ -141,11 +140,11 @@ def power(
     """
     from adapterxfer.report.findings import spending
 
-    _, results, chosen = _finished(recipe, store, only, None, generation)
+    _, results, chosen = finished(recipe, store, only, None, generation)
     return spending(results, chosen)
 
 
-def _finished(
+def finished(
     recipe: Recipe | str | Path,
     store: str | Path,
     only: Sequence[str],
@@ -169,52 +168,3 @@ def _finished(
     identity = {**last.identity, "statistics": {**last.identity["statistics"], **(settings or {})}}
     chosen = ReportSettings.from_identity(identity, last.labels)
     return plan, results, replace(chosen, superseded=caution_text(generation, changes) if changes else "")
-
-
-def compare(
-    recipe: Recipe | str | Path,
-    a: str,
-    b: str,
-    *,
-    store: str | Path = DEFAULT_STORE,
-    targets: Sequence[str] = (),
-    backbones: Sequence[str] = (),
-    of: Quantity = "score",
-    over: Mapping[str, Any] | None = None,
-    generation: int = NEWEST,
-) -> list[Effect]:
-    """Variant ``a`` minus variant ``b``, from the finished part of a study, in points.
-
-    Args:
-        a, b: transfer variants of the recipe.
-        targets: only these target tasks; all if empty.
-        backbones: only these backbones; all if empty.
-        of: ``score``, or ``gain``: the gain of ``a`` minus the gain of ``b``.
-        over: axis -> values that narrow the comparison, as in a hypothesis, e.g. ``{"resource": "low"}``.
-        generation: see `report`.
-
-    Returns:
-        One effect per backbone, intermediate and target, and means over them, each with interval and p-value. Verdicts
-        are those of the report of the whole recipe; numbers that it does not show are judged in families of their own.
-
-    Raises:
-        RecipeError: the recipe has no such variant, target or backbone, or ``over`` names no axis.
-        DataError: nothing to compare is finished.
-    """
-    from adapterxfer.plan.select import CellFilter
-    from adapterxfer.report.findings import compared
-
-    if a == b:
-        raise RecipeError("compare", [Problem(1, 1, f"'{a}' is compared with itself")], fix="name two variants")
-    named = {"target": tuple(targets), "backbone": tuple(backbones)}
-    narrowed = {**(over or {}), **{axis: values for axis, values in named.items() if values}}
-    loaded = as_recipe(recipe)
-    CellFilter(loaded, [f"variant={a},{b}", *(f"{axis}={value}" for axis, values in named.items() for value in values)])
-    asked({"contrast": "difference", "of": of, "a": a, "b": b, "over": narrowed})
-    _, results, chosen = _finished(loaded, store, (), None, generation)
-    effects = list(compared(results, chosen, (a, b), of=of, over=narrowed))
-    if not effects:
-        raise DataError(
-            f"compare {a} with {b}: no cell of both is finished in store '{store}'", fix="run the recipe first"
-        )
-    return effects

@@ -70,7 +70,7 @@ def execute(arguments: argparse.Namespace) -> int:
         recipe, store=arguments.store, only=arguments.only, protocol=protocol, say=complain, device=arguments.device
     )
     if arguments.json:
-        say_json(advice.as_json())
+        say_json("advise", advice.as_json())
     else:
         _say_advice(advice, every=arguments.all)
     return 0

@@ -41,7 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Write, verify and name the bundles."""
     bundles, _, _ = make_and_verify(arguments)
     if arguments.json:
-        say_json(bundles)
+        say_json("bundle", {"bundles": bundles})
     else:
         say(f"{count(len(bundles), 'bundle')}; publish with: adapterxfer push {bundles[0]['folder']} --to ORG/NAME")
     return 0

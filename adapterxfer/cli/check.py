@@ -36,7 +36,7 @@ def execute(arguments: argparse.Namespace) -> int:
     except AdapterxferError as error:
         if not arguments.json or arguments.debug:
             raise
-        say_json({"recipe": arguments.recipe, "ok": False, "problems": problems_of(error)})
+        say_json("check", {"recipe": arguments.recipe, "ok": False, "problems": problems_of(error)})
         return error.exit_code
     axes = axes_of(recipe)
     plan = build_plan(recipe)
@@ -69,7 +69,7 @@ def execute(arguments: argparse.Namespace) -> int:
             "notes": [*notes(recipe), *hub_notes(plan)],
             "warnings": [*undecidable(recipe), *plan.cautions],
         }
-        say_json(result)
+        say_json("check", result)
         return 0 if problem is None else problem.exit_code
     sizes = " x ".join(f"{len(values)} {name.replace('_', ' ')}" for name, values in axes.items())
     say(f"{arguments.recipe}: {'ok' if problem is None else 'cannot run here'}")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from adapterxfer.api import compare, contrast
+from adapterxfer.api import compare
 from adapterxfer.cli.console import say, say_json, say_table
 from adapterxfer.cli.options import add_generation, add_json, add_set, add_store, read_recipe, say_caution
 from adapterxfer.errors import AdapterxferError
@@ -48,16 +49,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Print one row per comparison, means first."""
     recipe = read_recipe(arguments)
-    criteria = question(arguments)
     say_caution(arguments, recipe)
-    common = {"store": arguments.store, "generation": arguments.generation}
-    effects = compare(recipe, arguments.a, arguments.b, of=arguments.of, over=criteria["over"], **common)
-    effects.sort(key=lambda effect: (bool(effect.target), bool(effect.backbone)))
-    tests = contrast(recipe, criteria, **common)
+    comparison = compare(
+        recipe,
+        arguments.a,
+        arguments.b,
+        store=arguments.store,
+        targets=arguments.target,
+        backbones=arguments.backbone,
+        of=arguments.of,
+        over=conditions(arguments.over),
+        scope=arguments.scope,
+        each=arguments.each,
+        margin=arguments.margin,
+        generation=arguments.generation,
+    )
+    tests, effects = comparison.verdicts, comparison.effects
     if arguments.json:
         from adapterxfer.report.content import plain
 
-        say_json({"verdicts": [plain(test) for test in tests], "effects": [plain(effect) for effect in effects]})
+        say_json(
+            "compare", {"verdicts": [plain(test) for test in tests], "effects": [plain(effect) for effect in effects]}
+        )
         return 0
     if recipe.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")
@@ -70,26 +83,19 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def question(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of the command as a declared hypothesis.
+def conditions(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """``AXIS=VALUE,VALUE`` as axis -> values.
 
     Raises:
-        AdapterxferError: `--over` without a value.
+        AdapterxferError: an axis without a value.
     """
-    over: dict[str, Any] = {}
-    for condition in arguments.over:
+    over: dict[str, tuple[str, ...]] = {}
+    for condition in texts:
         axis, equals, values = condition.partition("=")
         if not equals or not values:
             raise AdapterxferError(f"--over {condition!r}: expected AXIS=VALUE", fix="for example --over resource=low")
         over[axis] = tuple(values.split(","))
-    for axis in ("target", "backbone"):
-        if getattr(arguments, axis):
-            over[axis] = tuple(getattr(arguments, axis))
-    declared = {"a": arguments.a, "b": arguments.b, "of": arguments.of, "scope": arguments.scope, "over": over}
-    declared |= {"each": tuple(arguments.each)} if arguments.each else {}
-    if arguments.margin is None:
-        return {**declared, "contrast": "difference"}
-    return {**declared, "contrast": "noninferior", "margin": arguments.margin}
+    return over
 
 
 def _say_test(test: Judged, *, ladder: bool) -> None:

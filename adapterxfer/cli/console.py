@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from adapterxfer.cli.outputs import OUTPUTS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,9 +33,14 @@ def complain(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def say_json(value: Any) -> None:
-    """One JSON document."""
-    print(json.dumps(value, indent=2, ensure_ascii=False), flush=True)
+def say_json(command: str, values: Mapping[str, Any]) -> None:
+    """One JSON document, as `outputs.OUTPUTS` describes that of the command."""
+    print(json.dumps(document_of(command, values), indent=2, ensure_ascii=False), flush=True)
+
+
+def document_of(command: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values with the command and the version of its output."""
+    return {"command": command, "output_version": OUTPUTS[command].version, **values}
 
 
 def say_table(header: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[int] = ()) -> None:

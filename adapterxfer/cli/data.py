@@ -53,7 +53,7 @@ def execute(arguments: argparse.Namespace) -> int:
     used = {path for check in checks if check.runnable for path in check.files}
     partial = [check for check in checks if check.partial and (arguments.task or not check.files <= used)]
     if arguments.json:
-        say_json([{**asdict(check), "runnable": check.runnable} for check in checks])
+        say_json("data", {"tasks": [{**asdict(check), "runnable": check.runnable} for check in checks]})
     else:
         _show(checks, absent=arguments.absent)
         for check in partial:

@@ -18,7 +18,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Print one line per fact."""
     facts = environment()
     if arguments.json:
-        say_json(facts)
+        say_json("env", facts)
         return 0
     libraries, variables = facts.pop("libraries"), facts.pop("variables")
     for name, value in facts.items():

@@ -49,12 +49,13 @@ def execute(arguments: argparse.Namespace) -> int:
             nearest, changes = other, differences
     if arguments.json:
         say_json(
+            "explain",
             {
                 "stage": stage.as_json(),
                 "done": done,
                 "nearest": nearest.as_json() if nearest else None,
                 "difference": {path: {"this": mine, "nearest": its} for path, (mine, its) in changes.items()},
-            }
+            },
         )
         return 0
     say(f"{stage.kind}/{stage.folder_name}: {'in the store' if done else 'not in the store'}")

@@ -73,7 +73,9 @@ def execute(arguments: argparse.Namespace) -> int:
             recipe, Path(arguments.score), store=arguments.store, only=arguments.only, generation=arguments.generation
         )
         if arguments.json:
-            say_json({"registration": content, "scored": [_plain_score(row) for row in rows], "missing": missing})
+            say_json(
+                "law", {"registration": content, "scored": [_plain_score(row) for row in rows], "missing": missing}
+            )
         else:
             _say_scores(rows, missing, content)
         return 0
@@ -86,7 +88,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.register:
         registered = register_laws(recipe, Path(arguments.register), fitted, level=arguments.level)
     if arguments.json:
-        say_json({"laws": [_plain(law) for law in fitted], "without": without, "sha256": registered or None})
+        say_json("law", {"laws": [_plain(law) for law in fitted], "without": without, "sha256": registered or None})
         return 0
     _say_laws(recipe, fitted, without, arguments.level)
     if registered:

@@ -47,7 +47,8 @@ def execute(arguments: argparse.Namespace) -> int:
         chosen = [index for index, listed in enumerate(entries) if getattr(listed, "available", True)]
         rows, entries = [rows[index] for index in chosen], [entries[index] for index in chosen]
     if arguments.json:
-        say_json([listed if isinstance(listed, dict) else asdict(listed) for listed in entries])
+        records = [listed if isinstance(listed, dict) else asdict(listed) for listed in entries]
+        say_json("ls", {"listing": arguments.what, "entries": records})
     else:
         say_table(header, rows)
     return 0
@@ -171,8 +172,8 @@ def _tested_in(language: Language) -> list[str]:
 
 
 def _targets(code: str) -> str:
-    """Official target tasks that test a language."""
-    listed = (task for task in tasks().values() if task.role == "target" and not task.note)
+    """Official target tasks that test a language: those made of another one's files are none."""
+    listed = (t for t in tasks().values() if t.role == "target" and not (t.note and t.source == "files"))
     return " ".join(task.name for task in listed if code in (*task.languages, *task.more))
 
 

@@ -56,7 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.figure:
         _write_figure(Path(arguments.figure), effects)
     if arguments.json:
-        say_json({"effects": [as_json(effect) for effect in effects], "remarks": remarks})
+        say_json("meta", {"effects": [as_json(effect) for effect in effects], "remarks": remarks})
         return 0
     if any(effect.synthetic for effect in effects):
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")

@@ -46,7 +46,7 @@ def execute(arguments: argparse.Namespace) -> int:
     commits = {repository: find_data_commit(repository, branch) for repository, branch in data.items()}
     if arguments.json:
         records = [asdict(pin) | {"loadable": pin.loadable} for pin in pins]
-        say_json({"backbones": records, "data_revisions": commits})
+        say_json("pin", {"backbones": records, "data_revisions": commits})
     elif not pins and not commits:
         say("nothing to pin: everything in the recipe has a commit or a folder, or ships with the package")
     else:

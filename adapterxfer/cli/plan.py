@@ -53,7 +53,7 @@ def execute(arguments: argparse.Namespace) -> int:
     choices = choices_made(plan.stages, store.completed()) if plan.recipe.chooses else []
     code = 0 if plan.unfit is None else plan.unfit.exit_code
     if arguments.json:
-        say_json(as_json(plan, rows) | {"choices": [asdict(choice) for choice in choices]})
+        say_json("plan", as_json(plan, rows) | {"choices": [asdict(choice) for choice in choices]})
         return code
     say(f"{plan.recipe.name}: {count(len(plan.stages), 'stage')}, {count(len(plan.cells), 'cell')}")
     say_table(

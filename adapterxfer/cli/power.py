@@ -73,7 +73,7 @@ def execute(arguments: argparse.Namespace) -> int:
         say_caution(arguments, recipe)
         rows = power(recipe, store=arguments.store, only=arguments.only, generation=arguments.generation)
         if arguments.json:
-            say_json([asdict(row) for row in rows])
+            say_json("power", {"rows": [asdict(row) for row in rows]})
         else:
             _say_study(rows)
         return 0
@@ -96,7 +96,7 @@ def execute(arguments: argparse.Namespace) -> int:
         tests=arguments.tests,
     )
     if arguments.json:
-        say_json([asdict(row) for row in planned])
+        say_json("power", {"rows": [asdict(row) for row in planned]})
     else:
         _say_plan(planned, arguments)
     return 0

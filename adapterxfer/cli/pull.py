@@ -38,7 +38,7 @@ def execute(arguments: argparse.Namespace) -> int:
         shutil.copytree(pulled.folder, out)
         folder = out
     if arguments.json:
-        say_json({"folder": str(folder), "repository": pulled.repository, "commit": pulled.commit, **answer})
+        say_json("pull", {"folder": str(folder), "repository": pulled.repository, "commit": pulled.commit, **answer})
         return 0
     say(f"{pulled.repository}@{pulled.commit}: verified, logits differ by {answer['difference']:.1g}")
     say(f"  {folder}")

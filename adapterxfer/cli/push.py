@@ -64,7 +64,7 @@ def _push_one(arguments: argparse.Namespace) -> int:
         dry_run=arguments.dry_run,
     )
     if arguments.json:
-        say_json(asdict(pushed))
+        say_json("push", asdict(pushed))
         return 0
     summary = f"{count(len(pushed.files) + 1, 'file')}, {size_text(sum(pushed.files.values()))}"
     if arguments.dry_run:
@@ -103,7 +103,7 @@ def _push_all(arguments: argparse.Namespace) -> int:
         told=told,
     )
     if arguments.json:
-        say_json({**asdict(pushed), "left_out": left_out})
+        say_json("push", {**asdict(pushed), "left_out": left_out})
         return 0
     told(pushed.index)
     if left_out:

@@ -33,7 +33,7 @@ def execute(arguments: argparse.Namespace) -> int:
         return _copy(arguments.name, arguments.folder, force=arguments.force)
     rows = [(name, title_of(path)) for name, path in shipped_recipes().items()]
     if arguments.json:
-        say_json([{"recipe": name, "title": title} for name, title in rows])
+        say_json("recipes", {"recipes": [{"recipe": name, "title": title} for name, title in rows]})
     else:
         say_table(["recipe", "title"], rows)
         say("run one by its name (adapterxfer run quickstart), or copy it: adapterxfer recipes copy quickstart")

@@ -49,7 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
         if arguments.json:
             from adapterxfer.report.content import plain
 
-            say_json([plain(test) for test in tests])
+            say_json("report", {"verdicts": [plain(test) for test in tests]})
         else:
             say_verdicts(tests)
         return checked(tests) if arguments.check else 0
@@ -58,7 +58,7 @@ def execute(arguments: argparse.Namespace) -> int:
         recipe, folder, store=arguments.store, only=arguments.only, settings=settings, generation=arguments.generation
     )
     if arguments.json:
-        say_json(findings.as_json())
+        say_json("report", findings.as_json())
         return checked(findings.tests) if arguments.check else 0
     if findings.synthetic:
         say("synthetic demonstration: made-up languages, tasks and tiny backbones")

@@ -136,7 +136,7 @@ def execute(arguments: argparse.Namespace) -> int:
         if tracking is not None:
             tracking.finish(result.plan.stages.values())
     if arguments.json:
-        say_json({**as_json(result, arguments.store), **more})
+        say_json("run", {**as_json(result, arguments.store), **more})
     else:
         _say_end(result, arguments.store)
         _say_tracked(tracking, arguments.track_to)

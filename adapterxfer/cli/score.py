@@ -58,7 +58,7 @@ def execute(arguments: argparse.Namespace) -> int:
         data_root=arguments.data_root,
     )
     if arguments.json:
-        say_json(asdict(scores))
+        say_json("score", asdict(scores))
     else:
         _show(scores, languages=arguments.languages)
     return 0

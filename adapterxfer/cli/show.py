@@ -33,7 +33,7 @@ def execute(arguments: argparse.Namespace) -> int:
         record = read_resolved(store.root, recipe) if recipe.needs_measurement else None
         resolved = with_defaults(resolve_recipe(recipe, store.root))
         if arguments.json:
-            say_json({"recipe": resolved, "digest": recipe.digest, "measured": record})
+            say_json("show", {"recipe": resolved, "digest": recipe.digest, "measured": record})
             return 0
         say(yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True, default_flow_style=None, width=110).rstrip())
         if "max_length" not in resolved["train"].get("default", {}):
@@ -42,7 +42,7 @@ def execute(arguments: argparse.Namespace) -> int:
             say("# measured on this machine: " + ", ".join(f"{key} {value}" for key, value in record["probe"].items()))
         return 0
     stage = find_stage(arguments.what, store)
-    say_json(store.read(stage).as_json())
+    say_json("show", store.read(stage).as_json())
     return 0
 
 

@@ -104,7 +104,7 @@ def execute(arguments: argparse.Namespace) -> int:
     else:
         tests = write_report(results, arguments.out, settings=settings).tests
     if arguments.json:
-        say_json({"verdicts": [plain(test) for test in tests]})
+        say_json("significance", {"verdicts": [plain(test) for test in tests]})
         return checked(tests) if arguments.check else 0
     say_verdicts([test for test in tests if test.family != "asked"])
     for test in tests:
@@ -197,7 +197,7 @@ def _averages(arguments: argparse.Namespace, sources: Sequence[Source], kind: Ki
     if arguments.json:
         from adapterxfer.report.content import plain
 
-        say_json({"averages": [plain(test) for test in tests]})
+        say_json("significance", {"averages": [plain(test) for test in tests]})
         return 0
     say(f"{kind} keeps averages and no scores of items; each interval says what it goes over")
     header = ["systems", "of", "metric", "difference", "interval", "p adjusted", "over", "verdict", "remark"]

@@ -45,7 +45,7 @@ def execute(arguments: argparse.Namespace) -> int:
         if overview != shown:
             if arguments.json:
                 more = {"superseded": earlier.as_json()} if earlier else {}
-                say_json({**_as_json(plan, overview, _report(plan, store, arguments.store)), **more})
+                say_json("status", {**_as_json(plan, overview, _report(plan, store, arguments.store)), **more})
             else:
                 if arguments.watch and sys.stdout.isatty():
                     say("\x1b[H\x1b[2J\x1b[3J")

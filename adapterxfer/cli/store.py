@@ -72,6 +72,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     differences = read_differences(store.root)
     if arguments.json:
         say_json(
+            "store",
             {
                 "stages": report.stages,
                 "files": report.files,
@@ -80,7 +81,7 @@ def _verify(arguments: argparse.Namespace) -> int:
                 "set_aside": [_name(store, path) for path in moved],
                 "left_behind": report.left_behind,
                 "differences": sorted(differences),
-            }
+            },
         )
         return 3 if report.damaged else 0
     for damage in report.damaged:
@@ -112,7 +113,9 @@ def _gc(arguments: argparse.Namespace) -> int:
     folders = {**garbage.stages, **garbage.leftovers}
     if arguments.json:
         listed = [{"path": _name(store, path), "bytes": number} for path, number in folders.items()]
-        say_json({"kept": garbage.kept, "unreferenced": listed, "removed": [_name(store, path) for path in removed]})
+        say_json(
+            "store", {"kept": garbage.kept, "unreferenced": listed, "removed": [_name(store, path) for path in removed]}
+        )
         return 0
     for path, number in folders.items():
         say(f"{size(number):>10}  {_name(store, path)}")
@@ -138,7 +141,7 @@ def _export(arguments: argparse.Namespace) -> int:
     target = Path(arguments.to)
     number = export_stages(chosen, target)
     if arguments.json:
-        say_json({"stages": number, "bytes": target.stat().st_size, "archive": arguments.to})
+        say_json("store", {"stages": number, "bytes": target.stat().st_size, "archive": arguments.to})
     else:
         say(f"{arguments.to}: {count(number, 'stage')}, {size(target.stat().st_size)}")
     return 0
@@ -149,11 +152,12 @@ def _import(arguments: argparse.Namespace) -> int:
     matters = [difference for difference in done.differences if difference.matters]
     if arguments.json:
         say_json(
+            "store",
             {
                 "added": len(done.added),
                 "same": len(done.same),
                 "differences": [difference.as_json() for difference in done.differences],
-            }
+            },
         )
     else:
         for difference in done.differences:

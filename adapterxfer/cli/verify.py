@@ -26,7 +26,7 @@ def execute(arguments: argparse.Namespace) -> int:
     backbone = Path(arguments.backbone) if arguments.backbone else None
     answer = verify(folder, backbone=backbone) if arguments.debug else verify_fresh(folder, backbone=backbone)
     if arguments.json:
-        say_json({"folder": str(folder), **answer})
+        say_json("verify", {"folder": str(folder), **answer})
         return 0
     say(f"{answer['name']}: ok, {answer['variant']} on {answer['backbone']}, {size_text(answer['bytes'])}")
     say(f"  backbone {answer['fingerprint'][:16]}, bundle {answer['digest'][:16]}")

@@ -137,7 +137,8 @@ class _Checker:
 
     def __init__(self, task: str, root: Path, files: list[str], layouts: Mapping[str, Layout]) -> None:
         self.task, self.root, self.files, self.layouts = task, root, files, layouts
-        self.languages = task_specs()[task].languages
+        spec = task_specs()[task]
+        self.languages = (*spec.languages, *spec.more)
         self.material: TaskParts = parts_of_task(task)
         self.notes: Counter[str] = Counter()
         self.trained: set[str] = set()

@@ -60,15 +60,15 @@ def _rows(system: str, file: Path, content: Mapping[str, Any]) -> list[Average]:
     rows = []
     try:
         for split, listed in content["scores"].items():
-            for entry in listed:
-                main = float(entry["main_score"])
-                name, repeats = _repeats(entry)
+            for subset in listed:
+                main = float(subset["main_score"])
+                name, repeats = _repeats(subset)
                 rows.append(
                     Average(
                         system=system,
                         task=str(content["task_name"]),
-                        subset=f"{entry['hf_subset']} {split}",
-                        language=_language(entry["languages"]),
+                        subset=f"{subset['hf_subset']} {split}",
+                        language=_language(subset["languages"]),
                         metric=name or "main_score",
                         score=100.0 * main,
                         version=f"data {content['dataset_revision']}, mteb {content.get('mteb_version')}",
@@ -81,13 +81,13 @@ def _rows(system: str, file: Path, content: Mapping[str, Any]) -> list[Average]:
     return rows
 
 
-def _repeats(entry: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
+def _repeats(subset: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
     """Name and values of the metric whose mean over the experiments is the main score.
 
     The file does not name the main metric. Values have six digits, so means are compared to five; where two metrics
     agree in all experiments it does not matter which is taken, and else the main score stands without repetitions.
     """
-    experiments = entry.get("scores_per_experiment") or []
+    experiments = subset.get("scores_per_experiment") or []
     if len(experiments) < 2 or not all(isinstance(values, dict) for values in experiments):
         return "", ()
     fitting: dict[tuple[float, ...], str] = {}
@@ -96,8 +96,8 @@ def _repeats(entry: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
         if not all(isinstance(value, int | float) for value in values):
             continue
         if (
-            abs(sum(values) / len(values) - float(entry["main_score"])) < 1e-5
-            and abs(float(entry.get(name, entry["main_score"])) - float(entry["main_score"])) < 1e-5
+            abs(sum(values) / len(values) - float(subset["main_score"])) < 1e-5
+            and abs(float(subset.get(name, subset["main_score"])) - float(subset["main_score"])) < 1e-5
         ):
             fitting.setdefault(tuple(100.0 * value for value in values), name)
     if len(fitting) != 1:

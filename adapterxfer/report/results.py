@@ -7,9 +7,9 @@ missing, so a report can be made at any time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,12 @@ from adapterxfer.report.language_facts import describe_languages
 from adapterxfer.report.notebook import facts_html
 from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, gold_difference, read_counts, read_frame
 from adapterxfer.store.keys import SHORT_KEY
+from adapterxfer.store.store import Store
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from adapterxfer.report.settings import ReportSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +80,21 @@ class _Plan(Protocol):
     def cells(self) -> Sequence[Any]: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The study that results were read from.
+
+    Attributes:
+        stages: short key -> folder of every finished stage.
+        report: its report stage, with the settings of its statistics; None where none is planned.
+        recipe: of the plan, where it has one.
+    """
+
+    stages: Mapping[str, Path]
+    report: Any
+    recipe: Any
+
+
 class _Store(Protocol):
     """What `Results.from_plan` needs of a store: short key -> folder of every finished stage."""
 
@@ -102,6 +123,7 @@ class Results:
     declared: Mapping[str, Task] = field(default_factory=dict, repr=False)
     _files: dict[str, PredictionFile] = field(default_factory=dict, repr=False)
     _targets: dict[str, TargetResults] = field(default_factory=dict, repr=False)
+    _origin: Origin | None = field(default=None, repr=False)
 
     @classmethod
     def from_folders(
@@ -153,23 +175,24 @@ class Results:
         )
 
     @classmethod
-    def from_plan(cls, plan: _Plan, store: _Store) -> Results:
+    def from_plan(cls, plan: _Plan, store: _Store | str | Path) -> Results:
         """Results of a plan, complete or not.
 
         Args:
             plan: what `build_plan` returns.
-            store: where its stages are.
+            store: where its stages are: a folder, or a `Store`.
 
         Raises:
             DataError: systems of one target were evaluated on different gold data.
         """
         cells = [cell_of(item) for item in plan.cells]
-        done = store.completed()
+        done = (Store(store) if isinstance(store, str | Path) else store).completed()
         keys = dict.fromkeys(cell.predict for cell in cells)
         folders = {key: done[key[:SHORT_KEY]] for key in keys if key[:SHORT_KEY] in done}
         stage = getattr(plan, "report", None)
         identity = stage.identity if stage is not None else {}
-        return cls.from_folders(cells, folders, languages=identity.get("languages"), declared=identity.get("tasks"))
+        joined = cls.from_folders(cells, folders, languages=identity.get("languages"), declared=identity.get("tasks"))
+        return replace(joined, _origin=Origin(done, stage, getattr(plan, "recipe", None)))
 
     @property
     def tasks(self) -> Mapping[str, Task]:
@@ -248,6 +271,7 @@ class Results:
             trained_seeds=self.trained_seeds,
             declared=self.declared,
             _files=self._files,
+            _origin=self._origin,
         )
 
     def target(self, name: str) -> TargetResults:
@@ -260,7 +284,48 @@ class Results:
             self._targets[name] = self._load_target(name)
         return self._targets[name]
 
-    def scores(self) -> list[ScoreRow]:
+    def scores(self) -> DataFrame:
+        """One row per finished cell and language, in plan and file order; `ScoreRow` names the columns."""
+        from adapterxfer.report.data_frames import scores_frame
+
+        return scores_frame(self)
+
+    def predictions(self, *, texts: bool = False, probabilities: bool = False, device: str = "cpu") -> DataFrame:
+        """One row per finished cell and test example.
+
+        Columns: the axes of the cell, language, example, cluster, prediction, gold, and the counts of the metric (those
+        of other targets are missing values).
+
+        Args:
+            texts: adds what the example holds, e.g. ``text`` and ``text_pair``, or ``words``, or ``question`` and
+                ``context``.
+            probabilities: adds ``probability`` of the prediction and ``probabilities``, of each label or choice by
+                name; trained models of classification and multiple choice predict once more for them, all other
+                systems have missing values.
+            device: for probabilities.
+
+        Raises:
+            DataError: texts or probabilities are asked of results that no store holds.
+        """
+        from adapterxfer.report.data_frames import predictions_frame
+
+        return predictions_frame(self, self._origin, texts=texts, probabilities=probabilities, device=device)
+
+    def effects(self, settings: ReportSettings | None = None) -> DataFrame:
+        """Every difference that a report shows, one row each, with intervals, p-values and verdicts; `Effect` names
+        the columns.
+
+        Args:
+            settings: of the statistics; those of the plan's recipe if None.
+
+        Raises:
+            DataError: no settings, and the results are of no plan.
+        """
+        from adapterxfer.report.data_frames import effects_frame
+
+        return effects_frame(self, self._origin, settings)
+
+    def score_rows(self) -> list[ScoreRow]:
         """One tidy row per finished cell and language, in plan and file order."""
         rows: list[ScoreRow] = []
         cache: dict[str, dict[str, float]] = {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from field_files import field_files, knowledge_parquet
 
-from adapterxfer.catalog import FLORES, data_sets, parts_of_task
+from adapterxfer.catalog import data_sets, parts_of_task
 from adapterxfer.catalog.labels import UPOS
 
 ROWS = 24
@@ -239,11 +239,14 @@ def dataset_files(dataset: str, split: str, languages: tuple[str, ...]) -> Files
             rows_ = [{"link": f"l{i // 2}", "question_number": 1 + i % 2, "flores_passage": f"a {i // 2}", "question": f"q {i}",
                       "mc_answer1": "w", "mc_answer2": "x", "mc_answer3": "y", "mc_answer4": "z",
                       "correct_answer_num": str(1 + i % 4)} for i in range(ROWS)]  # fmt: skip
-            return {f"Belebele/{FLORES[code]}.jsonl": _jsonl(rows_) for code in languages}
+            return {f"Belebele/{data_sets()[dataset].code(code)}.jsonl": _jsonl(rows_) for code in languages}
         case "sib200":
             rows = [[i, TOPICS[i % 7], f"text {i}"] for i in range(ROWS)]
             codes = ("en",) if split != "test" else languages
-            return {f"annotated/{FLORES[code]}/{split}.tsv": _tsv("index_id category text", rows) for code in codes}
+            return {
+                f"annotated/{data_sets()[dataset].code(code)}/{split}.tsv": _tsv("index_id category text", rows)
+                for code in codes
+            }
         case "masakhanews" | "afrisenti" | "nusax" | "injongo-intent" | "tweet-sentiment" | "afrixnli" | "afrimmlu":
             return field_files(dataset, split, languages)
         case "global-mmlu-lite":

@@ -119,7 +119,7 @@ def test_a_new_task_is_a_full_citizen(added: Path, tmp_path: Path, capsys: pytes
     assert main(["check", str(recipe)]) == 0
     capsys.readouterr()
     assert main(["ls", "tasks", "--json"]) == 0
-    listed = json.loads(capsys.readouterr().out)
+    listed = json.loads(capsys.readouterr().out)["entries"]
     assert {"name": "reviews", "kin": "sentiment"}.items() <= next(e for e in listed if e["name"] == "reviews").items()
     assert main(["data", "check", "--data-root", str(added), "--task", "reviews"]) == 0
 

@@ -7,15 +7,16 @@ import sqlite3
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from adapterxfer.api import tracking
+from adapterxfer.api import RunResult, tracking
 from adapterxfer.api.tracking import TRACKERS, Curve, Tracking, read_curve
+from adapterxfer.cli import run as command
 from adapterxfer.cli.main import build_parser
-from adapterxfer.cli.run import _say_tracked
-from adapterxfer.engines.events import StageEvent
+from adapterxfer.engines.events import Outcome, StageEvent
 from adapterxfer.errors import AdapterxferError, MissingDependency
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.store import Store
@@ -106,8 +107,8 @@ def test_a_tracker_that_fails_ends_tracking_and_nothing_else(
     watcher.finish([put(store, seed, ROWS) for seed in (1, 2)])
     assert len(watcher.problems) == 1
     assert "RuntimeError: disk is full" in watcher.problems[0]
-    monkeypatch.setattr("adapterxfer.cli.run.SHOWN", {"json": "show {folder}"})
-    _say_tracked(watcher, "track")
+    monkeypatch.setattr(command, "SHOWN", {"json": "show {folder}"})
+    command._say_tracked(watcher, "track")
     shown = capsys.readouterr()
     assert "tracking ended early" in shown.err
     assert "0 new runs for json; show track/json" in shown.out
@@ -122,6 +123,29 @@ def test_what_is_not_there_is_refused_before_the_run(
     with pytest.raises(MissingDependency, match="extra 'wandb'"):
         Tracking("wandb", tmp_path, store, "study")
     assert build_parser("run").parse_args(["run", "r.yaml", "--track", "wandb"]).track_to == "track"
+
+
+def test_the_command_tracks_what_it_ran_and_what_was_there(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], got: list[Curve]
+) -> None:
+    stages = [put(store, seed, ROWS) for seed in (1, 2)]
+
+    def run(recipe: object, listener: Any, **_: object) -> RunResult:
+        listener(StageEvent("finished", stages[0]))
+        outcome = Outcome(
+            finished=(stages[0].key,), reused=(), failed={}, blocked={}, folders={}, interrupted=0, seconds=1.0
+        )
+        plan = SimpleNamespace(stages={done.key: done for done in stages}, recipe=recipe)
+        return RunResult(plan, outcome, None)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(command, "run", run)
+    monkeypatch.setattr(command, "SHOWN", {"json": "show {folder}"})
+    arguments = build_parser("run").parse_args(["run", "quickstart", "--store", str(store.root)])
+    arguments.track, arguments.track_to = "json", str(tmp_path / "track")
+    assert command.execute(arguments) == 0
+    assert [curve.name for curve in got] == [f"{done.slug}-{done.short_key}" for done in stages]
+    assert {curve.group for curve in got} == {"quickstart"}
+    assert "Track: 2 new runs for json; show" in capsys.readouterr().out
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -111,7 +111,7 @@ def test_tiers_by_tokens_and_their_source():
 
 def test_families_with_enough_low_resource_languages(capsys: pytest.CaptureFixture[str]):
     assert main(["ls", "families", "--json"]) == 0
-    rows = {row["family"]: row for row in json.loads(capsys.readouterr().out)}
+    rows = {row["family"]: row for row in json.loads(capsys.readouterr().out)["entries"]}
     total = rows["families with 3 or more"]
     for name in LOW_RESOURCE:
         assert total[name] > total[f"{name}_before"] > 0

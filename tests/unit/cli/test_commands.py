@@ -251,11 +251,11 @@ def test_ls(what: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ls", what]) == 0
     rows = capsys.readouterr().out.splitlines()
     assert main(["ls", what, "--json"]) == 0
-    entries = json.loads(capsys.readouterr().out)
+    entries = json.loads(capsys.readouterr().out)["entries"]
     # Cells of the capability table that agree share a row.
     assert len(entries) == len(rows) - 1 or (what == "capabilities" and len(entries) > len(rows))
     assert main(["ls", what, "--available", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) <= len(entries)
+    assert len(json.loads(capsys.readouterr().out)["entries"]) <= len(entries)
 
 
 def test_check_reports_problems_with_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -302,7 +302,7 @@ def test_compare_and_report_need_finished_cells(recipe: str, capsys: pytest.Capt
 
 def test_power_plans_without_a_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["power", "--items", "1190", "--seeds", "1", "--discordance", "0.2", "--effect", "2", "--json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
     assert row["detectable"] == pytest.approx(3.63, abs=0.01)
     assert row["power"] == pytest.approx(row["exact_power"], abs=0.01)
     assert main(["power", "--items", "1190", "--tests", "99"]) == 0
@@ -312,7 +312,7 @@ def test_power_plans_without_a_recipe(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["power", "--items", "1190", "--seeds", "5"]) == 2
     assert "--seeds without --seed-sd" in capsys.readouterr().err
     assert main(["power", "--items", "1190", "--seed-sd", "0.8", "--json"]) == 0
-    errors = [row["standard_error"] for row in json.loads(capsys.readouterr().out)]
+    errors = [row["standard_error"] for row in json.loads(capsys.readouterr().out)["rows"]]
     assert len(set(errors)) == 4
     assert errors == sorted(errors, reverse=True)
     assert main(["power", "--items", "1190", "--tests", "99"]) == 0

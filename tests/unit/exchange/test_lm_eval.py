@@ -51,12 +51,12 @@ def change_results(folder: Path, damage: Callable[[dict[str, Any]], None]) -> No
 @pytest.mark.parametrize("metric", ["acc", "acc_norm,none"])
 def test_scores_are_those_the_harness_printed(metric: str) -> None:
     results = results_of_runs(read_runs([parse_source(str(RECORDED))]), metric=metric)
-    for row in results.scores():
+    for row in results.score_rows():
         folder = RECORDED / row.variant.replace("/", "__")
         expected = 100 * printed(folder, f"{metric.split(',')[0]},none")[f"mynli_{row.language}"]
         assert row.score == pytest.approx(expected, abs=1e-9)
     assert results.targets == ("mynli",)
-    assert {(row.language, row.family) for row in results.scores()} == {
+    assert {(row.language, row.family) for row in results.score_rows()} == {
         ("de", "Indo-European"),
         ("sw", "Niger-Congo"),
     }

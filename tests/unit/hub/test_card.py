@@ -78,7 +78,7 @@ def test_scores_are_those_of_the_report(bundle: Make, study: StudyFiles) -> None
     _, results, card = parts(bundle)
     known = {
         row.language: row.score
-        for row in Results.from_plan(study.plan(), Store(study.store)).scores()
+        for row in Results.from_plan(study.plan(), Store(study.store)).score_rows()
         if (row.variant, row.target, row.intermediate) == ("stack", "world-xnli", "world-nli")
     }
     rows = {row["language"]: row for row in results["scores"]}

@@ -67,7 +67,7 @@ def test_copy_writes_over_nothing_unasked(tmp_path: Path, capsys: pytest.Capture
 
 def test_list_and_an_unknown_copy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["recipes", "list", "--json"]) == 0
-    listed = json.loads(capsys.readouterr().out)
+    listed = json.loads(capsys.readouterr().out)["recipes"]
     assert {row["recipe"] for row in listed} == set(shipped_recipes())
     assert all(row["title"] for row in listed)
     assert main(["recipes", "copy", "nothing", str(tmp_path)]) == 2

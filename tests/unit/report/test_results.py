@@ -34,7 +34,7 @@ def cell(predict: str, *, target: str = "xnli", seed: int = 1, variant: str = "f
 
 def test_scores_are_one_tidy_row_per_cell_and_language(tmp_path: Path) -> None:
     write_accuracy(tmp_path / "p", {"en": np.array([1, 1, 1, 0]), "c3": np.array([1, 0, 0, 0])}, target="xnli")
-    rows = Results.from_folders([cell("p")], {"p": tmp_path / "p"}, languages=LANGUAGES).scores()
+    rows = Results.from_folders([cell("p")], {"p": tmp_path / "p"}, languages=LANGUAGES).score_rows()
     assert [(row.language, row.family, row.resource, row.score) for row in rows] == [
         ("c3", "C", "low", 25.0),
         ("en", "A", "high", 75.0),
@@ -65,7 +65,7 @@ def test_unknown_metric_is_refused(tmp_path: Path) -> None:
     write_accuracy(tmp_path / "p", {"en": np.array([1, 0])}, target="xnli", metric="bleu")
     results = Results.from_folders([cell("p")], {"p": tmp_path / "p"}, languages=LANGUAGES)
     with pytest.raises(DataError, match="unknown metric 'bleu'"):
-        results.scores()
+        results.score_rows()
 
 
 def test_unfinished_cells_are_missing_and_the_rest_is_scored(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_unfinished_cells_are_missing_and_the_rest_is_scored(tmp_path: Path) -> 
     assert not results.complete
     assert {item.predict for item in results.missing} == {lost}
     assert lost not in {item.predict for item in results.cells}
-    assert results.scores()
+    assert results.score_rows()
 
 
 def test_select_keeps_cells_by_label_and_refuses_unknown_labels(tmp_path: Path) -> None:

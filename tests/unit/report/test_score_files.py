@@ -89,8 +89,8 @@ def test_counts_of_a_metric_are_scored_as_that_metric(tmp_path: Path) -> None:
     ]  # fmt: skip
     results = read_scores(write(tmp_path / "s.csv", rows))
     assert results.target("ner").metric.name == "span_f1"
-    assert results.scores()[0].score == pytest.approx(200 * 6 / (16 + 12))
-    assert results.scores()[0].family == "Niger-Congo"
+    assert results.score_rows()[0].score == pytest.approx(200 * 6 / (16 + 12))
+    assert results.score_rows()[0].family == "Niger-Congo"
 
 
 def without(column: str) -> Callable[[list[Row]], list[Row]]:
@@ -193,7 +193,10 @@ def test_a_tagging_language_without_any_span_is_defined_or_named(tmp_path: Path)
         for code in ("sw", "yo") for v in "ab" for s in (1, 2) for n in range(50)
     ]  # fmt: skip
     results = study(rows, tmp_path)
-    assert {row.language: row.score for row in results.scores() if row.variant == "a"} == {"sw": 200 / 3, "yo": EMPTY}
+    assert {row.language: row.score for row in results.score_rows() if row.variant == "a"} == {
+        "sw": 200 / 3,
+        "yo": EMPTY,
+    }
     found = judge(results)
     # sw: 2 / 3 against 2 / 4; yo is the same for both, whatever its score is
     assert found.estimate == pytest.approx((200 / 3 - 50) / 2)

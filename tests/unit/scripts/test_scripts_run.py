@@ -43,6 +43,7 @@ ELSEWHERE = {
     "encoder_checkpoints": "tests/unit/scripts/test_table_encoders.py",
     "table_encoders": "tests/unit/scripts/test_table_encoders.py",
     "table_installs": "tests/unit/scripts/test_table_installs.py",
+    "resolve_installs": "tests/unit/scripts/test_table_installs.py",
     "torch_build": "tests/unit/scripts/test_torch_build.py",
     "soak_processes": "tests/unit/scripts/test_scripts_run.py",
 }
@@ -285,6 +286,13 @@ def test_benchmark_products(tmp_path: Path) -> None:
     rows = json.loads(out.read_text())
     assert [row["product"] for row in rows] == ["forward", "inputs", "weights"] * 3
     assert all(row["torch"] > 0 < row["oneDNN"] for row in rows)
+
+
+def test_benchmark_threads() -> None:
+    small = ("--hidden", "16", "--layers", "1", "--length", "8", "--seconds", "0.05", "--turns", "1")
+    rows = json.loads(run("benchmark_threads", *small, "--json"))
+    assert set(rows) == {"2 processes x 1 thread", "1 process x 2 threads"}
+    assert all(row[way] > 0 for row in rows.values() for way in ("full", "frozen", "predict"))
 
 
 def test_benchmark_gpu(tmp_path: Path) -> None:
