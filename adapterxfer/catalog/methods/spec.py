@@ -74,7 +74,7 @@ class MethodSpec:
         start: ``neutral`` (a fresh adapter changes nothing), ``normal`` (all its matrices are normal and small) or
             ``special``.
         neutral: whether weights exist that change nothing: ``exact``, up to ``rounding``, those it starts with
-            (``start``), or ``never``.
+            (``start``), or ``never``; ``moved`` where its settings keep something else than the block's output.
         partial_layers: whether it may leave the lower layers out.
         batched: whether the adapters of several seeds can run as one batch of matrices; their module then has
             ``formulas``, see `adapterxfer.variants.bottleneck`.
@@ -106,7 +106,7 @@ class MethodSpec:
     places: tuple[Place, ...]
     maps: tuple[str, ...] = ()
     start: Literal["neutral", "normal", "special"]
-    neutral: Literal["exact", "rounding", "start", "never"] = "exact"
+    neutral: Literal["exact", "rounding", "start", "never", "moved"] = "exact"
     partial_layers: bool = False
     batched: bool = False
     merges: Literal["weights", "updates", ""]
