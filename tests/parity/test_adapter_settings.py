@@ -14,7 +14,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from adapterxfer.backbones.loading import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.catalog.architectures import architecture_of
-from adapterxfer.catalog.methods.settings import NON_LINEARITIES
+from adapterxfer.catalog.methods.setting import NON_LINEARITIES
 from adapterxfer.hub.library_files import AdapterFiles, bottleneck_config, peft_config
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart

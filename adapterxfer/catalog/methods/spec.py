@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from adapterxfer.catalog.architectures import Place
+from adapterxfer.catalog.methods.setting import Setting
 
 BOTTLENECK_SIZES = ("reduction_factor", "bottleneck_size")
 
@@ -92,6 +93,7 @@ class MethodSpec:
         peft: names in the files of `peft`; None where that library has no such function.
         known_as: what other tools and papers call it, for hints in messages.
         engine: library whose own modules compute it, configured by its own keys (``config`` of an adapter).
+        settings: what ``config`` can set of a method of this project.
 
     Raises:
         ValueError: the specification lacks an answer or contradicts itself.
@@ -122,6 +124,7 @@ class MethodSpec:
     peft: PeftFiles | None = None
     known_as: tuple[str, ...] = ()
     engine: Literal["adapters", "peft", ""] = ""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         problems = [
