@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from adapterxfer.catalog import METHODS
-from adapterxfer.catalog.methods.settings import SETTINGS
+from adapterxfer.catalog.methods.configured import SETTINGS
 from adapterxfer.hub import peft_keys
 from adapterxfer.hub.library_files import SEQ_BN_CONFIG, bottleneck_config
 

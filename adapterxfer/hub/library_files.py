@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.architectures import architecture_of
+from adapterxfer.catalog.methods.configured import SETTINGS
 from adapterxfer.catalog.methods.engines import bundled_by
-from adapterxfer.catalog.methods.settings import SETTINGS
 from adapterxfer.hub import layout
 from adapterxfer.hub.inspection import setup_of
 from adapterxfer.hub.layout import Layout

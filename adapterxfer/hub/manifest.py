@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.methods.configured import SETTINGS, settings_problem
 from adapterxfer.catalog.methods.engines import config_problem, engine_of, is_engine_method
-from adapterxfer.catalog.methods.settings import SETTINGS, settings_problem
 from adapterxfer.catalog.variants import PARTS, VARIANTS, composition
 from adapterxfer.data.examples import FormatName
 from adapterxfer.errors import BundleError

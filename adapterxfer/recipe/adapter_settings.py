@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from adapterxfer.catalog.architectures import ARCHITECTURES
-from adapterxfer.catalog.methods.settings import SETTINGS
+from adapterxfer.catalog.methods.configured import SETTINGS
 from adapterxfer.catalog.variants import VARIANTS
 from adapterxfer.recipe.yaml_core import Path
 

@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 
 from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.catalog.methods.adapters_configs import split_string
+from adapterxfer.catalog.methods.configured import SETTINGS, differing, settings_problem
 from adapterxfer.catalog.methods.engines import config_problem
-from adapterxfer.catalog.methods.settings import SETTINGS, differing, settings_problem
 from adapterxfer.catalog.methods.spec import CONFIG, adapter_label
 from adapterxfer.catalog.variants import VARIANTS, variants_of
 from adapterxfer.recipe.base import Section

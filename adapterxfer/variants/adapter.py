@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from adapterxfer.catalog.methods import METHODS, MethodSpec, names_of
-from adapterxfer.catalog.methods.settings import changed_roles, differing, settings_of, settings_problem, spec_with
+from adapterxfer.catalog.methods.configured import changed_roles, differing, settings_of, settings_problem, spec_with
 from adapterxfer.catalog.methods.spec import CONFIG
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.places import Absent
@@ -53,7 +53,7 @@ class AdapterShape:
         bottleneck_size: width of the bottleneck; the rank for methods that have one, 1 for methods without size.
         first_layer: layers below it have no adapter.
         config: of a library's own method: its configuration as JSON with sorted keys; of ours the settings that are not
-            the defaults (`catalog.methods.settings`); empty otherwise.
+            the defaults (`catalog.methods.configured`); empty otherwise.
     """
 
     method: str

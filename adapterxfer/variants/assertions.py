@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from adapterxfer.catalog.methods import METHODS, MethodSpec
-from adapterxfer.catalog.methods.settings import spec_with
+from adapterxfer.catalog.methods.configured import spec_with
 from adapterxfer.catalog.variants import PARTS, VariantSpec
 from adapterxfer.errors import VariantError
 from adapterxfer.variants import measures, measures_merged

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adapterxfer.catalog.methods.settings import effective
+from adapterxfer.catalog.methods.configured import effective
 from adapterxfer.formats.base import EmptyLinear
 from adapterxfer.variants.places import Norm
 
@@ -69,7 +69,7 @@ ACTIVATIONS: Mapping[str, Activation] = {
     "leakyrelu": functional.leaky_relu,
     "sigmoid": torch.sigmoid,
 }
-"""Non-linearities by their names in `adapters` (`catalog.methods.settings.NON_LINEARITIES`)."""
+"""Non-linearities by their names in `adapters` (`catalog.methods.configured.NON_LINEARITIES`)."""
 
 
 def with_settings(method: str, config: str) -> Change | None:

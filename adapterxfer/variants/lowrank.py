@@ -26,7 +26,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adapterxfer.catalog.methods.settings import effective
+from adapterxfer.catalog.methods.configured import effective
 from adapterxfer.variants.bottleneck import uniform_like_linear
 
 if TYPE_CHECKING:

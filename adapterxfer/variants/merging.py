@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from adapterxfer.catalog.methods import METHODS
-from adapterxfer.catalog.methods.settings import SETTINGS
+from adapterxfer.catalog.methods.configured import SETTINGS
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.composition import AdapterPart, Composition
 

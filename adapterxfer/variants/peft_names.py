@@ -16,7 +16,7 @@ from torch import Tensor
 
 from adapterxfer.catalog.architectures import Architecture
 from adapterxfer.catalog.methods import METHODS, PeftFiles, names_of, peft_words
-from adapterxfer.catalog.methods.settings import changed_roles
+from adapterxfer.catalog.methods.configured import changed_roles
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.lowrank import VeraProjections

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapterxfer.catalog.methods import METHODS
-from adapterxfer.catalog.methods.settings import SETTINGS, effective, settings_problem
+from adapterxfer.catalog.methods.configured import SETTINGS, effective, settings_problem
 from adapterxfer.errors import RecipeError
 from adapterxfer.plan import build_plan
 from adapterxfer.recipe import Recipe
