@@ -29,7 +29,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from adapterxfer.backbones.loading import LoadedBackbone
-from adapterxfer.catalog.methods.peft_types import FIXED, PEFT, PREFIX
+from adapterxfer.catalog.methods.peft_types import FIXED, OURS, OUTSIDE, PEFT, PREFIX, START_VALUES
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.variants.adapter import Adapter
 from adapterxfer.variants.library_modules import trained
@@ -70,9 +70,9 @@ TINY: dict[str, dict[str, Any]] = {
 
 KNOWN_REASONS = {
     "MULTITASK_PROMPT_TUNING": "it puts trained vectors before the words",
-    "ADALORA": "it has to be told of every step of a training whose length it knows",
-    "IA3": "ia3 of this project is the same function; the library's needs names of feed-forward maps",
-    "LN_TUNING": "it trains norms, and would train copies of the linear maps here",
+    "ADALORA": "it takes ranks away step by step, by sums over all gradients so far, which a training that was stopped "
+    "would have to go on with, and adds a loss of its own; trainings here do neither",
+    "LN_TUNING": "it trains the norms; encoders here show what goes into a norm, not the norm",
     "OSF": "it takes the frozen maps apart and trains most of their directions",
     "POLY": "it mixes adapters by task ids, which encoders here are not given",
     "TRAINABLE_TOKENS": "it trains rows of the word matrix",
@@ -80,12 +80,22 @@ KNOWN_REASONS = {
 }
 """Types whose own error would not say why they do not fit."""
 
+NO_SUM = "what it adds is no sum over its weights, so averaged weights are not an averaged change"
+
+INSTEAD = {"LORA": "lora"}
+"""Own methods of the same function that can be merged."""
+
 ABOUT = """\
 `target_modules` and `feedforward_modules` name linear maps by role (`query`, `key`, `value`, `ffn_in`, `ffn_out`); the
 default is query and value. Columns: relative change of hidden states by a fresh adapter; loss before and after {steps}
 steps; relative change when the trained adapter is left out; largest difference from the library's own model with the
-same weights, alone and with two active adapters. Weights that are stored and read give the same numbers, bit for bit.
+same weights, alone and with two active adapters; largest relative difference between what averaged weights add and the
+average of what they add. Weights that are stored and read give the same numbers, bit for bit. A type that starts with a
+change has weights of 0 that change nothing, as a bottleneck has, and starts with less than bottlenecks do.
 """
+
+SMALL = 1e-3
+"""Largest change by a fresh adapter that is not neutral; fresh bottlenecks of the same width change some 0.005."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +106,8 @@ class Trial:
         type: as the library names it.
         runs, stacks: whether it can be used alone, and above another one.
         because: why it cannot run; why_unstacked: why it cannot be stacked.
-        start: relative change of hidden states by a fresh adapter.
+        start: relative change of hidden states by a fresh adapter; silent: with all weights zero, where it is not 0.
+        average: largest relative difference between what averaged weights add and the average of what they add.
         loss: before and after training.
         effect: relative change when the trained adapter is left out.
         reload, library, stack: largest differences.
@@ -112,6 +123,8 @@ class Trial:
     because: str = ""
     why_unstacked: str = ""
     start: float | None = None
+    silent: float | None = None
+    average: float | None = None
     loss: tuple[float, float] | None = None
     effect: float | None = None
     reload: float | None = None
@@ -121,6 +134,11 @@ class Trial:
     fixed: tuple[str, ...] = ()
     parameters: int | None = None
     keys: tuple[str, ...] = ()
+
+    @property
+    def merges(self) -> str:
+        """In the words of `MethodSpec`."""
+        return "weights" if self.average is not None and self.average <= TOLERANCE else ""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -184,15 +202,19 @@ def _tried(name: str, config: str, keys: tuple[str, ...]) -> Trial:
     again.load_state_dict(fresh.state_dict())
     reload = largest(states(loaded, [again]), after)
     alone = largest(library_states(loaded, name, config, [fresh]), after)
+    silent = _silenced(loaded, again, bare) if start > TOLERANCE else None
     problems = [
-        (start > TOLERANCE, f"a fresh adapter changes hidden states by {start:.1g}"),
+        (
+            start > TOLERANCE and (silent != 0.0 or start > SMALL),
+            f"a fresh adapter changes hidden states by {start:.1g}, one with weights of 0 by {silent or 0:.1g}",
+        ),
         (not loss[1] < loss[0], f"its loss goes from {loss[0]:.3f} to {loss[1]:.3f} in {STEPS} steps"),
         (effect < MATTERS, f"what it has learned changes hidden states by {effect:.1g} only"),
         (reload != 0.0, f"its weights alone do not give it back (off by {reload:.1g}): it has random parts of its own"),
         (not alone <= TOLERANCE, f"hidden states differ from the library's by {alone:.1g}"),
     ]
     because = next((text for failed, text in problems if failed), "")
-    stack, unstacked, bundles = None, "", False
+    stack, unstacked, bundles, average = None, "", False, None
     fixed: tuple[str, ...] = ()
     if not because:
         with contextlib.suppress(Exception):  # whatever goes wrong there, such a bundle is not offered
@@ -204,6 +226,7 @@ def _tried(name: str, config: str, keys: tuple[str, ...]) -> Trial:
             bundles = whole and largest(read_by_library(loaded, fresh), after) <= TOLERANCE
         upper = built(loaded, name, config, seed=3)
         train(loaded, upper)
+        average = error_of_average(loaded, fresh, upper, built(loaded, name, config, seed=4))
         both = [fresh, upper]
         try:
             stack = largest(library_states(loaded, name, config, both), states(loaded, both))
@@ -215,8 +238,39 @@ def _tried(name: str, config: str, keys: tuple[str, ...]) -> Trial:
     return Trial(
         type=name, runs=not because, stacks=not because and not unstacked, because=because, why_unstacked=unstacked,
         start=start, loss=loss, effect=effect, reload=reload, library=alone, stack=stack,
-        bundles=bundles, fixed=fixed, parameters=sum(weight.numel() for weight in fresh.parameters()), keys=keys,
+        silent=silent, average=average, bundles=bundles, fixed=fixed, keys=keys,
+        parameters=sum(weight.numel() for weight in fresh.parameters()),
     )  # fmt: skip
+
+
+def _silenced(loaded: LoadedBackbone, adapter: Adapter, bare: Tensor) -> float:
+    """Largest change of hidden states with weights of 0; infinite where they give no number."""
+    with torch.no_grad():
+        for weight in adapter.parameters():
+            weight.zero_()
+    change = largest(states(loaded, [adapter]), bare)
+    return change if change == change else float("inf")
+
+
+def error_of_average(loaded: LoadedBackbone, first: Adapter, second: Adapter, empty: Adapter) -> float:
+    """Largest relative difference between what averaged weights add to a map, and the average of what they add."""
+    shares, states_of = (0.3, 0.7), (first.state_dict(), second.state_dict())
+    empty.load_state_dict({n: shares[0] * states_of[0][n] + shares[1] * states_of[1][n] for n in states_of[0]})
+    worst = 0.0
+    for role, linear in loaded.linears[0].items():
+        inputs = torch.randn(4, linear.in_features, generator=torch.Generator().manual_seed(2))
+
+        def added(adapter: Adapter, role: str = role, linear: Any = linear, inputs: Tensor = inputs) -> Tensor:
+            layer: Any = adapter[0]
+            with torch.no_grad():
+                base = linear(inputs)
+                change: Tensor = layer.linear_output(role, linear, inputs, base, base) - base
+            return change
+
+        expected = shares[0] * added(first) + shares[1] * added(second)
+        scale = float(expected.abs().max())
+        worst = max(worst, largest(added(empty), expected) / scale if scale else 0.0)
+    return worst
 
 
 def built(loaded: LoadedBackbone, name: str, config: str, *, seed: int) -> Adapter:
@@ -236,7 +290,12 @@ def library_states(loaded: LoadedBackbone, name: str, config: str, adapters: lis
     model: Any = copy.deepcopy(loaded.model)
     wrapped = None
     for adapter_name in names:
-        settings = configuration(PREFIX + name, config, roles=("query", "key", "value", "ffn_in", "ffn_out"))
+        settings = configuration(PREFIX + name, config, roles=loaded.linears[0])
+        for key in OURS:
+            roles = getattr(settings, key, None) or []
+            if any(role.startswith("ffn") for role in roles):  # others are called so in the encoder too
+                paths = "|".join(loaded.architecture.linears[role] for role in roles)
+                setattr(settings, key, rf".*layer\.\d+\.({paths})")
         torch.manual_seed(0)
         if wrapped is None:
             wrapped = peft.get_peft_model(model, settings, adapter_name=adapter_name)
@@ -309,10 +368,21 @@ def content(trials: Sequence[Trial]) -> dict[str, Any]:
         trial.type: {
             "runs": trial.runs, "stacks": trial.stacks, "because": trial.because or trial.why_unstacked,
             "bundles": trial.bundles, "fixed": list(trial.fixed), "keys": list(trial.keys),
+            **(merging_and_start(trial) if trial.runs else {}),
         }
         for trial in trials
     }  # fmt: skip
     return {"version": version("peft"), "types": types}
+
+
+def merging_and_start(trial: Trial) -> dict[str, Any]:
+    """What of a type's row is not the same for all types."""
+    row: dict[str, Any] = {"merges": trial.merges}
+    if not trial.merges:
+        row |= {"why_unmerged": NO_SUM, "merge_instead": INSTEAD.get(trial.type, "")}
+    if trial.silent is not None:
+        row |= {"start": "special", "neutral": "exact"}
+    return row
 
 
 def page(trials: Sequence[Trial]) -> str:
@@ -323,24 +393,30 @@ def page(trials: Sequence[Trial]) -> str:
         "",
         f"Made by `python scripts/table_peft.py --write` with peft {version('peft')}, by trying every type around a",
         f"tiny random XLM-R of width {HIDDEN} and {LAYERS} layers: {len(running)} of {len(trials)} types run, "
-        f"{sum(trial.stacks for trial in running)} of them also in stacks.",
+        f"{sum(trial.stacks for trial in running)} of them also in stacks, "
+        f"{sum(bool(trial.merges) for trial in running)} in weighted averages.",
         "",
         'A recipe names a type and keys of its own configuration: `{method: "peft:LOHA", config: {r: 8, alpha: 16}}`.',
         *ABOUT.format(steps=STEPS).splitlines(),
         "",
-        "| type | parameters | at start | loss | effect | equals peft | stack equals peft | bundle read by peft |",
-        "|---|---|---|---|---|---|---|---|",
+        "| type | parameters | at start | loss | effect | equals peft | stack equals peft | average | bundle read by "
+        "peft |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for trial in running:
         assert trial.loss is not None
         bundle = "yes" if trial.bundles else "no, read by adapterxfer"
         stack = f"{trial.stack:.1g}" if trial.stacks else f"not stacked: {trial.why_unstacked}"
+        average = f"{trial.average:.1g}" if trial.merges else "no"
         lines.append(
             f"| {trial.type} | {trial.parameters:,} | {trial.start:.1g} | {trial.loss[0]:.3f} to {trial.loss[1]:.3f} | "
-            f"{trial.effect:.2f} | {trial.library:.1g} | {stack} | {bundle} |"
+            f"{trial.effect:.2f} | {trial.library:.1g} | {stack} | {average} | {bundle} |"
         )
     lines += ["", "These are refused:", "", "| type | because |", "|---|---|"]
     lines += [f"| {trial.type} | {trial.because} |" for trial in trials if not trial.runs]
+    lines += ["", "These keys are refused in every type, unless they have the value that says nothing:", ""]
+    lines += ["| key | because |", "|---|---|", *(f"| {key} | {because} |" for key, because in sorted(OUTSIDE.items()))]
+    lines += [f"| init_lora_weights | of its values, {', '.join(map(str, START_VALUES))} change nothing at the start |"]
     return "\n".join(lines) + "\n"
 
 

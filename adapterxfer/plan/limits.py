@@ -7,7 +7,6 @@ would say something that was never run.
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -111,8 +110,15 @@ def missing_libraries(recipe: Recipe) -> list[MissingDependency]:
     return [
         MissingDependency(f"adapter methods '{name}:...'", name, versions=engines[name].versions)
         for name in sorted(engines)
-        if name not in sys.modules and find_spec(name) is None  # one that is imported may hide how it was found
+        if not _is_installed(name)
     ]
+
+
+def _is_installed(library: str) -> bool:
+    try:
+        return find_spec(library) is not None
+    except ValueError:  # it is imported, and hides how it was found
+        return True
 
 
 def _written(recipe: Recipe) -> set[int]:

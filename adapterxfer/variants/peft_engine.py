@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from adapterxfer.catalog.methods.peft_types import FIXED, NEUTRAL_KEYS, OURS, PREFIX
+from adapterxfer.catalog.methods.peft_types import FIXED, NEUTRAL_KEYS, OURS, PREFIX, USUAL_MAPS
 from adapterxfer.errors import MissingDependency, VariantError
 from adapterxfer.variants.library_modules import (
     LibraryModules,
@@ -83,6 +83,12 @@ class PeftMaps(LibraryModules):
         module = self._maps.get(role)
         return now if module is None else as_change(now, base, module(states))
 
+    def neutralise(self) -> None:
+        """Set the weights so that nothing changes, in types where weights of 0 do."""
+        with torch.no_grad():
+            for weight in self.weights.values():
+                weight.zero_()
+
 
 class _Skeleton(nn.Module):
     """The frozen linear maps of an encoder, without the encoder."""
@@ -140,7 +146,7 @@ def configuration(method: str, config: str, *, roles: Any) -> Any:
             f"adapter method '{method}': the installed peft has no such type",
             fix=f"use one of {', '.join(sorted(known))}",
         )
-    keys: dict[str, Any] = {**NEUTRAL_KEYS.get(name, {}), **json.loads(config or "{}")}
+    keys: dict[str, Any] = {**NEUTRAL_KEYS.get(name, {}), **_maps_of(name, roles), **json.loads(config or "{}")}
     fields = known[name].__dataclass_fields__
     if wrong := sorted(key for key in keys if key not in fields or key in FIXED):
         raise VariantError(
@@ -163,6 +169,11 @@ def configuration(method: str, config: str, *, roles: Any) -> Any:
         return known[name](**keys)
     except (ValueError, TypeError) as error:
         raise VariantError(f"adapter method '{method}', config {config}: {error}", fix="change its config") from None
+
+
+def _maps_of(name: str, roles: Any) -> dict[str, list[str]]:
+    """The maps that a type changes where nothing is said, among those that the encoder shows."""
+    return {key: [role for role in usual if role in roles] for key, usual in USUAL_MAPS.get(name, {}).items()}
 
 
 def _by_layer(tuned: nn.Module, first: int) -> dict[int, tuple[dict[str, nn.Module], dict[str, nn.Parameter]]]:

@@ -34,5 +34,6 @@ def test_a_type_is_what_the_table_says(kind: str) -> None:
     assert list(trial.fixed) == known["fixed"]
     assert trial.runs or trial.because
     if trial.runs:
+        assert table_peft.merging_and_start(trial).items() <= known.items()
         assert trial.library is not None
         assert trial.library <= engine_trials.TOLERANCE

@@ -83,6 +83,7 @@ class Engine:
             start=facts.get("start", "neutral"),
             neutral=facts.get("neutral", "start"),
             merges=merges,
+            merge_instead=facts.get("merge_instead", ""),
             why_unmerged="" if merges else facts.get("why_unmerged") or "averaged weights are not an averaged change",
             fuses=fuses,
             why_unfused="" if fuses else facts.get("why_unfused") or _NO_BOTTLENECK,

@@ -25,6 +25,46 @@ FIXED = frozenset(
 NEUTRAL_KEYS: Mapping[str, Mapping[str, Any]] = {"C3A": {"init_weights": True}, "FOURIERFT": {"init_weights": True}}
 """Keys without which a fresh adapter changes what the backbone says; the library's defaults do."""
 
+USUAL_MAPS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "IA3": {"target_modules": ("key", "value", "ffn_out"), "feedforward_modules": ("ffn_out",)}
+}
+"""Maps of types that have others than query and value by default."""
+
+START_VALUES = (True, "gaussian", "orthogonal")
+"""Of a LoRA that change nothing. Others are made from the backbone's weights, or from data in a step of their own."""
+
+OUTSIDE: Mapping[str, str] = {
+    "alora_invocation_tokens": "it acts after certain words, which linear maps do not see",
+    "arrow_config": "it mixes several adapters by what each would say",
+    "corda_config": "it makes start values out of the backbone's weights",
+    "eva_config": "it makes start values out of data in a step of their own",
+    "kasa_config": "it takes a part out of the backbone's weights",
+    "layer_replication": "it changes the layers of the backbone",
+    "layers_pattern": "layers are those of the encoder here",
+    "layers_to_transform": "layers are those of the encoder here",
+    "loftq_config": "it makes start values out of the backbone's weights",
+    "lora_ga_config": "it makes start values out of gradients in a step of their own",
+    "megatron_config": "it is for maps of another library",
+    "monteclora_config": "it has a loss of its own, which trainings here do not add",
+    "target_parameters": "it changes what is no linear map",
+    "trainable_token_indices": "it trains rows of the word matrix",
+    "use_qalora": "it is for quantised maps, and does nothing to others",
+    "velora_config": "it replaces gradients by others that nobody has compared here",
+}
+"""Keys that the library takes, and that would do nothing or something else here; by default they say nothing.
+
+Tried one by one around a tiny encoder with peft 0.21.2: some raise, some change the backbone, some are ignored."""
+
+
+def _values_problem(config: Mapping[str, Any]) -> str:
+    for key in sorted(OUTSIDE.keys() & config.keys()):
+        if config[key] not in (None, False):
+            return f"cannot have {key} here: {OUTSIDE[key]}"
+    start = config.get("init_lora_weights", True)
+    if start is not True and start not in START_VALUES:
+        return f"cannot start with {start!r}: {', '.join(map(repr, START_VALUES))} change nothing at the start"
+    return _roles_problem(config)
+
 
 def _roles_problem(config: Mapping[str, Any]) -> str:
     for key in OURS:
@@ -41,7 +81,7 @@ PEFT = Engine(
     builder="adapterxfer.variants.peft_engine:PeftMaps",
     file="peft_types.json",
     maps=ROLES,
-    values_problem=_roles_problem,
+    values_problem=_values_problem,
 )
 """The library `peft`."""
 

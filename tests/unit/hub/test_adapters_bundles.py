@@ -70,6 +70,24 @@ def test_they_answer_the_same_and_the_library_reads_them(engine_bundle: Make, la
     assert float((ours - bare)[real].abs().max()) > 1e-3, "the adapters must matter, or agreement says nothing"
 
 
+def test_a_fusion_of_the_librarys_bottlenecks_is_read_by_the_library(tmp_path: Path) -> None:
+    text = METHODS_RECIPE.replace("ADAPTERS", "{method: \"adapters:seq_bn[reduction_factor=4,non_linearity='gelu']\"}")
+    text = text.replace("methods-study", "fused-study").replace("[sequential, stack]", "[fuse]")
+    text = text.replace("steps: 3}", "steps: 3, learning_rate: 1e-2}")
+    study = make_study(tmp_path, text, scores=False)
+    (chosen,) = choose(study.plan("variant=fuse", "intermediate=world-nli"))
+    folder = make_bundle(study.plan(), Store(study.store), chosen, tmp_path / "out", full_weights=True)[0]
+    assert open_bundle(folder).manifest.library == "adapters"
+    ids, ours, bare = ours_and_bare(folder)
+    real = ids.ne(1)
+    theirs = run_as_the_card_says(folder)
+    assert type(theirs.active_adapters).__name__ == "Fuse"
+    with torch.inference_mode():
+        states = theirs(input_ids=ids, attention_mask=real.long()).last_hidden_state
+    assert float((ours - states)[real].abs().max()) <= 1e-5
+    assert float((ours - bare)[real].abs().max()) > 1e-3
+
+
 @pytest.mark.parametrize(
     ("method", "config", "says"),
     [

@@ -56,3 +56,29 @@ def test_only_known_or_empty_values_pass(kind: str, name: str, value: Any) -> No
     if refused:  # what one room refuses, the description of the adapter carries
         found = describe({"peft_type": kind, "r": 4, name: value}, METHODS[kind])
         assert any(name in reason for reason in found.differences)
+
+
+NEWER = {
+    "kasa_config": {"beta": 1e-4}, "velora_config": {"num_groups": 4}, "monteclora_config": {"num_samples": 4},
+    "use_bdlora": {"nblocks": 2}, "use_qalora": True, "arrow_config": {"top_k": 2}, "layer_replication": [[0, 2]],
+    "alora_invocation_tokens": [5, 6], "target_parameters": ["query.weight"], "loftq_config": {"loftq_bits": 4},
+    "corda_config": {"corda_method": "kpm"}, "lora_ga_config": {"direction": "ArB2r"}, "lora_bias": True,
+    "trainable_token_indices": [1], "rank_pattern": {"query": 2}, "alpha_pattern": {"query": 2},
+    "layers_to_transform": [1], "megatron_config": {"a": 1}, "fan_in_fan_out": True, "bias": "all",
+}  # fmt: skip
+"""Keys of an adapter made elsewhere that change its function, with values that do."""
+
+
+@pytest.mark.parametrize("key", sorted(NEWER))
+def test_an_adapter_that_another_function_was_trained_in_is_refused_by_that_key(key: str) -> None:
+    assert any(reason.startswith(key) for reason in differences({"r": 4, key: NEWER[key]}, "LORA"))
+
+
+@pytest.mark.parametrize("start", ["pissa", "pissa_niter_4", "olora", "corda", "loftq", "lora_ga", "mica"])
+def test_an_adapter_whose_start_changed_the_backbone_is_refused(start: str) -> None:
+    (reason,) = differences({"r": 4, "init_lora_weights": start}, "LORA")
+    assert "changes the base weights" in reason
+
+
+def test_start_values_out_of_data_are_part_of_what_was_trained() -> None:
+    assert differences({"r": 4, "init_lora_weights": "eva", "eva_config": {"rho": 2.0}}, "LORA") == []

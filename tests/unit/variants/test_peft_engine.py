@@ -32,6 +32,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Sparse invariant checks")  # FRO
 SIZES: dict[str, dict[str, Any]] = {
     "C3A": {"block_size": 8}, "FOURIERFT": {"n_frequency": 16}, "MISS": {"r": 8}, "PSOFT": {"r": 8},
     "ROAD": {"group_size": 8}, "SHIRA": {"r": 4}, "WAVEFT": {"n_frequency": 16},
+    "VBLORA": {"num_vectors": 16, "vector_length": 8, "topk": 2, "r": 2},
 }  # fmt: skip
 RUNNING = sorted(name for name, facts in peft_types().items() if facts["runs"])
 
@@ -68,7 +69,7 @@ def lab(tiny_of: Tiny) -> Lab:
 def test_every_type_starts_neutral_trains_and_comes_back(lab: Lab, kind: str) -> None:
     adapter = lab.build(kind).eval()
     bare = lab.hidden(None)
-    assert (lab.hidden(adapter) - bare).abs().max() < 1e-4
+    assert (lab.hidden(adapter) - bare).abs().max() < (1e-4 if METHODS[f"peft:{kind}"].start == "neutral" else 1e-2)
     lab.states(adapter).square().sum().backward()
     touched = [weight for weight in adapter.parameters() if weight.grad is not None and bool(weight.grad.abs().any())]
     assert touched, "nothing would train"
@@ -80,9 +81,14 @@ def test_every_type_starts_neutral_trains_and_comes_back(lab: Lab, kind: str) ->
     again = lab.build(kind, seed=7).eval()
     again.load_state_dict(adapter.state_dict())
     assert torch.equal(lab.hidden(again), changed)
+    if adapter.can_be_neutral:
+        adapter.neutralise()
+        assert torch.equal(lab.hidden(adapter), bare)
 
 
-@pytest.mark.parametrize(("variant", "kind"), [("stack", "LOHA"), ("sequential", "OFT"), ("adapter", "LOKR")])
+@pytest.mark.parametrize(
+    ("variant", "kind"), [("stack", "LOHA"), ("sequential", "OFT"), ("adapter", "LOKR"), ("adapter", "IA3")]
+)
 def test_models_hold_under_the_assertions(evidence_of: Callable[..., AssertionInput], variant: str, kind: str) -> None:
     evidence = evidence_of(variant, f"peft:{kind}")
     names = {result.assertion: result for result in check("built", evidence)}
@@ -92,6 +98,15 @@ def test_models_hold_under_the_assertions(evidence_of: Callable[..., AssertionIn
         name for name in evidence.model.own_state() if name.startswith(("adapters.t00.", "heads."))
     }
     assert not any("base_layer" in name for name in evidence.model.own_state())
+
+
+@pytest.mark.parametrize("variant", ["adapter", "stack"])
+def test_a_type_that_does_not_start_neutral_has_weights_that_are(
+    evidence_of: Callable[..., AssertionInput], variant: str
+) -> None:
+    names = {result.assertion: result for result in check("built", evidence_of(variant, "peft:UNILORA"))}
+    assert names["neutral-when-zero"].value == 0.0
+    assert names["effect-at-start"].kind == "recorded"
 
 
 def test_equal_seeds_give_equal_start_values_and_others_do_not(lab: Lab) -> None:
@@ -180,3 +195,24 @@ def test_a_description_names_the_configuration_and_others_stay_as_they_were() ->
         assert ("config" in described["adapters"][0]) == bool(part.config)
         assert Composition.from_json(described).adapters == (part,)
         assert part.shape.config == part.config
+
+
+def test_an_average_of_weights_is_the_average_of_what_they_add(lab: Lab) -> None:
+    """As merging takes it, for a type whose table says so, and not for one whose table does not."""
+    for kind, linear in (("SHIRA", True), ("LORA", False)):
+        assert bool(METHODS[f"peft:{kind}"].merges) == linear
+        first, second, mean = (lab.build(kind, seed).eval() for seed in (1, 2, 3))
+        with torch.no_grad():
+            for number, adapter in enumerate((first, second)):
+                for weight in adapter.parameters():
+                    weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(number)))
+        mean.load_state_dict({n: (t + second.state_dict()[n]) / 2 for n, t in first.state_dict().items()})
+        linear_map, states = lab.tiny("xlm-roberta").linears[0]["query"], torch.randn(4, HIDDEN)
+
+        def added(adapter: Adapter) -> torch.Tensor:
+            layer: Any = adapter[0]
+            base = linear_map(states)  # noqa: B023 - called here only
+            return (layer.linear_output("query", linear_map, states, base, base) - base).detach()  # noqa: B023
+
+        difference = (added(mean) - (added(first) + added(second)) / 2).abs().max()
+        assert bool(difference < 1e-4) == linear, kind
