@@ -2,11 +2,12 @@
 
     python scripts/compare_versions.py --other .venv-adapters/bin/python
     python scripts/compare_versions.py --other PYTHON recipes/quickstart.yaml --part seed=1 --folder DIR
+    python scripts/compare_versions.py --other PYTHON --part seed=1 --whole seed=2 --whole backbone=world-nano
 
 One Python makes the part, the other all the rest, then the first reads and reports the store; and the other way round.
 So each stage is made by both versions, in one store or in the other, at the price of two studies. Ends with exit code 1
 if a key or a byte differs: models, predictions, counts and the report's tables are compared, seconds and the names of
-versions are not. Prints one JSON object.
+versions are not. Prints one JSON object. With a folder of its own it goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -34,13 +35,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("recipe", nargs="?", type=Path, default=QUICKSTART)
     parser.add_argument("--other", required=True, metavar="PYTHON", help="with another version of transformers")
     parser.add_argument("--part", action="append", metavar="AXIS=VALUE", help="what the first makes (default: seed=1)")
+    parser.add_argument(
+        "--whole", action="append", metavar="AXIS=VALUE", help="what the other makes (default: the rest)"
+    )
     parser.add_argument("--folder", type=Path, help="stays, with both stores; default: a temporary one")
     parser.add_argument("--jobs", default="2")
     arguments = parser.parse_args(argv)
     here, there = version_of(sys.executable), version_of(arguments.other)
     if here == there:
         parser.error(f"both Pythons have transformers {here}: name one with another version")
-    part = [word for pair in arguments.part or ["seed=1"] for word in ("--only", pair)]
+    part, whole = (
+        [word for pair in pairs for word in ("--only", pair)]
+        for pairs in (arguments.part or ["seed=1"], arguments.whole or [])
+    )
     with ExitStack() as stack:
         folder = arguments.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,11 +59,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             (f"begun-{there}", (arguments.other, sys.executable)),
         ):
             more = ("--jobs", arguments.jobs)
-            makers[store] = two_versions.begun_and_finished(pythons, folder, recipe, store, part=part, more=more)
+            makers[store] = two_versions.begun_and_finished(
+                pythons, folder, recipe, store, part=part, whole=whole, more=more
+            )
             print(f"{store}: {dict(Counter(makers[store].values()))}", file=sys.stderr, flush=True)
         facts = compare(folder, makers)
     print(json.dumps({"recipe": arguments.recipe.stem, "versions": [here, there], **facts}, indent=1))
-    return 1 if facts["different"] or not facts["made by both"] else 0
+    return 1 if facts["different"] or facts["in one store only"] or not facts["made by both"] else 0
 
 
 def version_of(python: str) -> str:
@@ -68,16 +77,24 @@ def version_of(python: str) -> str:
 def compare(folder: Path, makers: dict[str, dict[str, str]]) -> dict[str, object]:
     """Stages and files of two stores: how many of each kind there are, and the names of those that differ."""
     one, two = makers.values()
-    files = [two_versions.compared(folder / store) for store in makers]
-    different = sorted(one.keys() ^ two.keys()) + two_versions.different(*files)
-    kinds = Counter(kind_of(name) for name in files[0].keys() - set(different))
-    both = sum(name in two and two[name] != version for name, version in one.items())
+    common = one.keys() & two.keys()
+    files = [
+        {name: content for name, content in two_versions.compared(folder / store).items() if stage_of(name) in common}
+        for store in makers
+    ]
+    different = two_versions.different(*files)
     return {
-        "stages": len(one),
-        "made by both": both,
-        "equal files": dict(sorted(kinds.items())),
+        "stages": len(common),
+        "made by both": sum(one[name] != two[name] for name in common),
+        "in one store only": sorted(one.keys() ^ two.keys()),
+        "equal files": dict(sorted(Counter(kind_of(name) for name in files[0].keys() - set(different)).items())),
         "different": different,
     }
+
+
+def stage_of(name: str) -> str:
+    """The stage that a file belongs to: the first two names of its path."""
+    return "/".join(name.split("/")[:2])
 
 
 def kind_of(name: str) -> str:

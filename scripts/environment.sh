@@ -29,6 +29,12 @@ prepare_environment() {
   [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
   target="$root${extras:+[$extras]}"
   echo "installing into $venv (a few minutes the first time; log: $venv/install.log)"
+  # The pip that comes with Python may be one that fetches gigabytes only to say what it would install.
+  if ! "$venv/bin/python" -m pip install --disable-pip-version-check --upgrade "pip>=26.3" >"$venv/install.log" 2>&1; then
+    tail -n 20 "$venv/install.log" >&2
+    echo "installation failed; fix: read $venv/install.log, then run this script again" >&2
+    return 1
+  fi
   # torch first and pinned: left to a dependency it would be another version, and the GPU build where there is no GPU.
   local torch_options
   torch_options="$("$venv/bin/python" "$root/scripts/torch_build.py" "$(pinned torch "$versions")")" || return 1

@@ -1,33 +1,47 @@
 """What an installation pulls: Python x way x extra, resolved for each version and run for those that are there.
 
-    python scripts/table_installs.py                      # resolves only: packages and megabytes, nothing installed
-    python scripts/table_installs.py --run --study        # also installs into empty environments, and runs a recipe
-    python scripts/table_installs.py --json
+    python scripts/table_installs.py                             # resolves only: packages and megabytes
+    python scripts/table_installs.py --run --study               # also installs into empty environments, runs a recipe
+    python scripts/table_installs.py --run --study --rows rows.json --write      # keeps rows, writes docs/installs.md
+    python scripts/table_installs.py --from rows.json --write                    # writes the page again
 
-Interpreters that are not on this machine are resolved by pip for Linux on x86-64, and say so. An installation is run
-with pip in an empty environment, outside of the checkout, and `adapterxfer` is asked for its recipes; with --study a
-copied recipe runs to its report. With --uv the same is done by uv; torch is left to --find-links where that is given.
+Resolved rows are asked of uv for Linux on x86-64 and fetch nothing but metadata. Installations are run with pip and
+with uv, in empty environments, outside of the checkout, and use `adapterxfer` there. Where the only torch to be had is
+the build for GPUs, of gigabytes, torch is left out and what needs none is run; --find-links names a folder with a CPU
+build.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from torch_build import Report, megabytes
+from resolve_installs import CannotResolve, last_line, resolve, uv_program, would_install
+from torch_build import GPU_LIBRARIES
 
 ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "installs.md"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-EXTRAS = ("", "ray", "slurm", "parity", "oracle", "dev")
+PLAIN = "-"
+WAYS = ("resolve", "pip", "uv")
+CONSTRAINTS = {"parity": "constraints-adapters.txt"}
+"""Extra -> file of versions, where that is not constraints.txt: the library `adapters` holds transformers below 5."""
+
 STUDY = ("--only", "backbone=world-nano", "--only", "seed=1", "--only", "variant=stack", "--only", "target=world-xnli")
+
+RESOLVED, RUN, WITHOUT_TORCH = "resolved, not run", "run", "run without torch"
+
+COPIED = ("mine", "mine/quickstart.yaml")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +49,12 @@ class Row:
     """One installation.
 
     Attributes:
-        how: ``resolved`` (nothing was installed) or ``run``.
-        packages: how many it brings.
-        megabytes: to fetch where it was resolved, on disk where it was run; None where a server does not say.
+        how: ``resolved, not run``, ``run`` or ``run without torch``.
+        packages: how many it brings, beside the package itself.
+        megabytes: to fetch where it was resolved, on disk where it was run; None where an index does not say.
+        gpu: megabytes of it that only a GPU needs; None where it was run.
         seconds: of the installation.
-        study: stages of the copied recipe that ended well, or None where it was not run.
+        used: what was done with a copied recipe, and how that ended.
         problem: the last line of what went wrong.
     """
 
@@ -49,31 +64,74 @@ class Row:
     how: str
     packages: int | None = None
     megabytes: float | None = None
+    gpu: float | None = None
     seconds: float | None = None
-    study: str | None = None
+    used: str = ""
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What all rows share."""
+
+    wheel: Path
+    folder: Path
+    uv: str
+    study: bool
+    find_links: tuple[str, ...]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pythons", nargs="+", default=PYTHONS, metavar="X.Y")
-    parser.add_argument("--extras", nargs="+", default=EXTRAS, help='"" is the plain package')
+    parser.add_argument("--extras", nargs="+", default=extras(), help=f"{PLAIN} is the plain package")
+    parser.add_argument("--ways", nargs="+", default=WAYS, choices=WAYS, help="kinds of rows")
     parser.add_argument("--run", action="store_true", help="install where the interpreter is there")
-    parser.add_argument("--study", action="store_true", help="and run a copied recipe there")
-    parser.add_argument("--uv", metavar="PROGRAM", help="also install by this uv")
-    parser.add_argument("--find-links", metavar="DIR", help="where uv finds torch")
-    parser.add_argument("--constraints", default=str(ROOT / "constraints.txt"), help="versions; '' for none")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--study", action="store_true", help="and run a copied recipe with the plain package")
+    parser.add_argument("--uv", metavar="PROGRAM", help="default: one is installed for this")
+    parser.add_argument("--find-links", metavar="DIR", default=os.environ.get("PIP_FIND_LINKS"))
+    parser.add_argument(
+        "--rows", type=Path, metavar="FILE", help="keep the rows as JSON; those of a kept file are renewed"
+    )
+    parser.add_argument("--from", type=Path, metavar="FILE", dest="kept", help="no new rows: those that were kept")
+    parser.add_argument("--write", action="store_true", help="write docs/installs.md")
     arguments = parser.parse_args(argv)
-    rows: list[Row] = []
-    with tempfile.TemporaryDirectory() as folder:
-        wheel = build_wheel(Path(folder))
-        for row in installations(arguments, wheel, Path(folder)):
-            rows.append(row)
-            print(line_of(row), file=sys.stderr if arguments.json else sys.stdout, flush=True)
-    if arguments.json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
+    if arguments.kept:
+        rows = read_rows(arguments.kept)
+    else:
+        rows = read_rows(arguments.rows) if arguments.rows and arguments.rows.exists() else []
+        with tempfile.TemporaryDirectory() as root:
+            folder = Path(root)
+            local = ("--find-links", arguments.find_links) if arguments.find_links else ()
+            setting = Setting(
+                wheel=build_wheel(folder), folder=folder, uv=arguments.uv or uv_program(folder / "uv"),
+                study=arguments.study, find_links=local,
+            )  # fmt: skip
+            ways = arguments.ways if arguments.run else WAYS[:1]
+            for row in installations(arguments.pythons, arguments.extras, ways, setting):
+                print(line_of(row), flush=True)
+                rows = [*(old for old in rows if label(old) != label(row)), row]
+                if arguments.rows:
+                    arguments.rows.write_text(
+                        json.dumps([asdict(row) for row in rows], indent=1) + "\n", encoding="utf-8"
+                    )
+    if arguments.write:
+        PAGE.write_text(page(rows), encoding="utf-8")
     return 1 if any(row.problem for row in rows) else 0
+
+
+def extras() -> list[str]:
+    """Names of all extras of the package, the plain one first."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [PLAIN, *project["optional-dependencies"]]
+
+
+def read_rows(path: Path) -> list[Row]:
+    return [Row(**row) for row in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def label(row: Row) -> tuple[str, str, str, bool]:
+    return row.python, row.way, row.extra, row.how == RESOLVED
 
 
 def build_wheel(folder: Path) -> Path:
@@ -84,80 +142,98 @@ def build_wheel(folder: Path) -> Path:
     return wheel
 
 
-def installations(arguments: argparse.Namespace, wheel: Path, folder: Path) -> Iterator[Row]:
+def installations(pythons: Sequence[str], names: Sequence[str], ways: Sequence[str], setting: Setting) -> Iterator[Row]:
     """One row for each Python, extra and way."""
-    constraints = ["-c", arguments.constraints] if arguments.constraints else []
-    for python in arguments.pythons:
-        for extra in arguments.extras:
-            yield resolved(python, extra, wheel, constraints)
-            program = shutil.which(f"python{python}")
-            if program is None or not arguments.run:
-                continue
-            site = folder / f"{python}-{extra}"
-            pip = [str(site / "bin" / "python"), "-m", "pip", "install", "--quiet", *constraints]
-            yield installed(python, "pip", extra, program, site, [*pip, target_of(wheel, extra)], study=arguments.study)
-            if arguments.uv:
-                uv = [arguments.uv, "pip", "install", "--quiet", "--python", str(site / "bin" / "python"), *constraints]
-                uv += ["--find-links", arguments.find_links] if arguments.find_links else []
-                command = [*uv, target_of(wheel, extra)]
-                yield installed(python, "uv", extra, program, site, command, study=arguments.study)
+    for python in pythons:
+        program = interpreter(python)
+        for extra in names:
+            constraints = ("-c", str(ROOT / CONSTRAINTS.get(extra, "constraints.txt")))
+            for way in ways:
+                if way == "resolve":
+                    yield resolved_row(python, extra, setting, constraints)
+                elif program is not None:
+                    yield installed_row(python, way, extra, program, setting, constraints)
 
 
-def target_of(wheel: Path, extra: str) -> str:
-    return f"{wheel}[{extra}]" if extra else str(wheel)
+def interpreter(python: str) -> str | None:
+    """The program of a version of Python, where there is one that starts."""
+    program = shutil.which(f"python{python}")
+    if program is None or subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode:
+        return None
+    return program
 
 
-def resolved(python: str, extra: str, wheel: Path, constraints: Sequence[str]) -> Row:
-    """What pip would fetch for an interpreter, whether it is here or not."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-"]
-    command += ["--target", "unused", "--python-version", python, "--only-binary=:all:", *constraints]
-    done = subprocess.run([*command, target_of(wheel, extra)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        return Row(python=python, way="pip", extra=extra, how="resolved", problem=last_line(done.stderr))
-    report: Report = json.loads(done.stdout)
-    packages = len(report["install"])
-    return Row(python=python, way="pip", extra=extra, how="resolved", packages=packages, megabytes=megabytes(report))
+def requirement_of(wheel: Path, extra: str) -> str:
+    return f"adapterxfer{'' if extra == PLAIN else f'[{extra}]'} @ {wheel.as_uri()}"
 
 
-def installed(
-    python: str, way: str, extra: str, program: str, site: Path, command: Sequence[str], *, study: bool
-) -> Row:
-    """Install into an empty environment and use it; the environment is removed again."""
-    subprocess.run([program, "-m", "venv", str(site)], check=True)
-    started = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    seconds = time.monotonic() - started
-    if done.returncode:
-        shutil.rmtree(site)
-        return Row(python=python, way=way, extra=extra, how="run", seconds=seconds, problem=last_line(done.stderr))
-    libraries = site / "lib" / f"python{python}" / "site-packages"
-    size = sum(path.stat().st_size for path in libraries.rglob("*") if path.is_file()) / 1e6
-    packages = len(list(libraries.glob("*.dist-info"))) - 1  # without pip itself
-    ended, problem = used(site / "bin" / "adapterxfer", site / "elsewhere", study=study)
-    shutil.rmtree(site)
+def resolved_row(python: str, extra: str, setting: Setting, constraints: Sequence[str]) -> Row:
+    """What would be fetched, whether the interpreter is here or not."""
+    try:
+        result = resolve(setting.uv, python, requirement_of(setting.wheel, extra), constraints, setting.folder)
+    except CannotResolve as error:
+        return Row(python=python, way="uv", extra=extra, how=RESOLVED, problem=str(error))
+    size = None if result.bytes is None else result.bytes / 1e6
     return Row(
-        python=python, way=way, extra=extra, how="run", packages=packages, megabytes=size, seconds=seconds,
-        study=ended, problem=problem,
+        python=python, way="uv", extra=extra, how=RESOLVED,
+        packages=len(result.versions), megabytes=size, gpu=result.gpu_bytes / 1e6,
     )  # fmt: skip
 
 
-def used(program: Path, folder: Path, *, study: bool) -> tuple[str | None, str]:
-    """The last word of a study in a folder of its own, and what went wrong."""
+def installed_row(python: str, way: str, extra: str, program: str, setting: Setting, constraints: Sequence[str]) -> Row:
+    """Install into an empty environment and use it; the environment is removed again."""
+    site = setting.folder / "site"
+    subprocess.run([program, "-m", "venv", str(site)], check=True)
+    here = str(site / "bin" / "python")
+    options = [*constraints, *setting.find_links]
+    tool = [here, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    tool = tool if way == "pip" else [setting.uv, "pip", "install", "--quiet", "--python", here]
+    how, what = RUN, [requirement_of(setting.wheel, extra)]
+    try:
+        versions = would_install(setting.uv, here, what[0], options)
+        if any(name.startswith(GPU_LIBRARIES) for name in versions):
+            how, what = (
+                WITHOUT_TORCH,
+                [f"{name}=={version}" for name, version in versions.items() if needs_no_gpu(name)],
+            )
+            what = ["--no-deps", *what, str(setting.wheel)]
+        started = time.monotonic()
+        done = subprocess.run([*tool, *options, *what], capture_output=True, text=True, check=False)
+        seconds = time.monotonic() - started
+        if done.returncode:
+            raise CannotResolve(last_line(done.stderr))
+        libraries = site / "lib" / f"python{python}" / "site-packages"
+        size = sum(path.stat().st_size for path in libraries.rglob("*") if path.is_file()) / 1e6
+        packages = len({path.name for path in libraries.glob("*.dist-info")}) - 2  # without pip and the package itself
+        study = setting.study and how == RUN and extra == PLAIN
+        used, problem = use(site / "bin" / "adapterxfer", site / "elsewhere", study=study)
+    except CannotResolve as error:
+        return Row(python=python, way=way, extra=extra, how=how, problem=str(error))
+    finally:
+        shutil.rmtree(site)
+    return Row(
+        python=python, way=way, extra=extra, how=how, packages=packages, megabytes=size, seconds=seconds,
+        used=used, problem=problem,
+    )  # fmt: skip
+
+
+def needs_no_gpu(name: str) -> bool:
+    return name != "torch" and not name.startswith(GPU_LIBRARIES)
+
+
+def use(program: Path, folder: Path, *, study: bool) -> tuple[str, str]:
+    """What was done with a copied recipe in a folder of its own, and what went wrong."""
     folder.mkdir()
-    commands: list[list[str]] = [["recipes", "copy", "quickstart"], ["check", "quickstart.yaml"]]
-    commands += [["run", "quickstart.yaml", *STUDY]] if study else []
+    place, recipe = COPIED
+    commands = [["recipes", "copy", "quickstart", place], ["check", recipe], ["plan", recipe]]
+    commands += [["run", recipe, *STUDY]] if study else []
     said = ""
     for command in commands:
         done = subprocess.run([str(program), *command], cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
-            return None, f"{' '.join(command)}: {last_line(done.stderr)}"
+            return "", f"{' '.join(command)}: {last_line(done.stderr)}"
         said = next((line for line in done.stdout.splitlines() if line.startswith("done: ")), "")
-    return said.removeprefix("done: ") or None, ""
-
-
-def last_line(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "no message"
+    return said.removeprefix("done: ") or "copied, checked, planned", ""
 
 
 def line_of(row: Row) -> str:
@@ -165,10 +241,50 @@ def line_of(row: Row) -> str:
     numbers = [
         "" if row.packages is None else str(row.packages),
         "" if row.megabytes is None else f"{row.megabytes:,.0f}",
+        "" if row.gpu is None else f"{row.gpu:,.0f}",
         "" if row.seconds is None else f"{row.seconds:.0f}",
     ]
-    how = "resolved, not run" if row.how == "resolved" else "run"
-    return "| " + " | ".join([row.python, row.way, row.extra or "-", how, *numbers, row.study or row.problem]) + " |"
+    return "| " + " | ".join([row.python, row.way, row.extra, row.how, *numbers, row.problem or row.used]) + " |"
+
+
+def page(rows: Sequence[Row]) -> str:
+    """The whole page."""
+    order = sorted(rows, key=lambda row: (tuple(map(int, row.python.split("."))), extras().index(row.extra)))
+    resolved = "\n".join(line_of(row) for row in order if row.how == RESOLVED)
+    ran = "\n".join(line_of(row) for row in order if row.how != RESOLVED)
+    head = "| Python | way | extra | how | packages | MB | MB for GPUs | seconds | a copied recipe |"
+    rule = "|---|---|---|---|---:|---:|---:|---:|---|"
+    return TEXT.format(resolved=f"{head}\n{rule}\n{resolved}", ran=f"{head}\n{rule}\n{ran}")
+
+
+TEXT = """# What an installation brings
+
+Made by `python scripts/table_installs.py --run --study --write`. Each row is the built wheel with the versions of
+`constraints.txt` (the extra `parity`: those of `constraints-adapters.txt`), for Linux on x86-64. Packages are counted
+without adapterxfer itself.
+
+From PyPI alone torch is the build for GPUs. Where no GPU is found, `scripts/quickstart` takes the CPU build and says
+how much it will fetch; by hand:
+
+    pip install torch --index-url https://download.pytorch.org/whl/cpu
+    pip install -c constraints.txt adapterxfer
+
+## Resolved
+
+What PyPI alone would send, from metadata; nothing was fetched, and no interpreter is needed. MB are those of the files
+to fetch; "for GPUs" are the libraries beside torch that only a GPU needs.
+
+{resolved}
+
+## Run
+
+Installed into an empty environment with pip and with uv, with the CPU build of torch, and used in a folder outside of
+any checkout: a recipe is copied, checked and planned there, and with the plain package a part of it run to its report.
+MB are those on the disk. "Run without torch": the only torch for that version of Python was the build for GPUs, which
+was left out; what needs no torch was run.
+
+{ran}
+"""
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 On PyPI the wheels of torch for Linux are the GPU build, with gigabytes of libraries beside it. Where no GPU is found,
 PyTorch's own index of CPU builds is named instead, unless pip is set up to find a CPU build already. Uses the standard
-library only: it runs in an empty environment.
+library and pip only: it runs in an empty environment.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 GPU_LIBRARIES = ("nvidia-", "cuda-", "triton")
 """How the names of packages begin that only the GPU build needs."""
 
+LOOKS = (26, 3)
+"""First version of pip that was seen to say what it would install without fetching it: 23.2 fetched the GPU build of
+torch, 527 MB and 2.2 GB beside it, only to look. 26.3 fetched 38 MB."""
+
 Report = Mapping[str, Any]
 
 
@@ -33,6 +38,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if os.environ.get("ADAPTERXFER_TORCH_OPTIONS") is not None:
         print(os.environ["ADAPTERXFER_TORCH_OPTIONS"])
         return 0
+    if (old := pip_version()) < LOOKS:
+        wants = ".".join(map(str, LOOKS))
+        print(
+            f"torch: pip {'.'.join(map(str, old))} fetches every file to say what it would install, gigabytes here; "
+            f"fix: {sys.executable} -m pip install --upgrade 'pip>={wants}'",
+            file=sys.stderr,
+        )
+        return 1
     report = resolve(f"torch=={version}")
     gpu_build = report is not None and brings_gpu_libraries(report)
     wanted = [] if not gpu_build or has_gpu() else ["--index-url", CPU_INDEX]
@@ -51,10 +64,16 @@ def has_gpu() -> bool:
     return listed.returncode == 0 and bool(listed.stdout.strip())
 
 
+def pip_version() -> tuple[int, ...]:
+    """Major and minor version of this environment's pip."""
+    return tuple(int(part) for part in metadata.version("pip").split(".")[:2])
+
+
 def resolve(requirement: str) -> Report | None:
     """What pip would install for a requirement, nothing of it installed; None where pip cannot say."""
     command = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--quiet", "--dry-run"]
-    command += ["--ignore-installed", "--report", "-", requirement]
+    # Without this feature pip fetches whole files from indexes that do not list their metadata.
+    command += ["--use-feature=fast-deps", "--ignore-installed", "--report", "-", requirement]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     try:
         report: Report = json.loads(done.stdout)

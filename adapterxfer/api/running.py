@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapterxfer.api.earlier import earlier_looks
 from adapterxfer.api.logs import log_event
+from adapterxfer.api.notebook import notebook_listener
 from adapterxfer.plan import Plan, build_plan
 from adapterxfer.plan.backbones import backbone_folders
 from adapterxfer.recipe import Recipe, load_recipe, read_resolved, resolve_recipe, write_resolved
@@ -63,7 +64,14 @@ class RunResult:
 
 
 def default_jobs() -> int:
-    """The number of cores this process may use."""
+    """The most worker processes of one thread each that a run starts here: the cores this process may use.
+
+    A second thread is worth less to a stage than a second stage is to the study. At 12 layers 384 wide two processes of
+    one thread did 4 to 6 times the work of one process of two, training in full or with adapters, on two cores that
+    other jobs used as well (`scripts/benchmark_threads.py`): threads wait for each other at the end of every product,
+    processes never do. And sums depend on the number of threads, so it would have to be a part of every result. Of
+    these processes the engine starts one only when a stage is ready, fits into memory and none is idle.
+    """
     affinity = getattr(os, "sched_getaffinity", None)
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
@@ -121,7 +129,8 @@ def run(
     Args:
         only: entries such as ``variant=stack,fuse`` that narrow the grid.
         jobs: worker processes; the number of cores if absent.
-        listener: called for everything that happens to a stage; without one, the logger ``adapterxfer`` is told.
+        listener: called for everything that happens to a stage; without one, the logger ``adapterxfer`` is told, and a
+            notebook shows what is in work.
         settings: what does not change the numbers, e.g. ``{"device": "cuda"}``.
         prepared: called once with the plan, before the first stage starts.
         retry_failed: also try stages again that earlier runs gave up after three tries.
@@ -159,9 +168,10 @@ def run(
         prepared(plan)
     ready = Store(store)
     handed["earlier_looks"] = earlier_looks(ready, plan)
-    go = partial(
-        run_plan, store=ready, jobs=workers, listener=listener or log_event, settings=handed, retry_failed=retry_failed
-    )
+    if listener is None:
+        keys = [stage.short_key for stage in plan.stages.values()]
+        listener = notebook_listener(plan.recipe.name, keys, ready.completed()) or log_event
+    go = partial(run_plan, store=ready, jobs=workers, listener=listener, settings=handed, retry_failed=retry_failed)
     if (early := published_first(plan, ready)) is not None:
         outcome = go(early)
         if outcome.interrupted:

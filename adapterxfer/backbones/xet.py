@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 AROUND = "set HF_HUB_DISABLE_XET=1 to go around it"
 
-RETRY_DELAY = ("HF_XET_CLIENT_RETRY_BASE_DELAY", "1s")
-"""A setting of `hf_xet`: with its default of 3 s, version 1.8.0 says nothing for 275 s while a server answers 503."""
+RETRY_DELAY = ("HF_XET_CLIENT_RETRY_BASE_DELAY", "2s")
+"""A setting of `hf_xet`, and the factor by which each of its five waits is longer than the one before: up to 62 s in
+all. With its default of 3 s, version 1.8.0 said nothing for 275 s while a server answered 503."""
 
 _BEGINNINGS = (
     "Task error: ", "Previous task error: ", "Authentication error: ", "Network error: ", "Rate limited: ",

@@ -76,6 +76,7 @@ class _Run(Ledger):
         self.registry = registry
         self.running: dict[Worker, Stage] = {}
         self.idle: list[Worker] = []
+        self.unstarted: list[tuple[int, str | None]] = []
         self.waiting: list[Stage] = []
         self.held: dict[Worker, str] = {}
         self.inbox: Inbox = SimpleQueue()
@@ -87,8 +88,7 @@ class _Run(Ledger):
         with stop_signals(self._stop):
             try:
                 workers = min(jobs, self.remaining)
-                for number, gpus in enumerate(shares(self.todo.values(), self.settings, workers)):
-                    self.idle.append(Worker(number, self.inbox, gpus))
+                self.unstarted = list(enumerate(shares(self.todo.values(), self.settings, workers)))
                 while self.remaining and not self.interrupted and self.fault is None:
                     self._dispatch()
                     with suppress(Empty):
@@ -106,15 +106,18 @@ class _Run(Ledger):
         return self.outcome()
 
     def _dispatch(self) -> None:
-        while self.idle and len(self.schedule):
-            worker = self.idle.pop()
-            stage = self.schedule.take(self.held.get(worker, ""), self.room.fits)
-            if stage is None:  # until one that runs gives its memory back
-                self.idle.append(worker)
-                return
-            if stage.key in self.failed:
-                self.idle.append(worker)
+        while (self.idle or self.unstarted) and len(self.schedule):
+            worker = self.idle.pop() if self.idle else None
+            stage = self.schedule.take(self.held.get(worker, "") if worker else "", self.room.fits)
+            if stage is None or stage.key in self.failed:
+                if worker is not None:
+                    self.idle.append(worker)
+                if stage is None:  # until one that runs gives its memory back
+                    return
                 continue
+            if worker is None:  # libraries are seconds and hundreds of MiB: nothing starts that has nothing to do
+                number, gpus = self.unstarted.pop(0)
+                worker = Worker(number, self.inbox, gpus)
             self.running[worker] = stage
             if self.room.is_too_large(stage):
                 needed, free = estimated_gb(stage), self.room.total_gb

@@ -79,16 +79,18 @@ class Encoder:
         """
         unique = list(dict.fromkeys(texts))
         composed = [compose_with_way_back(text) for text in unique]
-        encodings = self.tokenizer.encode_batch([made.text for made in composed], add_special_tokens=False)
+        encodings = self.tokenizer.encode_batch(
+            [composition.text for composition in composed], add_special_tokens=False
+        )
         pieces = {}
-        for text, made, encoding in zip(unique, composed, encodings, strict=True):
+        for text, composition, encoding in zip(unique, composed, encodings, strict=True):
             spans = []
             for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
                 if token in self.marks:
                     end = start  # some tokenizers give the mark the first character of the word that follows it
-                while start < end and made.text[start].isspace():
+                while start < end and composition.text[start].isspace():
                     start += 1
-                spans.append(made.original(start, end))
+                spans.append(composition.original(start, end))
             pieces[text] = Pieces(encoding.ids, spans)
             if self.memory is not None:
                 self.memory[text] = encoding.ids

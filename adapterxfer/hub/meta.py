@@ -263,7 +263,7 @@ class _Items:
                     terms.append(sign * macro([score(system, facts.target, code) for code in languages]))
                 self.questions.append(linear(terms, [1.0] * len(terms)))
         self.table = build_table(cells, {facts.target: SumScore(facts.target, metric.score,
-                                                              gold_columns=gold)})  # fmt: skip
+                                                              gold_columns=gold, lowest=metric.lowest)})  # fmt: skip
         self.clusters = sum(len(domain.clusters) for domain in self.table.domains)
 
     def variances(self, weights: Floats) -> tuple[Floats, Floats, Floats]:

@@ -88,6 +88,7 @@ def matthews(sums: ArrayLike) -> NDArray[np.float64]:
     spreads = [total**2 - (counts**2).sum(axis=-1) for counts in (predicted, gold)]
     below = np.sqrt(np.maximum(spreads[0], 0.0)) * np.sqrt(np.maximum(spreads[1], 0.0))
     points = np.where(below > 0, 100.0 * covariance / np.where(below > 0, below, 1.0), 0.0)
+    points = np.clip(points, -100.0, 100.0)  # which rounding may leave
     return np.where(total > 0, points, np.nan)
 
 

@@ -56,12 +56,14 @@ def _trains_the_backbone(_kind: str, identity: Identity) -> bool:
     return identity.get("mode") == "full"
 
 
-def _computes_with_files(kind: str, identity: Identity) -> bool:
-    """Whatever runs a backbone that is not shipped; those that are shipped are too narrow for it."""
-    if kind not in _COMPUTING:
-        return False
-    backbone = identity.get("backbone") or {}
-    return backbone.get("kind") in ("folder", "hub", "stage") and identity.get("system", {}).get("kind") != "control"
+def _computes(kind: str, identity: Identity) -> bool:
+    """Whatever runs a backbone."""
+    return (
+        kind in _COMPUTING and bool(identity.get("backbone")) and identity.get("system", _NONE).get("kind") != "control"
+    )
+
+
+_NONE: Identity = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +143,11 @@ CHANGES: tuple[Change, ...] = (
     ),
     Change(
         5,
-        "products of wide layers",
-        "On processors with AVX-512 the matrix products of backbones wider than 256 are made by another library, and "
-        "trainings on a processor add up their gradients over smaller parts of a batch: the same sums in another "
-        "order, so trained models differ in the last digits, which single predictions can show.",
-        touches=_computes_with_files,
+        "products by another library",
+        "On processors with AVX-512 matrix products are made by another library, and trainings of backbones wider than "
+        "256 on a processor add up their gradients over smaller parts of a batch: the same sums in another order, so "
+        "trained models differ in the last digits, which single predictions can show.",
+        touches=_computes,
     ),
 )
 """In the order in which they came."""

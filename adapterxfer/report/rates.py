@@ -99,8 +99,8 @@ def common_trends(facts: RateFacts, effects: Sequence[Effect], settings: ReportS
     rows = [_trend(effect, {}) for effect in effects if is_trend(effect)]
     for rates, results in facts.studies:
         study = build_study(results)
-        asked = [d for d in default_hypotheses(study, None) if d.hypothesis.family == TREND]
-        answered = answer_questions(study, rows_of(Selector(study), asked), settings, Rulings())
+        trends = [d for d in default_hypotheses(study, None) if d.hypothesis.family == TREND]
+        answered = answer_questions(study, rows_of(Selector(study), trends), settings, Rulings())
         rows += [_trend(effect, rates) for effect in answered.effects if is_trend(effect)]
     order = list(dict.fromkeys(row.variant for row in rows))
     return tuple(sorted(rows, key=lambda row: order.index(row.variant)))

@@ -261,7 +261,7 @@ def _measures(results: Results) -> Iterator[tuple[str, TargetResults, SumScore]]
     for target in results.targets:
         data = results.target(target)
         gold = gold_columns(data.metric)
-        yield target, data, SumScore(target, data.metric.score, gold_columns=gold)
+        yield target, data, SumScore(target, data.metric.score, gold_columns=gold, lowest=data.metric.lowest)
         for name, score in () if is_other_evaluation(target) else data.metric.extra_scores.items():
             yield f"{target} ({SCORE_NAMES.get(name, name)})", data, SumScore(name, score, gold_columns=gold)
 

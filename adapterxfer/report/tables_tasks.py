@@ -24,4 +24,6 @@ def tasks_table(findings: Findings) -> tuple[Table, ...]:
         for facts in findings.declared
     )
     note = "What the recipe says of tasks that no catalogue has. Nobody checked licence and citation."
+    if any(facts["metric"] == "mcc" for facts in findings.declared):
+        note += " mcc is Matthews' correlation times 100, from -100 to 100."
     return (Table("declared-tasks", "Tasks that the recipe declares", note, tuple(map(Column, columns)), rows),)

@@ -103,7 +103,8 @@ def estimates(
     result = []
     for number, contrast in enumerate(replicates.contrasts):
         at_end = contrast.scale != "points" and any(cell in ceiling for cell in contrast.terms)
-        row = _one(replicates, number, spreads, request, at_end=at_end)
+        lowest = min((table.metrics[cell.target].lowest for cell in contrast.terms), default=0.0)
+        row = _one(replicates, number, spreads, request, at_end=at_end, lowest=lowest)
         result.append(_for_sparse_pairs(table, contrast, row))
     return tuple(result)
 
@@ -117,7 +118,9 @@ class _Request(NamedTuple):
     alternative: Alternative
 
 
-def _one(replicates: Replicates, number: int, spreads: Spread, request: _Request, *, at_end: bool) -> Estimate:
+def _one(
+    replicates: Replicates, number: int, spreads: Spread, request: _Request, *, at_end: bool, lowest: float
+) -> Estimate:
     requested, kind, level, alternative = request
     parts, contrast = replicates.components, replicates.contrasts[number]
     value, over_items = float(replicates.values[number]), float(spreads.errors[number])
@@ -145,7 +148,7 @@ def _one(replicates: Replicates, number: int, spreads: Spread, request: _Request
         if used != "symmetric":
             bounds = interval(replicates.replicates[:, number], value, kind=used, level=level)
         p = float(spreads.p[number])
-    reach = reachable(contrast)
+    reach = reachable(contrast, lowest)
     if clusters < FEWEST_CLUSTERS:
         p = None
         flags.append("too-few-clusters")
@@ -173,14 +176,15 @@ def _one(replicates: Replicates, number: int, spreads: Spread, request: _Request
     )
 
 
-def reachable(contrast: Contrast) -> Bounds:
-    """Values that a contrast of scores from 0 to 100 can take; of differences in points at most 100 either way."""
-    worst, best = sorted(float(end) for end in transform(np.array([0.0, 100.0]), contrast.scale))
+def reachable(contrast: Contrast, lowest: float = 0.0) -> Bounds:
+    """Values that a contrast of scores from ``lowest`` to 100 can take; of differences at most their distance."""
+    worst, best = sorted(float(end) for end in transform(np.array([lowest, 100.0]), contrast.scale))
     positive = sum(weight for weight in contrast.terms.values() if weight > 0.0)
     negative = sum(weight for weight in contrast.terms.values() if weight < 0.0)
     bounds = Bounds(positive * worst + negative * best, positive * best + negative * worst)
     if contrast.scale == "points" and negative < 0.0:
-        return Bounds(max(bounds.low, -WHOLE_SCALE), min(bounds.high, WHOLE_SCALE))
+        whole = WHOLE_SCALE - lowest
+        return Bounds(max(bounds.low, -whole), min(bounds.high, whole))
     return bounds
 
 

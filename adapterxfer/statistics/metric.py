@@ -30,12 +30,14 @@ class SumScore:
             that is what lets resampling weights act on clusters.
         gradient: sums ``(..., k)`` -> derivatives ``(..., k)``; central differences are used where it is None.
         gold_columns: columns that depend on the gold data only, so must agree between systems on the same language.
+        lowest: the lowest score in points; below 0 for a correlation.
     """
 
     name: str
     score: ScoreFunction
     gradient: ScoreFunction | None = None
     gold_columns: tuple[int, ...] = ()
+    lowest: float = 0.0
 
     def derivatives(self, sums: Floats) -> Floats:
         """Derivative of the score by each sum, shape ``(..., k)``; zero where the score is undefined.

@@ -105,7 +105,7 @@ def write_all(root: Path) -> None:
     for number, name in enumerate(("english/train", "id/test", "ace/test")):
         rows = [(str(k), text, label) for k, (text, _, label) in enumerate(labelled(FEELINGS, 31, number))]
         write(root, f"nusax/{name}.csv", table([("id", "text", "label"), *rows], ","))
-    for number, name in enumerate(("train", "sw")):
+    for number, name in enumerate(("train", "sw", "gsw")):
         write(root, f"names/{name}.txt", conll(40, number))
     for number, name in enumerate(("train", "en", "sw")):
         write(root, f"squad/{name}.json", json.dumps(squad(24, number)))

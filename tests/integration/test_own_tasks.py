@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from own_data import write_all
 from own_references import reference
-from own_tasks_page import declarations, study
+from own_tasks_page import declarations, recipe, study
 
 from adapterxfer import build_plan, load_bundle, load_recipe, run
 from adapterxfer.catalog import task_specs
@@ -65,6 +65,23 @@ def test_scores_are_those_of_the_libraries(made: tuple[Path, Path], target: str)
             assert scores[code] == pytest.approx(reference(data.metric.name, *answers), abs=1e-9)
 
 
+def test_every_declaration_of_the_page_has_fifteen_lines_at_most() -> None:
+    texts = declarations()
+    assert set(texts) == {*TARGETS, *INTERMEDIATES, "hub-news", "hub-inference"}
+    assert {name: len(text.splitlines()) for name, text in texts.items() if len(text.splitlines()) > 15} == {}
+    first = recipe()
+    assert len(first[first.index("  reviews:") :].splitlines()) <= 15
+
+
+def test_the_complete_recipe_of_the_page_is_checked_with_its_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_all(tmp_path / "data")
+    (tmp_path / "mine.yaml").write_text(recipe(), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "mine.yaml"]) == 0
+
+
 def report_of(store: Path) -> dict[str, Any]:
     (path,) = (store / "report").glob("*/report.json")
     content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -80,7 +97,7 @@ def test_the_report_says_what_the_recipe_says(made: tuple[Path, Path]) -> None:
     languages = {row["code"]: (row["name"], row["family"], row["resource"]) for row in report["languages"]}
     assert languages["ha"] == ("Hausa", "Afro-Asiatic", "low")  # as the recipe says
     assert languages["yo"] == ("Yoruba", "Niger-Congo", "low")  # as the catalogue says
-    assert languages["ace"] == ("ace", "unknown", "unknown")
+    assert languages["gsw"] == ("gsw", "unknown", "unknown")  # as nobody says
     table = next((made[1] / "report").glob("*/tables/declared-tasks.csv")).read_text(encoding="utf-8")
     assert "news,sequence_classification,weighted_f1,files,ha yo,cc-by-4.0,not stated" in table
     overlap = next(caution for caution in report["cautions"] if caution["check"] == "overlapping data")

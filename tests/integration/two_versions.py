@@ -34,12 +34,14 @@ def adapterxfer(python: str, folder: Path, *words: str) -> str:
 
 
 def begun_and_finished(
-    pythons: tuple[str, str], folder: Path, recipe: str, store: str, *, part: Sequence[str], more: Sequence[str] = ()
-) -> dict[str, str]:
+    pythons: tuple[str, str], folder: Path, recipe: str, store: str,
+    *, part: Sequence[str], whole: Sequence[str] = (), more: Sequence[str] = (),
+) -> dict[str, str]:  # fmt: skip
     """Run a part of a recipe with the first Python, all of it with the second, and report with the first again.
 
     Args:
         part: ``--only`` options that leave the part which the first one makes.
+        whole: ``--only`` options for the second, where it is not to go through all of the recipe.
         more: other options of ``run``, such as ``--set``; ``status`` and ``report`` get those of ``--set``.
 
     Returns:
@@ -53,12 +55,12 @@ def begun_and_finished(
     adapterxfer(first, folder, "run", recipe, "--store", store, *part, *more)
     if not stage_versions(folder / store):
         raise RuntimeError(f"the first Python finished no stage in {store}")
-    adapterxfer(second, folder, "run", recipe, "--store", store, *more)
-    state = json.loads(adapterxfer(first, folder, "status", recipe, "--store", store, "--json", *settings))
+    adapterxfer(second, folder, "run", recipe, "--store", store, *whole, *more)
+    state = json.loads(adapterxfer(first, folder, "status", recipe, "--store", store, "--json", *whole, *settings))
     open_kinds = [kind["kind"] for kind in state["kinds"] if kind["done"] != kind["count"]]
     if open_kinds or not state["kinds"]:
         raise RuntimeError(f"{store} is not complete: {open_kinds}")
-    adapterxfer(first, folder, "report", recipe, "--store", store, *settings)
+    adapterxfer(first, folder, "report", recipe, "--store", store, *whole, *settings)
     return stage_versions(folder / store)
 
 

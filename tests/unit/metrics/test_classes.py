@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapterxfer import statistics as st_
 from adapterxfer.metrics import check_counts, check_metric, count_predictions, get_metric, gold_columns, read_metric
 
 sklearn = pytest.importorskip("sklearn.metrics")
@@ -51,7 +52,8 @@ def test_resampled_examples_are_weights_of_rows(name: str) -> None:
 def test_an_anticorrelated_system_scores_below_zero_and_nothing_scores_nan() -> None:
     metric = get_metric("mcc", format_name="sequence_classification", labels=("no", "yes"))
     counts = count_predictions(metric, ["yes", "no"], ["no", "yes"])
-    assert float(metric.score(counts.sum(axis=0))) == -100.0 == metric.lowest
+    assert float(metric.score(counts.sum(axis=0))) == pytest.approx(-100.0)
+    assert metric.lowest == -100.0
     for name in NAMES:
         metric = get_metric(name, format_name="sequence_classification", labels=("no", "yes"))
         assert np.isnan(metric.score(np.zeros(6)))
@@ -63,3 +65,33 @@ def test_the_columns_of_a_file_say_how_many_classes_there_are() -> None:
     assert again.columns == metric.columns
     assert [metric.columns[i] for i in gold_columns(again)] == [f"gold_{k}" for k in range(4)]
     assert check_counts(again, np.eye(12)[:2], where="here").shape == (2, 12)
+
+
+def test_intervals_of_a_correlation_reach_below_zero() -> None:
+    rng = np.random.default_rng(1)
+    golds = rng.choice(("no", "yes"), size=120).tolist()
+    turned = {"no": "yes", "yes": "no"}
+    metric = get_metric("mcc", format_name="sequence_classification", labels=("no", "yes"))
+    cells = []
+    for system, wrong in (("bad", 0.7), ("good", 0.2)):
+        answers = [turned[gold] if rng.random() < wrong else gold for gold in golds]
+        cells.append(
+            st_.CellCounts(
+                system={"system": system},
+                seed=1,
+                target="t",
+                language="sw",
+                domain="t",
+                cluster_ids=np.array([str(k) for k in range(120)]),
+                counts=count_predictions(metric, answers, golds),
+            )
+        )
+    scored = st_.SumScore("t", metric.score, gold_columns=gold_columns(metric), lowest=metric.lowest)
+    table = st_.build_table(cells, {"t": scored})
+    bad, good = (st_.score(st_.System.of({"system": name}), "t", "sw") for name in ("bad", "good"))
+    replicates = st_.resample(table, [bad, good - bad], resamples=500, seed=0)
+    alone, difference = st_.estimates(table, replicates, scope="items")
+    assert alone.low < alone.value < 0.0
+    assert alone.low >= -100.0
+    assert difference.value > 60.0
+    assert difference.low < difference.value < difference.high

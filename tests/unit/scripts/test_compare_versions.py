@@ -44,6 +44,7 @@ def test_equal_stores(module: ModuleType, capsys: pytest.CaptureFixture[str], tm
     facts = json.loads(capsys.readouterr().out)
     assert facts["recipe"] == "quickstart"
     assert (facts["stages"], facts["made by both"], facts["different"]) == (4, 3, [])
+    assert facts["in one store only"] == []
     assert facts["equal files"] == {
         "models": 1, "other files": 1, "other parquet files": 1, "prediction and count files": 1, "tables": 1,
     }  # fmt: skip
@@ -61,6 +62,20 @@ def test_a_byte_that_differs(
     facts = json.loads(capsys.readouterr().out)
     assert facts["different"] == ["predict/b/counts.parquet"]
     assert "prediction and count files" not in facts["equal files"]
+
+
+def test_a_key_that_differs(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    made = module.two_versions.begun_and_finished
+    monkeypatch.setattr(
+        module.two_versions, "begun_and_finished",
+        lambda pythons, folder, recipe, store, **more: {**made(pythons), f"predict/{store}": "5.0"},
+    )  # fmt: skip
+    assert module.main(["--other", "other", "--folder", str(tmp_path)]) == 1
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["in one store only"] == ["predict/begun-4.0", "predict/begun-5.0"]
+    assert facts["different"] == []
 
 
 def test_the_same_version_twice(module: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:

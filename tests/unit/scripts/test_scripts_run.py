@@ -44,6 +44,7 @@ ELSEWHERE = {
     "table_encoders": "tests/unit/scripts/test_table_encoders.py",
     "table_installs": "tests/unit/scripts/test_table_installs.py",
     "table_json": "tests/unit/cli/test_outputs.py",
+    "resolve_installs": "tests/unit/scripts/test_table_installs.py",
     "torch_build": "tests/unit/scripts/test_torch_build.py",
     "soak_processes": "tests/unit/scripts/test_scripts_run.py",
 }
@@ -278,6 +279,13 @@ def test_benchmark_plan() -> None:
     small, large = json.loads(run("benchmark_plan", "--turns", "1", "--json"))
     assert small["stages"] < large["stages"]
     assert 0 < small["this"] < large["this"]
+
+
+def test_benchmark_threads() -> None:
+    small = ("--hidden", "16", "--layers", "1", "--length", "8", "--seconds", "0.05", "--turns", "1")
+    rows = json.loads(run("benchmark_threads", *small, "--json"))
+    assert set(rows) == {"2 processes x 1 thread", "1 process x 2 threads"}
+    assert all(row[way] > 0 for row in rows.values() for way in ("full", "frozen", "predict"))
 
 
 def test_benchmark_gpu(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +40,40 @@ def test_the_build_follows_the_machine(
     assert told.out.strip() == options
     assert said in told.err
     assert (f"{len(names) * 1.5:,.0f} MB" in told.err) == (not options)
+
+
+@pytest.fixture(autouse=True)
+def _pip(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As new as `scripts/environment.sh` makes it."""
+    monkeypatch.setattr("importlib.metadata.version", {"pip": "26.3.1"}.__getitem__)
+
+
+def test_an_old_pip_is_not_asked(
+    script: Load, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = script("torch_build")
+    monkeypatch.setattr("importlib.metadata.version", {"pip": "23.2.1"}.__getitem__)
+    monkeypatch.setattr(module, "resolve", lambda requirement: pytest.fail("it would fetch gigabytes"))
+    assert module.main(["2.13.0"]) == 1
+    told = capsys.readouterr()
+    assert not told.out
+    assert "pip 23.2 fetches every file" in told.err
+    assert "pip install --upgrade 'pip>=26.3'" in told.err
+    shell = (Path(module.__file__).parent / "environment.sh").read_text(encoding="utf-8")
+    assert '"pip>=26.3"' in shell, "the environment's own pip is made new enough first"
+
+
+def test_pip_looks_without_fetching(script: Load, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = script("torch_build")
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, 0, json.dumps(report("torch")), "")
+
+    monkeypatch.setattr(module.subprocess, "run", run)
+    assert module.resolve("torch==2.13.0") == report("torch")
+    assert {"--dry-run", "--use-feature=fast-deps"} <= set(commands[0])
 
 
 def test_pip_that_cannot_say_changes_nothing(

@@ -14,7 +14,7 @@ from adapterxfer.formats.reads import reads_of
 from adapterxfer.variants import products
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.places import Places
-from adapterxfer.variants.products import ROWS, WIDE, filled_up, product
+from adapterxfer.variants.products import PAYS, ROWS, filled_up, product
 
 WIDTH, HIDDEN = 11, 288
 LENGTHS = (11, 7, 4)
@@ -50,13 +50,16 @@ needs_wide_vectors = pytest.mark.skipif(not torch.backends.mkldnn.is_available()
 @needs_wide_vectors
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("frozen", [True, False])
-def test_a_product_and_its_gradients(monkeypatch: pytest.MonkeyPatch, bias: bool, frozen: bool) -> None:
+@pytest.mark.parametrize(("inputs", "outputs"), [(HIDDEN, HIDDEN + 8), (HIDDEN, HIDDEN - 8), (48, 192), (192, 48)])
+def test_a_product_and_its_gradients(
+    monkeypatch: pytest.MonkeyPatch, bias: bool, frozen: bool, inputs: int, outputs: int
+) -> None:
     onednn(monkeypatch, there=True)
     generator = torch.Generator().manual_seed(0)
-    states = torch.randn(2, 7, HIDDEN, generator=generator)
-    weight = torch.randn(HIDDEN + 8, HIDDEN, generator=generator)
-    offset = torch.randn(HIDDEN + 8, generator=generator) if bias else None
-    assert weight.numel() > WIDE
+    states = torch.randn(2, 7, inputs, generator=generator)
+    weight = torch.randn(outputs, inputs, generator=generator)
+    offset = torch.randn(outputs, generator=generator) if bias else None
+    assert weight.numel() >= PAYS
     results = []
     for multiply in (functional.linear, product):
         leaves = [states.clone().requires_grad_(), weight.clone().requires_grad_(not frozen)]
@@ -87,9 +90,9 @@ def test_what_stays_with_torch(monkeypatch: pytest.MonkeyPatch, kind: str) -> No
     onednn(monkeypatch, there=True)
     monkeypatch.setattr(products, "_multiply", None)
     dtype = torch.float64 if kind == "float64" else torch.float32
-    size = 128 if kind == "narrow" else HIDDEN
+    size = 64 if kind == "narrow" else HIDDEN
     states = torch.ones(0 if kind == "empty" else 3, size, dtype=dtype)
-    weight = torch.ones(512 if kind == "narrow" else HIDDEN, size, dtype=dtype)
+    weight = torch.ones(size, size, dtype=dtype)
     with torch.autocast("cpu", torch.bfloat16, enabled=kind == "autocast"):
         assert torch.equal(product(states, weight), functional.linear(states, weight))
 
