@@ -281,6 +281,14 @@ def test_benchmark_plan() -> None:
     assert 0 < small["this"] < large["this"]
 
 
+def test_benchmark_products(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    run("benchmark_products", "--rows", "8", "--width", "16", "--turns", "1", "--json", str(out))
+    rows = json.loads(out.read_text())
+    assert [row["product"] for row in rows] == ["forward", "inputs", "weights"] * 3
+    assert all(row["torch"] > 0 < row["oneDNN"] for row in rows)
+
+
 def test_benchmark_threads() -> None:
     small = ("--hidden", "16", "--layers", "1", "--length", "8", "--seconds", "0.05", "--turns", "1")
     rows = json.loads(run("benchmark_threads", *small, "--json"))
