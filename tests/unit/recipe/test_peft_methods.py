@@ -49,7 +49,7 @@ def test_the_configuration_is_part_of_what_is_trained() -> None:
         ('{method: "peft:LOHA", config: {rank: 4}}', "stack", "has no key 'rank' that a recipe can set; it has alpha"),
         ('{method: "peft:LOHA", config: {target_modules: [dense]}}', "stack", "target_modules names 'dense'"),
         ('{method: "peft:LOHA", rank: 4}', "stack", "has no rank"),
-        ("{method: lora, rank: 4, config: {r: 4}}", "stack", "'lora' has no config"),
+        ("{method: lora, rank: 4, config: {r: 4}}", "stack", "'lora' has no setting 'r'; it has: lora_alpha"),
         ("{method: loha}", "stack", "write peft:LOHA"),
     ],
 )

@@ -43,6 +43,7 @@ ELSEWHERE = {
     "encoder_checkpoints": "tests/unit/scripts/test_table_encoders.py",
     "table_encoders": "tests/unit/scripts/test_table_encoders.py",
     "table_installs": "tests/unit/scripts/test_table_installs.py",
+    "table_json": "tests/unit/cli/test_outputs.py",
     "resolve_installs": "tests/unit/scripts/test_table_installs.py",
     "torch_build": "tests/unit/scripts/test_torch_build.py",
     "soak_processes": "tests/unit/scripts/test_scripts_run.py",
