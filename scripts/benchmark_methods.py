@@ -85,7 +85,7 @@ CASES = (
     Case("rslora", 8, "peft", "LORA", {"r": 8, "lora_alpha": 8, "use_rslora": True}),
     Case("dora", 8, "peft", "LORA", {"r": 8, "lora_alpha": 8, "use_dora": True}),
     Case("vera", 64, "peft", "VERA", {"r": 64, "vera_dropout": 0.0, "d_initial": 1.0}),
-    Case("ia3", 1, "peft", "", {}),
+    Case("ia3", 1, "peft", "IA3", {}),
 )
 
 

@@ -63,7 +63,8 @@ class Taught:
 
 def described(regime: Supervised, draw: int) -> dict[str, Any]:
     """What the identity of a training or of predictions says of their supervision."""
-    return {"kind": regime.kind, "label": regime.label, "examples": regime.examples, "draw": draw}
+    translated = {"by": regime.by} if regime.by else {}
+    return {"kind": regime.kind, "label": regime.label, "examples": regime.examples, "draw": draw, **translated}
 
 
 def taught_settings(settings: dict[str, Any], regime: Supervised, mode: Mode) -> dict[str, Any]:

@@ -152,6 +152,7 @@ class Supervised:
         draws: of each training run.
         variants: that have the arm.
         train: settings that win over all others.
+        by: who translated; empty where nothing is translated, or exactly, as by the world.
     """
 
     kind: Kind
@@ -164,6 +165,7 @@ class Supervised:
     draws: int
     variants: tuple[str, ...]
     train: TrainBlock | None
+    by: str = ""
 
     @property
     def target(self) -> str:
@@ -227,4 +229,5 @@ def _of(
             draws=option.draws if isinstance(option, FewShot) else 1,
             variants=tuple(name for name in able if name in (option.variants or able)),
             train=option.train,
+            by=(option.by or "") if isinstance(option, TranslateTrain) else "",
         )

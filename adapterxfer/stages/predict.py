@@ -62,7 +62,7 @@ def execute(context: StageContext) -> dict[str, Any]:
         "stage_key": context.stage.key,
         "task": task.task,
         "format": task.format,
-        "protocol": f"{protocol}/{taught['label']}" if taught else protocol,
+        "protocol": f"{protocol}/{_supervision(taught)}" if taught else protocol,
         "metric_protocol": metric.protocol,
         "split": split,
         "system": dict(system),
@@ -159,6 +159,11 @@ def _ask_model(
     if task.format == "tagging":
         notes["untokenized_words"] = untokenized_words(encoded.examples, encoded.features)
     return encoded.examples, ControlResult(predictions), notes, encoded.inputs
+
+
+def _supervision(taught: Mapping[str, Any]) -> str:
+    """The part of a protocol that says what labelled data in the target language the models saw."""
+    return f"{taught['label']} by {taught['by']}" if taught.get("by") else str(taught["label"])
 
 
 def _models(context: StageContext) -> list[Path]:

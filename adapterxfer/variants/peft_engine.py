@@ -83,6 +83,11 @@ class PeftMaps(LibraryModules):
         module = self._maps.get(role)
         return now if module is None else as_change(now, base, module(states))
 
+    def whole_linear(self, role: str, states: Tensor) -> Tensor | None:
+        """The changed output of a map on which nothing else acts; None for one that this adapter leaves alone."""
+        module = self._maps.get(role)
+        return None if module is None else module(states)
+
     def neutralise(self) -> None:
         """Set the weights so that nothing changes, in types where weights of 0 do."""
         with torch.no_grad():

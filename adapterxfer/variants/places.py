@@ -82,7 +82,8 @@ def places_of(adapters: Sequence[Any]) -> Places | None:
             method of that name: ``ffn(total, residual, norm)``, ``attention(total, residual, norm)``,
             ``layer(states)``, ``keys_values()``; for ``linear`` the methods ``linear_input(role, x)`` and
             ``linear_output(role, linear, x, base, now)``, where ``base`` is the output of the frozen map and ``now``
-            what the adapters below have made of it.
+            what the adapters below have made of it. One that computes the frozen map along has
+            ``whole_linear(role, x)`` too: the changed output, or None for a map that it leaves alone.
     """
     if not adapters:
         return None
@@ -151,8 +152,15 @@ def _linear(active: Sequence[Any]) -> Linear | None:
     if not active:
         return None
 
+    alone = active[0] if len(active) == 1 and hasattr(active[0][-1], "whole_linear") else None
+
     def run(index: int, role: str, linear: nn.Linear, states: Tensor) -> Tensor:
         dtype = linear.weight.dtype if linear.weight.dtype in LOW else None
+        if alone is not None and dtype is None:
+            # A library's module computes the frozen map itself: once is enough where nothing else acts on it.
+            whole: Tensor | None = alone[index].whole_linear(role, states)
+            if whole is not None:
+                return whole
         if dtype is not None:
             states = raised(states)
         for adapter in active:

@@ -176,6 +176,10 @@ def test_files_of_the_target_language(folder: Path, tmp_path: Path, capsys: pyte
     assert drawn["in-language", "hi"]["examples"] == 5
     assert drawn["translate-train", "de"]["examples"] > 0
     assert {key[1] for key in drawn if key[0] == "few-shot-3"} == {"de", "hi"}
+    (report,) = store.glob("report/*/report.json")
+    targets = json.loads(report.read_text(encoding="utf-8"))["targets"]
+    protocols = {facts["name"]: facts["protocol"] for facts in targets}
+    assert protocols["xnli@translate-train"] == protocols["xnli"] + "/translate-train by a dictionary"
 
 
 def test_a_missing_file_is_named_before_anything_trains(
@@ -199,3 +203,48 @@ def test_a_training_file_that_is_tested_on_is_refused(
     assert main(["run", str(recipe), "--set", f"data_root={folder}", "--store", str(tmp_path / "store")]) != 0
     told = capsys.readouterr()
     assert "the recipe tests on what it would train on" in told.out + told.err
+
+
+OWN = """\
+recipe: 1
+name: own
+backbones: [world-nano]
+intermediate_tasks: [none]
+target_tasks: [reviews]
+variants: [full-ft]
+seeds: [1]
+train:
+  default: {learning_rate: 1e-3, steps: 2, batch_size: 4, max_length: 32}
+tasks:
+  reviews:
+    format: sequence_classification
+    labels: [bad, good]
+    languages: [en, de]
+    layout:
+      train: {path: "{lang}/train.csv", layout: csv, columns: {text: text, label: label}}
+      test: {path: "{lang}/test.csv", layout: csv, columns: {text: text, label: label}}
+supervision:
+  few-shot: {examples: 3, train: {steps: 2}}
+  in-language: {}
+controls: false
+statistics: {resamples: 100}
+"""
+
+
+def test_a_task_of_the_recipe_has_arms_where_its_training_files_name_the_language(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, recipe, store = tmp_path / "data", tmp_path / "r.yaml", tmp_path / "store"
+    for code in ("en", "de"):
+        for split in ("train", "test"):
+            rows = [f"{code} {split} film {number},{('bad', 'good')[number % 2]}" for number in range(8)]
+            write(root, f"{code}/{split}.csv", "\n".join(["text,label", *rows]) + "\n")
+    recipe.write_text(OWN, encoding="utf-8")
+    arguments = [str(recipe), "--set", f"data_root={root}"]
+    assert main(["run", *arguments, "--store", str(store), "--jobs", "1"]) == 0, capsys.readouterr().out
+    drawn = {d["label"]: d["drawn"]["de"] for d in descriptions(store)}
+    assert {label: facts["examples"] for label, facts in drawn.items()} == {"few-shot-3": 3, "in-language": 8}
+    recipe.write_text(OWN.replace("{lang}/train", "en/train"), encoding="utf-8")
+    assert main(["check", *arguments]) == 2
+    told = capsys.readouterr()
+    assert "its training layout is one file; write {lang} into its path" in told.out + told.err

@@ -216,3 +216,21 @@ def test_an_average_of_weights_is_the_average_of_what_they_add(lab: Lab) -> None
 
         difference = (added(mean) - (added(first) + added(second)) / 2).abs().max()
         assert bool(difference < 1e-4) == linear, kind
+
+
+def test_the_frozen_map_is_computed_once_where_nothing_else_acts(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter = lab.build("LORA").eval()
+    with torch.no_grad():
+        for weight in adapter.parameters():
+            weight.add_(0.1)
+    once = lab.hidden(adapter)
+    calls: list[str] = []
+    module: Any = adapter[0]
+    plain = module.linear_output
+    monkeypatch.setattr(module, "linear_output", lambda *given: calls.append(given[0]) or plain(*given))
+    assert torch.equal(lab.hidden(adapter), once)
+    assert calls == ["key", "ffn_in", "ffn_out"], "maps that it leaves alone"
+    for layer in adapter:
+        monkeypatch.setattr(type(layer), "whole_linear", lambda self, role, states: None)
+    assert torch.equal(lab.hidden(adapter), once), "to the bit"
+    assert sorted(calls[3:]) == ["ffn_in", "ffn_out", "key", "query", "value"]
