@@ -114,7 +114,7 @@ def differences_of(about: About, needed: RequiredAdapter) -> list[str]:
     """Everything of a published adapter that is not as a recipe asks."""
     if about.manifest is not None:
         return bundle_differences(about.manifest, needed)
-    return foreign_differences(describe(about.config, needed.method), about.licence, needed)
+    return foreign_differences(describe(about.config, needed.method, needed.config), about.licence, needed)
 
 
 def _required(recipe: Recipe, table: Backbones, backbone: str, task: str) -> RequiredAdapter:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from adapterxfer.catalog import METHODS
+from adapterxfer.catalog.methods.configured import SETTINGS
 from adapterxfer.hub import peft_keys
 from adapterxfer.hub.library_files import SEQ_BN_CONFIG, bottleneck_config
 
@@ -55,12 +56,19 @@ class Foreign:
     differences: list[str] = field(default_factory=list)
 
 
-def describe(content: Mapping[str, Any], method: str) -> Foreign:
+def describe(content: Mapping[str, Any], method: str, config: str = "") -> Foreign:
     """Read an ``adapter_config.json`` and compare it with an adapter method of ours.
+
+    Args:
+        config: what the recipe says beyond the method, as JSON. Settings of a method of ours are compared with nothing
+            here: an adapter that another tool has published is taken with the defaults alone.
 
     A method that is the library's own is compared by the library, before the adapter is built.
     """
-    return _peft(content, method) if "peft_type" in content else _adapters(content, method)
+    foreign = _peft(content, method) if "peft_type" in content else _adapters(content, method)
+    if config and method in SETTINGS:
+        foreign.differences.append(f"the recipe sets {config}; an adapter of another tool is taken with the defaults")
+    return foreign
 
 
 def _adapters(content: Mapping[str, Any], method: str) -> Foreign:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.architectures import architecture_of
+from adapterxfer.catalog.methods.configured import SETTINGS
 from adapterxfer.catalog.methods.engines import bundled_by
 from adapterxfer.hub import layout
 from adapterxfer.hub.inspection import setup_of
@@ -91,6 +92,7 @@ class AdapterFiles(NamedTuple):
         size: bottleneck or rank.
         maps: role -> path inside a layer of the linear maps that the method changes; empty for bottlenecks.
         config: of a library's own method, as its file says it; empty for others.
+        settings: of a method of ours, where they are not the defaults.
     """
 
     id: str
@@ -99,12 +101,18 @@ class AdapterFiles(NamedTuple):
     layout: Layout
     maps: Mapping[str, str]
     config: Mapping[str, Any] = MappingProxyType({})
+    settings: Mapping[str, Any] = MappingProxyType({})
 
 
-def bottleneck_config(method: str) -> dict[str, Any]:
-    """The configuration of a method in `adapters` 1.3, all fields but the size; empty where it has no such method."""
+def bottleneck_config(method: str, settings: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The configuration of a method in `adapters` 1.3, all fields but the size; empty where it has no such method.
+
+    Args:
+        settings: that are not the defaults.
+    """
     files = METHODS[method].adapters
-    return {} if files is None else {**SEQ_BN_CONFIG, **files.config}
+    named = {name: value for name, value in (settings or {}).items() if not SETTINGS[method][name].ours}
+    return {} if files is None else {**SEQ_BN_CONFIG, **files.config, **named}
 
 
 def layout_for(method: str, model_type: str, *, stacked: bool) -> Layout:
@@ -145,7 +153,7 @@ def write_library_files(
     for adapter in adapters:
         if adapter.layout == "adapters":
             config = {
-                **bottleneck_config(adapter.method),
+                **bottleneck_config(adapter.method, adapter.settings),
                 "reduction_factor": reduction_factor(hidden_size, adapter.size),
             }
             content = adapter.config or {**common, "name": adapter.id, "config": config}
@@ -182,7 +190,14 @@ def peft_config(adapter: AdapterFiles, *, model_type: str, base: str, revision: 
         return content
     leaves = sorted({path.rpartition(".")[2] for path in adapter.maps.values()})
     content |= {"r": adapter.size, "bias": "none", "target_modules": leaves}
-    return content
+    settings = dict(adapter.settings)
+    if settings.pop("target_modules", None):
+        # Last names are not enough here: several maps of a layer are called "dense".
+        every = "|".join(re.escape(path) for path in adapter.maps.values())
+        content["target_modules"] = rf"{re.escape(architecture_of(model_type).layers)}\.\d+\.({every})"
+    if ranks := settings.pop("rank_pattern", None):
+        content["rank_pattern"] = {re.escape(adapter.maps[role]): rank for role, rank in ranks.items()}
+    return content | settings
 
 
 def installed(library: str) -> str:

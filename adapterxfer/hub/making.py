@@ -154,8 +154,11 @@ def _write(
                 method=adapter.method,
                 size=adapter.bottleneck_size,
                 layout=files,
-                maps=changed_maps(adapter.method, architecture) if files == "peft" and not engine else {},
+                maps=changed_maps(adapter.method, architecture, adapter.config)
+                if files == "peft" and not engine
+                else {},
                 config=config,
+                settings=json.loads(adapter.config) if adapter.config and not engine else {},
             )
         )
     write_library_files(

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.methods.configured import SETTINGS, settings_problem
 from adapterxfer.catalog.methods.engines import config_problem, engine_of, is_engine_method
 from adapterxfer.catalog.variants import PARTS, VARIANTS, composition
 from adapterxfer.data.examples import FormatName
@@ -85,8 +86,10 @@ class AdapterEntry(Record):
     @model_validator(mode="after")
     def _configured(self) -> AdapterEntry:
         config = json.loads(self.config) if self.config else {}
-        if self.config and engine_of(self.method) is None:
+        if self.config and engine_of(self.method) is None and self.method not in SETTINGS:
             raise ValueError(f"adapter method {self.method!r} has no config")
+        if self.method in SETTINGS and (wrong := settings_problem(self.method, config)):
+            raise ValueError(f"adapter method {self.method!r} {wrong}")
         if is_engine_method(self.method) and (wrong := config_problem(self.method, config)):
             raise ValueError(f"adapter method {self.method!r} {wrong}")
         return self

@@ -139,7 +139,7 @@ def _from_others(
 ) -> tuple[TransferModel, dict[str, Any]]:
     """An adapter of AdapterHub or peft; its head, if it has one, stays where it is."""
     content = read_config(published.folder, str(published))
-    foreign = describe(content, shape.method)
+    foreign = describe(content, shape.method, shape.config)
     differences = foreign_differences(foreign, published.licence, needed)
     if foreign.library == "adapters" and METHODS[shape.method].engine == "adapters":
         differences += config_differences(content.get("config"), shape.method, shape.config)

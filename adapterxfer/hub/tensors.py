@@ -76,7 +76,7 @@ def read_tensors(folder: Path, manifest: Manifest) -> dict[str, Tensor]:
             case "peft" if METHODS[adapter.method].engine:
                 tensors = engine_from_peft(stored, adapter.method, architecture)
             case "peft":
-                shape = AdapterShape(adapter.method, adapter.bottleneck_size)
+                shape = AdapterShape(adapter.method, adapter.bottleneck_size, config=adapter.config)
                 tensors = adapter_from_peft(stored, shape, architecture)
             case _:
                 tensors = stored

@@ -20,6 +20,7 @@ from adapterxfer.catalog.arms import split_arm
 from adapterxfer.catalog.capabilities import capability
 from adapterxfer.catalog.variants import variants_of
 from adapterxfer.errors import Problem
+from adapterxfer.recipe.adapter_settings import settings_problems
 from adapterxfer.recipe.also import DEFAULT
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.axes import Axes, within
@@ -51,6 +52,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     problems += choice_problems(recipe)
     problems += _architectures(recipe)
     problems += _capabilities(recipe)
+    problems += settings_problems(recipe)
     problems += _intermediates(recipe)
     problems += _fusion(recipe)
     problems += _oracle(recipe)

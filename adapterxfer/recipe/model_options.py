@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.catalog.methods.adapters_configs import split_string
+from adapterxfer.catalog.methods.configured import SETTINGS, differing, settings_problem
 from adapterxfer.catalog.methods.engines import config_problem
 from adapterxfer.catalog.methods.spec import CONFIG, adapter_label
 from adapterxfer.catalog.variants import VARIANTS, variants_of
@@ -91,12 +92,13 @@ class AdapterSpec(Section):
                 raise problem(
                     f"adapter method '{self.method}' has no {name}; it has: {', '.join(allowed) or 'no size'}"
                 )
-        if self.config is not None and not METHODS[self.method].engine:
+        if self.config is not None and not METHODS[self.method].engine and self.method not in SETTINGS:
             raise problem(
-                f"adapter method '{self.method}' has no config; methods of libraries have one, e.g. peft:LOHA or "
-                "adapters:par_bn"
+                f"adapter method '{self.method}' has no config; these of ours have one: {', '.join(SETTINGS)}, and "
+                "methods of libraries, e.g. peft:LOHA or adapters:par_bn"
             )
-        if self.config and (wrong := config_problem(self.method, self.config)):
+        ask = settings_problem if self.method in SETTINGS else config_problem
+        if self.config and (wrong := ask(self.method, self.config)):
             raise problem(f"'{self.method}' {wrong}")
         if self.layers and not METHODS[self.method].partial_layers:
             able = ", ".join(names_of(lambda spec: spec.partial_layers))
@@ -114,6 +116,8 @@ class AdapterSpec(Section):
     @cached_property
     def _identity(self) -> dict[str, Any]:
         values = self.model_dump(exclude_none=True, exclude={"language"})
+        if self.method in SETTINGS and self.config:
+            values[CONFIG] = differing(self.method, self.config)
         if not values.get(CONFIG):
             values.pop(CONFIG, None)  # empty says nothing
         return values

@@ -103,5 +103,7 @@ def _contradictions(recipe: Recipe) -> Iterator[str]:
         for spec in recipe.adapters:
             if not METHODS[spec.method].batched:
                 yield f"{OPTION}: the weights of adapter '{spec.label}' cannot be stacked; use {able}, or leave it out"
+            elif spec.identity().get("config"):
+                yield f"{OPTION}: adapter '{spec.label}' has settings of its own; leave one of them out"
             elif spec.language:
                 yield f"{OPTION}: adapter '{spec.label}' lies above language adapters; leave one of them out"

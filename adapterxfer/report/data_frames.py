@@ -13,6 +13,7 @@ from adapterxfer.errors import DataError
 from adapterxfer.predict.table import read_predictions
 from adapterxfer.report.content import Effect
 from adapterxfer.report.display import Cell
+from adapterxfer.report.results import ScoreRow
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.store.keys import SHORT_KEY
 from adapterxfer.store.record import read_record
@@ -29,8 +30,6 @@ _KNOWN_FIELDS = {"example_id", "cluster_id", "language", "label", "tags", "answe
 def scores_frame(results: Results) -> DataFrame:
     """One row per finished cell and language."""
     from pandas import DataFrame
-
-    from adapterxfer.report.results import ScoreRow
 
     columns = [field.name for field in fields(ScoreRow)]
     return DataFrame([asdict(row) for row in results.score_rows()], columns=columns)

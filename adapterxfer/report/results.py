@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -286,9 +287,8 @@ class Results:
 
     def scores(self) -> DataFrame:
         """One row per finished cell and language, in plan and file order; `ScoreRow` names the columns."""
-        from adapterxfer.report.data_frames import scores_frame
-
-        return scores_frame(self)
+        frame: DataFrame = _frames().scores_frame(self)
+        return frame
 
     def predictions(self, *, texts: bool = False, probabilities: bool = False, device: str = "cpu") -> DataFrame:
         """One row per finished cell and test example.
@@ -307,9 +307,10 @@ class Results:
         Raises:
             DataError: texts or probabilities are asked of results that no store holds.
         """
-        from adapterxfer.report.data_frames import predictions_frame
-
-        return predictions_frame(self, self._origin, texts=texts, probabilities=probabilities, device=device)
+        frame: DataFrame = _frames().predictions_frame(
+            self, self._origin, texts=texts, probabilities=probabilities, device=device
+        )
+        return frame
 
     def effects(self, settings: ReportSettings | None = None) -> DataFrame:
         """Every difference that a report shows, one row each, with intervals, p-values and verdicts; `Effect` names
@@ -321,9 +322,8 @@ class Results:
         Raises:
             DataError: no settings, and the results are of no plan.
         """
-        from adapterxfer.report.data_frames import effects_frame
-
-        return effects_frame(self, self._origin, settings)
+        frame: DataFrame = _frames().effects_frame(self, self._origin, settings)
+        return frame
 
     def score_rows(self) -> list[ScoreRow]:
         """One tidy row per finished cell and language, in plan and file order."""
@@ -371,6 +371,11 @@ class Results:
             counts={cell.predict: self._files[cell.predict].counts for cell in cells},
             zero_shot=tuple(code for code in frame.languages if code != self.source_language),
         )
+
+
+def _frames() -> Any:
+    """The module that makes data frames: looked up when asked for, as a report is made of results, not they of it."""
+    return import_module("adapterxfer.report.data_frames")
 
 
 def cell_of(item: Any) -> Cell:

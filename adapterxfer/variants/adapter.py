@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from adapterxfer.catalog.methods import METHODS, MethodSpec, names_of
+from adapterxfer.catalog.methods.configured import changed_roles, differing, settings_of, settings_problem, spec_with
 from adapterxfer.catalog.methods.spec import CONFIG
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.places import Absent
@@ -29,7 +30,7 @@ class Site(NamedTuple):
         shared: what the layers of one adapter have in common, filled by the first.
         layer: its number.
         every: the linear maps of all layers, for methods whose layers share parts.
-        config: of a library's own method, as JSON; empty for the methods of this project.
+        config: of a library's own method, as JSON; of ours its settings that are not the defaults.
         encoder: the backbone itself, for a library that puts its modules into an encoder of its own; it stays as it is.
     """
 
@@ -51,7 +52,8 @@ class AdapterShape:
         method: adapter method of the catalogue.
         bottleneck_size: width of the bottleneck; the rank for methods that have one, 1 for methods without size.
         first_layer: layers below it have no adapter.
-        config: of a library's own method: its configuration as JSON with sorted keys; empty otherwise.
+        config: of a library's own method: its configuration as JSON with sorted keys; of ours the settings that are not
+            the defaults (`catalog.methods.configured`); empty otherwise.
     """
 
     method: str
@@ -96,7 +98,12 @@ class AdapterShape:
         if METHODS[method].engine:
             return cls(method, 1, config=json.dumps(adapter.get(CONFIG) or {}, sort_keys=True))
         allowed = METHODS[method].sizes
-        sizes = {key: value for key, value in adapter.items() if key != "method" and value is not None}
+        given = settings_of(adapter)
+        if given and (wrong := settings_problem(method, given)):
+            raise VariantError(f"adapter method '{method}' {wrong}", fix="correct its config")
+        settings = differing(method, given)
+        config = json.dumps(settings, sort_keys=True) if settings else ""
+        sizes = {key: value for key, value in adapter.items() if key not in ("method", CONFIG) and value is not None}
         if not allowed and not sizes:
             return cls(method, 1)
         if len(sizes) != 1 or not sizes.keys() <= set(allowed) or min(sizes.values()) <= 0:
@@ -105,7 +112,8 @@ class AdapterShape:
                 fix="give one size that the method has",
             )
         ((key, size),) = sizes.items()
-        return cls(method, max(1, int(hidden_size // size)) if key == "reduction_factor" else int(size))
+        width = max(1, int(hidden_size // size)) if key == "reduction_factor" else int(size)
+        return cls(method, width, config=config)
 
 
 class Adapter(nn.ModuleList):
@@ -147,7 +155,7 @@ class Adapter(nn.ModuleList):
                 Site(
                     method=spec,
                     hidden_size=hidden_size,
-                    linears=_chosen(spec, linears[index] if linears else {}),
+                    linears=_chosen(spec, linears[index] if linears else {}, shape.config),
                     shared=shared,
                     layer=index,
                     every=linears or (),
@@ -163,8 +171,8 @@ class Adapter(nn.ModuleList):
 
     @property
     def method(self) -> MethodSpec:
-        """Specification of its method."""
-        return METHODS[self.shape.method]
+        """Specification of its method, with its settings."""
+        return spec_with(METHODS[self.shape.method], self.shape.config)
 
     @property
     def can_be_neutral(self) -> bool:
@@ -177,6 +185,21 @@ class Adapter(nn.ModuleList):
             layer.neutralise()  # type: ignore[operator]
 
 
-def _chosen(spec: MethodSpec, linears: Mapping[str, nn.Linear]) -> dict[str, nn.Linear]:
-    """The maps that a method changes, in the order of its specification, which start values are drawn in."""
-    return {role: linears[role] for role in spec.maps if role in linears}
+def _chosen(spec: MethodSpec, linears: Mapping[str, nn.Linear], config: str) -> dict[str, nn.Linear]:
+    """The maps that a method changes, in the order of its specification, which start values are drawn in.
+
+    Raises:
+        VariantError: the settings name maps that this backbone has not.
+    """
+    roles = changed_roles(spec, config)
+    if (
+        config
+        and not spec.engine
+        and roles != spec.maps
+        and (absent := [role for role in roles if role not in linears])
+    ):
+        raise VariantError(
+            f"adapter method '{spec.name}': target_modules: this backbone has no map '{absent[0]}'",
+            fix=f"name some of {', '.join(linears)}",
+        )
+    return {role: linears[role] for role in roles if role in linears}

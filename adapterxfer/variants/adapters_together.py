@@ -81,6 +81,7 @@ def check_alike(models: Sequence[TransferModel]) -> None:
             fix="train them one by one: leave seeds_together out",
         )
     unfit = sorted({adapter.method for adapter in described.adapters if not METHODS[adapter.method].batched})
+    unfit += [f"{adapter.method} with settings" for adapter in described.adapters if adapter.config]
     if unfit or described.fused or described.trains_backbone or described.language is not None:
         refused = f"adapter method '{unfit[0]}'" if unfit else f"variant '{described.variant}'"
         raise VariantError(

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from adapterxfer.catalog.methods import METHODS, MethodSpec
+from adapterxfer.catalog.methods.configured import spec_with
 from adapterxfer.catalog.variants import PARTS, VariantSpec
 from adapterxfer.errors import VariantError
 from adapterxfer.variants import measures, measures_merged
@@ -60,6 +61,7 @@ NEUTRAL: Mapping[str, Rule | None] = {
     "exact": None,
     "rounding": ROUNDING,
     "start": _not("the weights that change nothing are those it starts with, which 'effect-at-start' judges"),
+    "moved": _not("its settings keep another residual than the block's output, so no weights change nothing"),
     "never": _not("it takes attention from the tokens whatever its weights"),
 }
 """By `MethodSpec.neutral`, where the parts that are new have weights that change nothing."""
@@ -293,4 +295,5 @@ def _rule(assertion: Assertion, evidence: AssertionInput) -> Rule:
     rule = assertion.of_variant(composition.spec)
     if rule.kind == "not applicable" or not composition.adapters:
         return rule
-    return assertion.of_method(METHODS[composition.adapters[-1].method]) or rule
+    last = composition.adapters[-1]
+    return assertion.of_method(spec_with(METHODS[last.method], last.config)) or rule

@@ -21,12 +21,14 @@ of ``par_bn``: both adapters add to the sum, where the library's upper one repla
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adapterxfer.catalog.methods.configured import effective
 from adapterxfer.formats.base import EmptyLinear
 from adapterxfer.variants.places import Norm
 
@@ -42,6 +44,8 @@ PARALLEL_SCALE = 4.0
 Activation = Callable[[Tensor], Tensor]
 Through = Callable[[Tensor, Activation], Tensor]
 """``(states, activation) -> up(activation(down(states)))``."""
+Change = Callable[[Through, Tensor, Tensor, Norm], Tensor]
+"""``(through, sum, residual, norm) -> changed sum``."""
 
 
 class Formula(NamedTuple):
@@ -53,7 +57,46 @@ class Formula(NamedTuple):
     """
 
     network: str
-    change: Callable[[Through, Tensor, Tensor, Norm], Tensor]
+    change: Change
+
+
+ACTIVATIONS: Mapping[str, Activation] = {
+    "relu": functional.relu,
+    "swish": functional.silu,
+    "gelu": functional.gelu,
+    "gelu_new": partial(functional.gelu, approximate="tanh"),
+    "tanh": torch.tanh,
+    "leakyrelu": functional.leaky_relu,
+    "sigmoid": torch.sigmoid,
+}
+"""Non-linearities by their names in `adapters` (`catalog.methods.configured.NON_LINEARITIES`)."""
+
+
+def with_settings(method: str, config: str) -> Change | None:
+    """What a bottleneck with settings of its own does at a place; None where all settings are the defaults.
+
+    The output ``h`` of a block is ``sum - residual``. The bottleneck reads ``norm(sum)`` or ``h``; the block ends with
+    the norm of the residual, plus what the bottleneck gives, plus ``h`` or what it has read (`adapters`, pre_forward).
+    """
+    if not config:
+        return None
+    values = effective(method, config)
+    activation, factor = ACTIVATIONS[values["non_linearity"]], float(values["scaling"])
+    if "original_ln_before" not in values:
+        return lambda through, total, x, _: total + factor * through(x, activation)
+    before, kept = bool(values["original_ln_before"]), bool(values["residual_before_ln"])
+
+    def change(through: Through, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
+        read = norm(total) if before else total - residual
+        output = factor * through(read, activation)
+        return total + output if kept else residual + read + output
+
+    return change
+
+
+def start_of(method: str, config: str) -> float:
+    """Standard deviation of the start weights."""
+    return float(effective(method, config).get("init_std", INIT_STD)) if config else INIT_STD
 
 
 class Network(nn.Module):
@@ -65,10 +108,12 @@ class Network(nn.Module):
         generator: source of the start values.
     """
 
-    def __init__(self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator) -> None:
+    def __init__(
+        self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator, std: float = INIT_STD
+    ) -> None:
         super().__init__()
-        self.down = normal_linear(hidden_size, bottleneck_size, generator=generator)
-        self.up = normal_linear(bottleneck_size, hidden_size, generator=generator)
+        self.down = normal_linear(hidden_size, bottleneck_size, generator=generator, std=std)
+        self.up = normal_linear(bottleneck_size, hidden_size, generator=generator, std=std)
 
     def through(self, states: Tensor, activation: Activation) -> Tensor:
         """``up(activation(down(states)))``."""
@@ -90,14 +135,25 @@ class Bottleneck(Network):
         "ffn": Formula("", lambda through, total, _, norm: total + through(norm(total), functional.relu))
     }
 
+    own: Change | None = None
+    """What it does in place of its formula, where its settings are not the defaults."""
+
     @classmethod
     def build(cls, site: Site, size: int, generator: torch.Generator) -> Bottleneck:
         """The module of one layer."""
-        return cls(site.hidden_size, size, generator=generator)
+        if not site.config:
+            return cls(site.hidden_size, size, generator=generator)
+        module = cls(site.hidden_size, size, generator=generator, **cls._start(site))
+        module.own = with_settings(site.method.name, site.config)
+        return module
+
+    @classmethod
+    def _start(cls, site: Site) -> dict[str, float]:
+        return {"std": start_of(site.method.name, site.config)}
 
     def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
         """Place ``ffn``."""
-        return self.formulas["ffn"].change(self.through, total, residual, norm)
+        return (self.own or self.formulas["ffn"].change)(self.through, total, residual, norm)
 
 
 class DoubleBottleneck(nn.Module):
@@ -111,23 +167,31 @@ class DoubleBottleneck(nn.Module):
         "ffn": Formula("after_ffn", lambda through, total, x, _: total + through(total - x, functional.silu)),
     }
 
-    def __init__(self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator) -> None:
+    own: Change | None = None
+    """As for `Bottleneck`."""
+
+    def __init__(
+        self, hidden_size: int, bottleneck_size: int, *, generator: torch.Generator, std: float = INIT_STD
+    ) -> None:
         super().__init__()
-        self.after_attention = Network(hidden_size, bottleneck_size, generator=generator)
-        self.after_ffn = Network(hidden_size, bottleneck_size, generator=generator)
+        self.after_attention = Network(hidden_size, bottleneck_size, generator=generator, std=std)
+        self.after_ffn = Network(hidden_size, bottleneck_size, generator=generator, std=std)
 
     @classmethod
     def build(cls, site: Site, size: int, generator: torch.Generator) -> Self:
         """The module of one layer."""
-        return cls(site.hidden_size, size, generator=generator)
+        module = cls(site.hidden_size, size, generator=generator, std=start_of(site.method.name, site.config))
+        module.own = with_settings(site.method.name, site.config)
+        return module
 
     def attention(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
         """Place ``attention``."""
-        return self.formulas["attention"].change(self.after_attention.through, total, residual, norm)
+        change = self.own or self.formulas["attention"].change
+        return change(self.after_attention.through, total, residual, norm)
 
     def ffn(self, total: Tensor, residual: Tensor, norm: Norm) -> Tensor:
         """Place ``ffn``."""
-        return self.formulas["ffn"].change(self.after_ffn.through, total, residual, norm)
+        return (self.own or self.formulas["ffn"].change)(self.after_ffn.through, total, residual, norm)
 
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""
@@ -147,12 +211,18 @@ class ParallelBottleneck(Bottleneck):
         uniform_like_linear(self.down.weight, generator=generator)
         self.neutralise()
 
+    @classmethod
+    def _start(cls, site: Site) -> dict[str, float]:  # noqa: ARG003 - it has a start of its own
+        return {}
 
-def normal_linear(inputs: int, outputs: int, *, generator: torch.Generator, bias: bool = True) -> nn.Linear:
-    """A linear layer, weights normal with `INIT_STD`, bias zero; leaves the global random state alone."""
+
+def normal_linear(
+    inputs: int, outputs: int, *, generator: torch.Generator, bias: bool = True, std: float = INIT_STD
+) -> nn.Linear:
+    """A linear layer, weights normal with ``std``, bias zero; leaves the global random state alone."""
     layer = EmptyLinear(inputs, outputs, bias=bias)
     with torch.no_grad():
-        layer.weight.normal_(0.0, INIT_STD, generator=generator)
+        layer.weight.normal_(0.0, std, generator=generator)
         if bias:
             layer.bias.zero_()
     return layer

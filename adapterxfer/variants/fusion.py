@@ -75,7 +75,7 @@ class FusionLayer(nn.Module):
                 ``mixed_in(sum, norm)``, the output of its bottleneck.
         """
         states = norm(total)
-        if not all(isinstance(adapter, Bottleneck) for adapter in fused):
+        if not all(isinstance(adapter, Bottleneck) and adapter.own is None for adapter in fused):
             return total + self._mixture([_output_of(adapter, total, norm) for adapter in fused], states)
         sizes = [adapter.down.out_features for adapter in fused]
         down = torch.cat([adapter.down.weight for adapter in fused])
@@ -196,6 +196,9 @@ class Fusion(nn.ModuleList):
 
 def _output_of(adapter: Any, total: Tensor, norm: Norm) -> Tensor:
     """What a bottleneck adds to a layer's sum."""
+    if isinstance(adapter, Bottleneck) and adapter.own is not None:
+        # Which settings a fusion takes is decided in the recipe: those that change the output and nothing else.
+        return adapter.own(adapter.through, total, total, norm) - total
     if isinstance(adapter, Bottleneck):
         return adapter.through(norm(total), functional.relu)
     output: Tensor = adapter.mixed_in(total, norm)

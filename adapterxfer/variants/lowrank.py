@@ -18,13 +18,15 @@ and start values are those of `peft`; tests compare active and merged weights wi
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adapterxfer.catalog.methods.configured import effective
 from adapterxfer.variants.bottleneck import uniform_like_linear
 
 if TYPE_CHECKING:
@@ -68,33 +70,60 @@ class LowRank(_Changes):
         linears: the frozen maps that it changes, by role.
         rank: of the update.
         generator: source of the start values.
-        scale: factor of the update.
+        scale: rank -> factor of an update of that rank.
+        ranks: role -> rank, where it is another one.
+        dropout: share of an update's inputs that training drops.
     """
 
-    def __init__(self, linears: Linears, rank: int, *, generator: torch.Generator, scale: float) -> None:
+    def __init__(
+        self,
+        linears: Linears,
+        rank: int,
+        *,
+        generator: torch.Generator,
+        scale: Callable[[int], float],
+        ranks: Mapping[str, int] | None = None,
+        dropout: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.scale = scale
+        self.scales, self.dropout = {}, dropout
         self.first, self.second = nn.ParameterDict(), nn.ParameterDict()
         for role, linear in linears.items():
-            first = torch.empty(rank, linear.in_features)
+            width = (ranks or {}).get(role, rank)
+            self.scales[role] = scale(width)
+            first = torch.empty(width, linear.in_features)
             uniform_like_linear(first, generator=generator)
             self.first[role] = nn.Parameter(first)
-            self.second[role] = nn.Parameter(torch.zeros(linear.out_features, rank))
+            self.second[role] = nn.Parameter(torch.zeros(linear.out_features, width))
 
     @classmethod
     def build(cls, site: Site, rank: int, generator: torch.Generator) -> Self:
-        """The module of one layer; its scale is that of the method."""
-        return cls(site.linears, rank, generator=generator, scale=site.method.scale(rank))
+        """The module of one layer; its scale is that of the method, or of its settings."""
+        if not site.config:
+            return cls(site.linears, rank, generator=generator, scale=site.method.scale)
+        settings = effective(site.method.name, site.config)
+        scale = replace(site.method, alpha=float(settings["lora_alpha"])).scale
+        return cls(
+            site.linears,
+            rank,
+            generator=generator,
+            scale=scale,
+            ranks=settings["rank_pattern"],
+            dropout=float(settings.get("lora_dropout", 0.0)),
+        )
 
     def linear_output(self, role: str, linear: nn.Linear, states: Tensor, base: Tensor, now: Tensor) -> Tensor:  # noqa: ARG002
         """Place ``linear``."""
         if role not in self.first:
             return now
-        return now + self.scale * functional.linear(functional.linear(states, self.first[role]), self.second[role])
+        if self.dropout and self.training:
+            states = functional.dropout(states, self.dropout)
+        inner = functional.linear(states, self.first[role])
+        return now + self.scales[role] * functional.linear(inner, self.second[role])
 
     def delta(self, role: str) -> Tensor:
         """The update ``s B A``, shape ``(out, in)``."""
-        delta: Tensor = self.scale * self.second[role] @ self.first[role]
+        delta: Tensor = self.scales[role] * self.second[role] @ self.first[role]
         return delta
 
     def merge(self, role: str, frozen: nn.Linear, target: nn.Linear) -> None:  # noqa: ARG002 - other methods need it
@@ -112,8 +141,17 @@ class LowRank(_Changes):
 class Dora(LowRank):
     """DoRA in one layer; arguments as for `LowRank`."""
 
-    def __init__(self, linears: Linears, rank: int, *, generator: torch.Generator, scale: float) -> None:
-        super().__init__(linears, rank, generator=generator, scale=scale)
+    def __init__(
+        self,
+        linears: Linears,
+        rank: int,
+        *,
+        generator: torch.Generator,
+        scale: Callable[[int], float],
+        ranks: Mapping[str, int] | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(linears, rank, generator=generator, scale=scale, ranks=ranks, dropout=dropout)
         self.magnitude = nn.ParameterDict()
         for role, linear in linears.items():
             self.magnitude[role] = nn.Parameter(linear.weight.detach().float().norm(dim=1))
@@ -127,7 +165,7 @@ class Dora(LowRank):
         ratio = self.magnitude[role] / self._lengths(role, linear)
         update = functional.linear(functional.linear(states, self.first[role]), self.second[role])
         plain = now if linear.bias is None else now - linear.bias
-        changed: Tensor = now + (ratio - 1) * plain + ratio * self.scale * update
+        changed: Tensor = now + (ratio - 1) * plain + ratio * self.scales[role] * update
         return changed
 
     def merge(self, role: str, frozen: nn.Linear, target: nn.Linear) -> None:
@@ -144,7 +182,8 @@ class Dora(LowRank):
             start: Tensor = getattr(self, f"start_{role}")
             cross = ((weight @ first.t()) * second).sum(1)
             square = ((second @ (first @ first.t())) * second).sum(1)
-            lengths: Tensor = (start.square() + 2 * self.scale * cross + self.scale**2 * square).clamp_min(0).sqrt()
+            scale = self.scales[role]
+            lengths: Tensor = (start.square() + 2 * scale * cross + scale**2 * square).clamp_min(0).sqrt()
             return lengths
 
     def neutralise(self) -> None:

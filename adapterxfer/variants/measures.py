@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from adapterxfer.backbones.measure import state_fingerprint
-from adapterxfer.variants.bottleneck import INIT_STD
+from adapterxfer.variants.bottleneck import start_of
 from adapterxfer.variants.composition import LANGUAGE_ID, TARGET_ID, colliding_names
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.merging import MergeMember
@@ -89,13 +89,14 @@ def change_by_zeroed_adapters(evidence: AssertionInput) -> float:
 
 
 def error_of_start_values(evidence: AssertionInput) -> float:
-    """Deviation over all matrices of the fresh adapter against `INIT_STD`; its biases must be zero."""
+    """Deviation over all matrices of the fresh adapter against that of its settings; its biases must be zero."""
+    shape = evidence.model.composition.adapters[-1].shape
     linears = [module for module in evidence.model.adapters[TARGET_ID].modules() if isinstance(module, nn.Linear)]
     if any(bool(linear.bias.count_nonzero()) for linear in linears):
         return float("inf")
     squares = sum(float(linear.weight.detach().double().square().sum()) for linear in linears)
     deviation = (squares / sum(linear.weight.numel() for linear in linears)) ** 0.5
-    return float(abs(deviation / INIT_STD - 1))
+    return float(abs(deviation / start_of(shape.method, shape.config) - 1))
 
 
 def change_by_fresh_adapter(evidence: AssertionInput) -> float:

@@ -23,6 +23,7 @@ import torch
 from torch import Tensor
 
 from adapterxfer.catalog.methods import METHODS
+from adapterxfer.catalog.methods.configured import SETTINGS
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.composition import AdapterPart, Composition
 
@@ -98,6 +99,11 @@ def _check(members: Sequence[MergeMember], *, average: bool) -> None:
         f"adapter method '{adapter.method}' cannot be merged: {because}"
         for adapter in first.task_adapters
         if (because := METHODS[adapter.method].why_unmerged)
+    ]
+    problems += [
+        f"adapter method '{adapter.method}' with settings of its own ({adapter.config}) cannot be merged"
+        for adapter in first.task_adapters
+        if adapter.config and adapter.method in SETTINGS
     ]
     if problems:
         raise VariantError("; ".join(dict.fromkeys(problems)), fix="merge models of one kind, e.g. two seq_bn adapters")

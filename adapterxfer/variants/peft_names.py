@@ -16,6 +16,7 @@ from torch import Tensor
 
 from adapterxfer.catalog.architectures import Architecture
 from adapterxfer.catalog.methods import METHODS, PeftFiles, names_of, peft_words
+from adapterxfer.catalog.methods.configured import changed_roles
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.lowrank import VeraProjections
@@ -23,15 +24,16 @@ from adapterxfer.variants.lowrank import VeraProjections
 PREFIX = "base_model.model."
 
 
-def changed_maps(method: str, architecture: Architecture) -> dict[str, str]:
-    """Role -> path inside a layer of the maps that a method changes."""
-    return {role: architecture.linears[role] for role in METHODS[method].maps if role in architecture.linears}
+def changed_maps(method: str, architecture: Architecture, config: str = "") -> dict[str, str]:
+    """Role -> path inside a layer of the maps that a method changes, with its settings as JSON."""
+    roles = changed_roles(METHODS[method], config)
+    return {role: architecture.linears[role] for role in roles if role in architecture.linears}
 
 
 def adapter_to_peft(adapter: Adapter, architecture: Architecture) -> dict[str, Tensor]:
     """Tensors of an adapter as `peft` saves them for a bare encoder."""
     method, files = adapter.shape.method, _files_of(adapter.shape.method)
-    maps = changed_maps(method, architecture)
+    maps = changed_maps(method, architecture, adapter.shape.config)
     state = {}
     for index, layer in enumerate(adapter):
         module: Any = layer
@@ -57,7 +59,7 @@ def adapter_from_peft(
     Raises:
         VariantError: a tensor is missing or belongs to a map that this method does not change here.
     """
-    maps = {path: role for role, path in changed_maps(shape.method, architecture).items()}
+    maps = {path: role for role, path in changed_maps(shape.method, architecture, shape.config).items()}
     files = _files_of(shape.method)
     ours_of = {theirs: ours for ours, theirs in files.tensors.items()}
     places = re.compile(

@@ -62,6 +62,7 @@ class Runner:
 
     def measure(self, store: Path) -> None:
         """One training and its prediction in all languages."""
+        import_module("adapterxfer.stages.registry").load_executor("train_target")  # as a worker imports it
         train_stage: Any = import_module("adapterxfer.stages.train")
         loop = train_stage.train
 
@@ -135,9 +136,8 @@ class Runner:
         if part == "upper-half":
             identity["adapter"]["layers"] = "upper-half"
             identity["settings"]["cache_bottom"] = True
-        if part == "stack":
-            identity["composition"] = "stack"
         if part == "stack" or (part == "full-ft" and before):
+            identity["composition"] = "stack" if part == "stack" else "sequential"
             inputs["intermediate"] = before[0] if before else _kept(kept, INTERMEDIATES[0])
         elif part.startswith("fuse"):
             kind = "train_fusion"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapterxfer.catalog.methods.setting import INIT_STD, bottleneck_settings, parallel_settings
 from adapterxfer.catalog.methods.spec import BOTTLENECK_SIZES, AdaptersFiles, MethodSpec
 
 _MORE = "AdapterFusion mixes single bottlenecks after the feed-forward block; this method is more than that, or another"
@@ -24,6 +25,8 @@ SPECS = (
         language="possible",
         citation="Pfeiffer et al. 2021, *AdapterFusion: Non-Destructive Task Composition for Transfer Learning*",
         adapters=AdaptersFiles(blocks={"": "output"}, abbreviations={"seq_bn": 16, "pfeiffer": 16}),
+        settings=bottleneck_settings("SeqBnConfig of adapters 1.3", non_linearity="relu", before=True)
+        | {"init_std": INIT_STD},
     ),
     MethodSpec(
         name="double_seq_bn",
@@ -45,6 +48,8 @@ SPECS = (
             config={"mh_adapter": True, "non_linearity": "swish", "original_ln_before": False},
             abbreviations={"double_seq_bn": 16, "houlsby": 16},
         ),
+        settings=bottleneck_settings("DoubleSeqBnConfig of adapters 1.3", non_linearity="swish", before=False)
+        | {"init_std": INIT_STD},
     ),
     MethodSpec(
         name="par_bn",
@@ -73,6 +78,7 @@ SPECS = (
             # There the upper one sees the output of the lower one in place of the input of the block.
             stacks_alike=False,
         ),
+        settings=parallel_settings("ParBnConfig of adapters 1.3", scaling=4.0),
     ),
     MethodSpec(
         name="seq_bn_inv",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from adapterxfer.catalog.methods.setting import low_rank_settings
 from adapterxfer.catalog.methods.spec import MethodSpec, PeftFiles
 
 _QUERY_VALUE = ("query", "value", "qkv")
@@ -30,6 +31,7 @@ SPECS = (
         alpha=ALPHA,
         why_unfused=_NO_BOTTLENECK,
         citation="Hu et al. 2022, *LoRA: Low-Rank Adaptation of Large Language Models*",
+        settings=low_rank_settings(_QUERY_VALUE, alpha=ALPHA, dropout=True),
         peft=PeftFiles(
             config={"peft_type": "LORA", "lora_alpha": ALPHA, "use_rslora": False, "use_dora": False},
             tensors=_FACTORS,
@@ -51,6 +53,7 @@ SPECS = (
         alpha=ALPHA,
         why_unfused=_NO_BOTTLENECK,
         citation="Kalajdzievski 2023, *A Rank Stabilization Scaling Factor for Fine-Tuning with LoRA*",
+        settings=low_rank_settings(_QUERY_VALUE, alpha=ALPHA, dropout=True),
         peft=PeftFiles(
             config={"peft_type": "LORA", "lora_alpha": ALPHA, "use_rslora": True, "use_dora": False},
             tensors=_FACTORS,
@@ -74,6 +77,7 @@ SPECS = (
         alpha=ALPHA,
         why_unfused=_NO_BOTTLENECK,
         citation="Liu et al. 2024, *DoRA: Weight-Decomposed Low-Rank Adaptation*",
+        settings=low_rank_settings(_QUERY_VALUE, alpha=ALPHA, dropout=False),
         peft=PeftFiles(
             config={"peft_type": "LORA", "lora_alpha": ALPHA, "use_rslora": False, "use_dora": True},
             tensors={**_FACTORS, "magnitude": "lora_magnitude_vector"},

@@ -48,6 +48,7 @@ OUTSIDE: Mapping[str, str] = {
     "monteclora_config": "it has a loss of its own, which trainings here do not add",
     "target_parameters": "it changes what is no linear map",
     "trainable_token_indices": "it trains rows of the word matrix",
+    "use_dora": "dora of this project is the same function, and two of them in a stack are another one in the library",
     "use_qalora": "it is for quantised maps, and does nothing to others",
     "velora_config": "it replaces gradients by others that nobody has compared here",
 }

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from adapterxfer.catalog.architectures import Place
+from adapterxfer.catalog.methods.setting import Setting
 
 BOTTLENECK_SIZES = ("reduction_factor", "bottleneck_size")
 
@@ -74,7 +75,7 @@ class MethodSpec:
         start: ``neutral`` (a fresh adapter changes nothing), ``normal`` (all its matrices are normal and small) or
             ``special``.
         neutral: whether weights exist that change nothing: ``exact``, up to ``rounding``, those it starts with
-            (``start``), or ``never``.
+            (``start``), or ``never``; ``moved`` where its settings keep something else than the block's output.
         partial_layers: whether it may leave the lower layers out.
         batched: whether the adapters of several seeds can run as one batch of matrices; their module then has
             ``formulas``, see `adapterxfer.variants.bottleneck`.
@@ -92,6 +93,7 @@ class MethodSpec:
         peft: names in the files of `peft`; None where that library has no such function.
         known_as: what other tools and papers call it, for hints in messages.
         engine: library whose own modules compute it, configured by its own keys (``config`` of an adapter).
+        settings: what ``config`` can set of a method of this project.
 
     Raises:
         ValueError: the specification lacks an answer or contradicts itself.
@@ -106,7 +108,7 @@ class MethodSpec:
     places: tuple[Place, ...]
     maps: tuple[str, ...] = ()
     start: Literal["neutral", "normal", "special"]
-    neutral: Literal["exact", "rounding", "start", "never"] = "exact"
+    neutral: Literal["exact", "rounding", "start", "never", "moved"] = "exact"
     partial_layers: bool = False
     batched: bool = False
     merges: Literal["weights", "updates", ""]
@@ -122,6 +124,7 @@ class MethodSpec:
     peft: PeftFiles | None = None
     known_as: tuple[str, ...] = ()
     engine: Literal["adapters", "peft", ""] = ""
+    settings: Mapping[str, Setting] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         problems = [

@@ -26,7 +26,7 @@ ADAPTERS = {
     "peft:RANDLORA/r=4/target_modules=query+ffn_out": (
         '{method: "peft:RANDLORA", config: {r: 4, target_modules: [query, ffn_out]}}'
     ),
-    "peft:LORA/r=4/use_dora=true": '{method: "peft:LORA", config: {r: 4, use_dora: true}}',
+    "peft:LORA/r=4/use_rslora=true": '{method: "peft:LORA", config: {r: 4, use_rslora: true}}',
     "peft:TINYLORA": '{method: "peft:TINYLORA"}',
 }
 

@@ -49,7 +49,7 @@ def test_the_configuration_is_part_of_what_is_trained() -> None:
         ('{method: "peft:LOHA", config: {rank: 4}}', "stack", "has no key 'rank' that a recipe can set; it has alpha"),
         ('{method: "peft:LOHA", config: {target_modules: [dense]}}', "stack", "target_modules names 'dense'"),
         ('{method: "peft:LOHA", rank: 4}', "stack", "has no rank"),
-        ("{method: lora, rank: 4, config: {r: 4}}", "stack", "'lora' has no config"),
+        ("{method: lora, rank: 4, config: {r: 4}}", "stack", "'lora' has no setting 'r'; it has: lora_alpha"),
         ("{method: loha}", "stack", "write peft:LOHA"),
     ],
 )
@@ -70,7 +70,7 @@ OUTSIDE_VALUES = {
     "eva_config": "{rho: 2.0}", "kasa_config": "{beta: 0.1}", "layer_replication": "[[0, 2]]",
     "layers_to_transform": "[1]", "loftq_config": "{loftq_bits: 4}", "lora_ga_config": "{direction: ArB2r}",
     "layers_pattern": "layer", "megatron_config": "{a: 1}", "monteclora_config": "{num_samples: 4}",
-    "target_parameters": "[query.weight]", "trainable_token_indices": "[1]", "use_qalora": "true",
+    "target_parameters": "[query.weight]", "trainable_token_indices": "[1]", "use_dora": "true", "use_qalora": "true",
     "velora_config": "{num_groups: 4}",
 }  # fmt: skip
 """Keys of newer versions of the library that change the function, with values that do."""
@@ -87,7 +87,7 @@ def test_keys_that_would_do_nothing_or_something_else_are_refused(key: str) -> N
 def test_start_values_out_of_weights_or_data_are_refused(start: str) -> None:
     with pytest.raises(RecipeError, match=f"cannot start with '{start}'"):
         parsed(f'{{method: "peft:LORA", config: {{init_lora_weights: {start}}}}}')
-    parsed('{method: "peft:LORA", config: {init_lora_weights: orthogonal, use_dora: true}}')
+    parsed('{method: "peft:LORA", config: {init_lora_weights: orthogonal, use_rslora: true}}')
 
 
 def test_merging_where_an_average_of_weights_is_one_of_changes() -> None:

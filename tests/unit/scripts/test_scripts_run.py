@@ -43,6 +43,7 @@ ELSEWHERE = {
     "encoder_checkpoints": "tests/unit/scripts/test_table_encoders.py",
     "table_encoders": "tests/unit/scripts/test_table_encoders.py",
     "table_installs": "tests/unit/scripts/test_table_installs.py",
+    "table_json": "tests/unit/cli/test_outputs.py",
     "resolve_installs": "tests/unit/scripts/test_table_installs.py",
     "torch_build": "tests/unit/scripts/test_torch_build.py",
     "soak_processes": "tests/unit/scripts/test_scripts_run.py",
@@ -278,6 +279,14 @@ def test_benchmark_plan() -> None:
     small, large = json.loads(run("benchmark_plan", "--turns", "1", "--json"))
     assert small["stages"] < large["stages"]
     assert 0 < small["this"] < large["this"]
+
+
+def test_benchmark_products(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    run("benchmark_products", "--rows", "8", "--width", "16", "--turns", "1", "--json", str(out))
+    rows = json.loads(out.read_text())
+    assert [row["product"] for row in rows] == ["forward", "inputs", "weights"] * 3
+    assert all(row["torch"] > 0 < row["oneDNN"] for row in rows)
 
 
 def test_benchmark_threads() -> None:

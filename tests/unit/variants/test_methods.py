@@ -158,7 +158,7 @@ def mutant_product(self: LowRank, role: str, linear: Any, states: Tensor, base: 
     """The upper LoRA applied to what the lower one gave, alone: with a fresh upper one the lower vanishes."""
     if role not in self.first:
         return now
-    return base + self.scale * (now @ self.first[role].t()) @ self.second[role].t()
+    return base + self.scales[role] * (now @ self.first[role].t()) @ self.second[role].t()
 
 
 def mutant_scaled_bias(self: Dora, role: str, linear: Any, states: Tensor, base: Tensor, now: Tensor) -> Tensor:
