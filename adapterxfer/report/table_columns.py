@@ -15,7 +15,8 @@ from adapterxfer.recipe.axes import AXES
 
 Texts = npt.NDArray[np.object_]
 TEXT_COLUMNS = (
-    *(axis for axis in AXES if axis != "seed"), "language", "example", "cluster", "text", "gold", "prediction", "system",
+    *(axis for axis in AXES if axis != "seed"), "language", "example", "cluster", "text", "gold", "prediction",
+    "system",
 )  # fmt: skip
 """Read as texts from CSV: an example named 007 is not 7, and Norwegian "no" is not false."""
 
