@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from adapterxfer.backbones.reading import library_class
-from adapterxfer.catalog.architectures import Architecture, architecture_of
+from adapterxfer.catalog.architectures import Architecture
 
 
 class PlainEncoder(nn.Module):
@@ -39,22 +38,6 @@ class PlainEncoder(nn.Module):
         """The lookup of words, under the name that the library gives it."""
         lookup: nn.Module = self.embeddings.get_submodule("word_embeddings")
         return lookup
-
-
-def as_library(encoder: Any) -> Any:
-    """The library's model around the same tensors, for another library that wants to put something into it.
-
-    Returns:
-        the encoder itself, where it is the library's. Otherwise it is not fit to run: its constants have no values.
-    """
-    if not isinstance(encoder, PlainEncoder):
-        return encoder
-    architecture = architecture_of(encoder.config.model_type)
-    with torch.device("meta"):
-        model = library_class(architecture.model)(encoder.config, **architecture.arguments)
-    model.embeddings.word_embeddings = encoder.get_input_embeddings()
-    model.load_state_dict(encoder.state_dict(keep_vars=True), assign=True)
-    return model.requires_grad_(False).eval()
 
 
 def _embeddings(config: Any, width: int, words: int, *, from_pad: bool) -> nn.Module:

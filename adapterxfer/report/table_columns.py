@@ -11,11 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from adapterxfer.errors import DataError
+from adapterxfer.recipe.axes import AXES
 
 Texts = npt.NDArray[np.object_]
 TEXT_COLUMNS = (
-    "target", "language", "example", "cluster", "text", "gold", "prediction", "backbone", "variant", "system",
-    "intermediate",
+    *(axis for axis in AXES if axis != "seed"), "language", "example", "cluster", "text", "gold", "prediction",
+    "system",
 )  # fmt: skip
 """Read as texts from CSV: an example named 007 is not 7, and Norwegian "no" is not false."""
 

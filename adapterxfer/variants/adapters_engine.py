@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import Tensor, nn
 
-from adapterxfer.backbones.plain import as_library
+from adapterxfer.backbones.library_model import as_library
 from adapterxfer.catalog.architectures import Architecture, Place, architecture_of
 from adapterxfer.catalog.methods.adapters_configs import ADAPTERS, FIXED
 from adapterxfer.errors import MissingDependency, VariantError

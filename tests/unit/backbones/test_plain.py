@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import torch
 
-from adapterxfer.backbones.plain import PlainEncoder, as_library
+from adapterxfer.backbones.library_model import as_library
+from adapterxfer.backbones.plain import PlainEncoder
 from adapterxfer.backbones.reading import empty_model, library_class
 from adapterxfer.catalog.architectures import ARCHITECTURES, architecture_of
 from adapterxfer.variants.encoder import encode

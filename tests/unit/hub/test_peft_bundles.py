@@ -78,7 +78,7 @@ def test_they_answer_the_same_and_the_library_reads_them(peft_bundle: Make, labe
         ("peft:LOHA", {"modules_to_save": ["embeddings"]}, "no key 'modules_to_save'"),
         ("peft:LOHA", {"target_modules": ["lm_head"]}, "names 'lm_head'"),
         ("peft:LOHA", ["r"], "expected keys"),
-        ("seq_bn", {"r": 4}, "has no config"),
+        ("seq_bn", {"r": 4}, "has no setting 'r'"),
         ("peft:ADALORA", {}, "no adapter method 'peft:ADALORA'"),
         ("peft:../x", {}, "String should match pattern"),
     ],

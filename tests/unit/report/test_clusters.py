@@ -193,6 +193,7 @@ def test_which_sets_are_parallel_is_a_fact_of_the_catalogue() -> None:
     parallel = {name for name, data in data_sets().items() if data.clusters.parallel}
     assert parallel == {
         "xnli", "pawsx", "sib200", "xquad", "xquad-gold-sentence", "xcopa", "xstorycloze", "belebele", "lareqa",
+        "afrimmlu", "afrixnli", "global-mmlu-lite", "nusax",
     }  # fmt: skip
     linked = {name: data.clusters.same_items for name, data in data_sets().items() if data.clusters.same_items}
     assert linked == {"mlqa": "ids", "americasnli": "rows"}
