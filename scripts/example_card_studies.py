@@ -125,8 +125,8 @@ STUDIES = {
 """Name of the card's folder -> its study."""
 
 WITHOUT_CARD = {
-    "real-quick": "it was not run as a whole yet, and a card of a part would be taken for it",
+    "real-quick": "docs/real-backbones.md says what its page says",
     "world-few-shot": "its results have labels of the target languages, and none of them is published as a bundle",
-    "real-backbone": "docs/case-study publishes it whole",
+    "real-backbone": "it was not run as a whole yet; docs/case-study declares its design",
 }
 """Shipped recipe -> why it has no card."""
