@@ -55,7 +55,7 @@ MASAKHANEWS = DataSet(
         ),
     ),
     citation="Adelani et al. 2023, MasakhaNEWS",
-    metric="accuracy; the paper reports F1 weighted by class",
+    metric="F1 weighted by class, as in the paper",
     restricted=NONCOMMERCIAL,
     sizes_in=_sizes(),
 )
@@ -64,7 +64,8 @@ TASKS = (
     TaskSpec(
         role="target",
         kin="topic",
-        metric="accuracy",
+        metric="weighted_f1",
+        protocol="weighted-f1",
         parts=TaskParts(
             name="masakhanews",
             format="sequence_classification",

@@ -62,7 +62,7 @@ NUSAX = DataSet(
         alternates=(Alternate(repository="indonlp/NusaX-senti", revision=CONVERTED, folder="{code}"),),
     ),
     citation="Winata et al. 2023, NusaX",
-    metric="accuracy; the paper reports macro F1",
+    metric="macro F1, as in the paper",
     sizes={"train": 500, "dev": 100, "test": 400},
 )
 
@@ -85,7 +85,7 @@ AFRISENTI = DataSet(
         alternates=(Alternate(repository="masakhane/afrisenti", config="{code}"),),
     ),
     citation="Muhammad et al. 2023, AfriSenti",
-    metric="accuracy; the shared task reports F1 weighted by class",
+    metric="F1 weighted by class, as in the shared task (SemEval 2023, task 12)",
     sizes_in={
         "test": {
             "amh": 1999, "arq": 958, "ary": 2961, "gaz": 2096, "hau": 5303, "ibo": 3682, "kin": 1026, "pcm": 4154,
@@ -99,7 +99,8 @@ TASKS = (
     TaskSpec(
         role="target",
         kin="sentiment",
-        metric="accuracy",
+        metric="macro_f1",
+        protocol="macro-f1",
         known_as=("nusax-senti",),
         parts=TaskParts(
             name="nusax",
@@ -116,7 +117,8 @@ TASKS = (
     TaskSpec(
         role="target",
         kin="sentiment",
-        metric="accuracy",
+        metric="weighted_f1",
+        protocol="weighted-f1",
         parts=TaskParts(
             name="afrisenti",
             format="sequence_classification",
