@@ -27,6 +27,9 @@ TASKS = "tasks"
 TIERS = "tiers"
 """Label of a report: what its tier of low-resource languages means. The tiers themselves are part of the key."""
 
+QUANTIZED = "quantized"
+"""Label of a report: backbone -> kind of its weights in few bits. They are part of the keys of its inputs."""
+
 CHOICES, COMMON = "choices", "common_rates"
 """Keys of the identity: what development data chose, and the study at common rates."""
 
@@ -81,6 +84,12 @@ def add_report(
     inputs |= {f"pretrain.{name}": maker.pretrain(name) for name in trained}
     inputs |= _mixed(maker.bench.stages)
     tiers = tier_text(recipe)
+    few = {
+        cell.backbone: recipe.backbone_sources[cell.backbone].quantize
+        for cell in cells
+        if cell.backbone in recipe.backbone_sources
+    }
+    few = {name: kind for name, kind in few.items() if kind is not None}
     stage = Stage(
         kind="report",
         version=maker.bench.version("report", identity),
@@ -91,6 +100,7 @@ def add_report(
             "recipe": recipe.name,
             **({SHARED: list(shared)} if shared else {}),
             **({TIERS: tiers} if tiers else {}),
+            **({QUANTIZED: few} if few else {}),
         },
     )
     maker.bench.stages[stage.key] = stage
