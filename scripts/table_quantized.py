@@ -1,11 +1,11 @@
-"""A real backbone with linear maps in full numbers, in 8 and in 4 bits: size, memory, time and scores, for docs/encoders.md.
+"""A real backbone with linear maps in full numbers, in 8 and in 4 bits: size, memory, time and scores.
 
     python scripts/table_quantized.py --backbone FOLDER --data PATH             # to standard output
     python scripts/table_quantized.py --backbone FOLDER --data PATH --write     # into the page
 
 FOLDER holds an encoder of `transformers`, PATH the treebanks of Universal Dependencies. For each kind one study is run
-in a process of its own with one worker (--jobs 1): taggers with English training data, adapters (seq_bn/4) and LoRA (rank 8) in a
-stack alone, tested in other languages. ``layers`` are the bytes of all layers as they are held, ``held`` those with
+in a process of its own with one worker: taggers with English training data, adapters (seq_bn/4) and LoRA (rank 8) alone,
+tested in other languages. ``layers`` are the bytes of all layers as they are held, ``held`` those with
 whatever else of the encoder is in memory; ``peak`` is the largest resident memory of a process of the study, ``CPU s``
 user and kernel time of all of them. ``load`` is the peak of a process that loads the encoder and nothing else.
 """
@@ -32,7 +32,8 @@ from pathlib import Path
 from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.backbones.measure import stored_bytes
 folder, kind = sys.argv[1:]
-identity = {"name": "real", "kind": "folder", "dtype": "float32", "attention": "sdpa"} | ({"quantize": kind} if kind else {})
+identity = {"name": "real", "kind": "folder", "dtype": "float32", "attention": "sdpa"}
+identity |= {"quantize": kind} if kind else {}
 loaded = load_backbone(identity, Path(folder), words=False)
 layers = loaded.model.get_submodule(loaded.architecture.layers).state_dict()
 print(json.dumps([stored_bytes(layers), stored_bytes(loaded.model.state_dict())]))
@@ -62,6 +63,7 @@ def measured(command: Sequence[str], out: Path) -> tuple[str, float, float]:
     with out.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
         _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
     text = out.read_text(encoding="utf-8", errors="replace")
     if status:
         raise SystemExit(f"{' '.join(command)} failed:\n{text[-2000:]}")
@@ -99,7 +101,7 @@ def scores(recipe: Path, store: Path, data: Path) -> list[float]:
     frame: Any = Results.from_plan(build_plan(load_recipe(str(recipe), [f"data_root={data}"])), str(store)).scores()
     values = []
     for method in ("seq_bn", "lora"):
-        rows = frame[frame["adapter"].str.startswith(method) & ~frame["secondary"].astype(bool)]
+        rows = frame[frame["adapter"].str.startswith(method)]
         english = rows["language"] == "en"
         values += [float(rows[part]["score"].mean()) for part in (english, ~english)]
     return values
