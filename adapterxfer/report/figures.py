@@ -27,6 +27,7 @@ from adapterxfer.report.panels import (
     mean_by_size,
     place_axes,
     place_legend,
+    score_limits,
     short_size,
     size_axis,
     zero_shot_scores,
@@ -326,7 +327,7 @@ def _language_panel(
             )
         axes.set_xticks(range(len(codes)), codes, rotation=90 if len(codes) > 20 else 0)
         axes.set_ylabel("score, points")
-        axes.set_ylim(0, 100)
+        axes.set_ylim(score_limits([s.score for s in (*controls, *of_target) if s.group in position]))
         axes.set_title(target)
         place_legend(axes, below=-0.12, columns=2)
         return finish(canvas, name, f"Scores on {target} by language, with controls")

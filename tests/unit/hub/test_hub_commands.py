@@ -69,7 +69,7 @@ def test_a_target_without_training_is_never_the_one_to_share(study: StudyFiles) 
     from adapterxfer.report.sharing import sharing
 
     results = Results.from_plan(study.plan(), Store(study.store))
-    findings = find(results, ReportSettings(title="x", resamples=100))
+    findings = find(results, ReportSettings(title="x", recipe_file="x.yaml", resamples=100))
     high = [dataclasses.replace(s, score=99.0) if s.target == "world-retrieval" else s for s in findings.scores]
     assert any(s.score == 99.0 for s in high)
     found = sharing(dataclasses.replace(findings, scores=tuple(high)))
