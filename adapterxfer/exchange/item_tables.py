@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 CELL = (*SYSTEM, *MARKS, "seed", "target")
 
 
+ROWS_OF_A_GROUP = 2_000_000
+"""Rows held and compressed at a time: every group of them repeats the names of all items."""
+
+
 def write_item_tables(results: Results, folder: Path, *, about: Mapping[str, str]) -> list[Path]:
     """Write ``TARGET.parquet`` for each target that has predictions.
 
@@ -47,7 +51,8 @@ def write_item_tables(results: Results, folder: Path, *, about: Mapping[str, str
 
 
 def _write(path: Path, results: Results, target: TargetResults, about: Mapping[str, str]) -> None:
-    """One row group for each training run, all with the same items in the same order."""
+    """All training runs, each with the same items in the same order."""
+    import pyarrow as pa
     from pyarrow import parquet
 
     facts = {
@@ -60,12 +65,15 @@ def _write(path: Path, results: Results, target: TargetResults, about: Mapping[s
     items = _items(results, target)
     whole = np.all([(counts == np.round(counts)).all(axis=0) for counts in target.counts.values()], axis=0)
     part = path.with_name(f"{path.name}.part")
-    tables = (_rows(cell, target, items, whole).replace_schema_metadata(facts) for cell in target.cells)
-    table = next(tables)
-    with parquet.ParquetWriter(part, table.schema, compression="zstd", compression_level=19) as file:
+    together = max(1, ROWS_OF_A_GROUP // max(1, len(target.frame.language)))
+    file = None
+    for first in range(0, len(target.cells), together):
+        rows = [_rows(cell, target, items, whole) for cell in target.cells[first : first + together]]
+        table = pa.concat_tables(rows).unify_dictionaries().replace_schema_metadata(facts)
+        file = file or parquet.ParquetWriter(part, table.schema, compression="zstd", compression_level=19)
         file.write_table(table)
-        for table in tables:
-            file.write_table(table)
+    if file is not None:
+        file.close()
     part.replace(path)
 
 

@@ -12,6 +12,7 @@ import pytest
 from planted_study import PlantedStudy, plant, write_accuracy
 
 from adapterxfer.errors import DataError
+from adapterxfer.exchange import item_tables
 from adapterxfer.exchange.item_tables import write_item_tables
 from adapterxfer.report.display import Cell
 from adapterxfer.report.findings import find
@@ -45,13 +46,18 @@ def results_of(study: PlantedStudy) -> Results:
     return Results.from_folders(study.cells, study.folders, languages=study.languages)
 
 
-def test_read_back_they_give_every_number_of_the_report(study: PlantedStudy, tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", [item_tables.ROWS_OF_A_GROUP, 2000, 1])
+def test_read_back_they_give_every_number_of_the_report(
+    study: PlantedStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(item_tables, "ROWS_OF_A_GROUP", rows)
     results = results_of(study)
     (path,) = write_item_tables(results, tmp_path / "items", about=ABOUT)
     again = read_scores(path)
     labels = [{**asdict(cell), "predict": ""} for cell in results.cells]
     assert [{**asdict(cell), "predict": ""} for cell in again.cells] == labels
     assert again.score_rows() == results.score_rows()
+    assert pq.ParquetFile(path).num_row_groups == {2000: 28, 1: 56}.get(rows, 1)
     whole, theirs = find(results, SETTINGS), find(again, SETTINGS)
     assert len(whole.effects) > 100
     assert [asdict(effect) for effect in theirs.effects] == [asdict(effect) for effect in whole.effects]
