@@ -12,6 +12,7 @@ from adapterxfer.report.content import Effect, Findings, Score
 from adapterxfer.report.display import NONE
 from adapterxfer.report.figures_cost import cost, cost_in_operations
 from adapterxfer.report.figures_spending import components
+from adapterxfer.report.figures_supervision import learning_curves
 from adapterxfer.report.panels import (
     CHARACTER_INCHES,
     HEIGHT,
@@ -40,13 +41,16 @@ ALL_ZERO_SHOT = "all zero-shot"
 def draw_figures(findings: Findings) -> tuple[Figure, ...]:
     """All figures that the findings have data for: those of the page in its order, then files beside it.
 
-    The page shows five figures about the question and one of cost.
+    The page shows five figures about the question, one of labelled examples where there are any, and one of cost.
     """
     by_kind = gain_by_kind(findings)
     by_size = gain_by_size(findings)
     page = [
         by_kind or by_size,
-        *(maker(findings) for maker in (declared.forest, gain_map, variants_by_size, by_language, cost)),
+        *(
+            maker(findings)
+            for maker in (declared.forest, gain_map, variants_by_size, by_language, learning_curves, cost)
+        ),
     ]
     beside = [
         by_size if by_kind else None,
