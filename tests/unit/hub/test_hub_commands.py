@@ -47,8 +47,7 @@ def test_the_commands_at_the_end_of_a_report_work_as_printed(
     text = (store.folder(plan.report) / "report.md").read_text()
     printed = [line.strip() for line in text.split("## Share it")[1].splitlines() if line.startswith("    ")]
     assert [line.split()[:2] for line in printed] == [["adapterxfer", "bundle"], ["adapterxfer", "push"]]
-    (tmp_path / "recipes").mkdir()
-    (tmp_path / "recipes" / study.recipe.name).symlink_to(study.recipe)
+    (tmp_path / study.recipe.name).symlink_to(study.recipe)
     (tmp_path / "store").symlink_to(study.store)
     monkeypatch.chdir(tmp_path)
     for line in printed:
