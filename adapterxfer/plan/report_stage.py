@@ -27,6 +27,9 @@ TASKS = "tasks"
 TIERS = "tiers"
 """Label of a report: what its tier of low-resource languages means. The tiers themselves are part of the key."""
 
+NAMED = "recipe_file"
+"""Label of a report: what the command that planned it called the recipe, for the commands that a page prints."""
+
 CHOICES, COMMON = "choices", "common_rates"
 """Keys of the identity: what development data chose, and the study at common rates."""
 
@@ -89,6 +92,7 @@ def add_report(
         slug=recipe.name,
         labels={
             "recipe": recipe.name,
+            NAMED: recipe.file,
             **({SHARED: list(shared)} if shared else {}),
             **({TIERS: tiers} if tiers else {}),
         },
