@@ -4,10 +4,10 @@
     python scripts/table_quantized.py --backbone FOLDER --data PATH --write     # into the page
 
 FOLDER holds an encoder of `transformers`, PATH the treebanks of Universal Dependencies. For each kind one study is run
-in a process of its own with one worker: taggers with English training data, adapters (seq_bn/4) and LoRA (rank 8) alone,
-tested in other languages. ``layers`` are the bytes of all layers as they are held, ``held`` those with
-whatever else of the encoder is in memory; ``peak`` is the largest resident memory of a process of the study, ``CPU s``
-user and kernel time of all of them. ``load`` is the peak of a process that loads the encoder and nothing else.
+in a process of its own with one worker: taggers with English training data, adapters (seq_bn/4) and LoRA (rank 8),
+tested in other languages. ``layers`` are the bytes of all layers as they are held, ``held`` those with whatever else of
+the encoder is in memory; ``peak`` is the largest resident memory of a process of the study, ``CPU s`` user and kernel
+time of all of them. ``load`` is the peak of a process that loads the encoder and nothing else.
 """
 
 from __future__ import annotations

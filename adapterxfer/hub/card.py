@@ -47,8 +47,7 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, address: str 
         keep_trailing_newline=True,
     )
     environment.filters["points"] = lambda value: "-" if value is None else f"{value:.1f}"
-    # A difference of two scores lies between -100 and 100, whatever few seeds make of its interval.
-    environment.filters["signed"] = lambda value: "-" if value is None else f"{max(-100.0, min(100.0, value)):+.1f}"
+    environment.filters["signed"] = lambda value: "-" if value is None else f"{value:+.1f}"
     environment.filters["p"] = lambda value: "-" if value is None else "< 0.0001" if value < 1e-4 else f"{value:.4f}"
     arms = {row["arm"]: row for row in results["training"] if "arm" in row}
     metadata = yaml.safe_dump(card_metadata(manifest, results), sort_keys=False, allow_unicode=True, width=1000)

@@ -76,9 +76,9 @@ class Backbones:
                 if folder is not None:
                     hashes = HashCache()
                     self._described[name] = describe_folder(folder, hashes.sha256)
+                    self.unfit += [*config_problems(folder), *tokenizer_problems(folder, hashes.fact)]
+                    self.cautions += tokenizer_cautions(folder, hashes.fact)
                     hashes.save()
-                    self.unfit += [*config_problems(folder), *tokenizer_problems(folder)]
-                    self.cautions += tokenizer_cautions(folder)
             except BackboneError as error:
                 self.missing.append(error)
         return self._described[name]

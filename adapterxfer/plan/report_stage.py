@@ -10,6 +10,7 @@ from adapterxfer.catalog.declared import stated
 from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.recipe.axes import AXES
+from adapterxfer.recipe.common_rates import common_blocks
 from adapterxfer.recipe.tiers import tier_text, tiered
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import CHOICE
@@ -29,6 +30,12 @@ TIERS = "tiers"
 
 QUANTIZED = "quantized"
 """Label of a report: backbone -> kind of its weights in few bits. They are part of the keys of its inputs."""
+
+NAMED = "recipe_file"
+"""Label of a report: what the command that planned it called the recipe, for the commands that a page prints."""
+
+BLOCKS = "common_blocks"
+"""Label of a report with common rates: variant -> the blocks of `train` that its trainings take them from."""
 
 CHOICES, COMMON = "choices", "common_rates"
 """Keys of the identity: what development data chose, and the study at common rates."""
@@ -98,9 +105,11 @@ def add_report(
         slug=recipe.name,
         labels={
             "recipe": recipe.name,
+            NAMED: recipe.file,
             **({SHARED: list(shared)} if shared else {}),
             **({TIERS: tiers} if tiers else {}),
             **({QUANTIZED: few} if few else {}),
+            **({BLOCKS: common_blocks(recipe)} if common else {}),
         },
     )
     maker.bench.stages[stage.key] = stage

@@ -266,6 +266,7 @@ class Findings:
         chosen: settings that English development data chose.
         common_trends: the trend with size at chosen and at common rates; no verdicts.
         declared: entries of the tasks that the recipe declares, as JSON values with their names.
+        recipe_file: what a command calls the recipe; for the page alone.
     """
 
     title: str
@@ -305,6 +306,7 @@ class Findings:
     chosen: tuple[Chosen, ...] = ()
     common_trends: tuple[CommonTrend, ...] = ()
     declared: tuple[dict[str, Any], ...] = ()
+    recipe_file: str = ""
 
     @property
     def superseded(self) -> str:
@@ -314,6 +316,7 @@ class Findings:
     def as_json(self) -> dict[str, Any]:
         """JSON values with the schema version; floats rounded to 6 digits after the point."""
         values = {"schema": SCHEMA, **plain(self)}
+        del values["recipe_file"]  # of whoever made the page, and no result
         if not self.declared:
             del values["declared"]  # reports of before there were such tasks keep their bytes
         return values

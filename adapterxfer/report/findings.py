@@ -79,6 +79,7 @@ def find(
         title=settings.title or settings.recipe,
         declared=tuple({"name": name, **stated(task)} for name, task in results.declared.items()),
         recipe=settings.recipe,
+        recipe_file=settings.recipe_file,
         synthetic=settings.synthetic,
         question=_question(study),
         summary=summarise(effects),

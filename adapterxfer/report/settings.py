@@ -15,6 +15,7 @@ class ReportSettings:
 
     Attributes:
         recipe: name of the recipe.
+        recipe_file: what a command calls it; empty where no recipe was given.
         synthetic: the data are made up: every output says so first.
         resamples: bootstrap replicates; 10,000 give p-values a step of 1e-4.
         seed: of the resampling; every domain of every target draws from its own stream.
@@ -32,6 +33,7 @@ class ReportSettings:
 
     title: str = ""
     recipe: str = ""
+    recipe_file: str = ""
     synthetic: bool = False
     resamples: int = 10_000
     seed: int = 0
@@ -55,6 +57,7 @@ class ReportSettings:
         return cls(
             title=str(identity.get("title") or recipe),
             recipe=recipe,
+            recipe_file=str((labels or {}).get("recipe_file", "")),
             synthetic=bool(identity.get("synthetic", False)),
             resamples=int(statistics.get("resamples", defaults.resamples)),
             seed=int(statistics.get("seed", defaults.seed)),
