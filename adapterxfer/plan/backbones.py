@@ -125,6 +125,8 @@ class Backbones:
             loaded: dict[str, str] = {"dtype": source.dtype, "attention": source.attention}
             if source.pooling is not None and source.pooling != self._usual_pooling(name):
                 loaded["pooling"] = source.pooling
+            if source.quantize is not None:
+                loaded["quantize"] = source.quantize
             if source.folder is not None:
                 described = self.described(name)
                 return {"name": name, "kind": "folder", "files": dict(described.files) if described else None, **loaded}

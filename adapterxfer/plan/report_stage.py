@@ -28,6 +28,9 @@ TASKS = "tasks"
 TIERS = "tiers"
 """Label of a report: what its tier of low-resource languages means. The tiers themselves are part of the key."""
 
+QUANTIZED = "quantized"
+"""Label of a report: backbone -> kind of its weights in few bits. They are part of the keys of its inputs."""
+
 NAMED = "recipe_file"
 """Label of a report: what the command that planned it called the recipe, for the commands that a page prints."""
 
@@ -88,6 +91,12 @@ def add_report(
     inputs |= {f"pretrain.{name}": maker.pretrain(name) for name in trained}
     inputs |= _mixed(maker.bench.stages)
     tiers = tier_text(recipe)
+    few = {
+        cell.backbone: recipe.backbone_sources[cell.backbone].quantize
+        for cell in cells
+        if cell.backbone in recipe.backbone_sources
+    }
+    few = {name: kind for name, kind in few.items() if kind is not None}
     stage = Stage(
         kind="report",
         version=maker.bench.version("report", identity),
@@ -99,6 +108,7 @@ def add_report(
             NAMED: recipe.file,
             **({SHARED: list(shared)} if shared else {}),
             **({TIERS: tiers} if tiers else {}),
+            **({QUANTIZED: few} if few else {}),
             **({BLOCKS: common_blocks(recipe)} if common else {}),
         },
     )
