@@ -16,7 +16,7 @@ from adapterxfer.catalog import (
     oracle_label,
 )
 from adapterxfer.errors import joined
-from adapterxfer.plan.cells import CONTROL, Cell, Cells, Run
+from adapterxfer.plan.cells import CONTROL, Cell, PlannedCells, Run
 from adapterxfer.plan.common_rates import common_studies, has_trend, shared_rates
 from adapterxfer.plan.evaluations import KeyOfModel
 from adapterxfer.plan.generations import NEWEST, require_generation
@@ -69,7 +69,7 @@ def build_plan(
     sources = sources or Sources(recipe)
     builder = _Builder(recipe, CellFilter(recipe, only, keep=keep), sources, generation)
     with _without_collection():
-        cells = Cells((*builder.grid(), *builder.controls()))
+        cells = PlannedCells((*builder.grid(), *builder.controls()))
         bench = builder.maker.bench
         shared = shared_rates(bench.stages)
         common = _at_common_rates(recipe, bench, sources, only, keep)
@@ -101,7 +101,7 @@ def _at_common_rates(
     sources: Sources,
     only: Sequence[str],
     keep: Callable[[Axes], bool] | None,
-) -> list[tuple[dict[str, float], Cells]]:
+) -> list[tuple[dict[str, float], PlannedCells]]:
     """Rates and cells of the study once more with each common rate; their stages join those of the plan."""
 
     def kept(axes: Axes) -> bool:
@@ -110,7 +110,7 @@ def _at_common_rates(
     studies = []
     for rates, at_rates in common_studies(recipe):
         builder = _Builder(at_rates, CellFilter(at_rates, only, keep=kept), sources, bench.generation)
-        studies.append((rates, Cells(builder.grid())))
+        studies.append((rates, PlannedCells(builder.grid())))
         bench.stages.join(builder.maker.bench.stages)
     return studies
 

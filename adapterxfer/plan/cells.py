@@ -87,7 +87,7 @@ Plain, for half of the objects of a plan would be these.
 """
 
 
-class Cells(Sequence[Cell]):
+class PlannedCells(Sequence[Cell]):
     """The cells of a plan, spelled out when somebody asks for one."""
 
     def __init__(self, runs: Iterable[Run]) -> None:
@@ -113,7 +113,7 @@ class Cells(Sequence[Cell]):
         return hash(self._spelled)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cells) and self._spelled == other._spelled
+        return isinstance(other, PlannedCells) and self._spelled == other._spelled
 
 
 def adapter_name(value: Any) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adapterxfer.errors import AdapterxferError, joined
-from adapterxfer.plan.cells import Cells
+from adapterxfer.plan.cells import PlannedCells
 from adapterxfer.plan.rows import Stages
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import Stage
@@ -48,7 +48,7 @@ class Plan:
     recipe: Recipe
     generation: int
     stages: Stages
-    cells: Cells
+    cells: PlannedCells
     unavailable: Mapping[str, int] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)

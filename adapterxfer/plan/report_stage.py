@@ -9,7 +9,7 @@ from typing import Any
 
 from adapterxfer.catalog import known_languages
 from adapterxfer.catalog.declared import stated
-from adapterxfer.plan.cells import Cells
+from adapterxfer.plan.cells import PlannedCells
 from adapterxfer.plan.rows import Row, Stages
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.plan.templates import HOLE, Template, Texts
@@ -37,8 +37,8 @@ CHOICES, COMMON = "choices", "common_rates"
 
 def add_report(
     maker: StageMaker,
-    cells: Cells,
-    common: Sequence[tuple[Mapping[str, float], Cells]] = (),
+    cells: PlannedCells,
+    common: Sequence[tuple[Mapping[str, float], PlannedCells]] = (),
     shared: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Add the report of a plan; it reads the predictions of all cells, each once.
@@ -99,7 +99,7 @@ class _Report(Row):
     """The row of the report alone, whose list of cells is as long as the plan."""
 
     def __init__(
-        self, template: Template, cells: Cells, roles: Mapping[str, str], slug: str, labels: Mapping[str, Any]
+        self, template: Template, cells: PlannedCells, roles: Mapping[str, str], slug: str, labels: Mapping[str, Any]
     ) -> None:
         self._template, self._cells, self._roles, self._slug = template, cells, roles, slug
         super().__init__(
@@ -116,12 +116,12 @@ class _Report(Row):
         return replace(stage, identity={**stage.identity, "cells": _listed(self._cells, self._roles)})
 
 
-def _listed(cells: Cells, roles: Mapping[str, str]) -> list[dict[str, Any]]:
+def _listed(cells: PlannedCells, roles: Mapping[str, str]) -> list[dict[str, Any]]:
     """Cells with the roles of their predictions, for the identity."""
     return [{**cell.labels(), "predict": roles[cell.predict]} for cell in cells]
 
 
-def _written(cells: Cells, roles: Mapping[str, str], texts: Texts) -> str:
+def _written(cells: PlannedCells, roles: Mapping[str, str], texts: Texts) -> str:
     """The canonical JSON of `_listed`, whose cells differ from those of their row in seed and predictions."""
     rows: dict[int, list[str]] = {}
     written = []

@@ -95,6 +95,7 @@ class SeedRow(Row):
         if self._template is None:
             roles = (*training.others, ROLE) if self._together else tuple(training.others)
             self._template = self._bench.template(training.kind, training.identity, training.inputs, roles)
+            self.identity = self._template.identity  # with what this generation knows of the backbone
         return self._bench.stages.add_member(self._template.key(seed, keys), self, seed, keys)
 
     def stage(self, key: str, seed: int, keys: Sequence[str]) -> Stage:

@@ -48,7 +48,11 @@ def test_rows_say_of_their_stages_what_these_say(plan: Plan) -> None:
         for stage in map(plan.stages.__getitem__, members):
             assert (row.kind, row.resources) == (stage.kind, stage.resources)
             assert row.labels.get("backbone") == stage.labels.get("backbone")
-            assert row.identity.get("settings") == stage.identity.get("settings")
+            same = {
+                **stage.identity,
+                **{name: row.identity[name] for name in ("seed", "cells") if name in row.identity},
+            }
+            assert row.identity == same
             assert set(row.given) <= set(stage.inputs.values())
     assert sorted(keys) == sorted(plan.stages)
 
