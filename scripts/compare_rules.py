@@ -47,7 +47,7 @@ from adapterxfer.statistics import (
     significant,
 )
 from adapterxfer.statistics.intervals import t_interval
-from adapterxfer.statistics.thresholds import WHOLE_SCALE
+from adapterxfer.statistics.thresholds import BEST_SCORE
 from adapterxfer.statistics.variance import Components
 from adapterxfer.store.keys import SHORT_KEY
 from adapterxfer.store.store import Store
@@ -221,12 +221,12 @@ def page(rows: Sequence[Comparison], effect: float) -> str:
 
 
 def text_of(name: str, value: float) -> str:
-    """A figure in a table; effects beyond the scale are none."""
+    """A figure in a table; gains beyond the scale, where every score is between 0 and 100, are none."""
     if name == "found":
         return f"{value:.0f}"
     if name == "power":
         return f"{value:.2f}"
-    return f"{value:.1f}" if value < WHOLE_SCALE else "over 100"
+    return f"{value:.1f}" if value < BEST_SCORE else "over 100"
 
 
 def main() -> None:

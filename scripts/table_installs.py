@@ -154,7 +154,16 @@ def installations(pythons: Sequence[str], names: Sequence[str], ways: Sequence[s
                 if way == "resolve":
                     yield resolved_row(python, extra, setting, constraints)
                 elif program is not None:
-                    yield installed_row(python, way, extra, program, setting, constraints)
+                    pinned = constraints or ("-c", str(torch_alone(setting.folder)))
+                    yield installed_row(python, way, extra, program, setting, pinned)
+
+
+def torch_alone(folder: Path) -> Path:
+    """A file of versions with torch only: the newest torch is the build for GPUs, also where a CPU build is at hand."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    path = folder / "torch.txt"
+    path.write_text("".join(f"{line}\n" for line in lines if line.startswith("torch==")), encoding="utf-8")
+    return path
 
 
 def interpreter(python: str) -> str | None:
@@ -263,7 +272,8 @@ TEXT = """# What an installation brings
 
 Made by `python scripts/table_installs.py --run --study --write`. Each row is the built wheel with the versions of
 `constraints.txt` (the extras `adapters` and `parity`: those of `constraints-adapters.txt`; `trackio`, which does not go
-with either: the newest that fit), for Linux on x86-64. Packages are counted without adapterxfer itself.
+with either: the newest that fit, with the torch of `constraints.txt` where it was run), for Linux on x86-64. Packages
+are counted without adapterxfer itself.
 
 From PyPI alone torch is the build for GPUs. Where no GPU is found, `scripts/quickstart` takes the CPU build and says
 how much it will fetch; by hand:

@@ -1,4 +1,4 @@
-"""Whatever a test makes a command print with `--json` is checked against the schema of that command."""
+"""What a test makes a command print with `--json` is checked against the schema of that command; no test is timed."""
 
 from __future__ import annotations
 
@@ -28,3 +28,10 @@ if importlib.util.find_spec("jsonschema") is not None:
 
     # Before any command is imported: they take the function by its name.
     console.say_json = say_json
+
+if importlib.util.find_spec("hypothesis") is not None:
+    from hypothesis import settings
+
+    # Examples have 200 ms by default: on a busy machine the first one, which imports things, takes longer.
+    settings.register_profile("untimed", settings.default, deadline=None)
+    settings.load_profile("untimed")

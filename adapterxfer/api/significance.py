@@ -58,7 +58,7 @@ def read_store(
     results = Results.from_plan(plan, Store(store))
     if plan.report is None or not results.cells:
         raise nothing_finished(plan, Store(store))
-    settings = ReportSettings.from_identity(plan.report.identity)
+    settings = ReportSettings.from_identity(plan.report.identity, plan.report.labels)
     return results, replace(settings, superseded=caution_text(generation, later) if later else "")
 
 

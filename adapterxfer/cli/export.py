@@ -1,4 +1,4 @@
-"""Write a finished study in the formats of others: XTREME's submission folder, or Every Eval Ever."""
+"""Write a finished study for others: the counts of its test items, XTREME's submission folder, or Every Eval Ever."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from adapterxfer.cli.console import count, say, say_json
 from adapterxfer.cli.options import add_generation, add_json, add_recipe, add_store, read_plan, say_caution
 from adapterxfer.errors import AdapterxferError
 
-FORMATS = ("every-eval-ever",)
+FORMATS = ("items", "every-eval-ever")
 RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
 """Words of the Every Eval Ever schema."""
 
@@ -24,7 +24,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--submission", metavar="DIR", help="folder for predictions in XTREME's layout; made if absent")
     parser.add_argument("--labels", metavar="DIR", help="folder for the gold labels in the same layout, for `score`")
     parser.add_argument("--seed", type=int, default=None, help="which training run (default: the recipe's first)")
-    parser.add_argument("--format", choices=FORMATS, help="write the scores of every system in this format")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="items: the counts of every test item, as tables for `significance`; every-eval-ever: every score",
+    )
     parser.add_argument("--out", metavar="DIR", help="folder for --format; made if absent")
     parser.add_argument("--organization", metavar="NAME", help="every-eval-ever: whose results these are")
     parser.add_argument(
@@ -37,9 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Write the files and say what was left out."""
     if (arguments.submission is None) == (arguments.format is None):
-        raise AdapterxferError("nothing to write", fix="give --submission DIR, or --format every-eval-ever --out DIR")
+        raise AdapterxferError("nothing to write", fix="give --submission DIR, or --format items --out DIR")
     if arguments.format is not None:
-        return _every_eval_ever(arguments)
+        _need(arguments, "out")
+        return _items(arguments) if arguments.format == "items" else _every_eval_ever(arguments)
     from adapterxfer.report.exporting import export_submission
     from adapterxfer.store.store import Store
 
@@ -65,13 +70,38 @@ def execute(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _need(arguments: argparse.Namespace, name: str) -> None:
+    if not getattr(arguments, name):
+        raise AdapterxferError(f"--format {arguments.format} needs --{name}", fix=f"add --{name}")
+
+
+def _items(arguments: argparse.Namespace) -> int:
+    from adapterxfer.exchange.item_tables import write_item_tables
+    from adapterxfer.report.results import Results
+
+    plan = read_plan(arguments)
+    say_caution(arguments, plan.recipe)
+    results = Results.from_plan(plan, arguments.store)
+    about = {"study": plan.recipe.name, "adapterxfer": adapterxfer.__version__}
+    if plan.recipe.synthetic:
+        about["synthetic"] = "yes: invented languages, no evidence about natural ones"
+    files = write_item_tables(results, Path(arguments.out), about=about)
+    if arguments.json:
+        say_json("export", {"files": list(map(str, files)), "left_out": []})
+        return 0
+    systems = f"{len(results.cells):,} training runs and controls"
+    say(f"{count(len(files), 'table')}, one per target, with the counts of {systems}: {arguments.out}")
+    if results.missing:
+        say(f"without {count(len(results.missing), 'cell')} of the recipe that have no predictions yet")
+    say(f"judge them with: adapterxfer significance {files[0]}")
+    return 0
+
+
 def _every_eval_ever(arguments: argparse.Namespace) -> int:
     from adapterxfer.exchange.every_eval_ever import Publisher, write_every_eval_ever
     from adapterxfer.report.results import Results
 
-    for name in ("out", "organization"):
-        if not getattr(arguments, name):
-            raise AdapterxferError(f"--format {arguments.format} needs --{name}", fix=f"add --{name}")
+    _need(arguments, "organization")
     plan = read_plan(arguments)
     say_caution(arguments, plan.recipe)
     files = write_every_eval_ever(

@@ -39,6 +39,7 @@ COMMANDS = (
     "pull",
     "meta",
     "env",
+    "docs",
     "completion",
 )
 """Names of the modules beside this one; only the one that is asked for is imported: all take longer than most runs."""
@@ -50,6 +51,7 @@ _EPILOG = """examples:
   adapterxfer plan mine.yaml                      what it would train, and what that costs
   adapterxfer compare mine.yaml --target TASK --a VARIANT --b VARIANT
   adapterxfer ls tasks                            what a recipe can name
+  adapterxfer docs recipes                        a page of the documentation
   adapterxfer COMMAND --help                      more about a command
 
 exit codes:

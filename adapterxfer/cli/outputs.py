@@ -53,6 +53,9 @@ OUTPUTS: Mapping[str, Output] = {
         "verdicts": "[@verdict]", "effects": "[@effect]",
     }),
     "data": Output(1, "What a folder of official files holds, by task.", {"tasks": "[object]"}),
+    "docs": Output(1, "The pages of the documentation, or one of them.", {
+        "pages?": "[object]", "page?": "text", "title?": "text", "text?": "text",
+    }),
     "env": Output(1, "Versions, machine and settings for a report of a fault.", {
         "adapterxfer": "text?", "python": "text", "system": "text", "machine": "text", "processors": "integer",
         "usable_processors": "integer", "memory_gib": "number?", "gpu_driver": "boolean", "libraries": "{text?}",

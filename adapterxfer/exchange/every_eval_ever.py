@@ -151,7 +151,7 @@ def _result(target: TargetResults, cell: Cell, language: str, *, synthetic: bool
             "metric_unit": "points",
             "lower_is_better": False,
             "score_type": "continuous",
-            "min_score": 0,
+            "min_score": target.metric.lowest,
             "max_score": 100,
         },
         "score_details": {

@@ -182,11 +182,10 @@ def _scores(study: Study, results: Results, settings: ReportSettings) -> list[di
     for row, estimate in zip(
         rows, estimates(study.table, replicates, scope="items", level=settings.level), strict=True
     ):
-        lowest = results.target(row["target"]).metric.lowest if row["target"] in results.targets else 0.0
         row |= {
             "score": _number(estimate.value),
-            "low": _number(max(estimate.low, lowest)),
-            "high": _number(min(estimate.high, 100.0)),
+            "low": _number(estimate.low),
+            "high": _number(estimate.high),
             "clusters": estimate.clusters,
         }
     order = {"zero-shot": 0, "source": 1, "language": 2}

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from adapterxfer.backbones.quantized import LIBRARIES
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.catalog.arms import arm_of, split_arm
@@ -46,8 +47,7 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, address: str 
         keep_trailing_newline=True,
     )
     environment.filters["points"] = lambda value: "-" if value is None else f"{value:.1f}"
-    # A difference of two scores lies between -100 and 100, whatever few seeds make of its interval.
-    environment.filters["signed"] = lambda value: "-" if value is None else f"{max(-100.0, min(100.0, value)):+.1f}"
+    environment.filters["signed"] = lambda value: "-" if value is None else f"{value:+.1f}"
     environment.filters["p"] = lambda value: "-" if value is None else "< 0.0001" if value < 1e-4 else f"{value:.4f}"
     arms = {row["arm"]: row for row in results["training"] if "arm" in row}
     metadata = yaml.safe_dump(card_metadata(manifest, results), sort_keys=False, allow_unicode=True, width=1000)
@@ -63,6 +63,7 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, address: str 
         calls=[_call(head, results.get("declared", {})) for head in manifest.composition.heads],
         synthetic_note=SYNTHETIC_NOTE,
         encoder=_encoder(manifest),
+        quantized_library=LIBRARIES.get(str(manifest.backbone.identity.get("quantize")), ""),
         sizes={adapter.id: _size(adapter) for adapter in manifest.composition.adapters},
         why_own=_why_unread(manifest),
         citation=_citation(manifest),

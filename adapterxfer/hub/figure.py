@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from adapterxfer.report.panels import score_limits
 from adapterxfer.report.svg import INK, MUTED, SERIES, Panel, drawing, finish
 
 
@@ -32,7 +33,7 @@ def _panel(results: Mapping[str, Any], target: str) -> Panel:
             axes.axhline(mean, color=MUTED, linestyle="--", linewidth=1.0)
             axes.text(len(rows) - 0.5, mean, " mean", color=INK, fontsize=8, va="bottom", ha="right")
         axes.set_xticks(range(len(rows)), [row["language"] for row in rows], rotation=90 if len(rows) > 20 else 0)
-        axes.set_ylim(0, 100)
+        axes.set_ylim(score_limits([row["score"] if row["low"] is None else row["low"] for row in rows]))
         axes.set_ylabel("score, points")
         source = next((f", and {row['language']}" for row in rows if row["group"] == "source"), "")
         axes.set_title(f"{target}: languages without labelled target data{source}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,9 @@ from adapterxfer.statistics import (
     resample,
     score,
 )
-from adapterxfer.statistics.intervals import t_interval
+from adapterxfer.statistics.intervals import Bounds, t_interval
 from adapterxfer.statistics.pooling import Pooled, pool
+from adapterxfer.statistics.reach import reach_of, within
 from adapterxfer.statistics.table import Label
 
 Floats = npt.NDArray[np.float64]
@@ -53,7 +54,8 @@ class StudyEffect:
     """The effect of one study, in points.
 
     Attributes:
-        low, high: over test items and training runs; over items alone with a single run.
+        low, high: over test items and training runs; over items alone with a single run. Like those of the pooled
+            effect they end where the values of the effect end.
         weight: in the pooled estimate; NaN where nothing was pooled.
     """
 
@@ -169,6 +171,7 @@ def _pool(
         _, mean_items, mean_df = items.variances(by_run[None, :])
         common = _common(by_run, single, float(mean_items[0]))
         pooled = pool(effects.tolist(), run_variances.tolist(), common=common, common_df=float(mean_df[0]), level=level)
+        pooled = _within(pooled, items.reach)
         notes.append(
             f"all {len(studies)} studies answer the same {items.clusters} clusters of test items: that part of the "
             f"error ({math.sqrt(common):.2f} points) is common to them and is not divided by their number"
@@ -179,12 +182,21 @@ def _pool(
     for k, study in enumerate(studies):
         own_runs = values_of[owner == k]
         variance, df = over_items[len(owner) + k], items_df[len(owner) + k]
-        rows.append(_effect(study, own_runs, single[owner == k], variance, df, level=level, weight=float(weights[k])))
+        row = _effect(study, own_runs, single[owner == k], variance, df, level=level, weight=float(weights[k]))
+        low, high = within(row.low, row.high, items.reach)
+        rows.append(replace(row, low=low, high=high))
     return MetaEffect(
         contrast=contrast, quantity=quantity, languages=languages, studies=tuple(rows), runs=len(owner),
         clusters=items.clusters, run_sd=math.sqrt(run_variance), pooled=pooled,
         synthetic=any(study.synthetic for study in studies), notes=tuple(notes),
     )  # fmt: skip
+
+
+def _within(pooled: Pooled, reach: Bounds) -> Pooled:
+    """The pooled effect without the parts of its intervals that cannot occur."""
+    low, high = within(pooled.low, pooled.high, reach)
+    ahead = within(pooled.prediction_low, pooled.prediction_high, reach)
+    return replace(pooled, low=low, high=high, prediction_low=ahead.low, prediction_high=ahead.high)
 
 
 def _common(weights: Floats, single: Floats, whole: float) -> float:
@@ -265,6 +277,7 @@ class _Items:
         self.table = build_table(cells, {facts.target: SumScore(facts.target, metric.score,
                                                               gold_columns=gold, lowest=metric.lowest)})  # fmt: skip
         self.clusters = sum(len(domain.clusters) for domain in self.table.domains)
+        self.reach = reach_of(self.questions[0], self.table.metrics)
 
     def variances(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
         """Value, variance over items and its degrees of freedom of weighted sums of runs.

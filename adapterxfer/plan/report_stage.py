@@ -14,6 +14,7 @@ from adapterxfer.plan.rows import Row, Stages
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.plan.templates import HOLE, Template, Texts
 from adapterxfer.recipe.axes import AXES
+from adapterxfer.recipe.common_rates import common_blocks
 from adapterxfer.recipe.tiers import tier_text, tiered
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import CHOICE
@@ -30,6 +31,15 @@ TASKS = "tasks"
 """Key of the identity: the tasks that the recipe declares."""
 TIERS = "tiers"
 """Label of a report: what its tier of low-resource languages means. The tiers themselves are part of the key."""
+
+QUANTIZED = "quantized"
+"""Label of a report: backbone -> kind of its weights in few bits. They are part of the keys of its inputs."""
+
+NAMED = "recipe_file"
+"""Label of a report: what the command that planned it called the recipe, for the commands that a page prints."""
+
+BLOCKS = "common_blocks"
+"""Label of a report with common rates: variant -> the blocks of `train` that its trainings take them from."""
 
 CHOICES, COMMON = "choices", "common_rates"
 """Keys of the identity: what development data chose, and the study at common rates."""
@@ -84,13 +94,22 @@ def add_report(
     inputs |= {f"pretrain.{name}": maker.pretrain(name) for name in trained}
     inputs |= _mixed(stages)
     tiers = tier_text(recipe)
+    few = {
+        cell.backbone: recipe.backbone_sources[cell.backbone].quantize
+        for cell in rows
+        if cell.backbone in recipe.backbone_sources
+    }
+    few = {name: kind for name, kind in few.items() if kind is not None}
     texts = maker.bench.texts
     texts.put(cells, _written(cells, roles, texts))
     template = Template("report", maker.bench.version("report", identity), identity, inputs, texts=texts)
     labels = {
         "recipe": recipe.name,
+        NAMED: recipe.file,
         **({SHARED: list(shared)} if shared else {}),
         **({TIERS: tiers} if tiers else {}),
+        **({QUANTIZED: few} if few else {}),
+        **({BLOCKS: common_blocks(recipe)} if common else {}),
     }
     stages.add_member(template.key(0, ()), _Report(template, cells, roles, recipe.name, labels), 0, ())
 

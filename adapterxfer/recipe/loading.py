@@ -20,7 +20,7 @@ from adapterxfer.recipe.layouts_file import include_layouts
 from adapterxfer.recipe.messages import problems_of
 from adapterxfer.recipe.own_tasks import declared_names
 from adapterxfer.recipe.recipe import Recipe
-from adapterxfer.recipe.shipped import recipe_file, shipped_recipes
+from adapterxfer.recipe.shipped import given_name, recipe_file, shipped_recipes
 from adapterxfer.recipe.stand_ins import use_world
 from adapterxfer.recipe.task_files import include_tasks
 from adapterxfer.recipe.yaml_core import Document, parse_yaml
@@ -45,7 +45,7 @@ def load_recipe(path: str | Path, set_: Sequence[str] = ()) -> Recipe:
         reason = getattr(error, "strerror", None) or str(error)
         fix = f"give the path of a recipe file, or one of {', '.join(shipped_recipes())}"
         raise RecipeError(source, [Problem(1, 1, f"cannot be read: {reason}")], fix=fix) from None
-    return parse_recipe(text, source, set_)
+    return parse_recipe(text, source, set_).called(given_name(path))
 
 
 def parse_recipe(text: str | bytes, source: str = "recipe", set_: Sequence[str] = ()) -> Recipe:

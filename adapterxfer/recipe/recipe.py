@@ -53,6 +53,24 @@ class Recipe(RecipeModel):
     """A recipe whose every name is known and whose every value is in range; made by `load_recipe`."""
 
     _entries: dict[str, tuple[OwnTask, TaskSpec, Task]] = PrivateAttr(default_factory=dict)
+    _file: str = PrivateAttr(default="")
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all values are equal, wherever the files are."""
+        return isinstance(other, Recipe) and self.__dict__ == other.__dict__
+
+    __hash__ = None  # type: ignore[assignment]  # what it holds are dictionaries
+
+    @property
+    def file(self) -> str:
+        """What a command calls this recipe: a name or path as it was given, never the place of a file on a machine."""
+        return self._file or f"{self.name}.yaml"
+
+    def called(self, file: str) -> Recipe:
+        """The same recipe under the name that a command gave it."""
+        named = self.model_copy()
+        named._file = file
+        return named
 
     def resolved(self) -> dict[str, Any]:
         """The recipe with all defaults written out, as JSON values."""

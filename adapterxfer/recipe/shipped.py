@@ -33,6 +33,17 @@ def recipe_file(named: str | Path) -> Path:
     return shipped_recipes().get(str(named), path) if not path.exists() else path
 
 
+def given_name(named: str | Path) -> str:
+    """A recipe's name or path as pages may repeat it: as it was given, without the folders of this machine.
+
+    A path below the current folder is relative to it, of any other absolute path the file name is left.
+    """
+    path = Path(named)
+    if not path.is_absolute():
+        return path.as_posix()
+    return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else path.name
+
+
 def title_of(path: Path) -> str:
     """What a recipe calls itself."""
     value = parse_yaml(path.read_bytes(), str(path)).value

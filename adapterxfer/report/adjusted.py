@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from adapterxfer.report.evidence import Evidence
 from adapterxfer.statistics import t_interval
-from adapterxfer.statistics.thresholds import WHOLE_SCALE
+from adapterxfer.statistics.reach import within
 
 
 def adjusted_interval(item: Evidence, level: float) -> tuple[float, float] | None:
@@ -14,7 +14,7 @@ def adjusted_interval(item: Evidence, level: float) -> tuple[float, float] | Non
 
     A test whose p-value p became q by adjustment is in effect judged at ``alpha * p / q``; its interval has that level,
     and with several rungs it is the hull of theirs, as the p-value is the largest of theirs. It is about this one test
-    and is no simultaneous confidence region of the family.
+    and is no simultaneous confidence region of the family. It ends where the values of the number end.
 
     Returns:
         None where there is no adjusted p-value.
@@ -28,14 +28,9 @@ def adjusted_interval(item: Evidence, level: float) -> tuple[float, float] | Non
     alpha_in_family = min(alpha * p / adjusted, alpha)
     if item.readings:
         ends = [t_interval(r.value, r.standard_error, r.df, level=1.0 - alpha_in_family) for r in item.readings]
-        return _reachable(min(end.low for end in ends), max(end.high for end in ends))
+        return within(min(end.low for end in ends), max(end.high for end in ends), item.reach)
     if item.low is None or item.high is None or alpha_in_family <= 0.0:
         return None
     # From replicates: the unadjusted ends are moved out as far as those of a normal distribution would be.
     wider = float(norm.isf(alpha_in_family / 2.0) / norm.isf(alpha / 2.0))
-    return _reachable(value - wider * (value - item.low), value + wider * (item.high - value))
-
-
-def _reachable(low: float, high: float) -> tuple[float, float]:
-    """Cut to -100 to 100 points, the range of a difference of two scores."""
-    return max(low, -WHOLE_SCALE), min(high, WHOLE_SCALE)
+    return within(value - wider * (value - item.low), value + wider * (item.high - value), item.reach)

@@ -16,10 +16,6 @@ SMALLEST_SHOWN = 0.1
 """Points; smaller detectable differences only mean that two systems hardly differ in any answer."""
 
 
-LARGEST_SHOWN = 100.0
-"""Points from the worst to the best score: a larger detectable difference says nothing."""
-
-
 def interval_text(effect: Effect, level: float, factor: float = 1.0, unit: str = "points") -> str:
     """``+3.2 points (95% interval +1.1 to +5.3)``."""
     low, high = sorted((effect.low * factor, effect.high * factor))
@@ -210,7 +206,7 @@ class _Writer:
         if effect.verdict == "inconclusive":
             smallest = effect.detectable * factor
             # Of systems trained once, this is about test items: it bounds nothing about training again.
-            known = effect.seeds != 1 and SMALLEST_SHOWN <= smallest <= LARGEST_SHOWN
+            known = effect.seeds != 1 and SMALLEST_SHOWN <= smallest < math.inf
             return f"{open_}: {shown}{f'; {SMALLEST_EFFECT} {smallest:.1f}' if known else ''}."
         return f"{up if effect.estimate > 0 else down}: {shown}."
 

@@ -183,6 +183,7 @@ class BackboneFacts:
     Attributes:
         diagnostics: losses in nats per masked token (``mlm``, ``unigram``, ``shuffled``), ``marker_cloze_en`` in
             percent, and whatever else its pretraining recorded as a number.
+        weights: kind of the weights of its linear maps where they are in 8 or 4 bits; empty otherwise.
     """
 
     name: str
@@ -190,6 +191,7 @@ class BackboneFacts:
     non_embedding_parameters: int
     untrained: bool
     diagnostics: dict[str, float] = field(default_factory=dict)
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,6 +266,7 @@ class Findings:
         chosen: settings that English development data chose.
         common_trends: the trend with size at chosen and at common rates; no verdicts.
         declared: entries of the tasks that the recipe declares, as JSON values with their names.
+        recipe_file: what a command calls the recipe; for the page alone.
     """
 
     title: str
@@ -303,6 +306,7 @@ class Findings:
     chosen: tuple[Chosen, ...] = ()
     common_trends: tuple[CommonTrend, ...] = ()
     declared: tuple[dict[str, Any], ...] = ()
+    recipe_file: str = ""
 
     @property
     def superseded(self) -> str:
@@ -312,6 +316,7 @@ class Findings:
     def as_json(self) -> dict[str, Any]:
         """JSON values with the schema version; floats rounded to 6 digits after the point."""
         values = {"schema": SCHEMA, **plain(self)}
+        del values["recipe_file"]  # of whoever made the page, and no result
         if not self.declared:
             del values["declared"]  # reports of before there were such tasks keep their bytes
         return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,8 +33,9 @@ from adapterxfer.statistics import (
     shared_error,
     t_interval,
 )
+from adapterxfer.statistics.intervals import Bounds
+from adapterxfer.statistics.reach import within
 from adapterxfer.statistics.rungs import ENOUGH_SIZES, THREE_SIZES
-from adapterxfer.statistics.thresholds import WHOLE_SCALE
 
 Alternative = Literal["two-sided", "greater", "less"]
 Scope = Literal["items", "items+runs"]
@@ -67,7 +69,8 @@ class Evidence:
         withheld: why no difference may be claimed; empty where it may.
         p_equivalent, p_not_inferior: raw here, adjusted by `families.adjust_tests`.
         items_p_adjusted: p-value over test items alone, adjusted in the same family.
-        largest_effect: effect that the scope could have found; of `at_least`, that each of its parts needs.
+        largest_effect: effect that the scope could have found; of `at_least`, that each of its parts needs. Infinite
+            where no value of the number could be as large.
     """
 
     claim: Claim
@@ -104,6 +107,11 @@ class Evidence:
         return f"{self.claim.hypothesis.id} {self.claim.subject}".strip()
 
     @property
+    def reach(self) -> Bounds:
+        """The smallest and the largest value that the number can take; no interval goes beyond."""
+        return self.items.reach
+
+    @property
     def main(self) -> Estimate:
         """The estimate that the scope uses; that over items and runs for the two upper rungs."""
         return self.items if self.scope == "items" else self.both
@@ -115,7 +123,8 @@ class Evidence:
 
     def detectable(self) -> float | None:
         """Smallest true effect found with probability 0.8; None where there is no bound."""
-        return None if self.largest_effect is None else bounded(self.largest_effect)
+        known = self.largest_effect is not None and math.isfinite(self.largest_effect)
+        return self.largest_effect if known else None
 
 
 class _Margin(NamedTuple):
@@ -133,9 +142,9 @@ def margin_readings(reading: Reading, margin: float) -> tuple[Reading, Reading]:
     return Reading(value + margin, error, df, "greater"), Reading(value - margin, error, df, "less")
 
 
-def bounded(effect: float) -> float | None:
-    """A minimum detectable effect; None where no difference of two scores could be that large."""
-    return effect if effect <= WHOLE_SCALE else None
+def bounded(effect: float, reach: Bounds) -> float:
+    """A minimum detectable effect; infinite where it is larger than anything that could be measured."""
+    return effect if effect <= max(-reach.low, reach.high) else math.inf
 
 
 def moderated(
@@ -321,7 +330,8 @@ class _Gatherer:
 
     def _detectable(self, main: Estimate, readings: Sequence[Reading]) -> float:
         tests = readings or [Reading(main.value, main.standard_error, main.df)]
-        return max(minimum_detectable_effect(r.standard_error, r.df, alpha=1.0 - self.level) for r in tests)
+        largest = max(minimum_detectable_effect(r.standard_error, r.df, alpha=1.0 - self.level) for r in tests)
+        return bounded(largest, main.reach)
 
     def _resampled(self, main: Estimate, rung: Rung | None) -> str:
         if rung is not None:
@@ -356,7 +366,7 @@ class _Gatherer:
             above, below = margin_readings(reading, margin)
             tested.append((*bounds, above.p(), below.p()))
         lows, highs, above_all, below_all = zip(*tested, strict=True)
-        return _Margin(min(lows), max(highs), max(above_all), max(below_all))
+        return _Margin(*within(min(lows), max(highs), main.reach), max(above_all), max(below_all))
 
     def _conjunction(self, numbers: _Numbers) -> tuple[_Numbers, str, float]:
         """p-value of "positive in fewer than k", what was shown, and the effect each part would have needed."""
@@ -371,7 +381,10 @@ class _Gatherer:
         )
         spread = len(parts) - hypothesis.k + 1
         needed = sorted(
-            minimum_detectable_effect(row.standard_error, row.df, alpha=2.0 * (1.0 - self.level), tests=spread)
+            bounded(
+                minimum_detectable_effect(row.standard_error, row.df, alpha=2.0 * (1.0 - self.level), tests=spread),
+                row.reach,
+            )
             for row in parts
         )
         return numbers._replace(p=tested.p[hypothesis.k - 1]), remark, needed[hypothesis.k - 1]

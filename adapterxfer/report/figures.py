@@ -12,6 +12,7 @@ from adapterxfer.report.content import Effect, Findings, Score
 from adapterxfer.report.display import NONE
 from adapterxfer.report.figures_cost import cost, cost_in_operations
 from adapterxfer.report.figures_spending import components
+from adapterxfer.report.figures_supervision import learning_curves
 from adapterxfer.report.panels import (
     CHARACTER_INCHES,
     HEIGHT,
@@ -27,6 +28,7 @@ from adapterxfer.report.panels import (
     mean_by_size,
     place_axes,
     place_legend,
+    score_limits,
     short_size,
     size_axis,
     zero_shot_scores,
@@ -39,13 +41,16 @@ ALL_ZERO_SHOT = "all zero-shot"
 def draw_figures(findings: Findings) -> tuple[Figure, ...]:
     """All figures that the findings have data for: those of the page in its order, then files beside it.
 
-    The page shows five figures about the question and one of cost.
+    The page shows five figures about the question, one of labelled examples where there are any, and one of cost.
     """
     by_kind = gain_by_kind(findings)
     by_size = gain_by_size(findings)
     page = [
         by_kind or by_size,
-        *(maker(findings) for maker in (declared.forest, gain_map, variants_by_size, by_language, cost)),
+        *(
+            maker(findings)
+            for maker in (declared.forest, gain_map, variants_by_size, by_language, learning_curves, cost)
+        ),
     ]
     beside = [
         by_size if by_kind else None,
@@ -326,7 +331,7 @@ def _language_panel(
             )
         axes.set_xticks(range(len(codes)), codes, rotation=90 if len(codes) > 20 else 0)
         axes.set_ylabel("score, points")
-        axes.set_ylim(0, 100)
+        axes.set_ylim(score_limits([s.score for s in (*controls, *of_target) if s.group in position]))
         axes.set_title(target)
         place_legend(axes, below=-0.12, columns=2)
         return finish(canvas, name, f"Scores on {target} by language, with controls")

@@ -70,13 +70,16 @@ def find(
         score_rows = list(scores(study))
     libraries = library_versions({cell.predict: results.folders[cell.predict] for cell in results.cells})
     shipped = world_diagnostics() if settings.synthetic else {}
-    facts = backbone_facts(results.cells, {**shipped, **settings.diagnostics, **(pretraining or {})})
+    facts = backbone_facts(
+        results.cells, {**shipped, **settings.diagnostics, **(pretraining or {})}, settings.quantized
+    )
     missing = tuple(dict.fromkeys(describe(cell) for cell in results.missing))
     inputs = input_rows(results)
     return Findings(
         title=settings.title or settings.recipe,
         declared=tuple({"name": name, **stated(task)} for name, task in results.declared.items()),
         recipe=settings.recipe,
+        recipe_file=settings.recipe_file,
         synthetic=settings.synthetic,
         question=_question(study),
         summary=summarise(effects),

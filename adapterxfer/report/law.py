@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.report.law_data import GainSeries
+from adapterxfer.statistics.intervals import Bounds
 from adapterxfer.statistics.law_families import Families, fit_families
 from adapterxfer.statistics.laws import FEWEST_LEFT_OUT, Form, Laws, PredictiveMixture, fit_laws
+from adapterxfer.statistics.reach import within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,18 +81,21 @@ def law_of_gain(
     for size in at:
         prediction = laws.predict(size, level=level)
         mixture = laws.mixture(size)
-        mean = _expected(("mean", "", ""), size, mixture, level, prediction.forms)
+        forms: dict[Form, tuple[float, float, float]] = {
+            form: (value, *within(low, high, series.reach)) for form, (value, low, high) in prediction.forms.items()
+        }
+        mean = _expected(("mean", "", ""), size, mixture, level, reach=series.reach, forms=forms)
         expected.append(mean)
         for name in families.names if families is not None else ():
             assert families is not None
             shifted = mixture.widened(*families.family(name, size))
-            expected.append(_expected(("family", name, name), size, shifted, level))
+            expected.append(_expected(("family", name, name), size, shifted, level, reach=series.reach_by_language))
         for code, family in (languages or {}).items():
             assert families is not None
             known = family if family in families.names else None
             amount = tokens[code] if tokens is not None and code in tokens else None
-            shifted = mixture.widened(*families.unseen(known, size, amount))
-            expected.append(_expected(("language", code, known or ""), size, shifted, level))
+            shifted, subject = mixture.widened(*families.unseen(known, size, amount)), ("language", code, known or "")
+            expected.append(_expected(subject, size, shifted, level, reach=series.reach_by_language))
         notes += [_beyond(series, size)] if _beyond(series, size) else []
     return LawOfGain(series=series, laws=laws, families=families, expected=tuple(expected), notes=tuple(notes))
 
@@ -100,15 +105,17 @@ def _expected(
     size: float,
     mixture: PredictiveMixture,
     level: float,
+    *,
+    reach: Bounds,
     forms: Mapping[Form, tuple[float, float, float]] | None = None,
 ) -> Expected:
     """One prediction, for a subject given by its kind, its name and its language family."""
     kind, name, family = subject
     tail = (1.0 - level) / 2.0
+    low, high = within(mixture.quantile(tail), mixture.quantile(1.0 - tail), reach)
     return Expected(
         kind=kind, name=name, family=family, parameters=size, value=mixture.quantile(0.5),
-        low=max(-100.0, mixture.quantile(tail)), high=min(100.0, mixture.quantile(1.0 - tail)), forms=forms or {},
-        distribution=mixture,
+        low=low, high=high, forms=forms or {}, distribution=mixture,
     )  # fmt: skip
 
 

@@ -11,8 +11,10 @@ from adapterxfer.report.display import NONE
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Arm, Study
 from adapterxfer.statistics import Contrast, estimates, macro, resample, score
+from adapterxfer.statistics.intervals import Bounds
 from adapterxfer.statistics.laws import FEWEST
 from adapterxfer.statistics.metric import Floats
+from adapterxfer.statistics.reach import reach_of
 
 Pair = tuple[str, str]
 """(intermediate, target)."""
@@ -30,6 +32,8 @@ class GainSeries:
         seeds: fewest training runs of a system.
         languages, families: zero-shot languages and their families.
         by_language: mean gain of every language over the pairs that have it, shape ``(languages, backbones)``.
+        reach: the smallest and the largest mean gain that there can be.
+        reach_by_language: the same of the gain in one language.
     """
 
     variant: str
@@ -42,6 +46,8 @@ class GainSeries:
     languages: tuple[str, ...]
     families: tuple[str, ...]
     by_language: Floats
+    reach: Bounds
+    reach_by_language: Bounds
 
     @property
     def standard_errors(self) -> Floats:
@@ -118,12 +124,14 @@ def _series(
     covariance = np.cov(replicates.replicates.T)
     np.fill_diagonal(covariance, np.maximum([row.standard_error**2 for row in rows], np.diag(covariance)))
     by_language = resample(study.table, contrasts[count:], resamples=2, seed=settings.seed).values
+    ends = [reach_of(contrast, study.table.metrics) for contrast in contrasts[count:]]
     return GainSeries(
         variant=arm.label, backbones=tuple(sizes), parameters=tuple(sizes.values()), pairs=tuple(kept),
         effects=np.array([row.value for row in rows]), covariance=covariance,
         seeds=min(row.runs for row in rows), languages=languages,
         families=tuple(study.languages[code].family for code in languages),
-        by_language=by_language.reshape(len(languages), count),
+        by_language=by_language.reshape(len(languages), count), reach=rows[0].reach,
+        reach_by_language=Bounds(min(end.low for end in ends), max(end.high for end in ends)),
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from adapterxfer.report.content import MODELS_ONLY, Effect, Findings, Score
 from adapterxfer.report.display import parameter_text, signed
 from adapterxfer.report.svg import GRID, INK, MUTED, Panel, drawing, finish
 from adapterxfer.report.words import level_text
+from adapterxfer.statistics.thresholds import BEST_SCORE
 
 WIDTH, HEIGHT = 4.7, 3.5
 """Inches of a panel; about 450 by 340 CSS pixels, so 9.5 point text stays readable on a phone."""
@@ -19,6 +20,9 @@ CHARACTER_INCHES = 0.082
 
 ROW_INCHES = 0.3
 """Height of a row in panels with one row per thing."""
+
+ROOM_BELOW = 5.0
+"""Points below the lowest score of an axis, so that its mark is not cut."""
 
 _HEAT_POSITIVE, _HEAT_NEGATIVE, _HEAT_TEXT = (37, 99, 235), (217, 87, 15), "#101114"
 
@@ -131,6 +135,12 @@ def mean_by_size(scores: Sequence[Score], sizes: dict[str, float]) -> dict[float
     for score in scores:
         table.setdefault(sizes[score.backbone], []).append(score.score)
     return {size: math.fsum(values) / len(values) for size, values in sorted(table.items())}
+
+
+def score_limits(scores: Sequence[float]) -> tuple[float, float]:
+    """The range of scores: 0 to 100, and further down where a correlation below 0 is drawn."""
+    lowest = min(scores, default=0.0)
+    return (lowest - ROOM_BELOW if lowest < 0.0 else 0.0), BEST_SCORE
 
 
 def common_limits(values: Sequence[float]) -> tuple[float, float]:

@@ -20,7 +20,7 @@ from adapterxfer.report.display import NONE, SOURCE_LANGUAGE, Cell
 from adapterxfer.report.language_facts import describe_languages
 from adapterxfer.report.reading import Frame, PredictionFile
 from adapterxfer.report.results import Results, TargetResults
-from adapterxfer.report.score_tables import NUMBERS, SYSTEM, Floats, ScoreRows, read_tables
+from adapterxfer.report.score_tables import MARKS, NUMBERS, SYSTEM, Floats, ScoreRows, read_tables
 from adapterxfer.store.keys import canonical_json
 
 
@@ -58,7 +58,7 @@ def results_of(rows: ScoreRows, *, source_language: str = SOURCE_LANGUAGE, commo
         DataError: see `read_scores`.
     """
     path = rows.path
-    labels = [rows.columns[name] for name in (*SYSTEM, "seed", "target")]
+    labels = [rows.columns[name] for name in (*SYSTEM, *MARKS, "seed", "target")]
     keys = np.array(["\x1f".join(map(str, row)) for row in zip(*labels, strict=True)])
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     cells: list[Cell] = []
@@ -90,14 +90,17 @@ def results_of(rows: ScoreRows, *, source_language: str = SOURCE_LANGUAGE, commo
 
 def _cell(rows: ScoreRows, number: int) -> Cell:
     values = {name: rows.columns[name][number] for name in (*SYSTEM, "seed", "target")}
+    values |= {name: rows.columns[name][number] for name in MARKS if rows.columns[name][number]}
     labels = {name: int(value) if name in NUMBERS else str(value) for name, value in values.items()}
     predict = hashlib.sha256(canonical_json(labels).encode()).hexdigest()
-    return Cell.from_labels({**labels, "predict": predict})
+    return Cell.from_labels({"predict": predict, **labels})
 
 
 def _check_sizes(rows: ScoreRows, cells: list[Cell]) -> None:
     sizes: dict[str, set[int]] = {}
     for cell in cells:
+        if cell.control and not cell.backbone:
+            continue
         sizes.setdefault(cell.backbone, set()).add(cell.non_embedding_parameters or cell.parameters)
     several = sorted(name for name, numbers in sizes.items() if len(numbers) > 1)
     unknown = sorted(name for name, numbers in sizes.items() if numbers == {0})
@@ -209,7 +212,8 @@ def _check_same(
 
 
 def _name(cell: Cell) -> str:
-    parts = [cell.backbone, cell.variant, cell.adapter, "" if cell.intermediate == NONE else cell.intermediate]
+    before = "" if cell.intermediate == NONE else cell.intermediate
+    parts = [cell.backbone, cell.variant, cell.adapter, before, cell.control]
     return f"{' '.join(word for word in parts if word)} seed {cell.seed}"
 
 

@@ -14,18 +14,22 @@ import numpy as np
 import numpy.typing as npt
 
 from adapterxfer.errors import DataError
-from adapterxfer.metrics import METRICS, Metric, check_counts
+from adapterxfer.metrics import METRICS, Metric, check_counts, is_metric, read_metric
+from adapterxfer.metrics.classes import CLASS_SCORES, KINDS, class_columns
 from adapterxfer.recipe.axes import AXES, Axes
 from adapterxfer.report.display import NONE
 from adapterxfer.report.table_columns import Texts, load_columns
 
 REQUIRED = ("target", "language", "example")
 SYSTEM = (*(axis for axis in AXES if axis not in ("target", "seed")), "parameters", "non_embedding_parameters")
-OPTIONAL = (*SYSTEM, "seed", "cluster", "text", "gold", "family", "resource", "metric")
+MARKS = ("control", "draw", "overlap", "predict")
+"""What a study says of its systems: controls, drawn examples, tasks with shared text, and which predictions are one."""
+
+OPTIONAL = (*SYSTEM, *MARKS, "seed", "cluster", "text", "gold", "family", "resource", "metric")
 DEFAULTS: dict[str, Any] = {
     **Axes(backbone="model", variant="system", intermediate=NONE).values(),
-    **dict.fromkeys(("parameters", "non_embedding_parameters"), 0),
-    **dict.fromkeys(("text", "gold", "family", "resource", "metric"), ""),
+    **dict.fromkeys(("parameters", "non_embedding_parameters", "draw", "overlap"), 0),
+    **dict.fromkeys(("text", "gold", "family", "resource", "metric", "control", "predict"), ""),
     "cluster": None,
 }
 KNOWN = (
@@ -34,7 +38,7 @@ KNOWN = (
 )
 """Every column that is read, by the name this framework has for it."""
 
-NUMBERS = ("parameters", "non_embedding_parameters", "seed")
+NUMBERS = ("parameters", "non_embedding_parameters", "seed", "draw", "overlap")
 
 MEAN_SCORE = Metric(
     name="mean score",
@@ -114,6 +118,8 @@ def _rows(path: Path, table: dict[str, Texts]) -> ScoreRows:
         columns[name] = empty if values is None else _filled(path, name, values)
     if "cluster" not in table:
         columns["cluster"] = columns["example"]
+    if "backbone" in table:  # a lookup table has none, and is no model of an unknown name
+        columns["backbone"] = np.where(columns["control"] == "", columns["backbone"], _plain(table["backbone"]))
     metric = _metric(path, table, columns)
     return ScoreRows(path, columns, _counts(path, table, metric, size), metric)
 
@@ -140,6 +146,10 @@ def _filled(path: Path, name: str, values: Texts) -> Texts:
     return result
 
 
+def _plain(values: Texts) -> Texts:
+    return np.array(["" if value is None else str(value) for value in values.tolist()], dtype=object)
+
+
 def _metric(path: Path, table: dict[str, Texts], columns: Mapping[str, Texts]) -> Metric:
     """The metric that is named, or the one whose columns are there.
 
@@ -150,10 +160,10 @@ def _metric(path: Path, table: dict[str, Texts], columns: Mapping[str, Texts]) -
     if len(named) > 1:
         raise DataError(f"{path}: metrics {', '.join(named)} in one file", fix="give one file per metric")
     if named:
-        if named[0] not in METRICS:
-            known = ", ".join(sorted(METRICS))
+        if not is_metric(named[0]):
+            known = ", ".join(sorted((*METRICS, *CLASS_SCORES)))
             raise DataError(f"{path}: unknown metric '{named[0]}'", fix=f"known metrics: {known}")
-        return METRICS[named[0]]
+        return read_metric(named[0], class_columns(sum(name.startswith(f"{KINDS[0]}_") for name in table)))
     if "score" in table:
         return MEAN_SCORE
     if {"prediction", "gold"} <= set(table) and "correct" not in table:

@@ -15,6 +15,7 @@ class ReportSettings:
 
     Attributes:
         recipe: name of the recipe.
+        recipe_file: what a command calls it; empty where no recipe was given.
         synthetic: the data are made up: every output says so first.
         resamples: bootstrap replicates; 10,000 give p-values a step of 1e-4.
         seed: of the resampling; every domain of every target draws from its own stream.
@@ -27,10 +28,12 @@ class ReportSettings:
         superseded: the caution of results that an earlier generation computed; empty for today's.
         tiers: what the tier of low-resource languages means, where the recipe says so.
         diagnostics: backbone -> what its pretraining reached, for backbones that are package data.
+        quantized: backbone -> kind of its weights, for those in 8 or 4 bits.
     """
 
     title: str = ""
     recipe: str = ""
+    recipe_file: str = ""
     synthetic: bool = False
     resamples: int = 10_000
     seed: int = 0
@@ -43,6 +46,7 @@ class ReportSettings:
     superseded: str = ""
     tiers: str = ""
     diagnostics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    quantized: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_identity(cls, identity: Mapping[str, Any], labels: Mapping[str, Any] | None = None) -> ReportSettings:
@@ -53,6 +57,7 @@ class ReportSettings:
         return cls(
             title=str(identity.get("title") or recipe),
             recipe=recipe,
+            recipe_file=str((labels or {}).get("recipe_file", "")),
             synthetic=bool(identity.get("synthetic", False)),
             resamples=int(statistics.get("resamples", defaults.resamples)),
             seed=int(statistics.get("seed", defaults.seed)),
@@ -63,4 +68,5 @@ class ReportSettings:
             multiplicity=dict(statistics.get("multiplicity") or {}),
             tiers=str((labels or {}).get("tiers", "")),
             diagnostics=dict(identity.get("diagnostics") or {}),
+            quantized=dict((labels or {}).get("quantized") or {}),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -46,8 +47,10 @@ def bundle_name(axes: Axes, *, first_seed: bool = True) -> str:
 def sharing(findings: Findings) -> Sharing | None:
     """The system with the highest mean zero-shot score on trained targets at the largest backbone, on its best target.
 
-    None where nothing was trained for a target.
+    None where nothing was trained for a target, and where scores come from no recipe: what made them is not known here.
     """
+    if not findings.recipe_file:
+        return None
     trained = [facts for facts in findings.backbones if not facts.untrained]
     # A target without training (retrieval) has no model of its own to share.
     known = [facts.name for facts in findings.targets if not is_other_evaluation(facts.name)]
@@ -92,7 +95,9 @@ def _commands(findings: Findings, axes: Axes, points: float) -> Sharing:
     model = replace(axes, variant=variant, adapter=adapter)
     only = [f"{axis}={value}" for axis, value in model.values().items() if value]
     name = bundle_name(replace(model, variant=trained))
-    make = f"adapterxfer bundle recipes/{findings.recipe}.yaml " + " ".join(f"--only {condition}" for condition in only)
+    make = f"adapterxfer bundle {shlex.quote(findings.recipe_file)} " + " ".join(
+        f"--only {shlex.quote(condition)}" for condition in only
+    )
     make += " --full-weights" if variant == FULL else ""
     text += (
         "The bundle holds the run of the first seed, not the best one. Where the study was run with --store or --set, "

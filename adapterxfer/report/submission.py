@@ -24,7 +24,7 @@ from adapterxfer.report.submission_texts import LINES, with_equal_texts
 from adapterxfer.statistics import adjust
 from adapterxfer.statistics.grouped import cluster_sums, domain_clusters, resample_sums, resampled_interval
 from adapterxfer.statistics.intervals import Bounds
-from adapterxfer.statistics.thresholds import WHOLE_SCALE
+from adapterxfer.statistics.thresholds import BEST_SCORE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -258,7 +258,7 @@ def _points(sums: Floats, ratios: Mapping[str, tuple[tuple[int, ...], tuple[int,
 
 
 def _score(number: _Number, level: float, *, tested: bool) -> IntervalScore:
-    reach = Bounds(-WHOLE_SCALE if tested else 0.0, WHOLE_SCALE)
+    reach = Bounds(-BEST_SCORE if tested else 0.0, BEST_SCORE)
     low, high, p = resampled_interval(number.value, number.draws, number.clusters, reach=reach, level=level)
     return IntervalScore(number.value, low, high, p if tested else None)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.loading import LoadedBackbone, give_back_weights, load_backbone
 from adapterxfer.errors import StageError
 from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.checkpointing import checkpoints_of
@@ -88,6 +88,8 @@ def run_all(
     before = list(before_of(context, backbone, tasks[0]))
     backbone = with_needed_words(context, backbone, tasks, settings, before)
     proved = prove(context, backbone, tasks)
+    if proved.model.composition.trains_backbone:
+        give_back_weights(backbone)
     give_back_memory()  # what loading, encoding and proving needed
     device = str(context.settings.get("device") or "cpu")
     options: dict[str, Any] = {

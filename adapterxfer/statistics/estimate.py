@@ -11,13 +11,14 @@ import numpy as np
 
 from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
-from adapterxfer.statistics.design import clipped, transform
+from adapterxfer.statistics.design import clipped
 from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.exact import agresti_min_interval, discordance, mcnemar
 from adapterxfer.statistics.intervals import Bounds, interval, symmetric_bounds, t_interval, t_p
+from adapterxfer.statistics.reach import reach_of, within
 from adapterxfer.statistics.spread import Spread, spread
 from adapterxfer.statistics.table import Label, ScoreTable
-from adapterxfer.statistics.thresholds import FEW_CLUSTERS, FEWEST_CLUSTERS, SPARSE_DISCORDANCE, WHOLE_SCALE
+from adapterxfer.statistics.thresholds import FEW_CLUSTERS, FEWEST_CLUSTERS, SPARSE_DISCORDANCE
 from adapterxfer.statistics.vocabulary import FLAG_TEXT, Alternative, IntervalKind, Scale, Scope
 
 
@@ -29,7 +30,7 @@ class Estimate:
         name, labels: from the contrast.
         value: in points, or on the contrast's scale.
         standard_error: in the same unit.
-        low, high: ends of the interval, never beyond what scores from 0 to 100 can reach.
+        low, high: ends of the interval, never beyond `reach`.
         p: p-value of "the true value is 0"; None with fewer than 10 clusters of test items.
         level: coverage of the interval.
         interval: how the interval and the p-value were made; ``t`` for t intervals and t tests.
@@ -39,6 +40,7 @@ class Estimate:
         requested: the scope that was asked for; differs from `scope` where it cannot be had (a single run).
         resampled: the scope in words, with numbers.
         df: degrees of freedom of a t interval, else infinity.
+        reach: the smallest and the largest value that the contrast can take.
         clusters: clusters of test items behind it.
         discordant: clusters in which the systems differ.
         runs: smallest number of training runs among the systems; 0 when nothing was trained.
@@ -62,6 +64,7 @@ class Estimate:
     requested: Scope
     resampled: str
     df: float
+    reach: Bounds
     clusters: int
     discordant: int
     runs: int
@@ -103,8 +106,8 @@ def estimates(
     result = []
     for number, contrast in enumerate(replicates.contrasts):
         at_end = contrast.scale != "points" and any(cell in ceiling for cell in contrast.terms)
-        lowest = min((table.metrics[cell.target].lowest for cell in contrast.terms), default=0.0)
-        row = _one(replicates, number, spreads, request, at_end=at_end, lowest=lowest)
+        reach = reach_of(contrast, table.metrics)
+        row = _one(replicates, number, spreads, request, at_end=at_end, reach=reach)
         result.append(_for_sparse_pairs(table, contrast, row))
     return tuple(result)
 
@@ -119,7 +122,7 @@ class _Request(NamedTuple):
 
 
 def _one(
-    replicates: Replicates, number: int, spreads: Spread, request: _Request, *, at_end: bool, lowest: float
+    replicates: Replicates, number: int, spreads: Spread, request: _Request, *, at_end: bool, reach: Bounds
 ) -> Estimate:
     requested, kind, level, alternative = request
     parts, contrast = replicates.components, replicates.contrasts[number]
@@ -148,18 +151,18 @@ def _one(
         if used != "symmetric":
             bounds = interval(replicates.replicates[:, number], value, kind=used, level=level)
         p = float(spreads.p[number])
-    reach = reachable(contrast, lowest)
     if clusters < FEWEST_CLUSTERS:
         p = None
         flags.append("too-few-clusters")
         bounds = reach if error == 0.0 else bounds
+    bounds = within(*bounds, reach)
     return Estimate(
         name=contrast.name,
         labels=contrast.labels,
         value=value,
         standard_error=error,
-        low=max(bounds.low, reach.low),
-        high=min(bounds.high, reach.high),
+        low=bounds.low,
+        high=bounds.high,
         p=p,
         level=level,
         interval=used,
@@ -169,23 +172,12 @@ def _one(
         requested=requested,
         resampled=_words(replicates, number, scope, used),
         df=df,
+        reach=reach,
         clusters=clusters,
         discordant=int(parts.discordant[number]),
         runs=runs,
         flags=tuple(dict.fromkeys(flags)),
     )
-
-
-def reachable(contrast: Contrast, lowest: float = 0.0) -> Bounds:
-    """Values that a contrast of scores from ``lowest`` to 100 can take; of differences at most their distance."""
-    worst, best = sorted(float(end) for end in transform(np.array([lowest, 100.0]), contrast.scale))
-    positive = sum(weight for weight in contrast.terms.values() if weight > 0.0)
-    negative = sum(weight for weight in contrast.terms.values() if weight < 0.0)
-    bounds = Bounds(positive * worst + negative * best, positive * best + negative * worst)
-    if contrast.scale == "points" and negative < 0.0:
-        whole = WHOLE_SCALE - lowest
-        return Bounds(max(bounds.low, -whole), min(bounds.high, whole))
-    return bounds
 
 
 def _for_sparse_pairs(table: ScoreTable, contrast: Contrast, row: Estimate) -> Estimate:

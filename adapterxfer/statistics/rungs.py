@@ -22,8 +22,8 @@ from adapterxfer.statistics.estimate import Estimate, estimates
 from adapterxfer.statistics.intervals import t_interval, t_p
 from adapterxfer.statistics.metric import Floats
 from adapterxfer.statistics.power import minimum_detectable_effect
+from adapterxfer.statistics.reach import within
 from adapterxfer.statistics.table import ScoreTable
-from adapterxfer.statistics.thresholds import WHOLE_SCALE
 from adapterxfer.statistics.variance import Components
 
 ENOUGH_SIZES = 4
@@ -152,13 +152,12 @@ def rungs(
         StatisticsError: parts that do not make up the question.
     """
     first = _of_estimate("items", items, "these models, languages and backbones; test items are a random sample")
-    value, level = items.value, items.level
-    third = _languages(by_language, value, level, shared or Shared(0.0, math.inf))
-    fourth = _backbones(by_size, parameters, value, level)
+    third = _languages(by_language, items, shared or Shared(0.0, math.inf))
+    fourth = _backbones(by_size, parameters, items)
     second = _runs(both)
     if both.runs == 1:
         third, fourth = (_missing(r.scope, r.assumes, r.missing or second.missing) for r in (third, fourth))
-    return _nested((first, second, third, fourth), alpha=1.0 - level)
+    return _nested((first, second, third, fourth), alpha=1.0 - items.level)
 
 
 def _runs(both: Estimate) -> Rung:
@@ -192,21 +191,21 @@ def _nested(ladder: tuple[Rung, Rung, Rung, Rung], *, alpha: float) -> tuple[Run
     return result[0], result[1], result[2], result[3]
 
 
-def _languages(effects: Floats, value: float, level: float, shared: Shared) -> Rung:
+def _languages(effects: Floats, items: Estimate, shared: Shared) -> Rung:
     assumes = "and languages are a random sample of their kind; effects by language are about normal"
     if len(effects) < 2:
         reason = "the question is not a mean over languages" if not len(effects) else "a single language"
         return _missing("languages", assumes, reason)
-    _check_parts(float(effects.mean()), value, "the mean over languages")
+    _check_parts(float(effects.mean()), items.value, "the mean over languages")
     spread = float(effects.var(ddof=1)) / len(effects)
     whole = spread + shared.variance
     if whole == 0.0:
-        return _t_rung("languages", value, 0.0, math.inf, level=level, assumes=assumes)
+        return _t_rung("languages", 0.0, math.inf, items=items, assumes=assumes)
     df = whole**2 / (spread**2 / (len(effects) - 1) + shared.variance**2 / shared.df)
-    return _t_rung("languages", value, math.sqrt(whole), df, level=level, assumes=assumes)
+    return _t_rung("languages", math.sqrt(whole), df, items=items, assumes=assumes)
 
 
-def _backbones(effects: Floats, parameters: Sequence[float], value: float, level: float) -> Rung:
+def _backbones(effects: Floats, parameters: Sequence[float], items: Estimate) -> Rung:
     assumes = "and backbones scatter about a straight line on log10 parameters with one variance"
     if len(effects) < 3:
         reason = "the question is not a slope over sizes" if not len(effects) else "fewer than three sizes"
@@ -214,13 +213,13 @@ def _backbones(effects: Floats, parameters: Sequence[float], value: float, level
     if len(effects) < ENOUGH_SIZES:
         assumes += f"; {THREE_SIZES}"
     weights = np.array(slope_weights(parameters))
-    _check_parts(float(weights @ effects), value, "the slope over sizes")
+    _check_parts(float(weights @ effects), items.value, "the slope over sizes")
     logs = np.log10(np.asarray(parameters, dtype=np.float64))
-    fitted = effects.mean() + value * (logs - logs.mean())
+    fitted = effects.mean() + items.value * (logs - logs.mean())
     df = float(len(effects) - 2)
     residual = float(((effects - fitted) ** 2).sum()) / df
     error = math.sqrt(residual * float((weights**2).sum()))
-    return _t_rung("backbones", value, error, df, level=level, assumes=assumes)
+    return _t_rung("backbones", error, df, items=items, assumes=assumes)
 
 
 def _of_estimate(scope: str, row: Estimate, assumes: str) -> Rung:
@@ -236,15 +235,17 @@ def _of_estimate(scope: str, row: Estimate, assumes: str) -> Rung:
     )
 
 
-def _t_rung(scope: str, value: float, error: float, df: float, *, level: float, assumes: str) -> Rung:
-    bounds = t_interval(value, error, df, level=level)
+def _t_rung(scope: str, error: float, df: float, *, items: Estimate, assumes: str) -> Rung:
+    """A rung of the question that ``items`` answers; no end lies beyond what the question can reach."""
+    value = items.value
+    bounds = within(*t_interval(value, error, df, level=items.level), items.reach)
     return Rung(
         scope=scope,
         value=value,
         standard_error=error,
         df=df,
-        low=max(bounds.low, -WHOLE_SCALE),
-        high=min(bounds.high, WHOLE_SCALE),
+        low=bounds.low,
+        high=bounds.high,
         p=t_p(value, error, df),
         assumes=assumes,
     )

@@ -6,8 +6,8 @@ TIE = 1e-12
 """Values that differ by less, in points or as a share of the larger one, are equal up to rounding. Sums of some
 thousand scores in float64 are off by about 1e-13; real differences are at least one item, 1e-4 points."""
 
-WHOLE_SCALE = 100.0
-"""Points from the worst to the best score; no difference can be larger."""
+BEST_SCORE = 100.0
+"""The best score in points, of every metric; the worst is the metric's `lowest`."""
 
 NOISE = 1e-8
 """Standard errors below this share of the value are rounding errors of a quantity that does not vary. Numerical

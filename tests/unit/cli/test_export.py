@@ -127,3 +127,21 @@ def test_several_systems_or_none_are_refused(recipe: Path, capsys: pytest.Captur
         one_system(plan, {"xnli"}, seed=9)
     assert main([*command, "--only", "target=world-xqa"]) == 2
     assert "no system with seed 3" in capsys.readouterr().err
+
+
+def test_the_counts_of_items_are_tables_that_significance_reads(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for seed in (3, 4):
+        finish(recipe, tmp_path / "store", seed=seed)
+    command = ["export", str(recipe), *NARROW, "--store", str(tmp_path / "store"), "--format", "items"]
+    assert main(command) == 2
+    assert "--format items needs --out" in capsys.readouterr().err
+    assert main([*command, "--out", str(tmp_path / "items")]) == 0
+    shown = capsys.readouterr().out
+    assert "1 table, one per target, with the counts of 2 training runs" in shown
+    assert "that have no predictions yet" in shown
+    table = str(tmp_path / "items" / "xnli.parquet")
+    assert f"adapterxfer significance {table}" in shown
+    assert main([*command, "--out", str(tmp_path / "items"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["files"] == [table]

@@ -48,5 +48,5 @@ def test_the_changelog_has_this_version_and_what_comes_next() -> None:
 def test_the_package_says_that_it_is_typed() -> None:
     assert (ROOT / "adapterxfer" / "py.typed").is_file()
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["only-include"] == ["adapterxfer", "recipes"]
-    assert wheel["sources"] == {"recipes": "adapterxfer/recipes"}
+    assert wheel["only-include"] == ["adapterxfer", "recipes", "docs"]
+    assert wheel["sources"] == {"recipes": "adapterxfer/recipes", "docs": "adapterxfer/docs"}

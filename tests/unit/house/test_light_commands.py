@@ -16,6 +16,8 @@ COMMANDS = [
     ["--help"],
     ["env"],
     ["recipes", "list"],
+    ["docs"],
+    ["docs", "hub"],
     ["check", "quickstart"],
     ["check", RECIPE],
     ["plan", RECIPE, "--store", "empty"],

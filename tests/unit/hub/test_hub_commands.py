@@ -47,8 +47,7 @@ def test_the_commands_at_the_end_of_a_report_work_as_printed(
     text = (store.folder(plan.report) / "report.md").read_text()
     printed = [line.strip() for line in text.split("## Share it")[1].splitlines() if line.startswith("    ")]
     assert [line.split()[:2] for line in printed] == [["adapterxfer", "bundle"], ["adapterxfer", "push"]]
-    (tmp_path / "recipes").mkdir()
-    (tmp_path / "recipes" / study.recipe.name).symlink_to(study.recipe)
+    (tmp_path / study.recipe.name).symlink_to(study.recipe)
     (tmp_path / "store").symlink_to(study.store)
     monkeypatch.chdir(tmp_path)
     for line in printed:
@@ -69,7 +68,7 @@ def test_a_target_without_training_is_never_the_one_to_share(study: StudyFiles) 
     from adapterxfer.report.sharing import sharing
 
     results = Results.from_plan(study.plan(), Store(study.store))
-    findings = find(results, ReportSettings(title="x", resamples=100))
+    findings = find(results, ReportSettings(title="x", recipe_file="x.yaml", resamples=100))
     high = [dataclasses.replace(s, score=99.0) if s.target == "world-retrieval" else s for s in findings.scores]
     assert any(s.score == 99.0 for s in high)
     found = sharing(dataclasses.replace(findings, scores=tuple(high)))

@@ -12,7 +12,9 @@ from adapterxfer.cli.main import main
 from adapterxfer.errors import RecipeError
 from adapterxfer.plan import build_plan
 from adapterxfer.recipe import load_recipe
+from adapterxfer.recipe.loading import parse_recipe
 from adapterxfer.recipe.shipped import recipe_file, recipes_folder, shipped_recipes
+from adapterxfer.report.settings import ReportSettings
 
 
 @pytest.mark.parametrize("name", sorted(shipped_recipes()))
@@ -38,6 +40,36 @@ def test_a_file_of_the_current_folder_wins(tmp_path: Path, monkeypatch: pytest.M
     assert recipe_file("quickstart") == Path("quickstart")
     with pytest.raises(RecipeError, match="backbones"):
         load_recipe("quickstart")
+
+
+def test_a_recipe_is_called_as_it_was_given_and_never_by_the_folders_of_a_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    (here / "recipes").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    text = recipe_file("quickstart").read_text(encoding="utf-8")
+    inside, outside = here / "recipes" / "mine.yaml", tmp_path / "mine.yaml"
+    for path in (inside, outside):
+        path.write_text(text, encoding="utf-8")
+    calls = {
+        "quickstart": "quickstart",
+        "recipes/mine.yaml": "recipes/mine.yaml",
+        "../mine.yaml": "../mine.yaml",
+        str(inside): "recipes/mine.yaml",
+        str(outside): "mine.yaml",
+    }
+    keys = set()
+    for given, called in calls.items():
+        recipe = load_recipe(given)
+        assert recipe.file == called
+        report = build_plan(recipe).report
+        assert report is not None
+        assert report.labels["recipe_file"] == called
+        assert ReportSettings.from_identity(report.identity, report.labels).recipe_file == called
+        keys.add(report.key)
+    assert len(keys) == 1, "what a file is called changes no result"
+    assert parse_recipe(text).file == "quickstart.yaml", "a recipe of no file: where it would be saved"
 
 
 def test_an_unknown_name_lists_the_known_ones() -> None:

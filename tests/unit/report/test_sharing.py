@@ -23,7 +23,7 @@ def findings_with(root: Path, adapter: str) -> Findings:
     )
     cells = [replace(cell, adapter=adapter if cell.variant == "stack" else "") for cell in study.cells]
     results = Results.from_folders(cells, study.folders, languages=study.languages)
-    return find(results, ReportSettings(title="planted", recipe="planted", resamples=100))
+    return find(results, ReportSettings(title="planted", recipe="planted", recipe_file="planted.yaml", resamples=100))
 
 
 def test_a_model_that_can_be_bundled_has_its_commands(tmp_path: Path) -> None:
@@ -31,6 +31,25 @@ def test_a_model_that_can_be_bundled_has_its_commands(tmp_path: Path) -> None:
     assert found is not None
     assert "stack after nli on tiny-3" in found.text
     assert [command.split()[1] for command in found.commands] == ["bundle", "push"]
+
+
+def test_commands_call_the_recipe_as_the_run_did_and_quote_what_a_shell_would_split(tmp_path: Path) -> None:
+    findings = findings_with(tmp_path, "seq_bn/2")
+    for file, shown in {
+        "quickstart": "quickstart",
+        "studies/mine.yaml": "studies/mine.yaml",
+        "my studies/a b.yaml": "'my studies/a b.yaml'",
+    }.items():
+        found = sharing(replace(findings, recipe_file=file))
+        assert found is not None
+        assert found.commands[0].startswith(f"adapterxfer bundle {shown} --only backbone=tiny-3 --only variant=stack")
+        assert "recipe_file" not in findings.as_json()
+
+
+def test_scores_of_no_recipe_are_not_said_how_to_bundle(tmp_path: Path) -> None:
+    findings = replace(findings_with(tmp_path, "seq_bn/2"), recipe_file="")
+    assert sharing(findings) is None
+    assert "adapterxfer bundle" not in render_html(findings, (), ())
 
 
 @pytest.mark.parametrize(

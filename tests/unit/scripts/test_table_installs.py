@@ -124,6 +124,19 @@ def test_torch_for_gpus_is_never_fetched(
     assert not (tmp_path / "site").exists()
 
 
+def test_an_extra_without_pinned_versions_runs_with_the_pinned_torch(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(module, "interpreter", lambda python: "python")
+    monkeypatch.setattr(module, "installed_row", lambda *given: given[-1])
+    setting = module.Setting(wheel=tmp_path / "package.whl", folder=tmp_path, uv="uv", study=False, find_links=())
+    plain, trackio = module.installations(["3.99"], ["-", "trackio"], ["pip"], setting)
+    assert plain == ("-c", str(ROOT / "constraints.txt"))
+    (line,) = Path(trackio[1]).read_text(encoding="utf-8").splitlines()
+    assert line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert line.startswith("torch==")
+
+
 def test_an_environment_is_used_from_outside(module: ModuleType, tmp_path: Path) -> None:
     program = tmp_path / "adapterxfer"
     program.write_text('#!/bin/sh\n[ "$1" = run ] && echo "done: 16 stages, 0 failed, 9 s"\nexit 0\n', encoding="utf-8")

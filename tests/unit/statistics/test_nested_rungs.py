@@ -76,7 +76,8 @@ def test_one_run_per_system_leaves_the_rungs_above_it_missing_for_the_same_reaso
         assert (upper.p, upper.low, upper.detectable) == (None, None, None)
 
 
-def test_three_sizes_are_said_not_to_decide_and_no_end_lies_beyond_the_scale() -> None:
+def test_three_sizes_are_said_not_to_decide_and_no_end_lies_beyond_what_a_slope_can_be() -> None:
     rung = ladder_of(table_of(2, backbones=3, spread=0.3), slope=True)[3]
     assert "three sizes cannot decide" in rung.assumes
-    assert -100.0 <= rung.low < rung.high <= 100.0
+    steepest = 100.0 * sum(map(abs, st.slope_weights([1e5, 3e5, 1e6])))
+    assert -steepest - 1e-9 <= rung.low < rung.high <= steepest + 1e-9
