@@ -58,16 +58,16 @@ def state_fingerprint(state: Mapping[str, torch.Tensor], words: WordSource | Non
             for rows in words.chunks():
                 digest.update(_bytes_of(rows))
             continue
-        for part, tensor in _plain(name, state[name].detach()):
-            digest.update(f"{part}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
+        for key, tensor in _plain(name, state[name].detach()):
+            digest.update(f"{key}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
             digest.update(_bytes_of(tensor.to("cpu").contiguous()))
     return digest.hexdigest()
 
 
 def stored_bytes(state: Mapping[str, torch.Tensor]) -> int:
     """Bytes of all tensors as they are held, packed ones too."""
-    parts = (tensor for name in state for _, tensor in _plain(name, state[name]))
-    return sum(tensor.numel() * tensor.element_size() for tensor in parts)
+    tensors = (tensor for name in state for _, tensor in _plain(name, state[name]))
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
 def _plain(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:

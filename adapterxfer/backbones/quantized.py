@@ -79,9 +79,9 @@ def linear_maps(layers: nn.Module, *, whole: Any = ()) -> list[str]:
 
 def shared_parts(model: nn.Module) -> dict[int, Any]:
     """What copies of an encoder's modules share with it, by its address, for `copy.deepcopy`: all that weights are."""
-    parts: list[Any] = [*model.parameters(), *model.buffers()]
-    parts += [module.quant_state for module in model.modules() if hasattr(module, "quant_state")]
-    return {id(part): part for part in parts}
+    tensors: list[Any] = [*model.parameters(), *model.buffers()]
+    tensors += [module.quant_state for module in model.modules() if hasattr(module, "quant_state")]
+    return {id(tensor): tensor for tensor in tensors}
 
 
 def computes_in(linear: Any) -> torch.dtype:

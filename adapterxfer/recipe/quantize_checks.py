@@ -41,6 +41,6 @@ def _problems(recipe: Recipe, kind: str) -> Iterator[str]:
                 f"'{name}' is built by its library around plain maps, not around those in {kind}: leave quantize out, "
                 "or take a method without a library's name before it"
             )
-    blocks = [part for block in recipe.train.values() for part in (block, *map(block.of_mode, MODES))]
-    if any(block is not None and block.compile for block in blocks):
+    options = [each for block in recipe.train.values() for each in (block, *map(block.of_mode, MODES))]
+    if any(each is not None and each.compile for each in options):
         yield f"train: compile traces plain products, not those of weights in {kind}: leave compile or quantize out"
