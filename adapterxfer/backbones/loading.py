@@ -21,6 +21,7 @@ from adapterxfer.backbones import rows
 from adapterxfer.backbones.config_values import function_digest
 from adapterxfer.backbones.describing import TOKENIZER, check_files, tokenizer_name
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
+from adapterxfer.backbones.quantized import quantize
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_weights
 from adapterxfer.backbones.rows import TokenIds, WordSource
 from adapterxfer.backbones.segments import mark_segments
@@ -159,9 +160,15 @@ def load_backbone(
         words: with its whole word matrix; otherwise a large one has no rows until `with_words` gives it some.
 
     Raises:
-        BackboneError: the folder is absent or damaged, the architecture or kind is unknown, or shared weights were
-            changed since they were loaded.
+        BackboneError: the folder is absent or damaged, the architecture or kind is unknown, shared weights were
+            changed since they were loaded, or quantized ones are to be trained.
+        MissingDependency: the library that quantizes is not installed.
     """
+    if own_weights and "quantize" in identity:
+        raise BackboneError(
+            f"backbone '{identity.get('name')}': weights in {identity['quantize']} cannot be trained",
+            fix="leave quantize out, or train adapters or heads alone",
+        )
     location = folder_of(identity, folder)
     key = json.dumps([dict(identity), str(location.resolve())], sort_keys=True)
     if (kept := _pristine.get(key)) is not None and kept.away:
@@ -318,8 +325,10 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
     model, source = _read_model(identity, folder, config)
     if architecture.segments:
         mark_segments(model, tokenizer)
-    fingerprint = state_fingerprint(model.state_dict(), source)
     counts = count_parameters(model)
+    if "quantize" in identity:
+        quantize(model, str(identity["quantize"]), architecture)
+    fingerprint = state_fingerprint(model.state_dict(), source)
     if source is None:
         return LoadedBackbone(
             model=model,

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from adapterxfer.backbones.describing import CONFIG
+from adapterxfer.backbones.quantized import EXTRA
+from adapterxfer.backbones.quantized import LIBRARIES as QUANTIZED
 from adapterxfer.catalog import UNTRAINED, backbones
 from adapterxfer.catalog.architectures import ARCHITECTURES, encoder_part
 from adapterxfer.catalog.lengths import OWN_SERIES
@@ -105,12 +107,17 @@ def length_problems(recipe: Recipe, table: Backbones, stages: Iterable[Stage]) -
 
 
 def missing_libraries(recipe: Recipe) -> list[MissingDependency]:
-    """Libraries whose own adapter methods the recipe names and that are not installed here, one error for each."""
+    """Libraries that the recipe's adapter methods or backbones need and that are not installed here, each an error."""
     engines = {engine.library: engine for spec in recipe.adapters if (engine := engine_of(spec.method))}
+    kinds = {source.quantize for name, source in recipe.backbone_sources.items() if name in recipe.backbones}
     return [
         MissingDependency(f"adapter methods '{name}:...'", name, versions=engines[name].versions)
         for name in sorted(engines)
         if not _is_installed(name)
+    ] + [
+        MissingDependency(f"backbones with quantize: {kind}", EXTRA)
+        for kind, library in QUANTIZED.items()
+        if kind in kinds and not _is_installed(library)
     ]
 
 

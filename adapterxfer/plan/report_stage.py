@@ -10,6 +10,7 @@ from adapterxfer.catalog.declared import stated
 from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.recipe.axes import AXES
+from adapterxfer.recipe.common_rates import common_blocks
 from adapterxfer.recipe.tiers import tier_text, tiered
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import CHOICE
@@ -27,8 +28,14 @@ TASKS = "tasks"
 TIERS = "tiers"
 """Label of a report: what its tier of low-resource languages means. The tiers themselves are part of the key."""
 
+QUANTIZED = "quantized"
+"""Label of a report: backbone -> kind of its weights in few bits. They are part of the keys of its inputs."""
+
 NAMED = "recipe_file"
 """Label of a report: what the command that planned it called the recipe, for the commands that a page prints."""
+
+BLOCKS = "common_blocks"
+"""Label of a report with common rates: variant -> the blocks of `train` that its trainings take them from."""
 
 CHOICES, COMMON = "choices", "common_rates"
 """Keys of the identity: what development data chose, and the study at common rates."""
@@ -84,6 +91,12 @@ def add_report(
     inputs |= {f"pretrain.{name}": maker.pretrain(name) for name in trained}
     inputs |= _mixed(maker.bench.stages)
     tiers = tier_text(recipe)
+    few = {
+        cell.backbone: recipe.backbone_sources[cell.backbone].quantize
+        for cell in cells
+        if cell.backbone in recipe.backbone_sources
+    }
+    few = {name: kind for name, kind in few.items() if kind is not None}
     stage = Stage(
         kind="report",
         version=maker.bench.version("report", identity),
@@ -95,6 +108,8 @@ def add_report(
             NAMED: recipe.file,
             **({SHARED: list(shared)} if shared else {}),
             **({TIERS: tiers} if tiers else {}),
+            **({QUANTIZED: few} if few else {}),
+            **({BLOCKS: common_blocks(recipe)} if common else {}),
         },
     )
     maker.bench.stages[stage.key] = stage

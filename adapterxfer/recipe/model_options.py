@@ -37,6 +37,7 @@ class BackboneSource(Section):
     hub: RepositoryName | None = None
     revision: Commit | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    quantize: Literal["int8", "nf4"] | None = None
     attention: Literal["sdpa", "eager"] = "sdpa"
     pooling: Literal["last", "mean"] | None = None
 
