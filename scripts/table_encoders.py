@@ -2,10 +2,12 @@
 
     python scripts/table_encoders.py --write          # all types, into the part of the page for this transformers
     python scripts/table_encoders.py --types bert     # some of them, to standard output
+    python scripts/table_encoders.py --quantize nf4   # with linear maps in 4 bits (or int8), as --write does too
 
 Each type is checked, planned and run (world-nli to world-xnli; seq_bn and LoRA; stack, fuse, merge), its stacks and
 fusions are bundled and the bundles opened again. ``states`` is the largest difference between hidden states of real
-tokens and those of `AutoModel`, in float32 and in bfloat16 (beside the largest value there).
+tokens and those of `AutoModel`, in float32 and in bfloat16 (beside the largest value there); with --quantize of an
+`AutoModel` whose layers the same library quantized.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ import transformers
 from encoder_checkpoints import make
 
 from adapterxfer.backbones.loading import load_backbone
+from adapterxfer.backbones.quantized import LIBRARIES
 from adapterxfer.backbones.reading import library_class
-from adapterxfer.catalog.architectures import ARCHITECTURES
+from adapterxfer.catalog.architectures import ARCHITECTURES, Architecture
 from adapterxfer.cli.main import main as command
 from adapterxfer.engines.worker import run_stage
 from adapterxfer.formats.tokenization import encoder_for
@@ -45,7 +48,7 @@ recipe: 1
 name: {name}
 title: One architecture
 backbones: [tiny]
-backbone_sources: {{tiny: {{folder: "{folder}"}}}}
+backbone_sources: {{tiny: {{folder: "{folder}"{quantize}}}}}
 intermediate_tasks: [none, world-nli]
 target_tasks: [world-xnli]
 variants: [stack, fuse, merge]
@@ -63,7 +66,6 @@ COLUMNS = ("states", "states bf16", "check", "plan", "run", "stack", "fuse", "Lo
 SYSTEMS = {"stack": ("stack", "seq_bn"), "fuse": ("fuse", "seq_bn"), "LoRA": ("stack", "lora"), "merge": ("merge", "")}
 TEXTS = ("one small text", "a longer text with some more words in it", "two")
 MAJOR = transformers.__version__.partition(".")[0]
-BEGIN, END = f"<!-- transformers {MAJOR} -->", f"<!-- end of transformers {MAJOR} -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +76,21 @@ class Row:
     cells: dict[str, str]
 
 
-def row_of(model_type: str, place: Path) -> Row:
-    """Make, check, plan, run, bundle and open again; what fails is shown and ends the row."""
+def row_of(model_type: str, place: Path, quantize: str) -> Row:
+    """Make, check, plan, run, bundle and open again; what fails is shown and ends the row.
+
+    Args:
+        quantize: kind of the weights of linear maps; empty for full numbers.
+    """
     folder = place / model_type / "checkpoint"
     cells = dict.fromkeys(COLUMNS, "-")
     make(folder, model_type)
-    cells["states"] = f"{difference(folder, model_type, 'float32')[0]:.0e}"
-    error, largest = difference(folder, model_type, "bfloat16")
+    cells["states"] = f"{difference(folder, model_type, 'float32', quantize)[0]:.0e}"
+    error, largest = difference(folder, model_type, "bfloat16", quantize)
     cells["states bf16"] = f"{error:.0e} of {largest:.0f}"
     path = place / model_type / "recipe.yaml"
-    path.write_text(RECIPE.format(name=model_type.replace("_", "-"), folder=folder), encoding="utf-8")
+    few = f", quantize: {quantize}" if quantize else ""
+    path.write_text(RECIPE.format(name=model_type.replace("_", "-"), folder=folder, quantize=few), encoding="utf-8")
     store = place / model_type / "store"
     for name in ("check", "plan"):
         code = quiet([name, str(path), *(["--store", str(store)] if name == "plan" else [])])
@@ -115,14 +122,17 @@ def quiet(arguments: Sequence[str]) -> int:
         return command(list(arguments))
 
 
-def difference(folder: Path, model_type: str, dtype: str) -> tuple[float, float]:
+def difference(folder: Path, model_type: str, dtype: str, quantize: str = "") -> tuple[float, float]:
     """Largest difference between our states and those of `AutoModel`, and the largest state."""
     architecture = ARCHITECTURES[model_type]
     identity = {"name": "tiny", "kind": "folder", "dtype": dtype, "attention": "sdpa"}
+    identity |= {"quantize": quantize} if quantize else {}
     loaded = load_backbone(identity, folder)
     reference: Any = library_class(architecture.model).from_pretrained(
         folder, attn_implementation=architecture.attention[0], dtype=getattr(torch, dtype), **architecture.arguments
     )
+    if quantize:
+        reference = quantized(reference, architecture, quantize)
     encoder = encoder_for(loaded.tokenizer)
     rows = [encoder.build_single(ids, 64) for ids in encoder.texts(TEXTS)]
     width = max(map(len, rows))
@@ -132,6 +142,27 @@ def difference(folder: Path, model_type: str, dtype: str) -> tuple[float, float]
         expected = reference.eval()(input_ids=ids, attention_mask=mask).last_hidden_state[mask.bool()].float()
         ours = encode(loaded.model, ids, mask)[mask.bool()].float()
     return (ours - expected).abs().max().item(), expected.abs().max().item()
+
+
+def quantized(model: Any, architecture: Architecture, kind: str) -> Any:
+    """A model of `transformers` with the maps of its layers quantized by the library, each by itself."""
+    import bitsandbytes
+    from torchao.quantization import Int8WeightOnlyConfig, quantize_
+
+    layers = model.get_submodule(architecture.layers)
+    for name, module in list(layers.named_modules()):
+        if type(module) is not torch.nn.Linear or name.endswith(".wo"):  # which T5 always keeps whole
+            continue
+        if kind == "int8":
+            quantize_(module, Int8WeightOnlyConfig())
+            continue
+        parent, _, last = name.rpartition(".")
+        settings: dict[str, Any] = {"compute_dtype": module.weight.dtype, "compress_statistics": False}
+        packed = bitsandbytes.nn.LinearNF4(module.in_features, module.out_features, module.bias is not None, **settings)
+        packed.load_state_dict(module.state_dict())
+        packed.support_avx512bf16_for_cpu = False  # it computes in bfloat16, and version 0.50.2 fails on narrow maps
+        setattr(layers.get_submodule(parent), last, packed.to("cpu"))
+    return model
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -144,20 +175,24 @@ def table(rows: Sequence[Row]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--types", nargs="+", default=list(ARCHITECTURES), choices=list(ARCHITECTURES), metavar="TYPE")
+    parser.add_argument("--quantize", choices=LIBRARIES, default="", metavar="KIND", help="int8 or nf4")
     parser.add_argument("--write", action="store_true", help="put the table into docs/encoders.md")
     arguments = parser.parse_args(argv)
     rows = []
     with tempfile.TemporaryDirectory() as place:
         for model_type in arguments.types:
-            rows.append(row_of(model_type, Path(place)))
+            rows.append(row_of(model_type, Path(place), arguments.quantize))
             print(table(rows[-1:]).splitlines()[-1], file=sys.stderr, flush=True)
-    text = f"transformers {transformers.__version__}, torch {torch.__version__}:\n\n{table(rows)}"
+    with_library = f", {LIBRARIES[arguments.quantize]} (`{arguments.quantize}`)" if arguments.quantize else ""
+    text = f"transformers {transformers.__version__}, torch {torch.__version__}{with_library}:\n\n{table(rows)}"
     if not arguments.write:
         print(text)
         return 0
     page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    part = f"transformers {MAJOR}" + (f" {arguments.quantize}" if arguments.quantize else "")
+    begin, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    before, _, rest = page.partition(begin)
+    PAGE.write_text(f"{before}{begin}\n\n{text}\n\n{end}{rest.partition(end)[2]}", encoding="utf-8")
     return 0
 
 

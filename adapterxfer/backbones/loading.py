@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +21,7 @@ from adapterxfer.backbones import rows
 from adapterxfer.backbones.config_values import function_digest
 from adapterxfer.backbones.describing import TOKENIZER, check_files, tokenizer_name
 from adapterxfer.backbones.measure import ParameterCount, count_parameters, state_fingerprint
+from adapterxfer.backbones.quantized import quantize
 from adapterxfer.backbones.reading import DTYPES, empty_model, fill, read_config, read_weights
 from adapterxfer.backbones.rows import TokenIds, WordSource
 from adapterxfer.backbones.segments import mark_segments
@@ -135,10 +136,11 @@ class LoadedBackbone:
 
 
 class _Kept(NamedTuple):
-    """A pristine backbone, and the fingerprint of what is here of it."""
+    """A pristine backbone, the fingerprint of what is here of it, and whether its weights were given back."""
 
     loaded: LoadedBackbone
     carried: str
+    away: bool = False
 
 
 _pristine: OrderedDict[str, _Kept] = OrderedDict()
@@ -158,11 +160,20 @@ def load_backbone(
         words: with its whole word matrix; otherwise a large one has no rows until `with_words` gives it some.
 
     Raises:
-        BackboneError: the folder is absent or damaged, the architecture or kind is unknown, or shared weights were
-            changed since they were loaded.
+        BackboneError: the folder is absent or damaged, the architecture or kind is unknown, shared weights were
+            changed since they were loaded, or quantized ones are to be trained.
+        MissingDependency: the library that quantizes is not installed.
     """
+    if own_weights and "quantize" in identity:
+        raise BackboneError(
+            f"backbone '{identity.get('name')}': weights in {identity['quantize']} cannot be trained",
+            fix="leave quantize out, or train adapters or heads alone",
+        )
     location = folder_of(identity, folder)
     key = json.dumps([dict(identity), str(location.resolve())], sort_keys=True)
+    if (kept := _pristine.get(key)) is not None and kept.away:
+        _read_again(kept.loaded, location)
+        _pristine[key] = kept._replace(away=False)
     loaded = _unchanged(key, lambda: _load(identity, location))
     if words and loaded.source is not None:
         without = loaded
@@ -189,6 +200,39 @@ def _unchanged(key: str, load: Callable[[], LoadedBackbone]) -> LoadedBackbone:
             fix="load with own_weights=True to train the weights",
         )
     return kept.loaded
+
+
+def give_back_weights(loaded: LoadedBackbone) -> None:
+    """Free the shared weights of a backbone whose copy is about to train; whoever loads it next reads them again.
+
+    Only where the word matrix is large: there, reading the rest is little beside any training.
+
+    Args:
+        loaded: as `load_backbone` or `with_words` gave it; it cannot compute from now on.
+    """
+    sharing = [(k, kept) for k, kept in _pristine.items() if loaded.source and kept.loaded.source is loaded.source]
+    for key, kept in sharing:
+        for _, parameter in _beside_words(kept.loaded):
+            parameter.data = parameter.data.new_empty(0)
+        if kept.loaded.ids is None:
+            del _pristine[key]  # with all words: made anew from the one without
+        else:
+            _pristine[key] = kept._replace(away=True)
+
+
+def _read_again(loaded: LoadedBackbone, folder: Path) -> None:
+    assert loaded.source is not None
+    loaded.source.check()
+    model, _ = _read_model(loaded.identity, folder, loaded.config)
+    again = dict(model.named_parameters())
+    for name, parameter in _beside_words(loaded):
+        parameter.data = again[name].data
+
+
+def _beside_words(loaded: LoadedBackbone) -> Iterator[tuple[str, nn.Parameter]]:
+    """Parameters by name, without the lookup of words."""
+    assert loaded.source is not None
+    return ((name, p) for name, p in loaded.model.named_parameters() if name not in loaded.source.names)
 
 
 def with_words(loaded: LoadedBackbone, ids: TokenIds | None) -> LoadedBackbone:
@@ -268,8 +312,6 @@ def folder_of(identity: Mapping[str, Any], folder: Path | None) -> Path:
 
 
 def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
-    import torch
-
     dtype = str(identity.get("dtype", "float32"))
     if dtype not in DTYPES:
         raise BackboneError(f"backbone dtype {dtype!r}; expected one of {', '.join(DTYPES)}", fix="change the recipe")
@@ -280,24 +322,13 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
     shared = identity["kind"] in ("embedded", "untrained") and not (folder / TOKENIZER).is_file()
     home = WORLD_FOLDER / "tokenizer" if shared else folder
     tokenizer = tokenizer_for(home / tokenizer_name(home, architecture), config, folder / "config.json")
-    source: WordSource | None = None
-    if identity["kind"] == "untrained":
-        model = untrained_twin(config, folder, seed=int(identity.get("seed", 1)))
-    else:
-        large = config.vocab_size * config.hidden_size >= rows.LARGE
-        model = empty_model(config, words=not large)
-        state = read_weights(folder, architecture)
-        if large:
-            source = rows.words_apart(model, state, folder, getattr(torch, dtype))
-        fill(model, state, str(folder))
-    # Parameters only: buffers, such as the frequencies of rotary positions, are float32 in the library too.
-    for parameter in model.parameters():
-        parameter.data = parameter.data.to(getattr(torch, dtype))
-    model = model.requires_grad_(False).eval()
+    model, source = _read_model(identity, folder, config)
     if architecture.segments:
         mark_segments(model, tokenizer)
-    fingerprint = state_fingerprint(model.state_dict(), source)
     counts = count_parameters(model)
+    if "quantize" in identity:
+        quantize(model, str(identity["quantize"]), architecture)
+    fingerprint = state_fingerprint(model.state_dict(), source)
     if source is None:
         return LoadedBackbone(
             model=model,
@@ -307,8 +338,8 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
             fingerprint=fingerprint,
             parameters=counts,
         )
-    stump = model.get_input_embeddings().weight.shape[0]
-    counts = ParameterCount(counts.total + (source.vocabulary - stump) * source.width, counts.non_embedding)
+    stump: Any = model.get_input_embeddings()
+    counts = ParameterCount(counts.total + (source.vocabulary - len(stump.weight)) * source.width, counts.non_embedding)
     loaded = LoadedBackbone(
         model=model,
         tokenizer=tokenizer,
@@ -318,6 +349,29 @@ def _load(identity: Mapping[str, Any], folder: Path) -> LoadedBackbone:
         parameters=counts,
     )
     return with_words(replace(loaded, source=source), np.empty(0, dtype=np.int64))
+
+
+def _read_model(
+    identity: Mapping[str, Any], folder: Path, config: PretrainedConfig
+) -> tuple[PreTrainedModel, WordSource | None]:
+    """The encoder, frozen; a large word matrix has no rows, and the place where they are read."""
+    import torch
+
+    dtype = getattr(torch, str(identity.get("dtype", "float32")))
+    source: WordSource | None = None
+    if identity["kind"] == "untrained":
+        model = untrained_twin(config, folder, seed=int(identity.get("seed", 1)))
+    else:
+        large = config.vocab_size * config.hidden_size >= rows.LARGE
+        model = empty_model(config, words=not large)
+        state = read_weights(folder, architecture_of(config.model_type))
+        if large:
+            source = rows.words_apart(model, state, folder, dtype)
+        fill(model, state, str(folder))
+    # Parameters only: buffers, such as the frequencies of rotary positions, are float32 in the library too.
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return model.requires_grad_(False).eval(), source
 
 
 def tokenizer_for(path: Path, config: PretrainedConfig, where: Path) -> PreTrainedTokenizerFast:

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adapterxfer.backbones.quantized import shared_parts
+
 
 class RowsOfWords(nn.Embedding):
     """Some rows of a word matrix, asked for by token id like the whole of it.
@@ -37,7 +39,7 @@ class RowsOfWords(nn.Embedding):
 
 def with_lookup(model: Any, lookup: nn.Module) -> Any:
     """A copy of the modules of an encoder that shares all weights, with another lookup of words."""
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+    shared = shared_parts(model)
     # Wherever the old lookup hangs in the tree, and be it twice, the new one hangs in the copy. transformers 5 has
     # another module for every place of a tied matrix.
     weight = model.get_input_embeddings().weight

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -58,10 +58,25 @@ def state_fingerprint(state: Mapping[str, torch.Tensor], words: WordSource | Non
             for rows in words.chunks():
                 digest.update(_bytes_of(rows))
             continue
-        tensor = state[name].detach().to("cpu").contiguous()
-        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
-        digest.update(_bytes_of(tensor))
+        for key, tensor in _plain(name, state[name].detach()):
+            digest.update(f"{key}:{tensor.dtype}:{tuple(tensor.shape)};".encode())
+            digest.update(_bytes_of(tensor.to("cpu").contiguous()))
     return digest.hexdigest()
+
+
+def stored_bytes(state: Mapping[str, torch.Tensor]) -> int:
+    """Bytes of all tensors as they are held, packed ones too."""
+    tensors = (tensor for name in state for _, tensor in _plain(name, state[name]))
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _plain(name: str, tensor: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+    """A tensor; of one that a library makes of several (quantized numbers and their scales), each of these."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        yield name, tensor
+        return
+    for inner in tensor.__tensor_flatten__()[0]:
+        yield from _plain(f"{name}.{inner}", getattr(tensor, inner))
 
 
 def _bytes_of(tensor: torch.Tensor) -> memoryview:

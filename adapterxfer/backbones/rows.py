@@ -93,11 +93,19 @@ class WordSource:
                 some = np.arange(start, min(start + CHUNK, self.vocabulary))
                 yield self._rows(file, some).float().to(self.dtype)
 
-    def _opened(self) -> IO[bytes]:
+    def check(self) -> None:
+        """Refuse a file that is not the one that was first read.
+
+        Raises:
+            BackboneError: it is gone, or is another one.
+        """
         if stamp_of(self.path) != self.stamp:
             raise BackboneError(
                 f"{self.path}: changed while it was in use", fix="restore the file, and run the same command again"
             )
+
+    def _opened(self) -> IO[bytes]:
+        self.check()
         return self.path.open("rb", buffering=0)
 
     def _rows(self, file: IO[bytes], ids: TokenIds) -> Tensor:

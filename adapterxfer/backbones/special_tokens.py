@@ -6,7 +6,7 @@ A run reads the same files with the tokenizers library; here they are looked at 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,14 @@ from adapterxfer.errors import BackboneError
 
 SPECIAL_TOKENS = ("bos_token", "eos_token", "sep_token", "cls_token", "unk_token", "pad_token", "mask_token")
 """What a ``tokenizer_config.json`` calls them."""
+
+Fact = Callable[[Path, str, Callable[[Path], object]], object]
+"""Gives what a function says of a file, perhaps from an earlier look at the same bytes, remembered under a name."""
+
+
+def look(path: Path, _name: str, compute: Callable[[Path], object]) -> object:
+    """A `Fact` that remembers nothing."""
+    return compute(path)
 
 
 def sidecar(path: Path) -> dict[str, Any]:
@@ -56,10 +64,14 @@ def special_tokens(facts: Mapping[str, Any], architecture: Architecture | None) 
     return special
 
 
-def tokenizer_problems(folder: Path) -> list[BackboneError]:
+def tokenizer_problems(folder: Path, fact: Fact = look) -> list[BackboneError]:
     """Why no text can be encoded with the tokenizer of a folder; empty where nothing is known against it.
 
     SentencePiece models bring their special tokens themselves.
+
+    Args:
+        fact: remembers what the vocabulary says of the tokens asked for: 250,000 pieces take a quarter of a second to
+            read.
     """
     path, config = folder / TOKENIZER, encoder_part(_content(folder / CONFIG))
     if not path.is_file():
@@ -69,22 +81,32 @@ def tokenizer_problems(folder: Path) -> list[BackboneError]:
         tokens = special_tokens(sidecar(folder / TOKENIZER_FACTS), architecture)
     except BackboneError as error:
         return [error]
-    content = _content(path)
-    known = _known(content)
-    if known is None:
+    asked = sorted(set(tokens.values()))
+    told = fact(path, f"#tokenizer {json.dumps(asked)}", lambda file: _told(file, asked))
+    if not isinstance(told, Mapping):
         return [BackboneError(f"{path}: not a tokenizer", fix="restore the file from its source")]
     problems = [] if "pad_token" in tokens else [no_padding(path)]
-    if lacking := sorted(set(tokens.values()) - known):
-        problems.append(lacks(path, lacking))
+    if told["lacking"]:
+        problems.append(lacks(path, told["lacking"]))
     room = config.get("vocab_size")
-    if isinstance(room, int) and len(known) > room:
-        problems.append(too_many(path, len(known), folder / CONFIG, room))
-    if architecture is not None and architecture.pooling == "first" and content.get("post_processor") is None:
+    if isinstance(room, int) and told["tokens"] > room:
+        problems.append(too_many(path, told["tokens"], folder / CONFIG, room))
+    if architecture is not None and architecture.pooling == "first" and not told["post_processor"]:
         problems.append(no_first_token(path))
     return problems
 
 
-def tokenizer_cautions(folder: Path) -> list[str]:
+def _told(path: Path, asked: list[str]) -> dict[str, Any] | None:
+    """How many tokens a ``tokenizer.json`` has, which of those asked for it lacks, and whether it adds any to texts."""
+    content = _content(path)
+    known = _known(content)
+    if known is None:
+        return None
+    lacking = [token for token in asked if token not in known]
+    return {"tokens": len(known), "lacking": lacking, "post_processor": content.get("post_processor") is not None}
+
+
+def tokenizer_cautions(folder: Path, fact: Fact = look) -> list[str]:
     """What moves the ids of a tokenizer without being an error: the map of compatibility forms that mDeBERTa lost.
 
     transformers 5 writes its ``tokenizer.json`` without the normalisation of the SentencePiece model, so full-width
@@ -94,15 +116,18 @@ def tokenizer_cautions(folder: Path) -> list[str]:
     architecture = ARCHITECTURES.get(str(_content(folder / CONFIG).get("model_type")))
     if not path.is_file() or architecture is None or not architecture.maps_compatibility:
         return []
-    normalizer = _content(path).get("normalizer")
-    written = json.dumps(normalizer)
-    if '"Precompiled"' in written or '"NFC"' not in written:
+    if not fact(path, "#lacks-precompiled-map", _lacks_map):
         return []
     return [
         f"{path}: normalises with NFC and lacks the map that mDeBERTa was pretrained with, as files written by "
         "transformers 5 do: compatibility forms get other ids; put the publisher's tokenizer.json, or its spm.model "
         "alone, in its place"
     ]
+
+
+def _lacks_map(path: Path) -> bool:
+    written = json.dumps(_content(path).get("normalizer"))
+    return '"Precompiled"' not in written and '"NFC"' in written
 
 
 def no_padding(path: Path) -> BackboneError:

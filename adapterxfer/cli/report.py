@@ -90,8 +90,10 @@ def say_headline(findings: Findings) -> None:
 
 def say_verdicts(tests: Sequence[Judged]) -> None:
     """One line per declared test, with what was expected."""
+    from adapterxfer.report.words import held_words
+
     for test in tests:
-        held = f"; expected {test.expected}: {test.held}" if test.expected else ""
+        held = f"; expected {test.expected}: {held_words(test)}" if test.expected else ""
         shown = "" if test.not_inferior is None else f"; not worse by {test.margin:g}: "
         shown += "" if test.not_inferior is None else "shown" if test.not_inferior else "not shown"
         say(f"{test.name}: {test.verdict} (scope {test.scope}){shown}{held}")

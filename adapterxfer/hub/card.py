@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from adapterxfer.backbones.quantized import LIBRARIES
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.catalog.arms import arm_of, split_arm
@@ -62,6 +63,8 @@ def render_card(manifest: Manifest, results: Mapping[str, Any], *, address: str 
         calls=[_call(head, results.get("declared", {})) for head in manifest.composition.heads],
         synthetic_note=SYNTHETIC_NOTE,
         encoder=_encoder(manifest),
+        quantize=manifest.backbone.identity.get("quantize", ""),
+        library=LIBRARIES.get(str(manifest.backbone.identity.get("quantize")), ""),
         sizes={adapter.id: _size(adapter) for adapter in manifest.composition.adapters},
         why_own=_why_unread(manifest),
         citation=_citation(manifest),

@@ -76,9 +76,9 @@ class Backbones:
                 if folder is not None:
                     hashes = HashCache()
                     self._described[name] = describe_folder(folder, hashes.sha256)
+                    self.unfit += [*config_problems(folder), *tokenizer_problems(folder, hashes.fact)]
+                    self.cautions += tokenizer_cautions(folder, hashes.fact)
                     hashes.save()
-                    self.unfit += [*config_problems(folder), *tokenizer_problems(folder)]
-                    self.cautions += tokenizer_cautions(folder)
             except BackboneError as error:
                 self.missing.append(error)
         return self._described[name]
@@ -125,6 +125,8 @@ class Backbones:
             loaded: dict[str, str] = {"dtype": source.dtype, "attention": source.attention}
             if source.pooling is not None and source.pooling != self._usual_pooling(name):
                 loaded["pooling"] = source.pooling
+            if source.quantize is not None:
+                loaded["quantize"] = source.quantize
             if source.folder is not None:
                 described = self.described(name)
                 return {"name": name, "kind": "folder", "files": dict(described.files) if described else None, **loaded}

@@ -47,6 +47,8 @@ _KEYS = _table(
         HouseKey("weight_decay", TRAIN): "weight_decay wd",
         HouseKey("dtype", TRAIN, "fp32 or bf16; frozen backbones may be in float16: backbone_sources"):
             "dtype fp16 bf16 half precision mixed_precision amp torch_dtype",
+        HouseKey("quantize", "a backbone of backbone_sources", "int8 or nf4"):
+            "quantize quantization quantization_config load_in_8bit load_in_4bit bnb_4bit_quant_type bits",
         HouseKey("max_length", TRAIN): "max_length max_len max_seq_length max_seq_len seq_len sequence_length",
         HouseKey("selection", TRAIN, "last, dev or mean"): "selection load_best_model_at_end save_best best_checkpoint",
         HouseKey("early_stopping", TRAIN, "{patience: 3, every: 100}"): "patience early_stopping_patience",

@@ -32,6 +32,7 @@ from adapterxfer.recipe.messages import one_of
 from adapterxfer.recipe.option_checks import cached_problems, together_notes, together_problems
 from adapterxfer.recipe.own_task_checks import own_task_problems
 from adapterxfer.recipe.own_tasks import OwnTask
+from adapterxfer.recipe.quantize_checks import quantize_problems, training_backbones
 from adapterxfer.recipe.settings import missing_settings
 from adapterxfer.recipe.supervision_checks import supervision_notes, supervision_problems
 from adapterxfer.recipe.tiers import tier_problems
@@ -59,6 +60,7 @@ def cross_problems(recipe: Recipe, document: Document) -> list[Problem]:
     problems += _reuse(recipe)
     problems += _languages(recipe)
     problems += _sources(recipe)
+    problems += quantize_problems(recipe)
     problems += arm_problems(recipe)
     problems += language_problems(recipe)
     problems += supervision_problems(recipe)
@@ -241,12 +243,10 @@ def _sources(recipe: Recipe) -> list[tuple[Path, str]]:
 
 def _low_format(recipe: Recipe, dtype: str, architecture: Architecture | None) -> list[str]:
     """What weights in a low number format cannot do: train, and in float16 what overflows it."""
-    trained = [name for name in recipe.variants if VARIANTS[name].trains_backbone]
-    trained += [name for name in recipe.variants if VARIANTS[name].joins and recipe.merging.full]
     problems = [
         f"'{name}' trains the backbone, whose small steps are lost in {dtype}: leave dtype out, or '{name}'; "
         "train: {default: {dtype: bf16}} computes in bfloat16 on weights in float32"
-        for name in dict.fromkeys(trained)
+        for name in training_backbones(recipe)
     ]
     if dtype == "float16" and architecture is not None and architecture.no_float16:
         problems.append(f"a {architecture.model_type} in float16: {architecture.no_float16}; use bfloat16")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from adapterxfer.recipe.choices import EACH, Choice, RateChoice
+from adapterxfer.recipe.common_rates import common_problems
 from adapterxfer.recipe.settings import choices_of, training_settings, trainings
 from adapterxfer.recipe.train_blocks import MODES, TrainBlock, TrainOptions
 from adapterxfer.recipe.yaml_core import Path
@@ -18,6 +19,7 @@ def choice_problems(recipe: Recipe) -> list[tuple[Path, str]]:
     """All that contradicts a choice or early stopping."""
     return [
         *_lengths(recipe),
+        *common_problems(recipe),
         *((("train",), message) for message in dict.fromkeys((*_choices(recipe), *_stopping(recipe)))),
     ]
 

@@ -37,6 +37,7 @@ class BackboneSource(Section):
     hub: RepositoryName | None = None
     revision: Commit | None = None
     dtype: Literal["float32", "bfloat16", "float16"] = "float32"
+    quantize: Literal["int8", "nf4"] | None = None
     attention: Literal["sdpa", "eager"] = "sdpa"
     pooling: Literal["last", "mean"] | None = None
 
@@ -110,8 +111,8 @@ class AdapterSpec(Section):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """The method and its size, nothing else."""
-        return dict(self._identity)
+        """The method and its size, nothing else. Always the same object, which nobody may change."""
+        return self._identity
 
     @cached_property
     def _identity(self) -> dict[str, Any]:

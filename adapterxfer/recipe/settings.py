@@ -61,9 +61,7 @@ def choices_of(recipe: Recipe, *, phase: str, mode: Mode, task: str, backbone: s
 
 def _merged(recipe: Recipe, phase: str, mode: Mode, task: str, backbone: str) -> dict[str, Any]:
     merged = dict(DEFAULTS)
-    base = split_arm(task).base
-    more = (base, task) if base != task else (task,)
-    for name in ("default", phase, mode, *more, backbone):
+    for name in _block_names(phase, mode, task, backbone):
         add_block(merged, recipe.train.get(name), mode)
     # Options that change nothing are left out: what was trained before they existed stays what it was.
     for name in ("gradient_checkpointing", "compile", "cache_bottom", "seeds_together"):
@@ -78,6 +76,23 @@ def _merged(recipe: Recipe, phase: str, mode: Mode, task: str, backbone: str) ->
     else:
         merged.pop("mean_of", None)
     return merged
+
+
+def _block_names(phase: str, mode: Mode, task: str, backbone: str) -> tuple[str, ...]:
+    """Blocks of `train` that one training may take settings from, the general ones first."""
+    base = split_arm(task).base
+    return ("default", phase, mode, *((base, task) if base != task else (task,)), backbone)
+
+
+def rate_block(recipe: Recipe, *, phase: str, mode: Mode, task: str, backbone: str) -> tuple[str, ...]:
+    """The block of `train` whose learning rate one training takes: ``(mnli, full-ft)``; empty where none has one."""
+    source: tuple[str, ...] = ()
+    for name in _block_names(phase, mode, task, backbone):
+        block = recipe.train.get(name)
+        special = block.of_mode(mode) if block is not None else None
+        source = (name,) if block is not None and block.learning_rate is not None else source
+        source = (name, mode) if special is not None and special.learning_rate is not None else source
+    return source
 
 
 def _has_group(recipe: Recipe, phase: str, mode: Mode, task: str) -> bool:

@@ -238,7 +238,7 @@ def _monte_carlo(effects: Sequence[Effect], resamples: int, level: float) -> Ite
         yield Caution(
             "Monte Carlo error",
             f"{len(close)} of {len(effects)} bootstrap p-values over items lie within two Monte Carlo errors of "
-            f"{alpha:.2g} (one is {error:.4f} with {resamples} resamples): more resamples would settle them.",
+            f"{alpha:.2g} (each is {error:.4f} with {resamples} resamples): more resamples would settle them.",
         )
 
 
@@ -248,7 +248,7 @@ def _flags(effects: Sequence[Effect]) -> Iterator[Caution]:
         for flag in effect.flags:
             counted[flag] = counted.get(flag, 0) + 1
     named = [
-        f"{number} of {len(effects)} comparisons: {flag}"
+        f"{number} of {len(effects)} comparisons ({flag})"
         for flag, number in counted.items()
         if "training run" not in flag and "slope through" not in flag
     ]

@@ -183,6 +183,7 @@ class BackboneFacts:
     Attributes:
         diagnostics: losses in nats per masked token (``mlm``, ``unigram``, ``shuffled``), ``marker_cloze_en`` in
             percent, and whatever else its pretraining recorded as a number.
+        weights: kind of the weights of its linear maps where they are in 8 or 4 bits; empty otherwise.
     """
 
     name: str
@@ -190,6 +191,7 @@ class BackboneFacts:
     non_embedding_parameters: int
     untrained: bool
     diagnostics: dict[str, float] = field(default_factory=dict)
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

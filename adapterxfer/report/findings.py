@@ -70,7 +70,9 @@ def find(
         score_rows = list(scores(study))
     libraries = library_versions({cell.predict: results.folders[cell.predict] for cell in results.cells})
     shipped = world_diagnostics() if settings.synthetic else {}
-    facts = backbone_facts(results.cells, {**shipped, **settings.diagnostics, **(pretraining or {})})
+    facts = backbone_facts(
+        results.cells, {**shipped, **settings.diagnostics, **(pretraining or {})}, settings.quantized
+    )
     missing = tuple(dict.fromkeys(describe(cell) for cell in results.missing))
     inputs = input_rows(results)
     return Findings(

@@ -25,8 +25,10 @@ from adapterxfer.report.words import (
     SIGNIFICANT,
     SMALLEST_EFFECT,
     THESE_MODELS,
+    held_words,
     level_text,
     outcome_words,
+    rows_text,
     verdict_words,
 )
 
@@ -90,6 +92,8 @@ def _environment(*, escape: bool) -> Environment:
     environment.filters["numbers"] = test_numbers
     environment.filters["cell"] = number_cell
     environment.filters["words"] = outcome_words
+    environment.filters["held"] = held_words
+    environment.filters["rows"] = rows_text
     return environment
 
 

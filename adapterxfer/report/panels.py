@@ -24,6 +24,9 @@ ROW_INCHES = 0.3
 ROOM_BELOW = 5.0
 """Points below the lowest score of an axis, so that its mark is not cut."""
 
+ROOM_ABOVE = 2.5
+"""The same above the best score."""
+
 _HEAT_POSITIVE, _HEAT_NEGATIVE, _HEAT_TEXT = (37, 99, 235), (217, 87, 15), "#101114"
 
 
@@ -140,7 +143,7 @@ def mean_by_size(scores: Sequence[Score], sizes: dict[str, float]) -> dict[float
 def score_limits(scores: Sequence[float]) -> tuple[float, float]:
     """The range of scores: 0 to 100, and further down where a correlation below 0 is drawn."""
     lowest = min(scores, default=0.0)
-    return (lowest - ROOM_BELOW if lowest < 0.0 else 0.0), BEST_SCORE
+    return (lowest - ROOM_BELOW if lowest < 0.0 else 0.0), BEST_SCORE + ROOM_ABOVE
 
 
 def common_limits(values: Sequence[float]) -> tuple[float, float]:

@@ -46,7 +46,9 @@ def pretraining_diagnostics(folders: Mapping[str, Path]) -> dict[str, dict[str, 
     }
 
 
-def backbone_facts(cells: tuple[Cell, ...], diagnostics: Mapping[str, Mapping[str, Any]]) -> tuple[BackboneFacts, ...]:
+def backbone_facts(
+    cells: tuple[Cell, ...], diagnostics: Mapping[str, Mapping[str, Any]], quantized: Mapping[str, str]
+) -> tuple[BackboneFacts, ...]:
     """Every backbone of the study by size, each with its untrained twin after it."""
     facts = {}
     for cell in cells:
@@ -57,6 +59,7 @@ def backbone_facts(cells: tuple[Cell, ...], diagnostics: Mapping[str, Mapping[st
                 non_embedding_parameters=cell.non_embedding_parameters,
                 untrained=cell.backbone.endswith(UNTRAINED_SUFFIX),
                 diagnostics=_numbers(diagnostics.get(cell.backbone, {})),
+                weights=quantized.get(cell.backbone, ""),
             )
     order = sorted(facts.values(), key=lambda f: (f.non_embedding_parameters or f.parameters, f.untrained, f.name))
     return tuple(order)

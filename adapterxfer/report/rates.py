@@ -37,11 +37,13 @@ class RateFacts:
         chosen: every choice that is made.
         shared: rates that serve several backbones: ``{phase, variant, rate, backbones}``.
         studies: rates, and the finished results of the study with them.
+        blocks: variant -> blocks of the recipe that its trainings take common rates from; None where nothing is known.
     """
 
     chosen: tuple[Chosen, ...] = ()
     shared: tuple[Mapping[str, Any], ...] = ()
     studies: tuple[tuple[dict[str, float], Results], ...] = field(default=(), repr=False)
+    blocks: Mapping[str, Sequence[str]] | None = None
 
 
 def read_rates(
@@ -73,7 +75,8 @@ def read_rates(
         )
         if results.cells and results.complete:  # over some of the sizes alone, another trend
             studies.append((dict(study["rates"]), results))
-    return RateFacts(tuple(chosen), tuple(labels.get("shared_rates", ())), tuple(studies))
+    shared, blocks = tuple(labels.get("shared_rates", ())), labels.get("common_blocks")
+    return RateFacts(chosen=tuple(chosen), shared=shared, studies=tuple(studies), blocks=blocks)
 
 
 def _rows(record: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[Chosen]:
@@ -93,15 +96,28 @@ def _rows(record: Mapping[str, Any], about: Mapping[str, Any]) -> Iterator[Chose
 
 
 def common_trends(facts: RateFacts, effects: Sequence[Effect], settings: ReportSettings) -> tuple[CommonTrend, ...]:
-    """The trend of every variant with the chosen rates and with each common one, by variant."""
+    """The trend of every variant with the chosen rates and with each common one, by variant.
+
+    Variants whose trainings take no common rate are left out: they would stand there with one number again and again.
+    """
     if not facts.studies:
         return ()
-    rows = [_trend(effect, {}) for effect in effects if is_trend(effect)]
+
+    def rates_of(effect: Effect, rates: Mapping[str, float]) -> dict[str, float]:
+        named = set(rates) if facts.blocks is None else set(facts.blocks.get(effect.variant.partition(" ")[0], ()))
+        return {block: rate for block, rate in rates.items() if block in named}
+
+    every = facts.studies[0][0]
+    rows = [_trend(effect, {}) for effect in effects if is_trend(effect) and rates_of(effect, every)]
     for rates, results in facts.studies:
         study = build_study(results)
         trends = [d for d in default_hypotheses(study, None) if d.hypothesis.family == TREND]
         answered = answer_questions(study, rows_of(Selector(study), trends), settings, Rulings())
-        rows += [_trend(effect, rates) for effect in answered.effects if is_trend(effect)]
+        rows += [
+            _trend(effect, used)
+            for effect in answered.effects
+            if is_trend(effect) and (used := rates_of(effect, rates))
+        ]
     order = list(dict.fromkeys(row.variant for row in rows))
     return tuple(sorted(rows, key=lambda row: order.index(row.variant)))
 

@@ -28,6 +28,7 @@ class ReportSettings:
         superseded: the caution of results that an earlier generation computed; empty for today's.
         tiers: what the tier of low-resource languages means, where the recipe says so.
         diagnostics: backbone -> what its pretraining reached, for backbones that are package data.
+        quantized: backbone -> kind of its weights, for those in 8 or 4 bits.
     """
 
     title: str = ""
@@ -45,6 +46,7 @@ class ReportSettings:
     superseded: str = ""
     tiers: str = ""
     diagnostics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    quantized: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_identity(cls, identity: Mapping[str, Any], labels: Mapping[str, Any] | None = None) -> ReportSettings:
@@ -66,4 +68,5 @@ class ReportSettings:
             multiplicity=dict(statistics.get("multiplicity") or {}),
             tiers=str((labels or {}).get("tiers", "")),
             diagnostics=dict(identity.get("diagnostics") or {}),
+            quantized=dict((labels or {}).get("quantized") or {}),
         )

@@ -269,14 +269,20 @@ def _backbone_table(findings: Findings) -> Table:
         ("tokens", "training tokens"),
     ]
     present = [(key, label) for key, label in known if any(key in f.diagnostics for f in findings.backbones)]
+    few_bits = any(f.weights for f in findings.backbones)
     columns = (
         Column("backbone"),
         Column("parameters", "size"),
         Column("non-embedding", "size"),
+        *((Column("linear maps"),) if few_bits else ()),
         *(Column(label, "nats") for _, label in present),
     )
     rows = tuple(
-        (f.name, f.parameters, f.non_embedding_parameters, *(f.diagnostics.get(key) for key, _ in present))
+        (
+            *(f.name, f.parameters, f.non_embedding_parameters),
+            *((f.weights or "full numbers",) if few_bits else ()),
+            *(f.diagnostics.get(key) for key, _ in present),
+        )
         for f in findings.backbones
     )
     note = (
@@ -286,6 +292,8 @@ def _backbone_table(findings: Findings) -> Table:
         if present
         else "Sizes of the backbones."
     )
+    if few_bits:
+        note += " Linear maps in int8 (8 bits) or nf4 (4 bits) are frozen; all other weights are in full numbers."
     return Table("backbones", "Backbones and their pretraining", note, columns, rows)
 
 

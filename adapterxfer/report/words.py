@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 
 from adapterxfer.report.content import MODELS_ONLY
-from adapterxfer.report.declared import Outcome
+from adapterxfer.report.declared import Held, Judged, Outcome
 
 SIGNIFICANT: Outcome = "difference found"
 UNDECIDED: Outcome = "inconclusive"
+FAILED: Held = "does not hold"
 
 THESE_MODELS = "holds for these models; retraining might change it"
 """What readers meet for `model.MODELS_ONLY`."""
@@ -41,6 +42,18 @@ def outcome_words(outcome: str) -> str:
 def verdict_words(effect: HasVerdict) -> str:
     """The verdict of an effect in the page's words."""
     return outcome_words(effect.verdict)
+
+
+def held_words(test: Judged) -> str:
+    """What became of an expectation: an undecided test has not shown it, and one without numbers says nothing of it."""
+    if test.held != FAILED or test.outcome != UNDECIDED:
+        return test.held
+    return "not shown" if test.rungs else "not evaluated"
+
+
+def rows_text(rows: int) -> str:
+    """``1 row``, ``12 rows``."""
+    return f"{rows} row" if rows == 1 else f"{rows} rows"
 
 
 def level_text(level: float) -> str:

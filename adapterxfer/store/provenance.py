@@ -14,12 +14,14 @@ LIBRARIES = (
     "adapterxfer",
     "accelerate",
     "adapters",
+    "bitsandbytes",
     "numpy",
     "peft",
     "pyarrow",
     "safetensors",
     "tokenizers",
     "torch",
+    "torchao",
     "transformers",
 )
 

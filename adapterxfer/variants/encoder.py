@@ -22,7 +22,7 @@ from adapterxfer.variants.casts import LOW, lowered, raised
 from adapterxfer.variants.hooked import encode_hooked
 from adapterxfer.variants.places import Linear, Places
 from adapterxfer.variants.precision import in_float32
-from adapterxfer.variants.products import comes_in_rows, filled_up, product
+from adapterxfer.variants.products import applied, comes_in_rows, filled_up
 from adapterxfer.variants.recompute import recomputed
 
 NARROW, VECTOR = 16, 16
@@ -139,7 +139,7 @@ def _encode(
         if in_rows:
             mixed = filled_up(mixed.flatten(0, 1)).unsqueeze(0)
         output = layer.attention.output
-        mixed = product(mixed, output.dense.weight, output.dense.bias)
+        mixed = applied(output.dense, mixed)
         total = _drop(mixed, hidden_dropout) + states
         if places.attention is not None:
             total = places.attention(index, total, states, output.LayerNorm)
@@ -181,7 +181,7 @@ def _call(function: Any, *arguments: Any) -> Tensor:
 
 
 def _plain(index: int, role: str, linear: Any, states: Tensor) -> Tensor:  # noqa: ARG001 - one signature for all
-    return product(states, linear.weight, linear.bias)
+    return applied(linear, states)
 
 
 def _embed(backbone: Any, input_ids: Tensor, attention_mask: Tensor | None, dropout: float) -> Tensor:

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional
 
+from adapterxfer.backbones.quantized import shared_parts
 from adapterxfer.backbones.segments import segments_of
 from adapterxfer.catalog.architectures import Architecture, SumSite
 from adapterxfer.variants.places import Norm, Places
@@ -26,8 +26,7 @@ _SLOT = "_adapterxfer_slot"
 
 def hooked_copy(model: Any, architecture: Architecture) -> Any:
     """A copy of the modules of ``model`` with hooks at every place; parameters and buffers are shared."""
-    shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-    hooked = copy.deepcopy(model, shared)
+    hooked = copy.deepcopy(model, shared_parts(model))
     slot = Slot()
     setattr(hooked, _SLOT, slot)
     if architecture.embeddings is not None:
@@ -130,7 +129,9 @@ def _watch(layer: nn.Module, index: int, block: str, site: SumSite, slot: Slot, 
 def _replace(linear: Any, index: int, role: str, slot: Slot) -> None:
     def forward(states: Tensor) -> Tensor:
         if slot.places is None or slot.places.linear is None:
-            return functional.linear(states, linear.weight, linear.bias)
+            # That of its class: a library's, where the library holds the weights packed.
+            result: Tensor = type(linear).forward(linear, states)
+            return result
         return slot.places.linear(index, role, linear, states)
 
     linear.forward = forward

@@ -13,9 +13,10 @@ from typing import Any, ClassVar, get_args
 import torch
 from torch import Tensor, nn
 
+from adapterxfer.backbones.quantized import computes_in
 from adapterxfer.catalog.architectures import Place
 from adapterxfer.variants.casts import LOW, lowered, raised
-from adapterxfer.variants.products import product
+from adapterxfer.variants.products import applied
 
 Norm = Callable[[Tensor], Tensor]
 """The norm that ends a block, or the identity where the architecture has none there."""
@@ -155,7 +156,8 @@ def _linear(active: Sequence[Any]) -> Linear | None:
     alone = active[0] if len(active) == 1 and hasattr(active[0][-1], "whole_linear") else None
 
     def run(index: int, role: str, linear: nn.Linear, states: Tensor) -> Tensor:
-        dtype = linear.weight.dtype if linear.weight.dtype in LOW else None
+        computes = computes_in(linear)
+        dtype = computes if computes in LOW else None
         if alone is not None and dtype is None:
             # A library's module computes the frozen map itself: once is enough where nothing else acts on it.
             whole: Tensor | None = alone[index].whole_linear(role, states)
@@ -166,7 +168,7 @@ def _linear(active: Sequence[Any]) -> Linear | None:
         for adapter in active:
             states = adapter[index].linear_input(role, states)
         inputs = states if dtype is None else lowered(states, dtype)
-        now = base = product(inputs, linear.weight, linear.bias)
+        now = base = applied(linear, inputs)
         if dtype is not None:
             now = base = raised(base)
         for adapter in active:

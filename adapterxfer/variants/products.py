@@ -51,6 +51,17 @@ def product(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
     return _multiply(states, weight, bias)
 
 
+def applied(linear: nn.Linear, states: Tensor) -> Tensor:
+    """What a frozen linear map makes of states of shape ``(..., in)``.
+
+    Weights that a library holds packed are read by its own module, never by a product of ours.
+    """
+    if linear.weight.is_floating_point():
+        return product(states, linear.weight, linear.bias)
+    result: Tensor = type(linear).forward(linear, states)
+    return result
+
+
 def comes_in_rows(states: Tensor) -> bool:
     """Whether an encoder with such states, shape ``(..., hidden)``, has its large products made by oneDNN."""
     return 4 * states.shape[-1] ** 2 >= PAYS and _can(states)

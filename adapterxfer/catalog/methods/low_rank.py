@@ -69,6 +69,7 @@ SPECS = (
         examples=({"rank": 8},),
         places=("linear",),
         maps=_QUERY_VALUE,
+        reads_maps=True,
         start="neutral",
         neutral="rounding",  # it divides lengths that are equal
         merges="",

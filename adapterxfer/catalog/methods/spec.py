@@ -72,6 +72,7 @@ class MethodSpec:
         examples: usual sizes, by key; the first one is the method's row wherever methods are compared.
         places: where in the encoder it acts.
         maps: roles of the linear maps that it changes, for methods that act there.
+        reads_maps: whether it reads the numbers of these maps, and not only what they make of states.
         start: ``neutral`` (a fresh adapter changes nothing), ``normal`` (all its matrices are normal and small) or
             ``special``.
         neutral: whether weights exist that change nothing: ``exact``, up to ``rounding``, those it starts with
@@ -107,6 +108,7 @@ class MethodSpec:
     examples: tuple[Mapping[str, int], ...]
     places: tuple[Place, ...]
     maps: tuple[str, ...] = ()
+    reads_maps: bool = False
     start: Literal["neutral", "normal", "special"]
     neutral: Literal["exact", "rounding", "start", "never", "moved"] = "exact"
     partial_layers: bool = False

@@ -211,6 +211,32 @@ def test_the_tokenizer_is_looked_at_as_the_run_does(folder: Path, facts: Any, re
     assert [str(problem) for problem in problems] == ([str(caught.value)] if caught is not None else [])
 
 
+def test_a_vocabulary_is_read_once_and_again_where_the_file_changed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from adapterxfer.backbones import special_tokens
+    from adapterxfer.data.files import HashCache
+
+    read: list[str] = []
+    content = special_tokens._content
+    monkeypatch.setattr(special_tokens, "_content", lambda path: (read.append(path.name), content(path))[1])
+    path, hashes = folder / "tokenizer.json", HashCache(tmp_path / "hashes.json")
+    assert special_tokens.tokenizer_problems(folder, hashes.fact) == []
+    assert read.count(path.name) == 1
+    hashes.save()
+    again = HashCache(tmp_path / "hashes.json")
+    assert special_tokens.tokenizer_problems(folder, again.fact) == []
+    assert read.count(path.name) == 1, "remembered by path, size and time, as its hash is"
+    (folder / "tokenizer_config.json").write_text(json.dumps({"pad_token": "[PAD]"}))
+    assert "lacks [PAD]" in str(special_tokens.tokenizer_problems(folder, again.fact)[0]), "other tokens are asked for"
+    (folder / "tokenizer_config.json").unlink()
+    tokenizer = json.loads(path.read_text())
+    path.write_text(json.dumps({**tokenizer, "post_processor": None}))
+    assert "puts no special token before a text" in str(special_tokens.tokenizer_problems(folder, again.fact)[0])
+    path.write_text("{}")
+    assert "not a tokenizer" in str(special_tokens.tokenizer_problems(folder, again.fact)[0])
+
+
 KINDS = st.sampled_from([DataError, BackboneError, AdapterxferError])
 
 

@@ -208,6 +208,25 @@ def test_the_hash_cache_notices_changes_and_survives_damage(tmp_path):
     assert HashCache(path).sha256(file) != value
 
 
+def test_a_cache_file_is_read_once_by_a_process_until_another_writes_it(tmp_path, monkeypatch):
+    path, file = tmp_path / "c.json", tmp_path / "x"
+    file.write_text("one")
+    first = HashCache(path)
+    value = first.sha256(file)
+    first.save()
+    read = []
+    load = json.loads
+    monkeypatch.setattr("adapterxfer.data.files.json.loads", lambda text: (read.append(text), load(text))[1])
+    assert [HashCache(path).sha256(file) for _ in range(3)] == [value] * 3
+    assert not read, "it wrote the file itself"
+    key = str(file.resolve())
+    state = file.stat()
+    path.with_suffix(".new").write_text(json.dumps({key: [state.st_size, state.st_mtime_ns, "of another process"]}))
+    path.with_suffix(".new").replace(path)
+    assert [HashCache(path).sha256(file) for _ in range(3)] == ["of another process"] * 3
+    assert len(read) == 1
+
+
 def test_everything_missing_is_one_error_by_task(tmp_path, cache):
     root = study(tmp_path / "data")
     with pytest.raises(DataError) as caught:

@@ -24,7 +24,7 @@ NOT_IMPORTED = {
     "protobuf": "transformers reads SentencePiece models with it",
 }
 
-EXTRAS = ("adapters", "peft", "ray", "slurm", "tensorboard", "trackio", "wandb")
+EXTRAS = ("adapters", "peft", "quantized", "ray", "slurm", "tensorboard", "trackio", "wandb")
 """Extras that add to the package; the others are for its tests."""
 
 

@@ -58,6 +58,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 ONLY_IN: dict[str, set[str]] = {
     "adapters": {"variants"},  # the engine of methods adapters:CONFIG (extra "adapters"); an oracle of the tests too
     "peft": {"variants"},  # the engine of methods peft:TYPE (extra "peft"); an oracle of the tests too
+    "bitsandbytes": {"backbones"},
+    "torchao": {"backbones"},
     "datasets": {"data"},
     "accelerate": {"training"},
     "ray": {"engines"},

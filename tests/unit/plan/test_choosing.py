@@ -193,6 +193,19 @@ def test_the_nth_values_of_all_grids_make_a_study() -> None:
     assert list(common_studies(parse_recipe(TEXT))) == []
 
 
+def test_a_task_with_its_own_grid_gives_its_nth_value_to_every_size() -> None:
+    own = "  world-nli: {full-ft: {learning_rate: {choose: [1e-5, 2e-5], by: dev, also: each}}}\n"
+    made = plan(EACH + own)
+    rates: dict[tuple[str, object], set[str]] = {}
+    for stage in of(made, "train_target", variant="full-ft", intermediate="world-nli", seed=1):
+        before = made.stages[stage.inputs["intermediate"]]
+        first, then = (s.identity["settings"]["learning_rate"] for s in (before, stage))
+        if isinstance(then, float):
+            rates.setdefault((first, then), set()).add(str(stage.labels["backbone"]))
+    everyone = {"world-nano", "world-micro"}
+    assert rates == {(1e-5, 1e-3): everyone, (2e-5, 3e-3): everyone}
+
+
 def test_its_trainings_are_those_of_a_recipe_with_that_rate() -> None:
     made = plan(EACH)
     fixed = plan(TEXT.replace("{choose: [1e-3, 3e-3], by: dev}", "3e-3"))
@@ -221,9 +234,11 @@ def test_the_report_knows_them_apart_from_its_cells() -> None:
         ("intermediate", "adapter"), ("fusion", "fuse"),
     }  # fmt: skip
     assert all(row["role"] in report.inputs for row in choices)
+    assert report.labels["common_blocks"] == {name: ["default"] for name in ("full-ft", "sequential", "stack", "fuse")}
     plain = plan(TEXT).report
     assert plain is not None
     assert "common_rates" not in plain.identity
+    assert "common_blocks" not in plain.labels
 
 
 def test_only_narrows_it_too() -> None:
@@ -249,5 +264,5 @@ def test_numbers_that_serve_several_sizes_are_told_beside_the_key() -> None:
 
 
 def test_choices_in_words() -> None:
-    (first, *_) = choices_made(plan().stages, {})
+    (first, *_) = choices_made(plan().stages.of_kind("choose"), {})
     assert str(first) == "world-nano full-ft world-xnli: learning_rate not chosen yet, of 0.001, 0.003"

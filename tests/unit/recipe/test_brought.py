@@ -8,7 +8,7 @@ from adapterxfer.catalog import METHODS, VARIANTS, backbones, task_names
 from adapterxfer.errors import RecipeError
 from adapterxfer.recipe import parse_recipe
 from adapterxfer.recipe.brought import _KEYS, _other_names, name_hint
-from adapterxfer.recipe.model_options import AdapterSpec
+from adapterxfer.recipe.model_options import AdapterSpec, BackboneSource
 from adapterxfer.recipe.schema import RecipeModel
 from adapterxfer.recipe.train_blocks import TrainOptions
 
@@ -72,7 +72,8 @@ def test_adapter_scaling_is_not_silently_something_else() -> None:
 
 
 def test_every_key_that_a_hint_names_exists() -> None:
-    known = {*TrainOptions.model_fields, *RecipeModel.model_fields, *AdapterSpec.model_fields, "languages"}
+    models = (TrainOptions, RecipeModel, AdapterSpec, BackboneSource)
+    known = {name for model in models for name in model.model_fields} | {"languages"}
     later = {"alpha", "dropout", "target_modules"}  # told otherwise where adapters have no such key
     assert {row.key for row in _KEYS.values() if row.key} <= known | later
 

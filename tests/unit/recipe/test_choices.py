@@ -6,6 +6,7 @@ import pytest
 
 from adapterxfer.errors import RecipeError
 from adapterxfer.recipe import parse_recipe, training_settings
+from adapterxfer.recipe.common_rates import common_blocks
 from adapterxfer.recipe.settings import choices_of
 
 TEXT = """\
@@ -96,6 +97,78 @@ def test_common_rates_are_as_many_in_every_grid() -> None:
     )
     assert parse_recipe(text).chooses
     assert "3 values, another grid with also: each has 2" in problem(other)
+
+
+BY_TASK = """\
+recipe: 1
+name: by-task
+backbones: [world-nano, world-mini, world-mini-untrained]
+intermediate_tasks: [none, world-nli, world-qa]
+target_tasks: [world-xnli, world-pos]
+variants: [full-ft, stack, fuse, head-only]
+adapters: [{method: seq_bn, reduction_factor: 2}]
+seeds: [1]
+train:
+  default: {steps: 10}
+  full-ft: {learning_rate: {choose: [1e-4, 3e-4, 1e-3], by: dev, also: each}}
+  adapters: {learning_rate: {choose: [1e-3, 3e-3, 1e-2], by: dev, also: each}}
+  fuse: {learning_rate: {choose: [3e-4, 1e-3, 3e-3], by: dev, also: each}}
+  head-only: {learning_rate: {choose: [1e-2, 1e-1], by: dev}}
+  world-nli: # a task that diverges at the rates of the others
+    full-ft: {learning_rate: {choose: [3e-5, 1e-4, 3e-4], by: dev, also: each}}
+    adapters: {learning_rate: {choose: [3e-4, 1e-3, 3e-3], by: dev, also: each}}
+"""
+
+
+def test_tasks_may_have_grids_of_their_own_for_common_rates() -> None:
+    assert common_blocks(parse_recipe(BY_TASK)) == {
+        "full-ft": ["world-nli.full-ft", "full-ft"],
+        "stack": ["world-nli.adapters", "adapters"],
+        "fuse": ["world-nli.adapters", "adapters", "fuse"],
+    }
+    number = BY_TASK.replace("{choose: [3e-5, 1e-4, 3e-4], by: dev, also: each}", "1e-4")
+    assert common_blocks(parse_recipe(number))["full-ft"] == ["full-ft"], "a number serves every size as it is"
+    alone = BY_TASK.replace(", also: each", "")
+    assert common_blocks(parse_recipe(alone)) == {}
+    twin = BY_TASK + "  world-mini-untrained: {full-ft: {learning_rate: 1e-4}}\n"
+    assert common_blocks(parse_recipe(twin)) == common_blocks(parse_recipe(BY_TASK)), "no trend has an untrained twin"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (
+            "3e-5, 1e-4, 3e-4], by: dev, also: each",
+            "3e-5, 1e-4, 3e-4], by: dev",
+            ":16:30: a grid without also: each for full-ft on world-nli (intermediate phase), while full-ft has it for "
+            "full-ft on world-qa (intermediate phase)",
+        ),
+        (
+            "[3e-4, 1e-3, 3e-3], by: dev, also: each}}\n  head-only",
+            "[3e-4, 1e-3, 3e-3], by: dev}}\n  head-only",
+            ":13:25: a grid without also: each for fuse on world-xnli (fusion phase), while world-nli.adapters has it",
+        ),
+        (
+            "  head-only:",
+            "  world-mini: {full-ft: {learning_rate: 1e-4}}\n  head-only:",
+            ":14:41: also: each trains full-ft on world-nli (intermediate phase) with one rate for every size, but "
+            "world-mini has other rates than world-nano",
+        ),
+        (
+            "  head-only:",
+            "  world-mini: {adapters: {learning_rate: {choose: [1e-4, 2e-4, 3e-4], by: dev, also: each}}}\n"
+            "  head-only:",
+            "also: each trains adapters on world-nli (intermediate phase) with one rate for every size",
+        ),
+        ("[3e-5, 1e-4, 3e-4]", "[3e-5, 1e-4]", "2 values, another grid with also: each has 3"),
+    ],
+)
+def test_rates_that_would_be_common_in_part_are_refused(before: str, after: str, message: str) -> None:
+    text = BY_TASK.replace(before, after)
+    assert text != BY_TASK
+    said = problem(text)
+    assert message in said
+    assert said.startswith("recipe: 1 problem\n")
 
 
 def test_language_adapters_have_no_score_to_choose_by() -> None:

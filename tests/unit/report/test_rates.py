@@ -99,6 +99,19 @@ def test_trends_at_common_rates_have_intervals_and_no_verdict(planted: PlantedSt
     assert "The trend with size at each learning rate" in (tmp_path / "report" / "report.html").read_text()
 
 
+def test_a_trend_names_the_rates_that_its_trainings_took_and_no_others(planted: PlantedStudy) -> None:
+    rates = {"full-ft": 1e-3, "adapters": 4e-3, "nli.full-ft": 3e-5}
+    blocks = {"full-ft": ["nli.full-ft", "full-ft"], "stack": ["adapters"]}
+    found = findings(planted, RateFacts(studies=((rates, results(planted)),), blocks=blocks))
+    assert [(row.variant, row.rates) for row in found.common_trends] == [
+        ("full-ft", {}),
+        ("full-ft", {"full-ft": 1e-3, "nli.full-ft": 3e-5}),
+        ("stack", {}),
+        ("stack", {"adapters": 4e-3}),
+    ], "fuse takes no common rate here: its trainings are those of the study itself"
+    assert read_rates({}, {"common_blocks": blocks}, {}, "en").blocks == blocks
+
+
 def test_an_unfinished_common_study_is_left_out(planted: PlantedStudy) -> None:
     labels = [{**cell.labels(), "predict": cell.predict} for cell in planted.cells]
     identity = {"common_rates": [{"rates": {"default": 1e-3}, "cells": labels}], "languages": planted.languages}

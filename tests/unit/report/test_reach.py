@@ -64,7 +64,7 @@ def test_adjusted_intervals_end_there_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scores", "expected"), [([], (0.0, 100.0)), ([3.0, 97.0], (0.0, 100.0)), ([-40.0, 20.0], (-45.0, 100.0))]
+    ("scores", "expected"), [([], (0.0, 102.5)), ([3.0, 97.0], (0.0, 102.5)), ([-40.0, 20.0], (-45.0, 102.5))]
 )
 def test_an_axis_of_scores_shows_correlations_below_zero(scores: list[float], expected: tuple[float, float]) -> None:
     assert score_limits(scores) == expected

@@ -15,6 +15,7 @@ from adapterxfer.report.findings import verdicts
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import build_study
+from adapterxfer.report.words import held_words, rows_text
 from adapterxfer.statistics import ScoreCell, estimates, gain, resample
 
 WORDS = ("difference found", "equivalent", "inconclusive")
@@ -56,6 +57,7 @@ def test_planted_slope_is_found_with_its_ladder_and_scales(falling: Results) -> 
     assert found.outcome == "difference found"
     assert found.verdict.startswith("difference found: -")
     assert (found.held, wrong.held) == ("holds", "does not hold")
+    assert (held_words(found), held_words(wrong)) == ("holds", "does not hold")
     assert [rung.scope for rung in found.rungs] == ["items", "items+runs", "languages", "backbones"]
     assert all(rung.estimate == pytest.approx(found.estimate) for rung in found.rungs)
     assert [row.scale for row in found.scales] == ["points", "logit", "relative error"]
@@ -87,7 +89,8 @@ def test_null_is_equivalent_only_within_a_wide_enough_margin(falling: Results) -
     assert wide.verdict == "equivalent within 6 points"
     assert wide.held == "holds"
     assert narrow.outcome == "inconclusive"
-    assert narrow.held == "does not hold"
+    assert (narrow.held, held_words(narrow)) == ("does not hold", "not shown"), "undecided says nothing against it"
+    assert held_words(none) == ""
     assert none.outcome == "inconclusive"
     assert none.detectable is not None
     assert f"minimum detectable effect {none.detectable:.2f} points" in none.verdict
@@ -183,6 +186,10 @@ def test_one_seed_never_gives_a_verdict_about_retraining(tmp_path: Path) -> None
     assert runs.rungs[1].missing
 
 
+def test_a_row_is_one_row() -> None:
+    assert [rows_text(number) for number in (0, 1, 2)] == ["0 rows", "1 row", "2 rows"]
+
+
 def test_what_is_not_finished_is_inconclusive_and_said(falling: Results) -> None:
     missing, partly, languages = judged(
         falling,
@@ -191,7 +198,7 @@ def test_what_is_not_finished_is_inconclusive_and_said(falling: Results) -> None
         {"contrast": "gain", "over": {"family": "C", "resource": "low"}, "scope": "languages", "family": "c"},
     )
     assert missing.verdict == "inconclusive (minimum detectable effect unbounded)"
-    assert missing.held == "does not hold"
+    assert (missing.held, held_words(missing)) == ("does not hold", "not evaluated")
     assert "no finished cell of: variant merge" in missing.remark
     assert "left out of the mean: target xquad" in partly.remark
     assert partly.pairs == 1

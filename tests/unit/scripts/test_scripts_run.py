@@ -301,3 +301,26 @@ def test_benchmark_gpu(tmp_path: Path) -> None:
     small = ("--steps", "3", "--warm-up", "1", "--examples", "40", "--batch", "4", "--length", "32")
     run("benchmark_gpu", "--device", "cpu", "--tiny", "--sides", "ours", "--parts", "stack", *small, "--json", str(out))
     assert '"stack"' in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_table_quantized(script: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A study in full numbers on made-up treebanks, written between the marks of a page."""
+    module = script("table_quantized")
+    write_treebanks(tmp_path / "ud")
+    sentences = (tmp_path / "ud" / "UD_English-EWT" / "x-ud-train.conllu").read_text(encoding="utf-8")
+    for name in ("en_ewt-ud-train", "en_ewt-ud-dev", "en_ewt-ud-test", "de_gsd-ud-test"):
+        (tmp_path / "ud" / f"{name}.conllu").write_text(sentences, encoding="utf-8")
+    backbone = small_backbone(tmp_path / "backbone")
+    page = tmp_path / "page.md"
+    page.write_text(f"Before.\n{module.BEGIN}\nold\n{module.END}\nAfter.\n")
+    monkeypatch.setattr(module, "PAGE", page)
+    arguments = ["--backbone", str(backbone), "--data", str(tmp_path / "ud"), "--kinds", "", "--languages", "en", "de"]
+    assert module.main([*arguments, "--seeds", "1", "--steps", "1", "--test", "1", "--write"]) == 0
+    first, header, line, row, last = [text for text in page.read_text().splitlines() if text and "<!--" not in text]
+    assert (first, last) == ("Before.", "After.")
+    cells = row.strip("| ").split(" | ")
+    assert len(cells) == len(header.strip("| ").split(" | ")) == line.count("|") - 1
+    assert cells[0] == "float32"
+    assert all(float(cell) >= 0 for cell in cells[1:])
+    assert float(cells[1]) > 0

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from adapterxfer.backbones.quantized import LIBRARIES
 from adapterxfer.backbones.special_tokens import tokenizer_problems
 from adapterxfer.catalog.architectures import ARCHITECTURES
 
@@ -35,6 +36,21 @@ def test_states_are_those_of_the_library(model_type: str, table_encoders: Module
     assert not tokenizer_problems(folder)
     assert table_encoders.difference(folder, model_type, "float32")[0] <= 1e-5
     error, largest = table_encoders.difference(folder, model_type, "bfloat16")
+    assert error <= 8 * 2**-7 * largest
+
+
+@pytest.mark.filterwarnings("ignore")  # of the libraries' own imports
+@pytest.mark.parametrize("kind", LIBRARIES)
+@pytest.mark.parametrize("model_type", ARCHITECTURES)
+def test_quantized_states_are_those_of_the_library(
+    model_type: str, kind: str, table_encoders: ModuleType, tmp_path: Path
+) -> None:
+    for library in LIBRARIES.values():
+        pytest.importorskip(library, reason="extra 'quantized' is not installed")
+    folder = tmp_path / model_type
+    table_encoders.make(folder, model_type)
+    assert table_encoders.difference(folder, model_type, "float32", kind)[0] <= 1e-5
+    error, largest = table_encoders.difference(folder, model_type, "bfloat16", kind)
     assert error <= 8 * 2**-7 * largest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,12 @@ import torch
 from safetensors.torch import load_file
 from training_setup import ADAPTER, FORMATS, SETTINGS, identity, tagged, write_backbone
 
-from adapterxfer.backbones import rows
+from adapterxfer.backbones import loading, rows
 from adapterxfer.backbones.loading import LoadedBackbone, forget_backbones, load_backbone, with_words
 from adapterxfer.data.examples import TaskData
 from adapterxfer.data.storage import write_task
 from adapterxfer.durable.checkpoints import Checkpoints
+from adapterxfer.errors import BackboneError
 from adapterxfer.formats.masked_lm import MaskedLm
 from adapterxfer.formats.registry import get_format
 from adapterxfer.hub.tensors import write_tensors
@@ -57,12 +59,14 @@ def stage_of(wide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     count = 0
 
     def call(
-        kind: str, inputs: Mapping[str, Path], /, *, sliced: bool, resume: Path | None = None, **changes: Any
-    ) -> Path:
+        kind: str, inputs: Mapping[str, Path], /, *, sliced: bool, resume: Path | None = None, again: bool = False,
+        **changes: Any,
+    ) -> Path:  # fmt: skip
         nonlocal count
         count += 1
         monkeypatch.setattr(rows, "LARGE", 0 if sliced else 10**9)
-        forget_backbones()
+        if not again:  # otherwise in the process of the stage before
+            forget_backbones()
         base: dict[str, Any] = {"backbone": identity("backbone"), "seed": 11}
         if kind == "train_target":
             base |= {"mode": "full", "composition": "fresh", "task": "pos", "format": FORMATS["pos"],
@@ -123,6 +127,35 @@ def test_rows_in_use_train_as_in_the_whole_matrix(wide: Path, stage_of: Any, tmp
         assert torch.equal(tensor if kept.shape == tensor.shape else tensor[ids], kept), name
     unclipped = stage_of("train_target", data, sliced=True, settings={**settings, "clip": 0.0})
     assert not torch.equal(whole_state(unclipped, wide)[WORD_MATRIX], whole_state(folders[0], wide)[WORD_MATRIX])
+
+
+def test_weights_are_held_once(wide: Path, stage_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What full fine-tuning copies is freed while the copy trains, and is there again for the next stage."""
+    data, held, train_alone = {"data": wide / "pos"}, [], train.train
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        shared = [kept.loaded.model for kept in loading._pristine.values()]
+        held.append(sum(parameter.numel() for model in shared for parameter in model.parameters()))
+        return train_alone(*arguments, **options)
+
+    monkeypatch.setattr(train, "train", watched)
+    first = stage_of("train_target", data, sliced=True)
+    alone = stage_of("train_target", data, sliced=True, mode="adapter", seed=12)
+    assert held[0] == 0 < held[1]
+    for changes in ({}, {"mode": "adapter", "seed": 12}):
+        stage_of("train_target", data, sliced=True)
+        after = stage_of("train_target", data, sliced=True, again=True, **changes)
+        expected = alone if changes else first
+        assert (after / "model.safetensors").read_bytes() == (expected / "model.safetensors").read_bytes()
+
+
+def test_weights_that_changed_are_not_read_again(wide: Path, stage_of: Any) -> None:
+    data, path = {"data": wide / "pos"}, wide / "backbone" / "model.safetensors"
+    stage_of("train_target", data, sliced=True)
+    before = path.stat()
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    with pytest.raises(BackboneError, match="changed while it was in use"):
+        stage_of("train_target", data, sliced=True, again=True)
 
 
 def _key(folder: Path) -> str:
