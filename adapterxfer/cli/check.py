@@ -95,7 +95,7 @@ def damaged(plan: Plan) -> list[DataError]:
     from adapterxfer.data.readable import unreadable, unreadable_rows
 
     root = plan.recipe.data_root
-    stages = [stage for stage in plan.stages.values() if stage.kind == "prepare"]
+    stages = list(plan.stages.of_kind("prepare"))
     errors = [unreadable(stage.identity, root) for stage in stages] if root is not None else []
     errors += [unreadable_rows(stage.identity) for stage in stages]
     return list({str(error): error for error in errors if error is not None}.values())

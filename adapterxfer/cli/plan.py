@@ -13,6 +13,7 @@ from adapterxfer.plan.choosing import MadeChoice, choices_made
 from adapterxfer.plan.devices import ASSUMED_SHARE, DEVICES
 from adapterxfer.plan.model import NAME_SOURCE, NO_SOURCE
 from adapterxfer.plan.remaining import KindEstimate, estimate
+from adapterxfer.store.kinds import CHOICE
 from adapterxfer.store.store import Store
 
 UNKNOWN_TIME = (
@@ -50,7 +51,7 @@ def execute(arguments: argparse.Namespace) -> int:
         measure_speed(plan, arguments.store, jobs=arguments.jobs)
     device = DEVICES[arguments.device] if arguments.device else None
     rows = estimate(plan, store, device=device)
-    choices = choices_made(plan.stages, store.completed()) if plan.recipe.chooses else []
+    choices = choices_made(plan.stages.of_kind(CHOICE), store.completed()) if plan.recipe.chooses else []
     code = 0 if plan.unfit is None else plan.unfit.exit_code
     if arguments.json:
         say_json("plan", as_json(plan, rows) | {"choices": [asdict(choice) for choice in choices]})

@@ -16,6 +16,7 @@ from adapterxfer.engines.events import describe
 from adapterxfer.plan import Plan
 from adapterxfer.plan.choosing import choices_made
 from adapterxfer.plan.superseded import superseded
+from adapterxfer.store.kinds import CHOICE
 from adapterxfer.store.overview import Overview, look
 from adapterxfer.store.store import Store
 
@@ -51,7 +52,7 @@ def execute(arguments: argparse.Namespace) -> int:
                     say("\x1b[H\x1b[2J\x1b[3J")
                 _print(plan, overview, _report(plan, store, arguments.store))
                 if plan.recipe.chooses:
-                    say_choices(choices_made(plan.stages, store.completed()))
+                    say_choices(choices_made(plan.stages.of_kind(CHOICE), store.completed()))
                 if earlier is not None:
                     say(earlier.text(arguments.recipe))
             shown = overview

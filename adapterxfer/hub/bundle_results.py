@@ -77,7 +77,7 @@ def chosen_settings(plan: Plan, store: Store, key: str) -> list[dict[str, Any]]:
         stage = plan.stages[ancestor["key"]]
         if (choice := stage.inputs.get(ROLE)) is None or choice[:SHORT_KEY] not in done:
             continue
-        for made in choices_made({choice: plan.stages[choice]}, done):
+        for made in choices_made([plan.stages[choice]], done):
             rows += [
                 {"phase": stage.kind.removeprefix("train_"), "setting": name, "value": value,
                  "grid": list(made.grid[name])}

@@ -16,7 +16,7 @@ from adapterxfer.catalog import (
     oracle_label,
 )
 from adapterxfer.errors import joined
-from adapterxfer.plan.cells import CONTROL, Cell
+from adapterxfer.plan.cells import CONTROL, Cell, PlannedCells, Run
 from adapterxfer.plan.common_rates import common_studies, has_trend, shared_rates
 from adapterxfer.plan.evaluations import KeyOfModel
 from adapterxfer.plan.generations import NEWEST, require_generation
@@ -69,7 +69,7 @@ def build_plan(
     sources = sources or Sources(recipe)
     builder = _Builder(recipe, CellFilter(recipe, only, keep=keep), sources, generation)
     with _without_collection():
-        cells = [*builder.grid(), *builder.controls()]
+        cells = PlannedCells((*builder.grid(), *builder.controls()))
         bench = builder.maker.bench
         shared = shared_rates(bench.stages)
         common = _at_common_rates(recipe, bench, sources, only, keep)
@@ -78,17 +78,17 @@ def build_plan(
         recipe=recipe,
         generation=generation,
         stages=bench.stages,
-        cells=tuple(cells),
+        cells=cells,
         unavailable=dict(sorted(builder.unavailable.items())),
         refused=tuple(builder.refused),
         excluded=dict(builder.selection.excluded),
-        needs_measurement=any("measure" in stage.resources for stage in bench.stages.values()),
+        needs_measurement=any("measure" in stage.resources for stage in bench.stages.of_kind("pretrain")),
         missing_data=joined([*([bench.sources.missing] if bench.sources.missing else []), *bench.backbones.missing]),
         cautions=tuple(bench.backbones.cautions),
         unfit=joined(
             [
                 *bench.backbones.unfit,
-                *length_problems(recipe, bench.backbones, bench.stages.values()),
+                *length_problems(recipe, bench.backbones, bench.stages.rows),
                 *missing_libraries(recipe),
             ]
         ),
@@ -101,7 +101,7 @@ def _at_common_rates(
     sources: Sources,
     only: Sequence[str],
     keep: Callable[[Axes], bool] | None,
-) -> list[tuple[dict[str, float], list[Cell]]]:
+) -> list[tuple[dict[str, float], PlannedCells]]:
     """Rates and cells of the study once more with each common rate; their stages join those of the plan."""
 
     def kept(axes: Axes) -> bool:
@@ -110,9 +110,8 @@ def _at_common_rates(
     studies = []
     for rates, at_rates in common_studies(recipe):
         builder = _Builder(at_rates, CellFilter(at_rates, only, keep=kept), sources, bench.generation)
-        studies.append((rates, list(builder.grid())))
-        for key, stage in builder.maker.bench.stages.items():
-            bench.stages.setdefault(key, stage)
+        studies.append((rates, PlannedCells(builder.grid())))
+        bench.stages.join(builder.maker.bench.stages)
     return studies
 
 
@@ -148,6 +147,7 @@ class _Builder:
         self.unavailable: Counter[str] = Counter()
         self.refused: list[Refusal] = []
         self._oracles: set[tuple[str, str, str, int]] = set()
+        self._overlap: dict[tuple[str, str], bool] = {}
         self.sizes = {name: self.maker.bench.backbones.size(name) for name in recipe.backbones}
         self.unnamed = {name for name in recipe.backbones if not self.maker.bench.backbones.available(name)}
 
@@ -156,7 +156,7 @@ class _Builder:
         if cells and backbone in self.unnamed:
             self.unavailable[backbone] += cells
 
-    def grid(self) -> Iterator[Cell]:
+    def grid(self) -> Iterator[Run]:
         """Cells of trained systems in recipe order: backbone, target, variant, adapter, intermediate, seed."""
         selection = self.selection
         for backbone in self.recipe.backbones:
@@ -186,7 +186,7 @@ class _Builder:
         wants = self.selection.wants_adapter
         return [spec for spec in self.recipe.adapters if wants(spec.method, spec.label)]
 
-    def _row(self, row: Axes, adapter: AdapterSpec | None) -> Iterator[Cell]:
+    def _row(self, row: Axes, adapter: AdapterSpec | None) -> Iterator[Run]:
         """The cells of one system (backbone, target, variant, adapter) with every intermediate task and seed."""
         if VARIANTS[row.variant].control:
             yield from self._head_only(row)
@@ -200,35 +200,34 @@ class _Builder:
             if adapter is None and self.recipe.reused(row.backbone, intermediate) is not None:
                 self._add_refusal(axes, _NO_WEIGHTS)
                 continue
-            overlap = any(self.recipe.overlap(task, row.target) for task in self.recipe.parts_of(intermediate))
+            overlap = self._overlaps(intermediate, row.target)
             yield from self._runs(axes, adapter, overlap=overlap)
 
-    def _runs(self, axes: Axes, adapter: AdapterSpec | None, *, overlap: bool) -> Iterator[Cell]:
+    def _overlaps(self, intermediate: str, target: str) -> bool:
+        """Whether any task behind a name on the axis of intermediate tasks shares text with a target."""
+        pair = (intermediate, target)
+        if pair not in self._overlap:
+            self._overlap[pair] = any(self.recipe.overlap(task, target) for task in self.recipe.parts_of(intermediate))
+        return self._overlap[pair]
+
+    def _runs(self, axes: Axes, adapter: AdapterSpec | None, *, overlap: bool) -> Iterator[Run]:
         """The cells of one row: of each seed one for each evaluation of its model, and the diagnostics beside them."""
         seeds = self.selection.seeds(axes, self.recipe.seeds)
         if not seeds:
             return
         model_of = self.systems.answering(axes, adapter)
         oracle = self.recipe.has_oracle(axes.target) and not VARIANTS[axes.variant].joins
-        total, inner = self.sizes[axes.backbone]
-        evaluations: list[tuple[KeyOfModel, str]] = []
+        evaluations: list[tuple[Cell, KeyOfModel]] = []
         self._count_unnamed(axes.backbone, len(seeds))
         for seed in seeds:
             model = model_of(seed)
-            evaluations = evaluations or self._evaluations(axes, adapter, trained=bool(model))
-            for predictions_of, target in evaluations:
-                yield Cell(  # spelled out: half of the objects of a plan are made here
-                    backbone=axes.backbone,
-                    variant=axes.variant,
-                    adapter=axes.adapter,
-                    intermediate=axes.intermediate,
-                    target=target,
-                    seed=seed,
-                    parameters=total,
-                    non_embedding_parameters=inner,
-                    predict=predictions_of(model),
-                    overlap=overlap,
-                )
+            if not evaluations:
+                evaluations = [
+                    (self._cell(axes, target, overlap=overlap), predictions_of)
+                    for predictions_of, target in self._evaluations(axes, adapter, trained=bool(model))
+                ]
+            for cell, predictions_of in evaluations:
+                yield cell, seed, predictions_of(model)
             if oracle:
                 yield from self._oracle(axes.with_seed(seed), adapter)
         for regime in self.recipe.supervised_of(axes.target):
@@ -237,24 +236,17 @@ class _Builder:
 
     def _supervised(
         self, axes: Axes, adapter: AdapterSpec | None, regime: Supervised, seeds: Sequence[int], *, overlap: bool
-    ) -> Iterator[Cell]:
+    ) -> Iterator[Run]:
         """The cells of one row with labelled data in the target language: of every seed one for each draw."""
-        total, inner = self.sizes[axes.backbone]
         for draw in range(regime.draws):
             rows = [
                 ("" if regime.one_model else taught.languages[0], self.systems.supervised(axes, adapter, taught))
                 for taught in self.maker.taught(regime, draw)
             ]
+            cell = self._cell(axes, regime.target, overlap=overlap, draw=draw)
             for seed in seeds:
                 models = {code: model_of(seed) for code, model_of in rows}
-                yield Cell(
-                    **{**axes.values(), "target": regime.target, "seed": seed},
-                    parameters=total,
-                    non_embedding_parameters=inner,
-                    predict=self.maker.supervised(axes.with_seed(seed), regime, draw, models),
-                    overlap=overlap,
-                    draw=draw,
-                )
+                yield cell, seed, self.maker.supervised(axes.with_seed(seed), regime, draw, models)
 
     def _evaluations(self, axes: Axes, adapter: AdapterSpec | None, *, trained: bool) -> list[tuple[KeyOfModel, str]]:
         """How the models of one row are evaluated, and the target's name in each evaluation."""
@@ -268,16 +260,25 @@ class _Builder:
             for also in (None, *self.recipe.also_of(axes.target))
         ]
 
-    def _control(self, axes: Axes, key: str, name: str) -> Cell:
-        """The cell of a baseline; whatever it was trained with, it has no intermediate task that could be compared.
-
-        It has the sizes of its backbone, and none where it needs no backbone.
-        """
-        stands = Axes(backbone=axes.backbone, variant=CONTROL, intermediate=NONE, target=axes.target, seed=axes.seed)
+    def _cell(self, axes: Axes, target: str, *, overlap: bool = False, control: str = "", draw: int = 0) -> Cell:
+        """A cell without predictions; it has the sizes of its backbone, and none where it needs no backbone."""
         total, inner = self.sizes[axes.backbone] if axes.backbone else (0, 0)
-        return Cell(**stands.values(), parameters=total, non_embedding_parameters=inner, predict=key, control=name)
+        return Cell(
+            **{**axes.values(), "target": target},
+            parameters=total,
+            non_embedding_parameters=inner,
+            predict="",
+            control=control,
+            overlap=overlap,
+            draw=draw,
+        )
 
-    def _oracle(self, axes: Axes, adapter: AdapterSpec | None) -> Iterator[Cell]:
+    def _control(self, axes: Axes, key: str, name: str) -> Run:
+        """The cell of a baseline; whatever it was trained with, it has no intermediate task that could be compared."""
+        stands = Axes(backbone=axes.backbone, variant=CONTROL, intermediate=NONE)
+        return self._cell(stands, axes.target, control=name), axes.seed, key
+
+    def _oracle(self, axes: Axes, adapter: AdapterSpec | None) -> Iterator[Run]:
         """The same training with its weights selected by the target languages: a diagnostic beside the cell."""
         if adapter is not None and adapter.language:
             self._add_refusal(axes, _NO_ORACLE)
@@ -293,7 +294,7 @@ class _Builder:
         key = self.maker.evaluation(axes.backbone, axes.target, trained=True)(model)
         yield self._control(axes, key, oracle_label(name, self.maker.target_dev.without(axes.target)))
 
-    def _head_only(self, row: Axes) -> Iterator[Cell]:
+    def _head_only(self, row: Axes) -> Iterator[Run]:
         """The control that trains a head on the frozen backbone: no intermediate training could change it."""
         if not self.recipe.task(row.target).trained:
             self._add_refusal(replace(row, intermediate=NONE), _NO_HEAD)
@@ -337,7 +338,7 @@ class _Builder:
         self._add_refusal(axes, _NO_FUSION if of.fuses else _NO_MERGE)
         return True
 
-    def controls(self) -> Iterator[Cell]:
+    def controls(self) -> Iterator[Run]:
         """Cells of the baselines that stand beside the scores."""
         chosen = self.recipe.controls
         if chosen is False:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any, overload
 
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.fields import NONE
@@ -77,6 +78,42 @@ class Cell(Axes):
                 values[field.name] = adapter_name(value) if field.name == "adapter" else str(value or "")
         values["intermediate"] = values["intermediate"] or NONE
         return cls(**values)
+
+
+Run = tuple[Cell, int, str]
+"""A cell of the row that a run belongs to, with any seed and predictions; the run's seed; the key of its predictions.
+
+Plain, for half of the objects of a plan would be these.
+"""
+
+
+class PlannedCells(Sequence[Cell]):
+    """The cells of a plan, spelled out when somebody asks for one."""
+
+    def __init__(self, runs: Iterable[Run]) -> None:
+        self.runs = tuple(runs)
+
+    @cached_property
+    def _spelled(self) -> tuple[Cell, ...]:
+        return tuple(replace(cell, seed=seed, predict=key) for cell, seed, key in self.runs)
+
+    @overload
+    def __getitem__(self, index: int) -> Cell: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Cell, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Cell | tuple[Cell, ...]:
+        return self._spelled[index]
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __hash__(self) -> int:
+        return hash(self._spelled)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PlannedCells) and self._spelled == other._spelled
 
 
 def adapter_name(value: Any) -> str:

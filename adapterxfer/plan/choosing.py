@@ -8,7 +8,7 @@ with one value in place of the grid, so grids that overlap share their candidate
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -35,27 +35,22 @@ class ChoiceMaker:
         self._bench = bench
         self._memo: dict[tuple[Any, ...], str] = {}
 
-    def add_to(
-        self,
-        inputs: dict[str, str],
-        choices: Mapping[str, Choice],
-        memo: tuple[Any, ...],
-        trial: Callable[[], Training],
-    ) -> None:
-        """Let a training wait for the choice of its settings; does nothing where nothing is chosen.
+    def inputs(
+        self, choices: Mapping[str, Choice], memo: tuple[Any, ...], trial: Callable[[], Training]
+    ) -> dict[str, str]:
+        """Inputs by which a training waits for the choice of its settings; none where nothing is chosen.
 
         Args:
-            inputs: of the training.
             choices: setting -> how it is chosen.
             memo: what the choice is for: trainings of the same memo share it.
             trial: gives the training that tries a value; its settings hold grids.
         """
         if not choices:
-            return
+            return {}
         memo = (*memo, *((name, choice.grid, choice.seeds) for name, choice in choices.items()))
         if memo not in self._memo:
             self._memo[memo] = self._choose(choices, trial())
-        inputs[ROLE] = self._memo[memo]
+        return {ROLE: self._memo[memo]}
 
     def _choose(self, choices: Mapping[str, Choice], trial: Training) -> str:
         tried: list[dict[str, Any]] = []
@@ -106,16 +101,15 @@ class MadeChoice:
         return f"{self.name}: {'; '.join(words)}"
 
 
-def choices_made(stages: Mapping[str, Stage], completed: Mapping[str, Path]) -> list[MadeChoice]:
-    """The choices of a plan, in its order.
+def choices_made(stages: Iterable[Stage], completed: Mapping[str, Path]) -> list[MadeChoice]:
+    """What choices are for, and what is chosen.
 
     Args:
+        stages: of choices.
         completed: short key -> folder of every finished stage of the store.
     """
     choices = []
-    for stage in stages.values():
-        if stage.kind != CHOICE:
-            continue
+    for stage in stages:
         labels, chosen = stage.labels, None
         if (folder := completed.get(stage.short_key)) is not None:
             chosen = dict(json.loads((folder / "choice.json").read_text(encoding="utf-8"))["chosen"])

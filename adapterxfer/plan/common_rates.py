@@ -5,17 +5,17 @@ What these studies show is how the trend with size moves with a rate that serves
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from adapterxfer.catalog import VARIANTS
 from adapterxfer.plan.cells import UNTRAINED_SUFFIX
+from adapterxfer.plan.rows import Stages
 from adapterxfer.recipe.axes import Axes
 from adapterxfer.recipe.choice_checks import options_of
 from adapterxfer.recipe.choices import EACH, RateChoice
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.train_blocks import MODES, TrainBlock, TrainOptions
-from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import TRAINING
 
 
@@ -56,23 +56,17 @@ def _rate_at(options: TrainOptions, position: int) -> dict[str, float]:
     return {"learning_rate": rate.grid[position]} if isinstance(rate, RateChoice) and rate.also == EACH else {}
 
 
-def shared_rates(stages: Mapping[str, Stage]) -> list[dict[str, Any]]:
+def shared_rates(stages: Stages) -> list[dict[str, Any]]:
     """Rates written down as numbers that serve several trained backbones: by phase and variant."""
     shared: dict[tuple[str, str, float], dict[str, None]] = {}
-    seen: set[tuple[str, str, int]] = set()
-    for stage in stages.values():
-        if stage.kind not in TRAINING:
+    for row in stages.rows:
+        if row.kind not in TRAINING:
             continue
-        settings = stage.identity.get("settings", {})
-        backbone = str(stage.labels.get("backbone", ""))
-        # Seeds and tasks of one plan share their settings, so nearly all stages say nothing new.
-        if (alike := (stage.kind, f"{stage.labels.get('variant')} {backbone}", id(settings))) in seen:
-            continue
-        seen.add(alike)
-        rate = settings.get("learning_rate")
+        backbone = str(row.labels.get("backbone", ""))
+        rate = row.identity.get("settings", {}).get("learning_rate")
         if not isinstance(rate, float) or backbone.endswith(UNTRAINED_SUFFIX):
             continue
-        key = (stage.kind.removeprefix("train_"), str(stage.labels.get("variant")), rate)
+        key = (row.kind.removeprefix("train_"), str(row.labels.get("variant")), rate)
         shared.setdefault(key, {})[backbone] = None
     return [
         {"phase": phase, "variant": variant, "rate": rate, "backbones": list(backbones)}

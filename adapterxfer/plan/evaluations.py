@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from adapterxfer.catalog.declared import ITEMS
@@ -10,6 +10,7 @@ from adapterxfer.catalog.scores import installed, installed_names
 from adapterxfer.plan.cells import CONTROL
 from adapterxfer.plan.inputs import InputMaker
 from adapterxfer.plan.language_stages import LanguageMaker
+from adapterxfer.plan.rows import Row
 from adapterxfer.plan.supervised import IDENTITY, described
 from adapterxfer.plan.templates import Template
 from adapterxfer.plan.workbench import Workbench
@@ -132,7 +133,12 @@ class EvaluationMaker:
         if memory := self._bench.memory.prediction(backbone):
             resources["estimated_memory_gb"] = round(memory, 2)
         template = Template(
-            "predict", self._bench.version("predict", identity), identity, inputs, roles=("model",) if trained else ()
+            "predict",
+            self._bench.version("predict", identity),
+            identity,
+            inputs,
+            roles=("model",) if trained else (),
+            texts=self._bench.texts,
         )
         named = also.target(task) if also else task
         return _Evaluation(
@@ -147,7 +153,7 @@ class EvaluationMaker:
         ).key
 
 
-class _Evaluation:
+class _Evaluation(Row):
     """Predictions of one target by the models of one backbone, or by an untouched backbone or a control."""
 
     def __init__(
@@ -155,27 +161,40 @@ class _Evaluation:
         ending: str, resources: dict[str, Any],
     ) -> None:  # fmt: skip
         self._bench, self._template, self._backbone, self._task = bench, template, backbone, task
-        self._named, self._control, self._ending, self._resources = named, control, ending, resources
+        self._named, self._control, self._ending = named, control, ending
         self._done: dict[str, str] = {}
+        super().__init__(
+            kind=template.kind,
+            identity=template.identity,
+            labels={"backbone": backbone, "target": named},
+            resources=resources,
+            given=template.inputs.values(),
+        )
 
     def key(self, model: str) -> str:
         """Key of the predictions of one model; ``model`` is empty for everything else."""
         key = self._done.get(model)
         if key is None:
-            key = self._done[model] = self._bench.put(self._of_model(model) if model else self._of_other())
+            keys = (model,) if model else ()
+            key = self._bench.stages.add_member(self._template.key(0, keys), self, 0, keys)
+            self._done[model] = key
         return key
 
-    def _of_model(self, model: str) -> Stage:
+    def stage(self, key: str, seed: int, keys: Sequence[str]) -> Stage:
+        """The predictions of one model, for the plan."""
+        slug, labels = self._of_model(keys[0]) if keys else self._of_other()
+        return self._template.stage(key, seed, keys, slug=slug, labels=labels, resources=self.resources)
+
+    def _of_model(self, model: str) -> tuple[str, Mapping[str, Any]]:
+        """Name and labels."""
         trained = self._bench.stages[model]
         target = trained.labels["target"]
         labels = trained.labels if target == self._named else {**trained.labels, "target": self._named}
         slug = trained.slug if target == self._task else f"{trained.slug}-{self._task}"
-        slug += f"-{self._ending}" if self._ending else ""
-        return self._template.stage(0, (model,), slug=slug, labels=labels, resources=self._resources)
+        return slug + (f"-{self._ending}" if self._ending else ""), labels
 
-    def _of_other(self) -> Stage:
+    def _of_other(self) -> tuple[str, Mapping[str, Any]]:
         variant = CONTROL if self._control else "untouched"
         labels = Axes(backbone=self._backbone, variant=variant, intermediate=NONE, target=self._named).values()
         labels |= {"control": self._control} if self._control else {}
-        slug = "-".join(word for word in (self._backbone, self._control, self._task, self._ending) if word)
-        return self._template.stage(0, (), slug=slug, labels=labels, resources=self._resources)
+        return "-".join(word for word in (self._backbone, self._control, self._task, self._ending) if word), labels

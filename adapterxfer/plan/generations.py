@@ -13,6 +13,7 @@ from typing import Any
 
 from adapterxfer.data.sources import COMPOSED
 from adapterxfer.errors import AdapterxferError, StageError
+from adapterxfer.plan.rows import Row
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.kinds import CANDIDATE, CHOICE, MERGED
 
@@ -178,8 +179,8 @@ def identity_at(identity: dict[str, Any], generation: int) -> dict[str, Any]:
     return identity if later.isdisjoint(identity) else {k: v for k, v in identity.items() if k not in later}
 
 
-def changes_since(generation: int, stages: Iterable[Stage]) -> tuple[Change, ...]:
-    """What came after a generation and concerns any of these stages of today's plan."""
+def changes_since(generation: int, stages: Iterable[Stage | Row]) -> tuple[Change, ...]:
+    """What came after a generation and concerns any of these stages, or rows of them, of today's plan."""
     later = [change for change in CHANGES if change.generation > generation]
     known = list(stages) if later else []
     return tuple(change for change in later if any(change.concerns(stage.kind, stage.identity) for stage in known))

@@ -46,8 +46,8 @@ class IntermediateMaker:
         training = self._described(backbone, adapter, name)
         choices = self._bench.choices("intermediate", alone(adapter=adapter is not None).mode, name, backbone)
         memo = ("intermediate", backbone, adapter.label if adapter else "", name)
-        self._choices.add_to(training.inputs, choices, memo, lambda: self._described(backbone, adapter, name))
-        return SeedRow(self._bench, training).key
+        chosen = self._choices.inputs(choices, memo, lambda: self._described(backbone, adapter, name))
+        return SeedRow(self._bench, training.with_inputs(chosen)).key
 
     def _described(self, backbone: str, adapter: AdapterSpec | None, name: str) -> Training:
         """An intermediate training without a choice of settings."""

@@ -21,10 +21,10 @@ from adapterxfer.catalog.lengths import OWN_SERIES
 from adapterxfer.catalog.methods.engines import engine_of
 from adapterxfer.errors import BackboneError, MissingDependency
 from adapterxfer.plan.backbones import Backbones
+from adapterxfer.plan.rows import Row
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.settings import DEFAULTS
 from adapterxfer.recipe.train_blocks import MODES
-from adapterxfer.store.keys import Stage
 
 TooLong = dict[tuple[str, int], int]
 """(backbone, ``max_length``) -> limit of the backbone, where the first is above the second."""
@@ -53,16 +53,14 @@ class Limits:
         spec = backbones().get(name.removesuffix(UNTRAINED))
         return None if spec is None else spec.longest
 
-    def exceeded(self, stages: Iterable[Stage]) -> TooLong:
+    def exceeded(self, rows: Iterable[Row]) -> TooLong:
         """Trainings whose ``max_length`` was written down and is above the limit of their backbone."""
         written = _written(self._recipe)
         too_long: TooLong = {}
         seen: set[tuple[int, int]] = set()
-        for stage in stages:
-            if stage.kind == "predict":
-                continue  # half of a plan, and without settings
-            settings, backbone = stage.identity.get("settings"), stage.identity.get("backbone")
-            if (alike := (id(settings), id(backbone))) in seen:  # seeds of one plan share both
+        for row in rows:
+            settings, backbone = row.identity.get("settings"), row.identity.get("backbone")
+            if (alike := (id(settings), id(backbone))) in seen:  # tasks of one plan share both
                 continue
             seen.add(alike)
             if not isinstance(settings, Mapping) or not isinstance(backbone, Mapping):
@@ -95,14 +93,14 @@ def folder_limit(folder: Path) -> int | None:
     return positions if isinstance(positions, int) else None
 
 
-def length_problems(recipe: Recipe, table: Backbones, stages: Iterable[Stage]) -> list[BackboneError]:
+def length_problems(recipe: Recipe, table: Backbones, rows: Iterable[Row]) -> list[BackboneError]:
     """Lengths that a backbone of the recipe cannot read, one error for each."""
     return [
         BackboneError(
             f"{recipe.name}: max_length {length}, but backbone '{name}' reads {limit} tokens at most",
             fix=f"set max_length to {limit} or less; for one backbone: train: {{{name}: {{max_length: {limit}}}}}",
         )
-        for (name, length), limit in sorted(Limits(recipe, table).exceeded(stages).items())
+        for (name, length), limit in sorted(Limits(recipe, table).exceeded(rows).items())
     ]
 
 

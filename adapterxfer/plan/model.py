@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adapterxfer.errors import AdapterxferError, joined
-from adapterxfer.plan.cells import Cell
+from adapterxfer.plan.cells import PlannedCells
+from adapterxfer.plan.rows import Stages
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.store.keys import Stage
 
@@ -46,8 +47,8 @@ class Plan:
 
     recipe: Recipe
     generation: int
-    stages: Mapping[str, Stage]
-    cells: tuple[Cell, ...]
+    stages: Stages
+    cells: PlannedCells
     unavailable: Mapping[str, int] = field(default_factory=dict)
     refused: tuple[Refusal, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
@@ -67,16 +68,17 @@ class Plan:
         named = {name for name, options in self.recipe.tasks.items() if options.source == "hub"}
         tasks = {
             str(stage.identity["task"])
-            for stage in self.stages.values()
-            if stage.kind == "prepare"
-            and stage.identity["what"] == "task"
-            and stage.identity["source"]["kind"] == "hub"
+            for stage in self.stages.of_kind("prepare")
+            if stage.identity["what"] == "task" and stage.identity["source"]["kind"] == "hub"
         }
         return tuple(sorted(tasks - named))
 
     def counts(self) -> dict[str, int]:
         """Kind -> number of stages, in order of first appearance."""
-        return dict(Counter(stage.kind for stage in self.stages.values()))
+        counts: Counter[str] = Counter()
+        for row, keys in self.stages.rows.items():
+            counts[row.kind] += len(keys)
+        return dict(counts)
 
     def require_runnable(self) -> None:
         """Refuse a plan that cannot run here, before anything is trained.
@@ -107,5 +109,4 @@ class Plan:
     @property
     def report(self) -> Stage | None:
         """The stage that writes the report."""
-        stage = next(reversed(list(self.stages.values())), None)
-        return stage if stage is not None and stage.kind == "report" else None
+        return next(self.stages.of_kind("report"), None)

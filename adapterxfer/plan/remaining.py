@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from adapterxfer.errors import StoreError
 from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.devices import Device
 from adapterxfer.plan.model import Plan
+from adapterxfer.plan.rows import Row
 from adapterxfer.plan.speed import FULL, Rates, read_speed, way_of
-from adapterxfer.store.keys import Stage
+from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.kinds import CHOICE, MERGED
 
 SAMPLE = 200
@@ -109,41 +110,57 @@ def estimate(plan: Plan, store: _Store, *, device: Device | None = None) -> list
         StoreError: what the store has of this machine's speed is damaged.
     """
     completed = store.completed()
-    done = {key for key, stage in plan.stages.items() if stage.short_key in completed}
-    groups: dict[str, list[Stage]] = defaultdict(list)
-    for stage in plan.stages.values():
-        groups[stage.kind].append(stage)
+    done = {key for key in plan.stages if key[:SHORT_KEY] in completed}
+    ready = plan.stages.ready(done)
+    groups: dict[str, list[tuple[Row, Sequence[str]]]] = defaultdict(list)
+    for row, keys in plan.stages.rows.items():
+        groups[row.kind].append((row, keys))
     speeds = _Speeds(plan, {} if device else read_speed(store.root), device)
-    rows = []
-    for kind, stages in groups.items():
-        left = [stage for stage in stages if stage.key not in done]
-        ready = sum(done.issuperset(stage.inputs.values()) for stage in left)
-        finished = [(stage, completed[stage.short_key]) for stage in stages if stage.key in done]
-        measured = None if device else _measured(finished[:SAMPLE], store)
-        costs = [float(stage.resources.get("cost", 0.0)) for stage in left]
+    estimates = []
+    for kind, rows in groups.items():
+        finished = [key for _, keys in rows for key in keys if key in done]
+        left = [_Left(row, left_keys) for row, keys in rows if (left_keys := [key for key in keys if key not in done])]
+        sample = [(plan.stages[key], completed[key[:SHORT_KEY]]) for key in finished[:SAMPLE]]
+        measured = None if device else _measured(sample, store)
         if not left:
             seconds: float | None = 0.0
             basis = ""
         elif measured is not None:
             per_gflop, mean = measured
-            seconds = sum(cost * per_gflop if cost and per_gflop else mean for cost in costs)
+            seconds = sum(
+                len(group.keys) * (group.cost * per_gflop if group.cost and per_gflop else mean) for group in left
+            )
             basis = "measured"
         else:
             seconds, basis = speeds.of(left)
-        rows.append(
+        number = sum(len(group.keys) for group in left)
+        startable = sum(len(ready.intersection(group.keys)) for group in left)
+        estimates.append(
             KindEstimate(
                 kind=kind,
-                count=len(stages),
+                count=number + len(finished),
                 done=len(finished),
-                ready=ready,
-                waiting=len(left) - ready,
-                gflop=sum(costs),
+                ready=startable,
+                waiting=number - startable,
+                gflop=sum(group.cost * len(group.keys) for group in left),
                 seconds=seconds,
                 basis=basis,
-                memory_gb=max((stage.resources.get("estimated_memory_gb", 0.0) for stage in left), default=0.0),
+                memory_gb=max((group.row.resources.get("estimated_memory_gb", 0.0) for group in left), default=0.0),
             )
         )
-    return rows
+    return estimates
+
+
+class _Left(NamedTuple):
+    """What is not done of a row."""
+
+    row: Row
+    keys: list[str]
+
+    @property
+    def cost(self) -> float:
+        """Of each stage, in GFLOP."""
+        return float(self.row.resources.get("cost", 0.0))
 
 
 class _Speeds:
@@ -160,22 +177,22 @@ class _Speeds:
             name: speed * 3 * model.forward(name, length) / 1e9 for name, speed in plan.recipe.tokens_per_second.items()
         }
 
-    def of(self, left: list[Stage]) -> tuple[float | None, str]:
+    def of(self, left: list[_Left]) -> tuple[float | None, str]:
         """Seconds of these stages, one after the other, and what that is based on; None where a part is unknown."""
         costs: dict[tuple[str, str], float] = defaultdict(float)
         seconds = 0.0
         bases: set[str] = set()
         part = False
-        for stage in left:
-            cost = stage.resources.get("cost", 0.0)
-            backbone = stage.labels.get("backbone") or ""
-            if stage.kind in ASSUMED_S and (not backbone or stage.kind != "predict"):
-                seconds += ASSUMED_S[stage.kind]
+        for group in left:
+            row, number = group.row, len(group.keys)
+            backbone = row.labels.get("backbone") or ""
+            if row.kind in ASSUMED_S and (not backbone or row.kind != "predict"):
+                seconds += number * ASSUMED_S[row.kind]
                 bases.add("assumed")
             else:
-                part = part or not cost
-                costs[backbone, way_of(stage)] += cost or self._assumed_cost(stage, backbone)
-                seconds += START_S
+                part = part or not group.cost
+                costs[backbone, way_of(row)] += number * (group.cost or self._assumed_cost(row, backbone))
+                seconds += number * START_S
         for (backbone, way), cost in costs.items():
             rate, basis = self._rate(backbone, way)
             if not rate or not cost:
@@ -184,16 +201,16 @@ class _Speeds:
             bases.add(basis)
         return seconds, " and ".join(sorted(bases - {"assumed"} or bases)) + (", in part" if part else "")
 
-    def _assumed_cost(self, stage: Stage, backbone: str) -> float:
+    def _assumed_cost(self, row: Row, backbone: str) -> float:
         """GFLOP of a training whose number of examples is known to nobody before they are read."""
-        settings = stage.identity.get("settings") or {}
+        settings = row.identity.get("settings") or {}
         if "epochs" not in settings:
             return 0.0
-        width = len(stage.identity.get("fused") or ()) + 1
-        memo = (backbone, way_of(stage), id(settings), width)
+        width = len(row.identity.get("fused") or ()) + 1
+        memo = (backbone, way_of(row), id(settings), width)
         if memo not in self._assumed:
             steps = {"steps": settings["epochs"] * ASSUMED_EXAMPLES / settings["batch_size"]}
-            frozen = way_of(stage) != FULL
+            frozen = way_of(row) != FULL
             self._assumed[memo] = self._model.training(backbone, settings | steps, (), frozen=frozen, width=width)
         return self._assumed[memo]
 

@@ -7,12 +7,14 @@ more input: predictions, fusions and bundles need not know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from adapterxfer.plan.rows import Row
 from adapterxfer.plan.templates import SEED, Template
 from adapterxfer.plan.workbench import Workbench
+from adapterxfer.store.keys import Stage
 
 SETTING = "seeds_together"
 ROLE = "together"
@@ -30,7 +32,7 @@ class Training:
 
     Attributes:
         kind: of its stage.
-        identity: without the seed.
+        identity: without the seed; trainings that have the same one share the object, which is never changed.
         inputs: those that all seeds share.
         slug: what comes before the seed in the names of folders.
         labels, resources: of its stage; the seed is added to the labels.
@@ -45,13 +47,17 @@ class Training:
     resources: dict[str, Any]
     others: Mapping[str, KeyOfSeed] = field(default_factory=dict)
 
+    def with_inputs(self, more: Mapping[str, str]) -> Training:
+        """The same with more inputs that all seeds share."""
+        return replace(self, inputs={**self.inputs, **more}) if more else self
+
     def whole(self, seed: int) -> tuple[dict[str, Any], dict[str, str]]:
         """Identity and inputs with one seed."""
         others = {role: key_of(seed) for role, key_of in self.others.items()}
         return {**self.identity, SEED: seed}, {**self.inputs, **others}
 
 
-class SeedRow:
+class SeedRow(Row):
     """The stages of one training with several seeds; each is made when it is first asked for.
 
     Args:
@@ -62,6 +68,13 @@ class SeedRow:
         self._bench, self._training, self._ending = bench, training, ending
         self._done: dict[int, str] = {}
         self._together = bool(training.identity["settings"].get(SETTING))
+        super().__init__(
+            kind=training.kind,
+            identity=training.identity,
+            labels=training.labels,
+            resources={"cost": TAKING} if self._together else training.resources,
+            given=training.inputs.values(),
+        )
         self._template: Template | None = None
         self._group = ""
 
@@ -76,19 +89,27 @@ class SeedRow:
     def _add(self, seed: int) -> str:
         training = self._training
         keys = [key_of(seed) for key_of in training.others.values()]
-        resources = training.resources
         if self._together:
             self._group = self._group or self._add_group()
             keys.append(self._group)
-            resources = {"cost": TAKING}
         if self._template is None:
             roles = (*training.others, ROLE) if self._together else tuple(training.others)
-            identity = self._bench.whole(training.kind, training.identity)
-            version = self._bench.version(training.kind, identity)
-            self._template = Template(training.kind, version, identity, training.inputs, roles=roles, seeded=True)
-        slug = f"{training.slug}-s{seed}{self._ending}"
-        labels = {**training.labels, SEED: seed}
-        return self._bench.put(self._template.stage(seed, keys, slug=slug, labels=labels, resources=resources))
+            self._template = self._bench.template(training.kind, training.identity, training.inputs, roles)
+            self.identity = self._template.identity  # with what this generation knows of the backbone
+        return self._bench.stages.add_member(self._template.key(seed, keys), self, seed, keys)
+
+    def stage(self, key: str, seed: int, keys: Sequence[str]) -> Stage:
+        """The stage of one seed, for the plan."""
+        assert self._template is not None
+        training = self._training
+        return self._template.stage(
+            key,
+            seed,
+            keys,
+            slug=f"{training.slug}-s{seed}{self._ending}",
+            labels={**training.labels, SEED: seed},
+            resources=self.resources,
+        )
 
     def _add_stray(self, seed: int) -> str:
         """A run that chooses settings is none of the study's: it is trained by itself."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from adapterxfer.errors import StoreError
 from adapterxfer.plan.cost import non_embedding_parameters
+from adapterxfer.plan.rows import Row
 from adapterxfer.store.files import write_json
 from adapterxfer.store.keys import Stage
 from adapterxfer.store.provenance import host_facts
@@ -29,7 +30,7 @@ Rates = Mapping[int, Mapping[str, float]]
 """Width -> way of working -> GFLOP per second of one process."""
 
 
-def way_of(stage: Stage) -> str:
+def way_of(stage: Stage | Row) -> str:
     """How a stage works."""
     if stage.kind == "predict":
         return PREDICT

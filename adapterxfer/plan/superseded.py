@@ -12,6 +12,7 @@ from adapterxfer.plan.cells import Cell
 from adapterxfer.plan.generations import NEWEST, Change, changes_since
 from adapterxfer.plan.model import Plan
 from adapterxfer.recipe.recipe import Recipe
+from adapterxfer.store.keys import SHORT_KEY
 from adapterxfer.store.store import Store
 
 
@@ -59,15 +60,18 @@ def superseded(plan: Plan, completed: Collection[str], *, only: Sequence[str] = 
         completed: short keys of the finished stages of the store.
         only: what narrowed the plan.
     """
-    missing = {_name(cell) for cell in plan.cells if plan.stages[cell.predict].short_key not in completed}
+    today = {key[:SHORT_KEY] for key in plan.stages}
+    if all(key in today for key in completed):
+        return None  # most stores hold nothing else; planning anew as it was takes as long as the plan itself
+    missing = {_name(cell) for cell in plan.cells if cell.predict[:SHORT_KEY] not in completed}
     known: tuple[Change, ...] = ()
     for generation in reversed(range(1, plan.generation)) if missing else ():
-        changes = changes_since(generation, plan.stages.values())
+        changes = changes_since(generation, plan.stages.rows)
         if changes == known:
             continue  # the same plan as that of the next generation
         known = changes
         earlier = build_plan(plan.recipe, only=only, generation=generation)
-        done = {_name(cell) for cell in earlier.cells if earlier.stages[cell.predict].short_key in completed} & missing
+        done = {_name(cell) for cell in earlier.cells if cell.predict[:SHORT_KEY] in completed} & missing
         if done:
             return Superseded(generation, len(done), changes)
     return None
@@ -83,7 +87,7 @@ def plan_at(recipe: Recipe, *, only: Sequence[str] = (), generation: int = NEWES
     if generation == NEWEST:
         return plan, ()
     today = build_plan(recipe, only=only)
-    return plan, changes_since(generation, today.stages.values())
+    return plan, changes_since(generation, today.stages.rows)
 
 
 def nothing_finished(plan: Plan, store: Store, *, only: Sequence[str] = ()) -> DataError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from adapterxfer.catalog import VARIANTS, VariantSpec
 from adapterxfer.catalog.variants import FRESH, FURTHER, Mode, alone, by_mode
@@ -23,6 +23,14 @@ START = "start"
 """Role of the model that is trained further among the inputs of a training."""
 
 
+class _Shared(NamedTuple):
+    """What trainings on a target share that differ in their intermediate task alone."""
+
+    identity: dict[str, Any]
+    inputs: dict[str, str]
+    resources: dict[str, Any]
+
+
 class TargetMaker:
     """Builds and remembers these stages."""
 
@@ -39,6 +47,8 @@ class TargetMaker:
         self._inputs, self._intermediates, self._languages = inputs, intermediates, languages
         self._choices = choices
         self._rows: dict[tuple[str, str, str, str, str, bool, str], KeyOfSeed] = {}
+        self._shared: dict[tuple[str, str, str, str, bool], _Shared] = {}
+        self._befores: dict[tuple[str, ...], list[dict[str, Any]]] = {}
         self._fusions: dict[tuple[str, str, str, str, bool, str], KeyOfSeed] = {}
 
     def target(
@@ -67,7 +77,7 @@ class TargetMaker:
         if row is None:
             training = self._described(axes, adapter, variant)
             if taught is None:
-                self._choose(axes, adapter, variant, training.inputs)
+                training = training.with_inputs(self._choice(axes, adapter, variant))
             else:
                 training = self._supervised(training, taught, variant.mode)
             row = self._rows[memo] = self._row(training, axes.target, oracle=oracle)
@@ -134,13 +144,34 @@ class TargetMaker:
     def _row(self, training: Training, task: str, *, oracle: bool) -> KeyOfSeed:
         """The stages of a training, or of its diagnostic beside it."""
         if oracle:
+            labels = {**training.labels, "control": "oracle"}
+            training = replace(training, identity={**training.identity}, inputs={**training.inputs}, labels=labels)
             self._target_dev.add_to(task, training.identity, training.inputs)
-            training.labels["control"] = "oracle"
         return SeedRow(self._bench, training, ending="-oracle" if oracle else "").key
 
     def _described(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec) -> Training:
         """A target training without a choice of settings."""
-        backbone, task = axes.backbone, axes.target
+        backbone, name, task = axes.backbone, axes.intermediate, axes.target
+        label = adapter.label if adapter else ""
+        memo = (backbone, variant.name, label, task, name == NONE)
+        shared = self._shared.get(memo)
+        if shared is None:
+            shared = self._shared[memo] = self._after_any(backbone, task, adapter, variant, fresh=name == NONE)
+        before = {} if name == NONE else {"intermediate": self._intermediates.intermediate(backbone, adapter, name)}
+        return Training(
+            kind="train_target",
+            identity=shared.identity,
+            inputs=shared.inputs,
+            slug=f"{backbone}-{variant.name}-{name}-{task}",
+            labels={**axes.values(), "variant": variant.name, "adapter": label},
+            resources=shared.resources,
+            others=before,
+        )
+
+    def _after_any(
+        self, backbone: str, task: str, adapter: AdapterSpec | None, variant: VariantSpec, *, fresh: bool
+    ) -> _Shared:
+        """What a target training is after any intermediate task, or after none (``fresh``)."""
         spec = self._recipe.task(task)
         who, inputs = self._inputs.backbone(backbone)
         settings = self._bench.settings("target", variant.mode, task, backbone)
@@ -148,7 +179,7 @@ class TargetMaker:
             "backbone": who,
             "mode": variant.training,
             "adapter": adapter.identity() if adapter else None,
-            "composition": FRESH if axes.intermediate == NONE else variant.composition,
+            "composition": FRESH if fresh else variant.composition,
             "task": task,
             "format": spec.format,
             "settings": settings,
@@ -158,24 +189,13 @@ class TargetMaker:
         self._languages.add_to(adapter, backbone, identity, inputs)
         cost = self._bench.cost.training(backbone, settings, (task,), frozen=not variant.trains_backbone)
         memory = self._bench.memory.training(backbone, settings, training=variant.training, adapter=identity["adapter"])
-        before = {}
-        if axes.intermediate != NONE:
-            before = {"intermediate": self._intermediates.intermediate(backbone, adapter, axes.intermediate)}
-        return Training(
-            kind="train_target",
-            identity=identity,
-            inputs=inputs,
-            slug=f"{backbone}-{variant.name}-{axes.intermediate}-{task}",
-            labels=replace(axes, variant=variant.name, adapter=adapter.label if adapter else "").values(),
-            resources=self._bench.resources(backbone, variant.mode, cost, memory),
-            others=before,
-        )
+        return _Shared(identity, inputs, self._bench.resources(backbone, variant.mode, cost, memory))
 
-    def _choose(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec, inputs: dict[str, str]) -> None:
+    def _choice(self, axes: Axes, adapter: AdapterSpec | None, variant: VariantSpec) -> dict[str, str]:
         """Choices without an intermediate task are shared by all that is trained in the same mode."""
         choices = self._bench.choices("target", variant.mode, axes.target, axes.backbone)
         if not choices:
-            return
+            return {}
         if next(iter(choices.values())).per == "backbone":
             # A control has no variant without an intermediate task: it never has one.
             variant = variant if variant.control else alone(adapter=adapter is not None)
@@ -183,7 +203,7 @@ class TargetMaker:
 
         label = adapter.label if adapter else ""
         memo = ("target", axes.backbone, label, variant.name, axes.intermediate, axes.target)
-        self._choices.add_to(inputs, choices, memo, lambda: self._described(axes, adapter, variant))
+        return self._choices.inputs(choices, memo, lambda: self._described(axes, adapter, variant))
 
     def fusion(
         self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool = True,
@@ -199,7 +219,7 @@ class TargetMaker:
         if row is None:
             training = self._fusion(axes, adapter, fused, with_target=with_target, taught=taught)
             if taught is None:
-                self._choose_fusion(axes, adapter, fused, training.inputs, with_target=with_target)
+                training = training.with_inputs(self._fusion_choice(axes, adapter, fused, with_target=with_target))
             else:
                 training = self._supervised(training, taught, VARIANTS[axes.variant].mode)
             row = self._fusions[memo] = self._row(training, axes.target, oracle=oracle)
@@ -260,19 +280,19 @@ class TargetMaker:
             others=members,
         )
 
-    def _choose_fusion(
-        self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], inputs: dict[str, str], *, with_target: bool
-    ) -> None:
+    def _fusion_choice(
+        self, axes: Axes, adapter: AdapterSpec, fused: tuple[str, ...], *, with_target: bool
+    ) -> dict[str, str]:
         """A fusion has no form without an intermediate task: the first of the recipe stands for all."""
         choices = self._bench.choices("fusion", VARIANTS[axes.variant].mode, axes.target, axes.backbone)
         if not choices:
-            return
+            return {}
         if next(iter(choices.values())).per == "backbone":
             fused = self._recipe.single_intermediates()[:1]
             axes = replace(axes, intermediate=fused[0])
 
         memo = ("fusion", axes.backbone, adapter.label, axes.intermediate, axes.target, with_target)
-        self._choices.add_to(inputs, choices, memo, lambda: self._fusion(axes, adapter, fused, with_target=with_target))
+        return self._choices.inputs(choices, memo, lambda: self._fusion(axes, adapter, fused, with_target=with_target))
 
     def _add_before(
         self, task: str, mode: Mode, backbone: str, identity: dict[str, Any], inputs: dict[str, str]
@@ -281,7 +301,8 @@ class TargetMaker:
         if not (before := self._recipe.task(task).before):
             return
         phase = "fusion" if by_mode(mode).fuses else "target"
-        identity["before"] = [
-            {"task": first, "settings": self._bench.settings(phase, mode, first, backbone)} for first in before
-        ]
+        identity["before"] = self._befores.get((phase, mode, task, backbone)) or self._befores.setdefault(
+            (phase, mode, task, backbone),
+            [{"task": first, "settings": self._bench.settings(phase, mode, first, backbone)} for first in before],
+        )
         inputs |= {f"before.{first}": self._inputs.task(first) for first in before}

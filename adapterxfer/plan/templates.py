@@ -1,21 +1,65 @@
-"""Stages that differ in a seed and in the keys of some inputs: what they share is written as canonical JSON once.
+"""Stages that differ in a seed and in the keys of some inputs: what they share is written and hashed once.
 
-A large plan is rows of such stages. Encoding every identity anew would be half of the time that planning takes.
+A large plan is rows of such stages. Encoding every identity anew would be most of the time that planning takes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from adapterxfer.store.keys import Stage, canonical_json
 
 SEED = "seed"
-_HOLE = "\0"
-"""Begins the stand-in of a value that is filled in later; no name, text or path in an identity has this character."""
-_ENCODED = re.compile(r'"\\u0000(seed|role)"')
+HOLE = "\0"
+"""Stands for a value that is filled in later: canonical JSON has no such character, it escapes it."""
+
+
+@lru_cache(typed=True)
+def _number(value: float | None) -> str:
+    return canonical_json(value)
+
+
+class _Words(dict[str, str]):
+    """Text -> its canonical JSON."""
+
+    def __missing__(self, word: str) -> str:
+        text = self[word] = canonical_json(word)
+        return text
+
+
+class Texts:
+    """Canonical JSON of values of identities. Settings, backbones and adapters stand in many: each is written once.
+
+    A dictionary or list is known by the object that it is, so nobody may change one that was asked for.
+    """
+
+    def __init__(self) -> None:
+        self._words = _Words()
+        self._nested: dict[int, tuple[object, str]] = {}
+
+    def of(self, value: Any) -> str:
+        """The text of one value."""
+        if isinstance(value, str):
+            return self._words[value]
+        if value is None or isinstance(value, int | float):
+            return _number(value)
+        known = self._nested.get(id(value))
+        if known is None:
+            # Kept with its text: once it were gone, another object could get its id.
+            known = self._nested[id(value)] = (value, canonical_json(value))
+        return known[1]
+
+    def put(self, value: object, text: str) -> None:
+        """Keep the text of what is no JSON value itself."""
+        self._nested[id(value)] = (value, text)
+
+    def join(self, members: Mapping[str, str]) -> str:
+        """The text of an object whose values are texts already."""
+        words = self._words
+        return "{" + ",".join([f"{words[name]}:{members[name]}" for name in sorted(members)]) + "}"
 
 
 class Template:
@@ -25,57 +69,59 @@ class Template:
         identity: what all stages share; with ``seeded`` their seed is added, or takes the place of the one there.
         inputs: role -> key of the inputs that all share.
         roles: inputs that differ.
+        texts: of the plan.
     """
 
     def __init__(
         self, kind: str, version: int, identity: Mapping[str, Any], inputs: Mapping[str, str], *,
-        roles: Sequence[str] = (), seeded: bool = False,
+        roles: Sequence[str] = (), seeded: bool = False, texts: Texts | None = None,
     ) -> None:  # fmt: skip
         self.kind, self.version = kind, version
         self._seeded, self._roles = seeded, tuple(roles)
-        self._identity = {**identity, SEED: 0} if seeded else dict(identity)
-        self._inputs: dict[str, str] = {**inputs, **dict.fromkeys(self._roles, "")}
+        self.identity = {**identity, SEED: 0} if seeded else dict(identity)
+        self.inputs = dict(inputs)
         # In the sorted text the seed comes before all inputs, and those by their names.
         self._order = [self._roles.index(role) for role in sorted(self._roles)]
         self._sorted = self._order == list(range(len(self._order)))
-        shown = {**self._identity, SEED: f"{_HOLE}seed"} if seeded else self._identity
-        content = {
-            "kind": kind,
-            "version": version,
-            "identity": shown,
-            "inputs": {**self._inputs, **dict.fromkeys(self._roles, f"{_HOLE}role")},
-        }
-        text = canonical_json(content).replace("%", "%%")
-        self._text, holes = _ENCODED.subn(lambda hole: "%d" if hole.group(1) == SEED else '"%s"', text)
-        if holes != seeded + len(self._roles):
-            raise ValueError(f"an identity of kind {kind} has a character that stands for a value to be filled in")
+        texts = texts or Texts()
+        members = {name: texts.of(value) for name, value in identity.items()}
+        if seeded:
+            members[SEED] = HOLE
+        if roles:
+            keys = {role: f'"{key}"' for role, key in inputs.items()} | dict.fromkeys(self._roles, f'"{HOLE}"')
+            joined = texts.join(keys)
+        else:
+            joined = canonical_json(inputs)
+        text = f'{{"identity":{texts.join(members)},"inputs":{joined},"kind":"{kind}","version":{version}}}'
+        first, *others = text.split(HOLE)
+        self._first = hashlib.sha256(first.encode())
+        self._others = "".join("%s" + piece.replace("%", "%%") for piece in others)
 
-    def stage(
-        self, seed: int, keys: Sequence[str], *, slug: str, labels: Mapping[str, Any], resources: Mapping[str, Any]
-    ) -> Stage:
-        """One stage.
+    def key(self, seed: int, keys: Sequence[str]) -> str:
+        """Key of one stage.
 
         Args:
             seed: of this stage; not looked at without ``seeded``.
             keys: of the inputs that differ, in the order of ``roles``.
         """
         values = keys if self._sorted else [keys[number] for number in self._order]
-        identity, inputs = self._identity, self._inputs
-        if self._seeded:
-            identity = {**identity, SEED: seed}
-            text = self._text % (seed, *values)
-        else:
-            text = self._text % tuple(values)
-        if keys:
-            inputs = dict(inputs)
-            inputs.update(zip(self._roles, keys, strict=True))
+        others = self._others % ((seed, *values) if self._seeded else tuple(values))
+        whole = self._first.copy()
+        whole.update(others.encode())
+        return whole.hexdigest()
+
+    def stage(
+        self, key: str, seed: int, keys: Sequence[str], *, slug: str, labels: Mapping[str, Any],
+        resources: Mapping[str, Any],
+    ) -> Stage:  # fmt: skip
+        """One stage; ``key`` is what `key` gives for the same seed and keys of inputs."""
         return Stage(
             kind=self.kind,
             version=self.version,
-            identity=identity,
-            inputs=inputs,
+            identity={**self.identity, SEED: seed} if self._seeded else self.identity,
+            inputs={**self.inputs, **dict(zip(self._roles, keys, strict=True))},
             slug=slug,
             labels=labels,
             resources=resources,
-            key=hashlib.sha256(text.encode()).hexdigest(),
+            key=key,
         )

@@ -14,7 +14,9 @@ from adapterxfer.plan.backbones import Backbones
 from adapterxfer.plan.cost import CostModel
 from adapterxfer.plan.generations import NEWEST, SEGMENTS, WORD_STARTS, identity_at, version_of
 from adapterxfer.plan.memory import MemoryModel
+from adapterxfer.plan.rows import Stages
 from adapterxfer.plan.sources import Sources
+from adapterxfer.plan.templates import Template, Texts
 from adapterxfer.recipe.choices import Choice
 from adapterxfer.recipe.recipe import Recipe
 from adapterxfer.recipe.settings import choices_of, training_settings
@@ -40,6 +42,7 @@ class Workbench:
     Attributes:
         generation: whose versions the stages have.
         stages: key -> stage in the order of first use, inputs first.
+        texts: of what many identities share.
     """
 
     def __init__(self, recipe: Recipe, sources: Sources, generation: int = NEWEST) -> None:
@@ -49,7 +52,9 @@ class Workbench:
         self.backbones = Backbones(recipe)
         self.cost = CostModel(recipe, self.backbones.described)
         self.memory = MemoryModel(self.backbones.size, self.cost.shapes)
-        self.stages: dict[str, Stage] = {}
+        self.stages = Stages()
+        self.texts = Texts()
+        self._templates: dict[tuple[Any, ...], tuple[dict[str, Any], Template]] = {}
         self._settings: dict[tuple[str, ...], dict[str, Any]] = {}
         self._spaced: dict[str, bool] = {}
         self._choosing = recipe.chooses
@@ -59,7 +64,7 @@ class Workbench:
             resources: dict[str, Any]) -> str:  # fmt: skip
         """Add a stage to the plan unless it is there, and give its key."""
         identity = self.whole(kind, identity)
-        return self.put(
+        return self.stages.add(
             Stage(
                 kind=kind,
                 version=self.version(kind, identity),
@@ -71,15 +76,26 @@ class Workbench:
             )
         )
 
+    def template(self, kind: str, identity: dict[str, Any], inputs: dict[str, str], roles: tuple[str, ...]) -> Template:
+        """The template of a training with any seed.
+
+        Trainings after different intermediate tasks often differ in nothing but the keys of theirs: they share it.
+
+        Args:
+            identity: without the seed; the same object where trainings have the same one.
+        """
+        memo = (kind, id(identity), tuple(inputs.items()), roles)
+        if memo not in self._templates:
+            whole = self.whole(kind, identity)
+            version = self.version(kind, whole)
+            template = Template(kind, version, whole, inputs, roles=roles, seeded=True, texts=self.texts)
+            self._templates[memo] = (identity, template)  # it keeps its id while it is here
+        return self._templates[memo][1]
+
     def whole(self, kind: str, identity: dict[str, Any]) -> dict[str, Any]:
         """The identity of a stage with the facts about its backbone that this plan's generation knows."""
         facts = {**self._words(kind, identity), **self._segments(kind, identity)}
         return identity_at({**identity, **facts}, self.generation)
-
-    def put(self, stage: Stage) -> str:
-        """Add a finished stage to the plan unless it is there, and give its key."""
-        self.stages.setdefault(stage.key, stage)
-        return stage.key
 
     def version(self, kind: str, identity: dict[str, Any]) -> int:
         """The version of a stage in this plan's generation."""

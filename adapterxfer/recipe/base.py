@@ -9,5 +9,5 @@ class Section(BaseModel):
     """Base of all parts of a recipe."""
 
     model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True
+        frozen=True, strict=True, extra="forbid", populate_by_name=True, hide_input_in_errors=True, defer_build=True
     )

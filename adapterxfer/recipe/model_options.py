@@ -111,8 +111,8 @@ class AdapterSpec(Section):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """The method and its size, nothing else."""
-        return dict(self._identity)
+        """The method and its size, nothing else. Always the same object, which nobody may change."""
+        return self._identity
 
     @cached_property
     def _identity(self) -> dict[str, Any]:

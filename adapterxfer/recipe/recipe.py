@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,11 @@ from adapterxfer.store.keys import digest
 
 _ABSENT_WHEN_EMPTY = ("backbone_sources", "data_revisions")
 """Newer keys: recipes that do not use them keep the identity they had."""
+
+
+@cache
+def _default_merge() -> Merge:
+    return Merge()  # kept, since a plan asks for it at every row, and it is checked anew each time
 
 
 class Recipe(RecipeModel):
@@ -110,7 +116,7 @@ class Recipe(RecipeModel):
     @property
     def merging(self) -> Merge:
         """How `merge` joins weights; the defaults where the recipe says nothing."""
-        return self.merge or Merge()
+        return self.merge or _default_merge()
 
     def has_adapters(self, variant: str) -> bool:
         """Whether cells of a variant have an adapter; joined whole models have none."""

@@ -264,5 +264,5 @@ def test_numbers_that_serve_several_sizes_are_told_beside_the_key() -> None:
 
 
 def test_choices_in_words() -> None:
-    (first, *_) = choices_made(plan().stages, {})
+    (first, *_) = choices_made(plan().stages.of_kind("choose"), {})
     assert str(first) == "world-nano full-ft world-xnli: learning_rate not chosen yet, of 0.001, 0.003"

@@ -17,6 +17,7 @@ from adapterxfer.engines.worker import run_stage
 from adapterxfer.errors import AdapterxferError, StageError
 from adapterxfer.metrics import METRICS
 from adapterxfer.plan import Plan, Sources, build_plan
+from adapterxfer.plan.cells import PlannedCells
 from adapterxfer.plan.generations import CHANGES, FIRST, NEWEST, changes_since, identity_at, version_of
 from adapterxfer.plan.superseded import superseded
 from adapterxfer.predict.table import write_predictions
@@ -221,7 +222,7 @@ def test_generations_are_never_mixed(study: str, capsys: pytest.CaptureFixture[s
     store = Store("store")
     finish(earlier, store)
     first = today.cells[0].predict
-    one = replace(today, cells=today.cells[:1], stages={first: today.stages[first]})
+    one = replace(today, cells=PlannedCells(today.cells.runs[:1]), stages={first: today.stages[first]})
     finish(one, store)
     left = superseded(today, store.completed())
     assert left is not None
