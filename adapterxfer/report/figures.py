@@ -275,6 +275,7 @@ def by_language(findings: Findings) -> Figure | None:
     largest = trained[-1]
     order = [row["code"] for row in findings.languages]
     panels = []
+    held_against = False
     for facts in findings.targets:
         rows = [
             s
@@ -285,6 +286,7 @@ def by_language(findings: Findings) -> Figure | None:
         beside = [s for s in rows if s.control and not s.control.startswith(ORACLE)]
         controls = [s for s in beside if s.backbone in ("", largest, f"{largest}-untrained")]
         if of_largest and not is_development(facts.name) and not supervision_of(facts.name):
+            held_against |= bool(controls)
             panels.append(
                 _language_panel(findings, facts.name, of_largest, controls, [c for c in order if c in facts.languages])
             )
@@ -292,10 +294,16 @@ def by_language(findings: Findings) -> Figure | None:
         return None
     caption = (
         f"Scores of {largest} without an intermediate task, mean over seeds, in every language (grouped by family, "
-        "high resource first). Grey marks are controls: rules, guesses, and the same training on an untrained twin. A "
-        "score at their level shows no transfer."
+        "high resource first)."
     )
-    return Figure("by-language", "Scores by language, beside the controls", caption, tuple(panels))
+    title = "Scores by language"
+    if held_against:
+        title += ", beside the controls"
+        caption += (
+            " Grey marks are controls: rules, guesses, and the same training on an untrained twin. A score at their "
+            "level shows no transfer."
+        )
+    return Figure("by-language", title, caption, tuple(panels))
 
 
 def _language_panel(

@@ -194,7 +194,8 @@ def prove(context: StageContext, backbone: LoadedBackbone, tasks: list[TrainTask
         batch=tasks[0].format.collate(tasks[0].features[:PROBE_FEATURES], pad_id=tasks[0].pad_id),
         task=tasks[0].name,
         start=snapshot(model),
-        start_backbone=_fingerprint(model),
+        # For a frozen one loading has just checked it; what trains is in the snapshot.
+        start_backbone="" if model.composition.trains_backbone else model.loaded.carried,
         stored=lambda: as_carried(read_weights(context.scratch), backbone),
         pristine=backbone.model,
         trained_before=START in context.inputs,
@@ -221,15 +222,6 @@ def _this_run(result: TrainResult) -> dict[str, Any]:
 def marked(log: Callable[[Mapping[str, Any]], None], name: str) -> Callable[[Mapping[str, Any]], None]:
     """A log that says which of several trainings a line is about."""
     return lambda line: log({**line, "before": name})
-
-
-def _fingerprint(model: TransferModel) -> str:
-    """Of the backbone as training starts; for a frozen one loading has just checked it."""
-    from adapterxfer.backbones.measure import state_fingerprint
-
-    if model.composition.trains_backbone:
-        return state_fingerprint(model.backbone.state_dict())
-    return model.loaded.carried
 
 
 class TrainLog:

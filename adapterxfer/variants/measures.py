@@ -33,7 +33,8 @@ class AssertionInput:
             with the backbone's padding id; it is handed on to the head.
         task: whose head answers the batch.
         start: fingerprints of the weights before training, by name (`snapshot`); needed after training.
-        start_backbone: fingerprint of the backbone's weights before training; needed after training.
+        start_backbone: fingerprint of the backbone's weights before training; needed after training, unless they are
+            in ``start``.
         stored: reads the stored tensors back, by name; needed after training.
         pristine: the untouched backbone module; needed for ``full-ft`` with an intermediate.
         members: the models whose weights were joined; needed after merging.
@@ -171,7 +172,12 @@ def change_by_padding(evidence: AssertionInput) -> float:
 
 def backbone_changed(evidence: AssertionInput) -> float:
     """1 if the backbone's weights are not those before training."""
-    return float(state_fingerprint(evidence.model.backbone.state_dict()) != evidence.start_backbone)
+    if evidence.start_backbone:
+        return float(state_fingerprint(evidence.model.backbone.state_dict()) != evidence.start_backbone)
+    state = evidence.model.own_state()
+    before = {name: fingerprint for name, fingerprint in evidence.start.items() if name.startswith("backbone.")}
+    # The first tensor that changed settles it, so a backbone that trained is not read through.
+    return float(not before or any(state_fingerprint({name: state[name]}) != before[name] for name in before))
 
 
 def frozen_parts_changed(evidence: AssertionInput) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from sized_study import plant_sizes, write_recipe
 
+from adapterxfer.api.laws import laws
 from adapterxfer.cli.main import main
+from adapterxfer.report.law import law_of_gain
+from adapterxfer.statistics.intervals import Bounds
 
 FIVE = ("s1", "s2", "s3", "s4", "s5")
 
@@ -63,6 +67,20 @@ def test_it_says_when_forms_cannot_be_told_apart(study: tuple[str, str], capsys:
     said = capsys.readouterr().out
     assert "the sizes cannot tell the forms apart" in said
     assert "synthetic demonstration" in said
+
+
+def test_predictions_end_where_gains_end(study: tuple[str, str]) -> None:
+    recipe, store = study
+    fitted, _ = laws(recipe, store=store, only=["backbone=s1,s2,s3"], at=[1e9], level=0.9999)
+    (law,) = fitted
+    assert law.series.reach == law.series.reach_by_language == pytest.approx((-100.0, 100.0)), "two accuracies"
+    (mean,) = (item for item in law.expected if item.kind == "mean")
+    ends = [(mean.low, mean.high), *((low, high) for _, low, high in mean.forms.values())]
+    assert all(-100.0 <= low <= high <= 100.0 for low, high in ends)
+    assert (mean.low, mean.high) == pytest.approx((-100.0, 100.0)), "three sizes decide no law"
+    correlations = replace(law.series, reach=Bounds(-200.0, 200.0), reach_by_language=Bounds(-200.0, 200.0))
+    wider = law_of_gain(correlations, at=[1e9], level=0.9999).expected[0]
+    assert (wider.low, wider.high) == pytest.approx((-200.0, 200.0))
 
 
 def test_registered_before_and_scored_after(

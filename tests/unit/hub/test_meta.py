@@ -107,6 +107,15 @@ def test_the_same_seeds_in_two_places_are_named(lab: MetaStudy, other_lab: MetaS
     assert effect.pooled.low < 7.0 < effect.pooled.high
 
 
+def test_intervals_end_where_gains_end(lab: MetaStudy, other_lab: MetaStudy) -> None:
+    effect = one([lab.bundle("1-2-3", 1, 2, 3), other_lab.bundle("1-2-3", 1, 2, 3)], level=0.9999)
+    assert effect.pooled is not None
+    assert (effect.pooled.low, effect.pooled.high) == pytest.approx((-100.0, 100.0)), "two studies, almost certain"
+    assert math.isnan(effect.pooled.prediction_low), "what is not known stays unknown"
+    for study in effect.studies:
+        assert -100.0 - 1e-9 <= study.low < study.high <= 100.0 + 1e-9
+
+
 def test_a_relabelled_copy_is_named(lab: MetaStudy, tmp_path: Path) -> None:
     folder = lab.bundle("1-2", 1, 2)
     copy = Path(shutil.copytree(folder, tmp_path / "copy"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,19 @@ def test_page_is_well_formed_and_has_the_figures_inside(written: tuple[PlantedSt
     ]  # fmt: skip
     assert len(page.ids) == len(set(page.ids))
     assert "script" not in page.tags
+
+
+def test_controls_are_spoken_of_where_there_are_some(written: tuple[PlantedStudy, Path, Findings]) -> None:
+    findings = written[2]
+    plain = next(figure for figure in draw_figures(findings) if figure.name == "by-language")
+    assert plain.title == "Scores by language"
+    assert "controls" not in plain.caption
+    rows = [s for s in findings.scores if s.group_kind == "language" and s.intermediate == "none"]
+    guessed = [replace(score, backbone="", control="majority") for score in rows]
+    beside = draw_figures(replace(findings, scores=(*findings.scores, *guessed)))
+    (figure,) = (figure for figure in beside if figure.name == "by-language")
+    assert figure.title == "Scores by language, beside the controls"
+    assert "Grey marks are controls" in figure.caption
 
 
 def test_the_first_lines_answer_with_numbers(written: tuple[PlantedStudy, Path, Findings]) -> None:

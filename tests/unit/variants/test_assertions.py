@@ -112,7 +112,7 @@ def evidence(variant: str, *, intermediate: str = "nli") -> AssertionInput:
         batch=SimpleNamespace(input_ids=tokens, attention_mask=mask),
         task="pos",
         start=snapshot(model),
-        start_backbone=state_fingerprint(model.backbone.state_dict()),
+        start_backbone="" if variant == "full-ft" else state_fingerprint(model.backbone.state_dict()),
         stored=lambda: {name: tensor.clone() for name, tensor in model.own_state().items()},
         pristine=pristine,
     )
