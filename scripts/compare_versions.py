@@ -3,11 +3,13 @@
     python scripts/compare_versions.py --other .venv-adapters/bin/python
     python scripts/compare_versions.py --other PYTHON recipes/quickstart.yaml --part seed=1 --folder DIR
     python scripts/compare_versions.py --other PYTHON --part seed=1 --whole seed=2 --whole backbone=world-nano
+    python scripts/compare_versions.py --stores ONE TWO                 # runs nothing: two stores that are there
 
 One Python makes the part, the other all the rest, then the first reads and reports the store; and the other way round.
 So each stage is made by both versions, in one store or in the other, at the price of two studies. Ends with exit code 1
 if a key or a byte differs: models, predictions, counts and the report's tables are compared, seconds and the names of
-versions are not. Prints one JSON object. With a folder of its own it goes on where it was stopped.
+versions are not. Prints one JSON object. With a folder of its own it goes on where it was stopped. Of two stores that
+are there, the stages are compared that one version made in the first and another in the second.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ QUICKSTART = two_versions.ROOT / "recipes" / "quickstart.yaml"
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", nargs="?", type=Path, default=QUICKSTART)
-    parser.add_argument("--other", required=True, metavar="PYTHON", help="with another version of transformers")
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--other", metavar="PYTHON", help="with another version of transformers")
+    way.add_argument("--stores", nargs=2, type=Path, metavar=("ONE", "TWO"), help="run nothing, compare these")
     parser.add_argument("--part", action="append", metavar="AXIS=VALUE", help="what the first makes (default: seed=1)")
     parser.add_argument(
         "--whole", action="append", metavar="AXIS=VALUE", help="what the other makes (default: the rest)"
@@ -41,6 +45,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="stays, with both stores; default: a temporary one")
     parser.add_argument("--jobs", default="2")
     arguments = parser.parse_args(argv)
+    if arguments.stores:
+        facts = compare_stores(*arguments.stores)
+        print(json.dumps(facts, indent=1))
+        return 1 if facts["different"] or not facts["made by both"] else 0
     here, there = version_of(sys.executable), version_of(arguments.other)
     if here == there:
         parser.error(f"both Pythons have transformers {here}: name one with another version")
@@ -72,6 +80,14 @@ def version_of(python: str) -> str:
     """The version of transformers that a Python has; it is not imported."""
     asks = "from importlib.metadata import version; print(version('transformers'))"
     return subprocess.run([python, "-c", asks], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def compare_stores(one: Path, two: Path) -> dict[str, object]:
+    """Stages that two stores share and that different versions made, and their files."""
+    makers = {str(store.resolve()): two_versions.stage_versions(store) for store in (one, two)}
+    first, second = makers.values()
+    shared = {name for name in first.keys() & second.keys() if first[name] != second[name]}
+    return compare(Path(), {store: {name: versions[name] for name in shared} for store, versions in makers.items()})
 
 
 def compare(folder: Path, makers: dict[str, dict[str, str]]) -> dict[str, object]:

@@ -292,9 +292,10 @@ to fetch; "for GPUs" are the libraries beside torch that only a GPU needs.
 
 Installed into an empty environment with pip and with uv, with the CPU build of torch, and used in a folder outside of
 any checkout: a recipe is copied, checked and planned there, and with the plain package a part of it run to its report.
-MB are those on the disk, seconds those of the installation with files that the tool had fetched before. "Run without
-torch": the only torch for that version of Python was the build for GPUs, which was left out; what needs no torch was
-run.
+MB are those on the disk, with pip also what it compiles; seconds those of the installation with files that the tool had
+fetched before, but for pip with extras, which fetched them; all on two cores busy with other work, so they are upper
+bounds. "Run without torch": the only torch for that version of Python was the build for GPUs, which was left out; what
+needs no torch was run.
 
 {ran}
 """

@@ -19,6 +19,11 @@ WANTED = (CONFIG, WEIGHTS, WEIGHTS_INDEX, "model-*.safetensors", TOKENIZER, TOKE
 TRANSPORTS = ("requests", "urllib3", "httpx", "httpcore", "httpx2", "httpcore2")
 """What the versions of `huggingface_hub` send requests with: broken connections come as errors of these packages."""
 
+_UNREACHED = "the Hub was not reached"
+_CONNECT = (
+    "run again where there is a connection (what was transferred is kept), or name a local folder in backbone_sources"
+)
+
 _REVISION = re.compile(r"[0-9a-f]{40}\Z")
 _SHA256, _GIT = re.compile(r"[0-9a-f]{64}\Z"), re.compile(r"[0-9a-f]{40}\Z")
 
@@ -55,9 +60,7 @@ def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
         if not fetch:
             return None
         raise BackboneError(
-            f"backbone {repository}@{revision[:12]}: not in the cache, and {_reason(error)}",
-            fix="run again where there is a connection (what was transferred is kept), or name a local folder in "
-            "backbone_sources",
+            f"backbone {repository}@{revision[:12]}: not in the cache, and {_reason(error)}", fix=_CONNECT
         ) from None
     except Exception as error:
         if (storage := xet_failure(error)) is not None:
@@ -69,8 +72,13 @@ def hub_snapshot(repository: str, revision: str, *, fetch: bool) -> Path | None:
             ) from None
         if not isinstance(error, (OSError, ValueError)) and not _is_transport(error):
             raise
+        reason = _reason(error)
+        if reason == _UNREACHED:  # as some versions of the library let the error of their transport through
+            raise BackboneError(
+                f"backbone {repository}@{revision[:12]}: not in the cache, and {reason}", fix=_CONNECT
+            ) from None
         raise BackboneError(
-            f"backbone {repository}@{revision[:12]}: {_reason(error)}",
+            f"backbone {repository}@{revision[:12]}: {reason}",
             fix="check repository, commit and access rights (`hf auth login` for private ones), or name a local "
             "folder in backbone_sources",
         ) from None
@@ -135,7 +143,7 @@ def _reason(error: BaseException) -> str:
     if is_offline(error):
         return "the Hub is not asked, because HF_HUB_OFFLINE is set"
     if type(error).__name__ == "LocalEntryNotFoundError" or _is_transport(error):
-        return "the Hub was not reached"
+        return _UNREACHED
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 

@@ -82,3 +82,24 @@ def test_the_same_version_twice(module: ModuleType, capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit, match="2"):
         module.main(["--other", sys.executable])
     assert "both Pythons have transformers 5.0" in capsys.readouterr().err
+
+
+def test_two_stores_that_are_there(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    made = {
+        "one": {"prepare/d": "4.0", "train_target/a": "4.0", "predict/b": "5.0"},
+        "two": {"prepare/d": "5.0", "train_target/a": "5.0", "predict/b": "5.0", "report/c": "5.0"},
+    }
+    monkeypatch.setattr(module.two_versions, "stage_versions", lambda store: made[store.name])
+    stores = ["--stores", str(tmp_path / "one"), str(tmp_path / "two")]
+    assert module.main(stores) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["stages"], facts["made by both"], facts["different"]) == (2, 2, [])
+    assert facts["equal files"] == {"models": 1, "other files": 1, "other parquet files": 1}
+    changed = {**FILES, "train_target/a/model.safetensors": b"!", "predict/b/counts.parquet": b"!"}
+    monkeypatch.setattr(module.two_versions, "compared", lambda store: changed if store.name == "two" else dict(FILES))
+    assert module.main(stores) == 1
+    assert json.loads(capsys.readouterr().out)["different"] == ["train_target/a/model.safetensors"]
+    made["one"] = dict(made["two"])
+    assert module.main(stores) == 1, "one version made both: nothing was compared"
