@@ -54,7 +54,7 @@ tasks: {{udpos: {{dev_examples: 50, test_examples: {test}, languages: [{language
 controls: false
 statistics: {{resamples: 100}}
 """
-LANGUAGES = ("en", "de", "es", "fi", "hi", "ru", "te", "tr", "yo")
+LANGUAGES = ("en", "de", "fi", "te", "tr")
 
 
 def measured(command: Sequence[str], out: Path) -> tuple[str, float, float]:
@@ -89,9 +89,8 @@ def row_of(kind: str, asked: argparse.Namespace, place: Path) -> list[str]:
     root = ["--set", f"data_root={asked.data}", "--store", str(store)]
     run = [sys.executable, "-m", "adapterxfer", "run", str(recipe), *root, "--jobs", "1"]
     _, seconds, peak = measured(run, place / "run.txt")
-    shown = {"": "float32"}.get(kind, f"`{kind}`")
     sizes = [f"{layers / 2**20:.1f}", f"{held / 2**20:.1f}", f"{load:.0f}", f"{peak:.0f}", f"{seconds:.0f}"]
-    return [shown, *sizes, *(f"{value:.1f}" for value in scores(recipe, store, asked.data))]
+    return [kind or "float32", *sizes, *(f"{value:.1f}" for value in scores(recipe, store, asked.data))]
 
 
 def scores(recipe: Path, store: Path, data: Path) -> list[float]:
@@ -113,9 +112,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder with the treebanks")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, metavar="KIND")
     parser.add_argument("--languages", nargs="+", default=LANGUAGES)
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--steps", type=int, default=80, help="of a training")
-    parser.add_argument("--test", type=int, default=80, help="test sentences of a language")
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--steps", type=int, default=40, help="of a training")
+    parser.add_argument("--test", type=int, default=40, help="test sentences of a language")
     parser.add_argument("--write", action="store_true", help="put the table into docs/encoders.md")
     asked = parser.parse_args(argv)
     columns = ["linear maps", "layers MiB", "held MiB", "load MiB", "peak MiB", "CPU s"]

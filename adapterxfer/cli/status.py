@@ -101,11 +101,12 @@ def _progress(line: Any) -> str:
 
 def _by_kind(plan: Plan, overview: Overview) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
-    for key, stage in plan.stages.items():
-        numbers = counts.setdefault(stage.kind, Counter())
-        numbers["count"] += 1
+    for row, keys in plan.stages.rows.items():
+        numbers = counts.setdefault(row.kind, Counter())
+        numbers["count"] += len(keys)
         for column in ("done", "running", "failed", "blocked", "waiting"):
-            numbers[column] += key in getattr(overview, column)
+            members = getattr(overview, column)
+            numbers[column] += sum(key in members for key in keys)
     return counts
 
 
