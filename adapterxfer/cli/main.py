@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import signal
@@ -114,4 +115,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """The console script."""
-    sys.exit(main())
+    try:
+        code = main()
+    finally:
+        # The interpreter would look for cycles among all objects before it ends: a seventh of the time of `plan`.
+        gc.freeze()
+    sys.exit(code)

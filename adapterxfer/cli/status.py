@@ -44,13 +44,14 @@ def execute(arguments: argparse.Namespace) -> int:
     while True:
         overview = look(store, plan.stages)
         if overview != shown:
+            report = _report(plan, overview, store, arguments.store)
             if arguments.json:
                 more = {"superseded": earlier.as_json()} if earlier else {}
-                say_json("status", {**_as_json(plan, overview, _report(plan, store, arguments.store)), **more})
+                say_json("status", {**_as_json(plan, overview, report), **more})
             else:
                 if arguments.watch and sys.stdout.isatty():
                     say("\x1b[H\x1b[2J\x1b[3J")
-                _print(plan, overview, _report(plan, store, arguments.store))
+                _print(plan, overview, report)
                 if plan.recipe.chooses:
                     say_choices(choices_made(plan.stages.of_kind(CHOICE), store.completed()))
                 if earlier is not None:
@@ -61,8 +62,8 @@ def execute(arguments: argparse.Namespace) -> int:
         time.sleep(arguments.every)
 
 
-def _report(plan: Plan, store: Store, store_argument: str) -> str | None:
-    folder = store.find(plan.report) if plan.report is not None else None
+def _report(plan: Plan, overview: Overview, store: Store, store_argument: str) -> str | None:
+    folder = store.folder(plan.report_key) if plan.report_key in overview.done else None
     return shown_path(folder / "report.html", store_argument) if folder is not None else None
 
 
@@ -101,11 +102,12 @@ def _progress(line: Any) -> str:
 
 def _by_kind(plan: Plan, overview: Overview) -> dict[str, Counter[str]]:
     counts: dict[str, Counter[str]] = {}
-    for key, stage in plan.stages.items():
-        numbers = counts.setdefault(stage.kind, Counter())
-        numbers["count"] += 1
+    for row, keys in plan.stages.rows.items():
+        numbers = counts.setdefault(row.kind, Counter())
+        numbers["count"] += len(keys)
         for column in ("done", "running", "failed", "blocked", "waiting"):
-            numbers[column] += key in getattr(overview, column)
+            members = getattr(overview, column)
+            numbers[column] += sum(key in members for key in keys)
     return counts
 
 

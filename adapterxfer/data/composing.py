@@ -180,6 +180,10 @@ def texts_of(example: Any) -> Iterable[str]:
             yield from (text for text in value if isinstance(text, str))
 
 
+BLOCK = 1 << 20
+"""Bytes of a file that are looked at together."""
+
+
 def holds_uncomposed(path: Path) -> bool:
     """Whether composing changes some text of a file, packed or not; False where it cannot be read.
 
@@ -188,18 +192,17 @@ def holds_uncomposed(path: Path) -> bool:
     """
     try:
         with OPENERS.get(path.suffix, open)(path, "rb") as file:
-            return any(
-                _changes(line) for line in file
-            )  # line by line: some training files do not fit into memory twice
+            # In parts that end with a line, across which nothing is composed: some files do not fit into memory twice.
+            return any(map(_changes, iter(lambda: file.read(BLOCK) + file.readline(), b"")))
     except (OSError, EOFError):
         return False  # whoever reads it for its examples says what is wrong
 
 
-def _changes(line: bytes) -> bool:
-    escaped = b"\\u" in line
-    if line.isascii() and not escaped:
+def _changes(lines: bytes) -> bool:
+    escaped = b"\\u" in lines
+    if lines.isascii() and not escaped:
         return False
-    text = line.decode("utf-8", errors="replace")
+    text = lines.decode("utf-8", errors="replace")
     if escaped:
         text = _ESCAPED.sub(_character, _SURROGATE_PAIR.sub(_pair, text))
     return not is_composed(text)

@@ -109,4 +109,9 @@ class Plan:
     @property
     def report(self) -> Stage | None:
         """The stage that writes the report."""
-        return next(self.stages.of_kind("report"), None)
+        return self.stages[self.report_key] if self.report_key else None
+
+    @property
+    def report_key(self) -> str:
+        """Key of the stage that writes the report, which has as many inputs as the plan has predictions."""
+        return next((keys[0] for row, keys in self.stages.rows.items() if row.kind == "report"), "")

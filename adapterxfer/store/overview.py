@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adapterxfer.store.failures import Failure
-from adapterxfer.store.keys import Stage
+from adapterxfer.store.keys import SHORT_KEY, Stage
 from adapterxfer.store.store import LOG_FILE, Store
 
 TAIL_BYTES = 4096
@@ -54,18 +54,16 @@ def look(store: Store, stages: Mapping[str, Stage]) -> Overview:
     running: dict[str, Mapping[str, Any]] = {}
     failed: dict[str, Failure] = {}
     blocked: dict[str, str] = {}
-    for key, stage in stages.items():
-        by = next(
-            (blocked.get(other, other) for other in stage.inputs.values() if other in blocked or other in failed), ""
-        )
-        if stage.short_key in completed:
+    for key in stages:
+        short = key[:SHORT_KEY]
+        if short in completed:
             done.add(key)
-        elif stage.short_key in held:
-            running[key] = last_line(store, stage)
-        elif stage.short_key in failures:
-            failed[key] = failures[stage.short_key]
-        elif by:
-            blocked[key] = by
+        elif short in held:
+            running[key] = last_line(store, stages[key])
+        elif short in failures:
+            failed[key] = failures[short]
+        elif failed and (by := [other for other in stages[key].inputs.values() if other in blocked or other in failed]):
+            blocked[key] = blocked.get(by[0], by[0])
         else:
             waiting.add(key)
     return Overview(frozenset(done), running, failed, blocked, frozenset(waiting), bool(held))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import signal
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from adapterxfer.cli.main import main
+from adapterxfer.cli.main import entry, main
 from adapterxfer.engines import inline
 from adapterxfer.engines.events import Outcome, StageEvent
 from adapterxfer.plan import Plan
@@ -336,3 +337,15 @@ def test_check_and_verdicts_of_declared_hypotheses(recipe: str, capsys: pytest.C
     assert "--items plans a study ahead" in capsys.readouterr().err
     assert main(["power", recipe]) == 2
     assert main(["compare", recipe, "--a", "stack", "--b", "full-ft", "--over", "resource"]) == 2
+
+
+@pytest.mark.parametrize("words", [["ls", "variants"], ["--version"], ["plan", "nowhere.yaml"]], ids=" ".join)
+def test_the_end_of_a_command_looks_for_no_cycles(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["adapterxfer", *words])
+    before = gc.get_freeze_count()
+    try:
+        with pytest.raises(SystemExit):
+            entry()
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()

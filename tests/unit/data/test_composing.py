@@ -3,6 +3,7 @@
 import gzip
 import json
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -115,3 +116,24 @@ def test_files_that_cannot_be_read_are_left_to_their_reader(tmp_path):
     assert not holds_uncomposed(tmp_path / "absent")
     (tmp_path / "bad.txt").write_bytes(b"\xff\xfee")
     assert not holds_uncomposed(tmp_path / "bad.txt")
+
+
+@pytest.mark.parametrize("block", [1, 3, 7, 1 << 20])
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        ("eins\nzwei\no\u0323\u0300ro\u0323\n", True),
+        ("eins\n\u0301zwei\ndrei", False),  # a mark composes with no line end before it
+        ("\u00e4\u00f6\n\u00e9k\u00f2\n\u65e5\u672c\n", False),
+        ('{"a": "o\\u0301"}\n', True),
+        ("\n\n\n", False),
+        ("", False),
+    ],
+)
+def test_a_file_is_looked_at_in_parts_that_end_with_a_line(
+    block: int, text: str, changes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapterxfer.data.composing.BLOCK", block)
+    path = tmp_path / "text.txt"
+    path.write_text(text, encoding="utf-8")
+    assert holds_uncomposed(path) == changes
