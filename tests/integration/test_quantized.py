@@ -92,7 +92,7 @@ def test_a_study(model_type: str, kind: str, checkpoints: ModuleType, tmp_path: 
         if stage.kind == "report" and place is not None:
             assert kind in (place / "tables" / "backbones.csv").read_text(encoding="utf-8")
 
-    assert min(fallen) < 0.8
+    assert min(fallen) < {"llama": 0.8, "xlm-roberta": 0.95}[model_type]  # one random token says less than the last
     for choice in choose(build_plan(plan.recipe, only=["intermediate=world-nli"]), phase="target", seed=None):
         bundle, _ = make_bundle(plan, store, choice, tmp_path / "bundles")
         forget_backbones()
