@@ -32,6 +32,11 @@ import two_versions
 QUICKSTART = two_versions.ROOT / "recipes" / "quickstart.yaml"
 
 
+def absolute(python: str) -> str:
+    """A Python as it can be started from another folder; links stay, as an environment is known by its own."""
+    return str(Path(python).absolute()) if Path(python).exists() else python
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", nargs="?", type=Path, default=QUICKSTART)
@@ -49,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         facts = compare_stores(*arguments.stores)
         print(json.dumps(facts, indent=1))
         return 1 if facts["different"] or not facts["made by both"] else 0
-    here, there = version_of(sys.executable), version_of(arguments.other)
+    other = absolute(arguments.other)
+    here, there = version_of(sys.executable), version_of(other)
     if here == there:
         parser.error(f"both Pythons have transformers {here}: name one with another version")
     part, whole = (
@@ -63,8 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         shutil.copy(arguments.recipe, folder / recipe)
         makers = {}
         for store, pythons in (
-            (f"begun-{here}", (sys.executable, arguments.other)),
-            (f"begun-{there}", (arguments.other, sys.executable)),
+            (f"begun-{here}", (sys.executable, other)),
+            (f"begun-{there}", (other, sys.executable)),
         ):
             more = ("--jobs", arguments.jobs)
             makers[store] = two_versions.begun_and_finished(

@@ -103,3 +103,15 @@ def test_two_stores_that_are_there(
     assert json.loads(capsys.readouterr().out)["different"] == ["train_target/a/model.safetensors"]
     made["one"] = dict(made["two"])
     assert module.main(stores) == 1, "one version made both: nothing was compared"
+
+
+def test_the_other_python_is_named_from_here_and_started_elsewhere(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As the help's own example, ``.venv-adapters/bin/python``; a link stays, or the environment behind it is lost."""
+    python = tmp_path / "env" / "python"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    monkeypatch.chdir(tmp_path)
+    assert module.absolute("env/python") == str(python)
+    assert module.absolute("python3") == "python3"
