@@ -26,11 +26,11 @@ ABOUT = {"study": "planted", "adapterxfer": "0.1.0"}
 
 @pytest.fixture
 def study(tmp_path: Path) -> PlantedStudy:
-    """One target, with a lookup that has no backbone and an untrained twin that has one."""
+    """One target, with two rules that have no backbone and differ in name only, and an untrained twin that has one."""
     made = plant(tmp_path, lambda *_: 12.0, seeds=(1, 2, 3), targets=("xnli",))
     rng = np.random.default_rng(5)
     cells, folders = list(made.cells), dict(made.folders)
-    for backbone, control in (("", "lookup"), ("tiny-3-untrained", "untrained")):
+    for backbone, control in (("", "lookup"), ("", "majority"), ("tiny-3-untrained", "untrained")):
         size = 450_000 if backbone else 0
         shape: dict[str, Any] = {"parameters": size, "non_embedding_parameters": size, "intermediate": "none"}
         variant = "stack" if backbone else "control"
@@ -57,7 +57,7 @@ def test_read_back_they_give_every_number_of_the_report(
     labels = [{**asdict(cell), "predict": ""} for cell in results.cells]
     assert [{**asdict(cell), "predict": ""} for cell in again.cells] == labels
     assert again.score_rows() == results.score_rows()
-    assert pq.ParquetFile(path).num_row_groups == {2000: 28, 1: 56}.get(rows, 1)
+    assert pq.ParquetFile(path).num_row_groups == {2000: 29, 1: 57}.get(rows, 1)
     whole, theirs = find(results, SETTINGS), find(again, SETTINGS)
     assert len(whole.effects) > 100
     assert [asdict(effect) for effect in theirs.effects] == [asdict(effect) for effect in whole.effects]
@@ -71,7 +71,7 @@ def test_they_hold_counts_and_neither_gold_nor_predictions(study: PlantedStudy, 
     assert facts["study"] == "planted"
     assert facts["metric"] == "accuracy"
     assert len(facts["gold_fingerprint"]) == 64
-    assert set(table["control"].to_pylist()) == {"", "lookup", "untrained"}
+    assert set(table["control"].to_pylist()) == {"", "lookup", "majority", "untrained"}
     assert not list(tmp_path.glob("*.part"))
 
 
