@@ -30,7 +30,7 @@ import torch
 from table_memory import POSITIONS, REDUCTION, SHAPES, VOCABULARY, Shape, assembled, config_of
 from transformers import XLMRobertaModel
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters
 from adapterxfer.formats.base import Feature
 from adapterxfer.formats.encoded import Encoded

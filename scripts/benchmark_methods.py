@@ -36,7 +36,7 @@ import torch
 from torch import Tensor, nn
 from training_benchmark.measuring import activations
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.catalog.methods import METHODS
 from adapterxfer.variants.adapter import Adapter, AdapterShape

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.catalog.methods import METHODS
 from adapterxfer.catalog.methods.spec import MethodSpec

@@ -25,7 +25,7 @@ import table_memory as counted
 import torch
 from transformers import XLMRobertaModel
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters
 from adapterxfer.formats.base import Feature
 from adapterxfer.formats.registry import get_format

@@ -28,7 +28,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.catalog.methods.adapters_configs import ADAPTERS, FIXED
 from adapterxfer.catalog.methods.spec import MethodSpec
 from adapterxfer.errors import AdapterxferError, VariantError

@@ -22,7 +22,7 @@ import torch
 from memory_trace import Peaks, peaks, traced, without_data
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters
 from adapterxfer.training.optimiser import apply, new_optimiser
 from adapterxfer.training.settings import TrainSettings

@@ -28,7 +28,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.catalog.methods.peft_types import FIXED, OURS, OUTSIDE, PEFT, PREFIX, START_VALUES
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.variants.adapter import Adapter

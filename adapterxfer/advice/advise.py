@@ -10,7 +10,8 @@ from adapterxfer.advice.judging import ResamplingOptions, judge, trained_choices
 from adapterxfer.advice.measuring import Measurer
 from adapterxfer.advice.questions import Question, Questions
 from adapterxfer.advice.records import Advice, AdviceSettings, CandidateScores, with_ranks
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.data.storage import read_task
 from adapterxfer.errors import DataError
 from adapterxfer.plan import Plan

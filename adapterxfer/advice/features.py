@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from adapterxfer.advice.records import AdviceSettings
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.data.examples import Example, SpanExample
 from adapterxfer.data.storage import StoredTask
 from adapterxfer.errors import DataError

@@ -14,7 +14,7 @@ from adapterxfer.advice.features import Array, Labelled, cosine, forward_of, lab
 from adapterxfer.advice.questions import FULL, Question
 from adapterxfer.advice.records import LOGME, NO_TEXTS, NOT_TRAINED, STEPS, TEXT, AdviceSettings, CandidateScores
 from adapterxfer.advice.short_run import short_run
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.data.storage import StoredTask
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.recipe.fields import NONE

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapterxfer.advice.features import draw_examples
 from adapterxfer.advice.records import AdviceSettings
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.data.storage import StoredTask
 from adapterxfer.errors import DataError
 from adapterxfer.formats.encoded import Encoded

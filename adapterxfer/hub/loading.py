@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, tokenizer_for
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import load_backbone, tokenizer_for
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import empty_model, fill, read_config, read_weights
 from adapterxfer.backbones.segments import mark_segments

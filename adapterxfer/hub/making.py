@@ -11,7 +11,8 @@ from typing import Any
 import torch
 
 import adapterxfer
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.catalog import METHODS
 from adapterxfer.errors import BundleError

@@ -15,7 +15,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.backbones.measure import untied_state
 from adapterxfer.catalog.methods import METHODS, peft_words
 from adapterxfer.catalog.methods.adapters_configs import ADAPTERS

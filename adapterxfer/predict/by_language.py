@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.data.storage import StoredTask
 from adapterxfer.errors import VariantError
 from adapterxfer.formats.base import Format

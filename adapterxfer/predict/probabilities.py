@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from adapterxfer.backbones.loading import load_backbone, with_words
+from adapterxfer.backbones.loaded import with_words
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.backbones.rows import ids_in
 from adapterxfer.data.examples import ChoiceExample, Example
 from adapterxfer.data.storage import read_task

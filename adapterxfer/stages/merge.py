@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, with_own_weights, with_words
+from adapterxfer.backbones.loaded import LoadedBackbone, with_own_weights, with_words
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.backbones.measure import untied_state
 from adapterxfer.backbones.rows import TokenIds
 from adapterxfer.errors import VariantError

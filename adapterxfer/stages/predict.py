@@ -84,7 +84,8 @@ def _ask_model(
     context: StageContext, task: StoredTask, split: str, languages: Sequence[str]
 ) -> tuple[Sequence[Example], ControlResult, dict[str, Any], Mapping[str, Any]]:
     """Predictions of everything that needs a backbone, notes for their file, and counts of what was tokenized."""
-    from adapterxfer.backbones.loading import load_backbone, with_words
+    from adapterxfer.backbones.loaded import with_words
+    from adapterxfer.backbones.loading import load_backbone
     from adapterxfer.backbones.rows import ids_in
     from adapterxfer.formats.inference import BATCH_TOKENS
     from adapterxfer.formats.inputs import describe_inputs

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.backbones.loading import LoadedBackbone, give_back_weights, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import give_back_weights, load_backbone
 from adapterxfer.errors import StageError
 from adapterxfer.formats.masked_lm import NAME as MLM
 from adapterxfer.stages.checkpointing import checkpoints_of

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from adapterxfer.backbones.loading import LoadedBackbone, with_words
+from adapterxfer.backbones.loaded import LoadedBackbone, with_words
 from adapterxfer.catalog.controls import BY_LANGUAGE
 from adapterxfer.catalog.variants import FURTHER
 from adapterxfer.data.drawing import LanguageDraw

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.output_head import read_output_head
 from adapterxfer.data.storage import read_task
 from adapterxfer.data.texts import read_texts

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.catalog.variants import FRESH, alone, trained_as, variants_of
 from adapterxfer.errors import VariantError
 from adapterxfer.formats.masked_lm import LanguageModelHead

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.training.arm_data import text_task
 from adapterxfer.training.building import head_parts, new_heads, tied
 from adapterxfer.training.seeds import torch_generator

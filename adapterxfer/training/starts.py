@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.backbones.loaded import LoadedBackbone, with_own_weights
 from adapterxfer.errors import VariantError
 from adapterxfer.training.seeds import torch_generator
 from adapterxfer.variants.adapter import Adapter, AdapterShape

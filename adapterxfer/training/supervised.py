@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.catalog.supervision import SOURCES, TRANSLATE_TRAIN
 from adapterxfer.data.drawing import LanguageDraw, draw, lot_of
 from adapterxfer.data.storage import read_task

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.data.storage import StoredTask, read_task
 from adapterxfer.errors import StageError
 from adapterxfer.formats.base import Feature, Format

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.rows import TokenIds, ids_in
 from adapterxfer.formats.base import Feature
 from adapterxfer.formats.masked_lm import MaskedLm

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import untied_state
 from adapterxfer.catalog.methods import METHODS, names_of
 from adapterxfer.errors import VariantError

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.rows import CHUNK, TokenIds
 
 ROWS, IDS = "word_rows.weight", "word_rows.ids"

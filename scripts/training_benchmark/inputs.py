@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.data.examples import PairExample, TaskData
 from adapterxfer.data.storage import StoredTask, read_task, write_task
 from adapterxfer.engines.worker import run_stage

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.formats.base import Feature
 from adapterxfer.training.bottom import forget_bottoms
 from adapterxfer.training.building import build_single

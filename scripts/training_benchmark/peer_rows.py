@@ -16,7 +16,7 @@ from transformers import (
     XLMRobertaForTokenClassification,
 )
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.formats.base import Batch, Feature
 from adapterxfer.training.tasks import TrainTask
 

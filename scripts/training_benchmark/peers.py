@@ -14,7 +14,7 @@ from adapters import AdapterTrainer, SeqBnConfig
 from adapters.composition import Fuse, Stack
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.formats.base import Feature
 from adapterxfer.training.building import new_fusion, new_heads
 from adapterxfer.training.settings import TrainSettings

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.formats.inference import predict_encoded
 from adapterxfer.training.building import build_single, new_fusion, new_heads
 from adapterxfer.training.loop import train

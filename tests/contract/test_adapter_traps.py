@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
 import adapterxfer
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.catalog.architectures import ARCHITECTURES
@@ -258,7 +258,7 @@ import torch
 from pathlib import Path
 from safetensors.torch import load_file, save_file
 from transformers import XLMRobertaConfig, XLMRobertaModel
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.variants.storage import load_model
 folder = Path(sys.argv[1])

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.catalog.architectures import ARCHITECTURES

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.variants import encoder
 from adapterxfer.variants.adapter import Adapter, AdapterShape

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.composition import AdapterPart, Composition, HeadPart

@@ -10,7 +10,7 @@ import pytest
 import torch
 from transformers import DebertaV2Config, XLMRobertaConfig, XLMRobertaModel
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.catalog.methods.low_rank import ALPHA
 from adapterxfer.variants.adapter import Adapter, AdapterShape

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.data.storage import StoredTask, read_task, write_task
 from adapterxfer.world.tasks import load_task
 

@@ -13,7 +13,7 @@ import torch
 
 from adapterxfer.advice.features import draw_examples, encode_some, forward_of, label_features, task_embedding
 from adapterxfer.advice.records import AdviceSettings
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.data.examples import SpanExample, TaskData
 from adapterxfer.data.storage import StoredTask, read_task, write_task
 from adapterxfer.errors import DataError

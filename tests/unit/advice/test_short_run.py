@@ -12,7 +12,7 @@ import pytest
 from adapterxfer.advice.features import forward_of, task_embedding
 from adapterxfer.advice.records import AdviceSettings
 from adapterxfer.advice.short_run import short_run
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.data.examples import RetrievalExample, TaskData
 from adapterxfer.data.storage import StoredTask, read_task, write_task
 from adapterxfer.errors import DataError

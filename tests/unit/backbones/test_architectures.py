@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from adapterxfer.backbones import rows
-from adapterxfer.backbones.loading import forget_backbones, load_backbone, with_own_weights, with_words
+from adapterxfer.backbones.loaded import with_own_weights, with_words
+from adapterxfer.backbones.loading import forget_backbones, load_backbone
 from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.catalog.architectures import ARCHITECTURES

@@ -11,7 +11,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor, nn
 
-from adapterxfer.backbones.loading import LoadedBackbone, forget_backbones, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import forget_backbones, load_backbone
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.formats.base import Batch, Initial, SentenceHead, TextHead

@@ -12,7 +12,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor
 
-from adapterxfer.backbones.loading import LoadedBackbone, forget_backbones, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import forget_backbones, load_backbone
 from adapterxfer.backbones.lookup import RowsOfWords, with_lookup
 from adapterxfer.backbones.measure import state_fingerprint, stored_bytes
 from adapterxfer.backbones.quantized import LIBRARIES, quantize

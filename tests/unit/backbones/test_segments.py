@@ -11,7 +11,8 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor
 
-from adapterxfer.backbones.loading import LoadedBackbone, forget_backbones, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import forget_backbones, load_backbone
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.backbones.segments import mark_segments, segments_of
 from adapterxfer.catalog.architectures import ARCHITECTURES

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone, forget_backbones, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import forget_backbones, load_backbone
 from adapterxfer.data.examples import TaskData
 from adapterxfer.data.storage import write_task
 from adapterxfer.stages.context import StageContext

@@ -11,7 +11,8 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.formats.registry import get_format
 from adapterxfer.training.tasks import read_train_task
 from adapterxfer.variants.composition import HeadPart

@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone, with_own_weights
+from adapterxfer.backbones.loaded import LoadedBackbone, with_own_weights
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import StageStopped
 from adapterxfer.training.device import device_context, use_one_thread

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.training.building import build_single
 from adapterxfer.training.loop import TrainResult, train
 from adapterxfer.training.meter import DivergedError

@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.backbones.output_head import read_output_head
 from adapterxfer.data.examples import PairExample, TaskData
 from adapterxfer.data.storage import read_task, write_task

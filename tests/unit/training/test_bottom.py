@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.errors import StageError, VariantError
 from adapterxfer.training import bottom
 from adapterxfer.training.building import build_fusion, build_single

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.data.examples import TaggingExample
 from adapterxfer.errors import StageError
 from adapterxfer.formats.encoded import Encoded

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import StageError, StageStopped
 from adapterxfer.training import loop

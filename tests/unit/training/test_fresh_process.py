@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.stages import merge as merge_stage
 from adapterxfer.stages import train as train_stage
 from adapterxfer.variants.model import TransferModel

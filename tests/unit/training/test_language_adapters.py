@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.data.examples import TaggingExample, TaskData
 from adapterxfer.data.storage import read_task, write_task
 from adapterxfer.data.texts import write_texts

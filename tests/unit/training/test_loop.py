@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.backbones.loaded import LoadedBackbone, with_own_weights
 from adapterxfer.errors import StageError
 from adapterxfer.training.building import build_single
 from adapterxfer.training.loop import PART_STATES, TOKEN_BUDGET, token_budget_of, train

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.backbones.loaded import LoadedBackbone, with_own_weights
 from adapterxfer.errors import DataError, StageError
 from adapterxfer.formats.inference import predict_encoded
 from adapterxfer.formats.memory import out_of_memory

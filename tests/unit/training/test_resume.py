@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.backbones.loaded import LoadedBackbone, with_own_weights
 from adapterxfer.durable.checkpoints import FACTS, TENSORS, Checkpoints
 from adapterxfer.errors import StageError, StageStopped
 from adapterxfer.training.building import build_fusion, build_single

@@ -24,7 +24,7 @@ from seeds_setup import (
 )
 from torch import Tensor
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.formats.base import Feature
 from adapterxfer.formats.registry import get_format
 from adapterxfer.training import together_batches

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone, load_backbone
+from adapterxfer.backbones.loaded import LoadedBackbone
+from adapterxfer.backbones.loading import load_backbone
 from adapterxfer.errors import StageStopped, VariantError
 from adapterxfer.formats.registry import get_format
 from adapterxfer.stages.context import StageContext

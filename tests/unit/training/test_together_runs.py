@@ -20,7 +20,7 @@ from seeds_setup import (
 )
 from torch import Tensor
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.errors import StageError, StageStopped, VariantError
 from adapterxfer.training.loop import TrainResult, train

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.training.batches import feature_batches
 from adapterxfer.training.loop import train
 from adapterxfer.training.meter import Meter

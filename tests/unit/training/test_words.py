@@ -16,7 +16,8 @@ from safetensors.torch import load_file
 from training_setup import ADAPTER, FORMATS, SETTINGS, identity, tagged, write_backbone
 
 from adapterxfer.backbones import loading, rows
-from adapterxfer.backbones.loading import LoadedBackbone, forget_backbones, load_backbone, with_words
+from adapterxfer.backbones.loaded import LoadedBackbone, with_words
+from adapterxfer.backbones.loading import forget_backbones, load_backbone
 from adapterxfer.data.examples import TaskData
 from adapterxfer.data.storage import write_task
 from adapterxfer.durable.checkpoints import Checkpoints

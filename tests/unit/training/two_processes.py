@@ -9,7 +9,7 @@ from typing import Any
 
 from one_of_several import Process, State
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.training.building import build_single
 from adapterxfer.training.loop import train

@@ -16,7 +16,8 @@ from torch.distributed.tensor import DTensor
 from transformers import XLMRobertaXLConfig, XLMRobertaXLModel
 
 from adapterxfer.backbones import rows
-from adapterxfer.backbones.loading import LoadedBackbone, forget_backbones, load_backbone, with_words
+from adapterxfer.backbones.loaded import LoadedBackbone, with_words
+from adapterxfer.backbones.loading import forget_backbones, load_backbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.durable.checkpoints import Checkpoints
 from adapterxfer.training import loop

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 sys.path.append(str(Path(__file__).parent))  # merged_oracle
 
-from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.backbones.loaded import LoadedBackbone, with_own_weights
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.backbones.reading import library_class
 from adapterxfer.catalog import METHODS

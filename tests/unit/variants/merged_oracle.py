@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.backbones.loaded import LoadedBackbone, with_own_weights
 from adapterxfer.catalog.methods import names_of
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.model import TransferModel

@@ -10,7 +10,7 @@ import torch
 
 pytest.importorskip("adapters")
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.methods.adapters_configs import ADAPTERS
 from adapterxfer.errors import VariantError

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from adapterxfer.backbones.loading import LoadedBackbone, with_own_weights
+from adapterxfer.backbones.loaded import LoadedBackbone, with_own_weights
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.catalog.variants import composition
 from adapterxfer.errors import VariantError

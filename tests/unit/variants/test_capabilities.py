@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.catalog import METHODS, backbones
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.capabilities import Capability, capabilities, capability, model_type_of

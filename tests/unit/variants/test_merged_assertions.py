@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adapterxfer.backbones.loading import with_own_weights
+from adapterxfer.backbones.loaded import with_own_weights
 from adapterxfer.catalog.methods import names_of
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.assertions import TABLE, check

@@ -12,7 +12,7 @@ import torch
 from merged_oracle import merged_backbone
 from torch import Tensor
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.capabilities import capabilities

@@ -13,7 +13,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     pytest.importorskip("peft")
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.catalog import METHODS
 from adapterxfer.catalog.methods.peft_types import peft_types
 from adapterxfer.errors import VariantError

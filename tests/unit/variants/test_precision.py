@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import state_fingerprint
 from adapterxfer.catalog.architectures import ARCHITECTURES
 from adapterxfer.catalog.methods import METHODS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.catalog import METHODS
 from adapterxfer.variants.adapter import Adapter, AdapterShape
 from adapterxfer.variants.measures import AssertionInput

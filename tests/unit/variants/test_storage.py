@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.backbones.measure import count_parameters, state_fingerprint
 from adapterxfer.errors import VariantError
 from adapterxfer.variants.adapter import Adapter, AdapterShape

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from adapterxfer.backbones.loading import LoadedBackbone
+from adapterxfer.backbones.loaded import LoadedBackbone
 from adapterxfer.variants.encoder import encode, run_as_units
 
 
