@@ -11,7 +11,7 @@ from adapterxfer.errors import DataError
 from adapterxfer.plan.generations import NEWEST, caution_text
 from adapterxfer.plan.superseded import nothing_finished, plan_at
 from adapterxfer.recipe import load_recipe, resolve_recipe
-from adapterxfer.recipe.including import read_hypothesis_file
+from adapterxfer.recipe.including import is_recipe, read_hypothesis_file
 
 if TYPE_CHECKING:
     from adapterxfer.exchange.averages import Average
@@ -69,7 +69,7 @@ def read_table(
     hypotheses: Path | None = None,
     resamples: int | None = None,
     margin: float | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     title: str = "",
     source_language: str = "en",
     common_languages: bool = False,
@@ -104,7 +104,7 @@ def read_harness(
     hypotheses: Path | None = None,
     resamples: int | None = None,
     margin: float | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     title: str = "",
 ) -> tuple[Results, ReportSettings]:
     """Folders of lm-evaluation-harness with ``--log_samples`` as results; see `exchange.lm_eval_results`.
@@ -191,9 +191,13 @@ def table_settings(
     hypotheses: Path | None,
     resamples: int | None,
     margin: float | None,
-    seed: int,
+    seed: int | None,
 ) -> ReportSettings:
     """Settings of a report on scores that no recipe describes.
+
+    Args:
+        hypotheses: a file of them, or a recipe; of a recipe also resamples, seed, margin, confidence and looks
+            hold, where nothing else is given here.
 
     Raises:
         DataError: the margin is not above 0 and up to 100 points.
@@ -201,15 +205,20 @@ def table_settings(
     """
     from adapterxfer.report.settings import ReportSettings
 
-    declared = read_hypothesis_file(hypotheses) if hypotheses else None
     if margin is not None and not 0.0 < margin <= 100.0:
         raise DataError(f"margin {margin}", fix="give points above 0 and up to 100")
-    return ReportSettings(
+    settings = ReportSettings(resamples=TABLE_RESAMPLES)
+    if hypotheses is not None and is_recipe(hypotheses):
+        statistics = load_recipe(hypotheses).statistics.identity()
+        settings = ReportSettings.from_identity({"statistics": statistics})
+    elif hypotheses is not None:
+        declared = read_hypothesis_file(hypotheses)
+        settings = replace(settings, hypotheses=declared.hypotheses, multiplicity=dict(declared.multiplicity))
+    return replace(
+        settings,
         title=name,
         recipe=name,
-        resamples=resamples or TABLE_RESAMPLES,
-        seed=seed,
-        margin=margin,
-        hypotheses=declared.hypotheses if declared else (),
-        multiplicity=dict(declared.multiplicity) if declared else {},
+        resamples=resamples or settings.resamples,
+        seed=settings.seed if seed is None else seed,
+        margin=settings.margin if margin is None else margin,
     )

@@ -52,7 +52,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recipe", help="recipe of the store")
     add_set(parser)
     add_generation(parser)
-    parser.add_argument("--hypotheses", type=Path, metavar="FILE", help="declared hypotheses (docs/hypotheses.md)")
+    parser.add_argument(
+        "--hypotheses",
+        type=Path,
+        metavar="FILE",
+        help="declared hypotheses (docs/hypotheses.md); for tables also a recipe that declares them",
+    )
     parser.add_argument("--a", action="append", default=[], metavar="SYSTEM", help="the system that is judged")
     parser.add_argument("--b", metavar="SYSTEM", help="the system it is compared with (default: the first)")
     parser.add_argument(
@@ -75,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--margin", type=float, metavar="POINTS", help="test equivalence and non-inferiority against this margin"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the resampling of a table (default: 0)")
+    parser.add_argument("--seed", type=int, help="seed of the resampling of a table (default: 0, or the recipe's)")
     parser.add_argument("--title", default="", help="headline of the report of a table")
     parser.add_argument(
         "--source-language", metavar="CODE",

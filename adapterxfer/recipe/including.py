@@ -56,6 +56,15 @@ def included_files(path: Path) -> tuple[Path, ...]:
     return tuple(path.parent / name for name in ([named] if isinstance(named, str) else named))
 
 
+def is_recipe(path: Path) -> bool:
+    """Whether a file is a recipe, which may declare hypotheses itself; False for one that cannot be read."""
+    try:
+        value = parse_yaml(path.read_bytes(), str(path)).value
+    except (OSError, RecipeError):
+        return False
+    return isinstance(value, dict) and "recipe" in value and "hypotheses_file" not in value
+
+
 def read_hypothesis_file(path: Path) -> HypothesisFile:
     """Read and check one file of hypotheses.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from planted_study import PlantedStudy, plant, write_accuracy
 
+from adapterxfer.api.significance import table_settings
+from adapterxfer.cli.main import main
 from adapterxfer.errors import DataError
 from adapterxfer.exchange import item_tables
 from adapterxfer.exchange.item_tables import write_item_tables
+from adapterxfer.recipe import load_recipe
+from adapterxfer.report.content import plain
 from adapterxfer.report.display import Cell
-from adapterxfer.report.findings import find
+from adapterxfer.report.findings import find, verdicts
 from adapterxfer.report.results import Results
 from adapterxfer.report.score_files import read_scores
 from adapterxfer.report.settings import ReportSettings
@@ -88,3 +93,42 @@ def test_nothing_finished_is_said(study: PlantedStudy, tmp_path: Path) -> None:
     nothing = replace(results_of(study), cells=())
     with pytest.raises(DataError, match="no predictions are finished"):
         write_item_tables(nothing, tmp_path, about=ABOUT)
+
+
+RECIPE = """\
+recipe: 1
+name: planted
+backbones: [world-nano]
+intermediate_tasks: [none, world-nli]
+target_tasks: [world-xnli]
+variants: [full-ft, stack]
+adapters: [{method: seq_bn, reduction_factor: 2}]
+seeds: [1, 2]
+train: {default: {batch_size: 8, steps: 1, learning_rate: 1e-3}}
+statistics:
+  resamples: 300
+  seed: 7
+  confidence: 0.9
+  hypotheses:
+    - {id: H1, contrast: gain, over: {variant: stack}}
+    - {id: H2, contrast: difference, a: stack, b: full-ft, family: arms}
+  multiplicity: {arms: holm}
+"""
+
+
+def test_the_recipe_that_declared_hypotheses_judges_a_table_of_its_items(
+    study: PlantedStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = results_of(study)
+    (path,) = write_item_tables(results, tmp_path, about=ABOUT)
+    file = tmp_path / "planted.yaml"
+    file.write_text(RECIPE)
+    assert main(["significance", str(path), "--hypotheses", str(file), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)["verdicts"]
+    statistics = load_recipe(file).statistics.identity()
+    settings = ReportSettings.from_identity({"recipe": "planted", "statistics": statistics})
+    assert [test["hypothesis"] for test in said] == ["H1", "H2"]
+    assert said == json.loads(json.dumps([plain(test) for test in verdicts(results, settings)]))
+    others = {"hypotheses": file, "resamples": 400, "margin": 2.0, "seed": 1}
+    changed = table_settings("mine", **others)
+    assert (changed.resamples, changed.margin, changed.seed, changed.level) == (400, 2.0, 1, 0.9)
