@@ -13,8 +13,8 @@ from adapterxfer.recipe.messages import suggestion
 
 SUFFIX = ".md"
 
-CARDS = "cards"
-"""The folder of example cards: pages about studies, not about the package, and no part of a wheel."""
+MADE = ("cards/", "case-study/report/")
+"""Folders of pages that the tool made, example cards and a report: no part of a wheel."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,7 +57,7 @@ def shipped_pages() -> dict[str, Path]:
     installed = package / "docs"
     folder = installed if installed.is_dir() else package.parent / "docs"
     files = {path.relative_to(folder).with_suffix("").as_posix(): path for path in folder.rglob(f"*{SUFFIX}")}
-    return {name: files[name] for name in sorted(files) if not name.startswith(f"{CARDS}/")}
+    return {name: files[name] for name in sorted(files) if not name.startswith(MADE)}
 
 
 def title_of(path: Path) -> str:

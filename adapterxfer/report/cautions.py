@@ -129,8 +129,8 @@ def _controls(effects: Sequence[Effect]) -> Iterator[Caution]:
     if below:
         yield Caution(
             "not above a control",
-            f"{len(below)} scores without intermediate training are not clearly above a control that needs no "
-            f"transfer, so differences there may mean little: {_listed(below)}",
+            f"{len(below)} scores without intermediate training are not clearly above a control (a rule that needs no "
+            f"transfer, or a head on the frozen backbone), so differences there may mean little: {_listed(below)}",
         )
 
 

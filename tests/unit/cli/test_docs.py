@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import adapterxfer
-from adapterxfer.cli.docs import shipped_pages
+from adapterxfer.cli.docs import MADE, shipped_pages
 from adapterxfer.cli.main import main
 
 PACKAGE = Path(adapterxfer.__file__).parent
@@ -21,7 +21,7 @@ def test_the_list_names_each_page_with_its_title(capsys: pytest.CaptureFixture[s
     assert main(["docs"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert any(line.split(maxsplit=1) == ["statistics", "Statistics"] for line in lines)
-    assert not any(line.startswith("cards/") for line in lines)
+    assert not any(line.startswith(MADE) for line in lines)
     assert main(["docs", "--json"]) == 0
     pages = json.loads(capsys.readouterr().out)["pages"]
     assert [page["page"] for page in pages] == list(shipped_pages())

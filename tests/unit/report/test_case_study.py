@@ -1,0 +1,69 @@
+"""The published case study: its tables of items give the verdicts of its report, and its page has its scores."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapterxfer.cli.main import main
+
+ROOT = Path(__file__).parents[3]
+STUDY = ROOT / "docs" / "case-study"
+RECIPE = ROOT / "recipes" / "real-backbone.yaml"
+NUMBERS = ("estimate", "standard_error", "low", "high", "p", "p_adjusted", "detectable")
+
+
+@pytest.fixture(scope="module")
+def report() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((STUDY / "report" / "report.json").read_text(encoding="utf-8"))
+    return content
+
+
+def test_its_verdicts_can_be_computed_again(report: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["significance", str(STUDY / "items" / "udpos.parquet"), "--hypotheses", str(RECIPE), "--json"]) == 0
+    again = {test["hypothesis"]: test for test in json.loads(capsys.readouterr().out)["verdicts"]}
+    assert [test["hypothesis"] for test in report["tests"]] == list(again) == ["H1", "H2", "H3", "H4", "H5"]
+    for test in report["tests"]:
+        mine = again[test["hypothesis"]]
+        assert mine["verdict"] == test["verdict"]
+        assert {name: mine[name] for name in NUMBERS} == pytest.approx({name: test[name] for name in NUMBERS})
+
+
+def test_every_target_has_its_items(report: dict[str, Any]) -> None:
+    targets = {target["name"] for target in report["targets"]}
+    assert {path.stem for path in (STUDY / "items").glob("*.parquet")} == targets
+
+
+def test_what_is_published_is_a_finished_study_of_real_data(report: dict[str, Any]) -> None:
+    assert report["finished"] == report["planned"]
+    assert report["missing"] == []
+    assert report["synthetic"] is False
+
+
+ROWS = {
+    "tags: full fine-tuning": ("full-ft", "none", "udpos"),
+    "tags: full fine-tuning, after inference": ("full-ft", "mnli", "udpos"),
+    "tags: adapter": ("adapter baseline", "none", "udpos"),
+    "tags: stack, inference below": ("stack", "mnli", "udpos"),
+    "tags: fuse, with inference": ("fuse", "mnli", "udpos"),
+    "Tatoeba: untouched backbone": ("untouched backbone", "none", "tatoeba"),
+    "Tatoeba: full fine-tuning on inference": ("full-ft", "mnli", "tatoeba"),
+    "Tatoeba: adapter of inference": ("stack", "mnli", "tatoeba"),
+}
+
+
+def test_the_scores_of_the_page_are_those_of_the_report() -> None:
+    with (STUDY / "report" / "tables" / "scores.csv").open(encoding="utf-8") as file:
+        names = ("target", "backbone", "system", "intermediate")
+        made = {tuple(row[name] for name in names): row["zero-shot"] for row in csv.DictReader(file)}
+    page = (STUDY / "README.md").read_text(encoding="utf-8")
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
+    shown = {cells[0]: cells[1:] for cells in lines}
+    for label, (system, intermediate, target) in ROWS.items():
+        for depth, score in zip((3, 6, 12), shown[label], strict=True):
+            theirs = made[target, f"e5-small-4bit-l{depth}", system, intermediate]
+            assert score == theirs.replace("±", "+-"), (label, depth)
