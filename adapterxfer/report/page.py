@@ -208,7 +208,7 @@ def _by_hypothesis(findings: Findings) -> list[dict[str, Any]]:
 
 
 def test_numbers(test: Judged) -> str:
-    """Estimate, interval, p-value and scope of a test in one sentence."""
+    """A test in one sentence: estimate, interval, p-value, scope; where it is undecided, the detectable effect."""
     if test.estimate is None or test.low is None or test.high is None:
         return "No number."
     ends = (test.low, test.high)
@@ -221,6 +221,8 @@ def test_numbers(test: Judged) -> str:
     if test.margin is not None:
         shown = "shown" if test.not_inferior else "not shown"
         parts.append(f"not worse by {test.margin:g}: {shown}")
+    if test.outcome == "inconclusive" and test.detectable is not None and math.isfinite(test.detectable):
+        parts.append(f"{SMALLEST_EFFECT} {test.detectable:.2f}")
     if test.resampled:
         parts.append(f"over {test.resampled}" if test.scope in ("items", "items+runs") else f"scope {test.scope}")
     return "; ".join(parts) + "."

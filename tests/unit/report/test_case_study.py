@@ -67,3 +67,12 @@ def test_the_scores_of_the_page_are_those_of_the_report() -> None:
         for depth, score in zip((3, 6, 12), shown[label], strict=True):
             theirs = made[target, f"e5-small-4bit-l{depth}", system, intermediate]
             assert score == theirs.replace("±", "+-"), (label, depth)
+
+
+def test_an_undecided_hypothesis_shows_what_would_have_been_found(report: dict[str, Any]) -> None:
+    page = (STUDY / "report" / "report.md").read_text(encoding="utf-8")
+    open_tests = [test for test in report["tests"] if test["outcome"] == "inconclusive"]
+    assert open_tests
+    for test in open_tests:
+        assert f"smallest effect we would find {test['detectable']:.2f};" in page, test["hypothesis"]
+    assert page.count("smallest effect we would find") == len(open_tests) + 1  # and the note below them

@@ -129,6 +129,8 @@ def test_the_recipe_that_declared_hypotheses_judges_a_table_of_its_items(
     settings = ReportSettings.from_identity({"recipe": "planted", "statistics": statistics})
     assert [test["hypothesis"] for test in said] == ["H1", "H2"]
     assert said == json.loads(json.dumps([plain(test) for test in verdicts(results, settings)]))
+    own = table_settings("mine", hypotheses=file, resamples=None, margin=None, seed=None)
+    assert (own.resamples, own.margin, own.seed, own.level) == (300, None, 7, 0.9)
     others = {"hypotheses": file, "resamples": 400, "margin": 2.0, "seed": 1}
     changed = table_settings("mine", **others)
     assert (changed.resamples, changed.margin, changed.seed, changed.level) == (400, 2.0, 1, 0.9)
