@@ -24,6 +24,7 @@ from queue import SimpleQueue
 from typing import IO, Any, Literal
 
 from adapterxfer.engines.faults import store_fault
+from adapterxfer.engines.heap import give_back
 from adapterxfer.engines.launch import launch, processes_for
 from adapterxfer.engines.wire import error_as_json
 from adapterxfer.errors import StageStopped, StoreError
@@ -132,6 +133,7 @@ def run_stage(
             facts = provenance(seconds=seconds, attempt=attempt, device=str(settings.get("device") or "cpu"))
             folder = store.commit(stage, scratch, result=result, provenance=facts)
         store.forget_lock(stage)
+    give_back()
     return StageEnd("finished", folder, seconds)
 
 

@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from adapterxfer.data.examples import Example
 from adapterxfer.errors import DataError
+from adapterxfer.formats.linear import EmptyLinear
 from adapterxfer.formats.reads import Reads
 from adapterxfer.formats.tokenization import Encoder, encoder_for
 
@@ -105,13 +106,6 @@ class Encoding(NamedTuple):
     max_length: int
     labels: Sequence[str]
     train: bool
-
-
-class EmptyLinear(nn.Linear):
-    """A linear map whose weights are still to be drawn; what torch has for that imports a compiler."""
-
-    def reset_parameters(self) -> None:
-        """Draw nothing."""
 
 
 class Initial(NamedTuple):

@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adapterxfer.catalog.methods.configured import effective
-from adapterxfer.formats.base import EmptyLinear
+from adapterxfer.formats.linear import EmptyLinear, filled_linear
 from adapterxfer.variants.places import Norm
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ class Network(nn.Module):
 
     def through(self, states: Tensor, activation: Activation) -> Tensor:
         """``up(activation(down(states)))``."""
-        inner = activation(functional.linear(states, self.down.weight, self.down.bias))
-        return functional.linear(inner, self.up.weight, self.up.bias)
+        inner = activation(filled_linear(states, self.down.weight, self.down.bias))
+        return filled_linear(inner, self.up.weight, self.up.bias)
 
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""

@@ -17,12 +17,13 @@ from torch.nn import functional
 
 from adapterxfer.backbones.segments import segments_of
 from adapterxfer.catalog.architectures import architecture_of
+from adapterxfer.formats.linear import filled_up
 from adapterxfer.formats.reads import Reads
 from adapterxfer.variants.casts import LOW, lowered, raised
 from adapterxfer.variants.hooked import encode_hooked
 from adapterxfer.variants.places import Linear, Places
 from adapterxfer.variants.precision import in_float32
-from adapterxfer.variants.products import applied, comes_in_rows, filled_up
+from adapterxfer.variants.products import applied, comes_in_rows
 from adapterxfer.variants.recompute import recomputed
 
 NARROW, VECTOR = 16, 16

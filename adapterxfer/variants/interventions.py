@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adapterxfer.formats.linear import filled_linear
 from adapterxfer.variants.bottleneck import INIT_STD, uniform_like_linear
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class LoReft(nn.Module):
         """Place ``layer``."""
         first, rest = states[:, :POSITIONS], states[:, POSITIONS:]
         projection = self.projection().to(states.dtype)
-        edit = functional.linear(first, self.source, self.bias) - functional.linear(first, projection)
+        edit = filled_linear(first, self.source, self.bias) - filled_linear(first, projection)
         edited = functional.dropout(first + edit @ projection, DROPOUT, self.training)
         return torch.cat([edited, rest], dim=1)
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from adapterxfer.formats.linear import filled_linear
 from adapterxfer.variants.bottleneck import Bottleneck, normal_linear
 
 if TYPE_CHECKING:
@@ -75,5 +76,5 @@ class _Network(nn.Module):
         self.up = normal_linear(inputs // REDUCTION, outputs, generator=generator)
 
     def run(self, states: Tensor) -> Tensor:
-        inner = functional.relu(functional.linear(states, self.down.weight, self.down.bias))
-        return functional.linear(inner, self.up.weight, self.up.bias)
+        inner = functional.relu(filled_linear(states, self.down.weight, self.down.bias))
+        return filled_linear(inner, self.up.weight, self.up.bias)

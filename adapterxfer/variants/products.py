@@ -5,8 +5,8 @@ that it does not know: on an AMD EPYC of the fifth generation 107 GFLOP/s per co
 processor what it can, makes 230. Both compute in float32 throughout; sums are added in another order, so the last
 digits differ.
 
-oneDNN prepares a kernel for each new shape (half a millisecond, and half a megabyte that stays), so states come in
-numbers of rows that divide by `ROWS`. Of small matrices the products would not earn back what the calls cost.
+oneDNN prepares a kernel for each new shape, so states come in numbers of rows that divide by `formats.linear.ROWS`. Of
+small matrices the products would not earn back what the calls cost. Products in bfloat16 are oneDNN's without this.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from adapterxfer.formats.linear import filled_linear
 
 WIDE = 2**16
 """Square of the width above which an encoder counts as wide: 384 has more, 128 (the world's widest) has not."""
@@ -25,9 +26,6 @@ PAYS = 2**13
 """Numbers in a matrix from which on its products go to oneDNN. In trainings of the world's backbones, CPU time of the
 whole stage: 0.77 to 0.81 at 96 wide, 0.9 at 64,
 where only the feed-forward matrices are as large, and 0.93 at 48."""
-
-ROWS = 32
-"""Positions of a batch are filled up to a multiple of this with rows that nobody reads."""
 
 _PLAIN = (Tensor, nn.Parameter)
 """Matrices that are neither in shards nor traced."""
@@ -42,7 +40,7 @@ def product(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
         bias: shape ``(out,)``.
     """
     if not _suits(states, weight):
-        return functional.linear(states, weight, bias)
+        return filled_linear(states, weight, bias)
     if torch.is_grad_enabled() and (
         states.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
     ):
@@ -65,12 +63,6 @@ def applied(linear: nn.Linear, states: Tensor) -> Tensor:
 def comes_in_rows(states: Tensor) -> bool:
     """Whether an encoder with such states, shape ``(..., hidden)``, has its large products made by oneDNN."""
     return 4 * states.shape[-1] ** 2 >= PAYS and _can(states)
-
-
-def filled_up(states: Tensor) -> Tensor:
-    """States ``(positions, hidden)`` or indices ``(positions,)`` as ``(rows, ...)``, zeros behind the last one."""
-    missing = -len(states) % ROWS
-    return functional.pad(states, (0, 0, 0, missing) if states.ndim == 2 else (0, missing)) if missing else states
 
 
 def _suits(states: Tensor, weight: Tensor) -> bool:

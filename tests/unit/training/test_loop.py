@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from adapterxfer.backbones.loaded import LoadedBackbone, with_own_weights
 from adapterxfer.errors import StageError
+from adapterxfer.formats import linear
+from adapterxfer.formats.linear import ROWS
 from adapterxfer.training.building import build_single
 from adapterxfer.training.loop import PART_STATES, TOKEN_BUDGET, token_budget_of, train
 from adapterxfer.training.meter import Meter
@@ -129,6 +132,41 @@ def test_bf16_trains_close_to_fp32(backbone: LoadedBackbone, pos: TrainTask) -> 
     ]
     assert losses[0] != losses[1]
     assert abs(losses[0] - losses[1]) < 0.05
+
+
+class Shapes(TorchDispatchMode):
+    """Writes down the shapes of all products of bfloat16 matrices, those of the backward pass included."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: set[tuple[int, ...]] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (torch.ops.aten.addmm.default, torch.ops.aten.mm.default):
+            first, second = args[-2:]
+            if first.dtype == torch.bfloat16:
+                self.shapes.add((*first.shape, *second.shape))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("mode", ["adapter", "full", "head"])
+def test_bf16_fills_up_rows_and_keeps_every_bit(
+    backbone: LoadedBackbone, pos: TrainTask, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found, seen = [], []
+    for rows in (ROWS, 1):
+        monkeypatch.setattr(linear, "ROWS", rows)
+        model = build(backbone, pos, mode=mode)
+        with Shapes() as shapes:
+            train(model, [pos], replace(SETTINGS, dtype="bf16"), seed=3, log=nothing)
+        found.append(weights(model))
+        seen.append(shapes.shapes)
+    assert torch.equal(*found)
+    known = {size for p in model.parameters() for size in p.shape} | {
+        size for p in backbone.model.parameters() for size in p.shape
+    }
+    assert all(size in known or size % ROWS == 0 for shape in seen[0] for size in shape)
+    assert 2 * len(seen[0]) < len(seen[1]), "a kernel for each"
 
 
 def test_not_finite_is_an_error(backbone: LoadedBackbone, pos: TrainTask) -> None:

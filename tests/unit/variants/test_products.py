@@ -10,11 +10,12 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
+from adapterxfer.formats.linear import ROWS, filled_up
 from adapterxfer.formats.reads import reads_of
 from adapterxfer.variants import products
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.places import Places
-from adapterxfer.variants.products import PAYS, ROWS, filled_up, product
+from adapterxfer.variants.products import PAYS, product
 
 WIDTH, HIDDEN = 11, 288
 LENGTHS = (11, 7, 4)
