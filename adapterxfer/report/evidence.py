@@ -69,6 +69,7 @@ class Evidence:
         withheld: why no difference may be claimed; empty where it may.
         p_equivalent, p_not_inferior: raw here, adjusted by `families.adjust_tests`.
         items_p_adjusted: p-value over test items alone, adjusted in the same family.
+        family_df: most degrees of freedom with which its family reads it.
         largest_effect: effect that the scope could have found; of `at_least`, that each of its parts needs. Infinite
             where no value of the number could be as large.
     """
@@ -100,6 +101,7 @@ class Evidence:
     p_adjusted: float | None = None
     items_p_adjusted: float | None = None
     adjustment: str = ""
+    family_df: float = math.inf
 
     @property
     def name(self) -> str:

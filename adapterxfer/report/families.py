@@ -52,9 +52,10 @@ def _family(members: list[Evidence], replicates: Replicates, method: Method) -> 
         else item
         for item in result
     ]
-    fewest = fewest_df(tests)
+    fewest = fewest_df([test for test in tests if test.p is not None and not test.withheld])
     limits = [fewest if test.few_runs else math.inf for test in tests]
-    return _margins(result, limits, "holm" if method == "romano_wolf" else method)
+    result = [replace(item, family_df=limit) for item, limit in zip(result, limits, strict=True)]
+    return _margins(result, "holm" if method == "romano_wolf" else method)
 
 
 def _member(item: Evidence, *, backbones: int) -> FamilyMember:
@@ -76,11 +77,11 @@ def _member(item: Evidence, *, backbones: int) -> FamilyMember:
     )
 
 
-def _margins(members: list[Evidence], limits: Sequence[float], method: Literal["holm", "bh", "by"]) -> list[Evidence]:
-    """Margin tests adjusted over all members that declare a margin, each read with limited degrees of freedom."""
+def _margins(members: list[Evidence], method: Literal["holm", "bh", "by"]) -> list[Evidence]:
+    """Margin tests adjusted over all members that declare a margin, each read with its family's degrees of freedom."""
     result = list(members)
     numbers = [number for number, item in enumerate(members) if item.p_equivalent is not None]
-    read = [_with_df(members[number], limits[number]) for number in numbers]
+    read = [_in_family(members[number]) for number in numbers]
     for position, name in enumerate(("p_equivalent", "p_not_inferior")):
         adjusted = adjust([values[position] for values in read], method).tolist()
         for number, value in zip(numbers, adjusted, strict=True):
@@ -88,14 +89,14 @@ def _margins(members: list[Evidence], limits: Sequence[float], method: Literal["
     return result
 
 
-def _with_df(item: Evidence, df: float) -> tuple[float, float]:
+def _in_family(item: Evidence) -> tuple[float, float]:
     """p-values of "outside of the margins" and of "worse by the margin", never smaller than before."""
     margin = item.claim.hypothesis.margin
     assert margin is not None
     assert item.p_equivalent is not None
     assert item.p_not_inferior is not None
     outside, inferior = item.p_equivalent, item.p_not_inferior
-    for reading in item.readings if math.isfinite(df) else ():
-        above, below = (test.p(df) for test in margin_readings(reading, margin))
+    for reading in item.readings if math.isfinite(item.family_df) else ():
+        above, below = (test.p(item.family_df) for test in margin_readings(reading, margin))
         outside, inferior = max(outside, above, below), max(inferior, above)
     return outside, inferior

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from planted_study import plant
+from scipy.stats import t
 
+from adapterxfer.report.adjusted import adjusted_interval
 from adapterxfer.report.findings import find
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
-from adapterxfer.statistics import significant
+from adapterxfer.statistics import FamilyMember, Reading, adjust_tests, fewest_df, significant
+from adapterxfer.statistics.intervals import Bounds
 
 
 @pytest.mark.parametrize("seeds", [(1, 2), (1, 2, 3), (1, 2, 3, 4, 5)])
@@ -34,3 +39,39 @@ def test_an_adjusted_interval_leaves_zero_out_where_the_test_rejects(tmp_path: P
         assert effect.adjusted_high >= effect.high - 1e-9
         checked += rejects
     assert checked
+
+
+def reading(value: float, df: float) -> Reading:
+    return Reading(value, 1.0, df)
+
+
+@pytest.mark.parametrize("least", [1.5, 4.0])
+@pytest.mark.parametrize("value", [0.5, 6.0, 35.0, 60.0, 300.0])
+def test_far_from_zero_and_with_the_degrees_of_freedom_of_another_test(value: float, least: float) -> None:
+    """An effect 60 standard errors from 0, beside one of few degrees of freedom, once had an interval without ends."""
+    tests = [
+        FamilyMember(p=row.p(), readings=(row,), runs=3, over_runs=True, moderated=False)
+        for row in (reading(value, 42.0), reading(0.3, least), reading(2.0, 30.0))
+    ]
+    adjusted = adjust_tests(tests)[0]
+    assert adjusted.p is not None
+    item = SimpleNamespace(
+        p=tests[0].p, p_adjusted=adjusted.p, value=value, withheld="", readings=tests[0].readings, low=None, high=None,
+        family_df=fewest_df(tests), reach=Bounds(-1000.0, 1000.0),
+    )  # fmt: skip
+    ends = adjusted_interval(item, 0.95)  # type: ignore[arg-type]
+    assert ends is not None
+    assert (ends[0] > 0.0) == significant(adjusted.p, 0.05)
+    # As far out as the family's reading at this test's place in Holm's order.
+    place = adjusted.p / tests[0].read(least)
+    assert ends[1] - value == pytest.approx(float(t.isf(0.025 / max(1.0, place), least)), rel=1e-6)
+
+
+def test_an_effect_that_leaves_no_p_value_has_ends() -> None:
+    item = SimpleNamespace(
+        p=0.0, p_adjusted=0.01, value=90.0, withheld="", readings=(reading(90.0, math.inf),), low=88.0, high=92.0,
+        family_df=math.inf, reach=Bounds(-100.0, 100.0),
+    )  # fmt: skip
+    low, high = adjusted_interval(item, 0.95) or (0.0, 0.0)  # type: ignore[arg-type]
+    assert 0.0 < low < 88.0
+    assert high == 100.0

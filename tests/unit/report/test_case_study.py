@@ -50,6 +50,11 @@ ROWS = {
     "tags: adapter": ("adapter baseline", "none", "udpos"),
     "tags: stack, inference below": ("stack", "mnli", "udpos"),
     "tags: fuse, with inference": ("fuse", "mnli", "udpos"),
+    "names: full fine-tuning": ("full-ft", "none", "panx"),
+    "names: full fine-tuning, after inference": ("full-ft", "mnli", "panx"),
+    "names: adapter": ("adapter baseline", "none", "panx"),
+    "names: stack, inference below": ("stack", "mnli", "panx"),
+    "names: fuse, with inference": ("fuse", "mnli", "panx"),
     "Tatoeba: untouched backbone": ("untouched backbone", "none", "tatoeba"),
     "Tatoeba: full fine-tuning on inference": ("full-ft", "mnli", "tatoeba"),
     "Tatoeba: adapter of inference": ("stack", "mnli", "tatoeba"),
@@ -76,3 +81,11 @@ def test_an_undecided_hypothesis_shows_what_would_have_been_found(report: dict[s
     for test in open_tests:
         assert f"smallest effect we would find {test['detectable']:.2f};" in page, test["hypothesis"]
     assert page.count("smallest effect we would find") == len(open_tests) + 1  # and the note below them
+
+
+def test_no_interval_contradicts_its_verdict(report: dict[str, Any]) -> None:
+    judged = [row for row in (*report["effects"], *report["tests"]) if row["adjusted_low"] is not None]
+    assert len(judged) > 500
+    for row in judged:
+        outside = row["adjusted_low"] > 0.0 or row["adjusted_high"] < 0.0
+        assert outside == (row["p_adjusted"] <= 0.05), row
