@@ -17,7 +17,7 @@ import pytest
 import sentencepiece
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import GemmaTokenizer
-from transformers.convert_slow_tokenizer import convert_slow_tokenizer
+from transformers.convert_slow_tokenizer import GemmaSentencePieceExtractor, convert_slow_tokenizer
 
 from adapterxfer.backbones.tokenizer import load_tokenizer
 from adapterxfer.catalog.architectures import ARCHITECTURES
@@ -80,6 +80,8 @@ def gemma(folder: Path) -> Tokenizer:
         folder, model_type="bpe", byte_fallback=True, add_dummy_prefix=False, remove_extra_whitespaces=False,
         normalization_rule_name="identity", pad_id=0, eos_id=1, bos_id=2, unk_id=3,
     )  # fmt: skip
+    # The converter of transformers 5 reads an attribute of this name that nothing sets any more.
+    GemmaSentencePieceExtractor.sp = sentencepiece.SentencePieceProcessor(model_file=str(path))
     tokenizer = convert_slow_tokenizer(GemmaTokenizer(vocab_file=str(path)))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<bos> $A <eos>", pair="<bos> $A <eos> $B <eos>", special_tokens=[("<bos>", 2), ("<eos>", 1)]
