@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from engine_fakes import REGISTRY, FakePlan, diamonds, stage
 
+from adapterxfer.engines import worker
 from adapterxfer.engines.events import Outcome, StageEvent
 from adapterxfer.engines.inline import run_plan
 from adapterxfer.engines.worker import run_stage
@@ -181,6 +182,15 @@ def test_workers_use_one_thread_live_long_and_import_nothing_heavy_themselves(st
     assert {result["threads"] for result in results} == {"1"}
     assert {result["torch"] for result in results} == {False}
     assert len({result["process"] for result in results}) <= 2
+
+
+def test_free_memory_goes_back_after_every_stage_that_ran(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[bool] = []
+    monkeypatch.setattr(worker, "give_back", lambda: given.append(True))
+    study.store.open()
+    for _ in range(2):
+        run_stage(stage("work", "root"), store=study.store, settings={"runs": str(study.runs)}, registry=REGISTRY)
+    assert given == [True], "the second time it was there"
 
 
 def test_one_stage_alone_in_this_process(study: Study) -> None:

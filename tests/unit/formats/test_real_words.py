@@ -80,9 +80,11 @@ def gemma(folder: Path) -> Tokenizer:
         folder, model_type="bpe", byte_fallback=True, add_dummy_prefix=False, remove_extra_whitespaces=False,
         normalization_rule_name="identity", pad_id=0, eos_id=1, bos_id=2, unk_id=3,
     )  # fmt: skip
-    # The converter of transformers 5 reads an attribute of this name that nothing sets any more.
-    GemmaSentencePieceExtractor.sp = sentencepiece.SentencePieceProcessor(model_file=str(path))
-    tokenizer = convert_slow_tokenizer(GemmaTokenizer(vocab_file=str(path)))
+    with pytest.MonkeyPatch.context() as patch:
+        # The converter of transformers 5 reads an attribute of this name that nothing sets any more.
+        model = sentencepiece.SentencePieceProcessor(model_file=str(path))
+        patch.setattr(GemmaSentencePieceExtractor, "sp", model, raising=False)
+        tokenizer = convert_slow_tokenizer(GemmaTokenizer(vocab_file=str(path)))
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<bos> $A <eos>", pair="<bos> $A <eos> $B <eos>", special_tokens=[("<bos>", 2), ("<eos>", 1)]
     )

@@ -14,7 +14,9 @@ from adapterxfer.cli.main import main
 ROOT = Path(__file__).parents[3]
 STUDY = ROOT / "docs" / "case-study"
 RECIPE = ROOT / "recipes" / "real-backbone.yaml"
-NUMBERS = ("estimate", "standard_error", "low", "high", "p", "p_adjusted", "detectable")
+NUMBERS = (
+    "estimate", "standard_error", "low", "high", "p", "p_adjusted", "adjusted_low", "adjusted_high", "detectable",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
