@@ -1,9 +1,9 @@
 """Linear maps: with weights that are still to be drawn, and with rows filled up.
 
-oneDNN, which makes torch's products in bfloat16 on processors that it knows such instructions of, prepares a kernel for
-each new shape: about a millisecond, and a third of a megabyte that stays. Numbers of rows are as many as there are
-batches, so they are filled up with zeros to a multiple of `ROWS`. A worker that trained three layers 384 wide in
-bfloat16 held 2.2 GiB after 100 seconds of CPU time without that, and 1.3 after 101 with it.
+oneDNN, which makes torch's products in bfloat16 on a processor, prepares a kernel for each new shape: about a
+millisecond, and a third of a megabyte that stays. Numbers of rows are as many as there are batches, so they are filled
+up with zeros to a multiple of `ROWS`. A worker that trained three layers 384 wide in bfloat16 held 2.2 GiB after 100
+seconds of CPU time without that, and 1.3 after 101 with it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class EmptyLinear(nn.Linear):
 def filled_linear(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """`torch.nn.functional.linear`, in bfloat16 on a processor with rows filled up.
 
-    The same bits: seen on an AMD EPYC of the fifth generation, and a test compares them wherever it runs.
+    The same bits: it is done only on processors where that was seen (`_keeps_bits`), and a test compares them there.
 
     Args:
         states: shape ``(..., in)``.
@@ -60,12 +60,17 @@ def _in_bfloat16(states: Tensor) -> bool:
         states.device.type == "cpu"
         and dtype == torch.bfloat16
         and states.dtype != torch.float64  # which autocast leaves alone
-        and _onednn_multiplies()
+        and _keeps_bits()
         and not torch.compiler.is_compiling()
     )
 
 
 @cache
-def _onednn_multiplies() -> bool:
-    """Whether torch gives oneDNN its products in bfloat16 on this processor; elsewhere rows cost nothing."""
-    return bool(torch.backends.mkldnn.is_available()) and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+def _keeps_bits() -> bool:
+    """Whether filled rows change no bit on this processor: looked at where it multiplies bfloat16 by AVX-512.
+
+    Where oneDNN only imitates such products, gradients of weights come out in another order of sums; processors with
+    AMX were not at hand. There torch's own way stays, so that stored results stay what a training gives.
+    """
+    torch_can = bool(torch.backends.mkldnn.is_available())
+    return torch_can and torch.cpu._is_avx512_bf16_supported() and not torch.cpu._is_amx_tile_supported()

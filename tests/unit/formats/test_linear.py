@@ -19,13 +19,17 @@ def run(multiply: object, leaves: list[Tensor], gradient: Tensor, *, autocast: b
     return [made.detach(), *(leaf.grad for leaf in own if leaf.grad is not None)]
 
 
+fills = pytest.mark.skipif(not linear._keeps_bits(), reason="rows are not filled up on this processor")
+
+
+@fills
 @pytest.mark.parametrize("autocast", [True, False])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(("inputs", "outputs"), [(96, 384), (384, 1536), (1536, 384), (64, 3)])
 def test_the_same_bits(inputs: int, outputs: int, bias: bool, autocast: bool) -> None:
     generator = torch.Generator().manual_seed(0)
     leaves = [torch.randn(outputs, inputs, generator=generator), *([torch.randn(outputs)] if bias else [])]
-    for count in (1, 2, 7, 31, 32, 33, 100):
+    for count in (1, 2, 7, 31, 32, 33, 100, 455, 2001):
         states = torch.randn(1, count, inputs, generator=generator)
         given = [states, *leaves]
         if not autocast:
@@ -38,7 +42,7 @@ def test_the_same_bits(inputs: int, outputs: int, bias: bool, autocast: bool) ->
 
 
 def seen_rows(monkeypatch: pytest.MonkeyPatch, states: Tensor, *, autocast: bool) -> int:
-    monkeypatch.setattr(linear, "_onednn_multiplies", lambda: True)
+    monkeypatch.setattr(linear, "_keeps_bits", lambda: True)
     seen: list[int] = []
 
     def spy(states: Tensor, *others: Tensor) -> Tensor:
@@ -66,3 +70,11 @@ def test_double_precision_is_not_lowered() -> None:
     states, weight = torch.randn(3, 8, dtype=torch.float64), torch.randn(4, 8, dtype=torch.float64)
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(filled_linear(states, weight), functional.linear(states, weight))
+
+
+def test_elsewhere_nothing_is_filled_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert not linear._keeps_bits.__wrapped__()
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert not linear._keeps_bits.__wrapped__()
