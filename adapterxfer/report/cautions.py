@@ -9,6 +9,7 @@ from adapterxfer.data.word_starts import NEEDED_SHARE
 from adapterxfer.report.content import BackboneFacts, Caution, Effect, Score
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.display import signed
+from adapterxfer.report.far_runs import FAR, far_runs
 from adapterxfer.report.inputs import InputRow, unmarked
 from adapterxfer.report.sampling import TOLERANCE, Sampled
 from adapterxfer.report.study import Study
@@ -54,6 +55,7 @@ def find_cautions(
     return (
         *_missing(missing, len(study.systems)),
         *_seeds(effects),
+        *_far_runs(study),
         *_controls(effects),
         *_context(backbones),
         *_cloze(backbones),
@@ -118,6 +120,19 @@ def _seeds(effects: Sequence[Effect]) -> Iterator[Caution]:
             "intervals of single cells are wide. Means over many cells are better founded; five seeds are advisable."
         )
     yield Caution("few seeds", text)
+
+
+def _far_runs(study: Study) -> Iterator[Caution]:
+    if far := [str(run) for run in far_runs(study)]:
+        one = len(far) == 1
+        yield Caution(
+            "runs far from the others",
+            f"{len(far)} training run{' is' if one else 's are'} {FAR:g} points or more from the median of the same "
+            f"system's runs: {_listed(far)} {'It counts' if one else 'They count'} in every mean and "
+            f"{'makes' if one else 'make'} intervals wide, which no further test item narrows. Mostly a training did "
+            "not learn, perhaps of an intermediate task that others are built on: `adapterxfer show STAGE` prints the "
+            "first and last loss of each; a smaller learning rate, or more steps, is the usual cure.",
+        )
 
 
 def _controls(effects: Sequence[Effect]) -> Iterator[Caution]:
