@@ -131,8 +131,8 @@ def _far_runs(study: Study) -> Iterator[Caution]:
             f"system's runs: {_listed(far)} {'It counts' if one else 'They count'} in every mean and "
             f"{'makes' if one else 'make'} intervals wide, which no further test item narrows. Mostly a training did "
             "not learn, perhaps of an intermediate task that others are built on: `adapterxfer show STAGE` prints the "
-            "first and last loss of each. The usual cures are a smaller learning rate, more steps, and a rate chosen by "
-            "several `seeds`.",
+            "first and last loss of each. The usual cures are a smaller learning rate, more steps, and a rate chosen "
+            "by several `seeds`.",
         )
 
 
