@@ -57,6 +57,11 @@ def _trains_the_backbone(_kind: str, identity: Identity) -> bool:
     return identity.get("mode") == "full"
 
 
+def _trains(kind: str, identity: Identity) -> bool:
+    """Whatever updates weights."""
+    return _computes(kind, identity) and (kind == CANDIDATE or kind.startswith("train_"))
+
+
 def _computes(kind: str, identity: Identity) -> bool:
     """Whatever runs a backbone."""
     return (
@@ -148,6 +153,21 @@ CHANGES: tuple[Change, ...] = (
         "On processors with AVX-512 matrix products are made by another library, and trainings of backbones wider than "
         "256 on a processor add up their gradients over smaller parts of a batch: the same sums in another order, so "
         "trained models differ in the last digits, which single predictions can show.",
+        touches=_computes,
+    ),
+    Change(
+        6,
+        "random numbers of dropout",
+        "Trainings on a processor draw what dropout leaves out from other random numbers, so their scores move as they "
+        "do from seed to seed; backbones without dropout, such as the world's, are trained as before.",
+        touches=_trains,
+    ),
+    Change(
+        6,
+        "more products by another library",
+        "On processors with AVX-512 the products of adapters and fusions, and GELU in predictions, are made by the "
+        "library that makes those of the layers: the same sums in another order, so models and scores differ in the "
+        "last digits, which single predictions can show.",
         touches=_computes,
     ),
 )

@@ -29,8 +29,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adapterxfer.catalog.methods.configured import effective
-from adapterxfer.formats.linear import EmptyLinear, filled_linear
+from adapterxfer.formats.linear import EmptyLinear
 from adapterxfer.variants.places import Norm
+from adapterxfer.variants.products import product
 
 if TYPE_CHECKING:
     from adapterxfer.variants.adapter import Site
@@ -117,8 +118,8 @@ class Network(nn.Module):
 
     def through(self, states: Tensor, activation: Activation) -> Tensor:
         """``up(activation(down(states)))``."""
-        inner = activation(filled_linear(states, self.down.weight, self.down.bias))
-        return filled_linear(inner, self.up.weight, self.up.bias)
+        inner = activation(product(states, self.down.weight, self.down.bias))
+        return product(inner, self.up.weight, self.up.bias)
 
     def neutralise(self) -> None:
         """Set the weights so that nothing changes."""

@@ -20,10 +20,12 @@ from adapterxfer.catalog.architectures import architecture_of
 from adapterxfer.formats.linear import filled_up
 from adapterxfer.formats.reads import Reads
 from adapterxfer.variants.casts import LOW, lowered, raised
+from adapterxfer.variants.dropout import attention as dropout_attention
+from adapterxfer.variants.dropout import dropped, dropped_plus
 from adapterxfer.variants.hooked import encode_hooked
 from adapterxfer.variants.places import Linear, Places
 from adapterxfer.variants.precision import in_float32
-from adapterxfer.variants.products import applied, comes_in_rows
+from adapterxfer.variants.products import applied, applied_gelu, comes_in_rows
 from adapterxfer.variants.recompute import recomputed
 
 NARROW, VECTOR = 16, 16
@@ -141,14 +143,18 @@ def _encode(
             mixed = filled_up(mixed.flatten(0, 1)).unsqueeze(0)
         output = layer.attention.output
         mixed = applied(output.dense, mixed)
-        total = _drop(mixed, hidden_dropout) + states
+        total = dropped_plus(mixed, hidden_dropout, states)
         if places.attention is not None:
             total = places.attention(index, total, states, output.LayerNorm)
         states = output.LayerNorm(total)
         output = layer.output
-        inner = layer.intermediate.intermediate_act_fn(linear(index, "ffn_in", layer.intermediate.dense, states))
+        wide = layer.intermediate
+        if places.linear is None and config.hidden_act == "gelu":
+            inner = applied_gelu(wide.dense, states)
+        else:
+            inner = wide.intermediate_act_fn(linear(index, "ffn_in", wide.dense, states))
         inner = linear(index, "ffn_out", output.dense, inner)
-        total = _drop(inner, hidden_dropout) + states
+        total = dropped_plus(inner, hidden_dropout, states)
         if places.ffn is not None:
             total = places.ffn(index, total, states, output.LayerNorm)
         states = output.LayerNorm(total)
@@ -198,7 +204,7 @@ def _embed(backbone: Any, input_ids: Tensor, attention_mask: Tensor | None, drop
         states = states + embeddings.position_embeddings(positions)
     else:
         states = states + embeddings.position_embeddings.weight[: input_ids.shape[1]]
-    states = _drop(embeddings.LayerNorm(states), dropout)
+    states = dropped(embeddings.LayerNorm(states), dropout)
     widen = getattr(backbone, architecture.projection, None) if architecture.projection else None
     return states if widen is None else widen(states)
 
@@ -254,16 +260,16 @@ def _attend(
         scores = torch.matmul(query, key.transpose(-1, -2)) / attention.attention_head_size**0.5
         if mask is not None:
             scores = scores + mask
-        mixed = torch.matmul(_drop(functional.softmax(scores, dim=-1), dropout), value)
+        mixed = torch.matmul(dropped(functional.softmax(scores, dim=-1), dropout), value)
     elif query.dtype != states.dtype and query.device.type == "cpu":
         # Inside bf16 autocast: the bf16 backward of this product is slow on CPU, so it runs in the states' dtype.
         with torch.autocast("cpu", enabled=False):
             query, key, value = (tensor.to(states.dtype) for tensor in (query, key, value))
-            mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+            mixed = dropout_attention(query, key, value, mask, dropout)
     else:
         if mask is not None:
             mask = mask.to(query.dtype)
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+        mixed = dropout_attention(query, key, value, mask, dropout)
     mixed = mixed.transpose(1, 2).flatten(2)
     return mixed if reads is None else mixed.flatten(0, 1).index_select(0, reads.slots).unsqueeze(0)
 
@@ -286,7 +292,3 @@ def _put_before(states: Tensor, prefix: Tensor) -> Tensor:
     rows, heads, _, size = states.shape
     split = prefix.to(states.dtype).view(-1, heads, size).transpose(0, 1)
     return torch.cat([split.expand(rows, -1, -1, -1), states], dim=2)
-
-
-def _drop(states: Tensor, dropout: float) -> Tensor:
-    return functional.dropout(states, dropout) if dropout else states

@@ -24,7 +24,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adapterxfer.formats.linear import filled_linear
 from adapterxfer.variants.bottleneck import Bottleneck, normal_linear
 from adapterxfer.variants.places import Absent, Norm, Places
 from adapterxfer.variants.products import product
@@ -84,25 +83,25 @@ class FusionLayer(nn.Module):
         up = torch.cat([adapter.up.weight for adapter in fused], dim=1)
         up_bias = torch.stack([adapter.up.bias for adapter in fused])
 
-        inner = functional.relu(filled_linear(states, down, down_bias))
+        inner = functional.relu(product(states, down, down_bias))
         query = product(states, self.query.weight, self.query.bias)
         folded = product(query, self.key.weight.t())
-        products = inner * filled_linear(folded, up.t())
-        scores = _sum_groups(products, sizes) + filled_linear(folded, up_bias)
+        products = inner * product(folded, up.t())
+        scores = _sum_groups(products, sizes) + product(folded, up_bias)
         if self.training and self.dropout:
             # A dropped score loses its constant too, which then no longer cancels.
             scores = scores + (query * self.key.bias).sum(-1, keepdim=True)
             scores = functional.dropout(scores, self.dropout)
         shares = functional.softmax(scores, dim=-1).to(inner.dtype)
-        mixed = filled_linear(inner * _spread_groups(shares, sizes), up) + filled_linear(shares, up_bias.t())
+        mixed = product(inner * _spread_groups(shares, sizes), up) + product(shares, up_bias.t())
         mixture: Tensor = product(mixed, self.value.weight) if isinstance(self.value, nn.Linear) else self.value(mixed)
         return total + mixture
 
     def _mixture(self, outputs: Sequence[Tensor], states: Tensor) -> Tensor:
         """The mixture of outputs that are given, one product for each: what cannot be taken apart is not folded."""
         stacked = torch.stack(list(outputs), dim=-2)
-        query = filled_linear(states, self.query.weight, self.query.bias)
-        keys = filled_linear(stacked, self.key.weight, self.key.bias)
+        query = product(states, self.query.weight, self.query.bias)
+        keys = product(stacked, self.key.weight, self.key.bias)
         scores = (query.unsqueeze(-2) * keys).sum(-1)
         if self.training and self.dropout:
             scores = functional.dropout(scores, self.dropout)
@@ -130,7 +129,7 @@ class _NearIdentity(nn.Module):
             self.up.weight.zero_()
 
     def forward(self, states: Tensor) -> Tensor:
-        return states + filled_linear(filled_linear(states, self.down.weight), self.up.weight)
+        return states + product(product(states, self.down.weight), self.up.weight)
 
     def add_penalty_gradients(self, factor: float) -> None:
         up, down = self.up.weight, self.down.weight

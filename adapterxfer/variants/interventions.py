@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adapterxfer.formats.linear import filled_linear
 from adapterxfer.variants.bottleneck import INIT_STD, uniform_like_linear
+from adapterxfer.variants.products import product
 
 if TYPE_CHECKING:
     from adapterxfer.variants.adapter import Site
@@ -65,7 +65,7 @@ class LoReft(nn.Module):
         """Place ``layer``."""
         first, rest = states[:, :POSITIONS], states[:, POSITIONS:]
         projection = self.projection().to(states.dtype)
-        edit = filled_linear(first, self.source, self.bias) - filled_linear(first, projection)
+        edit = product(first, self.source, self.bias) - product(first, projection)
         edited = functional.dropout(first + edit @ projection, DROPOUT, self.training)
         return torch.cat([edited, rest], dim=1)
 

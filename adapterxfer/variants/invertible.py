@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from adapterxfer.formats.linear import filled_linear
 from adapterxfer.variants.bottleneck import Bottleneck, normal_linear
+from adapterxfer.variants.products import product
 
 if TYPE_CHECKING:
     from adapterxfer.variants.adapter import Site
@@ -76,5 +76,5 @@ class _Network(nn.Module):
         self.up = normal_linear(inputs // REDUCTION, outputs, generator=generator)
 
     def run(self, states: Tensor) -> Tensor:
-        inner = functional.relu(filled_linear(states, self.down.weight, self.down.bias))
-        return filled_linear(inner, self.up.weight, self.up.bias)
+        inner = functional.relu(product(states, self.down.weight, self.down.bias))
+        return product(inner, self.up.weight, self.up.bias)

@@ -27,8 +27,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adapterxfer.catalog.methods.configured import effective
-from adapterxfer.formats.linear import filled_linear
 from adapterxfer.variants.bottleneck import uniform_like_linear
+from adapterxfer.variants.products import product
 
 if TYPE_CHECKING:
     from adapterxfer.variants.adapter import Site
@@ -119,8 +119,8 @@ class LowRank(_Changes):
             return now
         if self.dropout and self.training:
             states = functional.dropout(states, self.dropout)
-        inner = filled_linear(states, self.first[role])
-        return now + self.scales[role] * filled_linear(inner, self.second[role])
+        inner = product(states, self.first[role])
+        return now + self.scales[role] * product(inner, self.second[role])
 
     def delta(self, role: str) -> Tensor:
         """The update ``s B A``, shape ``(out, in)``."""
@@ -164,7 +164,7 @@ class Dora(LowRank):
         if role not in self.first:
             return now
         ratio = self.magnitude[role] / self._lengths(role, linear)
-        update = filled_linear(filled_linear(states, self.first[role]), self.second[role])
+        update = product(product(states, self.first[role]), self.second[role])
         plain = now if linear.bias is None else now - linear.bias
         changed: Tensor = now + (ratio - 1) * plain + ratio * self.scales[role] * update
         return changed
@@ -251,8 +251,8 @@ class Vera(_Changes):
         if role not in self.inner:
             return now
         inner, outer = self._matrices(linear)
-        middle = self.inner[role] * filled_linear(states, inner)
-        changed: Tensor = now + self.outer[role] * filled_linear(middle, outer)
+        middle = self.inner[role] * product(states, inner)
+        changed: Tensor = now + self.outer[role] * product(middle, outer)
         return changed
 
     def delta(self, role: str, linear: nn.Linear) -> Tensor:

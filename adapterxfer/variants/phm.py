@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from adapterxfer.errors import VariantError
-from adapterxfer.formats.linear import filled_linear
 from adapterxfer.variants.places import Norm
+from adapterxfer.variants.products import product
 
 if TYPE_CHECKING:
     from adapterxfer.variants.adapter import Site
@@ -102,7 +102,7 @@ class _Products(nn.Module):
     def run(self, states: Tensor, rule: Tensor) -> Tensor:
         inner = torch.bmm(self.left, self.right)
         matrix = torch.einsum("iab,icd->acbd", rule, inner)
-        return filled_linear(states, matrix.reshape(states.shape[-1], -1).t(), self.bias)
+        return product(states, matrix.reshape(states.shape[-1], -1).t(), self.bias)
 
 
 def _glorot(rows: int, columns: int, generator: torch.Generator) -> Tensor:

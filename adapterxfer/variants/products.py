@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from adapterxfer.formats.linear import filled_linear
 
@@ -41,9 +42,7 @@ def product(states: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tenso
     """
     if not _suits(states, weight):
         return filled_linear(states, weight, bias)
-    if torch.is_grad_enabled() and (
-        states.requires_grad or weight.requires_grad or (bias is not None and bias.requires_grad)
-    ):
+    if _asks_gradients(states, weight, bias):
         result: Tensor = _Product.apply(states, weight, bias)  # type: ignore[no-untyped-call]
         return result
     return _multiply(states, weight, bias)
@@ -60,9 +59,22 @@ def applied(linear: nn.Linear, states: Tensor) -> Tensor:
     return result
 
 
+def applied_gelu(linear: nn.Linear, states: Tensor) -> Tensor:
+    """GELU of what a frozen linear map makes of states; in one pass where nobody asks for gradients."""
+    weight, bias = linear.weight, linear.bias
+    if not _suits(states, weight) or _asks_gradients(states, weight, bias):
+        return functional.gelu(applied(linear, states))
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(states, weight, bias, "gelu", [], "none")
+    return result
+
+
 def comes_in_rows(states: Tensor) -> bool:
     """Whether an encoder with such states, shape ``(..., hidden)``, has its large products made by oneDNN."""
     return 4 * states.shape[-1] ** 2 >= PAYS and _can(states)
+
+
+def _asks_gradients(*tensors: Tensor | None) -> bool:
+    return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
 
 
 def _suits(states: Tensor, weight: Tensor) -> bool:

@@ -69,7 +69,7 @@ def test_candidates_are_runs_apart_without_an_intermediate_task() -> None:
     }
     for key, rate in zip(stage.inputs.values(), (1e-3, 3e-3), strict=True):
         tried = made.stages[key]
-        assert tried.identity["phase"] == {"kind": "train_target", "version": 2}
+        assert tried.identity["phase"] == {"kind": "train_target", "version": 3}
         assert tried.identity["settings"]["learning_rate"] == rate
         assert (tried.identity["seed"], tried.identity["composition"]) == (0, "fresh")
         assert "intermediate" not in tried.inputs

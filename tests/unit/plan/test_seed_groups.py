@@ -43,7 +43,7 @@ def test_one_group_for_all_seeds_of_a_training() -> None:
     assert sorted(stage.labels["variant"] for stage in groups) == ["adapter", "adapter", "head-only", "stack"]
     assert made.counts()["train_intermediate"] == 6  # three of them of full-ft
     (stack,) = of(made, "train_together", variant="stack")
-    assert stack.identity["phase"] == {"kind": "train_target", "version": 2}
+    assert stack.identity["phase"] == {"kind": "train_target", "version": 3}
     assert stack.identity["seeds"] == [1, 2, 3]
     assert "seed" not in stack.identity
     assert stack.labels["seed"] == "1+2+3"

@@ -281,6 +281,12 @@ def test_benchmark_plan() -> None:
     assert 0 < small["this"] < large["this"]
 
 
+def test_benchmark_dropout(tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    run("benchmark_dropout", "--batch", "2", "--length", "8", "--turns", "2", "--json", str(out))
+    assert all(seconds.keys() == {"torch", "ours"} for seconds in json.loads(out.read_text()).values())
+
+
 def test_benchmark_products(tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     run("benchmark_products", "--rows", "8", "--width", "16", "--turns", "1", "--json", str(out))

@@ -204,7 +204,7 @@ def test_backward_ends_at_the_lowest_part_that_trains(backbone: LoadedBackbone, 
     batch = pos.format.collate(pos.features[:4], pad_id=pos.pad_id)
     recorded: list[bool] = []
     for layer in model.backbone.encoder.layer:
-        layer.intermediate.intermediate_act_fn.register_forward_hook(
+        layer.attention.output.LayerNorm.register_forward_hook(
             lambda _, __, output: recorded.append(output.requires_grad)
         )
     for recompute in (False, True):
@@ -213,7 +213,7 @@ def test_backward_ends_at_the_lowest_part_that_trains(backbone: LoadedBackbone, 
         model(batch.input_ids, batch.attention_mask).sum().backward()
         assert recorded[:2] == [False, True]
     for layer in model.backbone.encoder.layer:
-        layer.intermediate.intermediate_act_fn._forward_hooks.clear()
+        layer.attention.output.LayerNorm._forward_hooks.clear()
 
 
 def test_the_mean_is_that_of_the_moments(backbone: LoadedBackbone, pos: TrainTask) -> None:

@@ -15,7 +15,7 @@ from adapterxfer.formats.reads import reads_of
 from adapterxfer.variants import products
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.places import Places
-from adapterxfer.variants.products import PAYS, product
+from adapterxfer.variants.products import PAYS, applied_gelu, product
 
 WIDTH, HIDDEN = 11, 288
 LENGTHS = (11, 7, 4)
@@ -83,6 +83,21 @@ def test_a_frozen_matrix_keeps_nothing_of_what_it_read(monkeypatch: pytest.Monke
     with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor) or tensor, lambda tensor: tensor):
         product(states, weight)
     assert [tensor.data_ptr() for tensor in kept] == [weight.data_ptr()]
+
+
+@needs_wide_vectors
+@pytest.mark.parametrize("asked", [False, True])
+def test_gelu_in_one_pass_where_nobody_asks_for_gradients(monkeypatch: pytest.MonkeyPatch, asked: bool) -> None:
+    onednn(monkeypatch, there=True)
+    linear, states = torch.nn.Linear(HIDDEN, 2 * HIDDEN).requires_grad_(False), 3 * torch.randn(2, 7, HIDDEN)
+    expected = functional.gelu(functional.linear(states, linear.weight, linear.bias))
+    passes: list[int] = []
+    alone = functional.gelu
+    monkeypatch.setattr(functional, "gelu", lambda states: passes.append(1) or alone(states))
+    made = applied_gelu(linear, states.requires_grad_(asked))
+    assert made.requires_grad == asked
+    assert len(passes) == asked
+    assert float((made.detach() - expected).abs().max()) <= 1e-5 * float(expected.abs().max())
 
 
 @needs_wide_vectors

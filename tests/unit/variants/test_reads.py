@@ -63,7 +63,7 @@ def test_states_and_gradients_are_the_same(variant: str, method: str, model_type
 def rows_of_last_ffn(found: AssertionInput, reads: Reads | None) -> int:
     seen: list[int] = []
     layer = found.model.backbone.encoder.layer[-1]
-    handle = layer.intermediate.intermediate_act_fn.register_forward_hook(
+    handle = layer.attention.output.LayerNorm.register_forward_hook(
         lambda _, arguments, __: seen.append(arguments[0].shape[:-1].numel())
     )
     with torch.no_grad():

@@ -207,7 +207,7 @@ def test_backward_stops_below_the_lowest_trainable_part() -> None:
     seen = {}
     layers: Any = model.backbone.encoder.layer
     for index, layer in enumerate(layers):
-        layer.intermediate.intermediate_act_fn.register_forward_hook(
+        layer.attention.output.LayerNorm.register_forward_hook(
             lambda module, inputs, output, index=index: seen.update({index: output.requires_grad})
         )
     model(torch.tensor([[0, 5, 6, 2]])).sum().backward()
