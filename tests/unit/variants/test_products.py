@@ -106,7 +106,7 @@ def test_what_stays_with_torch(monkeypatch: pytest.MonkeyPatch, kind: str) -> No
     onednn(monkeypatch, there=True)
     monkeypatch.setattr(products, "_multiply", None)
     dtype = torch.float64 if kind == "float64" else torch.float32
-    size = 64 if kind == "narrow" else HIDDEN
+    size = 48 if kind == "narrow" else HIDDEN
     states = torch.ones(0 if kind == "empty" else 3, size, dtype=dtype)
     weight = torch.ones(size, size, dtype=dtype)
     with torch.autocast("cpu", torch.bfloat16, enabled=kind == "autocast"):
