@@ -12,6 +12,7 @@ from torch import Tensor
 
 from adapterxfer.catalog.capabilities import capabilities
 from adapterxfer.formats.reads import Reads, first_tokens, reads_of
+from adapterxfer.variants import products
 from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.measures import AssertionInput
 
@@ -73,7 +74,8 @@ def rows_of_last_ffn(found: AssertionInput, reads: Reads | None) -> int:
     return rows
 
 
-def test_the_last_layer_computes_nothing_else(evidence_of: Make) -> None:
+def test_the_last_layer_computes_nothing_else(evidence_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "_has_wide_vectors", lambda: False)  # with them, rows are filled up
     found = evidence_of("stack")
     assert rows_of_last_ffn(found, None) == 21
     assert rows_of_last_ffn(found, reads_of(UNEVEN)) == int(UNEVEN.sum())
