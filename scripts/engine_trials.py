@@ -22,6 +22,9 @@ from adapterxfer.variants.places import places_of
 HIDDEN, LAYERS, STEPS = 32, 2, 30
 TOLERANCE, MATTERS = 1e-5, 1e-4
 
+PADDING = 1e-4
+"""Largest relative change of an answer by more padding; as the assertion of every trained model has it."""
+
 
 def encoder() -> LoadedBackbone:
     """A tiny random XLM-R."""
@@ -54,6 +57,16 @@ def states(loaded: LoadedBackbone, adapters: list[Adapter]) -> Tensor:
     tokens, mask = batch()
     with torch.no_grad():
         return encode(loaded.model, tokens, mask, places_of(adapters))[mask.bool()]
+
+
+def change_by_padding(loaded: LoadedBackbone, adapter: Adapter) -> float:
+    """Largest relative change of hidden states where texts are padded by three more places."""
+    tokens, mask = batch()
+    more = nn.functional.pad(tokens, (0, 3), value=1), nn.functional.pad(mask, (0, 3))
+    with torch.no_grad():
+        padded = encode(loaded.model, *more, places_of([adapter]))[:, :-3][mask.bool()]
+    expected = states(loaded, [adapter])
+    return largest(padded, expected) / float(expected.abs().max())
 
 
 def train(loaded: LoadedBackbone, adapter: Adapter) -> tuple[float, float]:

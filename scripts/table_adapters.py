@@ -39,7 +39,6 @@ from adapterxfer.variants.encoder import encode
 from adapterxfer.variants.fusion import Fusion
 from adapterxfer.variants.library import fusion_to_library
 from adapterxfer.variants.library_modules import ADAPTER, inside_library, plain_name, trained
-from adapterxfer.variants.places import places_of
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -47,9 +46,11 @@ from engine_trials import (
     HIDDEN,
     LAYERS,
     MATTERS,
+    PADDING,
     STEPS,
     TOLERANCE,
     batch,
+    change_by_padding,
     distance,
     encoder,
     fresh_adapter,
@@ -62,9 +63,6 @@ from engine_trials import (
 ROOT = Path(__file__).parents[1]
 FILE = ROOT / "adapterxfer" / "catalog" / "methods" / "adapters_configs.json"
 PAGE = ROOT / "docs" / "adapters-configs.md"
-
-PADDING = 1e-4
-"""As the assertion of every trained model has it."""
 
 SMALL: dict[str, dict[str, Any]] = {
     "seq_bn": {"reduction_factor": 4}, "double_seq_bn": {"reduction_factor": 4},
@@ -297,15 +295,6 @@ def _silenced(loaded: LoadedBackbone, adapter: Adapter, bare: Tensor, places: tu
         return None
     adapter.neutralise()
     return largest(states(loaded, [adapter]), bare)
-
-
-def change_by_padding(loaded: LoadedBackbone, adapter: Adapter) -> float:
-    tokens, mask = batch()
-    more = nn.functional.pad(tokens, (0, 3), value=1), nn.functional.pad(mask, (0, 3))
-    with torch.no_grad():
-        padded = encode(loaded.model, *more, places_of([adapter]))[:, :-3][mask.bool()]
-    expected = states(loaded, [adapter])
-    return largest(padded, expected) / float(expected.abs().max())
 
 
 def library_model(loaded: LoadedBackbone, name: str, config: str, adapters: Sequence[Adapter]) -> Any:

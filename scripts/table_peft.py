@@ -41,8 +41,10 @@ from engine_trials import (
     HIDDEN,
     LAYERS,
     MATTERS,
+    PADDING,
     STEPS,
     TOLERANCE,
+    change_by_padding,
     distance,
     encoder,
     fresh_adapter,
@@ -202,6 +204,7 @@ def _tried(name: str, config: str, keys: tuple[str, ...]) -> Trial:
     again.load_state_dict(fresh.state_dict())
     reload = largest(states(loaded, [again]), after)
     alone = largest(library_states(loaded, name, config, [fresh]), after)
+    padded = change_by_padding(loaded, fresh)
     silent = _silenced(loaded, again, bare) if start > TOLERANCE else None
     problems = [
         (
@@ -211,6 +214,11 @@ def _tried(name: str, config: str, keys: tuple[str, ...]) -> Trial:
         (not loss[1] < loss[0], f"its loss goes from {loss[0]:.3f} to {loss[1]:.3f} in {STEPS} steps"),
         (effect < MATTERS, f"what it has learned changes hidden states by {effect:.1g} only"),
         (reload != 0.0, f"its weights alone do not give it back (off by {reload:.1g}): it has random parts of its own"),
+        (
+            not padded <= PADDING,
+            f"an answer changes by {padded:.1g} when its text is padded further, so it depends on its neighbours in a "
+            "batch",
+        ),
         (not alone <= TOLERANCE, f"hidden states differ from the library's by {alone:.1g}"),
     ]
     because = next((text for failed, text in problems if failed), "")
