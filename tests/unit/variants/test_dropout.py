@@ -104,6 +104,19 @@ def test_attention_with_dropout(masked: bool, monkeypatch: pytest.MonkeyPatch) -
     assert torch.allclose(shares[~dropped_ones], 2 * whole[~dropped_ones], atol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_attention_in_other_formats_is_the_library_s(dtype: torch.dtype) -> None:
+    states = torch.randn(2, 3, 5, 8, dtype=dtype)
+    results = []
+    for function in (
+        attention,
+        lambda q, k, v, mask, share: functional.scaled_dot_product_attention(q, k, v, mask, share),
+    ):
+        torch.manual_seed(6)
+        results.append(function(states, states, states, None, 0.5))
+    assert torch.equal(*results)
+
+
 @pytest.fixture(scope="module")
 def backbone() -> Any:
     torch.manual_seed(1)
