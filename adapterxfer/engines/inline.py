@@ -98,11 +98,10 @@ class _Run(Ledger):
                 if self.interrupted not in (0, signal.SIGINT):
                     self._let_save()
             finally:
-                unfinished = bool(self.running) or bool(self.interrupted)
                 for worker in [*self.running, *self.idle]:
                     worker.stop()
-                if unfinished:
-                    self.store.clean()
+                # Of workers too whose driver was killed, and which died when this run had begun.
+                self.store.clean()
         return self.outcome()
 
     def _dispatch(self) -> None:

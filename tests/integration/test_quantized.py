@@ -36,7 +36,7 @@ adapters: [{method: seq_bn, reduction_factor: 4}, {method: lora, rank: 4}]
 seeds: [1]
 controls: false
 exclude: [{variant: fuse, adapter: lora, because: "bottlenecks are fused"}]
-train: {default: {batch_size: 16, steps: 40, learning_rate: 1e-2, max_length: 64}}
+train: {default: {batch_size: 16, steps: 80, learning_rate: 1e-2, max_length: 64}}
 tasks:
   world-nli: {train_examples: 32, dev_examples: 8}
   world-xnli: {train_examples: 32, dev_examples: 8, test_examples: 8}

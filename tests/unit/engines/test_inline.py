@@ -229,3 +229,17 @@ def test_drivers_and_store_import_no_torch() -> None:
     code = "import sys, adapterxfer.engines.inline, adapterxfer.engines.probe, adapterxfer.stages.registry\n"
     code += "print(sorted({'torch', 'transformers', 'numpy', 'pyarrow'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_what_a_dead_worker_leaves_while_others_run_is_removed(study: Study) -> None:
+    """A worker whose driver was killed can outlive the beginning of the next run; its lock falls with it."""
+    left = study.store.root / ".scratch" / "0123456789abcdef-dead0000"
+
+    def listen(event: StageEvent) -> None:
+        if event.kind == "finished":
+            left.mkdir(parents=True, exist_ok=True)
+
+    settings = {"runs": str(study.runs)}
+    outcome = run_plan(diamonds(1), study.store, jobs=2, listener=listen, settings=settings, registry=REGISTRY)
+    assert not outcome.failed
+    assert not left.exists()
