@@ -143,11 +143,17 @@ class Soak:
         if number % 5 == 2 and not full:
             identity |= {
                 "mode": "adapter",
-                "phase": {"kind": "train_target", "version": 1},
+                "phase": {"kind": "train_target", "version": version_of("train_target", identity)},
                 "seeds": [number, number + 1],
             }
             settings["seeds_together"] = True
-            return Stage(kind="train_together", version=1, identity=identity, inputs=inputs, slug=f"s{number}")
+            return Stage(
+                kind="train_together",
+                version=version_of("train_together", identity),
+                identity=identity,
+                inputs=inputs,
+                slug=f"s{number}",
+            )
         return Stage(
             kind="train_target",
             version=version_of("train_target", identity),

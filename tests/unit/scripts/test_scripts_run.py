@@ -6,11 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from adapterxfer.plan.generations import require_newest
 
 ROOT = Path(__file__).parents[3]
 SCRIPTS = ROOT / "scripts"
@@ -96,6 +99,14 @@ def test_soak_resume() -> None:
     report = json.loads(run("soak_resume", "--kills", "1", "--steps", "6").splitlines()[-1])
     assert sum(report["kills"].values()) == 1
     assert report["problems"] == 0
+
+
+def test_soak_resume_trains_what_this_version_makes(script: Load, tmp_path: Path) -> None:
+    soak = script("soak_resume").Soak(tmp_path, Namespace(seed=1, steps=6, full=False))
+    stages = [soak.stage(number) for number in range(10)]
+    assert {stage.kind for stage in stages} == {"pretrain", "train_together", "train_target"}
+    for stage in stages:
+        require_newest(stage)
 
 
 def test_table_assertions(script: Load) -> None:
