@@ -119,10 +119,11 @@ def test_attention_in_other_formats_is_the_library_s(dtype: torch.dtype) -> None
 
 @pytest.fixture(scope="module")
 def backbone() -> Any:
+    """Its weights are large enough for every branch to matter."""
     torch.manual_seed(1)
     config = XLMRobertaConfig(
         vocab_size=50, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64,
-        max_position_embeddings=40, pad_token_id=1,
+        max_position_embeddings=40, pad_token_id=1, initializer_range=0.3,
     )  # fmt: skip
     config._attn_implementation = "sdpa"
     return XLMRobertaModel(config, add_pooling_layer=False).eval()

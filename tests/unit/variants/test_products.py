@@ -155,6 +155,23 @@ def test_states_and_gradients_of_a_wide_encoder(
 
 
 @needs_wide_vectors
+@pytest.mark.parametrize("activation", ["gelu", "gelu_new", "relu"])
+def test_the_activation_of_the_configuration(monkeypatch: pytest.MonkeyPatch, activation: str) -> None:
+    onednn(monkeypatch, there=True)
+    torch.manual_seed(2)
+    config = XLMRobertaConfig(
+        vocab_size=50, hidden_size=64, num_hidden_layers=1, num_attention_heads=2, intermediate_size=128,
+        max_position_embeddings=40, pad_token_id=1, hidden_act=activation, initializer_range=0.3,
+    )  # fmt: skip
+    config._attn_implementation = "sdpa"
+    model = XLMRobertaModel(config, add_pooling_layer=False).eval()
+    ids, mask = batch()
+    with torch.no_grad():
+        ours, theirs = encode(model, ids, mask), model(ids, mask).last_hidden_state
+    assert torch.allclose(ours[mask.bool()], theirs[mask.bool()], atol=2e-5)
+
+
+@needs_wide_vectors
 def test_a_lower_layer_comes_out_in_the_rows_of_the_batch(monkeypatch: pytest.MonkeyPatch, backbone: Any) -> None:
     onednn(monkeypatch, there=True)
     ids, mask = batch()
