@@ -41,10 +41,10 @@ ROUTES: list[tuple[str, str, str]] = [
     ("PUT", "/upload/([0-9a-f]{64})", "upload"),
     ("POST", "/verify/([0-9a-f]{64})", "verify"),
     ("GET", f"/api/models/{NAME}/xet-(read|write)-token/(.+)", "xet_token"),
-    ("GET", "/cas/v1/chunks/[^/]+/([0-9a-f]{64})", "known_chunk"),
-    ("POST", "/cas/v1/xorbs/default/([0-9a-f]{64})", "take_xorb"),
-    ("POST", "/cas/v1/shards", "take_shard"),
-    ("GET", "/cas/v2/reconstructions/([0-9a-f]{64})", "reconstruction"),
+    ("GET", r"/cas/\w+/v1/chunks/[^/]+/([0-9a-f]{64})", "known_chunk"),
+    ("POST", r"/cas/\w+/v1/xorbs/default/([0-9a-f]{64})", "take_xorb"),
+    ("POST", r"/cas/\w+/v1/shards", "take_shard"),
+    ("GET", r"/cas/\w+/v2/reconstructions/([0-9a-f]{64})", "reconstruction"),
     ("GET", "/xorb/([0-9a-f]{64})", "give_xorb"),
     ("GET HEAD", f"/datasets/{NAME}/resolve/([^/]+)/(.+)", "resolve_dataset"),
     ("GET HEAD", f"/{NAME}/resolve/([^/]+)/(.+)", "resolve"),
@@ -60,10 +60,10 @@ class Endpoints(Reading, Writing, Collections, Xet):
 class StandInHub(HubState):
     """The server; a context manager."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, port: int = 0) -> None:
         super().__init__()
         handler = type("Handler", (Endpoints,), {"hub": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), handler)
         self.server.daemon_threads = True
         self.port = self.server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"

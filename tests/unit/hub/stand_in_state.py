@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import secrets
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,6 +59,8 @@ class HubState:
         self.xorbs: dict[str, bytes] = {}
         self.xet_files: dict[str, XetFile] = {}
         self.xet_names: dict[str, str] = {}  # sha256 of a file -> its name there
+        # hf_xet remembers by address what a storage has, and a port may be another server's the next minute.
+        self.storage = secrets.token_hex(8)
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str]] = []
         self.lock = threading.Lock()

@@ -23,7 +23,7 @@ class Xet(Transport):
         if (kind == "write" and not self.writer()) or self.at(name, revision) is None:
             return
         expires = int(time.time()) + LIFETIME_S
-        token, cas = f"xet-{kind}-{self.hub.token[-8:]}", f"{self.hub.url}/cas"
+        token, cas = f"xet-{kind}-{self.hub.token[-8:]}", f"{self.hub.url}/cas/{self.hub.storage}"
         self.answer(
             200, {"accessToken": token, "exp": expires, "casUrl": cas},
             X_Xet_Cas_Url=cas, X_Xet_Access_Token=token, X_Xet_Token_Expiration=str(expires),

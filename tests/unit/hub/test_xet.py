@@ -28,7 +28,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:hf_xet:DeprecationWarning",  # how huggingface_hub 0.36 calls it
 )
 
-XORB, SHARD, RECONSTRUCTION, DATA = "/cas/v1/xorbs/", "/cas/v1/shards", "/cas/v2/reconstructions/", "/xorb/"
+XORB, SHARD, RECONSTRUCTION, DATA = "/v1/xorbs/", "/v1/shards", "/v2/reconstructions/", "/xorb/"
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +62,14 @@ class TestWithoutFaults:
         assert set(hub.files("org/name")) == {*pushed.files, "bundle.json", "README.md", ".gitattributes"}
         assert not push(bundle("fuse")).changed
         assert hub.count("POST", "/commit/") == 2
+
+    def test_another_server_of_the_same_port_knows_nothing(self, bundle: Make, hub: StandInHub) -> None:
+        """As the system gives ports again: what hf_xet remembers of the first server is not asked of the second."""
+        push(bundle("stack"))
+        hub.stop()
+        with StandInHub(port=hub.port) as second:
+            push(bundle("stack"))
+            assert second.count("POST", XORB) == second.count("POST", SHARD) == 1
 
     def test_a_refused_commit_is_not_cut_into_smaller_ones(self, bundle: Make, hub: StandInHub) -> None:
         hub.fail("POST", "/commit/", status=400, times=1)
