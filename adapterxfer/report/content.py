@@ -130,6 +130,7 @@ class Score(Axes):
         shown: what the system is called in tables: without an intermediate task, several variants are one system.
         repeated: an earlier row is the same system under another variant.
         standard_deviation: over seeds, of the group's mean; None with one seed.
+        runs: the group's mean in each training run, in the order of the seeds.
     """
 
     control: str
@@ -139,6 +140,7 @@ class Score(Axes):
     group: str
     score: float
     standard_deviation: float | None
+    runs: tuple[float, ...]
     seeds: int
     languages: int
 

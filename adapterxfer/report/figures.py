@@ -30,6 +30,7 @@ from adapterxfer.report.panels import (
     place_legend,
     score_limits,
     short_size,
+    single_runs,
     size_axis,
     zero_shot_scores,
 )
@@ -153,7 +154,7 @@ def variants_by_size(findings: Findings) -> Figure | None:
     caption = (
         "First panel: score minus the score of the first variant, both with the same intermediate task, averaged over "
         "the pairs both have, with intervals. Other panels: zero-shot score on each target; solid: mean over "
-        "intermediate tasks, dashed: without one."
+        "intermediate tasks, dashed: without one; small dots: the single training runs."
     )
     return Figure("variants-by-size", "Transfer variants at each size", caption, tuple(panels))
 
@@ -210,6 +211,8 @@ def _target_scores(findings: Findings) -> list[Panel]:
                 color, marker = SERIES[number % len(SERIES)], MARKERS[number % len(MARKERS)]
                 for with_task in (True, False):
                     chosen = [s for s in of_target if s.variant == variant and (s.intermediate != NONE) == with_task]
+                    beside = dodge(1 + 4 * number / len(findings.variants), 1)  # right of the means
+                    single_runs(axes, chosen, sizes, shift=beside, color=color)
                     means = mean_by_size(chosen, sizes)
                     axes.plot(
                         list(means),

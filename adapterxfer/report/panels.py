@@ -140,6 +140,15 @@ def mean_by_size(scores: Sequence[Score], sizes: dict[str, float]) -> dict[float
     return {size: math.fsum(values) / len(values) for size, values in sorted(table.items())}
 
 
+def single_runs(axes: Any, scores: Sequence[Score], sizes: dict[str, float], *, shift: float, color: str) -> None:
+    """A small dot for every training run behind a mean, beside it, so that one that failed is seen."""
+    places = [(sizes[score.backbone] * shift, run) for score in scores if len(score.runs) > 1 for run in score.runs]
+    axes.plot(
+        [place for place, _ in places], [run for _, run in places],
+        linestyle="none", marker="o", markersize=3.2, markeredgewidth=0, color=color, alpha=0.6, zorder=1,
+    )  # fmt: skip
+
+
 def score_limits(scores: Sequence[float]) -> tuple[float, float]:
     """The range of scores: 0 to 100, and further down where a correlation below 0 is drawn."""
     lowest = min(scores, default=0.0)

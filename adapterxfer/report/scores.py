@@ -49,6 +49,7 @@ def _system_scores(
             group=group.name,
             score=statistics.fmean(means),
             standard_deviation=statistics.stdev(means) if len(means) > 1 else None,
+            runs=tuple(means),
             seeds=len(means),
             languages=len(group.languages),
         )

@@ -1,26 +1,33 @@
-"""A training run that is far from the others is named, and no other is."""
+"""A training run that is far from the others is named, and no other is; every run is in the scores and drawn."""
 
 from __future__ import annotations
 
 import shutil
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 
+import matplotlib.figure
 import numpy as np
 import pytest
 from planted_study import LANGUAGES, PlantedStudy, plant, write_accuracy
 
-from adapterxfer.report.content import Caution
+from adapterxfer.report.content import Caution, Findings, Score
+from adapterxfer.report.figures import draw_figures
 from adapterxfer.report.findings import find
+from adapterxfer.report.panels import single_runs
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 
 SETTINGS = ReportSettings(title="planted", recipe="planted", resamples=100, seed=3)
 
 
+def findings(study: PlantedStudy) -> Findings:
+    return find(Results.from_folders(study.cells, study.folders, languages=study.languages), SETTINGS)
+
+
 def cautions(study: PlantedStudy) -> list[Caution]:
-    found = find(Results.from_folders(study.cells, study.folders, languages=study.languages), SETTINGS)
-    return [caution for caution in found.cautions if caution.check == "runs far from the others"]
+    return [caution for caution in findings(study).cautions if caution.check == "runs far from the others"]
 
 
 def planted(root: Path, scores: Mapping[tuple[str, int], float], seeds: tuple[int, ...] = (1, 2, 3, 4)) -> PlantedStudy:
@@ -62,3 +69,30 @@ def test_what_is_not_named(tmp_path: Path, scores: Mapping[tuple[str, int], floa
 
 def test_two_runs_say_nothing_about_each_other(tmp_path: Path) -> None:
     assert cautions(planted(tmp_path, {("stack-nli", 1): 10}, seeds=(1, 2))) == []
+
+
+def stack_after_nli(found: Findings) -> Score:
+    wanted = {"backbone": "tiny-2", "variant": "stack", "intermediate": "nli", "group_kind": "zero-shot"}
+    (score,) = (s for s in found.scores if all(getattr(s, name) == value for name, value in wanted.items()))
+    return score
+
+
+def test_a_score_has_every_run_in_the_order_of_seeds(tmp_path: Path) -> None:
+    score = stack_after_nli(findings(planted(tmp_path, {("stack-nli", 3): 20, ("stack-nli", 4): 95})))
+    assert len(score.runs) == score.seeds == 4
+    assert score.runs[2:] == (20.0, 95.0)
+    assert score.score == pytest.approx(statistics.fmean(score.runs))
+    assert score.standard_deviation == pytest.approx(statistics.stdev(score.runs))
+
+
+def test_every_run_is_a_dot(tmp_path: Path) -> None:
+    found = findings(planted(tmp_path, {("stack-nli", 3): 20}))
+    score = stack_after_nli(found)
+    axes = matplotlib.figure.Figure().add_subplot()
+    single_runs(axes, [score], {"tiny-2": 1000.0}, shift=1.5, color="black")
+    (dots,) = axes.lines
+    assert dots.get_xydata().tolist() == [[1500.0, run] for run in score.runs]
+
+    (figure,) = (figure for figure in draw_figures(found) if figure.name == "variants-by-size")
+    pale = sum(panel.svg.count("fill-opacity: 0.6") for panel in figure.panels)
+    assert pale == sum(len(s.runs) for s in found.scores if s.group_kind == "zero-shot" and not s.control) > 0
