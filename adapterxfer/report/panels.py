@@ -164,7 +164,7 @@ def common_limits(values: Sequence[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def dodge(index: int, count: int) -> float:
+def dodge(index: float, count: int) -> float:
     """A factor near 1 that moves series apart on a logarithmic axis, so that their bars do not cover each other."""
     return float(10 ** (0.018 * (index - (count - 1) / 2)))
 
