@@ -16,7 +16,8 @@ from adapterxfer.metrics import METRICS
 from adapterxfer.plan.cells import Cell
 from adapterxfer.report.display import LanguageFacts
 from adapterxfer.report.reading import Frame
-from adapterxfer.report.results import Results, TargetResults
+from adapterxfer.report.results import Results
+from adapterxfer.report.target_results import TargetResults
 
 Floats = npt.NDArray[np.float64]
 PARAMETERS = (60_000, 150_000, 450_000, 1_200_000)

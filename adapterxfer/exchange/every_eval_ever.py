@@ -21,7 +21,8 @@ import numpy.typing as npt
 from adapterxfer.errors import DataError
 from adapterxfer.metrics import Metric
 from adapterxfer.report.display import NONE, Cell
-from adapterxfer.report.results import Results, TargetResults
+from adapterxfer.report.results import Results
+from adapterxfer.report.target_results import TargetResults
 from adapterxfer.statistics import FEWEST_CLUSTERS
 
 SCHEMA_VERSION = "0.3.0"

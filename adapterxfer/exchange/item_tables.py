@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from adapterxfer.errors import DataError
-from adapterxfer.report.results import Results, TargetResults
+from adapterxfer.report.results import Results
 from adapterxfer.report.score_tables import MARKS, SYSTEM
+from adapterxfer.report.target_results import TargetResults
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -142,9 +142,9 @@ def mean_by_size(scores: Sequence[Score], sizes: dict[str, float]) -> dict[float
 
 def single_runs(axes: Any, scores: Sequence[Score], sizes: dict[str, float], *, shift: float, color: str) -> None:
     """A small dot for every training run behind a mean, beside it, so that one that failed is seen."""
-    places = [(sizes[score.backbone] * shift, run) for score in scores if len(score.runs) > 1 for run in score.runs]
+    dots = [(sizes[score.backbone] * shift, run) for score in scores if len(score.runs) > 1 for run in score.runs]
     axes.plot(
-        [place for place, _ in places], [run for _, run in places],
+        [size for size, _ in dots], [run for _, run in dots],
         linestyle="none", marker="o", markersize=3.2, markeredgewidth=0, color=color, alpha=0.6, zorder=1,
     )  # fmt: skip
 

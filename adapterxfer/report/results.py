@@ -12,19 +12,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
 from adapterxfer.catalog import Task, oracle_without, tasks
 from adapterxfer.catalog.declared import declared_in
 from adapterxfer.errors import DataError
-from adapterxfer.metrics import METRICS, Metric, is_metric, read_metric
 from adapterxfer.recipe.axes import Axes
-from adapterxfer.report.clusters import judged
 from adapterxfer.report.display import SOURCE_LANGUAGE, Cell, LanguageFacts
 from adapterxfer.report.language_facts import describe_languages
 from adapterxfer.report.notebook import facts_html
-from adapterxfer.report.reading import FILE_NAME, Frame, PredictionFile, gold_difference, read_counts, read_frame
+from adapterxfer.report.reading import FILE_NAME, PredictionFile, read_counts, read_frame
+from adapterxfer.report.target_results import TargetResults, check_same_gold, target_results
 from adapterxfer.store.keys import SHORT_KEY
 from adapterxfer.store.store import Store
 
@@ -45,33 +41,6 @@ class ScoreRow(Axes):
     family: str
     resource: str
     score: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TargetResults:
-    """All systems on one target: the same rows in the same order for every one of them.
-
-    Attributes:
-        cells: the cells of this target that have predictions.
-        counts: ``cell.predict`` -> counts of shape (rows, columns of the metric).
-        zero_shot: the languages without labelled target data in training: all but the source language.
-    """
-
-    target: str
-    metric: Metric
-    protocol: Any
-    frame: Frame
-    gold_fingerprint: str
-    cells: tuple[Cell, ...]
-    counts: Mapping[str, npt.NDArray[np.float64]]
-    zero_shot: tuple[str, ...]
-
-    def scores_by_language(self, predict: str) -> dict[str, float]:
-        """Score in points of one prediction file in every language."""
-        table = np.zeros((len(self.frame.languages), self.counts[predict].shape[1]))
-        np.add.at(table, self.frame.language, self.counts[predict])
-        values = np.asarray(self.metric.score(table), dtype=np.float64)
-        return {code: float(value) for code, value in zip(self.frame.languages, values, strict=True)}
 
 
 class _Plan(Protocol):
@@ -159,7 +128,7 @@ class Results:
             present.append(cell)
             if cell.predict not in files:
                 files[cell.predict] = read_counts(folder)
-        _check_same_gold(present, files)
+        check_same_gold(present, files)
         codes: dict[str, None] = {}
         for target in dict.fromkeys(cell.target for cell in present):
             first = next(cell for cell in present if cell.target == target)
@@ -282,7 +251,14 @@ class Results:
             DataError: no finished cell has this target.
         """
         if name not in self._targets:
-            self._targets[name] = self._load_target(name)
+            cells = tuple(cell for cell in self.cells if cell.target == name)
+            if not cells:
+                have = ", ".join(self.targets) or "nothing yet"
+                raise DataError(
+                    f"target '{name}': no predictions in these results", fix=f"targets with predictions: {have}"
+                )
+            folder = self.folders[cells[0].predict]
+            self._targets[name] = target_results(cells, self._files, folder, source_language=self.source_language)
         return self._targets[name]
 
     def scores(self) -> DataFrame:
@@ -351,27 +327,6 @@ class Results:
                 )
         return rows
 
-    def _load_target(self, name: str) -> TargetResults:
-        cells = tuple(cell for cell in self.cells if cell.target == name)
-        if not cells:
-            have = ", ".join(self.targets) or "nothing yet"
-            raise DataError(
-                f"target '{name}': no predictions in these results", fix=f"targets with predictions: {have}"
-            )
-        first = self._files[cells[0].predict]
-        folder = self.folders[cells[0].predict]
-        frame = judged(folder, read_frame(folder))
-        return TargetResults(
-            target=name,
-            metric=metric_of(first),
-            protocol=first.metadata.get("protocol"),
-            frame=frame,
-            gold_fingerprint=first.gold_fingerprint,
-            cells=cells,
-            counts={cell.predict: self._files[cell.predict].counts for cell in cells},
-            zero_shot=tuple(code for code in frame.languages if code != self.source_language),
-        )
-
 
 def _frames() -> Any:
     """The module that makes data frames: looked up when asked for, as a report is made of results, not they of it."""
@@ -383,45 +338,3 @@ def cell_of(item: Any) -> Cell:
     if isinstance(item, Mapping):
         return Cell.from_labels(item)
     return Cell.from_labels({name: getattr(item, name, None) for name in Cell.__dataclass_fields__})
-
-
-def metric_of(file: PredictionFile) -> Metric:
-    """The metric a prediction file names, with its columns checked.
-
-    Raises:
-        DataError: the metric is unknown, or the file lacks one of its columns.
-    """
-    name = str(file.metadata.get("metric"))
-    if not is_metric(name):
-        raise DataError(f"{file.path}: unknown metric '{name}'", fix=f"known metrics: {', '.join(sorted(METRICS))}")
-    metric = read_metric(name, file.columns)
-    if tuple(metric.columns) != file.columns:
-        raise DataError(
-            f"{file.path}: metric '{name}' needs the columns {', '.join(metric.columns)}, "
-            f"the file has {', '.join(file.columns)}",
-            fix="the file is from another version: delete the folder of this stage and run the recipe again",
-        )
-    return metric
-
-
-def _check_same_gold(cells: Sequence[Cell], files: Mapping[str, PredictionFile]) -> None:
-    first: dict[str, PredictionFile] = {}
-    for cell in cells:
-        file = files[cell.predict]
-        other = first.setdefault(cell.target, file)
-        for column in ("gold_fingerprint", "metric", "protocol"):
-            if file.metadata.get(column) != other.metadata.get(column):
-                gold = column == "gold_fingerprint"
-                cause = f"\n  {gold_difference(other.path.parent, file.path.parent)}" if gold else ""
-                raise DataError(
-                    f"target '{cell.target}': two systems cannot be compared because their {column} differs\n"
-                    f"  {other.path}: {other.metadata.get(column)}\n"
-                    f"  {file.path}: {file.metadata.get(column)}{cause}",
-                    fix="predictions of different data or settings share a target name: plan the recipe again, "
-                    "and delete predict folders of other versions of the data",
-                )
-        if file.counts.shape != other.counts.shape:
-            raise DataError(
-                f"{file.path}: {len(file.counts)} rows, but {other.path} has {len(other.counts)} with the same gold",
-                fix="one of the files is damaged: delete its folder and run the recipe again",
-            )

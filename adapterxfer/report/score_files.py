@@ -19,8 +19,9 @@ from adapterxfer.errors import DataError
 from adapterxfer.report.display import NONE, SOURCE_LANGUAGE, Cell
 from adapterxfer.report.language_facts import describe_languages
 from adapterxfer.report.reading import Frame, PredictionFile
-from adapterxfer.report.results import Results, TargetResults
+from adapterxfer.report.results import Results
 from adapterxfer.report.score_tables import MARKS, NUMBERS, SYSTEM, Floats, ScoreRows, read_tables
+from adapterxfer.report.target_results import TargetResults
 from adapterxfer.store.keys import canonical_json
 
 

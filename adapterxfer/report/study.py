@@ -13,7 +13,8 @@ from adapterxfer.metrics import gold_columns
 from adapterxfer.report.clusters import LanguageItems, items_of_whole, language_items
 from adapterxfer.report.content import GroupKind
 from adapterxfer.report.display import FULL, NONE, RESOURCE_ORDER, Cell, LanguageFacts, resource_key, variant_key
-from adapterxfer.report.results import Results, TargetResults
+from adapterxfer.report.results import Results
+from adapterxfer.report.target_results import TargetResults
 from adapterxfer.statistics import CellCounts, ScoreTable, SumScore, System, build_table, mean_counts
 
 SCORE_NAMES = {"em": "exact match"}

@@ -10,8 +10,9 @@ from adapterxfer.recipe.hypotheses import Hypothesis
 from adapterxfer.report.adjusted import adjusted_interval
 from adapterxfer.report.claims import Claim, claims
 from adapterxfer.report.declared import FamilySummary, Held, Judged, Outcome, RungRow, Spending
-from adapterxfer.report.evidence import Evidence, gather, moderated, over_items
+from adapterxfer.report.evidence import Evidence, over_items
 from adapterxfer.report.families import adjust_tests
+from adapterxfer.report.gathering import gather, moderated
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.spending import spending
 from adapterxfer.report.study import Study
