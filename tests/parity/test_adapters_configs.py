@@ -14,7 +14,7 @@ sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
 from importlib.metadata import version
 
-import table_adapters
+import table_adapters  # with library_adapters beside it
 
 pytestmark = pytest.mark.skipif(version("adapters") != ADAPTERS.table["version"], reason="a table of another adapters")
 

@@ -13,7 +13,7 @@ peft = pytest.importorskip("peft")
 sys.path.append(str(Path(__file__).parents[2] / "scripts"))
 
 import engine_trials  # noqa: E402 - what the tables share, beside it
-import table_peft  # noqa: E402 - a script, found by the line above
+import table_peft  # noqa: E402 - a script, with library_peft beside it
 
 pytestmark = [
     pytest.mark.skipif(peft.__version__ != PEFT.table["version"], reason="the table is of another peft"),

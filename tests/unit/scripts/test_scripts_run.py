@@ -40,6 +40,8 @@ ELSEWHERE = {
     "simulate_verdicts": "tests/simulation/test_verdict_rates.py",
     "benchmark_methods": "tests/parity/test_method_costs.py",
     "engine_trials": "tests/parity/test_peft_types.py",
+    "library_adapters": "tests/parity/test_adapters_configs.py",
+    "library_peft": "tests/parity/test_peft_types.py",
     "table_adapters": "tests/parity/test_adapters_configs.py",
     "table_peft": "tests/parity/test_peft_types.py",
     "verdict_studies": "tests/simulation/test_verdict_rates.py",
