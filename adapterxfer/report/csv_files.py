@@ -40,7 +40,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return f"{value:.6f}".rstrip("0").rstrip(".") if math.isfinite(value) else ""
     if isinstance(value, (tuple, list)):
-        return " | ".join(str(item) for item in value)
+        return " | ".join(str(_plain(item)) for item in value)
     return "" if value is None else value
 
 
