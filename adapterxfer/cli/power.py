@@ -106,7 +106,7 @@ def _say_study(rows: tuple[Spending, ...]) -> None:
     choices = tuple(dict.fromkeys(seeds for row in rows for seeds, _ in row.with_seeds))
     header = ["number", "estimate", "se", "items", "runs", "runs x items", "detectable", "2x items"]
     header += [f"{seeds} seeds" for seeds in choices] + ["spend next"]
-    say("standard errors by source and minimum detectable effects (power 0.8, one test), in points")
+    say("standard errors by source and minimum detectable effects (power 0.8, adjusted within families), in points")
     say_table(
         header,
         [

@@ -7,8 +7,39 @@ from dataclasses import dataclass, replace
 
 from adapterxfer.report.claims import Claim
 from adapterxfer.report.declared import ScaleRow
-from adapterxfer.statistics import Estimate, Reading, Rung
+from adapterxfer.statistics import Estimate, Reading, Rung, minimum_detectable_effect
 from adapterxfer.statistics.intervals import Bounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hurdles:
+    """The t tests that an effect must pass to be found.
+
+    Attributes:
+        readings: of a test its rungs; of `at_least` its parts, one-sided.
+        passed: how many of them it must pass.
+        tests: among how many of them a part is adjusted.
+    """
+
+    readings: tuple[Reading, ...]
+    passed: int
+    one_sided: bool = False
+    tests: int = 1
+
+    def smallest_effect(self, *, alpha: float, df: float, reach: Bounds) -> float:
+        """Effect that passes with probability 0.8; infinite where no value of the number could be as large.
+
+        Args:
+            alpha: level of the test.
+            df: most degrees of freedom with which it is read.
+        """
+        level = 2.0 * alpha if self.one_sided else alpha
+        effects = sorted(
+            minimum_detectable_effect(reading.standard_error, min(reading.df, df), alpha=level, tests=self.tests)
+            for reading in self.readings
+        )
+        effect = effects[self.passed - 1]
+        return effect if effect <= max(-reach.low, reach.high) else math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +58,9 @@ class Evidence:
         p_equivalent, p_not_inferior: raw here, adjusted by `families.adjust_tests`.
         items_p_adjusted: p-value over test items alone, adjusted in the same family.
         family_df: most degrees of freedom with which its family reads it.
-        largest_effect: effect that the scope could have found; of `at_least`, that each of its parts needs. Infinite
-            where no value of the number could be as large.
+        alpha_in_family: level at which it is decided, with the other tests as they are; None before families are
+            adjusted.
+        hurdles: what an effect has to pass; of `at_least` each of its parts.
     """
 
     claim: Claim
@@ -54,11 +86,12 @@ class Evidence:
     scales: tuple[ScaleRow, ...]
     rungs: tuple[Rung, ...]
     remark: str = ""
-    largest_effect: float | None = None
+    hurdles: Hurdles | None = None
     p_adjusted: float | None = None
     items_p_adjusted: float | None = None
     adjustment: str = ""
     family_df: float = math.inf
+    alpha_in_family: float | None = None
 
     @property
     def name(self) -> str:
@@ -81,9 +114,11 @@ class Evidence:
         return self.scope != "items"
 
     def detectable(self) -> float | None:
-        """Smallest true effect found with probability 0.8; None where there is no bound."""
-        known = self.largest_effect is not None and math.isfinite(self.largest_effect)
-        return self.largest_effect if known else None
+        """Smallest true effect that its family would find with probability 0.8; None where there is no bound."""
+        if self.hurdles is None or self.alpha_in_family is None:
+            return None
+        effect = self.hurdles.smallest_effect(alpha=self.alpha_in_family, df=self.family_df, reach=self.reach)
+        return effect if math.isfinite(effect) else None
 
 
 def margin_readings(reading: Reading, margin: float) -> tuple[Reading, Reading]:

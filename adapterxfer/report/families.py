@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Literal
 
 from adapterxfer.report.evidence import Evidence, margin_readings
-from adapterxfer.statistics import FamilyMember, Replicates, adjust, fewest_df
+from adapterxfer.statistics import FamilyMember, Replicates, adjust, fewest_df, levels_in_family
 from adapterxfer.statistics import adjust_tests as adjust_family_of
 from adapterxfer.statistics.families import WITHHELD, Method
 
@@ -21,8 +21,10 @@ TWO_RUNS = (
 )
 
 
-def adjust_tests(tests: Sequence[Evidence], replicates: Replicates, multiplicity: Mapping[str, str]) -> list[Evidence]:
-    """The same tests with adjusted p-values, in their order.
+def adjust_tests(
+    tests: Sequence[Evidence], replicates: Replicates, multiplicity: Mapping[str, str], *, alpha: float
+) -> list[Evidence]:
+    """The same tests with adjusted p-values, and the levels at which they are decided, in their order.
 
     Differences and margins are separate questions: of one test at most one of "the effect is 0" and "the effect is at
     least the margin" can be true, so each kind is adjusted over the whole family.
@@ -31,18 +33,21 @@ def adjust_tests(tests: Sequence[Evidence], replicates: Replicates, multiplicity
     for family in dict.fromkeys(item.claim.hypothesis.family for item in tests):
         numbers = [number for number, item in enumerate(tests) if item.claim.hypothesis.family == family]
         method = multiplicity.get(family, "bh" if family == EXPLORATORY else "romano_wolf")
-        adjusted = _family([tests[number] for number in numbers], replicates, method)  # type: ignore[arg-type]
+        members = [tests[number] for number in numbers]
+        adjusted = _family(members, replicates, method, alpha)  # type: ignore[arg-type]
         for number, item in zip(numbers, adjusted, strict=True):
             result[number] = item
     return result
 
 
-def _family(members: list[Evidence], replicates: Replicates, method: Method) -> list[Evidence]:
+def _family(members: list[Evidence], replicates: Replicates, method: Method, alpha: float) -> list[Evidence]:
     groups = replicates.components.groups
     tests = [_member(item, backbones=len(groups[item.column])) for item in members]
+    adjusted = adjust_family_of(tests, replicates, method=method)
+    levels = levels_in_family(tests, method=method, alpha=alpha)
     result = [
-        replace(item, p_adjusted=p, adjustment=adjustment)
-        for item, (p, adjustment) in zip(members, adjust_family_of(tests, replicates, method=method), strict=True)
+        replace(item, p_adjusted=p, adjustment=adjustment, alpha_in_family=level)
+        for item, (p, adjustment), level in zip(members, adjusted, levels, strict=True)
     ]
     if len(members) == 1:
         return result

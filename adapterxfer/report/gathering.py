@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ import numpy.typing as npt
 
 from adapterxfer.report.claims import Claim
 from adapterxfer.report.declared import ScaleRow
-from adapterxfer.report.evidence import Evidence, margin_readings
+from adapterxfer.report.evidence import Evidence, Hurdles, margin_readings
 from adapterxfer.report.lenders import LendersOfGains
 from adapterxfer.report.study import Study
 from adapterxfer.statistics import (
@@ -27,14 +26,12 @@ from adapterxfer.statistics import (
     ScoreTable,
     equivalence,
     estimates,
-    minimum_detectable_effect,
     moderate,
     partial_conjunction,
     rungs,
     shared_error,
     t_interval,
 )
-from adapterxfer.statistics.intervals import Bounds
 from adapterxfer.statistics.reach import within
 from adapterxfer.statistics.rungs import ENOUGH_SIZES, THREE_SIZES
 
@@ -160,10 +157,11 @@ class _Gatherer:
         rung = {"languages": ladder[2], "backbones": ladder[3]}.get(claim.hypothesis.scope)
         readings = self._readings(main, ladder, rung)
         numbers = self._numbers(main, rung, readings)
-        detectable = self._detectable(main, readings)
+        tests = readings or (Reading(main.value, main.standard_error, main.df),)
+        hurdles = Hurdles(readings=tests, passed=len(tests))
         remark = THREE_SIZES_REMARK if rung is ladder[3] and len(sizes) < ENOUGH_SIZES and not rung.missing else ""
         if claim.hypothesis.contrast == "at_least":
-            numbers, remark, detectable = self._conjunction(numbers)
+            numbers, remark, hurdles = self._conjunction(numbers)
             readings = ()
         margin = self._margin(main, readings)
         return Evidence(
@@ -190,7 +188,7 @@ class _Gatherer:
             scales=self._scales(),
             rungs=ladder,
             remark=remark,
-            largest_effect=detectable,
+            hurdles=hurdles,
         )
 
     def _values(self, first: int, count: int) -> npt.NDArray[np.float64]:
@@ -220,11 +218,6 @@ class _Gatherer:
         assert rung.high is not None
         largest = None if p is None else max([p, *(reading.p() for reading in readings)])
         return _Numbers(rung.value, rung.standard_error, rung.df, rung.low, rung.high, largest)
-
-    def _detectable(self, main: Estimate, readings: Sequence[Reading]) -> float:
-        tests = readings or [Reading(main.value, main.standard_error, main.df)]
-        largest = max(minimum_detectable_effect(r.standard_error, r.df, alpha=1.0 - self.level) for r in tests)
-        return bounded(largest, main.reach)
 
     def _resampled(self, main: Estimate, rung: Rung | None) -> str:
         if rung is not None:
@@ -261,8 +254,8 @@ class _Gatherer:
         lows, highs, above_all, below_all = zip(*tested, strict=True)
         return _Margin(*within(min(lows), max(highs), main.reach), max(above_all), max(below_all))
 
-    def _conjunction(self, numbers: _Numbers) -> tuple[_Numbers, str, float]:
-        """p-value of "positive in fewer than k", what was shown, and the effect each part would have needed."""
+    def _conjunction(self, numbers: _Numbers) -> tuple[_Numbers, str, Hurdles]:
+        """p-value of "positive in fewer than k", what was shown, and what the effects of the parts have to pass."""
         hypothesis, first = self.claim.hypothesis, self.column + 1 + len(self.claim.languages) + len(self.claim.sizes)
         assert hypothesis.k is not None
         parts = self.rows["greater"][self.base][first : first + len(self.claim.parts)]
@@ -272,15 +265,9 @@ class _Gatherer:
             f"Positive in {positive} of {len(parts)} ({hypothesis.across}); shown in at least {tested.at_least} of "
             "them. The estimate is their mean."
         )
-        spread = len(parts) - hypothesis.k + 1
-        needed = sorted(
-            bounded(
-                minimum_detectable_effect(row.standard_error, row.df, alpha=2.0 * (1.0 - self.level), tests=spread),
-                row.reach,
-            )
-            for row in parts
-        )
-        return numbers._replace(p=tested.p[hypothesis.k - 1]), remark, needed[hypothesis.k - 1]
+        readings = tuple(Reading(row.value, row.standard_error, row.df, "greater") for row in parts)
+        hurdles = Hurdles(readings=readings, passed=hypothesis.k, one_sided=True, tests=len(parts) - hypothesis.k + 1)
+        return numbers._replace(p=tested.p[hypothesis.k - 1]), remark, hurdles
 
     def _scales(self) -> tuple[ScaleRow, ...]:
         """The question in points, logits and relative error (signs turned so that up is better)."""
@@ -297,8 +284,3 @@ class _Gatherer:
             else:
                 scales.append(ScaleRow(row.scale, row.value, row.low, row.high, row.p))
         return tuple(scales)
-
-
-def bounded(effect: float, reach: Bounds) -> float:
-    """A minimum detectable effect; infinite where it is larger than anything that could be measured."""
-    return effect if effect <= max(-reach.low, reach.high) else math.inf

@@ -42,13 +42,24 @@ class _Parts:
 
 
 def spending(
-    replicates: Replicates, column: int, both: Estimate, by_language: Sequence[float], *, name: str, level: float
+    replicates: Replicates,
+    column: int,
+    both: Estimate,
+    by_language: Sequence[float],
+    *,
+    name: str,
+    alpha: float,
+    most_df: float = math.inf,
 ) -> Spending:
     """Variance components of one contrast and what would be gained by more of each.
 
     Twice the items leaves the variance over runs as it is, and the other way round; what both share falls with either.
+
+    Args:
+        alpha: level at which the test is decided in its family.
+        most_df: degrees of freedom with which its family reads it, at most.
     """
-    parts, alpha = replicates.components, 1.0 - level
+    parts, df = replicates.components, min(both.df, most_df)
     over_items, runs, shared = (float(values[column]) for values in (parts.items, parts.runs, parts.residual))
     trained_once = math.isnan(runs)
     variances = _Parts(
@@ -56,9 +67,9 @@ def spending(
         runs=0.0 if trained_once else max(runs - shared, 0.0),
         interaction=0.0 if trained_once else min(shared, over_items),
         seeds=both.runs,
-        df=both.df,
+        df=df,
     )
-    now = minimum_detectable_effect(both.standard_error, both.df, alpha=alpha)
+    now = minimum_detectable_effect(both.standard_error, df, alpha=alpha)
     with_items = variances.detectable(alpha, items=2.0)
     planned = [
         (n, effect)

@@ -31,6 +31,7 @@ def hypotheses(findings: Findings) -> Table:
         Column("verdict"),
         Column("estimate", "nats"),
         Column(f"{level_text(findings.settings['level'])} interval", "interval"),
+        Column("adjusted interval", "interval"),
         Column("p adjusted", "p"),
         Column("adjusted by"),
         Column("scope"),
@@ -46,7 +47,8 @@ def hypotheses(findings: Findings) -> Table:
             test.text,
             test.verdict,
             test.estimate,
-            (test.low, test.high) if test.low is not None and test.high is not None else None,
+            _interval(test.low, test.high),
+            _interval(test.adjusted_low, test.adjusted_high),
             test.p_adjusted,
             test.adjustment,
             test.scope,
@@ -81,6 +83,10 @@ def scales(findings: Findings) -> Table:
         "result is scale dependent. Not adjusted."
     )
     return Table("scales", "Trends on three scales", note, columns, tuple(rows), open=False)
+
+
+def _interval(low: float | None, high: float | None) -> tuple[float, float] | None:
+    return None if low is None or high is None else (low, high)
 
 
 def _bounds(low: float, high: float) -> str:
@@ -197,7 +203,7 @@ def power(findings: Findings) -> Table:
         for s in findings.spending
     )
     note = (
-        "Smallest true effect that a single test would find with probability 0.8, in points. A family of many tests "
-        "needs more. Projections keep the estimated variances."
+        "Smallest true effect that would be found with probability 0.8 after adjustment in its family, in points. "
+        "Projections keep the estimated variances and the other tests."
     )
     return Table("power", "What could be found", note, columns, rows, open=False)

@@ -66,12 +66,13 @@ def judge_claims(
         replicates = resample(study.table, columns, resamples=settings.resamples, seed=settings.seed)
         replicates, pools = moderated(study, replicates, batch)
         gathered = gather(study.table, replicates, batch, settings.level, pools=pools)
-        adjusted = adjust_tests(gathered, replicates, settings.multiplicity)
-        fixed = adjust_tests([over_items(item) for item in gathered], replicates, settings.multiplicity)
+        alpha = 1.0 - settings.level
+        adjusted = adjust_tests(gathered, replicates, settings.multiplicity, alpha=alpha)
+        fixed = adjust_tests([over_items(item) for item in gathered], replicates, settings.multiplicity, alpha=alpha)
         for item, same in zip(adjusted, fixed, strict=True):
             evidence[id(item.claim)] = replace(item, items_p_adjusted=same.p_adjusted)
             if spend_on(item.claim) and item.claim.hypothesis.contrast != "at_least":
-                rows.append(_spent(item, replicates, settings.level))
+                rows.append(_spent(item, replicates, alpha))
     items = tuple(evidence.get(id(claim)) for claim in to_judge)
     tests = tuple(judged(claim, item, settings.level) for claim, item in zip(to_judge, items, strict=True))
     return Verdicts(tests, summarise_families(tests), tuple(rows), tuple(to_judge), items)
@@ -98,8 +99,11 @@ def columns_of(claim: Claim) -> list[Contrast]:
     return [claim.contrast, *claim.languages, *claim.sizes, *claim.parts, *claim.on_scales]
 
 
-def _spent(item: Evidence, replicates: Replicates, level: float) -> Spending:
-    return spending(replicates, item.column, item.both, item.by_language, name=item.name, level=level)
+def _spent(item: Evidence, replicates: Replicates, alpha: float) -> Spending:
+    level = alpha if item.alpha_in_family is None else item.alpha_in_family
+    return spending(
+        replicates, item.column, item.both, item.by_language, name=item.name, alpha=level, most_df=item.family_df
+    )
 
 
 def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
@@ -152,7 +156,7 @@ def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
         p_equivalent=item.p_equivalent,
         p_not_inferior=item.p_not_inferior,
         outcome=outcome,
-        verdict=_sentence(item, outcome, equivalent=equivalent),
+        verdict=_sentence(item, outcome, ends, equivalent=equivalent),
         not_inferior=None if hypothesis.margin is None else not_inferior,
         held=_held(expected, outcome, item.value, equivalent=equivalent, not_inferior=not_inferior),
         detectable=item.detectable(),
@@ -186,14 +190,15 @@ def _unit(hypothesis: Hypothesis) -> str:
     return "points per tenfold parameters" if hypothesis.contrast in ("slope", "slope_difference") else "points"
 
 
-def _sentence(item: Evidence, outcome: Outcome, *, equivalent: bool) -> str:
-    """The verdict with its numbers."""
+def _sentence(item: Evidence, outcome: Outcome, ends: tuple[float | None, float | None], *, equivalent: bool) -> str:
+    """The verdict with its numbers; ``ends`` are of the interval that belongs to it."""
     margin, unit, detectable = item.claim.hypothesis.margin, _unit(item.claim.hypothesis), item.detectable()
     if outcome == "difference found":
         assert item.value is not None
         shown = f"difference found: {item.value:+.2f} {unit}"
-        if item.low is not None and item.high is not None:
-            shown += f" [{item.low:.2f}, {item.high:.2f}]"
+        low, high = ends
+        if low is not None and high is not None:
+            shown += f" [{low:.2f}, {high:.2f}]"
         return f"{shown}, though smaller than {margin:g}" if equivalent else shown
     if outcome == "equivalent":
         return f"equivalent within {margin:g} {unit}"

@@ -25,12 +25,19 @@ from adapterxfer.statistics.exact import (
     mcnemar,
     paired_counts,
 )
-from adapterxfer.statistics.families import FamilyMember, Reading, adjust_family, adjust_tests, fewest_df
+from adapterxfer.statistics.families import (
+    FamilyMember,
+    Reading,
+    adjust_family,
+    adjust_tests,
+    fewest_df,
+    levels_in_family,
+)
 from adapterxfer.statistics.intervals import shift_p, t_interval, t_p
 from adapterxfer.statistics.margins import Equivalence, Outcome, Verdict, decide, equivalence, verdict
 from adapterxfer.statistics.metric import SumScore, ratio_metric
 from adapterxfer.statistics.moderation import Lenders, lenders, moderate
-from adapterxfer.statistics.multiplicity import adjust, step_down, with_adjusted
+from adapterxfer.statistics.multiplicity import adjust, own_levels, step_down, with_adjusted
 from adapterxfer.statistics.power import (
     minimum_detectable_effect,
     paired_standard_error,
@@ -89,12 +96,14 @@ __all__ = [
     "gain",
     "ladder",
     "lenders",
+    "levels_in_family",
     "linear",
     "macro",
     "mcnemar",
     "mean_counts",
     "minimum_detectable_effect",
     "moderate",
+    "own_levels",
     "paired_counts",
     "paired_standard_error",
     "partial_conjunction",

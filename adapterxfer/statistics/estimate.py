@@ -47,6 +47,9 @@ class Estimate:
         flags: keys of `FLAG_TEXT`.
         p_adjusted: p-value adjusted for the family of tests it belongs to.
         adjustment: how: `holm`, `romano-wolf`, ...
+        alpha_in_family: level at which it is decided in that family, with the other tests as they are; 0 where it is
+            withheld.
+        df_in_family: most degrees of freedom with which that family reads it.
     """
 
     name: str
@@ -71,6 +74,8 @@ class Estimate:
     flags: tuple[str, ...] = ()
     p_adjusted: float | None = None
     adjustment: str = field(default="")
+    alpha_in_family: float | None = None
+    df_in_family: float = math.inf
 
     @property
     def flag_texts(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.estimate import Estimate
 from adapterxfer.statistics.intervals import t_p
-from adapterxfer.statistics.multiplicity import Adjustment, adjust, step_down
+from adapterxfer.statistics.multiplicity import Adjustment, adjust, own_levels, step_down
 from adapterxfer.statistics.thresholds import ENOUGH_MODERATED_RUNS, ENOUGH_RUNS
 from adapterxfer.statistics.vocabulary import Alternative
 
@@ -129,6 +129,24 @@ def adjust_tests(
     return result
 
 
+def levels_in_family(tests: Sequence[FamilyMember], *, method: Method = "romano_wolf", alpha: float) -> list[float]:
+    """The level at which each test of a family is decided, with the others as they are: what its power depends on.
+
+    Where the family is adjusted from replicates it is that of Holm, which is never less strict. It is 0 of tests that
+    cannot be found: they are withheld, or have no p-value.
+    """
+    result = [0.0] * len(tests)
+    if len(tests) == 1:
+        return [alpha if tests[0].p is not None else 0.0]
+    counted = [number for number, test in enumerate(tests) if test.p is not None and not test.withheld]
+    members = [tests[number] for number in counted]
+    df = fewest_df(members)
+    levels = own_levels([test.read(df) for test in members], "holm" if method == "romano_wolf" else method, alpha=alpha)
+    for number, level in zip(counted, levels.tolist(), strict=True):
+        result[number] = level
+    return result
+
+
 def adjust_family(
     family: Sequence[Estimate], replicates: Replicates, columns: Sequence[int] | None = None
 ) -> tuple[Estimate, ...]:
@@ -145,9 +163,19 @@ def adjust_family(
     chosen = list(range(len(family))) if columns is None else list(columns)
     _check_family(family, replicates, chosen)
     tests = [member_of(row, column) for row, column in zip(family, chosen, strict=True)]
+    levels = levels_in_family(tests, alpha=1.0 - family[0].level)
+    counted = [test for test in tests if test.p is not None and not test.withheld]
+    df = math.inf if len(tests) == 1 else fewest_df(counted)
+    adjusted = zip(family, tests, adjust_tests(tests, replicates), levels, strict=True)
     return tuple(
-        replace(row, p_adjusted=p, adjustment=adjustment)
-        for row, (p, adjustment) in zip(family, adjust_tests(tests, replicates), strict=True)
+        replace(
+            row,
+            p_adjusted=p,
+            adjustment=adjustment,
+            alpha_in_family=level,
+            df_in_family=df if test.few_runs else math.inf,
+        )
+        for row, test, (p, adjustment), level in adjusted
     )
 
 

@@ -115,8 +115,8 @@ class Verdict:
     Attributes:
         outcome: one of three.
         sentence: the outcome with its numbers.
-        minimum_detectable: effect that would have been found with probability 0.8, in the unit of the estimate;
-            infinite where none can be promised.
+        minimum_detectable: effect that would have been found with probability 0.8 (after adjustment, if the estimate
+            is of a family), in the unit of the estimate; infinite where none can be promised.
     """
 
     outcome: Outcome
@@ -132,7 +132,9 @@ def verdict(estimate: Estimate, test: Equivalence | None = None, *, unit: str = 
         unit: printed after numbers.
     """
     alpha = 1.0 - estimate.level
-    smallest = minimum_detectable_effect(estimate.standard_error, estimate.df, alpha=alpha)
+    level = alpha if estimate.alpha_in_family is None else estimate.alpha_in_family
+    df = min(estimate.df, estimate.df_in_family)
+    smallest = minimum_detectable_effect(estimate.standard_error, df, alpha=level)
     p = estimate.p_adjusted if estimate.adjustment else estimate.p
     few = estimate.clusters < FEWEST_CLUSTERS
     within = test is not None and test.equivalent and not few

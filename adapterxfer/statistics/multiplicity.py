@@ -40,19 +40,68 @@ def adjust(p_values: Sequence[float] | Floats, method: Adjustment) -> Floats:
         return result
     if method not in ("bh", "by"):
         raise StatisticsError(f"adjustment '{method}' is not one of: holm, bh, by", fix="use holm")
-    dependence = float(np.sum(1.0 / np.arange(1, count + 1))) if method == "by" else 1.0
-    scaled = values[order] * count * dependence / np.arange(1, count + 1)
+    scaled = values[order] * count * _dependence(method, count) / np.arange(1, count + 1)
     result[order] = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
     return result
+
+
+def own_levels(p_values: Sequence[float] | Floats, method: Adjustment, *, alpha: float = 0.05) -> Floats:
+    """The level at which each test is decided, with the p-values of the others as they are.
+
+    A test's adjusted p-value is at most ``alpha`` exactly where its own is at most this level: with `holm`
+    ``alpha / (m - r)``, where r of the other m - 1 are found first; with `bh` the share of ``alpha`` that belongs to
+    the number found.
+
+    Returns:
+        Levels in the order of the p-values, at most ``alpha``.
+    """
+    values = np.asarray(p_values, dtype=np.float64)
+    count = len(values)
+    order = np.argsort(values, kind="stable")
+    result = np.empty(count)
+    shares = _holm_shares(values[order], alpha) if method == "holm" else _bh_shares(values[order], method, alpha)
+    result[order] = alpha * shares
+    return result
+
+
+def _holm_shares(ordered: Floats, alpha: float) -> Floats:
+    """Shares of alpha by rank: without a test, those behind it move up by one."""
+    count = len(ordered)
+    shares = 1.0 / (count - np.arange(count))
+    stays = np.flatnonzero(ordered > alpha * shares)
+    moves = np.append(np.flatnonzero(ordered[1:] > alpha * shares[:-1]), count - 1)
+    first = stays[0] if len(stays) else count
+    ranks = np.arange(count)
+    found = np.where(first < ranks, first, moves[np.searchsorted(moves, np.minimum(ranks, count - 1))])
+    return np.asarray(shares[found])
+
+
+def _bh_shares(ordered: Floats, method: Adjustment, alpha: float) -> Floats:
+    """Shares of alpha by rank: the last of the others that would be found if this test were."""
+    count = len(ordered)
+    shares = np.arange(1, count + 1) / count / _dependence(method, count)
+    before = np.where(ordered[:-1] <= alpha * shares[1:], np.arange(count - 1), -1)
+    last_before = np.append(-1, np.maximum.accumulate(before)) if count > 1 else np.array([-1])
+    behind = np.flatnonzero(ordered[1:] <= alpha * shares[1:])
+    last = behind[-1] if len(behind) else -1
+    return np.asarray(shares[np.where(last >= np.arange(count), last, last_before) + 1])
+
+
+def _dependence(method: Adjustment, count: int) -> float:
+    return float(np.sum(1.0 / np.arange(1, count + 1))) if method == "by" else 1.0
 
 
 def with_adjusted(family: Sequence[Estimate], method: Adjustment = "holm") -> tuple[Estimate, ...]:
     """The same estimates with `p_adjusted`; rows without a p-value stay as they are and do not count."""
     chosen = [number for number, row in enumerate(family) if row.p is not None]
-    adjusted = adjust([p for row in family if (p := row.p) is not None], method)
+    values = [p for row in family if (p := row.p) is not None]
     result = list(family)
-    for number, value in zip(chosen, adjusted.tolist(), strict=True):
+    for number, value in zip(chosen, adjust(values, method).tolist(), strict=True):
         result[number] = replace(family[number], p_adjusted=value, adjustment=method)
+    levels = {level: own_levels(values, method, alpha=1.0 - level).tolist() for level in {row.level for row in family}}
+    for place, number in enumerate(chosen):
+        row = result[number]
+        result[number] = replace(row, alpha_in_family=levels[row.level][place])
     return tuple(result)
 
 

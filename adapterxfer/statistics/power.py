@@ -25,10 +25,10 @@ def minimum_detectable_effect(
         tests: size of the family; alpha is divided by it (Bonferroni), which bounds every adjustment.
 
     Returns:
-        Infinity where no effect can be promised: unknown degrees of freedom, or a standard error of 0, which says that
-        the data do not vary and not that every effect would be seen.
+        Infinity where no effect can be promised: unknown degrees of freedom, a level of 0, or a standard error of 0,
+        which says that the data do not vary and not that every effect would be seen.
     """
-    if not df > 0 or not standard_error > 0.0:
+    if not df > 0 or not standard_error > 0.0 or not alpha > 0.0:
         return math.inf
     critical = t_quantile(1.0 - alpha / (2.0 * tests), df)
     return float(special.nctdtrinc(df, 1.0 - power, critical)) * standard_error

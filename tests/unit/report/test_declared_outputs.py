@@ -131,6 +131,8 @@ def test_ranks_hold_the_planted_winner_and_never_exclude_a_tie(written: tuple[Pa
 
 def test_components_add_up_and_projections_fall(written: tuple[Path, Findings]) -> None:
     rows = [row for row in written[1].spending if row.runs is not None]
+    by_name = {test.name: test for test in written[1].tests}
+    assert {row.subject for row in rows} & set(by_name)
     assert rows
     for row in rows:
         assert row.runs is not None
@@ -143,6 +145,9 @@ def test_components_add_up_and_projections_fall(written: tuple[Path, Findings]) 
         assert row.with_twice_items is not None
         assert row.with_twice_items <= row.detectable + 1e-9
         assert row.advice
+        test = by_name.get(row.subject)
+        if test is not None and test.scope == "items+runs" and test.detectable is not None:
+            assert row.detectable == pytest.approx(test.detectable), "one number, one smallest effect"
 
 
 def test_language_gains_are_asked_once_per_language_and_variant(written: tuple[Path, Findings]) -> None:

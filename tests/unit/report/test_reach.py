@@ -14,17 +14,20 @@ from adapterxfer.report.panels import score_limits
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.statistics import slope_weights
+from adapterxfer.statistics.families import WITHHELD
 
 STEEPEST = 100.0 * math.fsum(map(abs, slope_weights([encoder for _, encoder in SIZES.values()])))
 REACH = {"trend": STEEPEST, "gain kept": 200.0}
 """Kind of effect -> the largest that a difference of it can be; 100 of all others."""
 
 
-def noisy(folder: Path, examples: int, random_seed: int, targets: tuple[str, ...] = ("xnli",)) -> tuple[Effect, ...]:
-    """Effects of a study without gains whose two runs and few items leave almost everything open."""
+def noisy(
+    folder: Path, examples: int, random_seed: int, targets: tuple[str, ...] = ("xnli",), seeds: tuple[int, ...] = (1, 2)
+) -> tuple[Effect, ...]:
+    """Effects of a study without gains whose few runs and few items leave almost everything open."""
     study = plant(
         folder, lambda *_: 0.0, examples=examples, variants=("full-ft", "stack"), targets=targets,
-        random_seed=random_seed,
+        random_seed=random_seed, seeds=seeds,
     )  # fmt: skip
     results = Results.from_folders(study.cells, study.folders, languages=study.languages)
     return find(results, ReportSettings(recipe="planted", resamples=100)).effects
@@ -40,8 +43,16 @@ def test_intervals_of_a_report_end_where_their_numbers_do(tmp_path: Path) -> Non
             assert -farthest <= low <= effect.estimate <= high <= farthest, effect
         if max(-effect.low, effect.high) > 100.0:
             beyond.add(effect.kind)
+        if effect.adjustment == WITHHELD:
+            assert math.isinf(effect.detectable), effect
         assert effect.detectable <= farthest or math.isinf(effect.detectable), effect
     assert "trend" in beyond
+
+
+def test_the_smallest_effect_is_no_larger_than_what_can_be(tmp_path: Path) -> None:
+    effects = noisy(tmp_path, 12, 2, seeds=(1, 2, 3))
+    for effect in effects:
+        assert effect.detectable <= REACH.get(effect.kind, 100.0) + 1e-6 or math.isinf(effect.detectable), effect
     assert any(100.0 < e.detectable < math.inf for e in effects if e.kind == "trend"), "it could be found"
 
 

@@ -324,6 +324,35 @@ def test_every_outcome_is_one_of_three_words(falling: Results) -> None:
             assert "minimum detectable effect" in row.verdict
 
 
+def test_a_verdict_is_worded_as_its_family_decides(falling: Results) -> None:
+    """The smallest effect of an undecided test, and the interval of one that is found, are those after adjustment."""
+    nothing = {"contrast": "gain", "scope": "items", "over": {"variant": "stack", "target": "panx"}}
+    asked = [{**nothing, "over": {**nothing["over"], "backbone": name}} for name in GAINS]  # type: ignore[dict-item]
+    alone = judged(falling, *({**one, "family": str(number)} for number, one in enumerate(asked)))
+    together = judged(falling, *asked)
+    for one, member in zip(alone, together, strict=True):
+        assert one.outcome == member.outcome == "inconclusive"
+        assert one.detectable is not None
+        assert member.detectable is not None
+        assert (one.estimate, one.low, one.high) == (member.estimate, member.low, member.high)
+        assert 1.1 * one.detectable < member.detectable < 1.3 * one.detectable
+        assert f"minimum detectable effect {member.detectable:.2f} points" in member.verdict
+    first, *_ = judged(falling, {"contrast": "gain", "over": {**XNLI, "backbone": "tiny-1"}}, *asked)
+    assert first.low is not None
+    assert first.adjusted_low is not None
+    assert first.adjusted_low < first.low
+    assert f"[{first.adjusted_low:.2f}, {first.adjusted_high:.2f}]" in first.verdict
+
+
+def test_of_at_least_each_part_has_to_pass_in_the_family(falling: Results) -> None:
+    claim = {"contrast": "at_least", "across": "language", "k": 4, "over": {"variant": "stack", "target": "panx"}}
+    (alone,) = judged(falling, {**claim, "family": "own"})
+    member, *_ = judged(falling, claim, {"contrast": "gain", "over": {"variant": "stack", "target": "panx"}})
+    assert alone.detectable is not None
+    assert member.detectable is not None
+    assert alone.detectable < member.detectable
+
+
 def test_languages_narrow_a_hypothesis_to_what_a_target_has(falling: Results) -> None:
     rows = judged(falling, {"contrast": "gain", "over": XNLI, "each": "resource"})
     assert [row.subject for row in rows] == ["high", "low"]
