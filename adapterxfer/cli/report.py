@@ -90,13 +90,15 @@ def say_headline(findings: Findings) -> None:
 
 def say_verdicts(tests: Sequence[Judged]) -> None:
     """One line per declared test, with what was expected."""
-    from adapterxfer.report.words import held_words
+    from adapterxfer.report.words import estimate_text, held_words
 
     for test in tests:
         held = f"; expected {test.expected}: {held_words(test)}" if test.expected else ""
         shown = "" if test.not_inferior is None else f"; not worse by {test.margin:g}: "
         shown += "" if test.not_inferior is None else "shown" if test.not_inferior else "not shown"
         say(f"{test.name}: {test.verdict} (scope {test.scope}){shown}{held}")
+        if (estimate := estimate_text(test)) and test.outcome != "difference found":
+            say(f"  {estimate}")
         if test.reference is not None:
             say(f"  reference {test.reference:+g} ({test.reference_label})")
         if test.scale_dependent:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 ABOUT = """Scores are read from (the format is told by the files, or by --format):
 
-  a table            CSV, TSV, JSON lines or Parquet, one row per example and run; several tables: one per system
+  a table            CSV, TSV, JSON lines or Parquet, one row per example and run;
+                     several tables: one per system, or one per target
   a store            with --recipe
   lm-eval            folders of lm_eval --log_samples, one per model, or one with several models
   mteb, EuroEval     averages: judged over languages, tasks, or the tool's own repetitions, which each interval names
@@ -172,12 +173,14 @@ def _asked(arguments: argparse.Namespace, results: Results, settings: ReportSett
 
 
 def _say_asked(test: Judged) -> None:
+    from adapterxfer.report.words import estimate_text
+
     subject = f", {test.subject}" if test.subject else ""
     shown = "" if test.not_inferior is None else f"; not worse by {test.margin:g}: "
     shown += "" if test.not_inferior is None else "shown" if test.not_inferior else "not shown"
     say(f"{test.text}{subject}: {test.verdict} (scope {test.scope}){shown}")
-    if test.estimate is not None and test.low is not None and test.high is not None:
-        say(f"  {test.estimate:+.2f} points ({test.low:+.2f} to {test.high:+.2f}) over {test.resampled}")
+    if estimate := estimate_text(test):
+        say(f"  {estimate} over {test.resampled}")
     if test.remark:
         say(f"  {test.remark}")
 

@@ -107,6 +107,12 @@ class Judged:
         """The id with the subject."""
         return f"{self.hypothesis} {self.subject}".strip()
 
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The interval that stands beside the verdict: the adjusted one where there is one."""
+        low, high = (self.low, self.high) if self.adjusted_low is None else (self.adjusted_low, self.adjusted_high)
+        return None if low is None or high is None else (low, high)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:

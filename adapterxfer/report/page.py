@@ -25,6 +25,7 @@ from adapterxfer.report.words import (
     SIGNIFICANT,
     SMALLEST_EFFECT,
     THESE_MODELS,
+    estimate_text,
     held_words,
     level_text,
     outcome_words,
@@ -209,12 +210,10 @@ def _by_hypothesis(findings: Findings) -> list[dict[str, Any]]:
 
 def test_numbers(test: Judged) -> str:
     """A test in one sentence: estimate, interval, p-value, scope; where it is undecided, the detectable effect."""
-    if test.estimate is None or test.low is None or test.high is None:
+    estimate = estimate_text(test)
+    if not estimate:
         return "No number."
-    ends = (test.low, test.high)
-    if test.adjusted_low is not None and test.adjusted_high is not None:
-        ends = (test.adjusted_low, test.adjusted_high)
-    parts = [f"{test.estimate:+.2f} {test.unit} ({ends[0]:+.2f} to {ends[1]:+.2f})"]
+    parts = [estimate]
     if test.p_adjusted is not None:
         p = "< 0.001" if test.p_adjusted < 0.001 else f"= {test.p_adjusted:.3f}"
         parts.append(f"p {p}" + ("" if test.adjustment == "one test" else f" ({test.adjustment})"))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def read_scores(
     """Results from a table of per-example scores; docs/exchange.md lists the columns.
 
     Args:
-        tables: one table, or one for each system; see `score_tables.read_tables`.
+        tables: one table, one for each system, or one for each target; see `score_tables.read_tables`.
         columns: name that this framework knows -> name in the tables, where they differ.
         common_languages: keep only the languages in which every system of a target was scored, instead of refusing.
 
@@ -44,8 +45,25 @@ def read_scores(
             given twice, or systems of one target were scored on different examples or different gold answers.
     """
     listed = [(tables, "", None)] if isinstance(tables, Path) else tables
-    rows = read_tables(listed, columns=columns)
-    return results_of(rows, source_language=source_language, common_languages=common_languages)
+    read = [
+        results_of(rows, source_language=source_language, common_languages=common_languages)
+        for rows in read_tables(listed, columns=columns)
+    ]
+    return read[0] if len(read) == 1 else _joined(listed[0][0].parent, read)
+
+
+def _joined(folder: Path, by_target: Sequence[Results]) -> Results:
+    """Results of several targets, read from one table each."""
+    cells = [cell for results in by_target for cell in results.cells]
+    _check_sizes(folder, cells)
+    return replace(
+        by_target[0],
+        cells=tuple(cells),
+        folders={key: path for results in by_target for key, path in results.folders.items()},
+        languages={code: facts for results in by_target for code, facts in results.languages.items()},
+        _files={key: file for results in by_target for key, file in results._files.items()},
+        _targets={name: data for results in by_target for name, data in results._targets.items()},
+    )
 
 
 def results_of(rows: ScoreRows, *, source_language: str = SOURCE_LANGUAGE, common_languages: bool = False) -> Results:
@@ -76,7 +94,7 @@ def results_of(rows: ScoreRows, *, source_language: str = SOURCE_LANGUAGE, commo
         target_results, made_files = _target(rows, target, members, source_language, common_languages=common_languages)
         targets[target] = target_results
         files |= made_files
-    _check_sizes(rows, cells)
+    _check_sizes(path, cells)
     codes = dict.fromkeys(code for target_results in targets.values() for code in target_results.frame.languages)
     return Results(
         cells=tuple(cells),
@@ -97,7 +115,7 @@ def _cell(rows: ScoreRows, number: int) -> Cell:
     return Cell.from_labels({"predict": predict, **labels})
 
 
-def _check_sizes(rows: ScoreRows, cells: list[Cell]) -> None:
+def _check_sizes(path: Path, cells: list[Cell]) -> None:
     sizes: dict[str, set[int]] = {}
     for cell in cells:
         if cell.control and not cell.backbone:
@@ -107,7 +125,7 @@ def _check_sizes(rows: ScoreRows, cells: list[Cell]) -> None:
     unknown = sorted(name for name, numbers in sizes.items() if numbers == {0})
     if several or (unknown and len(unknown) < len(sizes)):
         problem = f"{several[0]} has several sizes" if several else f"no size of {', '.join(unknown)}, but of others"
-        raise DataError(f"{rows.path}: parameters: {problem}", fix="give every backbone one parameter count, or none")
+        raise DataError(f"{path}: parameters: {problem}", fix="give every backbone one parameter count, or none")
 
 
 def _target(

@@ -65,39 +65,58 @@ class ScoreRows:
 
 def read_tables(
     tables: Sequence[tuple[Path, str, int | None]], *, columns: Mapping[str, str] | None = None
-) -> ScoreRows:
-    """The rows of one table, or of one for each system.
+) -> list[ScoreRows]:
+    """The rows of one table, of one for each system, or of one for each target.
 
     Args:
         tables: path, what its system is called (empty: its column says, or with several tables its file name), and
             the seed of its training (None: its column says).
         columns: name that this framework knows -> name in the tables, where they differ.
 
+    Returns:
+        All rows together; of tables that name their systems and have no target in common, each by itself, since other
+        targets have other metrics.
+
     Raises:
         DataError: columns are missing or differ between the tables, values are not finite or out of range, or the
             metric is unclear.
     """
-    path = tables[0][0]
     renamed = {named: name for name, named in (columns or {}).items()}
     unknown = sorted(set(renamed.values()) - set(KNOWN))
     if unknown:
         raise DataError(f"--column {unknown[0]}: no such column is read", fix=f"columns: {', '.join(KNOWN)}")
     files: list[dict[str, Texts]] = []
-    for file, system, seed in tables:
+    for file, *_ in tables:
         values = load_columns(file, renamed)
         if "system" in values and "variant" not in values:
             values["variant"] = values.pop("system")
+        files.append(values)
+    if _of_different_targets(tables, files):
+        return [_rows(file, values) for (file, *_), values in zip(tables, files, strict=True)]
+    return [_rows(tables[0][0], _together(tables, files))]
+
+
+def _of_different_targets(tables: Sequence[tuple[Path, str, int | None]], files: Sequence[dict[str, Texts]]) -> bool:
+    """Whether each table says which systems it has, and no two of them have a target in common."""
+    if any(system or seed is not None for _, system, seed in tables) or not all("variant" in file for file in files):
+        return False
+    targets = [set(file["target"].tolist()) if "target" in file else set() for file in files]
+    return len(files) > 1 and all(targets) and len(set.union(*targets)) == sum(map(len, targets))
+
+
+def _together(tables: Sequence[tuple[Path, str, int | None]], files: Sequence[dict[str, Texts]]) -> dict[str, Texts]:
+    """One table of those of several systems."""
+    path = tables[0][0]
+    for (file, system, seed), values in zip(tables, files, strict=True):
         size = len(next(iter(values.values()), ()))
         if system or (len(tables) > 1 and "variant" not in values):
             values["variant"] = np.full(size, system or file.stem, dtype=object)
         if seed is not None:
             values["seed"] = np.full(size, seed, dtype=object)
-        if set(values) != set(files[0] if files else values):
+        if set(values) != set(files[0]):
             differing = ", ".join(sorted(set(values) ^ set(files[0])))
             raise DataError(f"{file} and {path} have different columns: {differing}", fix="give both the same columns")
-        files.append(values)
-    table = {name: np.concatenate([values[name] for values in files]) for name in files[0]}
-    return _rows(path, table)
+    return {name: np.concatenate([values[name] for values in files]) for name in files[0]}
 
 
 def _rows(path: Path, table: dict[str, Texts]) -> ScoreRows:

@@ -51,6 +51,14 @@ def held_words(test: Judged) -> str:
     return "not shown" if test.rungs else "not evaluated"
 
 
+def estimate_text(test: Judged) -> str:
+    """``+0.32 points (-1.93 to +2.57)``, the interval as the verdict has it; empty where there is no number."""
+    if test.estimate is None or test.ends is None:
+        return ""
+    low, high = test.ends
+    return f"{test.estimate:+.2f} {test.unit} ({low:+.2f} to {high:+.2f})"
+
+
 def rows_text(rows: int) -> str:
     """``1 row``, ``12 rows``."""
     return f"{rows} row" if rows == 1 else f"{rows} rows"

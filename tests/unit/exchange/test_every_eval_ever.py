@@ -34,7 +34,7 @@ def results(tmp_path: Path) -> Results:
             lines += [f"t,{code},{n},{system},1,{int(right)},{n // 2}" for n, right in enumerate(answers)]
     table = tmp_path / "s.csv"
     table.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return results_of(read_tables([(table, "", None)]))
+    return results_of(*read_tables([(table, "", None)]))
 
 
 def written(results: Results, folder: Path) -> list[dict[str, Any]]:

@@ -35,6 +35,26 @@ def test_its_verdicts_can_be_computed_again(report: dict[str, Any], capsys: pyte
         assert {name: mine[name] for name in NUMBERS} == pytest.approx({name: test[name] for name in NUMBERS})
 
 
+def test_every_effect_of_its_report_can_be_computed_again(tmp_path: Path) -> None:
+    """All intervals, p-values and verdicts, from the tables of items alone."""
+    tables = [str(path) for path in sorted((STUDY / "items").glob("*.parquet"), reverse=True)]
+    assert main(["significance", *tables, "--hypotheses", str(RECIPE), "--out", str(tmp_path / "report")]) == 0
+    again, published = (effects_of(folder / "tables") for folder in (tmp_path / "report", STUDY / "report"))
+    assert len(published) > 1000
+    assert again.keys() == published.keys()
+    assert {key for key in again if again[key] != published[key]} == set()
+
+
+def effects_of(tables: Path) -> dict[tuple[str, ...], dict[str, str]]:
+    """Rows of a full table by everything that says which difference it is."""
+    names = (
+        "kind", "hypotheses", "backbone", "variant", "intermediate", "target", "against", "group_kind", "group",
+        "pair_kind",
+    )  # fmt: skip
+    with (tables / "all-effects.csv").open(encoding="utf-8") as file:
+        return {tuple(row[name] for name in names): row for row in csv.DictReader(file)}
+
+
 def test_every_target_has_its_items(report: dict[str, Any]) -> None:
     targets = {target["name"] for target in report["targets"]}
     assert {path.stem for path in (STUDY / "items").glob("*.parquet")} == targets

@@ -38,7 +38,7 @@ def write(path: Path, rows: list[dict[str, object]]) -> Path:
 
 @pytest.mark.parametrize("name", ["s.csv", "s.tsv", "s.jsonl"])
 def test_declared_columns_of_any_table(name: str, tmp_path: Path) -> None:
-    results = results_of(read_tables([(write(tmp_path / name, ROWS), "", None)], columns=COLUMNS))
+    results = results_of(*read_tables([(write(tmp_path / name, ROWS), "", None)], columns=COLUMNS))
     assert {(row.variant, row.language, row.score) for row in results.score_rows()} == {
         ("a", "sw", 75.0), ("a", "no", 75.0), ("b", "sw", 50.0), ("b", "no", 50.0),
     }  # fmt: skip

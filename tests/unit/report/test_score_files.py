@@ -62,6 +62,39 @@ def write(path: Path, rows: list[Row]) -> Path:
 BETTER = rows_of(rates={"a": 0.8, "b": 0.5})
 
 
+def test_tables_of_different_targets_are_one_study(tmp_path: Path) -> None:
+    spans = [
+        {"target": "s", "language": row["language"], "example": row["example"], "system": row["system"],
+         "seed": row["seed"], "tp": row["score"], "predicted": 1, "gold_spans": 1}
+        for row in BETTER
+    ]  # fmt: skip
+    paths = [write(tmp_path / "t.csv", BETTER), write(tmp_path / "s.parquet", spans)]
+    both = read_scores([(path, "", None) for path in paths])
+    assert both.targets == ("t", "s")
+    assert [both.target(name).metric.name for name in both.targets] == ["mean score", "span_f1"]
+    alone = [read_scores(path) for path in paths]
+    assert both.cells == tuple(cell for results in alone for cell in results.cells)
+    for name, results in zip(both.targets, alone, strict=True):
+        assert both.target(name) is not results.target(name)
+        assert both.target(name).counts.keys() == results.target(name).counts.keys()
+    settings = ReportSettings(resamples=100)
+    assert {score.target for score in find(both, settings).scores} == {"t", "s"}
+
+
+def test_tables_of_one_target_stay_tables_of_systems(tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"{name}.csv", rows_of(rates={name: 0.6})) for name in "ab"]
+    both = read_scores([(path, "", None) for path in paths])
+    assert both.targets == ("t",)
+    assert {cell.variant for cell in both.cells} == {"a", "b"}
+
+
+def test_sizes_of_tables_of_different_targets_must_agree(tmp_path: Path) -> None:
+    sized = [[{**row, "target": name, "parameters": size} for row in BETTER] for name, size in (("t", 5), ("s", 6))]
+    paths = [write(tmp_path / f"{number}.csv", rows) for number, rows in enumerate(sized)]
+    with pytest.raises(DataError, match="model has several sizes"):
+        read_scores([(path, "", None) for path in paths])
+
+
 def test_csv_and_parquet_give_the_same_verdict(tmp_path: Path) -> None:
     claim = read_hypotheses([{"id": "H", "contrast": "difference", "of": "score", "a": "a", "b": "b",
                               "over": {"intermediate": "none"}}])  # fmt: skip
