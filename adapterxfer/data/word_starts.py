@@ -22,6 +22,10 @@ WORD_START_MARKS = ("\u2581", "\u0120")
 NEEDED_SHARE = 0.99
 """Words that must begin with the mark, as a share of all."""
 
+MARKED_VOCABULARY = 0.1
+"""From this share of pieces with a mark on, a vocabulary is one that marks words: vocabularies of SentencePiece and
+byte-level ones have a third or more, those of WordPiece only pieces of the letter Ġ."""
+
 _PROBES = (
     *("a", "the", "market", "opened", "1987", "Straße", "naïve", "дом", "город", "και", "σπίτι", "घर", "नगर", "بيت"),
     *("مدينة", "בית", "თბილისი", "ఇల్లు", "வீடு", "công", "家", "城市", "집", "บ้าน", "ọjọ́", "(", ",", ".", "«", "%"),
@@ -47,8 +51,15 @@ def lacks_word_starts(tokenizer: Any) -> bool:
 
 
 def marks_words(tokenizer: Any) -> bool:
-    """Whether a tokenizer marks beginnings of words at all."""
-    return any(map(begins_word, _after_space(tokenizer, _PROBES)))
+    """Whether a tokenizer marks beginnings of words, or its vocabulary was made by one that did.
+
+    A pipeline that lost the mark on the way (another pre-tokenizer than the vocabulary was trained with) splits every
+    word into pieces that stand for middles of words: then no word of a tagger carries the mark, which reports must say.
+    """
+    if any(map(begins_word, _after_space(tokenizer, _PROBES))):
+        return True
+    vocabulary = tokenizer.get_vocab()
+    return sum(map(begins_word, vocabulary)) > MARKED_VOCABULARY * len(vocabulary)
 
 
 def _one_by_one(tokenizer: Any, words: Sequence[str]) -> list[str | None]:

@@ -133,14 +133,16 @@ def _trend(effect: Effect, rates: dict[str, float]) -> CommonTrend:
 
 def rate_cautions(facts: RateFacts, effects: Sequence[Effect]) -> Iterator[Caution]:
     """Choices at the end of a grid, and one rate for several sizes where a trend with size is judged."""
-    ends = [row for row in facts.chosen if row.beyond is not None and not row.backbone.endswith(UNTRAINED)]
+    pretrained = [row for row in facts.chosen if not row.backbone.endswith(UNTRAINED)]
+    ends = [row for row in pretrained if row.beyond is not None]
     if ends:
+        of_which = " for pretrained backbones" if len(pretrained) < len(facts.chosen) else ""
         named = [f"{row.name}: {row.setting} {row.value:g} of {_grid(row)}, next {row.beyond:g}" for row in ends]
         more = f"; and {len(named) - LISTED} more" if len(named) > LISTED else ""
         yield Caution(
             "end of a grid",
-            f"{len(ends)} of {len(facts.chosen)} choices are at an end of their grid, so a value beyond it may be "
-            f"better: {'; '.join(named[:LISTED])}{more}.",
+            f"{len(ends)} of {len(pretrained)} choices{of_which} are at an end of their grid, so a value beyond it "
+            f"may be better: {'; '.join(named[:LISTED])}{more}.",
         )
     if facts.shared and any(effect.kind == "trend" for effect in effects):
         named = [

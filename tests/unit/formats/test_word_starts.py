@@ -117,6 +117,17 @@ def test_what_a_tokenizer_gives_is_found_out(pipeline):
     assert (encoder.spaced, encoder.marks_words) == (lacking, marking)
 
 
+def test_a_vocabulary_with_marks_whose_pipeline_lost_them_is_one_that_marks_words():
+    tokenizer = xlm_roberta()
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    assert marks_words(tokenizer)
+    assert not lacks_word_starts(tokenizer), "no form of a word has the mark, so none can be given"
+    encoder = encoder_for(tokenizer)
+    assert encoder.marks_words
+    (sentence,) = encoder.words([WORDS])
+    assert not any(encoder.begins_word(ids[0]) for ids in sentence if ids)
+
+
 def test_words_are_those_behind_a_space_the_first_one_too(pipeline):
     tokenizer, _, marking = pipeline
     encoder = encoder_for(tokenizer)

@@ -65,6 +65,8 @@ def test_choices_have_a_table_and_ends_of_grids_a_caution(planted: PlantedStudy,
     assert "full-ft on xnli, tiny-1: learning_rate 0.001 of 0.001, 0.01, next 0.0001" in said
     untrained = replace(rate, backbone="tiny-1-untrained")
     assert "end of a grid" not in cautions(findings(planted, RateFacts((untrained,))))
+    said = cautions(findings(planted, RateFacts((*facts.chosen, untrained))))["end of a grid"]
+    assert said.startswith("1 of 2 choices for pretrained backbones are"), "what is counted is what is counted of"
     assert found.as_json()["chosen"][0]["variant"] == "full-ft"
 
 
