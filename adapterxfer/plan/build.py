@@ -84,6 +84,7 @@ def build_plan(
         excluded=dict(builder.selection.excluded),
         needs_measurement=any("measure" in stage.resources for stage in bench.stages.of_kind("pretrain")),
         missing_data=joined([*([bench.sources.missing] if bench.sources.missing else []), *bench.backbones.missing]),
+        missing_backbones=joined(bench.backbones.missing),
         cautions=tuple(bench.backbones.cautions),
         unfit=joined(
             [

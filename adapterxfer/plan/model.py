@@ -41,6 +41,7 @@ class Plan:
         excluded: reason of a recipe's exclusion -> number of cells it removed.
         needs_measurement: the token budget is unknown until a probe has run on this machine.
         missing_data: lists original files, or names backbones, that are not there; keys are then provisional.
+        missing_backbones: the backbones among them.
         cautions: what may move numbers without being wrong, e.g. a tokenizer that is not as it was published.
         unfit: what else of the recipe and this machine do not go together: lengths, tokenizers.
     """
@@ -54,6 +55,7 @@ class Plan:
     excluded: Mapping[str, int] = field(default_factory=dict)
     needs_measurement: bool = False
     missing_data: AdapterxferError | None = None
+    missing_backbones: AdapterxferError | None = None
     cautions: tuple[str, ...] = ()
     unfit: AdapterxferError | None = None
 

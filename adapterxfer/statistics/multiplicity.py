@@ -72,8 +72,8 @@ def _holm_shares(ordered: Floats, alpha: float) -> Floats:
     moves = np.append(np.flatnonzero(ordered[1:] > alpha * shares[:-1]), count - 1)
     first = stays[0] if len(stays) else count
     ranks = np.arange(count)
-    found = np.where(first < ranks, first, moves[np.searchsorted(moves, np.minimum(ranks, count - 1))])
-    return np.asarray(shares[found])
+    rejected = np.where(first < ranks, first, moves[np.searchsorted(moves, np.minimum(ranks, count - 1))])
+    return np.asarray(shares[rejected])
 
 
 def _bh_shares(ordered: Floats, method: Adjustment, alpha: float) -> Floats:
@@ -99,9 +99,9 @@ def with_adjusted(family: Sequence[Estimate], method: Adjustment = "holm") -> tu
     for number, value in zip(chosen, adjust(values, method).tolist(), strict=True):
         result[number] = replace(family[number], p_adjusted=value, adjustment=method)
     levels = {level: own_levels(values, method, alpha=1.0 - level).tolist() for level in {row.level for row in family}}
-    for place, number in enumerate(chosen):
+    for rank, number in enumerate(chosen):
         row = result[number]
-        result[number] = replace(row, alpha_in_family=levels[row.level][place])
+        result[number] = replace(row, alpha_in_family=levels[row.level][rank])
     return tuple(result)
 
 

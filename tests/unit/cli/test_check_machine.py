@@ -65,6 +65,22 @@ def test_a_whole_backbone_passes(recipe: Path, capsys: pytest.CaptureFixture[str
     assert (code, found["ok"], found["problems"]) == (0, True, [])
 
 
+def test_a_plan_refuses_a_backbone_that_is_none_and_counts_without_data(
+    recipe: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = ["plan", str(recipe), "--store", str(tmp_path / "store")]
+    assert main([*whole, "--set", "target_tasks=[udpos]", "--set", f"data_root={tmp_path}"]) == 0
+    assert "keys are provisional" in capsys.readouterr().out
+    for broken in (tmp_path / "nowhere", tmp_path):
+        assert main([*whole, "--set", f"backbone_sources.b.folder={broken}"]) == 2
+        shown = capsys.readouterr()
+        assert str(broken) in shown.err
+        assert "keys are provisional" in shown.out
+    (folder / "tokenizer.json").unlink()
+    assert main(whole) == 2
+    assert str(folder) in capsys.readouterr().err
+
+
 def test_everything_that_is_missing_is_said_in_one_round(
     recipe: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,8 +148,8 @@ def test_a_catalogued_backbone_has_its_limit_without_files(
 @pytest.mark.parametrize(
     ("name", "limit"),
     [
-        ("xlm-r-large", 512), ("xlm-r-xl", 512), ("mdeberta-v3-base", 512), ("rembert", 512), ("mmbert-small", 8192),
-        ("mmbert-base", 8192), ("mt5-small-encoder", 1024),
+        ("xlm-r-large", 512), ("xlm-r-xl", 512), ("me5-small", 512), ("mdeberta-v3-base", 512), ("rembert", 512),
+        ("mmbert-small", 8192), ("mmbert-base", 8192), ("mt5-small-encoder", 1024),
     ],
 )  # fmt: skip
 def test_every_public_backbone_has_a_limit(
