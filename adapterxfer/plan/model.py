@@ -42,7 +42,7 @@ class Plan:
         needs_measurement: the token budget is unknown until a probe has run on this machine.
         missing_data: lists original files, or names backbones, that are not there; keys are then provisional.
         cautions: what may move numbers without being wrong, e.g. a tokenizer that is not as it was published.
-        unfit: what else of the recipe and this machine do not go together: lengths, tokenizers.
+        unfit: what else of the recipe and this machine do not go together: lengths, tokenizers, layouts.
     """
 
     recipe: Recipe
