@@ -84,14 +84,14 @@ def _block_names(phase: str, mode: Mode, task: str, backbone: str) -> tuple[str,
     return ("default", phase, mode, *((base, task) if base != task else (task,)), backbone)
 
 
-def rate_block(recipe: Recipe, *, phase: str, mode: Mode, task: str, backbone: str) -> tuple[str, ...]:
-    """The block of `train` whose learning rate one training takes: ``(mnli, full-ft)``; empty where none has one."""
+def block_of(recipe: Recipe, key: str, *, phase: str, mode: Mode, task: str, backbone: str) -> tuple[str, ...]:
+    """The block of `train` whose value of a key one training takes: ``(mnli, full-ft)``; empty where none has one."""
     source: tuple[str, ...] = ()
     for name in _block_names(phase, mode, task, backbone):
         block = recipe.train.get(name)
         special = block.of_mode(mode) if block is not None else None
-        source = (name,) if block is not None and block.learning_rate is not None else source
-        source = (name, mode) if special is not None and special.learning_rate is not None else source
+        source = (name,) if getattr(block, key, None) is not None else source
+        source = (name, mode) if getattr(special, key, None) is not None else source
     return source
 
 
