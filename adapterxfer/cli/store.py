@@ -7,9 +7,10 @@ from pathlib import Path
 
 from adapterxfer.cli.console import complain, count, say, say_json
 from adapterxfer.cli.options import add_generation, add_json, add_only, add_set, add_store
-from adapterxfer.errors import AdapterxferError, StoreError
+from adapterxfer.errors import AdapterxferError, StoreError, joined
 from adapterxfer.plan import build_plan
 from adapterxfer.plan.generations import NEWEST
+from adapterxfer.plan.sources import layouts_without_root
 from adapterxfer.recipe import load_recipe, resolve_recipe
 from adapterxfer.store.audit import audit, set_aside_damaged
 from adapterxfer.store.differences import read_differences
@@ -174,11 +175,10 @@ def _stages(
     """Stages of a recipe by key, refused where keys are not known yet."""
     recipe = resolve_recipe(load_recipe(path, arguments.set_), Path(arguments.store))
     plan = build_plan(recipe, only=only or [], generation=generation)
-    if plan.missing_data is not None:
+    missing = joined([*([plan.missing_data] if plan.missing_data else []), *layouts_without_root(recipe)])
+    if missing is not None:
         # Without the files the keys are provisional: every result of this recipe would look unreferenced.
-        raise AdapterxferError(
-            f"{path}: its stages cannot be named: {plan.missing_data.what}", fix=plan.missing_data.fix
-        )
+        raise AdapterxferError(f"{path}: its stages cannot be named: {missing.what}", fix=missing.fix)
     return dict(plan.stages)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from adapterxfer.catalog import TaskLike, TaskParts, parts_of_task
@@ -19,6 +21,7 @@ from adapterxfer.data.examples import (
     SpanExample,
     TaggingExample,
 )
+from adapterxfer.data.files import OPENERS, list_files
 from adapterxfer.data.labelled import ClusterNames
 from adapterxfer.data.layout_cells import Cells
 from adapterxfer.data.layout_rows import rows_of
@@ -30,6 +33,9 @@ from adapterxfer.errors import DataError
 
 LANGUAGE = "{lang}"
 """Where the language stands in a path."""
+
+ENDS = ("", *OPENERS)
+"""Endings of a file that is meant, plain and packed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +70,9 @@ class Layout:
 def layout_files(layout: Layout, root: Path, language: str) -> list[str]:
     """Relative paths that a layout means, also packed; sorted."""
     pattern = layout.path.replace(LANGUAGE, language)
-    paths = {path for end in ("", ".gz", ".bz2") for path in root.glob(pattern + end) if path.is_file()}
+    paths = {path for path in _matches(root, pattern) if path.is_file()}
     # Signs of patterns may also be part of a name.
-    paths |= {path for end in ("", ".gz", ".bz2") if (path := root / (pattern + end)).is_file()}
+    paths |= {path for end in ENDS if (path := root / (pattern + end)).is_file()}
     return sorted(path.relative_to(root).as_posix() for path in paths)
 
 
@@ -80,14 +86,38 @@ def layout_languages(layout: Layout, root: Path) -> list[str]:
         re.sub(r"\*+", "*", part.replace(LANGUAGE, "*")) if LANGUAGE in part else part
         for part in layout.path.split("/")
     ]
-    matches = (path for end in ("", ".gz", ".bz2") for path in root.glob("/".join(parts) + end))
-    paths = (path.relative_to(root).as_posix() for path in matches)
+    paths = (path.relative_to(root).as_posix() for path in _matches(root, "/".join(parts)))
     return sorted({match["lang"] for path in paths if (match := shape.fullmatch(path)) is not None})
 
 
+def _matches(root: Path, pattern: str) -> set[Path]:
+    """Paths that a pattern means, also packed; links to folders are followed as they are for official names."""
+    patterns = [PurePosixPath(pattern + end) for end in ENDS]
+    paths = {path for packed in patterns for path in root.glob(str(packed))}
+    if "**" in pattern:
+        # `glob` follows no link that ** stands for. What it finds all the same keeps its path and is not read twice.
+        known = {os.path.realpath(path) for path in paths}
+        paths |= {
+            root / path
+            for path in list_files(root)
+            if any(_means(packed.parts, path.split("/")) for packed in patterns)
+            and os.path.realpath(root / path) not in known
+        }
+    return paths
+
+
+def _means(pattern: Sequence[str], names: Sequence[str]) -> bool:
+    """Whether the parts of a pattern mean those of a path; ``**`` stands for any number of folders."""
+    if not pattern or not names:
+        return not pattern and not names
+    if pattern[0] == "**":
+        return _means(pattern[1:], names) or _means(pattern, names[1:])
+    return fnmatch(names[0], pattern[0]) and _means(pattern[1:], names[1:])
+
+
 def _shape(pattern: str) -> str:
-    signs = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(signs.get(token, re.escape(token)) for token in re.split(r"(\*\*|\*|\?)", pattern))
+    signs = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+    return "".join(signs.get(token, re.escape(token)) for token in re.split(r"(\*\*/|\*|\?)", pattern))
 
 
 def read_layout(

@@ -24,7 +24,7 @@ from adapterxfer.plan.limits import length_problems, missing_libraries
 from adapterxfer.plan.model import Plan, Refusal
 from adapterxfer.plan.report_stage import add_report
 from adapterxfer.plan.select import CellFilter
-from adapterxfer.plan.sources import Sources
+from adapterxfer.plan.sources import Sources, layouts_without_root
 from adapterxfer.plan.stages import StageMaker
 from adapterxfer.plan.systems import SystemMaker
 from adapterxfer.plan.workbench import Workbench
@@ -91,6 +91,7 @@ def build_plan(
                 *bench.backbones.unfit,
                 *length_problems(recipe, bench.backbones, bench.stages.rows),
                 *missing_libraries(recipe),
+                *layouts_without_root(recipe),
             ]
         ),
     )

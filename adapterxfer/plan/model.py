@@ -43,7 +43,7 @@ class Plan:
         missing_data: lists original files, or names backbones, that are not there; keys are then provisional.
         missing_backbones: the backbones among them.
         cautions: what may move numbers without being wrong, e.g. a tokenizer that is not as it was published.
-        unfit: what else of the recipe and this machine do not go together: lengths, tokenizers.
+        unfit: what else of the recipe and this machine do not go together: lengths, tokenizers, layouts.
     """
 
     recipe: Recipe

@@ -37,6 +37,31 @@ def describe_files(requests: Requests, data_root: str | None, apart: Sequence[st
     return describe_sources(requests, data_root, apart=apart)
 
 
+def layouts_without_root(recipe: Recipe) -> list[DataError]:
+    """At most one error, which names the layouts of a recipe without ``data_root``: the Hub has other data.
+
+    It does not stop the planning, so that a study can be counted before its data are there.
+    """
+    if recipe.data_root is not None:
+        return []
+    unread = [
+        f"tasks.{name}.layout"
+        for name, task in recipe.used_tasks().items()
+        if task.source != "world"
+        and (options := recipe.tasks.get(name)) is not None
+        and options.layout
+        and options.source != "hub"
+    ]
+    if not unread:
+        return []
+    return [
+        DataError(
+            f"{recipe.name}: data_root is not set, but files below it are described by {', '.join(unread)}",
+            fix=f"give the folder: --set data_root=FOLDER, or read a task from the Hub: --set {unread[0]}=null",
+        )
+    ]
+
+
 @cache
 def world_fingerprint() -> str:
     """Fingerprint of the generator of the world's data, as stored with the package."""

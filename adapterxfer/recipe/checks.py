@@ -24,7 +24,7 @@ from adapterxfer.recipe.adapter_settings import settings_problems
 from adapterxfer.recipe.also import DEFAULT
 from adapterxfer.recipe.arm_checks import arm_notes, arm_problems
 from adapterxfer.recipe.axes import Axes, within
-from adapterxfer.recipe.choice_checks import choice_problems
+from adapterxfer.recipe.choice_checks import choice_problems, stopping_notes
 from adapterxfer.recipe.fields import ALL_LANGUAGES, MULTI, NONE, POOL
 from adapterxfer.recipe.language_adapters import SOURCE as LANGUAGE_SOURCE
 from adapterxfer.recipe.language_checks import language_notes, language_problems
@@ -369,6 +369,7 @@ def notes(recipe: Recipe) -> list[str]:
     remarks += language_notes(recipe)
     remarks += supervision_notes(recipe)
     remarks += together_notes(recipe)
+    remarks += stopping_notes(recipe)
     for index, rule in enumerate(recipe.exclude):
         for axis, values in rule.axes().items():
             if not values & set(present[axis]):

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from adapterxfer.recipe.choices import EACH, Choice, RateChoice
+from adapterxfer.recipe.choices import CHOOSE, EACH, Choice, RateChoice
 from adapterxfer.recipe.common_rates import common_problems
-from adapterxfer.recipe.settings import choices_of, training_settings, trainings
+from adapterxfer.recipe.settings import block_of, choices_of, training_settings, trainings
 from adapterxfer.recipe.train_blocks import MODES, TrainBlock, TrainOptions
 from adapterxfer.recipe.yaml_core import Path
 
 if TYPE_CHECKING:
     from adapterxfer.recipe.recipe import Recipe
+
+
+LISTED = 3
+"""Trainings that one note names; the others are counted."""
 
 
 def choice_problems(recipe: Recipe) -> list[tuple[Path, str]]:
@@ -93,3 +97,38 @@ def _stopping(recipe: Recipe) -> Iterator[str]:
                 yield f"early_stopping stops by the English dev score: set selection: dev for {where}"
             if settings.get("seeds_together"):
                 yield f"early_stopping and seeds_together cannot be combined for {where}: seeds end at other steps"
+
+
+def stopping_notes(recipe: Recipe) -> list[str]:
+    """Early stopping that ends no training before its last step, by the block that it stands in.
+
+    No error: a rule for all trainings may be for the long ones, and `--set` shortens trainings for a trial.
+    """
+    late: dict[tuple[str, int, int], list[str]] = {}
+    for phase, mode, task in trainings(recipe):
+        for backbone in recipe.backbones:
+            settings = training_settings(recipe, phase=phase, mode=mode, task=task, backbone=backbone)
+            stopping, steps = settings.get("early_stopping"), settings.get("steps")
+            if not stopping or steps is None:
+                continue
+            patience, every = stopping["patience"], stopping["every"]
+            fewest = steps[CHOOSE][0] if isinstance(steps, dict) else steps
+            if _earliest_end(patience, every) < fewest:
+                continue
+            source = block_of(recipe, "early_stopping", phase=phase, mode=mode, task=task, backbone=backbone)
+            trained = late.setdefault((".".join(("train", *source, "early_stopping")), patience, every), [])
+            shown = f"{mode} on {task} ({phase} phase, {fewest:,} steps)"
+            if shown not in trained:
+                trained.append(shown)
+    return [
+        f"{where} never ends {', '.join(trained[:LISTED])}"
+        + (f" and {len(trained) - LISTED} more" if len(trained) > LISTED else "")
+        + f": with patience {patience} and every {every} the earliest end is step {_earliest_end(patience, every):,}; "
+        "make them smaller, or leave it out"
+        for (where, patience, every), trained in sorted(late.items())
+    ]
+
+
+def _earliest_end(patience: int, every: int) -> int:
+    """The step of the first score, which is better than none, and of as many after it as are waited for."""
+    return (patience + 1) * every

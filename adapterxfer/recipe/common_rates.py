@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from adapterxfer.catalog import UNTRAINED, VARIANTS
 from adapterxfer.catalog.variants import alone
 from adapterxfer.recipe.choices import EACH, RateChoice
-from adapterxfer.recipe.settings import rate_block, training_settings, trainings
+from adapterxfer.recipe.settings import block_of, training_settings, trainings
 from adapterxfer.recipe.train_blocks import Mode
 from adapterxfer.recipe.yaml_core import Path
 
@@ -103,7 +103,7 @@ def _rates(recipe: Recipe, training: _Training) -> dict[str, _Rate]:
     phase, mode, task = training
     return {
         name: _Rate(
-            rate_block(recipe, phase=phase, mode=mode, task=task, backbone=name),
+            block_of(recipe, "learning_rate", phase=phase, mode=mode, task=task, backbone=name),
             training_settings(recipe, phase=phase, mode=mode, task=task, backbone=name).get("learning_rate"),
         )
         for name in recipe.backbones

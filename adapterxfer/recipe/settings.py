@@ -84,14 +84,14 @@ def _block_names(phase: str, mode: Mode, task: str, backbone: str) -> tuple[str,
     return ("default", phase, mode, *((base, task) if base != task else (task,)), backbone)
 
 
-def rate_block(recipe: Recipe, *, phase: str, mode: Mode, task: str, backbone: str) -> tuple[str, ...]:
-    """The block of `train` whose learning rate one training takes: ``(mnli, full-ft)``; empty where none has one."""
+def block_of(recipe: Recipe, key: str, *, phase: str, mode: Mode, task: str, backbone: str) -> tuple[str, ...]:
+    """The block of `train` whose value of a key one training takes: ``(mnli, full-ft)``; empty where none has one."""
     source: tuple[str, ...] = ()
     for name in _block_names(phase, mode, task, backbone):
         block = recipe.train.get(name)
         special = block.of_mode(mode) if block is not None else None
-        source = (name,) if block is not None and block.learning_rate is not None else source
-        source = (name, mode) if special is not None and special.learning_rate is not None else source
+        source = (name,) if getattr(block, key, None) is not None else source
+        source = (name, mode) if getattr(special, key, None) is not None else source
     return source
 
 
@@ -150,6 +150,8 @@ def trainings(recipe: Recipe) -> Iterator[tuple[str, Mode, str]]:
     intermediates = [name for name in recipe.intermediate_tasks if name not in (NONE, POOL) and recipe.is_trained(name)]
     used = recipe.used_tasks()
     targets = [name for name in recipe.target_tasks if used[name].trained]
+    fusing = list(dict.fromkeys(spec.mode for spec in variants if spec.fuses))
+    fused = _fused_on(recipe, targets) if fusing else []
     for mode in modes:
         yield from (("intermediate", mode, name) for name in intermediates)
         yield from (("target", mode, name) for name in targets)
@@ -157,5 +159,18 @@ def trainings(recipe: Recipe) -> Iterator[tuple[str, Mode, str]]:
         yield from (("target", mode, name) for name in targets)
     if any(spec.language for spec in recipe.adapters) and recipe.language_adapters is not None:
         yield "", "language", ""
-    for mode in dict.fromkeys(spec.mode for spec in variants if spec.fuses):
-        yield from (("fusion", mode, name) for name in targets)
+    if not (recipe.fusion and recipe.fusion.target == "jointly"):
+        # Beside the adapters of a pool lies one of the task that the pool is trained on.
+        alone_on = [name for name in fused if name not in (*targets, *recipe.single_intermediates())]
+        yield from (("target", alone(adapter=True).mode, name) for name in alone_on)
+    for mode in fusing:
+        yield from (("fusion", mode, name) for name in fused)
+
+
+def _fused_on(recipe: Recipe, targets: list[str]) -> list[str]:
+    """Tasks on which fusions are trained: trained targets, and ``fusion_task`` for a pool on targets that are not."""
+    if not set(recipe.intermediate_tasks) - {NONE}:
+        return []
+    pooled = POOL in recipe.intermediate_tasks and len(targets) < len(recipe.target_tasks)
+    named = [recipe.fusion_task] if pooled and recipe.fusion_task else []
+    return list(dict.fromkeys([*targets, *named]))

@@ -102,7 +102,8 @@ def _missing(missing: Sequence[str], finished: int) -> Iterator[Caution]:
         )
         yield Caution("unfinished study", text)
     if not finished:
-        yield Caution("unfinished study", "No trained system has predictions yet: there is nothing to compare.")
+        text = "No system but controls has predictions: there is nothing to compare with them"
+        yield Caution("controls alone", f"{text} yet." if missing else f"{text}; a variant such as full-ft would be.")
 
 
 def _seeds(effects: Sequence[Effect]) -> Iterator[Caution]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from adapterxfer.catalog import VARIANTS
 from adapterxfer.catalog.declared import stated
 from adapterxfer.recipe.hypotheses import Hypothesis, Quantity
 from adapterxfer.report.answers import write_answers
@@ -111,7 +112,7 @@ def find(
         languages=_languages(results),
         variants=tuple(arm.label for arm in study.arms) if study else (),
         intermediates=study.intermediates if study else (),
-        seeds=tuple(sorted({cell.seed for cell in results.cells if not cell.control})),
+        seeds=_seeds(results),
         source_language=results.source_language,
         method=_method(settings),
         settings={
@@ -149,6 +150,12 @@ def verdicts(results: Results, settings: ReportSettings) -> tuple[Judged, ...]:
         StatisticsError: systems of one target were scored on different examples.
     """
     return declared_tests(settings, judge_looks(results, settings, defaults=False))
+
+
+def _seeds(results: Results) -> tuple[int, ...]:
+    """Seeds of the trained systems; of the controls that are trained where there is nothing else."""
+    systems = {cell.seed for cell in results.cells if not cell.control}
+    return tuple(sorted(systems or {cell.seed for cell in results.cells if cell.control in VARIANTS}))
 
 
 def _looks(settings: ReportSettings, results: Results) -> tuple[Caution, ...]:

@@ -8,11 +8,12 @@ computed anew.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from adapterxfer.catalog import VARIANTS
 from adapterxfer.catalog.pair_kinds import kinds_in_order
-from adapterxfer.report.content import Effect, Findings
+from adapterxfer.report.content import Effect, Findings, Score
 from adapterxfer.report.display import signed
 from adapterxfer.report.words import SIGNIFICANT, UNDECIDED, verdict_words
 
@@ -178,10 +179,22 @@ def decided(effect: Effect) -> bool:
 
 def _nothing(findings: Findings) -> str:
     """A study without a pair of cells to compare: its best scores, or what is missing."""
-    scores = [s for s in findings.scores if s.group_kind == "zero-shot" and not s.control and not s.repeated]
-    if not scores:
+    if not findings.finished:
         return "nothing is finished yet"
-    best: Callable[[str], float] = lambda target: max(s.score for s in scores if s.target == target)  # noqa: E731
+    zero_shot = [s for s in findings.scores if s.group_kind == "zero-shot" and not s.repeated]
+    if not findings.variants:
+        so_far = " so far" if findings.missing else ""
+        trained = [s for s in zero_shot if s.control in VARIANTS]
+        best = f"; best zero-shot scores of {trained[0].control}: {_best(trained)}" if trained else ""
+        return f"there are only controls{so_far}, of which no gain can be asked{best}"
+    systems = [s for s in zero_shot if not s.control]
+    if not systems:
+        return "no language but the source language is tested, so there is no zero-shot score"
+    return f"no system with and without an intermediate task to compare yet; best zero-shot scores: {_best(systems)}"
+
+
+def _best(scores: Sequence[Score]) -> str:
+    """The highest score on each of the first targets."""
     targets = list(dict.fromkeys(s.target for s in scores))
-    listed = ", ".join(f"{target} {best(target):.1f}" for target in targets[:4])
-    return f"no system with and without an intermediate task to compare yet; best zero-shot scores: {listed}"
+    best = {target: max(s.score for s in scores if s.target == target) for target in targets[:4]}
+    return ", ".join(f"{target} {score:.1f}" for target, score in best.items())

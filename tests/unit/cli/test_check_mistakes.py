@@ -163,6 +163,9 @@ MISTAKES = {
     "an unknown kind": Mistake(nothing, "xlsx", (layout("test", layout="xlsx"),)),
     "an unknown key of a layout": Mistake(nothing, "sheet", (layout("test", sheet="1"),)),
     "no file of layouts": Mistake(nothing, "nowhere.yaml", ("layouts=nowhere.yaml",)),
+    "a layout without a folder": Mistake(
+        nothing, "data_root is not set, but files below it are described by tasks.xnli.layout", ("data_root=null",)
+    ),
     # backbones
     "no folder of a backbone": Mistake(lambda: shutil.move("b", "c"), "b/config.json: cannot be read"),
     "no config.json": Mistake(lambda: Path("b/config.json").unlink(), "config.json: cannot be read"),
@@ -215,6 +218,22 @@ def test_check_names_the_mistake(capsys: pytest.CaptureFixture[str], name: str) 
     assert main([*check(*mistake.changes), "--json"]) == 2
     printed = json.loads(capsys.readouterr().out)
     assert mistake.named in "\n".join(problem["message"] for problem in printed["problems"])
+
+
+def test_a_layout_without_a_folder_is_never_read_from_the_hub_in_silence(capsys: pytest.CaptureFixture[str]) -> None:
+    """The Hub has another data set than the one that the layout describes."""
+    for command in ("plan", "run"):
+        assert main([command, *check("data_root=null")[1:], "--store", "store"]) == 2
+        error = capsys.readouterr().err
+        assert error.count("described by tasks.xnli.layout") == 1, error
+        assert "--set tasks.xnli.layout=null" in error
+    Path("store").mkdir()
+    assert main(["store", "gc", "recipe.yaml", "--set", "data_root=null", "--store", "store"]) == 2
+    assert "its stages cannot be named: mistakes: data_root is not set" in capsys.readouterr().err
+    for read_from_the_hub in ("tasks.xnli.layout=null", "tasks.xnli.source=hub"):
+        assert main(check("data_root=null", read_from_the_hub)) == 0, capsys.readouterr().err
+    assert main(check("data_root=null", "target_tasks=[panx]")) == 0, "a task that is not used asks for nothing"
+    assert main(check("data_root=null", "world=true", "backbones=[world-nano]")) == 0, capsys.readouterr().err
 
 
 def test_all_at_once(capsys: pytest.CaptureFixture[str]) -> None:

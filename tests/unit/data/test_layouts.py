@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from adapterxfer.data.check import check_folder
-from adapterxfer.data.layouts import layout_files, parse_layouts, read_layout
+from adapterxfer.data.files import list_files
+from adapterxfer.data.layouts import layout_files, layout_languages, parse_layouts, read_layout
 from adapterxfer.errors import DataError
 
 
@@ -93,3 +94,53 @@ def test_a_word_per_line(tmp_path: Path):
 def test_mistakes_name_their_place(content, message):
     with pytest.raises(DataError, match=message):
         parse_layouts(content, "layouts.yaml")
+
+
+NLI_COLUMNS = {"text": "premise", "text_pair": "hypothesis", "label": "label"}
+
+
+def linked_root(root: Path, elsewhere: Path) -> None:
+    """A data root of links: to a folder elsewhere, from there to a third, and two loops."""
+    (elsewhere / "nli").mkdir(parents=True)
+    (elsewhere / "third").mkdir()
+    (elsewhere / "nli" / "mnli_dev.csv").write_text("premise,hypothesis,label\na,b,neutral\nc,d,entailment\n")
+    (elsewhere / "third" / "dev-de.tsv").write_text("a\tb\tneutral\nc\td\tentailment\n")
+    (elsewhere / "third" / "dev-gsw.tsv").write_text("a\tb\tneutral\nc\td\tentailment\n")
+    (elsewhere / "nli" / "xnli").symlink_to(elsewhere / "third")
+    (elsewhere / "nli" / "loop").symlink_to(elsewhere / "nli")
+    root.mkdir()
+    (root / "data").symlink_to(elsewhere / "nli")
+    (root / "up").symlink_to(root)
+
+
+@pytest.mark.parametrize("path", ["**/mnli_dev.csv", "**/*.csv", "data/**/mnli_*.csv", "./**/mnli_dev.csv*"])
+def test_patterns_follow_links_to_folders_as_official_names_do(tmp_path: Path, path: str):
+    root = tmp_path / "root"
+    linked_root(root, tmp_path / "elsewhere")
+    layout = only({"mnli": {"dev": {"path": path, "layout": "csv", "columns": NLI_COLUMNS}}}, "mnli")
+    assert layout_files(layout, root, "en") == ["data/mnli_dev.csv"]
+    assert layout_files(layout, root, "en") == [name for name in list_files(root) if name.endswith(".csv")]
+
+
+@pytest.mark.parametrize("path", ["**/xnli/dev-{lang}.tsv", "**/dev-{lang}.tsv", "data/**/dev-{lang}.tsv"])
+def test_languages_behind_links_are_found(tmp_path: Path, path: str):
+    root = tmp_path / "root"
+    linked_root(root, tmp_path / "elsewhere")
+    block = {"path": path, "layout": "tsv", "header": False, "columns": {"text": 0, "text_pair": 1, "label": 2}}
+    layout = only({"xnli": {"test": block}}, "xnli", "test")
+    assert layout_files(layout, root, "de") == ["data/xnli/dev-de.tsv"]
+    assert layout_languages(layout, root) == ["de", "gsw"]
+    (root / "dev-sw.tsv").write_text("a\tb\tneutral\nc\td\tentailment\n")
+    assert layout_languages(layout, root) == (["de", "gsw", "sw"] if path == "**/dev-{lang}.tsv" else ["de", "gsw"])
+
+
+def test_a_file_behind_two_links_is_read_once(tmp_path: Path):
+    root, elsewhere = tmp_path / "root", tmp_path / "elsewhere"
+    (elsewhere / "nli").mkdir(parents=True)
+    (elsewhere / "nli" / "mnli_dev.csv").write_text("premise,hypothesis,label\na,b,neutral\n")
+    (root / "z").mkdir(parents=True)
+    (root / "z" / "nli").symlink_to(elsewhere / "nli")
+    layout = only({"mnli": {"dev": {"path": "**/nli/*.csv", "layout": "csv", "columns": NLI_COLUMNS}}}, "mnli")
+    assert layout_files(layout, root, "en") == ["z/nli/mnli_dev.csv"]
+    (root / "a").symlink_to(elsewhere)
+    assert layout_files(layout, root, "en") == ["z/nli/mnli_dev.csv"]

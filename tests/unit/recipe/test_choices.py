@@ -6,6 +6,7 @@ import pytest
 
 from adapterxfer.errors import RecipeError
 from adapterxfer.recipe import parse_recipe, training_settings
+from adapterxfer.recipe.checks import notes
 from adapterxfer.recipe.common_rates import common_blocks
 from adapterxfer.recipe.settings import choices_of
 
@@ -185,3 +186,62 @@ def test_what_is_trained_before_is_chosen_with_it() -> None:
     other = text + "  siqa: {learning_rate: {choose: [1e-3, 5e-3], by: dev}}\n"
     assert "learning_rate for 'siqa', which is trained before" in problem(other)
     parse_recipe(text + "  siqa: {learning_rate: 1e-3}\n")
+
+
+STOPPED = """\
+recipe: 1
+name: stopped
+backbones: [world-nano, world-mini]
+intermediate_tasks: [none, world-nli]
+target_tasks: [world-xnli, world-pos, world-retrieval]
+variants: [full-ft, fuse]
+adapters: [{method: seq_bn, reduction_factor: 2}]
+seeds: [1]
+train:
+  default: {learning_rate: 1e-3, steps: 2000, selection: dev, early_stopping: {patience: 2, every: 500}}
+  fusion: {steps: 100}
+"""
+
+
+def stopping_said(text: str, *changes: str) -> list[str]:
+    return [note for note in notes(parse_recipe(text, "r", changes)) if "early_stopping" in note]
+
+
+def test_early_stopping_that_comes_too_late_is_a_note() -> None:
+    """No mistake: a rule for all trainings may be for the long ones, and `--set train.default.steps=5` is a trial."""
+    assert stopping_said(STOPPED) == [
+        "train.default.early_stopping never ends fuse on world-xnli (fusion phase, 100 steps), fuse on world-pos "
+        "(fusion phase, 100 steps): with patience 2 and every 500 the earliest end is step 1,500; make them smaller, "
+        "or leave it out"
+    ]
+    assert stopping_said(STOPPED, "train.fusion.steps=1501") == []
+    (said,) = stopping_said(STOPPED, "train.fusion.steps=1500")
+    assert "fuse on world-pos (fusion phase, 1,500 steps)" in said
+    assert stopping_said(STOPPED, "train.fusion={steps: 100, early_stopping: {patience: 1, every: 40}}") == []
+    (said,) = stopping_said(STOPPED, "train.fusion={steps: 100, early_stopping: {patience: 1, every: 50}}")
+    assert said.startswith("train.fusion.early_stopping never ends fuse on world-xnli (fusion phase, 100 steps), ")
+
+
+def test_a_grid_of_steps_is_judged_by_its_smallest() -> None:
+    grid = "train.fusion.steps={choose: [5000, 600], by: dev}"
+    (said,) = stopping_said(STOPPED, grid)
+    assert (
+        "never ends fuse on world-xnli (fusion phase, 600 steps), fuse on world-pos (fusion phase, 600 steps):" in said
+    )
+    assert stopping_said(STOPPED, grid.replace("600", "1600")) == []
+
+
+def test_a_block_of_a_mode_or_backbone_has_its_own_note_and_long_lists_are_cut() -> None:
+    late = "{patience: 9, every: 400}"
+    said = stopping_said(
+        STOPPED,
+        f"train.world-mini={{early_stopping: {late}}}",
+        f"train.world-xnli={{fuse: {{early_stopping: {late}}}}}",
+    )
+    assert [note.partition(" ")[0] for note in said] == [
+        "train.default.early_stopping", "train.world-mini.early_stopping", "train.world-xnli.fuse.early_stopping",
+    ]  # fmt: skip
+    assert "full-ft on world-pos (target phase, 2,000 steps) and 5 more: with patience 9 and every 400" in said[1]
+    # What has epochs is as long as its data are, which no recipe says.
+    assert stopping_said(STOPPED, "train.default={learning_rate: 1e-3, epochs: 1, selection: dev, "
+                         "early_stopping: {patience: 2, every: 500}}", "train.fusion={epochs: 1}") == []  # fmt: skip

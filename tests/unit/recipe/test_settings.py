@@ -8,6 +8,7 @@ import pytest
 
 from adapterxfer.catalog.methods import names_of
 from adapterxfer.errors import RecipeError, StoreError
+from adapterxfer.plan import build_plan
 from adapterxfer.recipe import (
     load_recipe,
     parse_recipe,
@@ -74,6 +75,65 @@ def test_options_that_change_nothing_are_no_part_of_a_stage() -> None:
     assert settings(", selection: mean, mean_of: 5") == plain | {"selection": "mean", "mean_of": 5}
     with pytest.raises(RecipeError, match="mean_of"):
         settings(", selection: mean, mean_of: 11")
+
+
+FUSED = """\
+recipe: 1
+name: fused
+backbones: [world-nano]
+intermediate_tasks: [none, world-nli, world-qa, pool]
+target_tasks: [world-pos]
+variants: [stack, fuse]
+adapters: [{method: seq_bn, reduction_factor: 4}]
+seeds: [1]
+train:
+  default: {learning_rate: 1e-3}
+  intermediate: {steps: 5}
+  world-pos: {adapters: {steps: 5}}
+"""
+
+FUSION_ALONE = "no steps or epochs for fuse on world-pos (fusion phase) of world-nano"
+ON_A_NAMED_TASK = "no steps or epochs for fuse on world-xqa (fusion phase) of world-nano"
+BEFORE_IT = "no steps or epochs for adapters on world-xqa (target phase) of world-nano"
+
+
+@pytest.mark.parametrize(
+    ("changes", "lacks"),
+    [
+        ([], [FUSION_ALONE]),
+        (["intermediate_tasks=[none, world-nli]"], [FUSION_ALONE]),
+        (["intermediate_tasks=[none]"], []),
+        (["intermediate_tasks=[none]", "variants=[merge]", "merge={kind: soup, of: fuse, members: 2}"], []),
+        (["variants=[merge]", "merge={kind: soup, of: fuse, members: 2}"], [FUSION_ALONE]),
+        (["variants=[stack]", "intermediate_tasks=[none, world-nli]"], []),
+        # A pool is trained on the named task where the target is not trained, with a target adapter of that task.
+        (["target_tasks=[world-retrieval]"], []),
+        (["target_tasks=[world-retrieval]", "fusion_task=world-xqa"], [BEFORE_IT, ON_A_NAMED_TASK]),
+        (["target_tasks=[world-retrieval]", "fusion_task=world-xqa", "fusion={target: jointly}"], [ON_A_NAMED_TASK]),
+        (
+            ["target_tasks=[world-retrieval]", "fusion_task=world-qa"],
+            ["no steps or epochs for fuse on world-qa (fusion phase) of world-nano"],
+        ),
+        (
+            ["target_tasks=[world-pos, world-retrieval]", "fusion_task=world-xqa"],
+            [BEFORE_IT, FUSION_ALONE, ON_A_NAMED_TASK],
+        ),
+        (["target_tasks=[world-retrieval]", "fusion_task=world-xqa", "intermediate_tasks=[none, world-nli]"], []),
+        (["target_tasks=[world-retrieval]", "fusion_task=world-xqa", "intermediate_tasks=[none]"], []),
+    ],
+)
+def test_lengths_are_asked_of_the_fusions_that_are_planned(changes: list[str], lacks: list[str]) -> None:
+    """And of no others: a fusion has no form without an intermediate task."""
+    try:
+        parse_recipe(FUSED, "r", changes)
+        said: list[str] = []
+    except RecipeError as error:
+        said = [problem.message for problem in error.problems]
+    assert sorted(said) == sorted(lacks)
+    lengths = ["train.fusion={steps: 3}", "train.world-xqa={adapters: {steps: 3}}"]
+    plan = build_plan(parse_recipe(FUSED, "r", [*changes, *lengths]))
+    fusions = [stage for stage in plan.stages.values() if stage.kind == "train_fusion"]
+    assert bool(fusions) == any("fusion" in message for message in lacks)
 
 
 def test_measured_tokens_are_kept_and_used_again(tmp_path: Path) -> None:

