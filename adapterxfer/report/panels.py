@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import Any
 
 from adapterxfer.report.content import MODELS_ONLY, Effect, Findings, Score
@@ -36,8 +37,10 @@ def place_axes(canvas: Any, *, left: float = 0.125, bottom: float = 0.3, top: fl
 
 
 def place_legend(axes: Any, *, below: float = -0.24, columns: int = 3) -> None:
-    """A legend below the axes, where it covers nothing."""
-    axes.legend(ncols=columns, loc="upper center", bbox_to_anchor=(0.47, below), columnspacing=1.2, handletextpad=0.5)
+    """A legend below the axes, where it covers nothing, in the middle of the panel."""
+    span = axes.get_position()
+    middle = (0.5 - span.x0) / span.width
+    axes.legend(ncols=columns, loc="upper center", bbox_to_anchor=(middle, below), columnspacing=1.2, handletextpad=0.5)
 
 
 def interval_line(
@@ -115,10 +118,12 @@ def backbone_sizes(findings: Findings) -> dict[str, float]:
 
 
 def short_size(findings: Findings, backbone: str) -> str:
-    """Name of a backbone, without the first word if all begin with the same one, over its size."""
-    names = list(backbone_sizes(findings))
-    first_words = {name.partition("-")[0] for name in names}
-    short = backbone.partition("-")[2] if len(first_words) == 1 and all("-" in name for name in names) else backbone
+    """Name of a backbone, without the words with which all begin, over its size."""
+    names = [name.split("-") for name in backbone_sizes(findings)]
+    shared = sum(1 for _ in takewhile(lambda words: len(set(words)) == 1, zip(*names, strict=False)))
+    if any(len(words) == shared for words in names):
+        shared = 0  # nothing would be left of one of them
+    short = "-".join(backbone.split("-")[shared:])
     return f"{short}\n{parameter_text(backbone_sizes(findings)[backbone])}"
 
 
