@@ -29,7 +29,7 @@ def findings(*names: str) -> Any:
 def test_names_are_without_what_all_begin_with(names: tuple[str, ...], short: tuple[str, ...]) -> None:
     shown = [short_size(findings(*names), name).split("\n") for name in names]
     assert tuple(name for name, _ in shown) == short
-    assert {size for _, size in shown} == {"1 k"}
+    assert {size for _, size in shown} == {"1000"}
 
 
 @pytest.mark.parametrize("left", [0.125, 0.5])
