@@ -21,28 +21,38 @@ def adjusted_interval(item: Evidence, level: float) -> tuple[float, float] | Non
     test with fewer degrees of freedom than its own, p and the interval are of that reading too. It is about this one
     test and is no simultaneous confidence region of the family. It ends where the values of the number end.
 
+    A one-sided test has an interval with one end; the other is that of the values that the number can take. What is
+    asked of parts (`at_least`) has none: the estimate is their mean, which is not what is tested.
+
     Returns:
         None where there is no adjusted p-value.
     """
     p, adjusted, value = item.p, item.p_adjusted, item.value
-    if p is None or adjusted is None or value is None or item.withheld:
+    hypothesis = item.claim.hypothesis
+    if p is None or adjusted is None or value is None or item.withheld or hypothesis.contrast == "at_least":
         return None
+    sides = 2.0 if hypothesis.alternative == "two-sided" else 1.0
     alpha = 1.0 - level
     if adjusted <= 0.0:
         return (item.low, item.high) if item.low is not None and item.high is not None else None
     read = max([p, SMALLEST, *(reading.p(item.family_df) for reading in item.readings)])
-    alpha_in_family = min(alpha * read / adjusted, alpha)
+    tail = min(alpha * read / adjusted, alpha) / sides
     if item.readings:
-        ends = [_interval(reading, item.family_df, alpha_in_family) for reading in item.readings]
-        return within(min(end.low for end in ends), max(end.high for end in ends), item.reach)
-    if item.low is None or item.high is None or alpha_in_family <= 0.0:
+        ends = [_interval(reading, item.family_df, tail) for reading in item.readings]
+        both = within(min(end.low for end in ends), max(end.high for end in ends), item.reach)
+    elif item.low is None or item.high is None or tail <= 0.0:
         return None
-    # From replicates: the unadjusted ends are moved out as far as those of a normal distribution would be.
-    wider = float(norm.isf(alpha_in_family / 2.0) / norm.isf(alpha / 2.0))
-    return within(value - wider * (value - item.low), value + wider * (item.high - value), item.reach)
+    else:
+        # From replicates: the unadjusted ends are moved out as far as those of a normal distribution would be.
+        wider = float(norm.isf(tail) / norm.isf(alpha / 2.0))
+        both = within(value - wider * (value - item.low), value + wider * (item.high - value), item.reach)
+    low, high = both
+    if hypothesis.alternative == "greater":
+        return low, item.reach.high
+    return (item.reach.low, high) if hypothesis.alternative == "less" else (low, high)
 
 
-def _interval(reading: Reading, df: float, alpha: float) -> Bounds:
-    """Two-sided t interval, right for an ``alpha`` that is lost beside 1 too."""
-    quantile = -t_quantile(alpha / 2.0, min(reading.df, df))
+def _interval(reading: Reading, df: float, tail: float) -> Bounds:
+    """Interval of a t test that leaves so much on each side, right for a ``tail`` that is lost beside 1 too."""
+    quantile = -t_quantile(tail, min(reading.df, df))
     return symmetric_bounds(reading.value, quantile * reading.standard_error)

@@ -49,13 +49,15 @@ class Judged:
         p, p_adjusted: of "the true value is 0"; None where withheld.
         adjusted_low, adjusted_high: interval that leaves 0 out exactly where the adjusted p-value rejects; None where
             there is none.
+        alternative: ``two-sided``, ``greater`` or ``less``; an adjusted interval of the latter has one end.
         margin_low, margin_high: interval of the two one-sided tests, None without a margin.
         p_equivalent, p_not_inferior: adjusted within the family, None without a margin.
         outcome, verdict: the fixed vocabulary, and the same with its numbers.
         not_inferior: whether "not worse by the margin" was shown; None where it was not asked.
         expected: what the recipe declared to expect, and whether it `held`.
         reference, reference_label: a value from elsewhere; no verdict looks at it.
-        detectable: smallest true effect found with probability 0.8, in the unit.
+        detectable: smallest true effect found with probability 0.8 after adjustment, in the unit; of `at_least` in each
+            of its parts.
         scales: a slope on three scales; `scale_dependent` where they do not agree.
         rungs: the ladder of scopes.
         remark: counts, choices and caveats as sentences.
@@ -89,6 +91,7 @@ class Judged:
     not_inferior: bool | None = None
     expected: str = ""
     held: Held = ""
+    alternative: str = "two-sided"
     reference: float | None = None
     reference_label: str = ""
     detectable: float | None = None
@@ -109,7 +112,9 @@ class Judged:
 
     @property
     def ends(self) -> tuple[float, float] | None:
-        """The interval that stands beside the verdict: the adjusted one where there is one."""
+        """The interval beside the verdict: the adjusted one where there is one; none of a count of parts."""
+        if self.contrast == "at_least":
+            return None
         low, high = (self.low, self.high) if self.adjusted_low is None else (self.adjusted_low, self.adjusted_high)
         return None if low is None or high is None else (low, high)
 

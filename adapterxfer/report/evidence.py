@@ -10,6 +10,9 @@ from adapterxfer.report.declared import ScaleRow
 from adapterxfer.statistics import Estimate, Reading, Rung, minimum_detectable_effect
 from adapterxfer.statistics.intervals import Bounds
 
+POWER = 0.8
+"""With which the smallest effect beside a verdict would be found."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hurdles:
@@ -19,15 +22,18 @@ class Hurdles:
         readings: of a test its rungs; of `at_least` its parts, one-sided.
         passed: how many of them it must pass.
         tests: among how many of them a part is adjusted.
+        power: with which each is passed; that of independent parts, of which all have to be passed, is higher than that
+            of the whole. Rungs are read from the same data: who passes the highest passes them all.
     """
 
     readings: tuple[Reading, ...]
     passed: int
     one_sided: bool = False
     tests: int = 1
+    power: float = POWER
 
     def smallest_effect(self, *, alpha: float, df: float, reach: Bounds) -> float:
-        """Effect that passes with probability 0.8; infinite where no value of the number could be as large.
+        """Effect that passes; infinite where no value of the number could be as large.
 
         Args:
             alpha: level of the test.
@@ -35,7 +41,9 @@ class Hurdles:
         """
         level = 2.0 * alpha if self.one_sided else alpha
         effects = sorted(
-            minimum_detectable_effect(reading.standard_error, min(reading.df, df), alpha=level, tests=self.tests)
+            minimum_detectable_effect(
+                reading.standard_error, min(reading.df, df), alpha=level, power=self.power, tests=self.tests
+            )
             for reading in self.readings
         )
         effect = effects[self.passed - 1]
@@ -61,6 +69,7 @@ class Evidence:
         alpha_in_family: level at which it is decided, with the other tests as they are; None before families are
             adjusted.
         hurdles: what an effect has to pass; of `at_least` each of its parts.
+        resolution: smallest p-value that its replicates can give; 0 where it comes from a distribution.
     """
 
     claim: Claim
@@ -87,6 +96,7 @@ class Evidence:
     rungs: tuple[Rung, ...]
     remark: str = ""
     hurdles: Hurdles | None = None
+    resolution: float = 0.0
     p_adjusted: float | None = None
     items_p_adjusted: float | None = None
     adjustment: str = ""
@@ -114,8 +124,11 @@ class Evidence:
         return self.scope != "items"
 
     def detectable(self) -> float | None:
-        """Smallest true effect that its family would find with probability 0.8; None where there is no bound."""
-        if self.hurdles is None or self.alpha_in_family is None:
+        """Smallest true effect that its family would find with probability 0.8, of `at_least` in each of its parts.
+
+        None where there is no bound, as where no effect would be found because the verdict is withheld.
+        """
+        if self.hurdles is None or self.alpha_in_family is None or self.withheld:
             return None
         effect = self.hurdles.smallest_effect(alpha=self.alpha_in_family, df=self.family_df, reach=self.reach)
         return effect if math.isfinite(effect) else None

@@ -10,7 +10,7 @@ from typing import Literal
 from adapterxfer.report.evidence import Evidence, margin_readings
 from adapterxfer.statistics import FamilyMember, Replicates, adjust, fewest_df, levels_in_family
 from adapterxfer.statistics import adjust_tests as adjust_family_of
-from adapterxfer.statistics.families import WITHHELD, Method
+from adapterxfer.statistics.families import ROMANO_WOLF, WITHHELD, Method
 
 EXPLORATORY = "exploratory"
 """Family whose default is a false discovery rate."""
@@ -46,7 +46,7 @@ def _family(members: list[Evidence], replicates: Replicates, method: Method, alp
     adjusted = adjust_family_of(tests, replicates, method=method)
     levels = levels_in_family(tests, method=method, alpha=alpha)
     result = [
-        replace(item, p_adjusted=p, adjustment=adjustment, alpha_in_family=level)
+        _too_coarse(replace(item, p_adjusted=p, adjustment=adjustment, alpha_in_family=level))
         for item, (p, adjustment), level in zip(members, adjusted, levels, strict=True)
     ]
     if len(members) == 1:
@@ -61,6 +61,21 @@ def _family(members: list[Evidence], replicates: Replicates, method: Method, alp
     limits = [fewest if test.few_runs else math.inf for test in tests]
     result = [replace(item, family_df=limit) for item, limit in zip(result, limits, strict=True)]
     return _margins(result, "holm" if method == "romano_wolf" else method)
+
+
+def _too_coarse(item: Evidence) -> Evidence:
+    """Nothing can be found where the family asks for a smaller p-value than the replicates can give.
+
+    Romano-Wolf counts the replicates of the whole family at once and asks for no smaller one.
+    """
+    level = item.alpha_in_family
+    if level is None or item.adjustment == ROMANO_WOLF or not 0.0 < level < item.resolution:
+        return item
+    said = (
+        f"With these resamples no p-value is below {item.resolution:.2g}, and in this family one of at most "
+        f"{level:.2g} is needed: give more resamples."
+    )
+    return replace(item, alpha_in_family=0.0, remark=f"{item.remark} {said}".strip())
 
 
 def _member(item: Evidence, *, backbones: int) -> FamilyMember:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from adapterxfer.report.claims import Claim
 from adapterxfer.report.declared import ScaleRow
-from adapterxfer.report.evidence import Evidence, Hurdles, margin_readings
+from adapterxfer.report.evidence import POWER, Evidence, Hurdles, margin_readings
 from adapterxfer.report.lenders import LendersOfGains
 from adapterxfer.report.study import Study
 from adapterxfer.statistics import (
@@ -61,17 +61,25 @@ def moderated(
         parts = replicates.components
         if sizes[claim.hypothesis.family] == 1 and len(parts.groups[column]) == 1:
             continue
-        pool = lending.of(claim.contrast)
-        if pool.enough and parts.fewest_runs[column] > 1:
-            pools[column] = pool
+        # The other scales too: a question is held against itself on them.
+        first = column + _width(claim) - len(claim.on_scales)
+        for number, contrast in ((column, claim.contrast), *enumerate(claim.on_scales, start=first)):
+            pool = lending.of(contrast)
+            if pool.enough and parts.fewest_runs[number] > 1:
+                pools[number] = pool
     changed = moderate(study.table, replicates.contrasts, replicates.components, pools)
     return replace(replicates, components=changed), pools
 
 
 def _columns(claims: Sequence[Claim]) -> list[int]:
     """Index of the first contrast of every claim in the list of all contrasts."""
-    widths = [1 + len(c.languages) + len(c.sizes) + len(c.parts) + len(c.on_scales) for c in claims]
+    widths = [_width(claim) for claim in claims]
     return [sum(widths[:number]) for number in range(len(claims))]
+
+
+def _width(claim: Claim) -> int:
+    """Number of contrasts of a claim: the question, its languages, sizes, parts and other scales, in this order."""
+    return 1 + len(claim.languages) + len(claim.sizes) + len(claim.parts) + len(claim.on_scales)
 
 
 def gather(
@@ -158,7 +166,8 @@ class _Gatherer:
         readings = self._readings(main, ladder, rung)
         numbers = self._numbers(main, rung, readings)
         tests = readings or (Reading(main.value, main.standard_error, main.df),)
-        hurdles = Hurdles(readings=tests, passed=len(tests))
+        one_sided = claim.hypothesis.alternative != "two-sided"
+        hurdles = Hurdles(readings=tests, passed=len(tests), one_sided=one_sided)
         remark = THREE_SIZES_REMARK if rung is ladder[3] and len(sizes) < ENOUGH_SIZES and not rung.missing else ""
         if claim.hypothesis.contrast == "at_least":
             numbers, remark, hurdles = self._conjunction(numbers)
@@ -189,7 +198,12 @@ class _Gatherer:
             rungs=ladder,
             remark=remark,
             hurdles=hurdles,
+            resolution=self._resolution(main) * hurdles.tests,
         )
+
+    def _resolution(self, main: Estimate) -> float:
+        """One of the replicates and the estimate itself: no p-value from them is smaller."""
+        return 0.0 if main.interval in ("t", "agresti-min") else 1.0 / (len(self.replicates.replicates) + 1)
 
     def _values(self, first: int, count: int) -> npt.NDArray[np.float64]:
         return self.replicates.values[first : first + count]
@@ -266,7 +280,13 @@ class _Gatherer:
             "them. The estimate is their mean."
         )
         readings = tuple(Reading(row.value, row.standard_error, row.df, "greater") for row in parts)
-        hurdles = Hurdles(readings=readings, passed=hypothesis.k, one_sided=True, tests=len(parts) - hypothesis.k + 1)
+        hurdles = Hurdles(
+            readings=readings,
+            passed=hypothesis.k,
+            one_sided=True,
+            tests=len(parts) - hypothesis.k + 1,
+            power=POWER ** (1.0 / hypothesis.k),
+        )
         return numbers._replace(p=tested.p[hypothesis.k - 1]), remark, hurdles
 
     def _scales(self) -> tuple[ScaleRow, ...]:
@@ -274,7 +294,7 @@ class _Gatherer:
         count = len(self.claim.on_scales)
         if not count:
             return ()
-        last = self.column + 1 + len(self.claim.languages) + len(self.claim.sizes) + len(self.claim.parts)
+        last = self.column + _width(self.claim) - count
         chosen = [self.column, *range(last, last + count)]
         scales = []
         for number in chosen:

@@ -221,7 +221,8 @@ def test_numbers(test: Judged) -> str:
         shown = "shown" if test.not_inferior else "not shown"
         parts.append(f"not worse by {test.margin:g}: {shown}")
     if test.outcome == "inconclusive" and test.detectable is not None and math.isfinite(test.detectable):
-        parts.append(f"{SMALLEST_EFFECT} {test.detectable:.2f}")
+        each = " in each of the parts" if test.contrast == "at_least" else ""
+        parts.append(f"{SMALLEST_EFFECT} {test.detectable:.2f}{each}")
     if test.resampled:
         parts.append(f"over {test.resampled}" if test.scope in ("items", "items+runs") else f"scope {test.scope}")
     return "; ".join(parts) + "."

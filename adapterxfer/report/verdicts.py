@@ -120,6 +120,7 @@ def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
         "scope": hypothesis.scope,
         "unit": _unit(hypothesis),
         "margin": hypothesis.margin,
+        "alternative": hypothesis.alternative,
         "expected": expected,
         "reference": hypothesis.reference.value if hypothesis.reference else None,
         "reference_label": hypothesis.reference.label if hypothesis.reference else "",
@@ -147,7 +148,7 @@ def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
         low=item.low,
         high=item.high,
         p=item.p,
-        p_adjusted=item.p_adjusted,
+        p_adjusted=p,
         adjusted_low=ends[0],
         adjusted_high=ends[1],
         adjustment=item.adjustment,
@@ -197,14 +198,18 @@ def _sentence(item: Evidence, outcome: Outcome, ends: tuple[float | None, float 
         assert item.value is not None
         shown = f"difference found: {item.value:+.2f} {unit}"
         low, high = ends
+        side = item.claim.hypothesis.alternative
         if low is not None and high is not None:
-            shown += f" [{low:.2f}, {high:.2f}]"
+            shown += {"greater": f" [{low:.2f} or more]", "less": f" [{high:.2f} or less]"}.get(
+                side, f" [{low:.2f}, {high:.2f}]"
+            )
         return f"{shown}, though smaller than {margin:g}" if equivalent else shown
     if outcome == "equivalent":
         return f"equivalent within {margin:g} {unit}"
     if detectable is None:
         return "inconclusive (minimum detectable effect unbounded)"
-    return f"inconclusive (minimum detectable effect {detectable:.2f} {unit})"
+    parts = f" in each of {item.claim.hypothesis.k} parts" if item.claim.hypothesis.contrast == "at_least" else ""
+    return f"inconclusive (minimum detectable effect {detectable:.2f} {unit}{parts})"
 
 
 def _held(expected: str, outcome: Outcome, value: float | None, *, equivalent: bool, not_inferior: bool) -> Held:

@@ -53,10 +53,17 @@ def held_words(test: Judged) -> str:
 
 def estimate_text(test: Judged) -> str:
     """``+0.32 points (-1.93 to +2.57)``, the interval as the verdict has it; empty where there is no number."""
-    if test.estimate is None or test.ends is None:
+    if test.estimate is None:
         return ""
+    number = f"{test.estimate:+.2f} {test.unit}"
+    if test.ends is None:
+        return f"{number} in the mean of the parts" if test.contrast == "at_least" else ""
     low, high = test.ends
-    return f"{test.estimate:+.2f} {test.unit} ({low:+.2f} to {high:+.2f})"
+    if test.adjusted_low is not None and test.alternative == "greater":
+        return f"{number} ({low:+.2f} or more; one-sided)"
+    if test.adjusted_low is not None and test.alternative == "less":
+        return f"{number} ({high:+.2f} or less; one-sided)"
+    return f"{number} ({low:+.2f} to {high:+.2f})"
 
 
 def rows_text(rows: int) -> str:

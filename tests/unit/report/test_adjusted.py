@@ -17,6 +17,8 @@ from adapterxfer.report.settings import ReportSettings
 from adapterxfer.statistics import FamilyMember, Reading, adjust_tests, fewest_df, significant
 from adapterxfer.statistics.intervals import Bounds
 
+TWO_SIDED = SimpleNamespace(hypothesis=SimpleNamespace(alternative="two-sided", contrast="gain"))
+
 
 @pytest.mark.parametrize("seeds", [(1, 2), (1, 2, 3), (1, 2, 3, 4, 5)])
 def test_an_adjusted_interval_leaves_zero_out_where_the_test_rejects(tmp_path: Path, seeds: tuple[int, ...]) -> None:
@@ -57,7 +59,7 @@ def test_far_from_zero_and_with_the_degrees_of_freedom_of_another_test(value: fl
     assert adjusted.p is not None
     item = SimpleNamespace(
         p=tests[0].p, p_adjusted=adjusted.p, value=value, withheld="", readings=tests[0].readings, low=None, high=None,
-        family_df=fewest_df(tests), reach=Bounds(-1000.0, 1000.0),
+        family_df=fewest_df(tests), reach=Bounds(-1000.0, 1000.0), claim=TWO_SIDED,
     )  # fmt: skip
     ends = adjusted_interval(item, 0.95)  # type: ignore[arg-type]
     assert ends is not None
@@ -70,7 +72,7 @@ def test_far_from_zero_and_with_the_degrees_of_freedom_of_another_test(value: fl
 def test_an_effect_that_leaves_no_p_value_has_ends() -> None:
     item = SimpleNamespace(
         p=0.0, p_adjusted=0.01, value=90.0, withheld="", readings=(reading(90.0, math.inf),), low=88.0, high=92.0,
-        family_df=math.inf, reach=Bounds(-100.0, 100.0),
+        family_df=math.inf, reach=Bounds(-100.0, 100.0), claim=TWO_SIDED,
     )  # fmt: skip
     low, high = adjusted_interval(item, 0.95) or (0.0, 0.0)  # type: ignore[arg-type]
     assert 0.0 < low < 88.0
