@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from adapterxfer.report.claims import Claim
 from adapterxfer.report.declared import ScaleRow
-from adapterxfer.statistics import Estimate, Reading, Rung, minimum_detectable_effect
+from adapterxfer.statistics import Estimate, Reading, Rung, minimum_detectable_effect, smallest_mcnemar_difference
+from adapterxfer.statistics.exact import Discordance
 from adapterxfer.statistics.intervals import Bounds
 
 POWER = 0.8
@@ -22,6 +23,7 @@ class Hurdles:
         readings: of a test its rungs; of `at_least` its parts, one-sided.
         passed: how many of them it must pass.
         tests: among how many of them a part is adjusted.
+        pair: counts of an exact McNemar test in the place of readings.
         power: with which each is passed; that of independent parts, of which all have to be passed, is higher than that
             of the whole. Rungs are read from the same data: who passes the highest passes them all.
     """
@@ -31,6 +33,7 @@ class Hurdles:
     one_sided: bool = False
     tests: int = 1
     power: float = POWER
+    pair: Discordance | None = None
 
     def smallest_effect(self, *, alpha: float, df: float, reach: Bounds) -> float:
         """Effect that passes; infinite where no value of the number could be as large.
@@ -40,6 +43,9 @@ class Hurdles:
             df: most degrees of freedom with which it is read.
         """
         level = 2.0 * alpha if self.one_sided else alpha
+        if self.pair is not None:
+            items, first, second = self.pair.items, self.pair.only_first, self.pair.only_second
+            return smallest_mcnemar_difference(items, first, second, alpha=level, power=self.power)
         effects = sorted(
             minimum_detectable_effect(
                 reading.standard_error, min(reading.df, df), alpha=level, power=self.power, tests=self.tests

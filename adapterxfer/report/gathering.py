@@ -167,7 +167,7 @@ class _Gatherer:
         numbers = self._numbers(main, rung, readings)
         tests = readings or (Reading(main.value, main.standard_error, main.df),)
         one_sided = claim.hypothesis.alternative != "two-sided"
-        hurdles = Hurdles(readings=tests, passed=len(tests), one_sided=one_sided)
+        hurdles = Hurdles(readings=tests, passed=len(tests), one_sided=one_sided, pair=main.pair)
         remark = THREE_SIZES_REMARK if rung is ladder[3] and len(sizes) < ENOUGH_SIZES and not rung.missing else ""
         if claim.hypothesis.contrast == "at_least":
             numbers, remark, hurdles = self._conjunction(numbers)

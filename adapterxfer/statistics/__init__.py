@@ -43,6 +43,7 @@ from adapterxfer.statistics.power import (
     paired_standard_error,
     power_mcnemar,
     power_paired,
+    smallest_mcnemar_difference,
 )
 from adapterxfer.statistics.ranks import RankInterval, rank_intervals
 from adapterxfer.statistics.replicability import (
@@ -119,6 +120,7 @@ __all__ = [
     "significant",
     "slope",
     "slope_weights",
+    "smallest_mcnemar_difference",
     "step_down",
     "t_interval",
     "t_p",

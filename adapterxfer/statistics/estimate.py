@@ -13,7 +13,7 @@ from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.contrasts import Contrast
 from adapterxfer.statistics.design import clipped
 from adapterxfer.statistics.engine import Replicates
-from adapterxfer.statistics.exact import agresti_min_interval, discordance, mcnemar
+from adapterxfer.statistics.exact import Discordance, agresti_min_interval, discordance, mcnemar
 from adapterxfer.statistics.intervals import Bounds, interval, symmetric_bounds, t_interval, t_p
 from adapterxfer.statistics.reach import reach_of, within
 from adapterxfer.statistics.spread import Spread, spread
@@ -49,6 +49,7 @@ class Estimate:
         adjustment: how: `holm`, `romano-wolf`, ...
         alpha_in_family: level at which it is decided in that family, with the other tests as they are; 0 where it is
             withheld.
+        pair: counts of an exact McNemar test, where ``p`` is its.
         df_in_family: most degrees of freedom with which that family reads it.
     """
 
@@ -76,6 +77,7 @@ class Estimate:
     adjustment: str = field(default="")
     alpha_in_family: float | None = None
     df_in_family: float = math.inf
+    pair: Discordance | None = None
 
     @property
     def flag_texts(self) -> tuple[str, ...]:
@@ -198,7 +200,7 @@ def _for_sparse_pairs(table: ScoreTable, contrast: Contrast, row: Estimate) -> E
     p = mcnemar(pair.only_first, pair.only_second).p
     how = f"{pair.items} test items (exact McNemar test, Agresti-Min interval)"
     resampled = f"{how}; {row.resampled.split('; ')[1]}"
-    return replace(row, low=low, high=high, p=p, interval="agresti-min", resampled=resampled)
+    return replace(row, low=low, high=high, p=p, interval="agresti-min", resampled=resampled, pair=pair)
 
 
 def _item_flags(replicates: Replicates, number: int, spreads: Spread) -> list[str]:

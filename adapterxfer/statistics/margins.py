@@ -14,7 +14,7 @@ from adapterxfer.errors import StatisticsError
 from adapterxfer.statistics.engine import Replicates
 from adapterxfer.statistics.estimate import Estimate
 from adapterxfer.statistics.intervals import Bounds, interval, shift_p, t_interval, t_p
-from adapterxfer.statistics.power import minimum_detectable_effect
+from adapterxfer.statistics.power import minimum_detectable_effect, smallest_mcnemar_difference
 from adapterxfer.statistics.thresholds import FEWEST_CLUSTERS, significant
 
 Outcome = Literal["difference found", "equivalent", "inconclusive"]
@@ -135,6 +135,8 @@ def verdict(estimate: Estimate, test: Equivalence | None = None, *, unit: str = 
     level = alpha if estimate.alpha_in_family is None else estimate.alpha_in_family
     df = min(estimate.df, estimate.df_in_family)
     smallest = minimum_detectable_effect(estimate.standard_error, df, alpha=level)
+    if (pair := estimate.pair) is not None:
+        smallest = smallest_mcnemar_difference(pair.items, pair.only_first, pair.only_second, alpha=level)
     p = estimate.p_adjusted if estimate.adjustment else estimate.p
     few = estimate.clusters < FEWEST_CLUSTERS
     within = test is not None and test.equivalent and not few

@@ -87,6 +87,36 @@ def power_mcnemar(items: int, discordance: float, effect: float, *, alpha: float
     return total
 
 
+def smallest_mcnemar_difference(
+    items: int, wins: int, losses: int, *, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """Smallest difference in points that McNemar's exact test would find, in whole items.
+
+    The rarer kind of discordance stays as it was; what makes the difference adds to the other kind. With few discordant
+    items a difference of any size needs more of them than there are, so their standard error says nothing of power.
+
+    Args:
+        items: pairs of answers, each one item.
+        wins, losses: items that only one of the two systems gets right.
+
+    Returns:
+        Infinity where not even a difference in all other items would be found.
+    """
+    rarer = min(wins, losses)
+
+    def found_at(more: int) -> bool:
+        share = max(wins + losses, 2 * rarer + more) / items
+        return power_mcnemar(items, share, 100.0 * (more / items), alpha=alpha) >= power
+
+    low, high = 0, items - 2 * rarer
+    if high <= 0 or not found_at(high):
+        return math.inf
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if found_at(middle) else (middle, high)
+    return 100.0 * (high / items)
+
+
 def _rejected(count: int, alpha: float, mid_p: bool) -> np.typing.NDArray[np.bool_]:
     """Which numbers of wins of ``count`` discordant items are significant: symmetric tails, found by bisection."""
     low, high = -1, count // 2

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -78,3 +79,18 @@ def test_the_ladder_widens_and_says_why_a_rung_is_missing(make_table, make_gain)
     assert [bool(rung.missing) for rung in rungs] == [False, True, True, True]
     with pytest.raises(StatisticsError, match="the mean over languages is"):
         st.ladder(table, sizes[0], languages=parts, resamples=99, seed=1)
+
+
+@pytest.mark.parametrize(("items", "wins", "losses"), [(200, 4, 1), (200, 15, 9), (1000, 0, 2), (1000, 20, 4)])
+@pytest.mark.parametrize("alpha", [0.05, 0.005])
+def test_few_discordant_items_name_a_difference_that_is_found(items: int, wins: int, losses: int, alpha: float) -> None:
+    effect = st.smallest_mcnemar_difference(items, wins, losses, alpha=alpha)
+    share = max(wins + losses, 2 * min(wins, losses) + round(effect * items / 100)) / items
+    assert st.power_mcnemar(items, share, effect, alpha=alpha) >= 0.8
+    normal = st.minimum_detectable_effect(st.paired_standard_error(items, (wins + losses) / items), alpha=alpha)
+    assert effect > normal, "the standard error of few discordant items promises too much"
+
+
+def test_too_few_items_for_any_difference() -> None:
+    assert st.smallest_mcnemar_difference(5, 1, 0, alpha=0.05) == math.inf
+    assert st.smallest_mcnemar_difference(40, 20, 20) == math.inf
