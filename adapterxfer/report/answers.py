@@ -17,8 +17,8 @@ SMALLEST_SHOWN = 0.1
 
 
 def interval_text(effect: Effect, level: float, factor: float = 1.0, unit: str = "points") -> str:
-    """``+3.2 points (95% interval +1.1 to +5.3)``."""
-    low, high = sorted((effect.low * factor, effect.high * factor))
+    """``+3.2 points (95% interval +1.1 to +5.3)``, the interval as the verdict has it."""
+    low, high = sorted(end * factor for end in effect.ends)
     return f"{signed(effect.estimate * factor)} {unit} ({level_text(level)} interval {signed(low)} to {signed(high)})"
 
 
@@ -220,9 +220,8 @@ class _Writer:
         parts = []
         for number in numbers:
             effect = self.effects[number]
-            parts.append(
-                f"{effect.pair_kind} {signed(effect.estimate)} ({signed(effect.low)} to {signed(effect.high)})"
-            )
+            low, high = effect.ends
+            parts.append(f"{effect.pair_kind} {signed(effect.estimate)} ({signed(low)} to {signed(high)})")
         text = f"{statement.text} By kind of pair: {', '.join(parts)}." if parts else statement.text
         return replace(statement, text=text)
 
@@ -250,11 +249,12 @@ def _joined(*sentences: str) -> str:
 
 
 def _count(effects: Sequence[Effect], noun: str, up: str, down: str) -> str:
-    """How many single rows point up, down, or nowhere after correction."""
+    """How many single rows point up, down, or nowhere, each as its verdict says."""
     if not effects:
         return ""
     differing = [effect for effect in effects if effect.verdict == "difference found"]
     higher = sum(effect.estimate > 0 for effect in differing)
     lower = len(differing) - higher
     rest = len(effects) - len(differing)
-    return f"Of {len(effects)} {noun}, {higher} {up}, {lower} {down} and {rest} open, after correction for all of them."
+    counted = f"Of {len(effects)} {noun}, {higher} {up}, {lower} {down} and {rest} open"
+    return f"{counted}, each after correction in the family in which it is judged."

@@ -9,7 +9,7 @@ from adapterxfer.data.word_starts import NEEDED_SHARE
 from adapterxfer.report.content import BackboneFacts, Caution, Effect, Score
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.display import signed
-from adapterxfer.report.far_runs import FAR, far_runs
+from adapterxfer.report.far_runs import FAR, TIMES, far_runs
 from adapterxfer.report.inputs import InputRow, unmarked
 from adapterxfer.report.sampling import TOLERANCE, Sampled
 from adapterxfer.report.study import Study
@@ -129,11 +129,11 @@ def _far_runs(study: Study) -> Iterator[Caution]:
         yield Caution(
             "runs far from the others",
             f"{len(far)} training run{' is' if one else 's are'} {FAR:g} points or more from the median of the same "
-            f"system's runs: {_listed(far)} {'It counts' if one else 'They count'} in every mean and "
-            f"{'makes' if one else 'make'} intervals wide, which no further test item narrows. Mostly a training did "
-            "not learn, perhaps of an intermediate task that others are built on: `adapterxfer show STAGE` prints the "
-            "first and last loss of each. The usual cures are a smaller learning rate, more steps, and a rate chosen "
-            "by several `seeds`.",
+            f"system's runs, and {TIMES:g} times as far as the others: {_listed(far)} "
+            f"{'It counts' if one else 'They count'} in every mean and {'makes' if one else 'make'} intervals wide, "
+            "which no further test item narrows. Mostly a training did not learn, perhaps of an intermediate task that "
+            "others are built on: `adapterxfer show STAGE` prints the first and last loss of each. The usual cures are "
+            "a smaller learning rate, more steps, and a rate chosen by several `seeds`.",
         )
 
 
@@ -141,7 +141,7 @@ def _controls(effects: Sequence[Effect]) -> Iterator[Caution]:
     below = [
         f"{e.variant} {e.backbone} on {e.target} ({signed(e.estimate)} against {e.against})"
         for e in effects
-        if e.kind == "above control" and (e.low <= 0.0 or e.p is None)
+        if e.kind == "above control" and (e.ends[0] <= 0.0 or e.p is None)
     ]
     if below:
         yield Caution(
@@ -250,12 +250,12 @@ def _monte_carlo(effects: Sequence[Effect], resamples: int, level: float) -> Ite
         return
     alpha = 1.0 - level
     error = math.sqrt(alpha * level / resamples)
-    close = [e for e in effects if e.items_p is not None and abs(e.items_p - alpha) < 2.0 * error]
+    close = [e for e in effects if e.items_p_adjusted is not None and abs(e.items_p_adjusted - alpha) < 2.0 * error]
     if close:
         yield Caution(
             "Monte Carlo error",
-            f"{len(close)} of {len(effects)} bootstrap p-values over items lie within two Monte Carlo errors of "
-            f"{alpha:.2g} (each is {error:.4f} with {resamples} resamples): more resamples would settle them.",
+            f"{len(close)} of {len(effects)} adjusted bootstrap p-values over items lie within two Monte Carlo errors "
+            f"of {alpha:.2g} (each is {error:.4f} with {resamples} resamples): more resamples would settle them.",
         )
 
 

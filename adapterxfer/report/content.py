@@ -120,6 +120,13 @@ class Effect(Axes):
             return f"equivalent within {self.margin:g} points"
         return f"{self.verdict}; {self.remark}" if self.remark else self.verdict
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The interval that stands beside the verdict: the adjusted one where there is one."""
+        if self.adjusted_low is None or self.adjusted_high is None:
+            return self.low, self.high
+        return self.adjusted_low, self.adjusted_high
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score(Axes):

@@ -265,7 +265,8 @@ def gain_map(findings: Findings) -> Figure | None:
             panels.append(finish(canvas, name, f"Gain of every intermediate and target pair with {variant}"))
     caption = (
         "Zero-shot gain in points of every (intermediate > target) pair at every size. ** significant after correction "
-        "for all cells; the others are undecided; those with * hold for these models, and retraining might change them."
+        "in the family in which it is judged; the others are undecided; those with * hold for these models, and "
+        "retraining might change them."
     )
     return Figure("gain-map", "Where the gains are", caption, tuple(panels))
 

@@ -199,7 +199,7 @@ def heatmap(findings: Findings) -> Figure | None:
         tasks = in_order(findings.intermediates, {task for task, _ in effects})
         panels.append(_heat_panel(variant, tasks, targets, effects, strongest))
     caption = (
-        f"Zero-shot gain in points at {largest}. Tinted (**): significant after correction for all cells. Hollow: "
+        f"Zero-shot gain in points at {largest}. Tinted (**): significant after correction in its family. Hollow: "
         "undecided (the smallest effects we would find are in tables/all-effects.csv); those with * hold for these "
         "models, and retraining might change them."
     )

@@ -246,8 +246,8 @@ def margin_text(margin: float | None) -> str:
 def _method(settings: ReportSettings) -> tuple[str, ...]:
     level = level_text(settings.level)
     return (
-        "A score is the official metric of a target in one language, in points from 0 to 100. A zero-shot score is the "
-        "plain mean over the languages without labelled training data; family and tier scores are plain means over "
+        "A score is the official metric of a target in one language, in points: 100 is the best. A zero-shot score is "
+        "the plain mean over the languages without labelled training data; family and tier scores are plain means over "
         "their languages.",
         *([settings.tiers] if settings.tiers else []),
         "A gain is the score with the intermediate task minus the score of the same variant without it, on the same "
@@ -256,8 +256,9 @@ def _method(settings: ReportSettings) -> tuple[str, ...]:
         "The trend is the least-squares slope of the gain on log10 of the non-embedding parameters: points per tenfold "
         "parameters. It is about these backbones; a claim about other backbones would need more sizes.",
         f"Intervals ({level}) and verdicts are about new test items and new training runs: they come from "
-        "the two-way variance over clusters of test items and over seeds, with a t interval whose degrees of freedom "
-        "follow Satterthwaite. Languages, tasks and backbones are the fixed ones of this study.",
+        "the two-way variance over clusters of test items and over seeds, with a t interval whose critical value is "
+        "the mean of those of items and of runs, weighted by their variances (Cochran and Cox). Languages, tasks and "
+        "backbones are the fixed ones of this study.",
         f"Beside them stands the paired bootstrap ({settings.resamples} resamples of clusters of test items, the same "
         "for all systems and for all languages of a parallel test set, trained models held fixed), with two-sided "
         "p-values from the bootstrap distribution shifted to the null.",

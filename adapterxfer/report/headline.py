@@ -88,22 +88,23 @@ def headline(findings: Findings) -> Headline:
         if any(cells):
             overall = main.get(variant)
             rows.append(HeadlineRow(variant, verdict_words(overall) if overall else "", cells))
-    return Headline(_answers(findings, gains, trends, kept), tuple(columns), tuple(rows))
+    return Headline(_answers(gains, trends, kept), tuple(columns), tuple(rows))
 
 
-def _answers(
-    findings: Findings, gains: Sequence[Effect], trends: Sequence[Effect], kept: Sequence[Effect]
-) -> tuple[tuple[str, str], ...]:
+def _answers(gains: Sequence[Effect], trends: Sequence[Effect], kept: Sequence[Effect]) -> tuple[tuple[str, str], ...]:
     """What is decided first, then what is not, each with its numbers in points."""
     help_text = _help(gains)
     if not any(decided(e) for e in (*gains, *trends, *kept)):
         smallest = sorted(e.detectable for e in gains if not e.pair_kind and math.isfinite(e.detectable))
         if smallest:
             bounds = dict.fromkeys(f"{value:.1f}" for value in (smallest[0], smallest[-1]))
-            seeds = len(findings.seeds)
+            unbounded = [e.variant for e in gains if not e.pair_kind and not math.isfinite(e.detectable)]
+            none = f", with {' and '.join(unbounded)} none" if unbounded else ""
+            seeds = dict.fromkeys(sorted(e.seeds for e in gains if not e.pair_kind))
+            runs = " to ".join(dict.fromkeys((str(min(seeds)), str(max(seeds)))))
             help_text += (
-                f" (with {seeds} seed{'s' if seeds != 1 else ''} the smallest mean gain we would find is "
-                f"{' to '.join(bounds)} points)"
+                f" (with {runs} seed{'s' if runs != '1' else ''} the smallest mean gain we would find is "
+                f"{' to '.join(bounds)} points{none})"
             )
     answers = [("Does it help?", help_text)]
     if trends:

@@ -151,8 +151,9 @@ def undeclared(settings: ReportSettings, seeds: int) -> Caution | None:
     return Caution(
         "undeclared looks",
         f"The store holds {_times(earlier)} of this study with fewer seeds ({_listed(earlier)}), and the recipe "
-        f"declares no such look. Who stops at the first significant result finds a difference that is not there in up "
-        f"to {rate:.1%} of studies, not in {alpha:.0%}. Declare statistics.looks before the first run.",
+        "declares no such look. Who stops at the first significant result finds a difference that is not there in "
+        f"{rate:.1%} of studies, in more of them where the runs are few, and not in {alpha:.0%}. "
+        "Declare statistics.looks before the first run.",
     )
 
 

@@ -33,7 +33,7 @@ def _controls(effects: Sequence[Effect]) -> str:
     targets = list(dict.fromkeys(e.target for e in effects))
     if not targets:
         return ""
-    weak = [target for target in targets if any(e.target == target and e.low <= 0.0 for e in effects)]
+    weak = [target for target in targets if any(e.target == target and e.ends[0] <= 0.0 for e in effects)]
     clear = [target for target in targets if target not in weak]
     if not clear:
         return f"On no target is every score above every control (checked: {_and(targets)})."

@@ -108,8 +108,9 @@ def families(findings: Findings) -> Table:
         for f in (*findings.families, *findings.default_families)
     )
     note = (
-        "Over test items: Romano-Wolf. Over items and training runs: Holm from five seeds on, a multivariate t below; "
-        "with two seeds adjusted p-values of families with several tests are withheld."
+        "Over test items: Romano-Wolf. Over items and training runs: Holm; tests with few runs (fewer than five, with "
+        "moderated variances fewer than three) are read with the fewest degrees of freedom among them. With two runs "
+        "and variances of their own adjusted p-values of families with several tests are withheld."
     )
     return Table("families", "Multiplicity", note, columns, rows, open=False)
 

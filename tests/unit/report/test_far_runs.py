@@ -43,7 +43,7 @@ def planted(root: Path, scores: Mapping[tuple[str, int], float], seeds: tuple[in
 
 def test_a_run_that_collapsed(tmp_path: Path) -> None:
     (caution,) = cautions(planted(tmp_path, {("stack-nli", 3): 20}))
-    assert caution.text.startswith("1 training run is 10 points or more from the median of the same system's runs: ")
+    assert caution.text.startswith("1 training run is 10 points or more from the median of the same system's runs, and")
     assert "stack tiny-2 after nli on xnli, seed 3 (20.0, median " in caution.text
     assert "It counts in every mean" in caution.text
 

@@ -109,4 +109,4 @@ def test_an_undeclared_look_is_named_with_its_error_rate(
     caution = undeclared(replace(SETTINGS, looks=looks, earlier_looks=earlier), seeds)
     assert (caution is not None) == bool(rate)
     if caution is not None:
-        assert f"up to {rate} of studies, not in 5%" in caution.text
+        assert f"in {rate} of studies, in more of them where the runs are few, and not in 5%" in caution.text
