@@ -11,6 +11,8 @@ from planted_study import plant
 from scipy.stats import t
 
 from adapterxfer.report.adjusted import adjusted_interval
+from adapterxfer.report.cautions import _monte_carlo
+from adapterxfer.report.display import signed
 from adapterxfer.report.findings import find
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
@@ -41,6 +43,29 @@ def test_an_adjusted_interval_leaves_zero_out_where_the_test_rejects(tmp_path: P
         assert effect.adjusted_high >= effect.high - 1e-9
         checked += rejects
     assert checked
+
+
+def test_sentences_have_the_interval_of_their_verdict(tmp_path: Path) -> None:
+    study = plant(
+        tmp_path, lambda _b, variant, task, *_: {"nli": 12.0, "qa": 3.0}[task] * (variant == "full-ft"), examples=80,
+        seeds=(1, 2, 3), variants=("full-ft", "stack"), intermediates=("none", "nli", "qa"),
+    )  # fmt: skip
+    results = Results.from_folders(study.cells, study.folders, languages=study.languages)
+    findings = find(results, ReportSettings(recipe="planted", resamples=200))
+    said = [(s, findings.effects[s.effect]) for answer in findings.answers for s in answer.statements if s.effect >= 0]
+    adjusted = [(s, e) for s, e in said if e.adjusted_low is not None and e.adjusted_low < e.low and e.kind == "gain"]
+    assert adjusted
+    for statement, effect in adjusted:
+        low, high = effect.ends
+        assert f"95% interval {signed(low)} to {signed(high)}" in statement.text
+    (gains, *_) = findings.answers
+    assert gains.remark.endswith("each after correction in the family in which it is judged.")
+
+
+def test_monte_carlo_errors_are_of_the_adjusted_p_values() -> None:
+    far, near = (SimpleNamespace(items_p=p, items_p_adjusted=q) for p, q in ((0.05, 0.4), (0.0125, 0.05)))
+    (caution,) = _monte_carlo([far, near], 1000, 0.95)  # type: ignore[list-item]
+    assert caution.text.startswith("1 of 2 adjusted bootstrap p-values")
 
 
 def reading(value: float, df: float) -> Reading:
