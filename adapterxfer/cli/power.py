@@ -143,14 +143,23 @@ def _say_plan(rows: tuple[Planned, ...], arguments: argparse.Namespace) -> None:
                 f"{row.items:,}",
                 "fixed" if arguments.seed_sd is None else row.seeds,
                 _number(row.standard_error),
-                _number(row.detectable),
+                "none" if row.detectable is None else _number(row.detectable),
                 *([_number(row.power), _number(row.exact_power)] if arguments.effect else []),
             ]
             for row in rows
         ],
         right=tuple(range(len(header))),
     )
-    say("detectable: smallest true difference found with probability 0.8. Few seeds need more (t instead of normal).")
+    say(
+        "detectable: smallest true difference that the test of a report finds with probability 0.8; few seeds need "
+        "more, as they hardly know how far runs differ"
+    )
+    if any(row.detectable is None for row in rows):
+        say(
+            f"none: no difference is found so often. With this discordance it is {100.0 * arguments.discordance:g} "
+            "points at most; and there is no verdict with fewer than ten items, on retraining with one seed, or with "
+            "two seeds in a family of several tests. More items or seeds are needed, or a larger --discordance"
+        )
     if arguments.seed_sd is None:
         say(
             "the two training runs are held fixed: these numbers say nothing about retraining. Give --seed-sd POINTS, "

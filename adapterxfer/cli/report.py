@@ -93,7 +93,8 @@ def say_verdicts(tests: Sequence[Judged]) -> None:
     from adapterxfer.report.words import estimate_text, held_words
 
     for test in tests:
-        held = f"; expected {test.expected}: {held_words(test)}" if test.expected else ""
+        # Between two declared looks, or before the first, an expectation neither holds nor fails.
+        held = f"; expected {test.expected}: {held_words(test) or 'not judged yet'}" if test.expected else ""
         shown = "" if test.not_inferior is None else f"; not worse by {test.margin:g}: "
         shown += "" if test.not_inferior is None else "shown" if test.not_inferior else "not shown"
         say(f"{test.name}: {test.verdict} (scope {test.scope}){shown}{held}")

@@ -207,20 +207,25 @@ def _averages(arguments: argparse.Namespace, sources: Sequence[Source], kind: Ki
 
         say_json("significance", {"averages": [plain(test) for test in tests]})
         return 0
-    say(f"{kind} keeps averages and no scores of items; each interval says what it goes over")
-    header = ["systems", "of", "metric", "difference", "interval", "p adjusted", "over", "verdict", "remark"]
+    say(
+        f"{kind} keeps averages and no scores of items; each interval says what it goes over. Intervals, p-values and "
+        "verdicts of the single tasks are adjusted over them (Holm); a mean is a test of its own."
+    )
+    header = ["systems", "of", "metric", "difference", "adjusted interval", "p adjusted", "over", "verdict", "remark"]
     say_table(header, [_row(test) for test in tests], right=(3, 5))
     return 0
 
 
 def _row(test: AverageTest) -> list[str]:
-    p = test.p if test.p_adjusted is None else test.p_adjusted
+    # A mean is a family of its own: nothing is adjusted.
+    single = test.p_adjusted is None
+    p, low, high = (test.p, test.low, test.high) if single else (test.p_adjusted, test.adjusted_low, test.adjusted_high)
     return [
         f"{test.a} minus {test.b}",
         test.subject,
         test.metric,
         f"{test.estimate:+.2f}",
-        "-" if test.low is None else f"{test.low:+.2f} to {test.high:+.2f}",
+        "-" if low is None else f"{low:+.2f} to {high:+.2f}",
         "-" if p is None else f"{p:.4f}",
         test.resampled,
         test.outcome if test.p is not None else "cannot be tested",

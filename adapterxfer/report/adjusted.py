@@ -1,4 +1,4 @@
-"""The interval that belongs to an adjusted p-value: it leaves 0 out exactly where the adjusted test rejects."""
+"""The interval that belongs to an adjusted p-value: of t tests it leaves 0 out where the adjusted test rejects."""
 
 from __future__ import annotations
 

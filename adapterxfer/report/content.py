@@ -63,8 +63,8 @@ class Effect(Axes):
         hypotheses: the declared family of hypotheses in which p-values are adjusted together.
         backbone, intermediate, target: empty where the effect is a mean over all of them.
         group: which languages: ``zero-shot`` (all but the source language), a family, a tier or a code.
-        adjusted_low, adjusted_high: interval that leaves 0 out exactly where the adjusted p-value rejects; None where
-            there is none.
+        adjusted_low, adjusted_high: interval at the level that the test has in its family; of a t test it leaves 0 out
+            exactly where the adjusted p-value rejects; None where there is none.
         p_adjusted, items_p_adjusted: the same adjusted within the family in which the number was judged.
         detectable: smallest true difference that would have been found with probability 0.8, in points.
         pairs: how many (intermediate, target) pairs are averaged.

@@ -47,8 +47,8 @@ class Judged:
         scope: what the verdict generalises over.
         unit: of the numbers.
         p, p_adjusted: of "the true value is 0"; None where withheld.
-        adjusted_low, adjusted_high: interval that leaves 0 out exactly where the adjusted p-value rejects; None where
-            there is none.
+        adjusted_low, adjusted_high: interval at the level that the test has in its family; of a t test it leaves 0 out
+            exactly where the adjusted p-value rejects; None where there is none.
         alternative: ``two-sided``, ``greater`` or ``less``; an adjusted interval of the latter has one end.
         margin_low, margin_high: interval of the two one-sided tests, None without a margin.
         p_equivalent, p_not_inferior: adjusted within the family, None without a margin.

@@ -139,7 +139,7 @@ class Results:
             folders=dict(folders),
             languages=describe_languages(codes, languages or {}),
             source_language=source_language,
-            trained_seeds=tuple(dict.fromkeys(cell.seed for cell in cells if not cell.is_control)),
+            trained_seeds=trained_seeds(cells),
             declared=declared_in(declared),
             _files=files,
         )
@@ -232,6 +232,11 @@ class Results:
         return self._kept(lambda cell: cell.is_control or cell.seed in seeds)
 
     def _kept(self, keep: Callable[[Cell], bool]) -> Results:
+        targets = {}
+        for name, data in self._targets.items():  # those of tables stand here alone, in no folder to read again
+            if cells := tuple(filter(keep, data.cells)):
+                counts = {cell.predict: data.counts[cell.predict] for cell in cells}
+                targets[name] = replace(data, cells=cells, counts=counts)
         return Results(
             cells=tuple(filter(keep, self.cells)),
             missing=tuple(filter(keep, self.missing)),
@@ -241,6 +246,7 @@ class Results:
             trained_seeds=self.trained_seeds,
             declared=self.declared,
             _files=self._files,
+            _targets=targets,
             _origin=self._origin,
         )
 
@@ -331,6 +337,11 @@ class Results:
 def _frames() -> Any:
     """The module that makes data frames: looked up when asked for, as a report is made of results, not they of it."""
     return import_module("adapterxfer.report.data_frames")
+
+
+def trained_seeds(cells: Iterable[Cell]) -> tuple[int, ...]:
+    """The seeds of what is trained, in the order in which they first occur: that of the recipe, or of a table."""
+    return tuple(dict.fromkeys(cell.seed for cell in cells if not cell.is_control))
 
 
 def cell_of(item: Any) -> Cell:

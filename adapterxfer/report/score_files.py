@@ -20,7 +20,7 @@ from adapterxfer.errors import DataError
 from adapterxfer.report.display import NONE, SOURCE_LANGUAGE, Cell
 from adapterxfer.report.language_facts import describe_languages
 from adapterxfer.report.reading import Frame, PredictionFile
-from adapterxfer.report.results import Results
+from adapterxfer.report.results import Results, trained_seeds
 from adapterxfer.report.score_tables import MARKS, NUMBERS, SYSTEM, Floats, ScoreRows, read_tables
 from adapterxfer.report.target_results import TargetResults
 from adapterxfer.store.keys import canonical_json
@@ -61,6 +61,7 @@ def _joined(folder: Path, by_target: Sequence[Results]) -> Results:
         cells=tuple(cells),
         folders={key: path for results in by_target for key, path in results.folders.items()},
         languages={code: facts for results in by_target for code, facts in results.languages.items()},
+        trained_seeds=trained_seeds(cells),
         _files={key: file for results in by_target for key, file in results._files.items()},
         _targets={name: data for results in by_target for name, data in results._targets.items()},
     )
@@ -102,6 +103,7 @@ def results_of(rows: ScoreRows, *, source_language: str = SOURCE_LANGUAGE, commo
         folders={cell.predict: path for cell in cells},
         languages=describe_languages(codes, _languages(rows)),
         source_language=source_language,
+        trained_seeds=trained_seeds(cells),
         _files=files,
         _targets=targets,
     )

@@ -39,6 +39,7 @@ from adapterxfer.statistics.metric import SumScore, ratio_metric
 from adapterxfer.statistics.moderation import Lenders, lenders, moderate
 from adapterxfer.statistics.multiplicity import adjust, own_levels, step_down, with_adjusted
 from adapterxfer.statistics.power import (
+    detectable_paired,
     minimum_detectable_effect,
     paired_standard_error,
     power_mcnemar,
@@ -89,6 +90,7 @@ __all__ = [
     "agresti_min_interval",
     "build_table",
     "decide",
+    "detectable_paired",
     "difference",
     "draw_components",
     "equivalence",

@@ -318,6 +318,18 @@ def test_power_plans_without_a_recipe(capsys: pytest.CaptureFixture[str]) -> Non
     assert errors == sorted(errors, reverse=True)
     assert main(["power", "--items", "1190", "--tests", "99"]) == 0
     assert "99 tests" in capsys.readouterr().out
+    assert main(["power", "--items", "200", "--discordance", "0.02"]) == 0
+    printed = capsys.readouterr().out
+    assert " none" in printed
+    assert "With this discordance it is 2 points at most" in printed
+    study = ["power", "--items", "1190", "--seed-sd", "1.5", "--seeds", "5", "--effect", "4", "--json"]
+    powers = []
+    for tests in ("1", "10"):
+        assert main([*study, "--tests", tests]) == 0
+        (row,) = json.loads(capsys.readouterr().out)["rows"]
+        powers.append((row["power"], row["detectable"]))
+    assert powers[0][0] > powers[1][0]
+    assert powers[0][1] < powers[1][1]
     assert main(["power"]) == 2
     assert "neither a recipe nor --items" in capsys.readouterr().err
     assert main(["power", "--items", "100", "--discordance", "1.5"]) == 2

@@ -168,10 +168,14 @@ def test_planning_table_agrees_with_the_known_cases() -> None:
     # design cases: 5,010 items at 20 % discordance detect 1.8 points; seeds of sd 1 turn 1,190 items from 3.6 into 5.4
     (large,) = plan_comparison([5010], [1], discordance=0.2, seed_sd=0.0)
     assert large.detectable == pytest.approx(1.77, abs=0.01)
+    # what a normal distribution promises for 3, 5 and 10 seeds, 4.29, 4.04 and 3.84, is not what a few runs can find
     rows = plan_comparison([1190], [1, 3, 5, 10], discordance=0.2, seed_sd=1.0)
-    assert [row.detectable for row in rows] == pytest.approx([5.37, 4.29, 4.04, 3.84], abs=0.02)
+    assert rows[0].detectable is None  # one run of each says nothing about retraining
+    assert [row.detectable for row in rows[1:]] == pytest.approx([5.45, 4.27, 3.88], abs=0.02)
     (exact,) = plan_comparison([500], [1], discordance=0.021, seed_sd=0.0, effect=2.0)
     assert exact.exact_power is not None
     assert exact.power is not None
     (many,) = plan_comparison([5010], [1], discordance=0.2, seed_sd=0.0, tests=99)
+    assert many.detectable is not None
+    assert large.detectable is not None
     assert many.detectable / large.detectable == pytest.approx(1.54, abs=0.02)

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from planted_study import PlantedStudy, plant
 
+from adapterxfer.cli.report import say_verdicts
+from adapterxfer.exchange.item_tables import write_item_tables
 from adapterxfer.recipe.hypotheses import read_hypotheses
+from adapterxfer.report.content import plain
 from adapterxfer.report.findings import find, verdicts
 from adapterxfer.report.look_levels import declared_looks, undeclared
 from adapterxfer.report.results import Results
+from adapterxfer.report.score_files import read_scores
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.undecided import undecided
 
@@ -68,6 +73,28 @@ def test_what_a_look_decided_stays_decided_as_it_was(study: PlantedStudy) -> Non
     assert first.outcome == "difference found"
     assert at_ten["helps"] == first
     assert first.runs in (3, 5)
+
+
+@pytest.mark.parametrize("finished", [2, 3, 5, 6, 10])
+def test_a_table_is_judged_at_the_look_its_seeds_reach(study: PlantedStudy, tmp_path: Path, finished: int) -> None:
+    """Tables had no seeds to count: whatever they held, the first look was yet to come."""
+    results = results_of(study, finished)
+    write_item_tables(results, tmp_path, about={"study": "planted", "adapterxfer": "0.1.0"})
+    table = read_scores(tmp_path / "xnli.parquet")
+    assert table.trained_seeds == tuple(sorted({cell.seed for cell in results.cells}))
+    assert [plain(test) for test in verdicts(table, SETTINGS)] == [plain(t) for t in verdicts(results, SETTINGS)]
+    (decided,) = [test for test in verdicts(table, SETTINGS) if test.hypothesis == "helps"]
+    assert (decided.outcome == "difference found") == (finished >= 3)
+
+
+def test_an_expectation_before_the_first_look_is_not_judged_yet(
+    study: PlantedStudy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expected = [{**claim, "expect": "positive"} for claim in DECLARED]
+    settings = replace(SETTINGS, hypotheses=read_hypotheses(expected))
+    say_verdicts(verdicts(results_of(study, 2), settings))
+    shown = capsys.readouterr().out
+    assert shown.count("expected positive: not judged yet\n") == 2
 
 
 def test_before_the_first_look_nothing_is_judged(study: PlantedStudy) -> None:
