@@ -17,11 +17,11 @@ from adapterxfer.report.default_hypotheses import FAMILIES, LANGUAGES, Default, 
 from adapterxfer.report.display import NONE
 from adapterxfer.report.evidence import Evidence
 from adapterxfer.report.overview import component_claims
-from adapterxfer.report.rulings import OTHER_QUESTIONS, Numbers, Ruling, Rulings
+from adapterxfer.report.rulings import Numbers, Ruling, Rulings
 from adapterxfer.report.selection import UNTRAINED, Selector
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
-from adapterxfer.report.verdicts import Verdicts, judge_claims, judged
+from adapterxfer.report.verdicts import Verdicts, judge_claims
 from adapterxfer.statistics import Contrast, significant
 
 SHOWN = "default.shown-"
@@ -132,22 +132,6 @@ def _to_judge(rows: Sequence[AskedRow], rulings: Rulings) -> list[Claim]:
             claim = replace(claim, hypothesis=alone)
         unruled.append(claim)
     return unruled
-
-
-def repeat_verdicts(verdicts: Verdicts, rulings: Rulings, level: float) -> tuple[Judged, ...]:
-    """Tests asked apart from the report; a number that has a verdict in the same scope already keeps it."""
-    tests = []
-    for claim, item, test in zip(verdicts.claims, verdicts.evidence, verdicts.tests, strict=True):
-        hypothesis = claim.hypothesis
-        ruling = rulings.find(claim.contrast) if claim.contrast and hypothesis.contrast not in OTHER_QUESTIONS else None
-        if ruling is not None and item is not None:
-            known = ruling[0].evidence
-            if (known.scope, known.claim.hypothesis.alternative) == (hypothesis.scope, hypothesis.alternative):
-                ruled = replace(item, p_adjusted=known.p_adjusted, adjustment=known.adjustment, withheld=known.withheld)
-                test = judged(claim, ruled, level)
-                test = replace(test, remark=f"{test.remark} Judged as {ruling[0].source}.".strip())
-        tests.append(test)
-    return tuple(tests)
 
 
 def _first(verdicts: Verdicts, count: int) -> Verdicts:

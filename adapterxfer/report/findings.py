@@ -19,13 +19,14 @@ from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.display import Cell, resource_key
 from adapterxfer.report.draws import drawn_rows
-from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, repeat_verdicts, rows_of
+from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, rows_of
 from adapterxfer.report.input_counts import input_rows
 from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
 from adapterxfer.report.look_levels import look_settings, undeclared
 from adapterxfer.report.overview import ranks
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
 from adapterxfer.report.rates import RateFacts, common_trends, rate_cautions
+from adapterxfer.report.repeating import repeat_verdicts
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import Sampled
 from adapterxfer.report.scores import scores

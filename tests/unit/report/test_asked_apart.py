@@ -1,0 +1,71 @@
+"""Questions asked apart from the report: one number has one verdict, interval and smallest effect everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from planted_study import plant
+
+from adapterxfer.recipe.hypotheses import asked
+from adapterxfer.report.content import Effect
+from adapterxfer.report.findings import asked_apart, find
+from adapterxfer.report.results import Results
+from adapterxfer.report.settings import ReportSettings
+
+SETTINGS = ReportSettings(recipe="planted", resamples=200)
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    """Three backbones and seeds; full fine-tuning gains 8 points."""
+    study = plant(
+        tmp_path_factory.mktemp("apart"), lambda _b, variant, *_: 8.0 if variant == "full-ft" else 0.0,
+        examples=60, seeds=(1, 2, 3), targets=("xnli",),
+    )  # fmt: skip
+    return Results.from_folders(study.cells, study.folders, languages=study.languages)
+
+
+@pytest.fixture(scope="module")
+def effects(results: Results) -> tuple[Effect, ...]:
+    return find(results, SETTINGS).effects
+
+
+@pytest.mark.parametrize(
+    ("kind", "question", "turned"),
+    [
+        ("variant difference", {"contrast": "difference", "of": "score", "a": "stack", "b": "full-ft"}, False),
+        ("variant difference", {"contrast": "difference", "of": "score", "a": "full-ft", "b": "stack"}, True),
+        ("gain kept", {"contrast": "difference", "a": "stack", "b": "full-ft"}, False),
+        ("gain", {"contrast": "gain", "over": {"variant": "full-ft"}}, False),
+    ],
+)
+def test_a_number_of_the_report_has_its_interval_and_its_smallest_effect(
+    results: Results, effects: tuple[Effect, ...], kind: str, question: dict[str, Any], *, turned: bool
+) -> None:
+    sides = ("stack", "full-ft") if "a" in question else ("full-ft",)
+    rows = {
+        effect.backbone: effect
+        for effect in effects
+        if (effect.kind, effect.variant, effect.group_kind) == (kind, sides[0], "zero-shot")
+        and effect.against in sides[1:] + ("",) * (len(sides) == 1)
+        and not effect.intermediate and not effect.target and not effect.pair_kind
+    }  # fmt: skip
+    tests = [*asked_apart(results, SETTINGS, [asked(question)])]
+    tests += asked_apart(results, SETTINGS, [asked({**question, "each": ["backbone"]})])
+    assert len(tests) == len(rows) == 4
+    sign = -1.0 if turned else 1.0
+    for test in tests:
+        row = rows[test.subject]
+        assert "Judged as" in test.remark
+        assert test.detectable == pytest.approx(row.detectable)
+        assert (test.outcome, test.p_adjusted) == (row.verdict, row.p_adjusted)
+        assert test.p == pytest.approx(row.p)
+        assert test.standard_error == pytest.approx(row.standard_error)
+        assert test.estimate == pytest.approx(sign * row.estimate)
+        assert row.adjusted_low is not None
+        assert row.adjusted_high is not None
+        ends = [(row.low, row.high), (row.adjusted_low, row.adjusted_high)]
+        expected = [pair if sign > 0 else (-pair[1], -pair[0]) for pair in ends]
+        assert (test.low, test.high) == pytest.approx(expected[0])
+        assert test.ends == pytest.approx(expected[1])
