@@ -114,6 +114,13 @@ class Effect(Axes):
     adjusted_high: float | None = None
 
     @property
+    def ends(self) -> tuple[float, float]:
+        """The interval that stands beside the verdict: the adjusted one where there is one."""
+        if self.adjusted_low is None or self.adjusted_high is None:
+            return self.low, self.high
+        return self.adjusted_low, self.adjusted_high
+
+    @property
     def verdict_text(self) -> str:
         """``inconclusive; for these trained models alone: found``, ``equivalent within 1 points``."""
         if self.verdict == "equivalent":

@@ -176,9 +176,7 @@ def number_cell(effect: Effect | None) -> dict[str, str] | None:
     if effect is None:
         return None
     p = effect.p_adjusted
-    ends = (effect.low, effect.high)
-    if effect.adjusted_low is not None and effect.adjusted_high is not None:
-        ends = (effect.adjusted_low, effect.adjusted_high)
+    ends = effect.ends
     known = all(math.isfinite(end) for end in ends)
     return {
         "estimate": signed(effect.estimate),
