@@ -19,9 +19,15 @@ from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.display import Cell, resource_key
 from adapterxfer.report.draws import drawn_rows
-from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, rows_of
+from adapterxfer.report.effects import DefaultAnswers, answer_questions, rows_of
 from adapterxfer.report.input_counts import input_rows
-from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
+from adapterxfer.report.judgements import (
+    decided_effects,
+    decided_tests,
+    declared_tests,
+    default_effects,
+    judge_looks,
+)
 from adapterxfer.report.look_levels import look_settings, undeclared
 from adapterxfer.report.overview import ranks
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
@@ -33,7 +39,7 @@ from adapterxfer.report.scores import scores
 from adapterxfer.report.selection import Selector
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.sizes import system_sizes
-from adapterxfer.report.study import Study, build_study
+from adapterxfer.report.study import Study
 from adapterxfer.report.summary import summarise
 from adapterxfer.report.verdicts import Verdicts, judge
 from adapterxfer.report.words import level_text
@@ -172,21 +178,24 @@ def spending(results: Results, settings: ReportSettings) -> tuple[Spending, ...]
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    study = build_study(results)
-    judged = judge(study, settings.hypotheses, settings)
-    return (*judged.spending, *answer(study, settings, judged).spending)
+    last = judge_looks(results, settings, defaults=True)[-1]
+    return (*last.verdicts.spending, *last.answered.spending)
 
 
 def asked_apart(results: Results, settings: ReportSettings, hypotheses: Sequence[Hypothesis]) -> tuple[Judged, ...]:
     """Questions that neither the recipe nor the report asks; a number that has a verdict there keeps it.
 
+    With declared looks they are judged at those, as the report is.
+
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    study = build_study(results)
-    answered = answer(study, settings, judge(study, settings.hypotheses, settings))
-    apart = judge(study, hypotheses, replace(settings, multiplicity={}))
-    return repeat_verdicts(apart, answered.rulings, settings.level)
+    rows = []
+    for row in judge_looks(results, settings, defaults=True):
+        at_look = row.judging.settings
+        apart = judge(row.study, hypotheses, replace(at_look, multiplicity={}))
+        rows.append((row.judging.look, repeat_verdicts(apart, row.answered.rulings, at_look.level)))
+    return decided_tests(settings, rows)
 
 
 def compared(
@@ -197,10 +206,12 @@ def compared(
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    study = build_study(results)
-    answered = answer(study, settings, judge(study, settings.hypotheses, settings))
-    rows = rows_of(Selector(study), comparison(study, settings.margin, sides, of=of, over=over))
-    return answer_questions(study, rows, settings, answered.rulings).effects
+    rows = []
+    for row in judge_looks(results, settings, defaults=True):
+        questions = rows_of(Selector(row.study), comparison(row.study, settings.margin, sides, of=of, over=over))
+        answered = answer_questions(row.study, questions, row.judging.settings, row.answered.rulings)
+        rows.append((row.judging.look, answered.effects))
+    return decided_effects(settings, rows)
 
 
 def describe(cell: Cell) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from planted_study import PlantedStudy, plant
 
-from adapterxfer.recipe.hypotheses import read_hypotheses
-from adapterxfer.report.findings import find, verdicts
+from adapterxfer.recipe.hypotheses import asked, read_hypotheses
+from adapterxfer.report.findings import asked_apart, compared, find, spending, verdicts
 from adapterxfer.report.look_levels import declared_looks, undeclared
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
@@ -97,6 +97,33 @@ def test_only_undecided_tests_name_systems_for_more_seeds(study: PlantedStudy) -
     assert {place.variant for place in row.systems} == {"stack"}
     assert {place.intermediate for place in row.systems} == {"none", "nli"}
     assert {place.seed for place in row.systems} == {0}
+
+
+SIDES = {"contrast": "difference", "of": "score", "a": "stack", "b": "full-ft"}
+
+
+@pytest.mark.parametrize("finished", [2, 3, 5, 10])
+def test_questions_asked_apart_are_judged_at_the_same_look(study: PlantedStudy, finished: int) -> None:
+    """`compare`, `contrast` and `power` once took all seeds that were finished, at the level of a single look."""
+    results = results_of(study, finished)
+    findings = find(results, SETTINGS)
+    assert spending(results, SETTINGS) == findings.spending
+    (row,) = [
+        effect for effect in findings.effects
+        if (effect.kind, effect.variant, effect.backbone) == ("variant difference", "stack", "")
+    ]  # fmt: skip
+    (test,) = asked_apart(results, SETTINGS, [asked(SIDES)])
+    same = compared(results, SETTINGS, ("stack", "full-ft"), of="score", over={})
+    mean = next(effect for effect in same if not effect.backbone)
+    assert (mean.verdict, mean.p_adjusted, mean.ends, mean.seeds) == (row.verdict, row.p_adjusted, row.ends, row.seeds)
+    assert (test.outcome, test.p_adjusted, test.runs) == (row.verdict, row.p_adjusted, row.seeds)
+    assert test.ends == pytest.approx(row.ends)
+    for hypothesis in DECLARED:
+        (again,) = asked_apart(results, SETTINGS, [asked({**hypothesis, "id": "asked", "family": "asked"})])
+        (known,) = [other for other in findings.tests if other.hypothesis == hypothesis["id"]]
+        assert (again.outcome, again.verdict, again.p_adjusted) == (known.outcome, known.verdict, known.p_adjusted)
+        assert (again.ends, again.detectable) == (known.ends, known.detectable)
+        assert ("the first declared look is at 3 seeds" in again.remark) == (finished == 2)
 
 
 @pytest.mark.parametrize(
