@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from planted_study import plant
 
-from adapterxfer.recipe.hypotheses import asked
+from adapterxfer.recipe.hypotheses import asked, read_hypotheses
 from adapterxfer.report.content import Effect
 from adapterxfer.report.findings import asked_apart, find
 from adapterxfer.report.results import Results
@@ -18,9 +20,11 @@ SETTINGS = ReportSettings(recipe="planted", resamples=200)
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
-    """Three backbones and seeds; full fine-tuning gains 8 points."""
+    """Three backbones and seeds; full fine-tuning gains 8 points, fusion in some languages what it loses in others."""
+    in_language = {"a1": 12.0, "a3": -12.0, "c1": 12.0, "c3": -12.0, "en": 0.0}
     study = plant(
-        tmp_path_factory.mktemp("apart"), lambda _b, variant, *_: 8.0 if variant == "full-ft" else 0.0,
+        tmp_path_factory.mktemp("apart"),
+        lambda _b, variant, _i, _t, code: {"full-ft": 8.0, "stack": 0.0, "fuse": in_language[code]}[variant],
         examples=60, seeds=(1, 2, 3), targets=("xnli",),
     )  # fmt: skip
     return Results.from_folders(study.cells, study.folders, languages=study.languages)
@@ -69,3 +73,46 @@ def test_a_number_of_the_report_has_its_interval_and_its_smallest_effect(
         expected = [pair if sign > 0 else (-pair[1], -pair[0]) for pair in ends]
         assert (test.low, test.high) == pytest.approx(expected[0])
         assert test.ends == pytest.approx(expected[1])
+
+
+def test_every_row_of_power_has_the_smallest_effect_of_the_test_that_decides(results: Results) -> None:
+    """Numbers of targets were once judged in a family of their own, and scopes were ignored."""
+    declared: list[dict[str, Any]] = [
+        {
+            "id": scope.replace("+", "."),
+            "family": scope.replace("+", "."),
+            "contrast": "gain",
+            "over": {"variant": "fuse"},
+            "scope": scope,
+        }
+        for scope in ("items", "items+runs", "languages")
+    ]
+    findings = find(results, replace(SETTINGS, hypotheses=read_hypotheses(declared)))
+    spent = {row.subject: row for row in findings.spending}
+    for test in findings.tests:
+        row = spent[test.name]
+        assert row.detectable == pytest.approx(test.detectable)
+        if test.scope != "languages":
+            assert row.standard_error == pytest.approx(test.standard_error)
+        assert row.runs is not None
+        assert row.interaction is not None
+        total = math.sqrt(row.items**2 + row.runs**2 + row.interaction**2)
+        assert total == pytest.approx(row.standard_error)
+        assert dict(row.with_seeds)[3] == pytest.approx(row.detectable, rel=1e-6)
+    assert spent["items"].standard_error != spent["items.runs"].standard_error
+    assert spent["items"].runs == 0.0
+    assert len({test.detectable for test in findings.tests}) == 3
+    assert spent["languages"].advice == "Neither seeds nor test items: the scatter over languages decides."
+    gains = {
+        effect.variant: effect for effect in findings.effects
+        if effect.hypotheses == "mean gain" or (effect.kind == "gain" and effect.judged_in.startswith("hypothesis"))
+        if not (effect.backbone or effect.intermediate or effect.target or effect.pair_kind)
+        and effect.group_kind == "zero-shot"
+    }  # fmt: skip
+    assert set(gains) == {"full-ft", "stack", "fuse"}
+    for variant, effect in gains.items():
+        for name in (f"Gain, {variant}", f"Gain on xnli, {variant}"):
+            assert spent[name].detectable == pytest.approx(effect.detectable), name
+            assert spent[name].standard_error == pytest.approx(effect.standard_error)
+            assert spent[name].estimate == pytest.approx(effect.estimate)
+        assert spent[f"Gain on xnli, {variant}"].languages
