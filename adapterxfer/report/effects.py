@@ -22,7 +22,7 @@ from adapterxfer.report.selection import UNTRAINED, Selector
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.spending import spending
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
-from adapterxfer.report.verdicts import Verdicts, judge_claims
+from adapterxfer.report.verdicts import Verdicts, judge_claims, summarise_families
 from adapterxfer.statistics import Contrast, significant
 
 SHOWN = "default.shown-"
@@ -43,12 +43,13 @@ class DefaultAnswers:
     """What the default hypotheses came to.
 
     Attributes:
+        counted: one row of each number that was judged in a family here.
         ladders: the main questions in four scopes of inference.
         rulings: of every number, those of the recipe's hypotheses among them.
     """
 
     effects: tuple[Effect, ...] = ()
-    families: tuple[FamilySummary, ...] = ()
+    counted: tuple[Effect, ...] = ()
     ladders: tuple[Judged, ...] = ()
     spending: tuple[Spending, ...] = ()
     rulings: Rulings = field(default_factory=Rulings)
@@ -102,20 +103,29 @@ def answer_questions(
     texts = family_texts()
     rulings.take(_first(verdicts, len(to_judge)), texts, "{family}")
     effects = []
+    counted: dict[int, Effect] = {}
     for row in rows:
-        ruling = rulings.find(row.contrast)
-        assert ruling is not None
-        effects.append(_effect(study, row, *ruling, settings))
+        known = rulings.find(row.contrast)
+        assert known is not None
+        ruling, sign = known
+        effects.append(_effect(study, row, ruling, sign, settings))
+        if ruling.judged.family in texts:
+            counted.setdefault(id(ruling), effects[-1])
     main = zip(to_judge, verdicts.tests, strict=False)
     ladders = [_as_ruled(test, rulings, claim.contrast) for claim, test in main if claim.contrast and _has_text(claim)]
     order = {arm.label: number for number, arm in enumerate(study.arms)}
     return DefaultAnswers(
         effects=tuple(effects),
-        families=tuple(replace(row, family=texts[row.family]) for row in verdicts.families if row.family in texts),
+        counted=tuple(counted.values()),
         ladders=tuple(sorted(ladders, key=lambda test: order.get(test.subject, len(order)))),
         spending=tuple(_spending(verdicts, rulings)),
         rulings=rulings,
     )
+
+
+def default_families(counted: Iterable[Effect]) -> tuple[FamilySummary, ...]:
+    """The families of default hypotheses, of one row for each number."""
+    return summarise_families((row.hypotheses, row.adjustment, row.verdict) for row in counted)
 
 
 def _to_judge(rows: Sequence[AskedRow], rulings: Rulings) -> list[Claim]:

@@ -19,13 +19,15 @@ from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.display import Cell, resource_key
 from adapterxfer.report.draws import drawn_rows
-from adapterxfer.report.effects import DefaultAnswers, answer_questions, rows_of
+from adapterxfer.report.effects import answer_questions, default_families, rows_of
 from adapterxfer.report.input_counts import input_rows
 from adapterxfer.report.judgements import (
     decided_effects,
     decided_tests,
     declared_tests,
+    default_counted,
     default_effects,
+    default_ladders,
     judge_looks,
 )
 from adapterxfer.report.look_levels import look_settings, undeclared
@@ -41,7 +43,7 @@ from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.sizes import system_sizes
 from adapterxfer.report.study import Study
 from adapterxfer.report.summary import summarise
-from adapterxfer.report.verdicts import Verdicts, judge
+from adapterxfer.report.verdicts import families_of, judge
 from adapterxfer.report.words import level_text
 from adapterxfer.store.keys import SHORT_KEY
 
@@ -66,14 +68,15 @@ def find(
     """
     rates = rates or RateFacts()
     judgements = judge_looks(results, settings, defaults=True)
-    study, judged, answered = None, Verdicts(), DefaultAnswers()
+    study: Study | None = None
+    spent: tuple[Spending, ...] = ()
     score_rows: list[Score] = []
     declared, look = settings, None
-    effects = default_effects(declared, judgements)
+    effects, tests = default_effects(declared, judgements), declared_tests(declared, judgements)
+    ladders = default_ladders(declared, judgements)
     if judgements:
         last = judgements[-1]
-        study, answered = last.study, last.answered
-        judged = replace(last.verdicts, tests=declared_tests(declared, judgements))
+        study, spent = last.study, (*last.verdicts.spending, *last.answered.spending)
         results, settings, look = last.judging.results, last.judging.settings, last.judging.look
         score_rows = list(scores(study))
     libraries = library_versions({cell.predict: results.folders[cell.predict] for cell in results.cells})
@@ -104,7 +107,7 @@ def find(
                 facts,
                 libraries,
                 missing,
-                tests=(*judged.tests, *answered.ladders),
+                tests=(*tests, *ladders),
                 resamples=settings.resamples,
                 level=settings.level,
                 sampling=sampling,
@@ -134,11 +137,11 @@ def find(
         missing=missing,
         stage_keys=_stage_keys(results),
         libraries=libraries,
-        tests=judged.tests,
-        families=judged.families,
-        default_families=answered.families,
-        spending=(*judged.spending, *answered.spending),
-        ladders=answered.ladders,
+        tests=tests,
+        families=families_of(tests),
+        default_families=default_families(default_counted(declared, judgements)),
+        spending=spent,
+        ladders=ladders,
         ranks=ranks(study, settings) if study else (),
         sampling=sampling,
         adapters={arm.label: arm.adapter for arm in study.arms if arm.adapter} if study else {},

@@ -53,6 +53,17 @@ def default_effects(settings: ReportSettings, judgements: Sequence[Judgement]) -
     return decided_effects(settings, [(row.judging.look, row.answered.effects) for row in judgements])
 
 
+def default_counted(settings: ReportSettings, judgements: Sequence[Judgement]) -> tuple[Effect, ...]:
+    """One row for each number of the default families, as the look that decided it saw it."""
+    return decided_effects(settings, [(row.judging.look, row.answered.counted) for row in judgements])
+
+
+def default_ladders(settings: ReportSettings, judgements: Sequence[Judgement]) -> tuple[Judged, ...]:
+    """The main questions in four scopes, each as the look that decided it saw it."""
+    rows = [(row.judging.look, row.answered.ladders) for row in judgements]
+    return first_decided(settings, rows, lambda test: test.text) if rows else ()
+
+
 def decided_tests(
     settings: ReportSettings, looks: Sequence[tuple[Look | None, Sequence[Judged]]]
 ) -> tuple[Judged, ...]:

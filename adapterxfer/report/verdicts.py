@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -76,7 +76,7 @@ def judge_claims(study: Study, to_judge: Sequence[Claim], settings: ReportSettin
     tests = tuple(judged(claim, item, settings.level) for claim, item in zip(to_judge, items, strict=True))
     return Verdicts(
         tests=tests,
-        families=summarise_families(tests),
+        families=families_of(tests),
         claims=tuple(to_judge),
         evidence=items,
         parts=tuple(parts.get(id(claim)) for claim in to_judge),
@@ -220,15 +220,26 @@ def _held(expected: str, outcome: Outcome, value: float | None, *, equivalent: b
     return "holds" if holds else "does not hold"
 
 
-def summarise_families(tests: Sequence[Judged]) -> tuple[FamilySummary, ...]:
-    """How every family was adjusted, and what came out."""
-    rows = []
-    for family in dict.fromkeys(test.family for test in tests):
-        of_family = [test for test in tests if test.family == family]
-        methods = dict.fromkeys(test.adjustment for test in of_family if test.adjustment)
+def summarise_families(rows: Iterable[tuple[str, str, str]]) -> tuple[FamilySummary, ...]:
+    """How every family was adjusted, and what came out.
+
+    Args:
+        rows: family, adjustment and outcome of every test.
+    """
+    families: dict[str, list[tuple[str, str]]] = {}
+    for family, adjustment, outcome in rows:
+        families.setdefault(family, []).append((adjustment, outcome))
+    summaries = []
+    for family, members in families.items():
+        methods = dict.fromkeys(adjustment for adjustment, _ in members if adjustment)
         counts = [
-            sum(test.outcome == outcome for test in of_family)
-            for outcome in ("difference found", "equivalent", "inconclusive")
+            sum(outcome == counted for _, outcome in members)
+            for counted in ("difference found", "equivalent", "inconclusive")
         ]
-        rows.append(FamilySummary(family, len(of_family), ", ".join(methods) or "nothing to adjust", *counts))
-    return tuple(rows)
+        summaries.append(FamilySummary(family, len(members), ", ".join(methods) or "nothing to adjust", *counts))
+    return tuple(summaries)
+
+
+def families_of(tests: Iterable[Judged]) -> tuple[FamilySummary, ...]:
+    """The families of declared tests."""
+    return summarise_families((test.family, test.adjustment, test.outcome) for test in tests)

@@ -20,6 +20,7 @@ DECLARED: list[dict[str, Any]] = [
     {"id": "nothing", "family": "nothing", "contrast": "gain", "over": {"variant": "stack"}},
 ]
 SETTINGS = ReportSettings(recipe="planted", resamples=200, looks=(3, 5, 10), hypotheses=read_hypotheses(DECLARED))
+LATE = replace(SETTINGS, looks=(5, 10))
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +98,30 @@ def test_only_undecided_tests_name_systems_for_more_seeds(study: PlantedStudy) -
     assert {place.variant for place in row.systems} == {"stack"}
     assert {place.intermediate for place in row.systems} == {"none", "nli"}
     assert {place.seed for place in row.systems} == {0}
+
+
+@pytest.mark.parametrize("finished", [2, 5, 10])
+def test_families_and_ladders_count_the_outcomes_that_are_shown(study: PlantedStudy, finished: int) -> None:
+    """Families were once counted at the last look, and main questions were decided before the first one."""
+    findings = find(results_of(study, finished), LATE)
+    shown = {test.family: test.outcome for test in findings.tests}
+    assert {row.family: row.found for row in findings.families} == {
+        family: int(outcome == "difference found") for family, outcome in shown.items()
+    }
+    assert ("difference found" in shown.values()) == (finished > 2)
+    counted = {row.family: (row.tests, row.found) for row in findings.default_families}
+    for family, (tests, found) in counted.items():
+        rows = {(e.estimate, e.p): e for e in findings.effects if e.hypotheses == family and not e.judged_in}
+        assert (tests, found) == (len(rows), sum(e.verdict == "difference found" for e in rows.values())), family
+    assert any(found for _, found in counted.values()) == (finished > 2)
+    means = {
+        effect.variant: effect for effect in findings.effects
+        if effect.kind == "gain" and effect.group_kind == "zero-shot"
+        and not (effect.backbone or effect.intermediate or effect.target or effect.pair_kind)
+    }  # fmt: skip
+    for ladder in findings.ladders:
+        if ladder.text.startswith("Gain, "):
+            assert (ladder.outcome, ladder.runs) == (means[ladder.subject].verdict, means[ladder.subject].seeds)
 
 
 SIDES = {"contrast": "difference", "of": "score", "a": "stack", "b": "full-ft"}
