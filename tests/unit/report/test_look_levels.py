@@ -100,6 +100,24 @@ def test_only_undecided_tests_name_systems_for_more_seeds(study: PlantedStudy) -
     assert {place.seed for place in row.systems} == {0}
 
 
+def test_what_later_seeds_take_back_is_counted_as_it_was_found(
+    study: PlantedStudy, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    opposite = plant(
+        tmp_path_factory.mktemp("opposite"),
+        lambda _b, variant, *_: -25.0 if variant == "full-ft" else 0.0,
+        examples=60, seeds=tuple(range(1, 11)), variants=("full-ft", "stack"), targets=("xnli",),
+        sizes={"tiny-1": (200_000, 60_000)},
+    )  # fmt: skip
+    late = {cell.predict: opposite.folders[cell.predict] for cell in study.cells if cell.seed > 5}
+    results = Results.from_folders(study.cells, {**study.folders, **late}, languages=study.languages)
+    findings = find(results, LATE)
+    assert {test.hypothesis: test.outcome for test in findings.tests}["helps"] == "difference found"
+    assert {row.family: (row.found, row.inconclusive) for row in findings.families}["helps"] == (1, 0)
+    at_the_end = find(results, replace(LATE, looks=()))
+    assert {row.family: (row.found, row.inconclusive) for row in at_the_end.families}["helps"] == (0, 1)
+
+
 @pytest.mark.parametrize("finished", [2, 5, 10])
 def test_families_and_ladders_count_the_outcomes_that_are_shown(study: PlantedStudy, finished: int) -> None:
     """Families were once counted at the last look, and main questions were decided before the first one."""
