@@ -116,3 +116,33 @@ def test_every_row_of_power_has_the_smallest_effect_of_the_test_that_decides(res
             assert spent[name].standard_error == pytest.approx(effect.standard_error)
             assert spent[name].estimate == pytest.approx(effect.estimate)
         assert spent[f"Gain on xnli, {variant}"].languages
+
+
+def test_a_gain_of_one_backbone_keeps_the_variance_that_its_family_moderates(
+    results: Results, effects: tuple[Effect, ...]
+) -> None:
+    (row,) = [
+        effect for effect in effects
+        if (effect.kind, effect.variant, effect.backbone, effect.hypotheses)
+        == ("gain", "full-ft", "tiny-1", "gain at each size") and effect.group_kind == "zero-shot"
+    ]  # fmt: skip
+    (test,) = asked_apart(
+        results, SETTINGS, [asked({"contrast": "gain", "over": {"variant": "full-ft", "backbone": "tiny-1"}})]
+    )
+    assert "moderated" in row.resampled
+    assert test.resampled == row.resampled
+    assert (test.p, test.standard_error) == pytest.approx((row.p, row.standard_error))
+    assert (test.rungs[1].low, test.rungs[1].high) == pytest.approx((row.low, row.high))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_one_sided_verdict_says_nothing_of_the_other_side(results: Results, *, turned: bool) -> None:
+    sides = {"a": "full-ft", "b": "stack"}
+    question: dict[str, Any] = {"contrast": "difference", "of": "score", "alternative": "greater", **sides}
+    settings = replace(SETTINGS, hypotheses=read_hypotheses([{"id": "better", "family": "better", **question}]))
+    question |= {"a": "stack", "b": "full-ft"} if turned else {}
+    (test,) = asked_apart(results, settings, [asked(question)])
+    assert ("Judged as hypothesis better" in test.remark) != turned
+    assert test.estimate is not None
+    assert test.p is not None
+    assert (test.estimate > 0) == (test.p < 0.5)
