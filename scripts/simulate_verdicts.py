@@ -25,7 +25,7 @@ from verdict_studies import Situation, draw, situations
 
 from adapterxfer.recipe.hypotheses import read_hypotheses
 from adapterxfer.report.declared import FamilySummary, Judged
-from adapterxfer.report.effects import answer
+from adapterxfer.report.effects import answer, default_families
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import build_study
 from adapterxfer.report.verdicts import Verdicts, judge
@@ -41,8 +41,8 @@ def outcomes(situation: Situation, rng: np.random.Generator, *, resamples: int =
 def general_answers(situation: Situation, rng: np.random.Generator, *, resamples: int = 100) -> list[FamilySummary]:
     """Families of what every report asks, of one drawn study; a family of several tests only."""
     study = build_study(draw(situation.design, rng))
-    families = answer(study, ReportSettings(resamples=resamples, seed=1), Verdicts()).families
-    return [family for family in families if family.tests > 1]
+    counted = answer(study, ReportSettings(resamples=resamples, seed=1), Verdicts()).counted
+    return [family for family in default_families(counted) if family.tests > 1]
 
 
 def rates(situation: Situation, studies: int, seed: int, *, seconds: float = math.inf) -> dict[str, Rates]:

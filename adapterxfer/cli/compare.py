@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from adapterxfer.cli.console import say, say_json, say_table
 from adapterxfer.cli.options import add_generation, add_json, add_set, add_store, read_recipe, say_caution
 from adapterxfer.errors import AdapterxferError
 from adapterxfer.report.content import Effect
+from adapterxfer.report.words import estimate_text
 
 if TYPE_CHECKING:
     from adapterxfer.report.declared import Judged
@@ -99,11 +101,11 @@ def conditions(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def _say_test(test: Judged, *, ladder: bool) -> None:
-    shown = "" if test.not_inferior is None else f"; not worse by {test.margin:g}: "
-    shown += "" if test.not_inferior is None else "shown" if test.not_inferior else "not shown"
-    say(f"{test.subject or 'all'}: {test.verdict}{shown}")
-    if test.estimate is not None and test.low is not None and test.high is not None:
-        say(f"  {test.estimate:+.2f} points ({test.low:+.2f} to {test.high:+.2f}) over {test.resampled}")
+    margin = "" if test.not_inferior is None else f"; not worse by {test.margin:g}: "
+    margin += "" if test.not_inferior is None else "shown" if test.not_inferior else "not shown"
+    say(f"{test.subject or 'all'}: {test.verdict}{margin}")
+    if shown := estimate_text(test):
+        say(f"  {shown} over {test.resampled}")
     if test.remark:
         say(f"  {test.remark}")
     for rung in test.rungs if ladder else ():
@@ -113,12 +115,13 @@ def _say_test(test: Judged, *, ladder: bool) -> None:
 
 
 def _row(effect: Effect) -> list[str]:
+    low, high = effect.ends
     return [
         effect.backbone or "mean",
         effect.intermediate or ("mean" if not effect.target else "none"),
         effect.target or "mean",
         f"{effect.estimate:+.1f}",
-        f"{effect.low:+.1f} to {effect.high:+.1f}",
+        f"{low:+.1f} to {high:+.1f}" if math.isfinite(low) and math.isfinite(high) else "-",
         _probability(effect.p),
         _probability(effect.p_adjusted),
         effect.judged_in or effect.hypotheses,

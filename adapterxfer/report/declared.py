@@ -127,7 +127,9 @@ class Spending:
         items, runs, interaction: standard deviations in the unit: test items, training runs, and runs on items; None
             for the latter two with one run.
         languages: standard deviation of the effect over languages.
-        detectable: minimum detectable effect now.
+        standard_error: over test items and runs; over items alone where the test holds the trained models fixed.
+        detectable: minimum detectable effect now, that of the test which decides about the number; None where there is
+            no bound.
         with_twice_items, with_seeds: the same with twice the test items, or with other numbers of training runs.
         advice: the cheaper way to a smaller minimum detectable effect, as a sentence.
     """
@@ -140,7 +142,7 @@ class Spending:
     runs: float | None
     interaction: float | None
     languages: float | None
-    detectable: float
+    detectable: float | None
     with_twice_items: float | None
     with_seeds: tuple[tuple[int, float], ...]
     advice: str

@@ -7,7 +7,7 @@ hypotheses that asks about it. Every other row about the same number repeats tha
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from adapterxfer.report.claims import Claim, ClaimBuilder, Subject
@@ -16,12 +16,13 @@ from adapterxfer.report.declared import FamilySummary, Judged, Spending
 from adapterxfer.report.default_hypotheses import FAMILIES, LANGUAGES, Default, default_hypotheses
 from adapterxfer.report.display import NONE
 from adapterxfer.report.evidence import Evidence
-from adapterxfer.report.overview import component_claims
-from adapterxfer.report.rulings import OTHER_QUESTIONS, Numbers, Ruling, Rulings
+from adapterxfer.report.overview import COMPONENTS, component_claims
+from adapterxfer.report.rulings import Numbers, Ruling, Rulings
 from adapterxfer.report.selection import UNTRAINED, Selector
 from adapterxfer.report.settings import ReportSettings
+from adapterxfer.report.spending import spending
 from adapterxfer.report.study import UNTRAINED_LABEL, Study
-from adapterxfer.report.verdicts import Verdicts, judge_claims, judged
+from adapterxfer.report.verdicts import Verdicts, judge_claims, summarise_families
 from adapterxfer.statistics import Contrast, significant
 
 SHOWN = "default.shown-"
@@ -42,12 +43,13 @@ class DefaultAnswers:
     """What the default hypotheses came to.
 
     Attributes:
+        counted: one row of each number that was judged in a family here.
         ladders: the main questions in four scopes of inference.
         rulings: of every number, those of the recipe's hypotheses among them.
     """
 
     effects: tuple[Effect, ...] = ()
-    families: tuple[FamilySummary, ...] = ()
+    counted: tuple[Effect, ...] = ()
     ladders: tuple[Judged, ...] = ()
     spending: tuple[Spending, ...] = ()
     rulings: Rulings = field(default_factory=Rulings)
@@ -93,28 +95,37 @@ def answer_questions(
     """Judge the numbers that have no verdict yet, and give one row per question.
 
     Args:
-        beside: claims of which only the parts of the uncertainty are shown.
+        beside: claims of which only the parts of the uncertainty are shown; they need no verdict where their number has
+            one.
     """
     to_judge = _to_judge(rows, rulings)
-    verdicts = judge_claims(study, [*to_judge, *beside], settings, spend_on=_has_text)
+    verdicts = judge_claims(study, [*to_judge, *_without_families(beside, to_judge, rulings)], settings)
     texts = family_texts()
     rulings.take(_first(verdicts, len(to_judge)), texts, "{family}")
     effects = []
+    counted: dict[int, Effect] = {}
     for row in rows:
-        ruling = rulings.find(row.contrast)
-        assert ruling is not None
-        effects.append(_effect(study, row, *ruling, settings))
+        known = rulings.find(row.contrast)
+        assert known is not None
+        ruling, sign = known
+        effects.append(_effect(study, row, ruling, sign, settings))
+        if ruling.judged.family in texts:
+            counted.setdefault(id(ruling), effects[-1])
     main = zip(to_judge, verdicts.tests, strict=False)
     ladders = [_as_ruled(test, rulings, claim.contrast) for claim, test in main if claim.contrast and _has_text(claim)]
     order = {arm.label: number for number, arm in enumerate(study.arms)}
-    names = {claim.hypothesis.id: claim.hypothesis.text for claim in to_judge if claim.hypothesis.text}
     return DefaultAnswers(
         effects=tuple(effects),
-        families=tuple(replace(row, family=texts[row.family]) for row in verdicts.families if row.family in texts),
+        counted=tuple(counted.values()),
         ladders=tuple(sorted(ladders, key=lambda test: order.get(test.subject, len(order)))),
-        spending=tuple(replace(row, subject=_spent_on(row.subject, names)) for row in verdicts.spending),
+        spending=tuple(_spending(verdicts, rulings)),
         rulings=rulings,
     )
+
+
+def default_families(counted: Iterable[Effect]) -> tuple[FamilySummary, ...]:
+    """The families of default hypotheses, of one row for each number."""
+    return summarise_families((row.hypotheses, row.adjustment, row.verdict) for row in counted)
 
 
 def _to_judge(rows: Sequence[AskedRow], rulings: Rulings) -> list[Claim]:
@@ -127,27 +138,28 @@ def _to_judge(rows: Sequence[AskedRow], rulings: Rulings) -> list[Claim]:
             continue
         seen.add(row.contrast, None)
         claim = row.claim
-        if decided:  # its verdict stands elsewhere, so it takes no part in a family here
-            alone = claim.hypothesis.model_copy(update={"family": f"{SHOWN}{len(unruled)}"})
-            claim = replace(claim, hypothesis=alone)
-        unruled.append(claim)
+        # Where its verdict stands elsewhere, it takes no part in a family here.
+        unruled.append(_alone(claim, len(unruled)) if decided else claim)
     return unruled
 
 
-def repeat_verdicts(verdicts: Verdicts, rulings: Rulings, level: float) -> tuple[Judged, ...]:
-    """Tests asked apart from the report; a number that has a verdict in the same scope already keeps it."""
-    tests = []
-    for claim, item, test in zip(verdicts.claims, verdicts.evidence, verdicts.tests, strict=True):
-        hypothesis = claim.hypothesis
-        ruling = rulings.find(claim.contrast) if claim.contrast and hypothesis.contrast not in OTHER_QUESTIONS else None
-        if ruling is not None and item is not None:
-            known = ruling[0].evidence
-            if (known.scope, known.claim.hypothesis.alternative) == (hypothesis.scope, hypothesis.alternative):
-                ruled = replace(item, p_adjusted=known.p_adjusted, adjustment=known.adjustment, withheld=known.withheld)
-                test = judged(claim, ruled, level)
-                test = replace(test, remark=f"{test.remark} Judged as {ruling[0].source}.".strip())
-        tests.append(test)
-    return tuple(tests)
+def _without_families(beside: Sequence[Claim], to_judge: Sequence[Claim], rulings: Rulings) -> list[Claim]:
+    """The claims beside the questions; those whose number has a verdict take no part in a family."""
+    judged: Numbers[None] = Numbers()
+    for claim in to_judge:
+        assert claim.contrast is not None
+        judged.add(claim.contrast, None)
+    rows = []
+    for number, claim in enumerate(beside, start=len(to_judge)):
+        assert claim.contrast is not None
+        known = judged.find(claim.contrast) or rulings.find(claim.contrast)
+        rows.append(claim if known is None else _alone(claim, number))
+    return rows
+
+
+def _alone(claim: Claim, number: int) -> Claim:
+    """The claim in a family of its own, which is never shown."""
+    return replace(claim, hypothesis=claim.hypothesis.model_copy(update={"family": f"{SHOWN}{number}"}))
 
 
 def _first(verdicts: Verdicts, count: int) -> Verdicts:
@@ -156,13 +168,22 @@ def _first(verdicts: Verdicts, count: int) -> Verdicts:
         tests=verdicts.tests[:count],
         claims=verdicts.claims[:count],
         evidence=verdicts.evidence[:count],
+        parts=verdicts.parts[:count],
     )
 
 
-def _spent_on(subject: str, names: Mapping[str, str]) -> str:
-    """``Gain, stack`` for the id of a main question with its subject."""
-    name, _, rest = subject.partition(" ")
-    return f"{names[name]}, {rest}" if name in names else rest
+def _spending(verdicts: Verdicts, rulings: Rulings) -> Iterator[Spending]:
+    """Where the uncertainty of the main numbers comes from, as the tests see it that decide about them."""
+    for claim, item, parts in zip(verdicts.claims, verdicts.evidence, verdicts.parts, strict=True):
+        if item is None or parts is None or claim.contrast is None or not _has_text(claim):
+            continue
+        name = claim.subject if claim.hypothesis.id == COMPONENTS else f"{claim.hypothesis.text}, {claim.subject}"
+        ruling = rulings.find(claim.contrast)
+        if ruling is None:
+            yield spending(item, parts, name=name, by_language=item.by_language)
+        else:
+            known, sign = ruling
+            yield spending(known.evidence, known.parts, name=name, by_language=item.by_language, sign=sign)
 
 
 def _has_text(claim: Claim) -> bool:

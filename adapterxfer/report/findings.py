@@ -19,22 +19,31 @@ from adapterxfer.report.declared import Judged, Spending
 from adapterxfer.report.default_hypotheses import comparison
 from adapterxfer.report.display import Cell, resource_key
 from adapterxfer.report.draws import drawn_rows
-from adapterxfer.report.effects import DefaultAnswers, answer, answer_questions, repeat_verdicts, rows_of
+from adapterxfer.report.effects import answer_questions, default_families, rows_of
 from adapterxfer.report.input_counts import input_rows
-from adapterxfer.report.judgements import declared_tests, default_effects, judge_looks
+from adapterxfer.report.judgements import (
+    decided_effects,
+    decided_tests,
+    declared_tests,
+    default_counted,
+    default_effects,
+    default_ladders,
+    judge_looks,
+)
 from adapterxfer.report.look_levels import look_settings, undeclared
 from adapterxfer.report.overview import ranks
 from adapterxfer.report.provenance import backbone_facts, library_versions, world_diagnostics
 from adapterxfer.report.rates import RateFacts, common_trends, rate_cautions
+from adapterxfer.report.repeating import repeat_verdicts
 from adapterxfer.report.results import Results
 from adapterxfer.report.sampling import Sampled
 from adapterxfer.report.scores import scores
 from adapterxfer.report.selection import Selector
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.sizes import system_sizes
-from adapterxfer.report.study import Study, build_study
+from adapterxfer.report.study import Study
 from adapterxfer.report.summary import summarise
-from adapterxfer.report.verdicts import Verdicts, judge
+from adapterxfer.report.verdicts import families_of, judge
 from adapterxfer.report.words import level_text
 from adapterxfer.store.keys import SHORT_KEY
 
@@ -59,14 +68,15 @@ def find(
     """
     rates = rates or RateFacts()
     judgements = judge_looks(results, settings, defaults=True)
-    study, judged, answered = None, Verdicts(), DefaultAnswers()
+    study: Study | None = None
+    spent: tuple[Spending, ...] = ()
     score_rows: list[Score] = []
     declared, look = settings, None
-    effects = default_effects(declared, judgements)
+    effects, tests = default_effects(declared, judgements), declared_tests(declared, judgements)
+    ladders = default_ladders(declared, judgements)
     if judgements:
         last = judgements[-1]
-        study, answered = last.study, last.answered
-        judged = replace(last.verdicts, tests=declared_tests(declared, judgements))
+        study, spent = last.study, (*last.verdicts.spending, *last.answered.spending)
         results, settings, look = last.judging.results, last.judging.settings, last.judging.look
         score_rows = list(scores(study))
     libraries = library_versions({cell.predict: results.folders[cell.predict] for cell in results.cells})
@@ -97,7 +107,7 @@ def find(
                 facts,
                 libraries,
                 missing,
-                tests=(*judged.tests, *answered.ladders),
+                tests=(*tests, *ladders),
                 resamples=settings.resamples,
                 level=settings.level,
                 sampling=sampling,
@@ -127,11 +137,11 @@ def find(
         missing=missing,
         stage_keys=_stage_keys(results),
         libraries=libraries,
-        tests=judged.tests,
-        families=judged.families,
-        default_families=answered.families,
-        spending=(*judged.spending, *answered.spending),
-        ladders=answered.ladders,
+        tests=tests,
+        families=families_of(tests),
+        default_families=default_families(default_counted(declared, judgements)),
+        spending=spent,
+        ladders=ladders,
         ranks=ranks(study, settings) if study else (),
         sampling=sampling,
         adapters={arm.label: arm.adapter for arm in study.arms if arm.adapter} if study else {},
@@ -171,21 +181,24 @@ def spending(results: Results, settings: ReportSettings) -> tuple[Spending, ...]
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    study = build_study(results)
-    judged = judge(study, settings.hypotheses, settings)
-    return (*judged.spending, *answer(study, settings, judged).spending)
+    last = judge_looks(results, settings, defaults=True)[-1]
+    return (*last.verdicts.spending, *last.answered.spending)
 
 
 def asked_apart(results: Results, settings: ReportSettings, hypotheses: Sequence[Hypothesis]) -> tuple[Judged, ...]:
     """Questions that neither the recipe nor the report asks; a number that has a verdict there keeps it.
 
+    With declared looks they are judged at those, as the report is.
+
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    study = build_study(results)
-    answered = answer(study, settings, judge(study, settings.hypotheses, settings))
-    apart = judge(study, hypotheses, replace(settings, multiplicity={}))
-    return repeat_verdicts(apart, answered.rulings, settings.level)
+    rows = []
+    for row in judge_looks(results, settings, defaults=True):
+        at_look = row.judging.settings
+        apart = judge(row.study, hypotheses, replace(at_look, multiplicity={}))
+        rows.append((row.judging.look, repeat_verdicts(apart, row.answered.rulings, at_look.level)))
+    return decided_tests(settings, rows)
 
 
 def compared(
@@ -196,10 +209,12 @@ def compared(
     Raises:
         StatisticsError: systems of one target were scored on different examples.
     """
-    study = build_study(results)
-    answered = answer(study, settings, judge(study, settings.hypotheses, settings))
-    rows = rows_of(Selector(study), comparison(study, settings.margin, sides, of=of, over=over))
-    return answer_questions(study, rows, settings, answered.rulings).effects
+    rows = []
+    for row in judge_looks(results, settings, defaults=True):
+        questions = rows_of(Selector(row.study), comparison(row.study, settings.margin, sides, of=of, over=over))
+        answered = answer_questions(row.study, questions, row.judging.settings, row.answered.rulings)
+        rows.append((row.judging.look, answered.effects))
+    return decided_effects(settings, rows)
 
 
 def describe(cell: Cell) -> str:

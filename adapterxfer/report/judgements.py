@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adapterxfer.report.content import Effect
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.effects import DefaultAnswers, answer
-from adapterxfer.report.look_levels import Judging, first_decided, judgings
+from adapterxfer.report.look_levels import Judging, Look, first_decided, judgings
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
 from adapterxfer.report.study import Study, build_study
@@ -45,14 +45,37 @@ def judge_looks(results: Results, settings: ReportSettings, *, defaults: bool) -
 
 def declared_tests(settings: ReportSettings, judgements: Sequence[Judgement]) -> tuple[Judged, ...]:
     """The declared tests, each as the look that decided it saw it."""
-    rows = [(row.judging.look, row.verdicts.tests) for row in judgements]
-    return first_decided(settings, rows, lambda test: (test.hypothesis, test.subject)) if rows else ()
+    return decided_tests(settings, [(row.judging.look, row.verdicts.tests) for row in judgements])
 
 
 def default_effects(settings: ReportSettings, judgements: Sequence[Judgement]) -> tuple[Effect, ...]:
     """The rows of the default tables, each as the look that decided it saw it."""
-    rows = [(row.judging.look, row.answered.effects) for row in judgements]
-    return first_decided(settings, rows, _about) if rows else ()
+    return decided_effects(settings, [(row.judging.look, row.answered.effects) for row in judgements])
+
+
+def default_counted(settings: ReportSettings, judgements: Sequence[Judgement]) -> tuple[Effect, ...]:
+    """One row for each number of the default families, as the look that decided it saw it."""
+    return decided_effects(settings, [(row.judging.look, row.answered.counted) for row in judgements])
+
+
+def default_ladders(settings: ReportSettings, judgements: Sequence[Judgement]) -> tuple[Judged, ...]:
+    """The main questions in four scopes, each as the look that decided it saw it."""
+    rows = [(row.judging.look, row.answered.ladders) for row in judgements]
+    return first_decided(settings, rows, lambda test: test.text) if rows else ()
+
+
+def decided_tests(
+    settings: ReportSettings, looks: Sequence[tuple[Look | None, Sequence[Judged]]]
+) -> tuple[Judged, ...]:
+    """Tests of every look, in order, each as the look that decided it saw it."""
+    return first_decided(settings, looks, lambda test: (test.family, test.hypothesis, test.subject)) if looks else ()
+
+
+def decided_effects(
+    settings: ReportSettings, looks: Sequence[tuple[Look | None, Sequence[Effect]]]
+) -> tuple[Effect, ...]:
+    """Rows of every look, in order, each as the look that decided it saw it."""
+    return first_decided(settings, looks, _about) if looks else ()
 
 
 def _about(effect: Effect) -> tuple[object, ...]:

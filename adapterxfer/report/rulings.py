@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 
 from adapterxfer.report.declared import Judged
 from adapterxfer.report.evidence import Evidence
+from adapterxfer.report.spending import VarianceParts
 from adapterxfer.report.verdicts import Verdicts
 from adapterxfer.statistics import Contrast, ScoreCell
 
@@ -25,12 +26,14 @@ class Ruling:
     """The verdict of one number.
 
     Attributes:
+        parts: of the variance that the verdict rests on.
         family: what the family in which it was judged is called.
         source: the same as a reader meets it beside another family.
     """
 
     judged: Judged
     evidence: Evidence
+    parts: VarianceParts
     family: str
     source: str
 
@@ -68,10 +71,16 @@ class Rulings(Numbers[Ruling]):
             families: family -> what it is called.
             source: what is said of a verdict elsewhere, with ``{family}``, ``{hypothesis}`` and ``{scope}``.
         """
-        rows = zip(verdicts.claims, verdicts.evidence, verdicts.tests, strict=True)
-        for claim, evidence, test in sorted(rows, key=lambda row: row[2].scope != "items+runs"):
-            if claim.contrast is None or evidence is None or claim.hypothesis.contrast in OTHER_QUESTIONS:
+        rows = zip(verdicts.tests, verdicts.claims, verdicts.evidence, verdicts.parts, strict=True)
+        for test, claim, evidence, parts in sorted(rows, key=lambda row: row[0].scope != "items+runs"):
+            if (
+                claim.contrast is None
+                or evidence is None
+                or parts is None
+                or claim.hypothesis.contrast in OTHER_QUESTIONS
+            ):
                 continue
             family = families.get(test.family, test.family)
             said = source.format(family=family, hypothesis=test.hypothesis, scope=test.scope)
-            self.add(claim.contrast, Ruling(judged=test, evidence=evidence, family=family, source=said))
+            ruling = Ruling(judged=test, evidence=evidence, parts=parts, family=family, source=said)
+            self.add(claim.contrast, ruling)

@@ -183,8 +183,8 @@ def components(findings: Findings) -> Table:
         for s in findings.spending
     )
     note = (
-        "Parts of the standard error by source, in points; their squares add up unless the sum would fall below the "
-        "variance over items. Languages: standard deviation of the effect between languages, for scale."
+        "Parts of the standard error by source, in points; their squares add up. A test that holds the trained models "
+        "fixed has none of training runs. Languages: standard deviation of the effect between languages, for scale."
     )
     return Table("components", "Where the uncertainty comes from", note, columns, rows, open=False)
 

@@ -50,7 +50,7 @@ def _score_row(findings: Findings, effect: Effect, score: Score | None) -> tuple
         _language(findings, effect),
         None if score is None else (score.score, score.standard_deviation),
         None if score is None else score.score - effect.estimate,
-        effect.estimate, _ends(effect), effect.p_adjusted, verdict_words(effect),
+        effect.estimate, effect.ends, effect.p_adjusted, verdict_words(effect),
     )  # fmt: skip
 
 
@@ -70,9 +70,9 @@ def _gains(findings: Findings) -> Table:
         rows.append(
             (
                 base_target(effect.target), supervision_of(effect.target), effect.backbone, effect.variant,
-                effect.intermediate, _language(findings, effect), effect.estimate, _ends(effect), effect.p_adjusted,
+                effect.intermediate, _language(findings, effect), effect.estimate, effect.ends, effect.p_adjusted,
                 verdict_words(effect), None if change is None else change.estimate,
-                None if change is None else _ends(change), "" if change is None else verdict_words(change),
+                None if change is None else change.ends, "" if change is None else verdict_words(change),
             )
         )  # fmt: skip
     columns = (
@@ -121,10 +121,3 @@ def _language(findings: Findings, effect: Effect) -> str:
         return effect.group
     codes = next(facts.languages for facts in findings.targets if facts.name == effect.target)
     return codes[0] if len(codes) == 1 else MEAN
-
-
-def _ends(effect: Effect) -> tuple[float, float]:
-    """The adjusted interval, or the plain one where there is none."""
-    if effect.adjusted_low is not None and effect.adjusted_high is not None:
-        return effect.adjusted_low, effect.adjusted_high
-    return effect.low, effect.high

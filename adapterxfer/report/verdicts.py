@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,9 +14,9 @@ from adapterxfer.report.evidence import Evidence, over_items
 from adapterxfer.report.families import adjust_tests
 from adapterxfer.report.gathering import gather, moderated
 from adapterxfer.report.settings import ReportSettings
-from adapterxfer.report.spending import spending
+from adapterxfer.report.spending import VarianceParts, parts_of, spending
 from adapterxfer.report.study import Study
-from adapterxfer.statistics import Contrast, Replicates, Rung, decide, resample, significant
+from adapterxfer.statistics import Contrast, Rung, decide, resample, significant
 
 IMPLIED = {"noninferior": "noninferior", "equivalent": "equivalent", "at_least": "positive"}
 """What a contrast expects unless the recipe says otherwise."""
@@ -32,7 +32,8 @@ class Verdicts:
     """Everything about the declared hypotheses of a study.
 
     Attributes:
-        claims, evidence: what each of the tests asks, and what it rests on, in their order.
+        claims, evidence, parts: what each of the tests asks, what it rests on, and the parts of its variance, in their
+            order.
     """
 
     tests: tuple[Judged, ...] = ()
@@ -40,27 +41,26 @@ class Verdicts:
     spending: tuple[Spending, ...] = ()
     claims: tuple[Claim, ...] = ()
     evidence: tuple[Evidence | None, ...] = ()
+    parts: tuple[VarianceParts | None, ...] = ()
 
 
 def judge(study: Study, hypotheses: Sequence[Hypothesis], settings: ReportSettings) -> Verdicts:
     """All tests of all hypotheses, with ladder, equivalence tests and what would make them sharper."""
-    return judge_claims(study, claims(study, hypotheses), settings) if hypotheses else Verdicts()
+    if not hypotheses:
+        return Verdicts()
+    verdicts = judge_claims(study, claims(study, hypotheses), settings)
+    rows = tuple(
+        spending(item, parts, name=item.name, by_language=item.by_language)
+        for item, parts in zip(verdicts.evidence, verdicts.parts, strict=True)
+        if item is not None and parts is not None and item.claim.hypothesis.contrast != "at_least"
+    )
+    return replace(verdicts, spending=rows)
 
 
-def judge_claims(
-    study: Study,
-    to_judge: Sequence[Claim],
-    settings: ReportSettings,
-    *,
-    spend_on: Callable[[Claim], bool] = bool,
-) -> Verdicts:
-    """The verdicts of any claims, in their order: the one way from a question to a verdict.
-
-    Args:
-        spend_on: of which of them to say where the uncertainty comes from.
-    """
+def judge_claims(study: Study, to_judge: Sequence[Claim], settings: ReportSettings) -> Verdicts:
+    """The verdicts of any claims, in their order: the one way from a question to a verdict."""
     evidence: dict[int, Evidence] = {}
-    rows: list[Spending] = []
+    parts: dict[int, VarianceParts] = {}
     for batch in _batches([claim for claim in to_judge if claim.contrast is not None]):
         columns = [contrast for claim in batch for contrast in columns_of(claim)]
         replicates = resample(study.table, columns, resamples=settings.resamples, seed=settings.seed)
@@ -71,11 +71,16 @@ def judge_claims(
         fixed = adjust_tests([over_items(item) for item in gathered], replicates, settings.multiplicity, alpha=alpha)
         for item, same in zip(adjusted, fixed, strict=True):
             evidence[id(item.claim)] = replace(item, items_p_adjusted=same.p_adjusted)
-            if spend_on(item.claim) and item.claim.hypothesis.contrast != "at_least":
-                rows.append(_spent(item, replicates, alpha))
+            parts[id(item.claim)] = parts_of(item, replicates)
     items = tuple(evidence.get(id(claim)) for claim in to_judge)
     tests = tuple(judged(claim, item, settings.level) for claim, item in zip(to_judge, items, strict=True))
-    return Verdicts(tests, summarise_families(tests), tuple(rows), tuple(to_judge), items)
+    return Verdicts(
+        tests=tests,
+        families=families_of(tests),
+        claims=tuple(to_judge),
+        evidence=items,
+        parts=tuple(parts.get(id(claim)) for claim in to_judge),
+    )
 
 
 def _batches(to_judge: Sequence[Claim]) -> Iterator[list[Claim]]:
@@ -97,13 +102,6 @@ def columns_of(claim: Claim) -> list[Contrast]:
     """All contrasts that a claim needs."""
     assert claim.contrast is not None
     return [claim.contrast, *claim.languages, *claim.sizes, *claim.parts, *claim.on_scales]
-
-
-def _spent(item: Evidence, replicates: Replicates, alpha: float) -> Spending:
-    level = alpha if item.alpha_in_family is None else item.alpha_in_family
-    return spending(
-        replicates, item.column, item.both, item.by_language, name=item.name, alpha=level, most_df=item.family_df
-    )
 
 
 def judged(claim: Claim, item: Evidence | None, level: float) -> Judged:
@@ -227,15 +225,26 @@ def _held(expected: str, outcome: Outcome, value: float | None, *, equivalent: b
     return "holds" if holds else "does not hold"
 
 
-def summarise_families(tests: Sequence[Judged]) -> tuple[FamilySummary, ...]:
-    """How every family was adjusted, and what came out."""
-    rows = []
-    for family in dict.fromkeys(test.family for test in tests):
-        of_family = [test for test in tests if test.family == family]
-        methods = dict.fromkeys(test.adjustment for test in of_family if test.adjustment)
+def summarise_families(rows: Iterable[tuple[str, str, str]]) -> tuple[FamilySummary, ...]:
+    """How every family was adjusted, and what came out.
+
+    Args:
+        rows: family, adjustment and outcome of every test.
+    """
+    families: dict[str, list[tuple[str, str]]] = {}
+    for family, adjustment, outcome in rows:
+        families.setdefault(family, []).append((adjustment, outcome))
+    summaries = []
+    for family, members in families.items():
+        methods = dict.fromkeys(adjustment for adjustment, _ in members if adjustment)
         counts = [
-            sum(test.outcome == outcome for test in of_family)
-            for outcome in ("difference found", "equivalent", "inconclusive")
+            sum(outcome == counted for _, outcome in members)
+            for counted in ("difference found", "equivalent", "inconclusive")
         ]
-        rows.append(FamilySummary(family, len(of_family), ", ".join(methods) or "nothing to adjust", *counts))
-    return tuple(rows)
+        summaries.append(FamilySummary(family, len(members), ", ".join(methods) or "nothing to adjust", *counts))
+    return tuple(summaries)
+
+
+def families_of(tests: Iterable[Judged]) -> tuple[FamilySummary, ...]:
+    """The families of declared tests."""
+    return summarise_families((test.family, test.adjustment, test.outcome) for test in tests)

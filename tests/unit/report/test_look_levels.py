@@ -11,9 +11,9 @@ from planted_study import PlantedStudy, plant
 
 from adapterxfer.cli.report import say_verdicts
 from adapterxfer.exchange.item_tables import write_item_tables
-from adapterxfer.recipe.hypotheses import read_hypotheses
+from adapterxfer.recipe.hypotheses import asked, read_hypotheses
 from adapterxfer.report.content import plain
-from adapterxfer.report.findings import find, verdicts
+from adapterxfer.report.findings import asked_apart, compared, find, spending, verdicts
 from adapterxfer.report.look_levels import declared_looks, undeclared
 from adapterxfer.report.results import Results
 from adapterxfer.report.score_files import read_scores
@@ -25,6 +25,7 @@ DECLARED: list[dict[str, Any]] = [
     {"id": "nothing", "family": "nothing", "contrast": "gain", "over": {"variant": "stack"}},
 ]
 SETTINGS = ReportSettings(recipe="planted", resamples=200, looks=(3, 5, 10), hypotheses=read_hypotheses(DECLARED))
+LATE = replace(SETTINGS, looks=(5, 10))
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +125,75 @@ def test_only_undecided_tests_name_systems_for_more_seeds(study: PlantedStudy) -
     assert {place.variant for place in row.systems} == {"stack"}
     assert {place.intermediate for place in row.systems} == {"none", "nli"}
     assert {place.seed for place in row.systems} == {0}
+
+
+def test_what_later_seeds_take_back_is_counted_as_it_was_found(
+    study: PlantedStudy, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    opposite = plant(
+        tmp_path_factory.mktemp("opposite"),
+        lambda _b, variant, *_: -25.0 if variant == "full-ft" else 0.0,
+        examples=60, seeds=tuple(range(1, 11)), variants=("full-ft", "stack"), targets=("xnli",),
+        sizes={"tiny-1": (200_000, 60_000)},
+    )  # fmt: skip
+    late = {cell.predict: opposite.folders[cell.predict] for cell in study.cells if cell.seed > 5}
+    results = Results.from_folders(study.cells, {**study.folders, **late}, languages=study.languages)
+    findings = find(results, LATE)
+    assert {test.hypothesis: test.outcome for test in findings.tests}["helps"] == "difference found"
+    assert {row.family: (row.found, row.inconclusive) for row in findings.families}["helps"] == (1, 0)
+    at_the_end = find(results, replace(LATE, looks=()))
+    assert {row.family: (row.found, row.inconclusive) for row in at_the_end.families}["helps"] == (0, 1)
+
+
+@pytest.mark.parametrize("finished", [2, 5, 10])
+def test_families_and_ladders_count_the_outcomes_that_are_shown(study: PlantedStudy, finished: int) -> None:
+    """Families were once counted at the last look, and main questions were decided before the first one."""
+    findings = find(results_of(study, finished), LATE)
+    shown = {test.family: test.outcome for test in findings.tests}
+    assert {row.family: row.found for row in findings.families} == {
+        family: int(outcome == "difference found") for family, outcome in shown.items()
+    }
+    assert ("difference found" in shown.values()) == (finished > 2)
+    counted = {row.family: (row.tests, row.found) for row in findings.default_families}
+    for family, (tests, found) in counted.items():
+        rows = {(e.estimate, e.p): e for e in findings.effects if e.hypotheses == family and not e.judged_in}
+        assert (tests, found) == (len(rows), sum(e.verdict == "difference found" for e in rows.values())), family
+    assert any(found for _, found in counted.values()) == (finished > 2)
+    means = {
+        effect.variant: effect for effect in findings.effects
+        if effect.kind == "gain" and effect.group_kind == "zero-shot"
+        and not (effect.backbone or effect.intermediate or effect.target or effect.pair_kind)
+    }  # fmt: skip
+    for ladder in findings.ladders:
+        if ladder.text.startswith("Gain, "):
+            assert (ladder.outcome, ladder.runs) == (means[ladder.subject].verdict, means[ladder.subject].seeds)
+
+
+SIDES = {"contrast": "difference", "of": "score", "a": "stack", "b": "full-ft"}
+
+
+@pytest.mark.parametrize("finished", [2, 3, 5, 10])
+def test_questions_asked_apart_are_judged_at_the_same_look(study: PlantedStudy, finished: int) -> None:
+    """`compare`, `contrast` and `power` once took all seeds that were finished, at the level of a single look."""
+    results = results_of(study, finished)
+    findings = find(results, SETTINGS)
+    assert spending(results, SETTINGS) == findings.spending
+    (row,) = [
+        effect for effect in findings.effects
+        if (effect.kind, effect.variant, effect.backbone) == ("variant difference", "stack", "")
+    ]  # fmt: skip
+    (test,) = asked_apart(results, SETTINGS, [asked(SIDES)])
+    same = compared(results, SETTINGS, ("stack", "full-ft"), of="score", over={})
+    mean = next(effect for effect in same if not effect.backbone)
+    assert (mean.verdict, mean.p_adjusted, mean.ends, mean.seeds) == (row.verdict, row.p_adjusted, row.ends, row.seeds)
+    assert (test.outcome, test.p_adjusted, test.runs) == (row.verdict, row.p_adjusted, row.seeds)
+    assert test.ends == pytest.approx(row.ends)
+    for hypothesis in DECLARED:
+        (again,) = asked_apart(results, SETTINGS, [asked({**hypothesis, "id": "asked", "family": "asked"})])
+        (known,) = [other for other in findings.tests if other.hypothesis == hypothesis["id"]]
+        assert (again.outcome, again.verdict, again.p_adjusted) == (known.outcome, known.verdict, known.p_adjusted)
+        assert (again.ends, again.detectable) == (known.ends, known.detectable)
+        assert ("the first declared look is at 3 seeds" in again.remark) == (finished == 2)
 
 
 @pytest.mark.parametrize(

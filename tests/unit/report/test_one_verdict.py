@@ -157,6 +157,29 @@ def test_compare_repeats_the_verdicts_of_the_report(
     assert "Judged as" in test["remark"]
 
 
+def test_compare_prints_the_intervals_that_belong_to_its_verdicts(
+    finished: Finished, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    asked = ["compare", str(finished.recipe), "--store", str(finished.store), "--a", "stack", "--b", "full-ft"]
+    asked += ["--each", "backbone"]
+    assert main([*asked, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert main(asked) == 0
+    text = capsys.readouterr().out
+    wider = [row for row in (*told["verdicts"], *told["effects"]) if row["adjusted_low"] not in (None, row["low"])]
+    assert any("verdict" in row and "rungs" in row for row in wider)
+    assert any("judged_in" in row for row in wider)
+    for test in told["verdicts"]:
+        low, high = (test["low"], test["high"]) if test["adjusted_low"] is None else (
+            test["adjusted_low"], test["adjusted_high"]
+        )  # fmt: skip
+        assert f"{test['estimate']:+.2f} points ({low:+.2f} to {high:+.2f}) over" in text
+    for effect in wider:
+        if "judged_in" in effect:
+            assert f"{effect['adjusted_low']:+.1f} to {effect['adjusted_high']:+.1f}" in text
+
+
 def test_compare_narrows_its_rows_too(finished: Finished, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     asked = ["compare", str(finished.recipe), "--store", str(finished.store), "--a", "stack", "--b", "full-ft"]
