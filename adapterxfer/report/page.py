@@ -181,7 +181,8 @@ def number_cell(effect: Effect | None) -> dict[str, str] | None:
     return {
         "estimate": signed(effect.estimate),
         "interval": f"{signed(ends[0])} to {signed(ends[1])}" if known else "no interval",
-        "p": "" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}",
+        # Two runs in a family of several, one run: there is no adjusted p-value, and no interval that belongs to one.
+        "p": "not adjusted" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}",
         "verdict": verdict_words(effect),
         "outcome": effect.verdict.replace(" ", "-"),
         "lower": "yes" if effect.verdict == SIGNIFICANT and effect.estimate < 0 else "",

@@ -10,6 +10,7 @@ from planted_study import SIZES, plant
 
 from adapterxfer.report.content import Effect
 from adapterxfer.report.findings import find
+from adapterxfer.report.page import number_cell
 from adapterxfer.report.panels import score_limits
 from adapterxfer.report.results import Results
 from adapterxfer.report.settings import ReportSettings
@@ -45,6 +46,9 @@ def test_intervals_of_a_report_end_where_their_numbers_do(tmp_path: Path) -> Non
             beyond.add(effect.kind)
         if effect.adjustment == WITHHELD:
             assert math.isinf(effect.detectable), effect
+            cell = number_cell(effect)
+            assert cell is not None
+            assert cell["p"] == "not adjusted", "the interval beside it is of one test alone"
         assert effect.detectable <= farthest or math.isinf(effect.detectable), effect
     assert "trend" in beyond
 
