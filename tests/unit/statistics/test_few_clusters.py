@@ -70,3 +70,12 @@ def test_identical_systems_have_no_detectable_effect_of_zero() -> None:
 def test_intervals_end_where_scores_end() -> None:
     row = compared(np.array([1] * 11 + [0]), np.array([0] * 11 + [1]))
     assert (row.low > -100.0, row.high) == (True, 100.0)
+
+
+def test_a_verdict_on_few_discordant_items_names_what_its_exact_test_would_find() -> None:
+    first = np.ones(200)
+    second = first.copy()
+    second[:4] = 0.0
+    row = compared(first, second)
+    assert row.interval == "agresti-min"
+    assert st.verdict(row).minimum_detectable == st.smallest_mcnemar_difference(200, 4, 0)
